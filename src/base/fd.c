@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptor helpers; see fd.h. Nothing here keeps state. */
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* linux/memfd.h since 6.3; Debian 12's headers are older than the kernels it may run on */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+int fd_close(int fd) {
+        if (fd >= 0) {
+                int saved = errno;
+
+                close(fd); /* EINTR still closes on Linux: close(2) */
+                errno = saved;
+        }
+        return -1;
+}
+
+static int fd_set_flag(int fd, int get, int set, int flag, bool on) {
+        int flags, want;
+
+        flags = fcntl(fd, get);
+        if (flags < 0)
+                return -errno;
+        want = on ? flags | flag : flags & ~flag;
+        if (want != flags && fcntl(fd, set, want) < 0)
+                return -errno;
+        return 0;
+}
+
+int fd_set_cloexec(int fd, bool on) {
+        return fd_set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+}
+
+int fd_set_nonblock(int fd, bool on) {
+        return fd_set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n) {
+        _cleanup_free_ char *buf = NULL;
+        size_t n = 0, size = 0;
+
+        for (;;) {
+                ssize_t k;
+
+                if (size - n < 2) {
+                        char *p;
+
+                        size = size ? size * 2 : 4096;
+                        p = realloc(buf, size);
+                        if (!p)
+                                return -ENOMEM;
+                        buf = p;
+                }
+                k = read(fd, buf + n, size - n - 1);
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        break;
+                n += (size_t)k;
+                if (n > max)
+                        return -EFBIG;
+        }
+
+        buf[n] = '\0';
+        *ret = TAKE_PTR(buf);
+        if (ret_n)
+                *ret_n = n;
+        return 0;
+}
+
+int file_read_all(const char *path, size_t max, char **ret, size_t *ret_n) {
+        _cleanup_fd_ int fd = -1;
+
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        return fd_read_all(fd, max, ret, ret_n);
+}
+
+int fd_write_all(int fd, const void *data, size_t n) {
+        const char *p = data;
+
+        while (n > 0) {
+                ssize_t k = write(fd, p, n);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0)
+                        return -EIO; /* must not turn into an endless loop */
+                p += k;
+                n -= (size_t)k;
+        }
+        return 0;
+}
+
+int fd_new_memfd(const char *name) {
+        int fd;
+
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+        if (fd < 0 && errno == EINVAL)
+                fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        return fd < 0 ? -errno : fd;
+}
+
+int fd_seal(int fd, int seals) {
+        return fcntl(fd, F_ADD_SEALS, seals) < 0 ? -errno : 0;
+}
+
+int fd_new_sealed(const char *name, const void *data, size_t n) {
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        fd = fd_new_memfd(name);
+        if (fd < 0)
+                return fd;
+        r = fd_write_all(fd, data, n);
+        if (r < 0)
+                return r;
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return -errno;
+        r = fd_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
+        if (r < 0)
+                return r;
+        return TAKE_FD(fd);
+}
+
+void fd_ring(int event_fd) {
+        uint64_t one = 1;
+
+        (void)!write(event_fd, &one, sizeof(one));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * File descriptors: closed by scope, close-on-exec from birth, handed to a child only by an explicit list.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/macros.h"
+
+/* Closes fd unless it is negative; keeps errno. Returns -1, to be assigned: fd = fd_close(fd). */
+int fd_close(int fd);
+
+static inline void fd_closep(int *fd) {
+        fd_close(*fd);
+}
+#define _cleanup_fd_ _cleanup_(fd_closep)
+
+/* Sets or clears FD_CLOEXEC. 0, or -errno (fcntl(2)). */
+int fd_set_cloexec(int fd, bool on);
+
+/* Sets or clears O_NONBLOCK; it belongs to the open file description, which other processes may share. 0 or -errno. */
+int fd_set_nonblock(int fd, bool on);
+
+/* Reads the whole of a file from its current offset into a fresh NUL-terminated buffer that the caller frees. More
+ * than max bytes: -EFBIG. *ret_n (may be NULL) does not count the NUL. */
+int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n);
+
+/* fd_read_all() for a path. */
+int file_read_all(const char *path, size_t max, char **ret, size_t *ret_n);
+
+/* Writes all n bytes to a blocking descriptor, over any number of partial writes. 0 or -errno. */
+int fd_write_all(int fd, const void *data, size_t n);
+
+/* An empty memfd that can be sealed, and can not be executed where the kernel knows how to say so (a system may refuse
+ * any other: sysctl vm.memfd_noexec). The descriptor (close-on-exec, the caller's) or -errno. */
+int fd_new_memfd(const char *name);
+
+/* Adds seals (F_SEAL_..., fcntl(2)), which nobody can take away again. 0 or -errno. */
+int fd_seal(int fd, int seals);
+
+/* A memfd that holds the n bytes, sealed against every change, its offset at 0. The descriptor (close-on-exec, the
+ * caller's) or -errno. */
+int fd_new_sealed(const char *name, const void *data, size_t n);
+
+/* Adds one to an eventfd: wakes whoever waits on it. Cannot block: when the counter is full it is ringing already. */
+void fd_ring(int event_fd);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rules across directives, pools and the machine. Each rule is a function of one pool that appends a line to the problems
+ * and goes on; they see completed values only (complete.c).
+ *
+ * Listen addresses are compared and checked without resolving host names: a test of a configuration must not wait for DNS.
+ */
+
+#include "conf/check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/addr.h"
+#include "base/number.h"
+#include "conf/complete.h"
+
+struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row) {
+        return pool->given[row].file ? pool->given[row] : pool->where;
+}
+
+void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                        const char *fmt, ...) {
+        struct conf_where w = conf_check_where(pool, row);
+        va_list ap;
+
+        text_printf(k->problems, "[%s:%u] directive '%s': ", w.file, w.line, conf_pool_directives[row].name);
+        va_start(ap, fmt);
+        text_vprintf(k->problems, fmt, ap);
+        va_end(ap);
+        text_append_c(k->problems, '\n');
+}
+
+void conf_check_global_problem(const struct conf_check *k, enum conf_global_row row, const char *what) {
+        const struct conf_where *w = &k->conf->global.given[row];
+
+        text_printf(k->problems, "[%s:%u] directive '%s': %s\n", w->file ? w->file : k->conf->files[0], w->line,
+                    conf_global_directives[row].name, what);
+}
+
+static void check_required(const struct conf_check *k, const struct conf_pool *pool) {
+        if (!pool->listen)
+                conf_check_problem(k, pool, CONF_POOL_listen, "pool '%s' has no address to listen on", pool->name);
+        if (!pool->pm && !pool->given[CONF_POOL_pm].file)
+                conf_check_problem(k, pool, CONF_POOL_pm, "pool '%s' has none: static, dynamic or ondemand",
+                                   pool->name);
+        if (!pool->max_children && !pool->given[CONF_POOL_max_children].file)
+                conf_check_problem(k, pool, CONF_POOL_max_children, "pool '%s' has none", pool->name);
+}
+
+/* True when the text is an address that can be taken apart without DNS. *ret_r: what came of it. */
+static bool parse_numeric(const char *text, struct addr *ret, int *ret_r) {
+        const char *colon = strrchr(text, ':');
+        bool numeric = text[0] == '/' || text[0] == '[' || !colon || strspn(text, "0123456789.:") == strlen(text);
+
+        *ret_r = 0;
+        if (!numeric || colon == text)
+                return false;
+        *ret_r = addr_parse(text, ret);
+        return true;
+}
+
+/* NULL: the form is good. A host name is taken on trust. */
+static const char *address_error(const char *text) {
+        const char *colon = strrchr(text, ':');
+        struct addr a;
+        uint64_t port;
+        int r;
+
+        if (parse_numeric(text, &a, &r))
+                return r == 0               ? NULL
+                       : r == -ENAMETOOLONG ? "the path is too long for a socket (107 bytes)"
+                       : r == -ERANGE       ? "a port is a number from 1 to 65535"
+                                            : "not an address: a path, a port, host:port, [IPv6]:port or 'systemd'";
+        if (number_parse_u64(colon + 1, 65535, &port) < 0 || port == 0)
+                return "a port is a number from 1 to 65535";
+        if (colon == text || text_has_prefix(text, "*:"))
+                return "for all addresses write the port alone";
+        return NULL;
+}
+
+static void check_address(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                          const char *text) {
+        const char *error;
+
+        if (!text || text_equal(text, "systemd") || conf_complete_is_relative(text)) /* still relative: told already */
+                return;
+        error = address_error(text);
+        if (error)
+                conf_check_problem(k, pool, row, "'%s': %s", text, error);
+}
+
+static bool same_address(const char *a, const char *b) {
+        struct addr x, y;
+        int r, q;
+
+        if (!a || !b || text_equal(a, "systemd"))
+                return false;
+        if (text_equal(a, b))
+                return true;
+        return parse_numeric(a, &x, &r) && r == 0 && parse_numeric(b, &y, &q) && q == 0 && addr_equal(&x, &y);
+}
+
+/* A pool's two addresses against each other and against those of the pools before it. */
+static void check_shared_address(const struct conf_check *k, const struct conf_pool *pool) {
+        if (same_address(pool->listen, pool->status_listen))
+                conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
+                                   pool->status_listen);
+        for (const struct conf_pool *other = k->conf->pools; other < pool; other++) {
+                if (same_address(pool->listen, other->listen) || same_address(pool->listen, other->status_listen))
+                        conf_check_problem(k, pool, CONF_POOL_listen, "'%s' is taken by pool '%s' already",
+                                           pool->listen, other->name);
+                if (same_address(pool->status_listen, other->listen) ||
+                    same_address(pool->status_listen, other->status_listen))
+                        conf_check_problem(k, pool, CONF_POOL_status_listen, "'%s' is taken by pool '%s' already",
+                                           pool->status_listen, other->name);
+        }
+}
+
+static bool is_number(const char *s) {
+        uint64_t v;
+
+        return number_parse_u64(s, UINT32_MAX, &v) == 0;
+}
+
+/* "0", "00", or the name of an id 0. Names that do not exist are none of its business. */
+static bool is_root_user(const char *name) {
+        const struct passwd *p;
+
+        if (is_number(name))
+                return strspn(name, "0") == strlen(name);
+        p = getpwnam(name);
+        return p && p->pw_uid == 0;
+}
+
+static bool is_root_group(const char *name) {
+        const struct group *g;
+
+        if (is_number(name))
+                return strspn(name, "0") == strlen(name);
+        g = getgrnam(name);
+        return g && g->gr_gid == 0;
+}
+
+static void check_identity(const struct conf_check *k, const struct conf_pool *pool) {
+        static const char advice[] = "please specify user and group other than root";
+
+        if (k->options->running_as_root && !pool->user)
+                conf_check_problem(k, pool, CONF_POOL_user, "pool '%s' has none: %s", pool->name, advice);
+        if (k->options->text_only)
+                return;
+        if (pool->user && !is_number(pool->user) && !getpwnam(pool->user))
+                conf_check_problem(k, pool, CONF_POOL_user, "there is no user '%s'", pool->user);
+        if (pool->group && !is_number(pool->group) && !getgrnam(pool->group))
+                conf_check_problem(k, pool, CONF_POOL_group, "there is no group '%s'", pool->group);
+        if (pool->listen_owner && !is_number(pool->listen_owner) && !getpwnam(pool->listen_owner))
+                conf_check_problem(k, pool, CONF_POOL_listen_owner, "there is no user '%s'", pool->listen_owner);
+        if (pool->listen_group && !is_number(pool->listen_group) && !getgrnam(pool->listen_group))
+                conf_check_problem(k, pool, CONF_POOL_listen_group, "there is no group '%s'", pool->listen_group);
+        if (k->options->running_as_root && pool->user && is_root_user(pool->user))
+                conf_check_problem(k, pool, CONF_POOL_user, "'%s': %s", pool->user, advice);
+        if (k->options->running_as_root && pool->group && is_root_group(pool->group))
+                conf_check_problem(k, pool, CONF_POOL_group, "'%s': %s", pool->group, advice);
+}
+
+static void check_dynamic(const struct conf_check *k, const struct conf_pool *pool) {
+        unsigned min = pool->min_spare_servers, max = pool->max_spare_servers, start = pool->start_servers;
+
+        if (min == 0)
+                conf_check_problem(k, pool, CONF_POOL_min_spare_servers, "with pm = dynamic it must be at least 1");
+        if (max == 0)
+                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "with pm = dynamic it must be at least 1");
+        if (min == 0 || max == 0)
+                return;
+        if (min > pool->max_children || max > pool->max_children)
+                conf_check_problem(k, pool, CONF_POOL_max_spare_servers,
+                                   "neither pm.min_spare_servers (%u) nor it (%u) can be above pm.max_children (%u)",
+                                   min, max, pool->max_children);
+        if (max < min)
+                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "%u is below pm.min_spare_servers (%u)", max,
+                                   min);
+        else if (start < min || start > max)
+                conf_check_problem(k, pool, CONF_POOL_start_servers,
+                                   "%u is not between pm.min_spare_servers (%u) and pm.max_spare_servers (%u)", start,
+                                   min, max);
+}
+
+static void check_pm(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->pm == CONF_PM_DYNAMIC && pool->max_children > 0)
+                check_dynamic(k, pool);
+        if ((pool->pm == CONF_PM_DYNAMIC || pool->pm == CONF_PM_ONDEMAND) && pool->max_spawn_rate == 0)
+                conf_check_problem(k, pool, CONF_POOL_max_spawn_rate, "it must be at least 1");
+        if (pool->pm == CONF_PM_ONDEMAND && pool->process_idle_timeout == 0)
+                conf_check_problem(k, pool, CONF_POOL_process_idle_timeout, "with pm = ondemand it must be above 0s");
+}
+
+static void check_page(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                       const char *path) {
+        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-.~";
+
+        if (!path)
+                return;
+        if (path[0] != '/')
+                conf_check_problem(k, pool, row, "'%s' must begin with a '/'", path);
+        else if (path[strspn(path, allowed)])
+                conf_check_problem(k, pool, row, "'%s' must consist of letters, digits and /_-.~", path);
+}
+
+static void check_timeouts(const struct conf_check *k, const struct conf_pool *pool) {
+        usec_t slow = pool->request_slowlog_timeout, terminate = pool->request_terminate_timeout;
+
+        if (slow > 0 && !pool->slowlog)
+                conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it needs 'slowlog'");
+        if (slow > 0 && terminate > 0 && slow > terminate)
+                conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it is above request_terminate_timeout");
+        if (pool->request_slowlog_trace_depth != 20 && !pool->slowlog)
+                conf_check_problem(k, pool, CONF_POOL_request_slowlog_trace_depth, "it needs 'slowlog'");
+}
+
+static void check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                         const char *root, const char *path) {
+        _cleanup_text_ struct text full = {};
+        struct stat st;
+
+        if (!path || k->options->text_only)
+                return;
+        text_printf(&full, "%s%s", root, path);
+        if (full.failed)
+                k->problems->failed = true;
+        else if (stat(text_peek(&full), &st) < 0)
+                conf_check_problem(k, pool, row, "'%s': %s", text_peek(&full), strerror(errno));
+        else if (!S_ISDIR(st.st_mode))
+                conf_check_problem(k, pool, row, "'%s' is not a directory", text_peek(&full));
+}
+
+static void check_folders(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->prefix && pool->prefix[0] != '/')
+                conf_check_problem(k, pool, CONF_POOL_prefix, "'%s' must begin with a '/'", pool->prefix);
+        else
+                check_folder(k, pool, CONF_POOL_prefix, "", pool->prefix);
+        check_folder(k, pool, CONF_POOL_chroot, "", pool->chroot);
+        check_folder(k, pool, CONF_POOL_chdir, pool->chroot ? pool->chroot : "", pool->chdir);
+}
+
+static void check_extensions(const struct conf_check *k, const struct conf_pool *pool) {
+        for (char **e = pool->limit_extensions; e && *e; e++)
+                if ((*e)[0] != '.')
+                        conf_check_problem(k, pool, CONF_POOL_limit_extensions, "'%s' must begin with a '.'", *e);
+                else if (strchr(*e, ','))
+                        conf_check_problem(k, pool, CONF_POOL_limit_extensions,
+                                           "'%s': blanks stand between extensions, not commas", *e);
+}
+
+static void check_clients(const struct conf_check *k, const struct conf_pool *pool) {
+        for (const char *p = pool->listen_allowed_clients; p && *p;) {
+                size_t n = strcspn(p, ", \t");
+                char word[INET6_ADDRSTRLEN + 1], address[sizeof(struct in6_addr)];
+
+                text_copy(word, sizeof(word), p, n);
+                if (n > 0 && !text_equal(word, "any") &&
+                    (n >= sizeof(word) ||
+                     (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)))
+                        conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "'%.*s' is no IP address", (int)n,
+                                           p);
+                p += n;
+                p += strspn(p, ", \t");
+        }
+}
+
+static void check_pool(const struct conf_check *k, const struct conf_pool *pool) {
+        check_required(k, pool);
+        check_address(k, pool, CONF_POOL_listen, pool->listen);
+        check_address(k, pool, CONF_POOL_status_listen, pool->status_listen);
+        check_shared_address(k, pool);
+        check_identity(k, pool);
+        check_pm(k, pool);
+        check_page(k, pool, CONF_POOL_status_path, pool->status_path);
+        check_page(k, pool, CONF_POOL_ping_path, pool->ping_path);
+        check_timeouts(k, pool);
+        check_folders(k, pool);
+        check_extensions(k, pool);
+        check_clients(k, pool);
+}
+
+int conf_check(struct conf *c, const struct conf_options *options, struct text *problems) {
+        struct conf_check k = { .conf = c, .options = options, .problems = problems };
+        int r;
+
+        r = conf_complete(&k);
+        if (r < 0)
+                return r;
+        if (c->global.daemonize)
+                conf_check_global_problem(
+                        &k, CONF_GLOBAL_daemonize,
+                        "fpmd runs in the foreground, under a supervisor: write daemonize = no, or leave it out");
+        if (c->n_pools == 0)
+                text_printf(problems, "[%s:0] no pool is defined: at least one [section] is needed\n", c->files[0]);
+        for (size_t i = 0; i < c->n_pools; i++)
+                check_pool(&k, &c->pools[i]);
+        return problems->failed ? -ENOMEM : 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The rules that no single line can break: between directives, between pools, and between the file and this machine. */
+
+#include "base/text.h"
+#include "conf/load.h"
+#include "conf/model.h"
+
+/*
+ * Completes a model whose lines have been read (complete.h) and checks it. Appends one line to problems for each rule that is
+ * broken. 0, or -ENOMEM.
+ */
+int conf_check(struct conf *c, const struct conf_options *options, struct text *problems);
+
+/* What checks and completion hand around. */
+struct conf_check {
+        struct conf *conf;
+        const struct conf_options *options;
+        struct text *problems;
+};
+
+/* The line that gave a pool's directive, or its section's line. */
+struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row);
+
+/* One line of the problems. */
+void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row, const char *fmt, ...)
+        _printf_(4, 5);
+void conf_check_global_problem(const struct conf_check *k, enum conf_global_row row, const char *what);

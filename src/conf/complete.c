@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Completion: afterwards the model holds effective values only, so that rules, dump, comparison and a pool's bytes need to
+ * know nothing of how they came about. It changes nothing when it is done a second time.
+ */
+
+#include "conf/complete.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "conf/values.h"
+
+static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) _printf_(3, 4);
+static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) {
+        _cleanup_text_ struct text line = {};
+        va_list ap;
+
+        text_printf(&line, "[%s:%u] ", w.file, w.line);
+        va_start(ap, fmt);
+        text_vprintf(&line, fmt, ap);
+        va_end(ap);
+        return line.failed ? -ENOMEM : conf_add_notice(k->conf, text_peek(&line));
+}
+
+/* A field's new value, made of two parts. */
+static int set_joined(const struct conf_directive *d, void *section, const char *folder, const char *rest) {
+        _cleanup_text_ struct text path = {}, reason = {};
+        int r;
+
+        text_printf(&path, "%s/%s", folder, rest);
+        if (path.failed)
+                return -ENOMEM;
+        r = conf_value_set(d, section, text_peek(&path), &reason);
+        return r > 0 ? -ENAMETOOLONG : r;
+}
+
+static int complete_global(const struct conf_check *k) {
+        struct conf_global *g = &k->conf->global;
+
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++) {
+                const struct conf_directive *d = &conf_global_directives[i];
+                const char *path;
+                int r;
+
+                if (d->type != CONF_TYPE_PATH)
+                        continue;
+                path = *(char **)((char *)g + d->offset);
+                if (!path || path[0] == '/' || (i == CONF_GLOBAL_error_log && text_equal(path, "syslog")))
+                        continue;
+                r = set_joined(d, g, "/var", path);
+                if (r == -ENAMETOOLONG)
+                        conf_check_global_problem(k, (enum conf_global_row)i, "the path is too long");
+                else if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+bool conf_complete_is_relative(const char *listen) {
+        return listen[0] != '/' && !text_equal(listen, "systemd") &&
+               (strchr(listen, '/') || (!strchr(listen, ':') && listen[strspn(listen, "0123456789")]));
+}
+
+static int complete_path(const struct conf_check *k, struct conf_pool *pool, enum conf_pool_row row) {
+        const struct conf_directive *d = &conf_pool_directives[row];
+        const char *path = *(char **)((char *)pool + d->offset);
+        int r;
+
+        if (!pool->prefix) {
+                conf_check_problem(k, pool, row, "'%s' is relative, and the pool has no prefix", path);
+                return 0;
+        }
+        if (text_has_prefix(path, "$prefix/"))
+                path += strlen("$prefix/");
+        r = set_joined(d, pool, pool->prefix, path);
+        if (r == -ENAMETOOLONG)
+                conf_check_problem(k, pool, row, "the path is too long");
+        return r == -ENAMETOOLONG ? 0 : r;
+}
+
+static int complete_paths(const struct conf_check *k, struct conf_pool *pool) {
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++) {
+                const struct conf_directive *d = &conf_pool_directives[i];
+                const char *text;
+                int r;
+
+                if (d->type == CONF_TYPE_PATH && i != CONF_POOL_prefix) {
+                        text = *(char **)((char *)pool + d->offset);
+                        if (!text || text[0] == '/')
+                                continue;
+                } else if (i == CONF_POOL_listen || i == CONF_POOL_status_listen) {
+                        text = *(char **)((char *)pool + d->offset);
+                        if (!text || !conf_complete_is_relative(text))
+                                continue;
+                } else
+                        continue;
+                r = complete_path(k, pool, (enum conf_pool_row)i);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Settings that add up when they are repeated, for PHP's start-up works them off one by one. */
+static bool adds_up(const char *key) {
+        return text_equal(key, "extension") || text_equal(key, "disable_functions") ||
+               text_equal(key, "disable_classes");
+}
+
+/* The setting that makes number i void: an admin one anywhere, or an earlier one of its kind. */
+static const struct conf_php_setting *beaten_by(const struct conf_pool *pool, size_t i) {
+        const struct conf_php_setting *s = &pool->php_settings[i];
+
+        for (size_t j = 0; j < pool->n_php_settings; j++) {
+                const struct conf_php_setting *other = &pool->php_settings[j];
+
+                if (j != i && text_equal(s->key, other->key) && (s->admin == other->admin ? j < i : (int)other->admin))
+                        return other;
+        }
+        return NULL;
+}
+
+static int complete_php_settings(const struct conf_check *k, struct conf_pool *pool) {
+        for (size_t i = pool->n_php_settings; i-- > 0;) {
+                const struct conf_php_setting *s = &pool->php_settings[i], *other;
+                int r;
+
+                other = adds_up(s->key) ? NULL : beaten_by(pool, i);
+                if (!other)
+                        continue;
+                r = notice(k, s->where, "PHP setting '%s' has no effect: %s:%u has it already", s->key,
+                           other->where.file, other->where.line);
+                if (r < 0)
+                        return r;
+                conf_remove_php_setting(pool, i);
+        }
+        return 0;
+}
+
+static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
+        for (size_t i = pool->env.n; i-- > 0;) {
+                const struct conf_pair *pair = &pool->env.items[i];
+                size_t j = 0;
+                int r;
+
+                while (!text_equal(pair->key, pool->env.items[j].key))
+                        j++;
+                if (j == i)
+                        continue;
+                r = notice(k, pair->where, "env[%s] has no effect: %s:%u has it already", pair->key,
+                           pool->env.items[j].where.file, pool->env.items[j].where.line);
+                if (r < 0)
+                        return r;
+                conf_pairs_remove(&pool->env, i);
+        }
+        return 0;
+}
+
+static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) {
+        if (pool->request_slowlog_trace_depth == 0)
+                pool->request_slowlog_trace_depth = 20;
+        if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
+                return 0;
+        pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;
+        return notice(k, conf_check_where(pool, CONF_POOL_start_servers),
+                      "pool '%s': pm.start_servers is not set: it is %u", pool->name, pool->start_servers);
+}
+
+static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
+        int r;
+
+        pool->listen_where = pool->given[CONF_POOL_listen];
+        r = complete_paths(k, pool);
+        if (r == 0)
+                r = complete_php_settings(k, pool);
+        if (r == 0)
+                r = complete_env(k, pool);
+        return r == 0 ? complete_numbers(k, pool) : r;
+}
+
+int conf_complete(const struct conf_check *k) {
+        int r;
+
+        r = complete_global(k);
+        for (size_t i = 0; r == 0 && i < k->conf->n_pools; i++)
+                r = complete_pool(k, &k->conf->pools[i]);
+        return r;
+}

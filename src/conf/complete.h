@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Values that follow from others, put in place before the rules are checked. */
+
+#include <stdbool.h>
+
+#include "conf/check.h"
+
+/*
+ * Relative paths get their folder, pm.start_servers its default, and of settings given twice the void ones go, each with a notice.
+ * What cannot be completed is appended to the problems. 0 or -ENOMEM.
+ */
+int conf_complete(const struct conf_check *k);
+
+/* A unix path of `listen` that does not begin with a slash; ports and host:port have none and are no paths. */
+bool conf_complete_is_relative(const char *listen) _pure_;

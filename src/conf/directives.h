@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * THE table of directives. The fields of struct conf_global and struct conf_pool, parsing, defaults, range errors, the dump
+ * of -tt, what a zygote is told and what a reload compares: all come from these rows. A new directive is a new row.
+ *
+ *   directive   as a file writes it
+ *   field       of struct conf_global or struct conf_pool
+ *   type        how text becomes a value; CONF_CTYPE_x is its C type
+ *   min, max    COUNT, INT, RLIMIT: the number; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
+ *   default     as a file would write it; NULL: unset
+ *   acts        NOW: it does what it says; LATER: checked and kept, not acted on yet; SCALING: belongs to pm = dynamic and
+ *               ondemand, which act as static for now
+ *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
+ */
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONF_CTYPE_STRING   char *
+#define CONF_CTYPE_PATH     char *
+#define CONF_CTYPE_BOOL     bool
+#define CONF_CTYPE_COUNT    unsigned
+#define CONF_CTYPE_INT      int /* CONF_INT_UNSET: unset */
+#define CONF_CTYPE_RLIMIT   int64_t /* CONF_UNLIMITED: no limit */
+#define CONF_CTYPE_TIME     usec_t
+#define CONF_CTYPE_MODE     unsigned
+#define CONF_CTYPE_LEVEL    enum log_level
+#define CONF_CTYPE_PM       enum conf_pm
+#define CONF_CTYPE_FACILITY int /* LOG_DAEMON and so on, of syslog(3) */
+#define CONF_CTYPE_WORDS    char ** /* NULL-terminated */
+
+#define CONF_INT_UNSET INT_MIN
+#define CONF_UNLIMITED INT64_C(-1)
+
+#define CONF_TIME_MAX 31536000 /* a year, in seconds */
+#define CONF_PATH_BYTES 4095
+#define CONF_TEXT_BYTES 65535
+#define CONF_NAME_BYTES 255
+
+// clang-format off
+/*    directive                      field                        type      min  max              default   acts   applies */
+#define CONF_GLOBAL_DIRECTIVES(D)                                                                                      \
+        D("pid",                         pid,                         PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RESTART)  \
+        D("error_log",                   error_log,                   PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RESTART)  \
+        D("syslog.ident",                syslog_ident,                STRING,   0,   CONF_NAME_BYTES, "fpmd",   LATER, RESTART)  \
+        D("syslog.facility",             syslog_facility,             FACILITY, 0,   0,               "daemon", LATER, RESTART)  \
+        D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    LATER, RELOAD)   \
+        D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
+        D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   LATER, RELOAD)   \
+        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
+        D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
+        D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
+        D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
+        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     LATER, RELOAD)   \
+        D("daemonize",                   daemonize,                   BOOL,     0,   1,               "no",     NOW,   RESTART)  \
+        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      LATER, RESTART)  \
+        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      LATER, RESTART)  \
+        D("events.mechanism",            events_mechanism,            STRING,   1,   CONF_NAME_BYTES, NULL,     LATER, RESTART)  \
+        D("systemd_interval",            systemd_interval,            TIME,     0,   CONF_TIME_MAX,   "10s",    LATER, RESTART)
+
+#define CONF_POOL_DIRECTIVES(D)                                                                                        \
+        D("prefix",                      prefix,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("user",                        user,                        STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
+        D("group",                       group,                       STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
+        D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
+        D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
+        D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.group",                listen_group,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.mode",                 listen_mode,                 MODE,     0,   07777,           "0660",   NOW,   RELOAD)   \
+        D("listen.allowed_clients",      listen_allowed_clients,      STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
+        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     LATER, RELOAD)   \
+        D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     LATER, RELOAD)   \
+        D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
+        D("pm.max_children",             max_children,                COUNT,    1,   8192,            NULL,     NOW,   RELOAD)   \
+        D("pm.start_servers",            start_servers,               COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
+        D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
+        D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
+        D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     SCALING, RELOAD) \
+        D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "10s",    SCALING, RELOAD) \
+        D("pm.max_requests",             max_requests,                COUNT,    0,   UINT32_MAX,      "0",      NOW,   RELOAD)   \
+        D("pm.status_path",              status_path,                 STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+        D("ping.path",                   ping_path,                   STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("ping.response",               ping_response,               STRING,   1,   CONF_TEXT_BYTES, "pong",   NOW,   RELOAD)   \
+        D("access.log",                  access_log,                  PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+        D("access.format",               access_format,               STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
+        D("slowlog",                     slowlog,                     PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+        D("request_slowlog_timeout",     request_slowlog_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
+        D("request_slowlog_trace_depth", request_slowlog_trace_depth, COUNT,    0,   INT32_MAX,       "20",     LATER, RELOAD)   \
+        D("request_terminate_timeout",   request_terminate_timeout,   TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
+        D("request_terminate_timeout_track_finished",                                                                       \
+                                         request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     LATER, RELOAD)   \
+        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
+        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      LATER, RELOAD)   \
+        D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+        D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
+        D("decorate_workers_output",     decorate_workers_output,     BOOL,     0,   1,               "yes",    LATER, RELOAD)   \
+        D("clear_env",                   clear_env,                   BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
+        D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
+        D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     LATER, RELOAD)
+
+/* Directives of a pool that are written name[key] = value, any number of times.
+ *    directive               kind             acts */
+#define CONF_POOL_ARRAYS(A)                                                                                            \
+        A("env",                  ENV,             NOW)                                                                    \
+        A("php_value",            PHP_VALUE,       NOW)                                                                    \
+        A("php_flag",             PHP_FLAG,        NOW)                                                                    \
+        A("php_admin_value",      PHP_ADMIN_VALUE, NOW)                                                                    \
+        A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
+        A("access.suppress_path", SUPPRESS_PATH,   LATER)
+// clang-format on
+
+enum conf_type {
+        CONF_TYPE_STRING,
+        CONF_TYPE_PATH,
+        CONF_TYPE_BOOL,
+        CONF_TYPE_COUNT,
+        CONF_TYPE_INT,
+        CONF_TYPE_RLIMIT,
+        CONF_TYPE_TIME,
+        CONF_TYPE_MODE,
+        CONF_TYPE_LEVEL,
+        CONF_TYPE_PM,
+        CONF_TYPE_FACILITY,
+        CONF_TYPE_WORDS,
+};
+
+enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_LATER, CONF_ACTS_SCALING };
+enum conf_applies { CONF_APPLIES_RELOAD, CONF_APPLIES_RESTART };
+
+/* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */
+enum conf_global_row {
+#define D(name, field, type, min, max, initial, acts, applies) CONF_GLOBAL_##field,
+        CONF_GLOBAL_DIRECTIVES(D)
+#undef D
+                _CONF_GLOBAL_MAX,
+};
+
+enum conf_pool_row {
+#define D(name, field, type, min, max, initial, acts, applies) CONF_POOL_##field,
+        CONF_POOL_DIRECTIVES(D)
+#undef D
+                _CONF_POOL_MAX,
+};
+
+enum conf_array_kind {
+#define A(name, kind, acts) CONF_ARRAY_##kind,
+        CONF_POOL_ARRAYS(A)
+#undef A
+                _CONF_ARRAY_MAX,
+};
+
+/* One row; offset is that of the field in its section's struct. */
+struct conf_directive {
+        const char *name;
+        size_t offset;
+        int64_t min;
+        int64_t max;
+        const char *initial;
+        enum conf_type type;
+        enum conf_acts acts;
+        enum conf_applies applies;
+};
+
+struct conf_array {
+        const char *name;
+        enum conf_acts acts;
+};
+
+extern const struct conf_directive conf_global_directives[_CONF_GLOBAL_MAX];
+extern const struct conf_directive conf_pool_directives[_CONF_POOL_MAX];
+extern const struct conf_array conf_pool_arrays[_CONF_ARRAY_MAX];
+
+/* The row of a name, in any case, as php-fpm takes them; -1: no such directive there. */
+int conf_directives_find_global(const char *name);
+int conf_directives_find_pool(const char *name);
+int conf_directives_find_array(const char *name);
+
+/* The known name that a misspelt one most likely means; NULL: none is close. */
+const char *conf_directives_nearest(const char *name);

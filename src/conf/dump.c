@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model as text that can be loaded again: a walk over the table, so that whatever a row describes is shown.
+ */
+
+#include "conf/ini.h"
+#include "conf/load.h"
+#include "conf/values.h"
+
+static void dump_row(const struct conf_directive *d, const void *section, struct text *out) {
+        _cleanup_text_ struct text value = {};
+
+        if (!conf_value_is_set(d, section)) {
+                text_printf(out, "\t;%s =\n", d->name);
+                return;
+        }
+        conf_value_format(d, section, &value);
+        text_printf(out, "\t%s = ", d->name);
+        if (d->type == CONF_TYPE_STRING || d->type == CONF_TYPE_PATH || d->type == CONF_TYPE_WORDS)
+                conf_ini_quote(text_peek(&value), out);
+        else
+                text_append(out, text_peek(&value));
+        text_append_c(out, '\n');
+        out->failed |= value.failed;
+}
+
+static void dump_entry(const char *name, const char *key, const char *value, struct text *out) {
+        text_printf(out, "\t%s[", name);
+        if (*key)
+                conf_ini_quote(key, out);
+        text_append(out, "] = ");
+        conf_ini_quote(value, out);
+        text_append_c(out, '\n');
+}
+
+static void dump_pool(const struct conf_pool *pool, struct text *out) {
+        text_printf(out, "\n[%s]\n", pool->name);
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++)
+                dump_row(&conf_pool_directives[i], pool, out);
+        for (size_t i = 0; i < pool->env.n; i++) {
+                const struct conf_pair *pair = &pool->env.items[i];
+
+                dump_entry(conf_pool_arrays[CONF_ARRAY_ENV].name, pair->key, pair->source ? pair->source : pair->value,
+                           out);
+        }
+        for (size_t i = 0; i < pool->suppress_paths.n; i++)
+                dump_entry(conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name, "", pool->suppress_paths.items[i].value,
+                           out);
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                dump_entry(conf_pool_arrays[conf_php_setting_kind(&pool->php_settings[i])].name,
+                           pool->php_settings[i].key, pool->php_settings[i].value, out);
+}
+
+void conf_dump(const struct conf *c, struct text *out) {
+        text_append(out, "[global]\n");
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
+                dump_row(&conf_global_directives[i], &c->global, out);
+        for (size_t i = 0; i < c->n_pools; i++)
+                dump_pool(&c->pools[i], out);
+}
+
+static void list_row(const struct conf_directive *d, const void *section, const struct conf_where *given,
+                     struct text *out) {
+        if (d->acts == CONF_ACTS_LATER && given->file && !conf_value_is_initial(d, section))
+                text_printf(out, "[%s:%u] directive '%s': accepted, not acted on by this version\n", given->file,
+                            given->line, d->name);
+}
+
+static void list_pool(const struct conf_pool *pool, struct text *out) {
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++)
+                list_row(&conf_pool_directives[i], pool, &pool->given[i], out);
+        if (pool->pm != CONF_PM_STATIC)
+                text_printf(out, "[%s:%u] directive 'pm': %s is accepted, but acts as static in this version\n",
+                            pool->given[CONF_POOL_pm].file, pool->given[CONF_POOL_pm].line, conf_pm_name(pool->pm));
+        if (pool->suppress_paths.n > 0)
+                text_printf(out, "[%s:%u] directive '%s': accepted, not acted on by this version\n",
+                            pool->suppress_paths.items[0].where.file, pool->suppress_paths.items[0].where.line,
+                            conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
+}
+
+void conf_list_unimplemented(const struct conf *c, struct text *out) {
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
+                list_row(&conf_global_directives[i], &c->global, &c->global.given[i], out);
+        for (size_t i = 0; i < c->n_pools; i++)
+                list_pool(&c->pools[i], out);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * From files to a checked model. Every problem found becomes one line of text with file, line and directive; a loader that
+ * met one goes on, so that a config test names all it can.
+ */
+
+#include "base/text.h"
+#include "conf/model.h"
+
+/* Options that a command line adds to a file. */
+struct conf_options {
+        bool running_as_root; /* pools then must name a user that is not root */
+        bool text_only;       /* do not look at this machine: whether users, groups and folders exist */
+};
+
+/*
+ * Reads path and all it includes, applies defaults, checks the rules across directives. 0 and *ret, the caller's. CONF_E_INVALID:
+ * problems holds one "[FILE:LINE] directive 'NAME': what is wrong" line for each problem, and the model is not returned. -errno: out of
+ * memory and the like. A file that is missing or unreadable is CONF_E_INVALID too.
+ */
+enum { CONF_E_INVALID = 1 };
+int conf_load(const char *path, const struct conf_options *options, struct conf **ret, struct text *problems);
+
+/* The same from n bytes in memory; path is the name that problems give them. An include there is a problem. */
+int conf_load_text(const char *path, const char *data, size_t n, const struct conf_options *options, struct conf **ret,
+                   struct text *problems);
+
+/*
+ * One pool's effective settings as bytes for its zygote, and back: the table's directive names with their values, so that no second
+ * description of the fields exists; the global settings go along. Both are exact inverses; the reader trusts its bytes only as far as
+ * it would trust a file. *ret is malloc'ed. Unpack: CONF_E_INVALID when the bytes are no such thing; the model has that one pool.
+ */
+int conf_pool_pack(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n);
+int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text *problems);
+
+/* The dump of -tt: every effective value, one "\tkey = value" line each, sections first; ";key =" for what is unset. Loaded as a
+ * file it gives an equal model, unless a value holds a line break (which only ${NAME} can bring in). */
+void conf_dump(const struct conf *c, struct text *out);
+
+/* One "[FILE:LINE] directive 'NAME': accepted, not acted on by this version" line for each setting that differs from its default
+ * and that this version does not act on; and one for each pool whose pm acts as static for now. */
+void conf_list_unimplemented(const struct conf *c, struct text *out);

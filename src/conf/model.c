@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building, finding, freeing. Sections are made with the table's defaults in place, so a model is complete from birth and
+ * what a loader does is only to overwrite. Arrays grow by one: a configuration has tens of entries.
+ */
+
+#include "conf/model.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/values.h"
+
+/* Room for one more element and the element after it (a terminator); the room is zeroed. */
+static void *grow(void *items, size_t n, size_t size) {
+        char *p = reallocarray(items, n + 2, size);
+
+        if (p)
+                memset(p + n * size, 0, 2 * size);
+        return p;
+}
+
+static int add_string(char ***strings, const char *s, char **ret) {
+        size_t n = 0;
+        char **p;
+
+        while (*strings && (*strings)[n])
+                n++;
+        p = grow(*strings, n, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        *strings = p;
+        p[n] = strdup(s);
+        if (!p[n])
+                return -ENOMEM;
+        *ret = p[n];
+        return 0;
+}
+
+static void free_strings(char **strings) {
+        for (char **s = strings; s && *s; s++)
+                free(*s);
+        free(strings);
+}
+
+struct conf *conf_new(void) {
+        _cleanup_conf_ struct conf *c = calloc(1, sizeof(*c));
+
+        if (!c)
+                return NULL;
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
+                if (conf_value_init(&conf_global_directives[i], &c->global) < 0)
+                        return NULL;
+        c->files = calloc(1, sizeof(*c->files));
+        c->notices = calloc(1, sizeof(*c->notices));
+        if (!c->files || !c->notices)
+                return NULL;
+        return TAKE_PTR(c);
+}
+
+static void pair_done(struct conf_pair *pair) {
+        free(pair->key);
+        free(pair->value);
+        free(pair->source);
+}
+
+static void php_setting_done(struct conf_php_setting *setting) {
+        free(setting->key);
+        free(setting->value);
+}
+
+static void pairs_done(struct conf_pairs *pairs) {
+        for (size_t i = 0; i < pairs->n; i++)
+                pair_done(&pairs->items[i]);
+        free(pairs->items);
+}
+
+static void pool_done(struct conf_pool *pool) {
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++)
+                conf_value_clear(&conf_pool_directives[i], pool);
+        pairs_done(&pool->env);
+        pairs_done(&pool->suppress_paths);
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                php_setting_done(&pool->php_settings[i]);
+        free(pool->php_settings);
+        free(pool->name);
+}
+
+void conf_free(struct conf *c) {
+        if (!c)
+                return;
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
+                conf_value_clear(&conf_global_directives[i], &c->global);
+        for (size_t i = 0; i < c->n_pools; i++)
+                pool_done(&c->pools[i]);
+        free(c->pools);
+        free_strings(c->files);
+        free_strings(c->notices);
+        free(c);
+}
+
+const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
+        for (size_t i = 0; i < c->n_pools; i++)
+                if (strcasecmp(c->pools[i].name, name) == 0)
+                        return &c->pools[i];
+        return NULL;
+}
+
+int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret) {
+        struct conf_pool *pools, *pool;
+
+        pools = grow(c->pools, c->n_pools, sizeof(*pools));
+        if (!pools)
+                return -ENOMEM;
+        c->pools = pools;
+        pool = &pools[c->n_pools++];
+        pool->where = where;
+        pool->name = strdup(name);
+        if (!pool->name)
+                return -ENOMEM;
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++)
+                if (conf_value_init(&conf_pool_directives[i], pool) < 0)
+                        return -ENOMEM;
+        *ret = pool;
+        return 0;
+}
+
+int conf_add_file(struct conf *c, const char *path, const char **ret) {
+        char *copy;
+        int r;
+
+        r = add_string(&c->files, path, &copy);
+        if (r < 0)
+                return r;
+        *ret = copy;
+        return 0;
+}
+
+int conf_add_notice(struct conf *c, const char *line) {
+        char *copy;
+
+        return add_string(&c->notices, line, &copy);
+}
+
+int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where) {
+        struct conf_pair *items, *pair;
+
+        items = grow(pairs->items, pairs->n, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        pairs->items = items;
+        pair = &items[pairs->n++];
+        *pair = (struct conf_pair){ .key = strdup(key), .value = strdup(value), .where = where };
+        return pair->key && pair->value ? 0 : -ENOMEM;
+}
+
+void conf_pairs_remove(struct conf_pairs *pairs, size_t i) {
+        pair_done(&pairs->items[i]);
+        pairs->n--;
+        memmove(&pairs->items[i], &pairs->items[i + 1], (pairs->n - i) * sizeof(pairs->items[0]));
+}
+
+int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting) {
+        struct conf_php_setting *items, *added;
+
+        items = grow(pool->php_settings, pool->n_php_settings, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        pool->php_settings = items;
+        added = &items[pool->n_php_settings++];
+        *added = *setting;
+        added->key = strdup(setting->key);
+        added->value = strdup(setting->value);
+        return added->key && added->value ? 0 : -ENOMEM;
+}
+
+void conf_remove_php_setting(struct conf_pool *pool, size_t i) {
+        struct conf_php_setting *items = pool->php_settings;
+
+        php_setting_done(&items[i]);
+        pool->n_php_settings--;
+        memmove(&items[i], &items[i + 1], (pool->n_php_settings - i) * sizeof(*items));
+}
+
+enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *setting) {
+        if (setting->admin)
+                return setting->flag ? CONF_ARRAY_PHP_ADMIN_FLAG : CONF_ARRAY_PHP_ADMIN_VALUE;
+        return setting->flag ? CONF_ARRAY_PHP_FLAG : CONF_ARRAY_PHP_VALUE;
+}
+
+const char *conf_pm_name(enum conf_pm pm) {
+        static const char *const names[] = { "", "static", "dynamic", "ondemand" };
+
+        return names[pm >= CONF_PM_STATIC && pm <= CONF_PM_ONDEMAND ? pm : 0];
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A configuration in memory. The fields come from THE table, conf/directives.h; nothing else names them twice: a row
+ * D("pm.max_children", max_children, COUNT, ...) is the field `unsigned max_children`, its C type is CONF_CTYPE_COUNT.
+ * A model is immutable once loaded, and owns its strings. What is unset is NULL, or as the type's comment in the table says.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/time.h"
+#include "conf/directives.h"
+#include "log/log.h"
+
+#define CONF_POOL_NAME_MAX 63U /* bytes of a pool's name */
+
+enum conf_pm { CONF_PM_STATIC = 1, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
+
+struct conf_where {
+        const char *file; /* one of struct conf.files; NULL: nowhere */
+        unsigned line;    /* 0: a default, or from the command line */
+};
+
+/* One `name[key] = value` line of an array directive. */
+struct conf_pair {
+        char *key; /* "" for name[] = value */
+        char *value;
+        char *source; /* env[X] = $NAME: that text; value is then what the environment had. Else NULL */
+        struct conf_where where;
+};
+
+struct conf_pairs {
+        struct conf_pair *items;
+        size_t n;
+};
+
+/* One php_value, php_flag, php_admin_value or php_admin_flag line; a flag's value is "1" or "0". */
+struct conf_php_setting {
+        char *key;
+        char *value;
+        bool admin; /* ini_set() cannot change it */
+        bool flag;
+        struct conf_where where;
+};
+
+#define CONF_FIELD(name, field, type, min, max, initial, acts, applies) CONF_CTYPE_##type field;
+
+struct conf_global {
+        CONF_GLOBAL_DIRECTIVES(CONF_FIELD)
+        struct conf_where given[_CONF_GLOBAL_MAX]; /* where each was set; file NULL: not at all */
+};
+
+struct conf_pool {
+        char *name;
+        struct conf_where where;        /* its [section] line */
+        struct conf_where listen_where; /* given[CONF_POOL_listen] */
+        CONF_POOL_DIRECTIVES(CONF_FIELD)
+        struct conf_where given[_CONF_POOL_MAX];
+        struct conf_pairs env;
+        struct conf_pairs suppress_paths; /* access.suppress_path[] */
+        /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands, as php-fpm
+         * has it. Only those that add up (extension, disable_functions, disable_classes) may be there more than once. */
+        struct conf_php_setting *php_settings;
+        size_t n_php_settings;
+};
+
+#undef CONF_FIELD
+
+struct conf {
+        struct conf_global global;
+        struct conf_pool *pools;
+        size_t n_pools;
+        char **files;   /* NULL-terminated: every file read, in order */
+        char **notices; /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log */
+};
+
+/* An empty model: every global directive has its default. NULL: out of memory. */
+struct conf *conf_new(void);
+void conf_free(struct conf *c);
+DEFINE_CLEANUP(struct conf *, conf_free)
+#define _cleanup_conf_ _cleanup_(conf_freep)
+
+/* The pool of that name, in any case, as php-fpm compares section names; NULL: none. */
+const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
+
+/* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
+int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
+int conf_add_file(struct conf *c, const char *path, const char **ret);
+int conf_add_notice(struct conf *c, const char *line);
+int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
+int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
+
+/* Which of the four directives the setting was written with. */
+enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *setting);
+
+void conf_pairs_remove(struct conf_pairs *pairs, size_t i);
+void conf_remove_php_setting(struct conf_pool *pool, size_t i);
+
+/* "static", "dynamic", "ondemand"; "" for a value that is none. */
+const char *conf_pm_name(enum conf_pm pm) __attribute__((__const__));

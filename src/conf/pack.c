@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pool as bytes: a magic word, then records of three texts, each ended by a NUL: what kind, which, the value as a file
+ * would say it. The master writes them into a sealed memfd, the pool's zygote reads them: both are of one build, but the reader goes
+ * through the same parser and the same checks as for a file.
+ *
+ *     "pool" "www" ""     "where" "/etc/x.conf" "12"     "global" "log_level" "notice"     "set" "pm" "static"
+ *     "env" "PATH" "/bin"     "php_admin_flag" "log_errors" "1"
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "conf/check.h"
+#include "conf/load.h"
+#include "conf/values.h"
+
+static const char magic[] = "fpmd-pool-1";
+
+static void put(struct text *out, const char *s) {
+        text_append_n(out, s, strlen(s) + 1);
+}
+
+static void put_record(struct text *out, const char *kind, const char *name, const char *value) {
+        put(out, kind);
+        put(out, name);
+        put(out, value);
+}
+
+static void put_row(struct text *out, const char *kind, const struct conf_directive *d, const void *section) {
+        _cleanup_text_ struct text value = {};
+
+        if (!conf_value_is_set(d, section))
+                return;
+        conf_value_format(d, section, &value);
+        put_record(out, kind, d->name, text_peek(&value));
+        out->failed |= value.failed;
+}
+
+static void put_where(struct text *out, const char *kind, const struct conf_where *w) {
+        char line[16];
+
+        if (!w->file)
+                return;
+        snprintf(line, sizeof(line), "%u", w->line);
+        put_record(out, kind, w->file, line);
+}
+
+int conf_pool_pack(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n) {
+        _cleanup_text_ struct text out = {};
+
+        put(&out, magic);
+        put_record(&out, "pool", pool->name, "");
+        put_where(&out, "where", &pool->where);
+        put_where(&out, "listen_where", &pool->listen_where);
+        for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
+                put_row(&out, "global", &conf_global_directives[i], &c->global);
+        for (size_t i = 0; i < _CONF_POOL_MAX; i++)
+                put_row(&out, "set", &conf_pool_directives[i], pool);
+        for (size_t i = 0; i < pool->env.n; i++) {
+                const struct conf_pair *pair = &pool->env.items[i];
+
+                put_record(&out, "env", pair->key, pair->value);
+                if (pair->source)
+                        put_record(&out, "env_source", pair->key, pair->source);
+        }
+        for (size_t i = 0; i < pool->suppress_paths.n; i++)
+                put_record(&out, "access.suppress_path", "", pool->suppress_paths.items[i].value);
+        for (size_t i = 0; i < pool->n_php_settings; i++) {
+                const struct conf_php_setting *s = &pool->php_settings[i];
+
+                put_record(&out, conf_pool_arrays[conf_php_setting_kind(s)].name, s->key, s->value);
+        }
+        return text_finish(&out, ret, ret_n);
+}
+
+struct reader {
+        const char *p;
+        const char *end;
+        struct conf *conf;
+        struct conf_pool *pool; /* NULL before its record */
+};
+
+static const char *get(struct reader *k) {
+        const char *s = k->p, *nul = memchr(s, '\0', (size_t)(k->end - s));
+
+        if (!nul)
+                return NULL;
+        k->p = nul + 1;
+        return s;
+}
+
+static int take_row(const struct conf_directive *rows, int i, void *section, const char *value) {
+        _cleanup_text_ struct text reason = {};
+
+        return i < 0 ? CONF_E_INVALID : conf_value_set(&rows[i], section, value, &reason);
+}
+
+static int take_where(struct reader *k, const char *file, const char *value, struct conf_where *ret) {
+        uint64_t line;
+
+        if (number_parse_u64(value, UINT32_MAX, &line) < 0)
+                return CONF_E_INVALID;
+        ret->line = (unsigned)line;
+        return conf_add_file(k->conf, file, &ret->file);
+}
+
+static int take_env_source(struct conf_pool *pool, const char *key, const char *source) {
+        struct conf_pair *last = pool->env.n > 0 ? &pool->env.items[pool->env.n - 1] : NULL;
+
+        if (!last || last->source || !text_equal(last->key, key))
+                return CONF_E_INVALID;
+        last->source = strdup(source);
+        return last->source ? 0 : -ENOMEM;
+}
+
+static int take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
+        struct conf_php_setting setting = { .key = (char *)key, .value = (char *)value };
+        bool on;
+
+        if (kind == CONF_ARRAY_ENV)
+                return conf_pairs_add(&pool->env, key, value, pool->where);
+        if (kind == CONF_ARRAY_SUPPRESS_PATH)
+                return conf_pairs_add(&pool->suppress_paths, key, value, pool->where);
+        if (kind < 0)
+                return CONF_E_INVALID;
+        setting.admin = kind == CONF_ARRAY_PHP_ADMIN_VALUE || kind == CONF_ARRAY_PHP_ADMIN_FLAG;
+        setting.flag = kind == CONF_ARRAY_PHP_FLAG || kind == CONF_ARRAY_PHP_ADMIN_FLAG;
+        setting.where = pool->where;
+        if (setting.flag && conf_value_parse_bool(value, &on) < 0)
+                return CONF_E_INVALID;
+        return conf_add_php_setting(pool, &setting);
+}
+
+/* 0; CONF_E_INVALID; -ENOMEM. */
+static int take(struct reader *k, const char *kind, const char *name, const char *value) {
+        if (text_equal(kind, "pool"))
+                return k->pool || !*name ? CONF_E_INVALID
+                                         : conf_add_pool(k->conf, name, (struct conf_where){}, &k->pool);
+        if (text_equal(kind, "global"))
+                return take_row(conf_global_directives, conf_directives_find_global(name), &k->conf->global, value);
+        if (!k->pool)
+                return CONF_E_INVALID;
+        if (text_equal(kind, "set"))
+                return take_row(conf_pool_directives, conf_directives_find_pool(name), k->pool, value);
+        if (text_equal(kind, "where"))
+                return take_where(k, name, value, &k->pool->where);
+        if (text_equal(kind, "listen_where"))
+                return take_where(k, name, value, &k->pool->given[CONF_POOL_listen]);
+        if (text_equal(kind, "env_source"))
+                return take_env_source(k->pool, name, value);
+        return take_array(k->pool, conf_directives_find_array(kind), name, value);
+}
+
+static int read_records(struct reader *k) {
+        const char *first = get(k);
+
+        if (!first || !text_equal(first, magic))
+                return CONF_E_INVALID;
+        while (k->p < k->end) {
+                const char *kind = get(k), *name = kind ? get(k) : NULL, *value = name ? get(k) : NULL;
+                int r;
+
+                r = value ? take(k, kind, name, value) : CONF_E_INVALID;
+                if (r != 0)
+                        return r;
+        }
+        return k->pool && k->pool->where.file ? 0 : CONF_E_INVALID;
+}
+
+int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text *problems) {
+        static const struct conf_options options = { .text_only = true };
+        _cleanup_conf_ struct conf *c = conf_new();
+        struct reader k = { .p = data, .end = data + n, .conf = c };
+        size_t n_before = problems->n;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = read_records(&k);
+        if (r == CONF_E_INVALID)
+                text_append(problems, "these bytes are no settings of a pool\n");
+        else if (r == 0)
+                r = conf_check(c, &options, problems);
+        if (r < 0)
+                return r;
+        if (problems->failed)
+                return -ENOMEM;
+        if (r > 0 || problems->n > n_before)
+                return CONF_E_INVALID;
+        *ret = TAKE_PTR(c);
+        return 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Who is at the other end of a connection, in words for the log. */
+
+#include <stddef.h>
+
+#define PEER_TEXT_MAX 192
+
+/* "127.0.0.1:4711", or "unix (pid 12, uid 33, gid 33)" with the credentials of unix(7)'s SO_PEERCRED: of the moment of connect(2). */
+const char *peer_describe(int fd, char buf[static PEER_TEXT_MAX]);

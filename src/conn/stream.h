@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The bytes of one client connection: one buffer in front of recv(2), from which the decoder takes slices, and one gathering write.
+ * The socket blocks: a worker has nothing else to do than the request in hand.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define STREAM_BUFFER_SIZE 16384U
+
+struct stream {
+        int fd; /* owned; -1: no connection */
+        size_t pos; /* bytes before it are consumed */
+        size_t n;   /* bytes before it are valid */
+        uint64_t n_written;
+        uint8_t buf[STREAM_BUFFER_SIZE];
+};
+
+/* Takes over a connection; the buffer starts empty. */
+void stream_open(struct stream *s, int fd);
+
+/* Closes it, if there is one. */
+void stream_close(struct stream *s);
+
+/* As stream_close(), for when the peer may have sent bytes nobody read: closing would then reset the connection and could take the reply
+ * with it (RFC 1122 4.2.2.13), so the sending side is closed first and the rest is read and thrown away, bounded in bytes and time. */
+void stream_close_lingering(struct stream *s);
+
+/* Bytes that were received and not consumed. */
+static inline size_t stream_pending(const struct stream *s) {
+        return s->n - s->pos;
+}
+static inline const uint8_t *stream_data(const struct stream *s) {
+        return s->buf + s->pos;
+}
+static inline void stream_consume(struct stream *s, size_t n) {
+        s->pos += n;
+}
+
+/* Receives what there is, waiting for at least one byte unless dont_wait. Call when nothing is pending. 0; STREAM_E_END (the peer has
+ * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -errno. */
+enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
+int stream_fill(struct stream *s, bool dont_wait);
+
+/* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer is gone). */
+int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);

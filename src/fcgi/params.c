@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Name-value pairs. A pair is two lengths, then the bytes of the name, then those of the value, nothing in between. A
+ * length takes one byte up to 127, else four with the top bit of the first one set.
+ *
+ * The block comes from a peer: each length is compared with what is left before it is used, and never added to another
+ * one first. A reader walks the block in place; nothing is copied and nothing is terminated.
+ */
+
+#include "fcgi/params.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define LENGTH_LONG 0x80U /* top bit of the first byte: the length has four bytes */
+
+static bool read_length(const uint8_t *block, size_t n, size_t *pos, size_t *ret) {
+        const uint8_t *p = block + *pos;
+
+        if (*pos >= n)
+                return false;
+        if (!(p[0] & LENGTH_LONG)) {
+                *ret = p[0];
+                *pos += 1;
+                return true;
+        }
+        if (n - *pos < 4)
+                return false;
+        *ret = (size_t)(p[0] & ~LENGTH_LONG) << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        *pos += 4;
+        return true;
+}
+
+int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
+        size_t at = *pos, n_name, n_value;
+
+        if (at >= n)
+                return 0;
+        if (!read_length(block, n, &at, &n_name) || !read_length(block, n, &at, &n_value))
+                return FCGI_PARAMS_E_MALFORMED;
+        if (n - at < n_name || n - at - n_name < n_value)
+                return FCGI_PARAMS_E_MALFORMED;
+
+        *ret = (struct fcgi_pair){
+                .name = (const char *)block + at,
+                .n_name = n_name,
+                .value = (const char *)block + at + n_name,
+                .n_value = n_value,
+        };
+        *pos = at + n_name + n_value;
+        return 1;
+}
+
+bool fcgi_params_well_formed(const uint8_t *block, size_t n) {
+        struct fcgi_pair pair;
+        size_t pos = 0;
+        int r;
+
+        do
+                r = fcgi_params_next(block, n, &pos, &pair);
+        while (r == 1);
+        return r == 0;
+}
+
+bool fcgi_params_find(const uint8_t *block, size_t n, const char *name, struct fcgi_pair *ret) {
+        size_t n_name = strlen(name), pos = 0;
+        struct fcgi_pair pair;
+        bool found = false;
+
+        while (fcgi_params_next(block, n, &pos, &pair) == 1) {
+                if (pair.n_name != n_name || memcmp(pair.name, name, n_name) != 0)
+                        continue;
+                *ret = pair;
+                found = true;
+        }
+        return found;
+}
+
+static size_t length_size(size_t length) {
+        return length < LENGTH_LONG ? 1 : 4;
+}
+
+size_t fcgi_params_encoded_size(size_t n_name, size_t n_value) {
+        return length_size(n_name) + length_size(n_value) + n_name + n_value;
+}
+
+static uint8_t *write_length(uint8_t *out, size_t length) {
+        assert(length <= FCGI_PARAMS_LENGTH_MAX);
+
+        if (length < LENGTH_LONG) {
+                *out = (uint8_t)length;
+                return out + 1;
+        }
+        out[0] = (uint8_t)(LENGTH_LONG | length >> 24);
+        out[1] = (uint8_t)(length >> 16);
+        out[2] = (uint8_t)(length >> 8);
+        out[3] = (uint8_t)length;
+        return out + 4;
+}
+
+static uint8_t *write_bytes(uint8_t *out, const char *data, size_t n) {
+        if (n > 0) /* an empty value may be NULL, which memcpy must not see */
+                memcpy(out, data, n);
+        return out + n;
+}
+
+size_t fcgi_params_encode(uint8_t *out, const char *name, size_t n_name, const char *value, size_t n_value) {
+        uint8_t *p;
+
+        p = write_length(out, n_name);
+        p = write_length(p, n_value);
+        p = write_bytes(p, name, n_name);
+        p = write_bytes(p, value, n_value);
+        return (size_t)(p - out);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The decoder turns records into events in three moves: a record is opened when its header is complete, its content is
+ * taken as it arrives, and it is closed when the content is. Whatever can be judged by the header alone is judged when
+ * the record opens, so a peer cannot make us read what we are going to refuse.
+ *
+ * What the specification leaves open is decided so:
+ * - GET_VALUES is answered with any request id, and in the middle of a request too: records are whole, so the reply can
+ *   go between two records of the running one.
+ * - UNKNOWN_TYPE is never answered: two peers that answered each other would not stop.
+ * - STDIN before the end of PARAMS is a violation. Section 6.2 orders the two streams, and php-fpm loses the body in
+ *   that case.
+ * - An empty STDIN record after the end of STDIN is ignored, since php-fpm bears it; STDIN data after the end is a
+ *   violation.
+ * - Records of a request that is not in hand are ignored, of whatever known type: they are the rest of one that was
+ *   ended or refused.
+ * - DATA belongs to the filter role; a responder skips it.
+ */
+
+#include "fcgi/request.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "fcgi/params.h"
+#include "fcgi/reply.h"
+#include "fcgi/values.h"
+
+#define PARAMS_SIZE_MIN 4096U
+
+/* What becomes of the open record's content. */
+enum take {
+        TAKE_NOTHING,
+        TAKE_BEGIN,
+        TAKE_PARAMS,
+        TAKE_BODY,
+        TAKE_VALUES,
+};
+
+struct fcgi_private {
+        struct fcgi_record record;
+        enum take take;
+        enum fcgi_violation violation;
+        size_t size_params; /* allocated at fcgi_decoder.params */
+        size_t n_small;
+        uint8_t small[FCGI_VALUES_QUERY_MAX]; /* content that is needed in one piece: BEGIN_REQUEST, GET_VALUES */
+        uint8_t reply[FCGI_VALUES_RESULT_MAX];
+};
+
+static_assert(FCGI_VALUES_RESULT_MAX >= FCGI_END_REQUEST_SIZE, "every reply fits");
+
+const char *fcgi_violation_text(enum fcgi_violation v) {
+        static const char *const texts[_FCGI_VIOLATION_MAX] = { [FCGI_VIOLATION_NONE] = "none",
+#define X(symbol, text) [FCGI_VIOLATION_##symbol] = text,
+                                                                FCGI_VIOLATIONS(X)
+#undef X
+        };
+
+        assert(v < _FCGI_VIOLATION_MAX);
+        return texts[v];
+}
+
+int fcgi_decoder_init(struct fcgi_decoder *d, const struct fcgi_limits *limits) {
+        struct fcgi_private *p;
+
+        p = calloc(1, sizeof(*p));
+        if (!p)
+                return -ENOMEM;
+        *d = (struct fcgi_decoder){ .limits = *limits, .p = p };
+        return 0;
+}
+
+void fcgi_decoder_done(struct fcgi_decoder *d) {
+        free(d->params);
+        free(d->p);
+        *d = (struct fcgi_decoder){};
+}
+
+void fcgi_decoder_reset(struct fcgi_decoder *d) {
+        struct fcgi_private *p = d->p;
+
+        p->record = (struct fcgi_record){};
+        p->take = TAKE_NOTHING;
+        p->violation = FCGI_VIOLATION_NONE;
+        *d = (struct fcgi_decoder){ .params = d->params, .limits = d->limits, .p = p };
+}
+
+void fcgi_decoder_end_request(struct fcgi_decoder *d) {
+        d->in_request = false;
+        d->n_params = 0;
+        if (d->p->take == TAKE_PARAMS || d->p->take == TAKE_BODY)
+                d->p->take = TAKE_NOTHING;
+}
+
+bool fcgi_decoder_idle(const struct fcgi_decoder *d) {
+        return !d->in_request && fcgi_record_between(&d->p->record);
+}
+
+static void raise_violation(struct fcgi_decoder *d, enum fcgi_violation violation, struct fcgi_event *ret) {
+        d->p->violation = violation;
+        *ret = (struct fcgi_event){ .type = FCGI_EVENT_VIOLATION, .violation = violation };
+}
+
+static void raise_reply(struct fcgi_decoder *d, size_t n, bool close, struct fcgi_event *ret) {
+        *ret = (struct fcgi_event){
+                .type = FCGI_EVENT_REPLY,
+                .reply = d->p->reply,
+                .n_reply = n,
+                .close = close,
+        };
+}
+
+static void refuse_request(struct fcgi_decoder *d, enum fcgi_protocol_status status, bool close,
+                           struct fcgi_event *ret) {
+        fcgi_reply_end_request(d->p->reply, d->p->record.header.request_id, 0, status);
+        raise_reply(d, FCGI_END_REQUEST_SIZE, close, ret);
+}
+
+static void take_small(struct fcgi_decoder *d, enum take take) {
+        d->p->take = take;
+        d->p->n_small = 0;
+}
+
+static void open_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        const struct fcgi_header *h = &d->p->record.header;
+
+        if (h->request_id == FCGI_NULL_REQUEST_ID)
+                raise_violation(d, FCGI_VIOLATION_NULL_REQUEST_ID, ret);
+        else if (h->n_content != FCGI_BODY_SIZE)
+                raise_violation(d, FCGI_VIOLATION_BEGIN_MALFORMED, ret);
+        else if (!d->in_request)
+                take_small(d, TAKE_BEGIN);
+        else if (h->request_id == d->request_id)
+                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+        else
+                refuse_request(d, FCGI_CANT_MPX_CONN, false, ret);
+}
+
+static void open_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        if (d->p->record.header.n_content > FCGI_VALUES_QUERY_MAX)
+                raise_violation(d, FCGI_VIOLATION_VALUES_TOO_LARGE, ret);
+        else
+                take_small(d, TAKE_VALUES);
+}
+
+static void open_unknown(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        uint8_t type = d->p->record.header.type;
+
+        if (type == FCGI_UNKNOWN_TYPE)
+                return;
+        fcgi_reply_unknown_type(d->p->reply, type);
+        raise_reply(d, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, false, ret);
+}
+
+/* Makes room for n more bytes, within the limit. The block only grows: the next request will likely be as large. */
+static int reserve_params(struct fcgi_decoder *d, size_t n) {
+        size_t need = d->n_params + n, size;
+        uint8_t *params;
+
+        if (need <= d->p->size_params)
+                return 0;
+        size = MAX(d->p->size_params * 2, (size_t)PARAMS_SIZE_MIN);
+        size = MIN(size, d->limits.params_max);
+        size = MAX(size, need);
+        params = realloc(d->params, size);
+        if (!params)
+                return -ENOMEM;
+        d->params = params;
+        d->p->size_params = size;
+        return 0;
+}
+
+static int open_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        size_t n = d->p->record.header.n_content;
+
+        if (d->head_done) {
+                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                return 0;
+        }
+        if (n > d->limits.params_max - d->n_params) {
+                raise_violation(d, FCGI_VIOLATION_PARAMS_TOO_LARGE, ret);
+                return 0;
+        }
+        d->p->take = TAKE_PARAMS;
+        return reserve_params(d, n);
+}
+
+static void open_stdin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        bool empty = d->p->record.header.n_content == 0;
+
+        if (!d->head_done || (d->body_done && !empty))
+                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+        else if (!d->body_done)
+                d->p->take = TAKE_BODY;
+}
+
+/* A record of the request in hand. */
+static int open_current(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        switch (d->p->record.header.type) {
+        case FCGI_PARAMS:
+                return open_params(d, ret);
+        case FCGI_STDIN:
+                open_stdin(d, ret);
+                return 0;
+        case FCGI_ABORT_REQUEST:
+                d->aborted = true;
+                ret->type = FCGI_EVENT_ABORT;
+                return 0;
+        case FCGI_DATA:
+                return 0;
+        default:
+                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                return 0;
+        }
+}
+
+static int open_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        const struct fcgi_header *h = &d->p->record.header;
+        bool known = h->type >= FCGI_BEGIN_REQUEST && h->type <= FCGI_UNKNOWN_TYPE;
+
+        d->p->take = TAKE_NOTHING;
+        if (h->version != FCGI_VERSION)
+                raise_violation(d, FCGI_VIOLATION_VERSION, ret);
+        else if (h->type == FCGI_BEGIN_REQUEST)
+                open_begin(d, ret);
+        else if (h->type == FCGI_GET_VALUES)
+                open_values(d, ret);
+        else if (!known || h->request_id == FCGI_NULL_REQUEST_ID)
+                open_unknown(d, ret);
+        else if (d->in_request && !d->aborted && h->request_id == d->request_id)
+                return open_current(d, ret);
+        return 0;
+}
+
+static void take_content(struct fcgi_decoder *d, const struct fcgi_slice *content, struct fcgi_event *ret) {
+        struct fcgi_private *p = d->p;
+
+        if (p->take == TAKE_BODY) {
+                *ret = (struct fcgi_event){ .type = FCGI_EVENT_BODY, .data = content->data, .n = content->n };
+        } else if (p->take == TAKE_PARAMS) {
+                memcpy(d->params + d->n_params, content->data, content->n);
+                d->n_params += content->n;
+        } else if (p->take != TAKE_NOTHING) {
+                memcpy(p->small + p->n_small, content->data, content->n);
+                p->n_small += content->n;
+        }
+}
+
+static void close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        bool keep_conn = d->p->small[2] & FCGI_KEEP_CONN;
+
+        if (fcgi_read_u16(d->p->small) != FCGI_RESPONDER) {
+                refuse_request(d, FCGI_UNKNOWN_ROLE, !keep_conn, ret);
+                return;
+        }
+        d->request_id = d->p->record.header.request_id;
+        d->keep_conn = keep_conn;
+        d->in_request = true;
+        d->head_done = d->body_done = d->aborted = false;
+        d->n_params = 0;
+        ret->type = FCGI_EVENT_BEGIN;
+}
+
+static void close_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        size_t n;
+
+        if (fcgi_values_answer(d->p->small, d->p->n_small, &d->limits, d->p->reply, &n) != 0)
+                raise_violation(d, FCGI_VIOLATION_VALUES_MALFORMED, ret);
+        else
+                raise_reply(d, n, false, ret);
+}
+
+/* An empty record ends its stream, section 3.3. */
+static void close_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        if (d->p->record.header.n_content > 0)
+                return;
+        if (!fcgi_params_well_formed(d->params, d->n_params)) {
+                raise_violation(d, FCGI_VIOLATION_PARAMS_MALFORMED, ret);
+                return;
+        }
+        d->head_done = true;
+        ret->type = FCGI_EVENT_HEAD;
+}
+
+static void close_body(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        if (d->p->record.header.n_content > 0)
+                return;
+        d->body_done = true;
+        ret->type = FCGI_EVENT_BODY_END;
+}
+
+static void close_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        static void (*const close_by_take[])(struct fcgi_decoder *, struct fcgi_event *) = {
+                [TAKE_BEGIN] = close_begin,
+                [TAKE_PARAMS] = close_params,
+                [TAKE_BODY] = close_body,
+                [TAKE_VALUES] = close_values,
+        };
+
+        if (d->p->take != TAKE_NOTHING)
+                close_by_take[d->p->take](d, ret);
+}
+
+int fcgi_decoder_step(struct fcgi_decoder *d, const uint8_t *in, size_t n, size_t *ret_used, struct fcgi_event *ret) {
+        struct fcgi_private *p = d->p;
+        struct fcgi_slice rest = { .data = in, .n = n }, content;
+        struct fcgi_event event = { .type = FCGI_EVENT_MORE };
+        int r;
+
+        if (p->violation != FCGI_VIOLATION_NONE)
+                raise_violation(d, p->violation, &event);
+        while (event.type == FCGI_EVENT_MORE && rest.n > 0) {
+                if (fcgi_record_take(&p->record, &rest, &content)) {
+                        take_content(d, &content, &event);
+                } else if (fcgi_record_open(&p->record, &rest)) {
+                        r = open_record(d, &event);
+                        if (r < 0)
+                                return r;
+                } else {
+                        break; /* inside a header or its padding */
+                }
+                if (p->record.n_left == 0)
+                        close_record(d, &event);
+        }
+        *ret_used = n - rest.n;
+        *ret = event;
+        return 0;
+}

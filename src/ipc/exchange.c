@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving control packets. SOCK_SEQPACKET keeps the borders of messages and the descriptors with the packet they were sent
+ * with, so there is no stream to reassemble. A status answer has one packet per pool, more than a socket's buffer may
+ * take, and the master must not wait for a client that reads slowly: hence the queue.
+ */
+
+#include "ipc/exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define BACKLOG 16
+#define FDS_MAX 4 /* more than any message carries */
+
+struct ipc_exchange_packet {
+        struct ipc_exchange_packet *next;
+        uint8_t *data;
+        size_t n;
+        int fd;
+};
+
+static void packet_free(struct ipc_exchange_packet *p) {
+        if (!p)
+                return;
+        fd_close(p->fd);
+        free(p->data);
+        free(p);
+}
+DEFINE_CLEANUP(struct ipc_exchange_packet *, packet_free)
+
+static int path_to_address(const char *path, struct sockaddr_un *ret) {
+        struct sockaddr_un sun = { .sun_family = AF_UNIX };
+        size_t n = strlen(path);
+
+        if (n >= sizeof(sun.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(sun.sun_path, path, n + 1);
+        *ret = sun;
+        return 0;
+}
+
+static int connect_to(const char *path, int flags) {
+        _cleanup_fd_ int fd = -1;
+        struct sockaddr_un sun;
+        int r;
+
+        r = path_to_address(path, &sun);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+int ipc_exchange_connect(const char *path) {
+        return connect_to(path, 0);
+}
+
+/* Removes a socket file whose server is gone. connect(2) refuses other kinds of files too: they stay. */
+static int remove_stale(const char *path) {
+        _cleanup_fd_ int fd = connect_to(path, SOCK_NONBLOCK);
+        struct stat st;
+
+        if (fd >= 0 || fd == -EAGAIN)
+                return -EADDRINUSE;
+        if (fd == -ECONNREFUSED && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && unlink(path) < 0)
+                return -errno;
+        return 0;
+}
+
+int ipc_exchange_listen(const char *path) {
+        _cleanup_fd_ int fd = -1;
+        struct sockaddr_un sun;
+        int r;
+
+        r = path_to_address(path, &sun);
+        if (r < 0)
+                return r;
+        r = remove_stale(path);
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        /* Before bind(2), which makes the file with the socket's mode: there is no moment with a wider one. */
+        if (fchmod(fd, 0600) < 0)
+                return -errno;
+        if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+                return -errno;
+        if (listen(fd, BACKLOG) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
+/* Takes the first descriptor out of the control data and closes any other. */
+static int first_descriptor(struct msghdr *mh) {
+        int first = -1;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < n; i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+                        if (first < 0)
+                                first = fd;
+                        else
+                                fd_close(fd);
+                }
+        }
+        return first;
+}
+
+int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
+        _cleanup_free_ uint8_t *data = malloc(IPC_CONTROL_PACKET_MAX);
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+        struct iovec iov = { .iov_base = data, .iov_len = IPC_CONTROL_PACKET_MAX };
+        struct msghdr mh = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+        };
+        _cleanup_fd_ int attached = -1;
+        ssize_t n;
+        int r;
+
+        if (!data)
+                return -ENOMEM;
+        do
+                n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        attached = first_descriptor(&mh);
+        if (n == 0)
+                return IPC_EXCHANGE_E_CLOSED;
+        if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+                return -EMSGSIZE;
+
+        r = ipc_control_decode(data, (size_t)n, ret);
+        if (r < 0)
+                return r;
+        if (ret->type == IPC_CONTROL_POOL)
+                ret->pool.scoreboard_fd = TAKE_FD(attached);
+        return 0;
+}
+
+/* 0 or -errno; -EAGAIN when a nonblocking socket is full. */
+static int packet_send(int fd, const uint8_t *data, size_t n, int attached) {
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+        struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
+        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+        ssize_t sent;
+
+        if (attached >= 0) {
+                struct cmsghdr *c;
+
+                mh.msg_control = control;
+                mh.msg_controllen = sizeof(control);
+                c = CMSG_FIRSTHDR(&mh);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(sizeof(int));
+                memcpy(CMSG_DATA(c), &attached, sizeof(attached));
+        }
+        do
+                sent = sendmsg(fd, &mh, MSG_NOSIGNAL);
+        while (sent < 0 && errno == EINTR);
+        return sent < 0 ? -errno : 0;
+}
+
+static int attached_of(const struct ipc_control_message *m) {
+        return m->type == IPC_CONTROL_POOL ? m->pool.scoreboard_fd : -1;
+}
+
+int ipc_exchange_send(int fd, const struct ipc_control_message *m) {
+        _cleanup_free_ uint8_t *data = NULL;
+        size_t n;
+        int r;
+
+        r = ipc_control_encode(m, &data, &n);
+        if (r < 0)
+                return r;
+        return packet_send(fd, data, n, attached_of(m));
+}
+
+int ipc_exchange_queue_add(struct ipc_exchange_queue *q, const struct ipc_control_message *m) {
+        _cleanup_(packet_freep) struct ipc_exchange_packet *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->fd = -1;
+        r = ipc_control_encode(m, &p->data, &p->n);
+        if (r < 0)
+                return r;
+        if (attached_of(m) >= 0) {
+                p->fd = fcntl(attached_of(m), F_DUPFD_CLOEXEC, 3);
+                if (p->fd < 0)
+                        return -errno;
+        }
+
+        if (q->last)
+                q->last->next = p;
+        else
+                q->first = p;
+        q->last = TAKE_PTR(p);
+        return 0;
+}
+
+static void queue_drop_first(struct ipc_exchange_queue *q) {
+        struct ipc_exchange_packet *p = q->first;
+
+        q->first = p->next;
+        if (!q->first)
+                q->last = NULL;
+        packet_free(p);
+}
+
+int ipc_exchange_queue_flush(struct ipc_exchange_queue *q, int fd) {
+        while (q->first) {
+                int r = packet_send(fd, q->first->data, q->first->n, q->first->fd);
+
+                if (r == -EAGAIN)
+                        return IPC_EXCHANGE_E_FULL;
+                if (r < 0)
+                        return r;
+                queue_drop_first(q);
+        }
+        return 0;
+}
+
+void ipc_exchange_queue_done(struct ipc_exchange_queue *q) {
+        while (q->first)
+                queue_drop_first(q);
+}

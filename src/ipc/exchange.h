@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * Control messages over a socket, for both sides. The master calls from its event loop with nonblocking descriptors:
+ *
+ *     listener readable   fd = accept4(..., SOCK_NONBLOCK | SOCK_CLOEXEC)
+ *     fd readable         ipc_exchange_receive(fd, &m)       -EAGAIN: wait again; 0: act on m.type; else give the client up
+ *     to answer           ipc_exchange_queue_add(&q, &m)     as often as there are packets, now or much later (RELOAD)
+ *                         ipc_exchange_queue_flush(&q, fd)   IPC_EXCHANGE_E_FULL: watch for writability, then flush again
+ *
+ * A client (fpmctl) has a blocking descriptor and needs connect, send and receive.
+ */
+
+#include <stdint.h>
+
+#include "ipc/control.h"
+
+/*
+ * A listening, nonblocking socket at path that only its owner's uid may connect to. A socket file that nobody serves any
+ * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno.
+ */
+int ipc_exchange_listen(const char *path);
+
+/* A blocking connection. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master); -EACCES; other -errno. */
+int ipc_exchange_connect(const char *path);
+
+/*
+ * Takes one packet and decodes it. The scoreboard attached to a POOL becomes the message's; descriptors that belong to nothing are
+ * closed. 0; IPC_EXCHANGE_E_CLOSED (the peer has ended); -EAGAIN; -EPROTO, -EPROTONOSUPPORT as ipc_control_decode();
+ * -EMSGSIZE (larger than IPC_CONTROL_PACKET_MAX); other -errno.
+ */
+enum { IPC_EXCHANGE_E_CLOSED = 1 };
+int ipc_exchange_receive(int fd, struct ipc_control_message *ret);
+
+/* Encodes and sends one message on a blocking descriptor. 0 or -errno (-EPIPE: the peer has ended). */
+int ipc_exchange_send(int fd, const struct ipc_control_message *m);
+
+/* Packets that wait for a socket to take them. {} is an empty queue. */
+struct ipc_exchange_queue {
+        struct ipc_exchange_packet *first, *last;
+};
+
+/* Encodes the message and puts it at the queue's end; a scoreboard's descriptor is duplicated. 0 or -errno as
+ * ipc_control_encode(); the queue is unchanged then. */
+int ipc_exchange_queue_add(struct ipc_exchange_queue *q, const struct ipc_control_message *m);
+
+/* Sends until the queue is empty (0) or the socket takes no more (IPC_EXCHANGE_E_FULL). -errno: the peer is lost. */
+enum { IPC_EXCHANGE_E_FULL = 1 };
+int ipc_exchange_queue_flush(struct ipc_exchange_queue *q, int fd);
+
+void ipc_exchange_queue_done(struct ipc_exchange_queue *q);
+#define _cleanup_exchange_queue_ _cleanup_(ipc_exchange_queue_done)

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What a zygote inherits from the master: THE list. Each descriptor has its fixed number; one that is closed is absent. The listeners
+ * follow behind the last; their number is an argument. Everything else the master has is close-on-exec.
+ */
+
+/*   symbol          what */
+#define INHERIT_FDS(X)                                                                                                 \
+        X(IPC)            /* the zygote's end of the message socket */                                                 \
+        X(CONF)           /* memfd: the pool's settings, as conf_pool_pack() writes them */                            \
+        X(SCOREBOARD)     /* memfd */                                                                                  \
+        X(DOORBELL)       /* eventfd */                                                                                \
+        X(LIFELINE_READ)  /* pipe: workers end when all its write ends are closed */                                   \
+        X(LIFELINE_WRITE) /* held by the master and the zygote */                                                      \
+        X(JOURNAL)        /* optional: connected to journald */                                                        \
+        X(LOG)            /* optional: log file, or the master's stderr */
+
+#define INHERIT_FIRST 3
+
+enum inherit {
+        INHERIT_BEFORE_FIRST = INHERIT_FIRST - 1,
+#define X(symbol) INHERIT_##symbol,
+        INHERIT_FDS(X)
+#undef X
+                INHERIT_LISTENERS,
+};
+
+#define INHERIT_N_FIXED (INHERIT_LISTENERS - INHERIT_FIRST)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fixed-size messages over SEQPACKET, see message.h. The socket keeps message boundaries and order, so there is no framing, no
+ * buffer and no partial state: a message is received whole or not at all.
+ */
+
+#include "ipc/message.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+static const struct {
+        const char *name;
+        int n_fds;
+} ipc_rows[_IPC_TYPE_MAX] = { [IPC_NONE] = { "none", 0 },
+#define X(symbol, fds) [IPC_##symbol] = { #symbol, fds },
+                              IPC_MESSAGES(X)
+#undef X
+};
+
+const char *ipc_type_name(uint32_t type) {
+        return type < _IPC_TYPE_MAX ? ipc_rows[type].name : "unknown";
+}
+
+int ipc_pair(int ret[static 2]) {
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+                return -errno;
+        return 0;
+}
+
+union ipc_control {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];
+};
+
+int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
+        struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(*m) };
+        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+        union ipc_control control = {};
+        int n_fds = ipc_rows[m->type].n_fds;
+
+        if (n_fds > 0) {
+                msg.msg_control = &control;
+                msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n_fds);
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n_fds);
+                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * (size_t)n_fds);
+        }
+
+        for (;;) {
+                struct pollfd p = { .fd = fd, .events = POLLOUT };
+                int r;
+
+                if (sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0)
+                        return 0;
+                if (errno == EINTR)
+                        continue;
+                if (errno != EAGAIN)
+                        return -errno;
+                r = poll(&p, 1, 1000);
+                if (r == 0)
+                        return -ETIMEDOUT;
+        }
+}
+
+/* Takes the attached descriptors out of the control data. Their number, which may be more than a message has room for. */
+static int ipc_take_fds(struct msghdr *msg, int ret_fds[static IPC_FDS_MAX]) {
+        int n = 0;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+                size_t k;
+
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                k = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                for (size_t i = 0; i < k; i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+                        if (n < IPC_FDS_MAX)
+                                ret_fds[n] = fd;
+                        else
+                                fd_close(fd);
+                        n++;
+                }
+        }
+        return n;
+}
+
+int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
+        union ipc_control control;
+        struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
+        struct msghdr msg = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+        ssize_t k;
+        int n;
+
+        for (int i = 0; i < IPC_FDS_MAX; i++)
+                ret_fds[i] = -1;
+
+        do
+                k = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (k < 0 && errno == EINTR);
+        if (k < 0 && errno == EAGAIN)
+                return IPC_E_EMPTY;
+        if (k == 0 || (k < 0 && errno == ECONNRESET))
+                return IPC_E_GONE;
+        if (k < 0)
+                return -errno;
+
+        n = ipc_take_fds(&msg, ret_fds);
+        if ((size_t)k != sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || ret->type == IPC_NONE ||
+            ret->type >= _IPC_TYPE_MAX || n != ipc_rows[ret->type].n_fds) {
+                for (int i = 0; i < IPC_FDS_MAX; i++)
+                        ret_fds[i] = fd_close(ret_fds[i]);
+                return -EBADMSG;
+        }
+        ret->text[IPC_TEXT_MAX - 1] = '\0';
+        return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* An entry as one line of text in php-fpm's format, and the write that never waits. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "log/log.h"
+
+struct log_line {
+        const struct log_entry *entry;
+        const char *pool; /* "[pool NAME] "; NULL or "": none */
+        usec_t wall;      /* when, microseconds since the epoch */
+        pid_t detail_pid; /* not 0: microseconds and "pid N, ", as php-fpm has them at log_level = debug */
+};
+
+/* Appends "[21-Nov-2026 20:46:42] NOTICE: [pool www] text\n", local time. Out of memory shows in out->failed. */
+void log_line_format(const struct log_line *line, struct text *out);
+
+/* Appends s with its control characters written as \n, \r, \t, \xNN, so that it stays on its line; newlines that end it
+ * are left out. A backslash is not doubled: PHP's class names are full of them, and the result is for people. */
+void log_line_escape(const char *s, struct text *out);
+
+/* The priority of syslog(3), 0..7, as the journal and sd-daemon(3) want it. */
+int log_line_priority(enum log_level level);
+
+/*
+ * Writes the bytes at once, or as many as go without waiting for a reader. 0; LOG_LINE_E_CUT (a first part went out,
+ * without its newline); -EAGAIN (nothing went out: it would have waited); other -errno, nothing went out.
+ */
+enum { LOG_LINE_E_CUT = 1 };
+int log_line_write(int fd, const char *data, size_t n);

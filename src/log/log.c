@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One log per process, the only state of its kind in a library here: what logs must work from the first line of main()
+ * to the last breath of a worker, and so needs no handle. An entry goes to every log that is set up; each takes it
+ * whole or not at all, none is waited for, and what one did not take is counted. PHP code runs beside this in workers,
+ * so nothing here reads the environment after log_init().
+ *
+ * When stderr is the journal and the native socket is there, stderr gets no lines: the journal would have each entry
+ * twice. When stderr is the journal and the socket is not (a sandbox hides it), lines carry "<N>", which tells journald
+ * the priority: sd-daemon(3).
+ *
+ * Not for signal handlers: it allocates, and reads the time zone.
+ */
+
+#include "log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "log/journal.h"
+#include "log/line.h"
+
+#define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+static const char *const log_level_names[] = {
+        [LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_NOTICE] = "notice", [LOG_LEVEL_WARNING] = "warning",
+        [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_ALERT] = "alert",
+};
+
+/* One receiver of lines. */
+struct log_out {
+        int fd;
+        bool cut; /* its last line lacks its end: the next one begins with a newline */
+};
+
+static struct {
+        struct log_setup setup;
+        struct log_out file;
+        struct log_out err;
+        bool priorities; /* stderr is the journal */
+        const char *pool;
+        uint64_t n_dropped;
+} log_state = {
+        .setup = { .ident = "fpmd", .journal_fd = -1, .file_fd = -1, .to_stderr = true, .level = LOG_LEVEL_NOTICE },
+        .file = { .fd = -1 },
+        .err = { .fd = STDERR_FILENO },
+};
+
+void log_init(const struct log_setup *setup) {
+        bool journal = log_stderr_is_journal();
+
+        tzset();
+        log_state.setup = *setup;
+        if (!setup->ident)
+                log_state.setup.ident = "fpmd";
+        log_state.file = (struct log_out){ .fd = setup->file_fd };
+        log_state.err = (struct log_out){ .fd = STDERR_FILENO };
+        if (!setup->to_stderr || (journal && setup->journal_fd >= 0))
+                log_state.err.fd = -1;
+        log_state.priorities = journal;
+}
+
+void log_set_pool(const char *pool) {
+        log_state.pool = pool;
+}
+
+bool log_enabled(enum log_level level) {
+        return level >= log_state.setup.level &&
+               (log_state.setup.journal_fd >= 0 || log_state.file.fd >= 0 || log_state.err.fd >= 0);
+}
+
+uint64_t log_dropped(void) {
+        return log_state.n_dropped;
+}
+
+/* 0 or -EAGAIN. */
+static int log_write_line(struct log_out *out, bool priority, const struct log_line *line) {
+        _cleanup_text_ struct text t = {};
+        int r;
+
+        if (out->cut)
+                text_append_c(&t, '\n');
+        if (priority)
+                text_printf(&t, "<%d>", log_line_priority(line->entry->level));
+        log_line_format(line, &t);
+        if (t.failed)
+                return -EAGAIN;
+        r = log_line_write(out->fd, t.data, t.n);
+        if (r < 0)
+                return -EAGAIN;
+        out->cut = r == LOG_LINE_E_CUT;
+        return out->cut ? -EAGAIN : 0;
+}
+
+static int log_write_all(const struct log_entry *entry) {
+        const char *pool = entry->pool ? entry->pool : log_state.pool;
+        const struct log_line line = {
+                .entry = entry,
+                .pool = pool,
+                .wall = time_wall(),
+                .detail_pid = log_state.setup.level == LOG_LEVEL_DEBUG ? getpid() : 0,
+        };
+        bool dropped = false;
+
+        if (log_state.setup.journal_fd >= 0)
+                dropped |= log_journal_send(log_state.setup.journal_fd, log_state.setup.ident, pool, entry) < 0;
+        if (log_state.file.fd >= 0)
+                dropped |= log_write_line(&log_state.file, false, &line) < 0;
+        if (log_state.err.fd >= 0)
+                dropped |= log_write_line(&log_state.err, log_state.priorities, &line) < 0;
+        return dropped ? -EAGAIN : 0;
+}
+
+int log_write(const struct log_entry *entry) {
+        int saved = errno, r;
+
+        if (!log_enabled(entry->level))
+                return 0;
+        r = log_write_all(entry);
+        if (r < 0)
+                log_state.n_dropped++;
+        errno = saved;
+        return r;
+}
+
+void log_printf(enum log_level level, const char *fmt, ...) {
+        _cleanup_text_ struct text t = {};
+        int saved = errno;
+        va_list ap;
+
+        if (!log_enabled(level))
+                return;
+        va_start(ap, fmt);
+        text_vprintf(&t, fmt, ap);
+        va_end(ap);
+        if (t.failed)
+                log_state.n_dropped++;
+        else
+                log_write(&(struct log_entry){ .level = level, .message = text_peek(&t) });
+        errno = saved;
+}
+
+bool log_stderr_is_journal(void) {
+        return log_journal_is_stream(STDERR_FILENO, getenv("JOURNAL_STREAM"));
+}
+
+int log_open_journal(void) {
+        return log_journal_connect(LOG_JOURNAL_SOCKET);
+}
+
+/* Opening these by name fails when stderr is a socket, or belongs to another user. */
+static bool log_path_is_stderr(const char *path) {
+        return text_equal(path, "/dev/stderr") || text_equal(path, "/dev/fd/2") || text_equal(path, "/proc/self/fd/2");
+}
+
+int log_open_file(const char *path) {
+        int fd;
+
+        if (log_path_is_stderr(path))
+                fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        else /* O_NONBLOCK: a FIFO without reader is an error, not a wait */
+                fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+        return fd < 0 ? -errno : fd;
+}
+
+int log_level_from_name(const char *name, enum log_level *ret) {
+        for (size_t i = LOG_LEVEL_DEBUG; i < ELEMENTSOF(log_level_names); i++)
+                if (strcasecmp(name, log_level_names[i]) == 0) {
+                        *ret = (enum log_level)i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+const char *log_level_name(enum log_level level) {
+        return log_level_names[level];
+}

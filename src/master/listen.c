@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listen sockets; see listen.h. A TCP pool that fpmd binds itself gets one SO_REUSEPORT shard per usable CPU: the kernel spreads connections over
+ * the shards, and every worker watches all of them. All shards are bound by this process, since the members of such a group need one effective
+ * uid. AF_UNIX has one listener.
+ */
+
+#include "master/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "base/fd.h"
+#include "base/number.h"
+#include "log/log.h"
+
+/* More shards than this only cost descriptors. */
+#define LISTEN_SHARDS_MAX 64
+
+static int listen_prepare(int fd) {
+        struct addr a;
+        int one = 1, r;
+
+        r = fd_set_cloexec(fd, true);
+        if (r == 0)
+                r = fd_set_nonblock(fd, true);
+        if (r == 0)
+                r = addr_of_socket(fd, &a);
+        if (r == 0 && a.sa.sa_family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
+                r = -errno;
+        return r;
+}
+
+static int socket_option(int fd, int option) {
+        int value = -1;
+        socklen_t n = sizeof(value);
+
+        return getsockopt(fd, SOL_SOCKET, option, &value, &n) < 0 ? -errno : value;
+}
+
+static int listen_check_inherited(struct listen_inherited *i, struct text *problems) {
+        char text[ADDR_TEXT_MAX];
+        struct addr a;
+        int r;
+
+        if (socket_option(i->fd, SO_TYPE) != SOCK_STREAM || socket_option(i->fd, SO_ACCEPTCONN) != 1) {
+                text_printf(problems, "descriptor %d ('%s') from the service manager is not a listening stream socket\n", i->fd,
+                            i->name);
+                return LISTEN_E_PROBLEM;
+        }
+        r = addr_of_socket(i->fd, &a);
+        if (r < 0)
+                return r;
+        i->address = strdup(addr_format(&a, text));
+        return i->address ? listen_prepare(i->fd) : -ENOMEM;
+}
+
+int listen_take_inherited(struct listen_all *ret, struct text *problems) {
+        char **names = NULL;
+        int n, r = 0;
+
+        n = sd_listen_fds_with_names(1, &names);
+        if (n < 0)
+                return n;
+        ret->items = calloc((size_t)n + 1, sizeof(*ret->items));
+        if (!ret->items)
+                r = -ENOMEM;
+        for (int i = 0; i < n && ret->items; i++) {
+                struct listen_inherited *item = &ret->items[ret->n++];
+                int k;
+
+                *item = (struct listen_inherited){ .fd = SD_LISTEN_FDS_START + i, .name = names[i] };
+                k = listen_check_inherited(item, problems);
+                r = r < 0 ? r : k < 0 ? k : MAX(r, k);
+        }
+        free(names); /* its strings are the items' now */
+        return r;
+}
+
+void listen_all_done(struct listen_all *all) {
+        for (size_t i = 0; i < all->n; i++) {
+                if (!all->items[i].claimed)
+                        fd_close(all->items[i].fd);
+                free(all->items[i].name);
+                free(all->items[i].address);
+        }
+        free(all->items);
+        *all = (struct listen_all){};
+}
+
+void listen_set_free(struct listen_set *s) {
+        if (!s)
+                return;
+        if (s->path)
+                unlink(s->path);
+        for (size_t i = 0; i < s->n; i++)
+                fd_close(s->fds[i]);
+        free(s->fds);
+        free(s->pool);
+        free(s->listen);
+        free(s->path);
+        free(s);
+}
+
+static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n) {
+        _cleanup_(listen_set_freep) struct listen_set *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return NULL;
+        s->fds = calloc(n, sizeof(int));
+        s->pool = strdup(pool->name);
+        s->listen = strdup(pool->listen);
+        return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
+}
+
+static bool listen_inherited_is_for(const struct listen_inherited *i, const struct conf_pool *pool, const struct addr *addr) {
+        struct addr bound;
+
+        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) && !text_equal(i->name, pool->name);
+}
+
+/* Sockets whose name is the pool's; only when there are none, those bound to its address. */
+static size_t listen_claim(struct listen_all *all, const struct conf_pool *pool, struct listen_set *s) {
+        struct addr addr;
+        bool have_addr = !text_equal(pool->listen, "systemd") && addr_parse(pool->listen, &addr) == 0;
+
+        for (size_t i = 0; i < all->n; i++)
+                if (!all->items[i].claimed && text_equal(all->items[i].name, pool->name)) {
+                        s->fds[s->n++] = all->items[i].fd;
+                        all->items[i].claimed = true;
+                }
+        for (size_t i = 0, by_name = s->n; i < all->n && by_name == 0; i++)
+                if (!all->items[i].claimed && listen_inherited_is_for(&all->items[i], pool, have_addr ? &addr : NULL)) {
+                        s->fds[s->n++] = all->items[i].fd;
+                        all->items[i].claimed = true;
+                }
+        return s->n;
+}
+
+static void listen_list(const struct listen_all *all, struct text *out) {
+        text_append(out, "the service manager passed:");
+        for (size_t i = 0; i < all->n; i++)
+                text_printf(out, "%s '%s' (%s)", i ? "," : "", all->items[i].name, all->items[i].address ?: "?");
+        text_append(out, all->n ? "" : " nothing");
+}
+
+int listen_check_claimed(const struct listen_all *all, const struct conf *conf, struct text *problems) {
+        int r = 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                if (all->items[i].claimed)
+                        continue;
+                text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
+                            all->items[i].name, all->items[i].address ?: "?");
+                for (size_t k = 0; k < conf->n_pools; k++)
+                        text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name, conf->pools[k].listen);
+                text_append(problems, "; a socket is claimed by FileDescriptorName= or by its address\n");
+                r = LISTEN_E_PROBLEM;
+        }
+        return r;
+}
+
+static unsigned listen_n_shards(const struct addr *a) {
+        cpu_set_t set;
+        int n;
+
+        if (a->sa.sa_family == AF_UNIX)
+                return 1;
+        if (sched_getaffinity(0, sizeof(set), &set) < 0)
+                return 1;
+        n = CPU_COUNT(&set);
+        return n > LISTEN_SHARDS_MAX ? LISTEN_SHARDS_MAX : n < 1 ? 1U : (unsigned)n;
+}
+
+/* A socket file left behind by a process that is gone is replaced; one that is served is not. */
+static int listen_clear_path(const struct addr *a) {
+        _cleanup_fd_ int fd = -1;
+        struct stat st;
+
+        if (lstat(a->un.sun_path, &st) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -EEXIST;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, &a->sa, a->n) == 0 || errno == EAGAIN)
+                return -EADDRINUSE;
+        return unlink(a->un.sun_path) < 0 ? -errno : 0;
+}
+
+static int listen_owner(const struct conf_pool *pool, uid_t *ret_uid, gid_t *ret_gid) {
+        const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
+        const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
+        uint64_t number;
+
+        *ret_uid = (uid_t)-1;
+        *ret_gid = (gid_t)-1;
+        if (user) {
+                const struct passwd *pw = getpwnam(user);
+
+                if (pw) {
+                        *ret_uid = pw->pw_uid;
+                        *ret_gid = pw->pw_gid;
+                } else if (number_parse_u64(user, UINT32_MAX - 1, &number) == 0)
+                        *ret_uid = (uid_t)number;
+                else
+                        return -ENOENT;
+        }
+        if (group) {
+                const struct group *gr = getgrnam(group);
+
+                if (gr)
+                        *ret_gid = gr->gr_gid;
+                else if (number_parse_u64(group, UINT32_MAX - 1, &number) == 0)
+                        *ret_gid = (gid_t)number;
+                else
+                        return -ENOENT;
+        }
+        return 0;
+}
+
+static int listen_set_permissions(const struct conf_pool *pool, const char *path, struct text *problems) {
+        uid_t uid;
+        gid_t gid;
+        int r;
+
+        r = listen_owner(pool, &uid, &gid);
+        if (r == 0 && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) < 0)
+                r = -errno;
+        if (r < 0) {
+                text_printf(problems, "[%s:%u] directive 'listen.owner': cannot set the owner of '%s': %s\n",
+                            pool->listen_where.file, pool->listen_where.line, path, strerror(-r));
+                return LISTEN_E_PROBLEM;
+        }
+        if (chmod(path, (mode_t)pool->listen_mode) < 0) {
+                text_printf(problems, "[%s:%u] directive 'listen.mode': cannot set the mode of '%s': %s\n", pool->listen_where.file,
+                            pool->listen_where.line, path, strerror(errno));
+                return LISTEN_E_PROBLEM;
+        }
+        return 0;
+}
+
+static int listen_bind_one(const struct conf_pool *pool, const struct addr *a, bool reuseport) {
+        _cleanup_fd_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int one = 1, r;
+
+        if (fd < 0)
+                return -errno;
+        if (a->sa.sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
+                return -errno;
+        if (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0)
+                return -errno;
+        if (bind(fd, &a->sa, a->n) < 0)
+                return -errno;
+        if (listen(fd, pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog) < 0)
+                return -errno;
+        r = listen_prepare(fd);
+        return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* SO_REUSEPORT lets a second fpmd of the same user join the port in silence, and take half of the connections; so whether the port is free is found out
+ * by a bind without it. */
+static int listen_check_free(const struct conf_pool *pool, const struct addr *a) {
+        int fd;
+
+        if (a->sa.sa_family == AF_UNIX)
+                return listen_clear_path(a);
+        fd = listen_bind_one(pool, a, false);
+        if (fd < 0)
+                return fd;
+        fd_close(fd);
+        return 0;
+}
+
+static int listen_bind(const struct conf_pool *pool, struct listen_set **ret, struct text *problems) {
+        _cleanup_(listen_set_freep) struct listen_set *s = NULL;
+        struct addr a;
+        unsigned n;
+        int r;
+
+        r = addr_parse(pool->listen, &a);
+        if (r < 0)
+                goto fail;
+        n = listen_n_shards(&a);
+        s = listen_set_new(pool, n);
+        if (!s)
+                return -ENOMEM;
+        r = listen_check_free(pool, &a);
+        for (unsigned i = 0; i < n && r == 0; i++) {
+                int fd = listen_bind_one(pool, &a, n > 1);
+
+                if (fd < 0)
+                        r = fd;
+                else
+                        s->fds[s->n++] = fd;
+        }
+        if (r < 0)
+                goto fail;
+        if (a.sa.sa_family == AF_UNIX) {
+                s->path = strdup(pool->listen);
+                if (!s->path)
+                        return -ENOMEM;
+                r = listen_set_permissions(pool, s->path, problems);
+                if (r != 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(s);
+        return 0;
+fail:
+        text_printf(problems, "[%s:%u] directive 'listen': cannot listen on '%s': %s\n", pool->listen_where.file, pool->listen_where.line,
+                    pool->listen, strerror(-r));
+        return LISTEN_E_PROBLEM;
+}
+
+int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret, struct text *problems) {
+        _cleanup_(listen_set_freep) struct listen_set *s = NULL;
+
+        if (inherited->n == 0 && !text_equal(pool->listen, "systemd"))
+                return listen_bind(pool, ret, problems);
+
+        s = listen_set_new(pool, inherited->n + 1);
+        if (!s)
+                return -ENOMEM;
+        s->inherited = true;
+        if (listen_claim(inherited, pool, s) == 0) {
+                text_printf(problems, "[%s:%u] directive 'listen': the pool '%s' (listen = %s) has no socket; ", pool->listen_where.file,
+                            pool->listen_where.line, pool->name, pool->listen);
+                listen_list(inherited, problems);
+                text_append(problems, "\n");
+                return LISTEN_E_PROBLEM;
+        }
+        for (size_t i = 0; i < s->n; i++) {
+                char text[ADDR_TEXT_MAX] = "?";
+                struct addr a;
+
+                if (addr_of_socket(s->fds[i], &a) == 0)
+                        addr_format(&a, text);
+                log_notice("[pool %s] using inherited socket fd=%d, \"%s\"", pool->name, s->fds[i], text);
+        }
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+char **listen_names(const struct listen_set *s) {
+        char **names = calloc(s->n + 1, sizeof(*names));
+
+        for (size_t i = 0; names && i < s->n; i++) {
+                char text[ADDR_TEXT_MAX] = "?";
+                struct addr a;
+
+                if (addr_of_socket(s->fds[i], &a) == 0)
+                        addr_format(&a, text);
+                names[i] = strdup(text);
+                if (!names[i]) {
+                        listen_free_names(names);
+                        return NULL;
+                }
+        }
+        return names;
+}
+
+void listen_free_names(char **names) {
+        for (size_t i = 0; names && names[i]; i++)
+                free(names[i]);
+        free(names);
+}

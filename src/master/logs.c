@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where log entries go: the journal with fields when stderr is connected to it, the file of error_log when one is named, else stderr. Zygotes and workers
+ * inherit the descriptors; an unprivileged worker could not open the file by itself.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "master/master.h"
+
+int logs_open(struct master *m, const struct conf *conf, struct text *problems) {
+        int fd = -1;
+
+        if (conf->global.error_log) {
+                fd = log_open_file(conf->global.error_log);
+                if (fd < 0) {
+                        const struct conf_where *where = &conf->global.given[CONF_GLOBAL_error_log];
+
+                        text_printf(problems, "[%s:%u] directive 'error_log': cannot open '%s': %s\n", where->file ?: "-", where->line,
+                                    conf->global.error_log, strerror(-fd));
+                        return LISTEN_E_PROBLEM;
+                }
+        }
+        m->log_file_fd = fd;
+        return 0;
+}
+
+void logs_apply(struct master *m, const struct conf *conf) {
+        bool journal = log_stderr_is_journal();
+
+        if (journal && m->env.journal_fd < 0)
+                m->env.journal_fd = log_open_journal();
+        if (m->stderr_fd < 0)
+                m->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        m->env.log_level = conf->global.log_level;
+        m->env.log_fd = m->log_file_fd;
+        if (m->log_file_fd < 0 && m->env.journal_fd < 0)
+                m->env.log_fd = m->stderr_fd;
+        log_init(&(struct log_setup){ .journal_fd = m->env.journal_fd,
+                                      .file_fd = m->log_file_fd,
+                                      .to_stderr = m->options->force_stderr || (m->log_file_fd < 0 && m->env.journal_fd < 0),
+                                      .level = m->env.log_level });
+}
+
+/* logrotate's signal: the file is opened anew; zygotes get it for the workers they fork from now on, and workers that have the old one are
+ * recycled, each when it is between two requests. */
+void logs_reopen(struct master *m) {
+        _cleanup_text_ struct text problems = {};
+        int old = m->log_file_fd;
+
+        if (logs_open(m, m->conf, &problems) != 0) {
+                m->log_file_fd = old;
+                log_error("log file stays as it is: %s", text_peek(&problems));
+                return;
+        }
+        logs_apply(m, m->conf);
+        fd_close(old);
+        log_notice("error log file re-opened");
+        if (m->log_file_fd < 0)
+                return;
+        for (size_t i = 0; i < m->n_pools; i++)
+                pool_renew_log(m->pools[i]->pool);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* The master's picture and its states; see master.h. */
+
+#include "master/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "base/title.h"
+#include "log/log.h"
+
+/* The zygote's binary: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
+static int master_open_zygote(void) {
+        char self[PATH_MAX], path[PATH_MAX + 16];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        int fd;
+
+        if (n > 0) {
+                char *slash;
+
+                self[n] = '\0';
+                slash = strrchr(self, '/');
+                if (slash)
+                        *slash = '\0';
+                snprintf(path, sizeof(path), "%s/fpmd-zygote", self);
+                fd = open(path, O_PATH | O_CLOEXEC);
+                if (fd >= 0)
+                        return fd;
+        }
+        fd = open(FPMD_LIBEXECDIR "/fpmd-zygote", O_PATH | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
+        master_advance(userdata);
+}
+
+int master_new(const struct options *options, struct conf *conf, struct master **ret) {
+        _cleanup_(master_freep) struct master *m = calloc(1, sizeof(*m));
+        int r;
+
+        if (!m) {
+                conf_free(conf);
+                return -ENOMEM;
+        }
+        m->options = options;
+        m->conf = conf;
+        m->started = time_now();
+        m->control_fd = m->log_file_fd = m->old_log_file_fd = m->stderr_fd = -1;
+        m->env = (struct pool_env){
+                .zygote_fd = -1,
+                .php_ini = options->php_ini,
+                .no_php_ini = options->no_php_ini,
+                .php_defines = options->defines,
+                .journal_fd = -1,
+                .log_fd = -1,
+                .control_timeout = conf->global.process_control_timeout,
+                .changed = master_on_pool_changed,
+                .userdata = m,
+        };
+        r = sd_event_new(&m->event);
+        if (r < 0)
+                return r;
+        m->env.event = m->event;
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+void master_free(struct master *m) {
+        if (!m)
+                return;
+        control_detach(m);
+        while (m->n_pools > 0)
+                master_remove_pool(m, m->n_pools - 1);
+        free(m->pools);
+        listen_all_done(&m->inherited);
+        sd_event_source_disable_unref(m->tick);
+        sd_event_source_disable_unref(m->watchdog);
+        sd_event_unref(m->event);
+        conf_free(m->conf);
+        conf_free(m->next_conf);
+        text_done(&m->reload_names);
+        free(m->reload_text);
+        free(m->status);
+        fd_close(m->env.zygote_fd);
+        fd_close(m->env.journal_fd);
+        fd_close(m->log_file_fd);
+        fd_close(m->stderr_fd);
+        free(m);
+}
+
+struct master_pool *master_find(struct master *m, const char *name) {
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (text_equal(m->pools[i]->pool->name, name))
+                        return m->pools[i];
+        return NULL;
+}
+
+int master_add_pool(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret) {
+        struct master_pool *mp, **list;
+        int r;
+
+        list = reallocarray(m->pools, m->n_pools + 1, sizeof(*list));
+        if (!list)
+                return -ENOMEM;
+        m->pools = list;
+        mp = calloc(1, sizeof(*mp));
+        if (!mp)
+                return -ENOMEM;
+        r = pool_new(&m->env, name, &mp->pool);
+        if (r < 0) {
+                free(mp);
+                return r;
+        }
+        mp->listeners = listeners;
+        m->pools[m->n_pools++] = mp;
+        *ret = mp;
+        return 0;
+}
+
+void master_remove_pool(struct master *m, size_t i) {
+        struct master_pool *mp = m->pools[i];
+
+        pool_free(mp->pool);
+        listen_set_free(mp->listeners);
+        listen_set_free(mp->next_listeners);
+        free(mp);
+        m->pools[i] = m->pools[--m->n_pools];
+}
+
+bool master_is_settled(const struct master *m) {
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (!pool_is_settled(m->pools[i]->pool))
+                        return false;
+        return true;
+}
+
+static int master_start_pools(struct master *m, struct text *problems) {
+        int result = 0;
+
+        for (size_t i = 0; i < m->conf->n_pools; i++) {
+                const struct conf_pool *settings = &m->conf->pools[i];
+                struct listen_set *set = NULL;
+                struct master_pool *mp;
+                int r = listen_open(&m->inherited, settings, &set, problems);
+
+                if (r == 0) {
+                        r = master_add_pool(m, settings->name, set, &mp);
+                        if (r < 0)
+                                listen_set_free(set);
+                }
+                if (r < 0)
+                        return r;
+                result = MAX(result, r);
+        }
+        if (listen_check_claimed(&m->inherited, m->conf, problems) != 0)
+                result = LISTEN_E_PROBLEM;
+        return result;
+}
+
+static int master_start_generations(struct master *m, struct text *problems) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+                struct pool_listeners listeners = { .fds = mp->listeners->fds, .n = mp->listeners->n };
+                int r = pool_start_generation(mp->pool, m->conf, conf_find_pool(m->conf, mp->pool->name), &listeners);
+
+                if (r < 0) {
+                        text_printf(problems, "pool '%s': cannot start its zygote: %s\n", mp->pool->name, strerror(-r));
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static void master_set_title(const struct master *m) {
+        _cleanup_text_ struct text title = {};
+
+        text_printf(&title, "fpmd: master process (%s)", m->options->conf_path);
+        title_set(text_peek(&title));
+}
+
+int master_start(struct master *m, struct text *problems) {
+        int r;
+
+        m->env.zygote_fd = master_open_zygote();
+        if (m->env.zygote_fd < 0) {
+                text_printf(problems, "cannot find fpmd-zygote beside this program or in %s: %s\n", FPMD_LIBEXECDIR,
+                            strerror(-m->env.zygote_fd));
+                return m->env.zygote_fd;
+        }
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return -errno;
+        r = listen_take_inherited(&m->inherited, problems);
+        if (r == 0)
+                r = master_start_pools(m, problems);
+        if (r == 0)
+                r = signal_attach(m);
+        if (r == 0)
+                r = control_attach(m);
+        if (r >= 0 && r != LISTEN_E_PROBLEM)
+                r = notify_attach(m);
+        if (r < 0 || r == LISTEN_E_PROBLEM)
+                return r;
+
+        master_set_title(m);
+        log_notice("fpmd is running, pid %d", getpid());
+        notify_status(m, time_now());
+        return master_start_generations(m, problems);
+}
+
+/* What has left for good is forgotten. */
+static void master_forget_gone(struct master *m) {
+        for (size_t i = 0; i < m->n_pools;)
+                if (m->pools[i]->leaving && pool_is_gone(m->pools[i]->pool)) {
+                        log_notice("[pool %s] is gone", m->pools[i]->pool->name);
+                        master_remove_pool(m, i);
+                } else
+                        i++;
+}
+
+static int master_on_forget(sd_event_source *s, void *userdata) {
+        sd_event_source_unref(s);
+        master_forget_gone(userdata);
+        master_reap_strangers(userdata);
+        master_advance(userdata);
+        return 0;
+}
+
+/* Later, when no callback of the pool is on the stack any more. */
+static void master_forget_later(struct master *m) {
+        sd_event_source *s;
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (m->pools[i]->leaving && pool_is_gone(m->pools[i]->pool)) {
+                        sd_event_add_defer(m->event, &s, master_on_forget, m);
+                        return;
+                }
+}
+
+static void master_advance_start(struct master *m) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct pool *p = m->pools[i]->pool;
+
+                if (p->starting && p->starting->state == GENERATION_FAILED) {
+                        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
+                                                       .event = LOG_EVENT_CONFIG_ERROR,
+                                                       .pool = p->name,
+                                                       .message = p->starting->reason ?: "cannot start" });
+                        m->exit_status = MASTER_EXIT_SOFTWARE;
+                        sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name, p->starting->reason ?: "out of memory");
+                        master_stop(m, true);
+                        return;
+                }
+        }
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct pool *p = m->pools[i]->pool;
+
+                if (p->starting && p->starting->state == GENERATION_ACCEPTING)
+                        pool_promote(p);
+        }
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (!m->pools[i]->pool->current)
+                        return;
+        m->state = MASTER_RUNNING;
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_STARTED, .message = "ready to handle connections" });
+        notify_ready(m);
+}
+
+static void master_advance_stop(struct master *m) {
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (!pool_is_gone(m->pools[i]->pool))
+                        return;
+        log_notice("exiting, bye-bye!");
+        sd_event_exit(m->event, m->exit_status);
+}
+
+void master_advance(struct master *m) {
+        master_forget_later(m);
+        switch (m->state) {
+        case MASTER_STARTING:
+                master_advance_start(m);
+                break;
+        case MASTER_RUNNING:
+                if (m->reload_pending && master_is_settled(m))
+                        reload_begin_pending(m);
+                break;
+        case MASTER_RELOADING:
+                reload_advance(m);
+                break;
+        case MASTER_STOPPING:
+                master_advance_stop(m);
+                break;
+        }
+}
+
+void master_stop(struct master *m, bool at_once) {
+        if (m->state == MASTER_STOPPING && !at_once)
+                return;
+        if (m->state == MASTER_RELOADING)
+                control_reload_ended(m, false, "the service is stopping");
+        m->state = MASTER_STOPPING;
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE,
+                                       .event = LOG_EVENT_STOPPING,
+                                       .message = at_once ? "Terminating ..." : "Finishing ..." });
+        for (size_t i = 0; i < m->n_pools; i++)
+                pool_stop(m->pools[i]->pool, at_once);
+        notify_stopping(m);
+        master_advance(m);
+}
+
+/* The master is a subreaper: what a worker's children leave behind is reaped here. Our own are left to their event sources: when one of them
+ * is first in line, this is called again after it has been dealt with. */
+void master_reap_strangers(struct master *m) {
+        for (;;) {
+                siginfo_t info = {};
+
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                        return;
+                for (size_t i = 0; i < m->n_pools; i++)
+                        if (pool_owns(m->pools[i]->pool, info.si_pid))
+                                return;
+                waitpid(info.si_pid, NULL, WNOHANG);
+        }
+}

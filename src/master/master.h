@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The master: one sd-event loop over signals, the control socket, the timers of sd_notify, and the pools. It runs no PHP, reads no client's
+ * bytes, and is on the path of no request.
+ *
+ * Its state is one of four; every event changes the picture and then calls master_advance(), which moves the state on when it can.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-event.h>
+
+#include "base/time.h"
+#include "conf/load.h"
+#include "ipc/exchange.h"
+#include "master/listen.h"
+#include "master/options.h"
+#include "pool/pool.h"
+
+/* Exit statuses: sysexits(3), as php-fpm. */
+#define MASTER_EXIT_CONFIG 78
+#define MASTER_EXIT_SOFTWARE 70
+
+enum master_state {
+        MASTER_STARTING,
+        MASTER_RUNNING,
+        MASTER_RELOADING,
+        MASTER_STOPPING,
+};
+
+/* A pool with its listeners. */
+struct master_pool {
+        struct pool *pool;
+        struct listen_set *listeners;
+        struct listen_set *next_listeners; /* of a reload under way that moves the pool to another address */
+        bool renewed;  /* takes part in the reload under way */
+        bool added;    /* by the reload under way */
+        bool leaving;  /* removed from the configuration; goes when its last worker has */
+};
+
+struct control_client;
+
+struct master {
+        const struct options *options;
+        sd_event *event;
+        enum master_state state;
+        struct conf *conf;
+        struct pool_env env;
+        struct listen_all inherited;
+        struct master_pool **pools;
+        size_t n_pools;
+        usec_t started;
+        int exit_status;
+
+        /* logs */
+        int log_file_fd; /* error_log, or -1 */
+        int stderr_fd;   /* a copy of stderr for zygotes, or -1 */
+
+        /* control.c */
+        int control_fd;
+        char *control_path;
+        sd_event_source *control_source;
+        struct control_client *clients;
+
+        /* reload.c */
+        struct conf *next_conf;
+        int old_log_file_fd;
+        bool reload_pending; /* asked for while another was under way */
+        struct text reload_names; /* pools that the pending one is for, one a line; "" for all */
+        bool reload_pending_all;
+        enum ipc_control_outcome reload_outcome;
+        char *reload_text;
+        usec_t reload_wall;
+
+        /* notify.c */
+        sd_event_source *tick;
+        sd_event_source *watchdog;
+        usec_t watchdog_half;
+        char *status;
+        uint64_t last_requests;
+        usec_t last_tick;
+};
+
+/* master.c */
+int master_new(const struct options *options, struct conf *conf, struct master **ret);
+void master_free(struct master *m);
+DEFINE_CLEANUP(struct master *, master_free)
+int master_start(struct master *m, struct text *problems);
+void master_advance(struct master *m);
+void master_stop(struct master *m, bool at_once);
+struct master_pool *master_find(struct master *m, const char *name);
+int master_add_pool(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret);
+void master_remove_pool(struct master *m, size_t i);
+bool master_is_settled(const struct master *m);
+void master_reap_strangers(struct master *m);
+
+/* logs.c: where entries go, by configuration and by what stderr is. */
+int logs_open(struct master *m, const struct conf *conf, struct text *problems);
+void logs_apply(struct master *m, const struct conf *conf);
+void logs_reopen(struct master *m);
+
+/* signal.c */
+int signal_attach(struct master *m);
+
+/* notify.c: what the service manager is told. */
+int notify_attach(struct master *m);
+void notify_ready(struct master *m);
+void notify_reloading(struct master *m);
+void notify_stopping(struct master *m);
+void notify_status(struct master *m, usec_t now);
+
+/* reload.c: asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is under way. */
+void reload_request(struct master *m, const char *names);
+void reload_begin_pending(struct master *m);
+void reload_advance(struct master *m);
+
+/* control.c */
+int control_attach(struct master *m);
+void control_detach(struct master *m);
+/* The outcome for everybody who waits for the reload under way. */
+void control_reload_ended(struct master *m, bool done, const char *text);
+/* The waiting ones belong to the reload that begins now. */
+void control_reload_begun(struct master *m);

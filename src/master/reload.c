@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reload: a second generation on the same listeners. Check the configuration, open what is new, start a zygote for each pool, wait until all their first
+ * workers accept; only then tell the old generations to finish. Until that point nothing of the old is touched, and any failure ends the
+ * attempt: the new generations go, the reason is logged, told to the service manager, and to whoever runs fpmctl reload.
+ *
+ * A pool has at most two generations, so a reload waits until the previous one has drained. Requests that come meanwhile are one reload.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "log/log.h"
+#include "master/master.h"
+
+static bool names_have(const char *names, const char *name) {
+        size_t n = strlen(name);
+
+        for (const char *p = names; *p;) {
+                size_t k = strcspn(p, "\n");
+
+                if (k == n && memcmp(p, name, n) == 0)
+                        return true;
+                p += k + (p[k] == '\n');
+        }
+        return false;
+}
+
+static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
+        m->reload_outcome = outcome;
+        m->reload_wall = time_wall();
+        free(m->reload_text);
+        m->reload_text = strdup(text);
+}
+
+static void reload_log_lines(enum log_level level, enum log_event event, const char *head, const char *lines) {
+        for (const char *p = lines; *p;) {
+                size_t k = strcspn(p, "\n");
+                _cleanup_text_ struct text message = {};
+
+                text_append(&message, head);
+                text_append_n(&message, p, k);
+                log_write(&(struct log_entry){ .level = level, .event = event, .message = text_peek(&message) });
+                p += k + (p[k] == '\n');
+        }
+}
+
+/* Takes back everything the attempt has done. */
+static void reload_undo(struct master *m) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+
+                if (mp->renewed)
+                        pool_abandon(mp->pool);
+                if (mp->added) {
+                        mp->leaving = true;
+                        pool_stop(mp->pool, true);
+                }
+                listen_set_free(mp->next_listeners);
+                mp->next_listeners = NULL;
+                mp->renewed = mp->added = false;
+        }
+        if (m->next_conf) {
+                int fd = m->log_file_fd;
+
+                m->log_file_fd = m->old_log_file_fd;
+                m->env.control_timeout = m->conf->global.process_control_timeout;
+                logs_apply(m, m->conf);
+                fd_close(fd);
+                conf_free(m->next_conf);
+                m->next_conf = NULL;
+        }
+}
+
+static void reload_refuse(struct master *m, const char *reason) {
+        reload_undo(m);
+        m->state = MASTER_RUNNING;
+        reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, reason);
+        reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, "reload refused, everything stays as it was: ", reason);
+        notify_ready(m);
+        control_reload_ended(m, false, reason);
+}
+
+static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret, struct text *problems) {
+        struct master_pool *mp = master_find(m, settings->name);
+        struct listen_set *set = NULL;
+        struct listen_all none = {};
+        int r;
+
+        if (mp && mp->leaving) {
+                text_printf(problems, "the pool '%s' is still ending; try again\n", settings->name);
+                return LISTEN_E_PROBLEM;
+        }
+        *ret = mp;
+        if (mp && (mp->listeners->inherited || text_equal(mp->listeners->listen, settings->listen)))
+                return 0;
+        if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
+                text_printf(problems, "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a start\n",
+                            settings->name, settings->listen);
+                return LISTEN_E_PROBLEM;
+        }
+        r = listen_open(&none, settings, &set, problems);
+        if (r != 0)
+                return r;
+        if (mp) {
+                mp->next_listeners = set;
+                return 0;
+        }
+        r = master_add_pool(m, settings->name, set, ret);
+        if (r < 0)
+                listen_set_free(set);
+        else
+                (*ret)->added = true;
+        return r;
+}
+
+static int reload_start_pool(struct master *m, const struct conf_pool *settings, struct text *problems) {
+        const struct listen_set *set;
+        struct pool_listeners listeners;
+        struct master_pool *mp;
+        int r;
+
+        r = reload_listeners(m, settings, &mp, problems);
+        if (r != 0)
+                return r;
+        set = mp->next_listeners ? mp->next_listeners : mp->listeners;
+        listeners = (struct pool_listeners){ .fds = set->fds, .n = set->n };
+        mp->renewed = true;
+        r = pool_start_generation(mp->pool, m->next_conf, settings, &listeners);
+        if (r < 0) {
+                text_printf(problems, "pool '%s': cannot start its zygote: %s\n", settings->name, strerror(-r));
+                return LISTEN_E_PROBLEM;
+        }
+        return 0;
+}
+
+/* A pool that is to go must not leave an activated socket behind that nobody serves. */
+static int reload_check_removed(const struct master *m, struct text *problems) {
+        int r = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct master_pool *mp = m->pools[i];
+
+                if (mp->leaving || conf_find_pool(m->next_conf, mp->pool->name) || !mp->listeners->inherited)
+                        continue;
+                text_printf(problems, "the pool '%s' is gone from the configuration, but its socket is the service manager's: stop the socket "
+                                      "unit and restart the service\n", mp->pool->name);
+                r = LISTEN_E_PROBLEM;
+        }
+        return r;
+}
+
+static int reload_check_names(const struct master *m, const char *names, struct text *problems) {
+        int r = 0;
+
+        for (const char *p = names; *p;) {
+                size_t k = strcspn(p, "\n");
+                char name[256];
+
+                text_copy(name, sizeof(name), p, k);
+                if (!conf_find_pool(m->next_conf, name)) {
+                        text_printf(problems, "there is no pool '%s' in the configuration\n", name);
+                        r = LISTEN_E_PROBLEM;
+                }
+                p += k + (p[k] == '\n');
+        }
+        return r;
+}
+
+/* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+static int reload_try(struct master *m, const char *names, struct text *problems) {
+        struct conf_options options = { .running_as_root = geteuid() == 0 };
+        bool all = !*names;
+        int r;
+
+        r = conf_load(m->options->conf_path, &options, &m->next_conf, problems);
+        if (r != 0)
+                return r < 0 ? r : LISTEN_E_PROBLEM;
+        m->old_log_file_fd = m->log_file_fd;
+        r = logs_open(m, m->next_conf, problems);
+        if (r != 0) {
+                m->log_file_fd = -1; /* undo closes the new one, and there is none */
+                return r;
+        }
+        logs_apply(m, m->next_conf);
+        m->env.control_timeout = m->next_conf->global.process_control_timeout;
+
+        r = all ? reload_check_removed(m, problems) : reload_check_names(m, names, problems);
+        for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
+                if (all || names_have(names, m->next_conf->pools[i].name))
+                        r = reload_start_pool(m, &m->next_conf->pools[i], problems);
+        return r;
+}
+
+void reload_request(struct master *m, const char *names) {
+        if (m->state == MASTER_STOPPING)
+                return;
+        if (!*names)
+                m->reload_pending_all = true;
+        text_append(&m->reload_names, names);
+        m->reload_pending = true;
+        if (m->state == MASTER_RELOADING || !master_is_settled(m))
+                log_notice("reload waits until the previous generation has finished its requests");
+        master_advance(m);
+}
+
+void reload_begin_pending(struct master *m) {
+        _cleanup_text_ struct text problems = {}, names = m->reload_names;
+        bool all = m->reload_pending_all;
+        int r;
+
+        m->reload_names = (struct text){};
+        m->reload_pending = m->reload_pending_all = false;
+        m->state = MASTER_RELOADING;
+        control_reload_begun(m);
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_BEGUN, .message = "Reloading in progress ..." });
+        notify_reloading(m);
+
+        r = reload_try(m, all ? "" : text_peek(&names), &problems);
+        if (r < 0)
+                text_printf(&problems, "reload failed: %s\n", strerror(-r));
+        if (r != 0)
+                reload_refuse(m, text_peek(&problems));
+}
+
+static void reload_commit(struct master *m) {
+        _cleanup_text_ struct text summary = {};
+        bool all = true;
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+
+                if (mp->leaving)
+                        continue;
+                if (!mp->renewed) {
+                        if (conf_find_pool(m->next_conf, mp->pool->name)) {
+                                all = false;
+                                continue;
+                        }
+                        mp->leaving = true;
+                        pool_stop(mp->pool, false);
+                        continue;
+                }
+                pool_promote(mp->pool);
+                if (mp->next_listeners) { /* what waits in the old one's queue is lost with it: the address is no longer served */
+                        listen_set_free(mp->listeners);
+                        mp->listeners = TAKE_PTR(mp->next_listeners);
+                }
+                mp->renewed = mp->added = false;
+                n++;
+        }
+        fd_close(m->old_log_file_fd);
+        m->old_log_file_fd = -1;
+        conf_free(m->conf);
+        m->conf = TAKE_PTR(m->next_conf);
+        m->state = MASTER_RUNNING;
+
+        text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n, n == 1 ? "" : "s");
+        reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
+        notify_ready(m);
+        control_reload_ended(m, true, text_peek(&summary));
+}
+
+void reload_advance(struct master *m) {
+        _cleanup_text_ struct text problems = {};
+        bool failed = false, waiting = false;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct master_pool *mp = m->pools[i];
+                const struct generation *g = mp->pool->starting;
+
+                if (!mp->renewed)
+                        continue;
+                if (!g || g->state == GENERATION_FAILED) {
+                        text_printf(&problems, "pool '%s': %s\n", mp->pool->name, g && g->reason ? g->reason : "the zygote is gone");
+                        failed = true;
+                } else if (g->state != GENERATION_ACCEPTING)
+                        waiting = true;
+        }
+        if (failed)
+                reload_refuse(m, text_peek(&problems));
+        else if (!waiting)
+                reload_commit(m);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Signals of the master, php-fpm's meanings: each is an event of the loop, translated into one call. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "log/log.h"
+#include "master/master.h"
+
+static int signal_on_stop(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        master_stop(userdata, true);
+        return 0;
+}
+
+static int signal_on_quit(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        master_stop(userdata, false);
+        return 0;
+}
+
+static int signal_on_reload(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        reload_request(userdata, "");
+        return 0;
+}
+
+static int signal_on_reopen(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        logs_reopen(userdata);
+        return 0;
+}
+
+static int signal_on_child(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+        master_reap_strangers(userdata);
+        return 0;
+}
+
+int signal_attach(struct master *m) {
+        static const struct {
+                int sig;
+                sd_event_signal_handler_t handler;
+                const char *name;
+        } rows[] = {
+                { SIGTERM, signal_on_stop, "stop-at-once" },     { SIGINT, signal_on_stop, "stop-at-once" },
+                { SIGQUIT, signal_on_quit, "stop-when-done" },   { SIGUSR1, signal_on_reopen, "reopen-logs" },
+                { SIGUSR2, signal_on_reload, "reload" },         { SIGHUP, signal_on_reload, "reload" },
+                { SIGCHLD, signal_on_child, "reap-strangers" },
+        };
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                sigaddset(&set, rows[i].sig);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                sd_event_source *s;
+                int r = sd_event_add_signal(m->event, &s, rows[i].sig, rows[i].handler, m);
+
+                if (r < 0)
+                        return r;
+                sd_event_source_set_description(s, rows[i].name);
+                r = sd_event_source_set_floating(s, true); /* lives as long as the loop */
+                sd_event_source_unref(s);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}

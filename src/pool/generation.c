@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One generation: a zygote process, the socket pair to it, and the lifeline, a pipe whose read end every worker watches. Closing the write ends
+ * is the order to drain: it reaches workers of a zygote that has died too.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "conf/load.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "pool/pool.h"
+#include "pool/scale.h"
+#include "pool/supervise.h"
+
+DEFINE_CLEANUP(struct generation *, generation_free)
+
+const char *generation_state_name(enum generation_state state) {
+        static const char *const names[] = {
+                [GENERATION_STARTING] = "starting",
+                [GENERATION_ACCEPTING] = "accepting",
+                [GENERATION_FAILED] = "failed",
+                [GENERATION_ENDING] = "ending",
+        };
+
+        return names[state];
+}
+
+static int generation_watch(struct generation *g) {
+        sd_event *event = g->pool->env->event;
+        int r;
+
+        r = sd_event_add_io(event, &g->ipc_source, g->ipc, EPOLLIN, supervise_on_message, g);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(g->ipc_source, "zygote-messages");
+        r = sd_event_add_io(event, &g->zygote_source, g->zygote_pidfd, EPOLLIN, supervise_on_zygote_exit, g);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(g->zygote_source, "zygote-exit");
+        /* a zygote's last messages are read before its end is dealt with */
+        return sd_event_source_set_priority(g->zygote_source, SD_EVENT_PRIORITY_NORMAL + 10);
+}
+
+static int generation_copy_settings(struct generation *g, const char *packed, size_t n) {
+        _cleanup_text_ struct text problems = {};
+        int r;
+
+        g->packed = malloc(n + 1);
+        if (!g->packed)
+                return -ENOMEM;
+        memcpy(g->packed, packed, n);
+        g->n_packed = n;
+        r = conf_pool_unpack(packed, n, &g->settings, &problems);
+        if (r != 0)
+                return r < 0 ? r : -EBADMSG;
+        g->conf = &g->settings->pools[0];
+        return 0;
+}
+
+int generation_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
+                     struct generation **ret) {
+        _cleanup_(generation_freep) struct generation *g = calloc(1, sizeof(*g));
+        _cleanup_fd_ int ipc_child = -1, lifeline_read = -1;
+        int ends[2], r;
+
+        if (!g)
+                return -ENOMEM;
+        g->pool = p;
+        g->listeners = *listeners;
+        g->number = ++p->last_generation;
+        g->state = GENERATION_STARTING;
+        g->started = time_now();
+        g->ipc = g->lifeline = g->zygote_pidfd = -1;
+        r = generation_copy_settings(g, packed, n_packed);
+        if (r < 0)
+                return r;
+        g->n_first = p->current ? scale_first(g->conf->max_children) : g->conf->max_children;
+
+        r = ipc_pair(ends);
+        if (r < 0)
+                return r;
+        g->ipc = ends[0];
+        ipc_child = ends[1];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        lifeline_read = ends[0];
+        g->lifeline = ends[1];
+
+        r = zygote_process_start(g, ipc_child, lifeline_read);
+        if (r < 0)
+                return r;
+        r = generation_watch(g);
+        if (r < 0) {
+                kill(g->zygote_pid, SIGKILL);
+                return r;
+        }
+        log_debug("[pool %s] generation %u: zygote %d started", p->name, g->number, g->zygote_pid);
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
+void generation_free(struct generation *g) {
+        if (!g)
+                return;
+        sd_event_source_disable_unref(g->ipc_source);
+        sd_event_source_disable_unref(g->zygote_source);
+        fd_close(g->ipc);
+        fd_close(g->lifeline);
+        fd_close(g->zygote_pidfd);
+        conf_free(g->settings);
+        free(g->packed);
+        free(g->reason);
+        free(g->php_version);
+        free(g->ini_files);
+        free(g);
+}
+
+bool generation_is_gone(const struct generation *g) {
+        return g->zygote_pid == 0 && g->n_workers == 0;
+}
+
+static void generation_tell(struct generation *g, enum ipc_type type) {
+        if (g->ipc >= 0 && g->zygote_pid > 0)
+                ipc_send(g->ipc, &(struct ipc_message){ .type = type }, NULL); /* a zygote that is gone needs no telling */
+}
+
+void generation_drain(struct generation *g, usec_t now) {
+        if (g->draining)
+                return;
+        g->draining = true;
+        g->drain_since = now;
+        if (g->state != GENERATION_FAILED)
+                g->state = GENERATION_ENDING;
+        g->lifeline = fd_close(g->lifeline);
+        generation_tell(g, IPC_DRAIN);
+}
+
+void generation_end(struct generation *g) {
+        generation_drain(g, time_now());
+        if (g->drain_step == TIMEOUTS_WAITING) {
+                g->drain_step = TIMEOUTS_TERMINATED;
+                g->drain_since = time_now();
+        }
+        generation_tell(g, IPC_STOP);
+        if (g->zygote_pidfd >= 0 && !g->ready) /* it may be deep in PHP's start-up and read no messages */
+                syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
+        generation_signal(g, SIGTERM);
+}
+
+void generation_signal(const struct generation *g, int sig) {
+        const struct pool *p = g->pool;
+
+        for (uint32_t i = 0; i < p->n_used; i++) {
+                const struct pool_worker *w = &p->workers[i];
+
+                if (w->state > WORKER_ASKED && w->generation == g)
+                        syscall(SYS_pidfd_send_signal, w->pidfd, sig, NULL, 0);
+        }
+}
+
+void generation_fail(struct generation *g, const char *reason) {
+        if (g->state != GENERATION_STARTING)
+                return;
+        g->state = GENERATION_FAILED;
+        free(g->reason);
+        g->reason = strdup(reason); /* NULL when out of memory: readers cope */
+}

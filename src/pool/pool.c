@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* A pool and its generations; see pool.h. What happens over time is in supervise.c, one generation's processes in generation.c. */
+
+#include "pool/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "conf/load.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "scoreboard/create.h"
+#include "scoreboard/slot.h"
+
+#define POOL_WORKERS_SIZE (SCOREBOARD_SLOTS * sizeof(struct pool_worker))
+
+static int pool_init_scoreboard(struct pool *p) {
+        struct scoreboard_header *h;
+        int r;
+
+        p->scoreboard_fd = scoreboard_create(p->name);
+        if (p->scoreboard_fd < 0)
+                return p->scoreboard_fd;
+        r = scoreboard_map(p->scoreboard_fd, &p->scoreboard);
+        if (r < 0)
+                return r;
+        h = &p->scoreboard->header;
+        seq_begin(&h->seq);
+        h->start_wall = time_wall();
+        h->start_mono = time_now();
+        seq_end(&h->seq);
+        return 0;
+}
+
+int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
+        _cleanup_(pool_freep) struct pool *p = calloc(1, sizeof(*p));
+        int r;
+
+        if (!p)
+                return -ENOMEM;
+        p->env = env;
+        p->scoreboard_fd = p->doorbell = -1;
+        p->name = strdup(name);
+        if (!p->name)
+                return -ENOMEM;
+
+        p->workers = mmap(NULL, POOL_WORKERS_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p->workers == MAP_FAILED) {
+                p->workers = NULL;
+                return -ENOMEM;
+        }
+        p->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (p->doorbell < 0)
+                return -errno;
+        r = pool_init_scoreboard(p);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(p);
+        return 0;
+}
+
+void pool_free(struct pool *p) {
+        if (!p)
+                return;
+        sd_event_source_unref(p->timer);
+        while (p->generations) {
+                struct generation *g = p->generations;
+
+                p->generations = g->next;
+                generation_free(g);
+        }
+        for (uint32_t i = 0; i < p->n_used; i++) {
+                fd_close(p->workers[i].state == WORKER_NONE ? -1 : p->workers[i].pidfd);
+                sd_event_source_unref(p->workers[i].exit_source);
+                pool_output_free(p->workers[i].output);
+        }
+        if (p->workers)
+                munmap(p->workers, POOL_WORKERS_SIZE);
+        if (p->scoreboard)
+                scoreboard_unmap(p->scoreboard);
+        fd_close(p->scoreboard_fd);
+        fd_close(p->doorbell);
+        free(p->name);
+        free(p);
+}
+
+static int pool_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
+                      bool replacement) {
+        struct generation *g;
+        int r;
+
+        r = generation_start(p, packed, n_packed, listeners, &g);
+        if (r < 0)
+                return r;
+        g->next = p->generations;
+        p->generations = g;
+        p->starting = g;
+        p->starting_is_replacement = replacement;
+        return 0;
+}
+
+int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
+                          const struct pool_listeners *listeners) {
+        _cleanup_free_ char *packed = NULL;
+        size_t n;
+        int r;
+
+        r = conf_pool_pack(conf, settings, &packed, &n);
+        return r < 0 ? r : pool_start(p, packed, n, listeners, false);
+}
+
+int pool_start_replacement(struct pool *p) {
+        return pool_start(p, p->current->packed, p->current->n_packed, &p->current->listeners, true);
+}
+
+void pool_promote(struct pool *p) {
+        usec_t now = time_now();
+        bool first = !p->current;
+
+        p->current = TAKE_PTR(p->starting);
+        p->n_failed_starts = 0;
+        if (!first && !p->starting_is_replacement)
+                p->n_reloads++;
+        for (struct generation *g = p->generations; g; g = g->next)
+                if (g != p->current)
+                        generation_drain(g, now);
+        pool_supervise(p);
+}
+
+void pool_abandon(struct pool *p) {
+        struct generation *g = TAKE_PTR(p->starting);
+
+        if (g)
+                generation_end(g);
+        pool_supervise(p);
+}
+
+void pool_stop(struct pool *p, bool at_once) {
+        usec_t now = time_now();
+
+        p->stopping = true;
+        p->current = p->starting = NULL;
+        for (struct generation *g = p->generations; g; g = g->next)
+                if (at_once)
+                        generation_end(g);
+                else
+                        generation_drain(g, now);
+        pool_supervise(p);
+}
+
+void pool_renew_log(struct pool *p) {
+        struct ipc_message m = { .type = IPC_LOG };
+
+        for (struct generation *g = p->generations; g; g = g->next) {
+                if (g->ipc >= 0 && ipc_send(g->ipc, &m, &p->env->log_fd) == 0 && g == p->current)
+                        generation_signal(g, SIGQUIT);
+        }
+}
+
+bool pool_is_gone(const struct pool *p) {
+        return !p->generations;
+}
+
+bool pool_is_settled(const struct pool *p) {
+        return p->current && p->current->zygote_pid > 0 && p->generations == p->current && !p->current->next;
+}
+
+usec_t pool_drain_deadline(const struct pool *p) {
+        usec_t deadline = 0;
+
+        for (const struct generation *g = p->generations; g; g = g->next)
+                if (g->draining)
+                        deadline = MAX(deadline, g->drain_since + p->env->control_timeout + TIMEOUTS_KILL_DELAY);
+        return deadline;
+}
+
+bool pool_owns(const struct pool *p, pid_t pid) {
+        for (const struct generation *g = p->generations; g; g = g->next)
+                if (g->zygote_pid == pid)
+                        return true;
+        for (uint32_t i = 0; i < p->n_used; i++)
+                if (p->workers[i].state != WORKER_NONE && p->workers[i].pid == pid)
+                        return true;
+        return false;
+}

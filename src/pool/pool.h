@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The master's picture of a pool: its listeners, its scoreboard, and its generations. A generation is one zygote and the workers it
+ * forked. One generation is current: it accepts, and is kept at its size. Beside it there may be one that is starting (a reload under way) and ones
+ * that are ending: told to drain, or whose zygote died.
+ *
+ * Everything here runs in the master's event loop and reports through pool_env.changed(); who decides what a change means is the master.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "base/time.h"
+#include "conf/model.h"
+#include "pool/timeouts.h"
+#include "scoreboard/layout.h"
+
+struct pool;
+
+/* What pools need from the master; outlives them. */
+struct pool_env {
+        sd_event *event;
+        int zygote_fd;             /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
+        const char *php_ini;       /* -c, or NULL */
+        bool no_php_ini;           /* -n */
+        char *const *php_defines;  /* -d, NULL-terminated */
+        int journal_fd;            /* or -1 */
+        int log_fd;                /* log file or stderr, for zygotes and workers; or -1 */
+        enum log_level log_level;
+        usec_t control_timeout;    /* process_control_timeout */
+        void (*changed)(struct pool *pool, void *userdata);
+        void *userdata;
+};
+
+/* Borrowed: the master holds every listener open for as long as its pool lives. */
+struct pool_listeners {
+        const int *fds;
+        size_t n;
+};
+
+enum generation_state {
+        GENERATION_STARTING,  /* zygote starts PHP, first workers are on their way */
+        GENERATION_ACCEPTING, /* the first workers accept */
+        GENERATION_FAILED,    /* did not come up: reason says why */
+        GENERATION_ENDING,    /* drains, or has lost its zygote */
+};
+
+struct generation {
+        struct pool *pool;
+        struct generation *next;
+        uint32_t number;
+        enum generation_state state;
+        char *packed; /* the settings it was started with, as the zygote gets them */
+        size_t n_packed;
+        struct conf *settings; /* the same, to read here */
+        const struct conf_pool *conf;
+        struct pool_listeners listeners;
+        char *reason;
+        char *php_version;
+        char *ini_files;
+        usec_t started;
+
+        pid_t zygote_pid; /* 0: reaped */
+        int zygote_pidfd;
+        sd_event_source *zygote_source;
+        int ipc;
+        sd_event_source *ipc_source;
+        int lifeline; /* write end */
+
+        bool ready; /* PHP is up in the zygote */
+        unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
+        unsigned n_workers; /* alive or asked for */
+        unsigned n_accepting;
+
+        bool draining;
+        enum timeouts_step drain_step;
+        usec_t drain_since;
+};
+
+enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_STARTING, WORKER_ACCEPTING };
+
+struct pool_output;
+
+/* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory. */
+struct pool_worker {
+        enum worker_state state;
+        bool early; /* accepts already, but its zygote has not told its pid yet */
+        struct generation *generation;
+        pid_t pid;
+        int pidfd;
+        usec_t started;
+        sd_event_source *exit_source; /* only when its zygote is gone */
+        struct pool_output *output;   /* catch_workers_output, or NULL */
+};
+
+struct pool {
+        const struct pool_env *env;
+        char *name;
+        int scoreboard_fd;
+        struct scoreboard *scoreboard;
+        int doorbell;
+
+        struct generation *generations; /* newest first */
+        struct generation *current;     /* NULL before the first one accepts, and when the pool ends. Its zygote may have died:
+                                         * then it is kept for its settings until its replacement accepts */
+        struct generation *starting;    /* a reload's, or the replacement of one whose zygote died */
+        bool starting_is_replacement;
+        uint32_t last_generation;
+
+        struct pool_worker *workers; /* SCOREBOARD_SLOTS of them; only the touched ones take memory */
+        uint32_t n_used;
+
+        unsigned n_young_dead;
+        usec_t last_death;
+        unsigned n_failed_starts; /* replacements of a zygote that did not come up, in a row */
+        uint64_t n_died;
+        uint64_t n_reloads;
+        uint64_t n_max_children_reached;
+        sd_event_source *timer;
+        bool stopping;
+};
+
+/* A pool without any generation yet. 0 or -errno. */
+int pool_new(const struct pool_env *env, const char *name, struct pool **ret);
+
+/* Ends nothing by itself: processes of the pool must be gone, or are left behind. */
+void pool_free(struct pool *p);
+DEFINE_CLEANUP(struct pool *, pool_free)
+
+/* Starts a generation with these settings, which are copied, and these listeners. Its progress is told by changed(); see
+ * pool->starting. 0 or -errno. */
+int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
+                          const struct pool_listeners *listeners);
+
+/* Starts one with the settings and listeners of the current generation, whose zygote has died. 0 or -errno. */
+int pool_start_replacement(struct pool *p);
+
+/* The starting generation, which is ACCEPTING, becomes the current one; every other one is told to drain. */
+void pool_promote(struct pool *p);
+
+/* The starting generation is ended at once, and nothing else changes. */
+void pool_abandon(struct pool *p);
+
+/* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
+void pool_stop(struct pool *p, bool at_once);
+
+/* The log file (env->log_fd) is another one: zygotes get it for the workers they fork from now on, and the workers that have the
+ * old one end when they are between two requests, and are replaced. */
+void pool_renew_log(struct pool *p);
+
+/* True when no process of the pool is left. */
+bool pool_is_gone(const struct pool *p);
+
+/* True when a generation accepts and no other one lives: a reload may begin. */
+bool pool_is_settled(const struct pool *p);
+
+/* When the last of what is ending will have been cut, or 0 when nothing is ending. */
+usec_t pool_drain_deadline(const struct pool *p);
+
+/* True when the pid is a process this pool waits for. */
+bool pool_owns(const struct pool *p, pid_t pid);
+
+/* supervise.c: brings the pool to where it should be: spawns, retries, ends what is overdue. Idempotent; arms its own timer. */
+void pool_supervise(struct pool *p);
+
+/* supervise.c: a worker is gone. */
+void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_known);
+
+/* generation.c */
+int generation_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
+                     struct generation **ret); /* settings are copied */
+void generation_drain(struct generation *g, usec_t now);
+void generation_end(struct generation *g);            /* at once: SIGTERM to all, or SIGKILL after a drain step */
+void generation_signal(const struct generation *g, int sig); /* its workers */
+void generation_fail(struct generation *g, const char *reason);
+void generation_free(struct generation *g);
+bool generation_is_gone(const struct generation *g);
+const char *generation_state_name(enum generation_state state);
+
+/* spawn.c: the zygote's process. */
+int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read);
+
+/* output.c: what a worker writes to stdout and stderr, as log lines. Takes over the descriptors. */
+int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret);
+void pool_output_free(struct pool_output *o);

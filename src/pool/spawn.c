@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. What fails between fork and exec is told to the
+ * master over the message socket, in words, as a failed start-up of PHP would be.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/number.h"
+#include "base/text.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "pool/pool.h"
+
+struct spawn_identity {
+        bool change;
+        uid_t uid;
+        gid_t gid;
+        char name[256]; /* for initgroups(3); "" for a bare number */
+};
+
+static int spawn_resolve_user(const char *user, struct spawn_identity *ret) {
+        const struct passwd *pw;
+        uint64_t uid;
+
+        errno = 0;
+        if (number_parse_u64(user, UINT32_MAX - 1, &uid) == 0) {
+                ret->uid = (uid_t)uid;
+                pw = getpwuid(ret->uid);
+        } else {
+                pw = getpwnam(user);
+                if (!pw)
+                        return errno ? -errno : -ENOENT;
+                ret->uid = pw->pw_uid;
+        }
+        if (pw) {
+                ret->gid = pw->pw_gid;
+                snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);
+        }
+        return 0;
+}
+
+static int spawn_resolve_group(const char *group, gid_t *ret) {
+        const struct group *gr;
+        uint64_t gid;
+
+        errno = 0;
+        if (number_parse_u64(group, UINT32_MAX - 1, &gid) == 0) {
+                *ret = (gid_t)gid;
+                return 0;
+        }
+        gr = getgrnam(group);
+        if (!gr)
+                return errno ? -errno : -ENOENT;
+        *ret = gr->gr_gid;
+        return 0;
+}
+
+/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. */
+static int spawn_resolve_identity(const struct conf_pool *conf, struct spawn_identity *ret) {
+        int r = 0;
+
+        *ret = (struct spawn_identity){ .uid = getuid(), .gid = getgid() };
+        if (geteuid() != 0 || !conf->user)
+                return 0;
+        ret->change = true;
+        r = spawn_resolve_user(conf->user, ret);
+        if (r == 0 && conf->group)
+                r = spawn_resolve_group(conf->group, &ret->gid);
+        if (r == 0 && ret->uid == 0)
+                r = -EPERM; /* no PHP runs as root */
+        return r;
+}
+
+static int spawn_become(const struct spawn_identity *who) {
+        if (!who->change)
+                return 0;
+        if (who->name[0] ? initgroups(who->name, who->gid) < 0 : setgroups(1, &who->gid) < 0)
+                return -errno;
+        if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
+                return -errno;
+        return 0;
+}
+
+/* Moves descriptors to their fixed numbers, by way of numbers above all of them so that none is overwritten before it has moved. */
+static int spawn_arrange(int *fds, int n) {
+        for (int i = 0; i < n; i++) {
+                if (fds[i] < 0)
+                        continue;
+                fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, INHERIT_FIRST + n);
+                if (fds[i] < 0)
+                        return -errno;
+        }
+        for (int i = 0; i < n; i++) {
+                if (fds[i] < 0)
+                        close(INHERIT_FIRST + i);
+                else if (dup2(fds[i], INHERIT_FIRST + i) < 0)
+                        return -errno;
+        }
+        /* everything above is close-on-exec already, unless a library forgot */
+        syscall(SYS_close_range, INHERIT_FIRST + n, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+        return 0;
+}
+
+/* The master's environment without what is between it and systemd. */
+static char **spawn_environment(void) {
+        static const char *const private[] = { "NOTIFY_SOCKET=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
+                                               "LISTEN_PIDFDID=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "MAINPID=" };
+        size_t n = 0, k = 0;
+        char **list;
+
+        while (environ[n])
+                n++;
+        list = calloc(n + 1, sizeof(*list));
+        if (!list)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                bool skip = false;
+
+                for (size_t j = 0; j < ELEMENTSOF(private); j++)
+                        skip = skip || text_has_prefix(environ[i], private[j]);
+                if (!skip)
+                        list[k++] = environ[i];
+        }
+        return list;
+}
+
+struct spawn_args {
+        char generation[32];
+        char listeners[32];
+        char level[32];
+};
+
+/* The argument list; borrowed strings, a fresh array. */
+static char **spawn_arguments(const struct generation *g, struct spawn_args *a) {
+        const struct pool_env *env = g->pool->env;
+        size_t n_defines = 0, n = 0;
+        char **argv;
+
+        while (env->php_defines && env->php_defines[n_defines])
+                n_defines++;
+        argv = calloc(n_defines * 2 + 8, sizeof(*argv));
+        if (!argv)
+                return NULL;
+        snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
+        snprintf(a->listeners, sizeof(a->listeners), "--listeners=%zu", g->listeners.n);
+        snprintf(a->level, sizeof(a->level), "--log-level=%d", (int)env->log_level);
+        argv[n++] = (char *)"fpmd-zygote";
+        argv[n++] = a->generation;
+        argv[n++] = a->listeners;
+        argv[n++] = a->level;
+        if (env->no_php_ini)
+                argv[n++] = (char *)"--no-php-ini";
+        if (env->php_ini) {
+                argv[n++] = (char *)"--php-ini";
+                argv[n++] = (char *)env->php_ini;
+        }
+        for (size_t i = 0; i < n_defines; i++) {
+                argv[n++] = (char *)"--define";
+                argv[n++] = env->php_defines[i];
+        }
+        return argv;
+}
+
+_noreturn_ static void spawn_report(int ipc, const char *what, int r) {
+        struct ipc_message m = { .type = IPC_FAILED };
+
+        snprintf(m.text, sizeof(m.text), "%s: %s", what, strerror(-r));
+        ipc_send(ipc, &m, NULL);
+        _exit(EXIT_FAILURE);
+}
+
+_noreturn_ static void spawn_child(const struct generation *g, const struct spawn_identity *who, int ipc, int conf_fd,
+                                   int lifeline_read) {
+        const struct pool *p = g->pool;
+        size_t n = INHERIT_N_FIXED + g->listeners.n;
+        int *fds = calloc(n, sizeof(int));
+        struct spawn_args args;
+        char **argv, **envp;
+        int zygote_fd;
+        sigset_t none;
+        int r;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        r = spawn_become(who);
+        if (r < 0)
+                spawn_report(ipc, "cannot become the pool's user", r);
+
+        zygote_fd = fcntl(p->env->zygote_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)n);
+        argv = spawn_arguments(g, &args);
+        envp = spawn_environment();
+        if (!fds || !argv || !envp || zygote_fd < 0)
+                spawn_report(ipc, "cannot prepare the zygote", -ENOMEM);
+
+        fds[INHERIT_IPC - INHERIT_FIRST] = ipc;
+        fds[INHERIT_CONF - INHERIT_FIRST] = conf_fd;
+        fds[INHERIT_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
+        fds[INHERIT_DOORBELL - INHERIT_FIRST] = p->doorbell;
+        fds[INHERIT_LIFELINE_READ - INHERIT_FIRST] = lifeline_read;
+        fds[INHERIT_LIFELINE_WRITE - INHERIT_FIRST] = g->lifeline;
+        fds[INHERIT_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
+        fds[INHERIT_LOG - INHERIT_FIRST] = p->env->log_fd;
+        memcpy(fds + INHERIT_N_FIXED, g->listeners.fds, sizeof(int) * g->listeners.n);
+        r = spawn_arrange(fds, (int)n);
+        if (r < 0)
+                spawn_report(INHERIT_IPC, "cannot arrange the zygote's descriptors", r);
+
+        syscall(SYS_execveat, zygote_fd, "", argv, envp, AT_EMPTY_PATH);
+        spawn_report(INHERIT_IPC, "cannot execute fpmd-zygote", -errno);
+}
+
+int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read) {
+        struct spawn_identity who;
+        _cleanup_fd_ int conf_fd = -1;
+        int r;
+
+        r = spawn_resolve_identity(g->conf, &who);
+        if (r < 0) {
+                log_error("[pool %s] cannot run as user '%s', group '%s': %s", g->pool->name, g->conf->user,
+                          g->conf->group ? g->conf->group : "", strerror(-r));
+                return r;
+        }
+        conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
+        if (conf_fd < 0)
+                return conf_fd;
+
+        g->zygote_pid = fork();
+        if (g->zygote_pid < 0) {
+                g->zygote_pid = 0;
+                return -errno;
+        }
+        if (g->zygote_pid == 0)
+                spawn_child(g, &who, ipc_child, conf_fd, lifeline_read);
+        g->zygote_pidfd = (int)syscall(SYS_pidfd_open, g->zygote_pid, 0);
+        if (g->zygote_pidfd < 0) {
+                r = -errno;
+                kill(g->zygote_pid, SIGKILL); /* our unreaped child */
+                return r;
+        }
+        return 0;
+}

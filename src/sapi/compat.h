@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * PHP's headers, and everything that differs between the PHP releases fpmd is built against. No other file of fpmd includes php.h,
+ * and no other file of this folder asks for PHP_VERSION_ID.
+ */
+
+/* PHP's headers need a few warnings less than ours. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#include <php.h>
+#include <php_ini.h>
+#include <php_main.h>
+#include <php_output.h>
+#include <php_variables.h>
+#include <SAPI.h>
+#include <ext/random/php_random.h>
+#include <ext/standard/basic_functions.h>
+#include <ext/standard/dl.h>
+#include <ext/standard/head.h>
+#include <ext/standard/info.h>
+#include <ext/standard/url.h>
+#include <zend_exceptions.h>
+#include <zend_ini.h>
+#include <zend_ini_scanner.h>
+#include <zend_observer.h>
+#include <zend_signal.h>
+#include <zend_smart_str.h>
+#include <zend_stream.h>
+#pragma GCC diagnostic pop
+
+/* base/macros.h has its own, which read their arguments once. */
+#undef MIN
+#undef MAX
+
+#ifdef ZTS
+#error "fpmd needs a PHP that is built without thread safety: one worker is one process"
+#endif
+#if PHP_VERSION_ID < 80200
+#error "fpmd needs PHP 8.2 or later"
+#endif
+
+/* Set by PHP's start-up; exported, though no header declares them. */
+extern PHPAPI char *php_ini_opened_path;
+extern PHPAPI char *php_ini_scanned_files;
+
+/* The session extension may be missing, or loaded later as a shared one. */
+extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__));
+
+#if PHP_VERSION_ID < 80400
+#define SAPI_COMPAT_INI_ENTRIES(text) (text)
+#define SAPI_COMPAT_RANDOM_FORGET() ((void)0)
+#else
+#define SAPI_COMPAT_INI_ENTRIES(text) ((const char *)(text))
+#define SAPI_COMPAT_RANDOM_FORGET() (RANDOM_G(fallback_seed_state).initialized = false)
+#endif
+
+/* disable_classes went away with PHP 8.5. */
+#if PHP_VERSION_ID < 80500
+#define SAPI_COMPAT_DISABLE_CLASS(name, n) zend_disable_class(name, n)
+#else
+#define SAPI_COMPAT_DISABLE_CLASS(name, n) FAILURE
+#endif

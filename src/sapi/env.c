@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by name, and poured
+ * into $_SERVER, $_ENV and getenv() when PHP asks.
+ *
+ * The names and values are copied into one arena, since PHP wants them NUL-terminated and script.c cuts some of them in
+ * place. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and
+ * arena stay from request to request; what is set later comes from Zend's request memory.
+ *
+ * PHP programs see the order of $_SERVER. php-fpm shows the last parameter first and FCGI_ROLE, which comes with
+ * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this table.
+ */
+
+#include "sapi/internal.h"
+
+#include "fcgi/params.h"
+
+#define N_BUCKETS 128U
+#define ARENA_KEEP (64U * 1024U)
+
+struct env_var {
+        const char *name;
+        char *value; /* NULL: removed */
+        size_t n_name;
+        size_t n_value;
+        uint32_t next; /* in its bucket: index + 1; 0: the last */
+};
+
+static struct {
+        struct env_var *vars;
+        size_t n_vars, size_vars;
+        char *arena;
+        size_t size_arena;
+        uint32_t buckets[N_BUCKETS]; /* index + 1 */
+} env;
+
+/* PHP's own import, which knows the process environment. */
+static void (*env_import_process)(zval *array);
+
+static uint32_t *env_bucket(const char *name, size_t n) {
+        uint32_t h = (uint32_t)n;
+
+        if (n > 0)
+                h += ((uint32_t)(uint8_t)name[n / 2] << 4) + ((uint32_t)(uint8_t)name[n - 1] << 2) +
+                     (uint8_t)name[n - 1 - n / 4];
+        return &env.buckets[h % N_BUCKETS];
+}
+
+static struct env_var *env_find(const char *name, size_t n) {
+        uint32_t i;
+
+        for (i = *env_bucket(name, n); i > 0; i = env.vars[i - 1].next) {
+                struct env_var *v = &env.vars[i - 1];
+
+                if (v->n_name == n && memcmp(v->name, name, n) == 0)
+                        return v;
+        }
+        return NULL;
+}
+
+/* name and value must outlive the request. */
+static void env_put(const char *name, size_t n, char *value, size_t n_value) {
+        struct env_var *v = env_find(name, n);
+        uint32_t *bucket;
+
+        if (v) {
+                v->value = value;
+                v->n_value = n_value;
+                return;
+        }
+        if (env.n_vars == env.size_vars) {
+                env.size_vars = MAX(env.size_vars * 2, (size_t)64);
+                env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
+        }
+        bucket = env_bucket(name, n);
+        env.vars[env.n_vars++] = (struct env_var){
+                .name = name, .value = value, .n_name = n, .n_value = n_value, .next = *bucket,
+        };
+        *bucket = (uint32_t)env.n_vars;
+}
+
+static char *env_store(char **end, const char *data, size_t n) {
+        char *at = *end;
+
+        memcpy(at, data, n);
+        at[n] = '\0';
+        *end = at + n + 1;
+        return at;
+}
+
+void sapi_env_load(const uint8_t *params, size_t n) {
+        struct fcgi_pair pair;
+        size_t pos = 0;
+        char *end;
+
+        sapi_env_reset();
+        if (env.size_arena < n) {
+                env.arena = perealloc(env.arena, n, true);
+                env.size_arena = n;
+        }
+        end = env.arena;
+        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)"RESPONDER", sizeof("RESPONDER") - 1);
+        while (fcgi_params_next(params, n, &pos, &pair) == 1) {
+                const char *name = env_store(&end, pair.name, pair.n_name);
+
+                char *value = env_store(&end, pair.value, pair.n_value);
+
+                /* What follows a NUL is dropped, so that PHP and we see the same value. */
+                env_put(name, pair.n_name, value, strlen(value));
+        }
+}
+
+void sapi_env_reset(void) {
+        env.n_vars = 0;
+        memset(env.buckets, 0, sizeof(env.buckets));
+        if (env.size_arena > ARENA_KEEP) {
+                pefree(env.arena, true);
+                env.arena = NULL;
+                env.size_arena = 0;
+        }
+}
+
+char *sapi_env_get(const char *name, size_t n) {
+        const struct env_var *v = env_find(name, n);
+
+        return v ? v->value : NULL;
+}
+
+char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value) {
+        char *copy;
+
+        if (!value) {
+                if (env_find(name, n))
+                        env_put(name, n, NULL, 0);
+                return NULL;
+        }
+        copy = estrndup(value, n_value);
+        env_put(name, n, copy, n_value);
+        return copy;
+}
+
+/* PHP's getenv() of one name. PHP itself never asks for HTTP_PROXY here: a client's "Proxy:" header is no setting of ours. */
+char *sapi_env_getenv(const char *name, size_t n) {
+        return sapi_current.io ? sapi_env_get(name, n) : NULL;
+}
+
+char *sapi_env_cookies(void) {
+        return sapi_current.io ? SAPI_ENV("HTTP_COOKIE") : NULL;
+}
+
+/* Array keys that PHP takes as they are: no brackets, blanks or dots. */
+static bool name_is_plain(const char *name, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (!(name[i] == '_' || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
+                      (name[i] >= 'a' && name[i] <= 'z')))
+                        return false;
+        return n > 0;
+}
+
+static void env_register_plainly(const char *name, size_t n, const char *value, size_t n_value, zval *array) {
+        zval item;
+
+        if (name_is_plain(name, n)) {
+                ZVAL_STRINGL_FAST(&item, value, n_value);
+                zend_symtable_str_update(Z_ARRVAL_P(array), name, n, &item);
+        } else
+                php_register_variable_safe(name, value, n_value, array);
+}
+
+/* source: PARSE_SERVER or PARSE_ENV when array is that superglobal. A filter then puts the value there itself and says 0, or may
+ * replace it, and frees the one it was given. */
+static void env_register(int source, const char *name, size_t n, const char *value, size_t n_value, zval *array) {
+        size_t n_v = n_value;
+        char *v;
+
+        if (source < 0 || sapi_module.input_filter == php_default_input_filter) {
+                env_register_plainly(name, n, value, n_value, array);
+                return;
+        }
+        v = estrndup(value, n_value);
+        if (sapi_module.input_filter(source, name, &v, n_value, &n_v))
+                env_register_plainly(name, n, v, n_v, array);
+        efree(v);
+}
+
+static bool is_superglobal(const zval *array, int track) {
+        return Z_TYPE(PG(http_globals)[track]) == IS_ARRAY && Z_ARR_P(array) == Z_ARR(PG(http_globals)[track]);
+}
+
+/* For $_SERVER, $_ENV and getenv() without a name: the process environment first, then the parameters over it. HTTP_PROXY is the
+ * client's "Proxy:" header, which programs would take for the setting of that name. */
+static void env_import(zval *array) {
+        int source = is_superglobal(array, TRACK_VARS_SERVER) ? PARSE_SERVER
+                     : is_superglobal(array, TRACK_VARS_ENV)  ? PARSE_ENV
+                                                              : -1;
+
+        env_import_process(array);
+        if (!sapi_current.io)
+                return;
+        for (size_t i = env.n_vars; i > 0; i--) {
+                const struct env_var *v = &env.vars[i - 1];
+
+                if (v->value && strcmp(v->name, "HTTP_PROXY") != 0)
+                        env_register(source, v->name, v->n_name, v->value, v->n_value, array);
+        }
+}
+
+void sapi_env_hook(void) {
+        env_import_process = php_import_environment_variables;
+        php_import_environment_variables = env_import;
+}
+
+/* $_SERVER: everything above, and PHP_SELF. */
+void sapi_env_server(zval *array) {
+        const char *name = SG(request_info).request_uri;
+        const char *info = sapi_current.io && sapi_settings.fix_pathinfo ? SAPI_ENV("PATH_INFO") : NULL;
+        size_t n_name = name ? strlen(name) : 0, n_info = info ? strlen(info) : 0;
+        char *self;
+
+        php_import_environment_variables(array);
+        self = emalloc(n_name + n_info + 1);
+        memcpy(self, name ? name : "", n_name);
+        memcpy(self + n_name, info ? info : "", n_info);
+        self[n_name + n_info] = '\0';
+        env_register(PARSE_SERVER, "PHP_SELF", sizeof("PHP_SELF") - 1, self, n_name + n_info, array);
+        efree(self);
+}
+
+/* The request's HTTP headers, their names as PHP rebuilds them from HTTP_X_Y. */
+void sapi_env_headers(zval *array) {
+        for (size_t i = env.n_vars; i > 0; i--) {
+                const struct env_var *v = &env.vars[i - 1];
+
+                if (v->value)
+                        sapi_add_request_header(v->name, (unsigned int)v->n_name, v->value, (unsigned int)v->n_value,
+                                                array);
+        }
+}

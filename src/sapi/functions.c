@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PHP module "cgi-fcgi": the functions and ini directives that php-fpm offers under that name. Its end-of-request hook is also where the reply ends:
+ * by then shutdown functions and destructors have run and output buffers are flushed, and what is left of PHP's request shutdown only frees memory. The
+ * session is the exception: it is saved by its own hook, which may run after ours. A client that has the whole reply may come
+ * back at once and must find its session saved, so it is saved here first.
+ */
+
+#include "sapi/internal.h"
+
+struct sapi_settings sapi_settings;
+
+/* Where fpm_get_status() writes to: the whole array, and the process that is being written. */
+struct sapi_status_writer {
+        zval *all;
+        zval procs;
+        zval *process; /* NULL: the pool's own values */
+};
+
+static int (*status_provider)(struct sapi_status_writer *w);
+
+void sapi_set_status_provider(int (*provider)(struct sapi_status_writer *w)) {
+        status_provider = provider;
+}
+
+static zval *status_target(struct sapi_status_writer *w) {
+        return w->process ? w->process : w->all;
+}
+
+void sapi_status_put_text(struct sapi_status_writer *w, const char *key, const char *value) {
+        add_assoc_string(status_target(w), key, value);
+}
+
+void sapi_status_put_number(struct sapi_status_writer *w, const char *key, int64_t value) {
+        add_assoc_long(status_target(w), key, (zend_long)value);
+}
+
+void sapi_status_put_real(struct sapi_status_writer *w, const char *key, double value) {
+        add_assoc_double(status_target(w), key, value);
+}
+
+void sapi_status_begin_process(struct sapi_status_writer *w) {
+        zval process;
+
+        array_init(&process);
+        w->process = zend_hash_next_index_insert(Z_ARRVAL(w->procs), &process);
+}
+
+PHP_FUNCTION(fpm_get_status) {
+        struct sapi_status_writer w = { .all = return_value };
+
+        ZEND_PARSE_PARAMETERS_NONE();
+        if (!status_provider)
+                RETURN_FALSE;
+        array_init(return_value);
+        array_init(&w.procs);
+        if (status_provider(&w) < 0) {
+                zval_ptr_dtor(&w.procs);
+                zval_ptr_dtor(return_value);
+                RETURN_FALSE;
+        }
+        add_assoc_zval(return_value, "procs", &w.procs);
+}
+
+PHP_FUNCTION(fastcgi_finish_request) {
+        ZEND_PARSE_PARAMETERS_NONE();
+        if (!sapi_current.io || sapi_current.finished)
+                RETURN_FALSE;
+        php_output_end_all();
+        php_header();
+        sapi_request_finish();
+        RETURN_TRUE;
+}
+
+PHP_FUNCTION(apache_request_headers) {
+        ZEND_PARSE_PARAMETERS_NONE();
+        array_init(return_value);
+        if (sapi_current.io)
+                sapi_env_headers(return_value);
+}
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_bool, 0, 0, _IS_BOOL, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_array, 0, 0, IS_ARRAY, 0)
+ZEND_END_ARG_INFO()
+
+ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
+ZEND_END_ARG_INFO()
+
+static const zend_function_entry functions[] = {
+        PHP_FE(fastcgi_finish_request, arginfo_bool)
+        PHP_FE(apache_request_headers, arginfo_array)
+        PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
+        PHP_FE(fpm_get_status, arginfo_array_or_false)
+        PHP_FE_END
+};
+
+/* clang-format off */
+PHP_INI_BEGIN()
+        STD_PHP_INI_BOOLEAN("cgi.rfc2616_headers",    "0",  PHP_INI_ALL,    OnUpdateBool,   rfc2616_headers,     struct sapi_settings, sapi_settings)
+        STD_PHP_INI_BOOLEAN("cgi.nph",                "0",  PHP_INI_ALL,    OnUpdateBool,   nph,                 struct sapi_settings, sapi_settings)
+        STD_PHP_INI_BOOLEAN("cgi.force_redirect",     "1",  PHP_INI_SYSTEM, OnUpdateBool,   force_redirect,      struct sapi_settings, sapi_settings)
+        STD_PHP_INI_ENTRY("cgi.redirect_status_env",  NULL, PHP_INI_SYSTEM, OnUpdateString, redirect_status_env, struct sapi_settings, sapi_settings)
+        STD_PHP_INI_BOOLEAN("cgi.fix_pathinfo",       "1",  PHP_INI_SYSTEM, OnUpdateBool,   fix_pathinfo,        struct sapi_settings, sapi_settings)
+        STD_PHP_INI_BOOLEAN("cgi.discard_path",       "0",  PHP_INI_SYSTEM, OnUpdateBool,   discard_path,        struct sapi_settings, sapi_settings)
+        STD_PHP_INI_BOOLEAN("fastcgi.logging",        "1",  PHP_INI_SYSTEM, OnUpdateBool,   logging,             struct sapi_settings, sapi_settings)
+        STD_PHP_INI_ENTRY("fastcgi.error_header",     NULL, PHP_INI_SYSTEM, OnUpdateString, error_header,        struct sapi_settings, sapi_settings)
+        STD_PHP_INI_ENTRY("fpm.config",               NULL, PHP_INI_SYSTEM, OnUpdateString, config,              struct sapi_settings, sapi_settings)
+PHP_INI_END()
+/* clang-format on */
+
+static PHP_MINIT_FUNCTION(sapi_functions) {
+        REGISTER_INI_ENTRIES();
+        sapi_message_observe();
+        return SUCCESS;
+}
+
+static PHP_MSHUTDOWN_FUNCTION(sapi_functions) {
+        UNREGISTER_INI_ENTRIES();
+        return SUCCESS;
+}
+
+static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
+        if (!sapi_current.io)
+                return SUCCESS;
+        if (php_session_flush)
+                php_session_flush(1);
+        php_header();
+        sapi_current.memory_peak = zend_memory_peak_usage(true);
+        sapi_request_finish();
+        return SUCCESS;
+}
+
+static PHP_MINFO_FUNCTION(sapi_functions) {
+        php_info_print_table_start();
+        php_info_print_table_row(2, "php-fpm", "active");
+        php_info_print_table_row(2, "fpmd", FPMD_VERSION);
+        php_info_print_table_end();
+        DISPLAY_INI_ENTRIES();
+}
+
+zend_module_entry sapi_functions_module = {
+        STANDARD_MODULE_HEADER,
+        "cgi-fcgi",
+        functions,
+        PHP_MINIT(sapi_functions),
+        PHP_MSHUTDOWN(sapi_functions),
+        NULL,
+        PHP_RSHUTDOWN(sapi_functions),
+        PHP_MINFO(sapi_functions),
+        PHP_VERSION,
+        STANDARD_MODULE_PROPERTIES,
+};

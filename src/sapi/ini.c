@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settings that do not come from php.ini: the command line's, the pool's, and those a web server sends with a request.
+ *
+ * The pool's are set twice. First as text that PHP reads behind php.ini, so that values which count only at module
+ * start-up (opcache's memory, extensions to load) are there in time; php-fpm cannot do that. Then again after start-up with their modes: an
+ * admin setting is locked against ini_set() and .user.ini, a plain one stays free. disable_functions and disable_classes add to php.ini's and
+ * so are left out of the text.
+ *
+ * A request's settings, PHP_VALUE and PHP_ADMIN_VALUE, end with the request. (php-fpm leaves them to whichever request the worker serves
+ * next.)
+ */
+
+#include <ctype.h>
+#include <errno.h>
+
+#include "sapi/internal.h"
+
+#include "base/text.h"
+
+/* Keys that php.ini does not treat as a value: each line adds to what is there. */
+enum ini_kind { INI_VALUE, INI_EXTENSION, INI_ZEND_EXTENSION, INI_DISABLE_FUNCTIONS, INI_DISABLE_CLASSES };
+
+static enum ini_kind kind_of(const char *key) {
+        static const char *const names[] = { NULL, "extension", "zend_extension", "disable_functions",
+                                             "disable_classes" };
+
+        for (size_t i = 1; i < ELEMENTSOF(names); i++)
+                if (text_equal(key, names[i]))
+                        return (enum ini_kind)i;
+        return INI_VALUE;
+}
+
+/* A value in single quotes is taken as it is; a single quote itself is put between double ones. */
+static void put_quoted(struct text *t, const char *value) {
+        text_append_c(t, '\'');
+        for (const char *p = value; *p; p++) {
+                if (*p == '\'')
+                        text_append(t, "'\"'\"'");
+                else
+                        text_append_c(t, *p);
+        }
+        text_append_c(t, '\'');
+}
+
+static bool key_is_plain(const char *key) {
+        for (const char *p = key; *p; p++)
+                if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+                        return false;
+        return *key;
+}
+
+static void put_pool_setting(struct text *t, const struct conf_php_setting *s) {
+        enum ini_kind kind = kind_of(s->key);
+
+        if (!key_is_plain(s->key) || kind == INI_DISABLE_FUNCTIONS || kind == INI_DISABLE_CLASSES)
+                return;
+        text_printf(t, "%s = ", s->key);
+        put_quoted(t, s->value);
+        text_append_c(t, '\n');
+}
+
+/* -d key[=value], by PHP's rule: words, numbers and constants as they are, anything else quoted unless it is already. */
+static void put_define(struct text *t, const char *define) {
+        const char *eq = strchr(define, '=');
+
+        if (!eq)
+                text_printf(t, "%s = 1\n", define);
+        else if (eq[1] == '\0' || isalnum((unsigned char)eq[1]) || eq[1] == '"' || eq[1] == '\'')
+                text_printf(t, "%s\n", define);
+        else
+                text_printf(t, "%.*s=\"%s\"\n", (int)(eq - define), define, eq + 1);
+}
+
+/* Later lines win: the pool's over the command line's, admin settings over plain ones. */
+int sapi_ini_compose(const struct sapi_options *options, char **ret) {
+        _cleanup_text_ struct text t = { 0 };
+        const struct conf_pool *pool = options->pool;
+
+        for (char *const *d = options->defines; d && *d; d++)
+                put_define(&t, *d);
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                if (!pool->php_settings[i].admin)
+                        put_pool_setting(&t, &pool->php_settings[i]);
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                if (pool->php_settings[i].admin)
+                        put_pool_setting(&t, &pool->php_settings[i]);
+        return text_finish(&t, ret, NULL);
+}
+
+static void disable_classes(const char *list) {
+        static const char blanks[] = " ,";
+
+        while (*(list += strspn(list, blanks))) {
+                size_t n = strcspn(list, blanks);
+
+                (void)SAPI_COMPAT_DISABLE_CLASS(list, n);
+                list += n;
+        }
+}
+
+/* The value becomes the one that ini_restore() goes back to, and that every request starts with. */
+static bool set_master_value(const char *key, const char *value, bool admin) {
+        zend_ini_entry *e = zend_hash_str_find_ptr(EG(ini_directives), key, strlen(key));
+        zend_string *v;
+
+        if (!e)
+                return false;
+        if (!e->value || strcmp(ZSTR_VAL(e->value), value) != 0) {
+                v = zend_string_init(value, strlen(value), true);
+                if (e->on_modify && e->on_modify(e, v, e->mh_arg1, e->mh_arg2, e->mh_arg3,
+                                                 ZEND_INI_STAGE_ACTIVATE) != SUCCESS) {
+                        zend_string_release(v);
+                        return false;
+                }
+                /* The old one is not released: a handler may have kept it. */
+                e->value = v;
+        }
+        if (admin)
+                e->modifiable = ZEND_INI_SYSTEM;
+        return true;
+}
+
+static void disable(enum ini_kind kind, const char *list) {
+        if (kind == INI_DISABLE_FUNCTIONS)
+                zend_disable_functions(list);
+        else if (kind == INI_DISABLE_CLASSES)
+                disable_classes(list);
+}
+
+static void apply_pool_setting(const struct conf_php_setting *s) {
+        enum ini_kind kind = kind_of(s->key);
+
+        if (kind == INI_EXTENSION || kind == INI_ZEND_EXTENSION)
+                return;
+        if (!set_master_value(s->key, s->value, s->admin))
+                log_error("Unable to set php_%svalue '%s'", s->admin ? "admin_" : "", s->key);
+        disable(kind, s->value);
+}
+
+void sapi_ini_apply_pool(const struct conf_pool *pool) {
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                if (!pool->php_settings[i].admin)
+                        apply_pool_setting(&pool->php_settings[i]);
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                if (pool->php_settings[i].admin)
+                        apply_pool_setting(&pool->php_settings[i]);
+}
+
+/* PHP restores the value and the mode when the request ends. Functions and classes stay disabled in this worker, and an extension
+ * stays loaded: those PHP cannot take back. */
+static bool set_request_value(zval *key, zval *value, int mode) {
+        enum ini_kind kind = kind_of(Z_STRVAL_P(key));
+        zend_string *v;
+        bool ok;
+
+        if (kind == INI_EXTENSION)
+                return php_load_extension(Z_STRVAL_P(value), MODULE_PERSISTENT, 1) == SUCCESS;
+        v = zend_string_init(Z_STRVAL_P(value), Z_STRLEN_P(value), false);
+        ok = zend_alter_ini_entry_ex(Z_STR_P(key), v, mode, ZEND_INI_STAGE_ACTIVATE, true) == SUCCESS;
+        zend_string_release(v);
+        if (ok)
+                disable(kind, Z_STRVAL_P(value));
+        return ok;
+}
+
+static void request_ini_line(zval *key, zval *value, zval *index, int type, void *arg) {
+        const int *mode = arg;
+
+        if (type != ZEND_INI_PARSER_ENTRY || !key || !value)
+                return;
+        if (Z_TYPE_P(key) != IS_STRING || Z_TYPE_P(value) != IS_STRING || !set_request_value(key, value, *mode))
+                sapi_message_printf(LOG_LEVEL_ERROR, "Passing INI directive through FastCGI: unable to set '%s'",
+                                    Z_TYPE_P(key) == IS_STRING ? Z_STRVAL_P(key) : "");
+}
+
+static void apply_request_text(const char *lines, int mode) {
+        char *copy;
+
+        if (!lines || !*lines)
+                return;
+        zend_spprintf(&copy, 0, "%s\n", lines);
+        zend_parse_ini_string(copy, true, ZEND_INI_SCANNER_NORMAL, request_ini_line, &mode);
+        efree(copy);
+}
+
+/* Before the request's start-up: what it reads there, post_max_size for one, may be among them. */
+void sapi_ini_apply_request(void) {
+        apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
+        apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
+}

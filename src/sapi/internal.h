@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the files of this folder share: the request in hand, the ini values of the module, and each other's hooks. */
+
+#include "sapi/compat.h"
+#include "sapi/sapi.h"
+
+#include "conf/model.h"
+
+/* The request in hand. A process has at most one, and PHP's hooks get no argument to carry it: hence static. */
+struct sapi_current {
+        const struct sapi_io *io; /* NULL between requests */
+        void *ctx;
+        bool finished;            /* the reply has ended: the peer hears nothing more */
+        bool said_error;          /* something went to FCGI_STDERR: the next message is joined to it */
+        const char *script;       /* the translated path; NULL: there is none */
+        uint32_t status;          /* of a "Status:" header; 0: none was sent */
+        uint64_t memory_peak;
+};
+extern struct sapi_current sapi_current;
+
+/* Values of the ini directives that php-fpm registers. */
+struct sapi_settings {
+        bool rfc2616_headers;
+        bool nph;
+        bool fix_pathinfo;
+        bool force_redirect; /* known, without effect, as with php-fpm */
+        bool discard_path;
+        bool logging;
+        char *redirect_status_env;
+        char *error_header;
+        char *config;
+};
+extern struct sapi_settings sapi_settings;
+
+/* request.c: ends the reply once. */
+void sapi_request_finish(void);
+int sapi_request_activate(void);
+int sapi_request_deactivate(void);
+
+/* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live to the request's end. */
+void sapi_env_load(const uint8_t *params, size_t n);
+void sapi_env_reset(void);
+char *sapi_env_get(const char *name, size_t n);
+#define SAPI_ENV(name) sapi_env_get(name, sizeof(name) - 1)
+/* The value is copied; NULL removes the name. Returns the copy. */
+char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value);
+#define SAPI_ENV_SET(name, value, n_value) sapi_env_set(name, sizeof(name) - 1, value, n_value)
+void sapi_env_hook(void);
+char *sapi_env_getenv(const char *name, size_t n);
+char *sapi_env_cookies(void);
+void sapi_env_server(zval *array);
+void sapi_env_headers(zval *array);
+
+/* script.c: which file the request means. Fills SG(request_info).path_translated and request_uri (PHP's word for SCRIPT_NAME),
+ * and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
+const char *sapi_script_resolve(void);
+
+/* body.c */
+size_t sapi_body_read(char *buf, size_t n);
+void sapi_body_check_size(void);
+void sapi_body_end(void);
+
+/* output.c */
+size_t sapi_output_write(const char *data, size_t n);
+void sapi_output_flush(void *server_context);
+int sapi_output_headers(sapi_headers_struct *headers);
+
+/* message.c: what PHP and we have to say, to the web server's error log and to ours. */
+void sapi_message_php(const char *message, int severity);
+void sapi_message_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+void sapi_message_observe(void);
+void sapi_message_forget(void);
+/* Start-up: messages are collected between these two. The text is the caller's; NULL: nothing was said. */
+void sapi_message_collect(void);
+char *sapi_message_collected(void);
+
+/* ini.c: the text of the pool's and the command line's settings for PHP's start-up (the caller frees); their modes after it; those
+ * that came with the request. */
+int sapi_ini_compose(const struct sapi_options *options, char **ret);
+void sapi_ini_apply_pool(const struct conf_pool *pool);
+void sapi_ini_apply_request(void);
+
+/* userini.c: [HOST=] and [PATH=] sections and .user.ini files, as the request's host and script want them. */
+void sapi_userini_activate(const char *script);
+void sapi_userini_stop(void);
+
+/* functions.c */
+extern zend_module_entry sapi_functions_module;

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PHP's life in the process: started once in the zygote, prepared for work in each forked worker, shut down at the end.
+ *
+ * The module is named as php-fpm's, since opcache and applications look at the name. libphp has its own SAPI's settings folder
+ * compiled in ("embed"); a site's settings are in the FPM folder, so PHP is pointed there while it starts, when the folder exists.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "sapi/internal.h"
+
+#include "base/text.h"
+#include "sapi/module.h"
+
+static struct {
+        const struct sapi_options *options;
+        char *ini_entries;
+        bool started;
+} module;
+
+const struct conf_pool *sapi_module_pool(void) {
+        return module.options->pool;
+}
+
+static void module_ini_defaults(HashTable *configuration) {
+        zval on;
+
+        ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
+        zend_hash_str_update(configuration, "display_errors", sizeof("display_errors") - 1, &on);
+}
+
+static int module_startup(sapi_module_struct *m) {
+        return php_module_startup(m, &sapi_functions_module);
+}
+
+static sapi_module_struct module_sapi = {
+        .name = (char *)"fpm-fcgi",
+        .pretty_name = (char *)"FPM/FastCGI",
+        .startup = module_startup,
+        .shutdown = php_module_shutdown_wrapper,
+        .activate = sapi_request_activate,
+        .deactivate = sapi_request_deactivate,
+        .ub_write = sapi_output_write,
+        .flush = sapi_output_flush,
+        .getenv = sapi_env_getenv,
+        .sapi_error = php_error,
+        .send_headers = sapi_output_headers,
+        .read_post = sapi_body_read,
+        .read_cookies = sapi_env_cookies,
+        .register_server_variables = sapi_env_server,
+        .log_message = sapi_message_php,
+        .ini_defaults = module_ini_defaults,
+        .php_ini_ignore_cwd = 1,
+};
+
+static bool is_folder(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* PHP_INI_SCAN_DIR for the start-up: the operator's list, where an empty item means the built-in folder; that one is the site's. */
+static int compose_scan_dirs(const char *given, char **ret) {
+        static const char site[] = FPMD_PHP_INI_DIR "/conf.d";
+        _cleanup_text_ struct text t = { 0 };
+        const char *p = given ? given : "";
+        size_t n;
+
+        for (;; p += n + 1) {
+                n = strcspn(p, ":");
+                if (n > 0)
+                        text_append_n(&t, p, n);
+                else
+                        text_append(&t, site);
+                if (p[n] == '\0')
+                        break;
+                text_append_c(&t, ':');
+        }
+        return text_finish(&t, ret, NULL);
+}
+
+static void restore_scan_dirs(const char *given) {
+        if (given)
+                (void)setenv("PHP_INI_SCAN_DIR", given, 1);
+        else
+                (void)unsetenv("PHP_INI_SCAN_DIR");
+}
+
+/* PHP has a list separated by ",\n", or NULL. */
+static int list_ini_files(char **ret) {
+        _cleanup_text_ struct text t = { 0 };
+
+        if (php_ini_opened_path)
+                text_append(&t, php_ini_opened_path);
+        if (php_ini_scanned_files && *php_ini_scanned_files) {
+                if (php_ini_opened_path)
+                        text_append_c(&t, ',');
+                for (const char *p = php_ini_scanned_files; *p; p++)
+                        if (*p != '\n')
+                                text_append_c(&t, *p);
+        }
+        return text_finish(&t, ret, NULL);
+}
+
+/* A failure in here can be a long jump out of an extension's or preload's code. */
+static bool start_php(void) {
+        volatile bool ok = false;
+
+        zend_first_try {
+                ok = module_sapi.startup(&module_sapi) == SUCCESS;
+        }
+        zend_end_try();
+        return ok;
+}
+
+static int start_with_settings(const struct sapi_options *options, bool *ret_ok) {
+        _cleanup_free_ char *given = NULL, *dirs = NULL;
+        const char *env = getenv("PHP_INI_SCAN_DIR");
+        bool site = is_folder(FPMD_PHP_INI_DIR);
+        int r;
+
+        if (env && !(given = strdup(env)))
+                return -ENOMEM;
+        r = compose_scan_dirs(env, &dirs);
+        if (r < 0)
+                return r;
+        module_sapi.php_ini_path_override = (char *)(options->ini_path ? options->ini_path : site ? FPMD_PHP_INI_DIR : NULL);
+        module_sapi.php_ini_ignore = options->no_ini;
+        module_sapi.ini_entries = SAPI_COMPAT_INI_ENTRIES(module.ini_entries);
+        if (site && setenv("PHP_INI_SCAN_DIR", dirs, 1) < 0)
+                return -errno;
+        *ret_ok = start_php();
+        if (site)
+                restore_scan_dirs(given);
+        return 0;
+}
+
+static int report_failure(char **ret_reason) {
+        char *reason = sapi_message_collected();
+
+        if (!reason)
+                reason = strdup("PHP's module start-up failed without a message");
+        if (!reason)
+                return -ENOMEM;
+        *ret_reason = reason;
+        return -ENOEXEC;
+}
+
+int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
+        bool ok = false;
+        int r;
+
+        module.options = options;
+        r = sapi_ini_compose(options, &module.ini_entries);
+        if (r < 0)
+                return r;
+        zend_signal_startup();
+        sapi_startup(&module_sapi);
+        sapi_message_collect();
+        r = start_with_settings(options, &ok);
+        if (r < 0)
+                return r;
+        if (!ok)
+                return report_failure(ret_reason);
+        free(sapi_message_collected());
+        module.started = true;
+        sapi_register_default_post_reader(sapi_body_check_size);
+        sapi_env_hook();
+        sapi_ini_apply_pool(options->pool);
+        return list_ini_files(ret_ini_files);
+}
+
+void sapi_stop(void) {
+        if (!module.started)
+                return;
+        module.started = false;
+        sapi_userini_stop();
+        php_module_shutdown();
+        sapi_shutdown();
+        free(TAKE_PTR(module.ini_entries));
+}
+
+const char *sapi_version(void) {
+        const char *v = module.started ? zend_get_module_version("standard") : NULL;
+
+        return v ? v : PHP_VERSION;
+}
+
+/*
+ * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-up or a preload
+ * script may have begun must not go on in every worker alike. SIGPROF is PHP's own, for max_execution_time.
+ */
+void sapi_worker_begin(void) {
+        (void)signal(SIGPROF, SIG_DFL);
+        zend_signal_startup();
+        RANDOM_G(combined_lcg_seeded) = false;
+        RANDOM_G(mt19937_seeded) = false;
+        SAPI_COMPAT_RANDOM_FORGET();
+}
+
+void sapi_worker_end(void) {
+        sapi_stop();
+}

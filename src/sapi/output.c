@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What goes to the client: bytes of PHP's output layer, flushes, and the header block as CGI wants it (RFC 3875 section 6). A write that
+ * fails means that the client is gone; PHP then ends the script by a long jump out of these functions, unless it
+ * ignores user aborts. So nothing here may hold a resource over such a call.
+ */
+
+#include "sapi/internal.h"
+
+#include <http_status_codes.h>
+
+size_t sapi_output_write(const char *data, size_t n) {
+        if (!sapi_current.io)
+                return n;
+        if (sapi_current.finished || sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
+                php_handle_aborted_connection();
+        return n;
+}
+
+void sapi_output_flush(void *server_context) {
+        if (!sapi_current.io)
+                return;
+        if (sapi_current.finished || sapi_current.io->flush(sapi_current.ctx) < 0)
+                php_handle_aborted_connection();
+}
+
+static const char *status_reason(int code) {
+        for (size_t i = 0; i < ELEMENTSOF(http_status_map); i++)
+                if (http_status_map[i].code == code)
+                        return http_status_map[i].str;
+        return NULL;
+}
+
+static bool is_header(const sapi_header_struct *h, const char *name, size_t n) {
+        return h->header_len > n && strncasecmp(h->header, name, n) == 0;
+}
+
+static bool has_status_header(sapi_headers_struct *headers) {
+        zend_llist_position at;
+        sapi_header_struct *h;
+
+        for (h = zend_llist_get_first_ex(&headers->headers, &at); h; h = zend_llist_get_next_ex(&headers->headers, &at))
+                if (is_header(h, "Status:", 7))
+                        return true;
+        return false;
+}
+
+/* The line that a reply other than a plain 200 begins with; "HTTP/1.1 404 Gone fishing" becomes "Status: 404 Gone fishing". False: none is
+ * written, and a "Status:" header, if the script has set one, stands. */
+static bool put_status(smart_str *out, sapi_headers_struct *headers) {
+        const char *line = headers->http_status_line, *reason, *blank;
+        int code = headers->http_response_code;
+
+        if (!sapi_settings.nph && code == 200)
+                return false;
+        if (line && sapi_settings.rfc2616_headers)
+                smart_str_appends(out, line);
+        else if (line && (blank = strchr(line, ' '))) {
+                smart_str_appends(out, "Status:");
+                smart_str_appends(out, blank);
+        } else if (has_status_header(headers))
+                return false;
+        else {
+                reason = status_reason(code);
+                smart_str_append_printf(out, "Status: %d%s%s", code, reason ? " " : "", reason ? reason : "");
+        }
+        smart_str_appends(out, "\r\n");
+        return true;
+}
+
+/* PHP calls this once per reply; the whole block is one write. */
+int sapi_output_headers(sapi_headers_struct *headers) {
+        smart_str out = { 0 };
+        bool said_status = put_status(&out, headers);
+        zend_llist_position at;
+        sapi_header_struct *h;
+
+        for (h = zend_llist_get_first_ex(&headers->headers, &at); h; h = zend_llist_get_next_ex(&headers->headers, &at)) {
+                if (h->header_len == 0 || (headers->http_response_code == 304 && is_header(h, "Content-Type:", 13)))
+                        continue;
+                if (is_header(h, "Status:", 7)) {
+                        if (said_status)
+                                continue;
+                        said_status = true;
+                        sapi_current.status = (uint32_t)strtoul(h->header + 7, NULL, 10);
+                }
+                smart_str_appendl(&out, h->header, h->header_len);
+                smart_str_appendl(&out, "\r\n", 2);
+        }
+        smart_str_appendl(&out, "\r\n", 2);
+        (void)sapi_output_write(ZSTR_VAL(out.s), ZSTR_LEN(out.s));
+        smart_str_free(&out);
+        return SAPI_HEADER_SENT_SUCCESSFULLY;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One request, from the decoded parameters to PHP's request shutdown.
+ *
+ *     parameters -> script, request info -> its ini values -> request start-up -> script -> reply ends -> request shutdown
+ *
+ * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the last resort, after
+ * which the process must not serve again. Nothing here may keep a resource that a jump would lose: what a request
+ * allocates is Zend's request memory, what outlives it is static.
+ *
+ * The reply ends inside request shutdown, see functions.c, or earlier by fastcgi_finish_request(). It is ended here too, in case
+ * PHP did not come that far.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "sapi/internal.h"
+
+#include "sapi/module.h"
+
+/* EG(exit_status) after a fatal error. */
+#define EXIT_FATAL 255
+
+struct sapi_current sapi_current;
+
+void sapi_request_finish(void) {
+        if (sapi_current.finished)
+                return;
+        sapi_current.finished = true;
+        (void)sapi_current.io->finish(sapi_current.ctx, (uint32_t)EG(exit_status));
+}
+
+/* As atol() reads it, but never below zero or wrapped round. */
+static zend_long parse_length(const char *s) {
+        intmax_t v = s ? strtoimax(s, NULL, 10) : 0;
+
+        return v < 0 ? 0 : (zend_long)MIN(v, (intmax_t)ZEND_LONG_MAX);
+}
+
+/* PHP 1.0 semantics for redirects (302 to POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm. */
+static void fill_request_info(void) {
+        sapi_request_info *info = &SG(request_info);
+
+        info->request_method = SAPI_ENV("REQUEST_METHOD");
+        info->query_string = SAPI_ENV("QUERY_STRING");
+        info->content_type = SAPI_ENV("CONTENT_TYPE");
+        if (!info->content_type)
+                info->content_type = "";
+        info->content_length = parse_length(SAPI_ENV("CONTENT_LENGTH"));
+        info->cookie_data = NULL;
+        info->request_uri = NULL;
+        info->path_translated = NULL;
+        info->proto_num = 1000;
+        SG(sapi_headers).http_response_code = 200;
+        php_handle_auth_data(SAPI_ENV("HTTP_AUTHORIZATION"));
+        sapi_current.script = sapi_script_resolve();
+        if (sapi_current.script)
+                info->path_translated = estrdup(sapi_current.script);
+}
+
+/* PHP's activate hook, early in request start-up. */
+int sapi_request_activate(void) {
+        if (sapi_current.io && sapi_current.script)
+                sapi_userini_activate(sapi_current.script);
+        return SUCCESS;
+}
+
+/* PHP's deactivate hook, late in request shutdown: the last moment at which request memory can be given back. */
+int sapi_request_deactivate(void) {
+        if (!sapi_current.io)
+                return SUCCESS;
+        sapi_request_finish();
+        sapi_message_forget();
+        sapi_body_end();
+        if (SG(request_info).path_translated)
+                efree(SG(request_info).path_translated);
+        SG(request_info).path_translated = NULL;
+        return SUCCESS;
+}
+
+/* security.limit_extensions: the name's last extension must be one of the list; an empty list allows all. */
+static bool extension_allowed(const char *path) {
+        char *const *allowed = sapi_module_pool()->limit_extensions;
+        const char *dot = strrchr(path, '.');
+
+        if (!allowed || !*allowed)
+                return true;
+        for (; dot && *allowed; allowed++)
+                if (strcmp(dot, *allowed) == 0)
+                        return true;
+        return false;
+}
+
+static void refuse(int status, const char *body) {
+        zend_try {
+                SG(sapi_headers).http_response_code = status;
+                PUTS(body);
+        }
+        zend_end_try();
+}
+
+static void run_script(void) {
+        zend_file_handle file;
+
+        if (php_fopen_primary_script(&file) == FAILURE) {
+                int error = errno;
+
+                sapi_message_printf(LOG_LEVEL_ERROR, "Unable to open primary script: %s (%s)", sapi_current.script,
+                                    strerror(error));
+                if (error == EACCES)
+                        refuse(403, "Access denied.\n");
+                else
+                        refuse(404, "No input file specified.\n");
+                return;
+        }
+        sapi_current.io->executing(sapi_current.ctx, sapi_current.script, SG(request_info).auth_user);
+        EG(exit_status) = 0;
+        php_execute_script(&file);
+        zend_destroy_file_handle(&file);
+}
+
+static void answer(void) {
+        if (!SG(request_info).request_method)
+                return; /* no HTTP request: headers alone */
+        if (!sapi_current.script) {
+                sapi_message_printf(LOG_LEVEL_DEBUG, "Primary script unknown");
+                refuse(404, "File not found.\n");
+        } else if (!extension_allowed(sapi_current.script)) {
+                sapi_message_printf(LOG_LEVEL_NOTICE,
+                                    "Access to the script '%s' has been denied (see security.limit_extensions)",
+                                    sapi_current.script);
+                refuse(403, "Access denied.\n");
+        } else
+                run_script();
+}
+
+/* fastcgi.error_header: replaces a header of replies that a fatal error ended. */
+static void put_error_header(void) {
+        sapi_header_line line = { 0 };
+
+        if (EG(exit_status) != EXIT_FATAL || !sapi_settings.error_header || !*sapi_settings.error_header)
+                return;
+        line.line = sapi_settings.error_header;
+        line.line_len = strlen(line.line);
+        sapi_header_op(SAPI_HEADER_REPLACE, &line);
+}
+
+static bool request_life(const struct sapi_request *request) {
+        EG(exit_status) = 0;
+        sapi_env_load(request->params, request->n_params);
+        fill_request_info();
+        sapi_ini_apply_request();
+        if (php_request_startup() == FAILURE)
+                return false;
+        answer();
+        put_error_header();
+        php_request_shutdown(NULL);
+        return true;
+}
+
+static uint32_t status_sent(void) {
+        if (sapi_current.status)
+                return sapi_current.status;
+        return SG(sapi_headers).http_response_code > 0 ? (uint32_t)SG(sapi_headers).http_response_code : 200;
+}
+
+void sapi_request_run(const struct sapi_request *request, struct sapi_result *ret) {
+        volatile bool sound = false;
+
+        sapi_current = (struct sapi_current){ .io = request->io, .ctx = request->ctx };
+        SG(server_context) = &sapi_current;
+        zend_first_try {
+                sound = request_life(request);
+        }
+        zend_end_try();
+        sapi_request_finish();
+        *ret = (struct sapi_result){
+                .http_status = status_sent(),
+                .exit_status = (uint32_t)EG(exit_status),
+                .memory_peak = sapi_current.memory_peak,
+                .worker_must_end = !sound,
+        };
+        SG(server_context) = NULL;
+        sapi_current = (struct sapi_current){ 0 };
+        sapi_env_reset();
+}

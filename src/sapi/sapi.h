@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * PHP, seen from the rest of fpmd: start it once in the zygote, run one request after another in a worker. This header
+ * needs no php.h; only files in this folder include that.
+ *
+ * Order of life: sapi_start() in the zygote (module start-up, opcache memory, preload), fork, sapi_worker_begin() in the
+ * child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_stop() when the zygote ends.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/macros.h"
+
+struct conf_pool;
+
+/* How PHP is started; strings are kept by reference until sapi_stop(). */
+struct sapi_options {
+        const struct conf_pool *pool;
+        const char *ini_path;      /* -c: a php.ini file or a folder; NULL: the site's FPM folder where there is one */
+        bool no_ini;               /* -n */
+        char *const *defines;      /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
+};
+
+/* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the
+ * caller frees. 0; -ENOEXEC with the reason in *ret_reason (the caller frees; e.g. an extension that failed to load is only a
+ * warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
+int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
+void sapi_stop(void);
+
+/* PHP's version, "8.2.28". */
+const char *sapi_version(void);
+
+void sapi_worker_begin(void);
+void sapi_worker_end(void);
+
+/*
+ * What fpm_get_status() returns: the provider writes the pool's values, then each process's between two begins, under php-fpm's
+ * keys ("process-manager", "start-time", ...; the list of processes is "procs"). Without a provider, or when it returns -errno, PHP gets
+ * false. The writer is valid during the call only.
+ */
+struct sapi_status_writer;
+void sapi_set_status_provider(int (*provider)(struct sapi_status_writer *w));
+void sapi_status_put_text(struct sapi_status_writer *w, const char *key, const char *value);
+void sapi_status_put_number(struct sapi_status_writer *w, const char *key, int64_t value);
+void sapi_status_put_real(struct sapi_status_writer *w, const char *key, double value);
+void sapi_status_begin_process(struct sapi_status_writer *w);
+
+/*
+ * What a request needs from its connection; implemented by worker/. All calls come during sapi_request_run(), from the
+ * same thread, with the data of sapi_request.ctx. A negative errno from the write calls means that the peer is gone: PHP then
+ * sees connection_aborted() and, unless ignore_user_abort, the script ends at its next output.
+ */
+struct sapi_io {
+        /* Up to n bytes of the request's body (FCGI_STDIN). Number of bytes; 0 at its end; -errno when the peer is gone. */
+        ssize_t (*read_body)(void *ctx, void *buf, size_t n);
+        /* Bytes of the reply (FCGI_STDOUT), header block included. Buffered. 0 or -errno. */
+        int (*write_reply)(void *ctx, const void *buf, size_t n);
+        /* Bytes for the web server's error log (FCGI_STDERR). 0 or -errno. */
+        int (*write_error)(void *ctx, const void *buf, size_t n);
+        /* Sends what is buffered now, and looks whether the peer aborted (FCGI_ABORT_REQUEST or a closed connection). 0 or -errno. */
+        int (*flush)(void *ctx);
+        /* Ends the reply: END_REQUEST is sent and the connection given up or kept by the worker, while PHP may go on
+         * (fastcgi_finish_request()). The write calls fail with -EPIPE afterwards. Idempotent. app_status: FCGI_END_REQUEST's. */
+        int (*finish)(void *ctx, uint32_t app_status);
+        /* The request's facts are known (SCRIPT_FILENAME is translated): called once, before the script runs, and not at all when
+         * the request is answered without one (404, 403). Strings are valid until sapi_request_run() returns. */
+        void (*executing)(void *ctx, const char *script, const char *auth_user);
+};
+
+/* One request. params: the decoded block of FCGI_PARAMS, name-value pairs as fcgi/params.h reads them. */
+struct sapi_request {
+        const struct sapi_io *io;
+        void *ctx;
+        const uint8_t *params;
+        size_t n_params;
+};
+
+struct sapi_result {
+        uint32_t http_status;   /* as sent, 200 when PHP set none */
+        uint32_t exit_status;   /* exit()'s, for FCGI_END_REQUEST.appStatus */
+        uint64_t memory_peak;   /* bytes */
+        bool worker_must_end;   /* PHP's state is not to be trusted with another request (bailout in shutdown) */
+};
+
+/* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
+ * extension with 403, a fatal error before any output with 500. Calls io->finish() before request shutdown when the script did not. */
+void sapi_request_run(const struct sapi_request *request, struct sapi_result *ret);

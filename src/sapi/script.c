@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which file does the request mean? Web servers disagree about it:
+ *
+ *   nginx        SCRIPT_FILENAME is the file; with PATH_INFO when the site splits it off, with it glued on when not
+ *   Apache       SCRIPT_FILENAME is "proxy:fcgi://host:port/path", also "proxy:balancer://" and, from a unix socket,
+ *                "proxy:unix:/socket|fcgi://host/path"; a rewritten query string may hang on it. PATH_INFO is never split off
+ *   CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
+ *   bare clients SCRIPT_FILENAME or PATH_TRANSLATED, and little else
+ *
+ * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what was cut
+ * off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old ones as ORIG_*, oddities included, so the
+ * order and the conditions of the rewriting here are php-fpm's as seen from outside; tests/wire compares them.
+ */
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "sapi/internal.h"
+
+struct script {
+        const char *filename; /* SCRIPT_FILENAME */
+        const char *translated;
+        const char *path_info;
+        const char *given_name; /* SCRIPT_NAME */
+        const char *name;       /* what it is to be */
+        const char *root;
+        const char *redirect;
+        bool proxied;         /* Apache's mod_proxy_fcgi wrote SCRIPT_FILENAME */
+        const char *path;     /* the outcome */
+};
+
+static void env_set_text(const char *name, const char *value) {
+        sapi_env_set(name, strlen(name), value, value ? strlen(value) : 0);
+}
+
+/* Keeps a value under its ORIG_ name before it is replaced. */
+static void keep_original(const char *orig_name, const char *value) {
+        if (value)
+                env_set_text(orig_name, value);
+}
+
+/* The path inside a mod_proxy_fcgi URL, or NULL when s is none. */
+static char *proxy_path(char *s) {
+        static const char unix_prefix[] = "proxy:unix:";
+        static const char *const prefixes[] = { "proxy:fcgi://", "proxy:balancer://" };
+        char *bar;
+
+        if (strncasecmp(s, unix_prefix, sizeof(unix_prefix) - 1) == 0) {
+                bar = strchr(s, '|');
+                if (!bar || strncasecmp(bar + 1, "fcgi://", 7) != 0)
+                        return NULL;
+                return strchr(bar + 8, '/');
+        }
+        for (size_t i = 0; i < ELEMENTSOF(prefixes); i++)
+                if (strncasecmp(s, prefixes[i], strlen(prefixes[i])) == 0)
+                        return strchr(s + strlen(prefixes[i]), '/');
+        return NULL;
+}
+
+/* As php-fpm does, SCRIPT_FILENAME itself becomes the bare path; the URL is not kept. */
+static void strip_proxy(struct script *s) {
+        char *path, *query;
+
+        if (!s->filename || strncasecmp(s->filename, "proxy:", 6) != 0)
+                return;
+        path = proxy_path((char *)s->filename);
+        if (!path)
+                return;
+        query = strchr(path, '?');
+        s->filename = SAPI_ENV_SET("SCRIPT_FILENAME", path, query ? (size_t)(query - path) : strlen(path));
+        s->path = s->filename;
+        s->proxied = true;
+}
+
+/* Through PHP's realpath cache: a known path costs no system call. */
+static bool path_exists(const char *path) {
+        cwd_state state = { .cwd = NULL, .cwd_length = 0 };
+        zend_stat_t st;
+        bool ok;
+
+        if (path[0] != '/')
+                return VCWD_STAT(path, &st) == 0;
+        state.cwd = estrdup("");
+        ok = virtual_file_ex(&state, path, NULL, CWD_REALPATH) == 0;
+        efree(state.cwd);
+        return ok;
+}
+
+/* A ".." component. */
+static bool path_climbs(const char *path) {
+        const char *p = path;
+
+        while ((p = strstr(p, ".."))) {
+                if ((p == path || p[-1] == '/') && (p[2] == '\0' || p[2] == '/'))
+                        return true;
+                p += 2;
+        }
+        return false;
+}
+
+/* Length of the longest proper ancestor of path that is a regular file; 0: none. */
+static size_t find_file_above(const char *path) {
+        char file[PATH_MAX];
+        size_t n = strlen(path);
+        zend_stat_t st;
+        char *slash;
+
+        if (n >= sizeof(file))
+                return 0;
+        memcpy(file, path, n + 1);
+        while ((slash = strrchr(file, '/'))) {
+                *slash = '\0';
+                if (VCWD_STAT(file, &st) == 0 && S_ISREG(st.st_mode))
+                        return (size_t)(slash - file);
+        }
+        return 0;
+}
+
+/* PATH_INFO was given and ends in more than what was cut off: its front part is the script's name. */
+static void split_given_path_info(struct script *s, size_t n_front) {
+        char *front = estrndup(s->path_info, n_front);
+
+        keep_original("ORIG_PATH_INFO", s->path_info);
+        if (s->given_name && strcmp(s->given_name, front) == 0)
+                SG(request_info).request_uri = (char *)s->given_name;
+        else {
+                keep_original("ORIG_SCRIPT_NAME", s->given_name);
+                SG(request_info).request_uri = SAPI_ENV_SET("SCRIPT_NAME", front, n_front);
+        }
+        efree(front);
+}
+
+static bool cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
+        size_t n = strlen(s->name);
+
+        if (n <= n_suffix || memcmp(s->name + n - n_suffix, suffix, n_suffix) != 0)
+                return false;
+        keep_original("ORIG_SCRIPT_NAME", s->given_name);
+        s->name = SAPI_ENV_SET("SCRIPT_NAME", s->name, n - n_suffix);
+        SG(request_info).request_uri = (char *)s->name;
+        return true;
+}
+
+/* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. */
+static void cut_path_info_from_name(struct script *s, const char *info) {
+        size_t n = strlen(info);
+        char *decoded;
+
+        if (cut_suffix(s, info, n) || !strchr(info, '%'))
+                return;
+        decoded = estrndup(info, n);
+        n = php_url_decode(decoded, n);
+        (void)cut_suffix(s, decoded, n);
+        efree(decoded);
+}
+
+/* info: what was cut off the path, from its slash on. Finds PATH_INFO in it and sets SCRIPT_NAME to what is left. */
+static void derive_path_info(struct script *s, const char *info) {
+        size_t n_cut = strlen(info), n_given = s->path_info ? strlen(s->path_info) : 0;
+
+        if (s->proxied) {
+                if (s->path_info && strcmp(s->path_info, info) == 0)
+                        return;
+                if (s->path_info)
+                        split_given_path_info(s, n_given);
+                else if (s->name)
+                        cut_path_info_from_name(s, info);
+        } else {
+                if (n_given <= n_cut)
+                        return;
+                split_given_path_info(s, n_given - n_cut);
+                info = s->path_info + n_given - n_cut;
+        }
+        s->path_info = SAPI_ENV_SET("PATH_INFO", info, strlen(info));
+}
+
+/* PATH_TRANSLATED is the document root and the PATH_INFO; without a known root it is found as file minus name. */
+static void derive_path_translated(struct script *s, size_t n_path) {
+        const char *base = s->root, *info = s->path_info ? s->path_info : "";
+        size_t n_base;
+        char *translated;
+
+        if (base) {
+                n_base = strlen(base);
+                if (n_base > 0 && base[n_base - 1] == '/')
+                        n_base--;
+        } else if (s->name && strstr(s->path, s->name)) {
+                base = s->path;
+                n_base = n_path - strlen(s->name);
+        } else
+                return;
+        translated = emalloc(n_base + strlen(info) + 1);
+        memcpy(translated, base, n_base);
+        strcpy(translated + n_base, info);
+        keep_original("ORIG_PATH_TRANSLATED", s->translated);
+        env_set_text("PATH_TRANSLATED", translated);
+        efree(translated);
+}
+
+static void use_name(struct script *s, bool changed) {
+        if (changed) {
+                keep_original("ORIG_SCRIPT_NAME", s->given_name);
+                s->name = SAPI_ENV_SET("SCRIPT_NAME", s->name, strlen(s->name));
+        }
+        SG(request_info).request_uri = (char *)s->name;
+}
+
+/* The path is not a file, but something above it is. */
+static void use_file_above(struct script *s, size_t n_path) {
+        const char *whole = s->path;
+
+        derive_path_info(s, whole + n_path);
+        if (s->filename && strlen(s->filename) == n_path && memcmp(s->filename, whole, n_path) == 0)
+                s->path = s->filename;
+        else {
+                keep_original("ORIG_SCRIPT_FILENAME", s->filename);
+                s->path = SAPI_ENV_SET("SCRIPT_FILENAME", whole, n_path);
+        }
+        derive_path_translated(s, n_path);
+        if (!SG(request_info).request_uri)
+                use_name(s, s->name && (!s->given_name || strcmp(s->given_name, s->name) != 0));
+}
+
+static void use_file_itself(struct script *s) {
+        if (!s->filename || strcmp(s->path, s->filename) != 0) {
+                keep_original("ORIG_SCRIPT_FILENAME", s->filename);
+                s->path = SAPI_ENV_SET("SCRIPT_FILENAME", s->path, strlen(s->path));
+        }
+        if (!s->proxied && s->redirect) {
+                keep_original("ORIG_PATH_INFO", s->path_info);
+                keep_original("ORIG_PATH_TRANSLATED", s->translated);
+                env_set_text("PATH_INFO", NULL);
+                env_set_text("PATH_TRANSLATED", NULL);
+        }
+        use_name(s, s->name != s->given_name);
+}
+
+/* A CGI wrapper: SCRIPT_FILENAME and SCRIPT_NAME name the PHP binary. */
+static bool is_wrapped(const struct script *s) {
+        return !s->proxied && s->translated && s->redirect && strcmp(s->translated, s->path) != 0;
+}
+
+static void resolve_with_path_info(struct script *s) {
+        size_t n, n_path;
+
+        if (!s->root && PG(doc_root) && *PG(doc_root))
+                s->root = SAPI_ENV_SET("DOCUMENT_ROOT", PG(doc_root), strlen(PG(doc_root)));
+        if (is_wrapped(s)) {
+                s->path = s->translated;
+                s->name = s->redirect;
+        }
+        n = strlen(s->path);
+        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path))) {
+                use_file_itself(s);
+                return;
+        }
+        n_path = find_file_above(s->path);
+        if (n_path > 0)
+                use_file_above(s, n_path);
+        else {
+                s->path = NULL;
+                SG(request_info).request_uri = (char *)s->name;
+        }
+}
+
+const char *sapi_script_resolve(void) {
+        struct script s = {
+                .filename = SAPI_ENV("SCRIPT_FILENAME"),
+                .translated = SAPI_ENV("PATH_TRANSLATED"),
+                .path_info = SAPI_ENV("PATH_INFO"),
+                .given_name = SAPI_ENV("SCRIPT_NAME"),
+                .root = SAPI_ENV("DOCUMENT_ROOT"),
+                .redirect = SAPI_ENV("REDIRECT_URL"),
+        };
+
+        s.name = s.given_name;
+        s.path = s.filename ? s.filename : s.translated;
+        if (!s.path)
+                return NULL;
+        strip_proxy(&s);
+        if (sapi_settings.fix_pathinfo)
+                resolve_with_path_info(&s);
+        else {
+                SG(request_info).request_uri = (char *)(s.path_info ? s.path_info : s.name);
+                if (!sapi_settings.discard_path && s.translated)
+                        s.path = s.translated;
+        }
+        return s.path && !path_climbs(s.path) ? s.path : NULL;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The scoreboard: one memfd per pool, sealed against shrinking and growing, mapped by the master, the pool's zygotes
+ * and workers (read-write) and by fpmctl (read-only). This file is its ABI, versioned as a whole by SCOREBOARD_VERSION.
+ *
+ * Writers: the header is the master's. A slot is its worker's from the fork on; when the worker has been reaped it is
+ * the master's until it is given away again. Nobody locks. A slot's seq is odd while its writer is at work; a reader
+ * copies, compares, retries a few times, and takes a torn copy (marked) when the writer died half-way. PHP code of the
+ * pool's user can scribble over all of it, so readers check every value they act on; see read.h.
+ *
+ * The file has room for the largest pool in two generations, but only pages that were written take memory.
+ */
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define SCOREBOARD_MAGIC   0x6462736d70662121ULL
+#define SCOREBOARD_VERSION 1U
+
+#define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
+#define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
+
+#define SCOREBOARD_POOL_MAX   64
+#define SCOREBOARD_PM_MAX     16
+#define SCOREBOARD_METHOD_MAX 16
+#define SCOREBOARD_URI_MAX    512
+#define SCOREBOARD_QUERY_MAX  512
+#define SCOREBOARD_SCRIPT_MAX 512
+#define SCOREBOARD_USER_MAX   64
+
+struct scoreboard_header {
+        uint64_t magic;
+        uint32_t version;
+        uint32_t header_size; /* sizeof(struct scoreboard_header) */
+        uint32_t slot_size;   /* sizeof(struct scoreboard_slot) */
+        uint32_t n_slots;     /* SCOREBOARD_SLOTS */
+        char pool[SCOREBOARD_POOL_MAX];
+
+        _Atomic uint32_t seq; /* guards what follows, as in a slot */
+        uint32_t n_used;      /* slots below this number may have a worker */
+        uint32_t generation;  /* the one that accepts */
+        uint32_t max_children;
+        char pm[SCOREBOARD_PM_MAX];
+        uint64_t start_wall; /* usec since the epoch: pool's start */
+        uint64_t start_mono; /* usec, CLOCK_MONOTONIC */
+        uint64_t max_active; /* most active workers seen at once */
+        uint64_t max_children_reached;
+        uint64_t listen_queue; /* connections waiting, last sample */
+        uint64_t max_listen_queue;
+        uint64_t listen_queue_len; /* backlog, over all listeners */
+        uint64_t reloads;          /* generations that took over since the start */
+        uint64_t workers_died;     /* workers that ended by a signal or with a failure */
+} __attribute__((__aligned__(4096)));
+
+struct scoreboard_slot {
+        _Atomic uint32_t seq;
+        uint32_t stage; /* enum stage */
+        int32_t pid;
+        uint32_t generation;
+        uint64_t stage_mono;   /* usec: since when in this stage */
+        uint64_t start_mono;   /* usec: the worker's start */
+        uint64_t start_wall;   /* usec since the epoch */
+        uint64_t request_id;   /* number of the request in hand or last in hand, from 1, per worker */
+        uint64_t request_mono; /* usec: the request's start */
+        uint64_t request_wall;
+        uint64_t duration; /* usec: the last finished request's time */
+        uint64_t cpu;      /* usec of CPU: the last finished request's */
+        uint64_t memory;   /* bytes: PHP's peak in the last finished request */
+        uint64_t content_length;
+        uint64_t accepted;     /* connections taken; cumulative over all workers this slot has had */
+        uint64_t requests;     /* requests begun; cumulative likewise */
+        uint64_t logs_dropped; /* log entries given up because the log was full; cumulative likewise */
+        char method[SCOREBOARD_METHOD_MAX];
+        char user[SCOREBOARD_USER_MAX];
+        char uri[SCOREBOARD_URI_MAX];
+        char query[SCOREBOARD_QUERY_MAX];
+        char script[SCOREBOARD_SCRIPT_MAX];
+} __attribute__((__aligned__(64)));
+
+struct scoreboard {
+        struct scoreboard_header header;
+        struct scoreboard_slot slots[SCOREBOARD_SLOTS];
+};

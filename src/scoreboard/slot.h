@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The one writer of a slot. Each call is one sequence-counted update; stores only, no system call.
+ *
+ *     slot_begin(slot);
+ *     slot->stage = STAGE_EXECUTING;
+ *     slot_end(slot);
+ */
+
+#include "base/time.h"
+#include "scoreboard/layout.h"
+#include "scoreboard/stages.h"
+
+/* A release fence between the odd counter and the stores, and a release store after them: a reader that sees any of the
+ * stores sees the odd counter. An odd counter left by a killed writer is brought back to even by the next one's end. */
+static inline void seq_begin(_Atomic uint32_t *seq) {
+        uint32_t v = atomic_load_explicit(seq, memory_order_relaxed);
+
+        atomic_store_explicit(seq, v | 1U, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+}
+
+static inline void seq_end(_Atomic uint32_t *seq) {
+        uint32_t v = atomic_load_explicit(seq, memory_order_relaxed);
+
+        atomic_store_explicit(seq, (v | 1U) + 1U, memory_order_release);
+}
+
+static inline void slot_begin(struct scoreboard_slot *slot) {
+        seq_begin(&slot->seq);
+}
+
+static inline void slot_end(struct scoreboard_slot *slot) {
+        seq_end(&slot->seq);
+}
+
+/* The master gives the slot to a worker about to be forked (STAGE_CREATING, pid 0 until known), or takes it back (pid
+ * 0, STAGE_NONE). Cumulative counters stay, the last request's facts do not. Also mends the counter a killed worker may
+ * have left odd. now: CLOCK_MONOTONIC. */
+void slot_assign(struct scoreboard_slot *slot, uint32_t generation, usec_t now);
+void slot_clear(struct scoreboard_slot *slot);

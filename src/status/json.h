@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The status page as JSON, php-fpm's keys in php-fpm's order. */
+
+#include "base/text.h"
+#include "status/snapshot.h"
+
+/* Appends one JSON object. The key "processes" is there when full, which wants a snapshot with rows. */
+void status_json_render(const struct status_snapshot *s, bool full, struct text *out);
+
+/* A JSON string with its quotes: ASCII whatever the bytes; what is not UTF-8 becomes U+FFFD. */
+void status_json_string(const char *s, struct text *out);

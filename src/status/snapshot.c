@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a scoreboard to numbers. The scoreboard's users can write anything into it, so nothing is believed that can be
+ * counted instead: processes are counted from the slots, never read from the header, and a time that lies in the future
+ * is no time at all. Cumulative counters are added over all slots, since they outlive their workers.
+ *
+ * The answer is one moment only slot by slot: workers go on while they are read. Each row was true when it was copied.
+ */
+
+#include "status/snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "scoreboard/read.h"
+
+static uint64_t since(usec_t now, uint64_t then) {
+        return then == 0 || then > now ? 0 : now - then;
+}
+
+static void snapshot_header(const struct scoreboard *board, struct status_snapshot *s, uint32_t *ret_n_used) {
+        struct scoreboard_header h;
+
+        scoreboard_read_header(board, &h);
+        memcpy(s->pool, h.pool, sizeof(s->pool));
+        memcpy(s->pm, h.pm, sizeof(s->pm));
+        s->pool[sizeof(s->pool) - 1] = '\0';
+        s->pm[sizeof(s->pm) - 1] = '\0';
+
+        s->start_wall = h.start_wall;
+        s->start_since = since(s->now, h.start_mono);
+        s->listen_queue = h.listen_queue;
+        s->max_listen_queue = MAX(h.max_listen_queue, h.listen_queue);
+        s->listen_queue_len = h.listen_queue_len;
+        s->max_active = h.max_active;
+        s->max_children = h.max_children;
+        s->max_children_reached = h.max_children_reached;
+        s->reloads = h.reloads;
+        s->workers_died = h.workers_died;
+        s->generation = h.generation;
+        *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
+}
+
+static int snapshot_keep(struct status_snapshot *s, const struct scoreboard_slot *w, uint32_t *size) {
+        if (s->n_workers == *size) {
+                uint32_t n = MAX(*size * 2, 16U);
+                struct scoreboard_slot *p;
+
+                /* The slot is aligned beyond what realloc() promises. */
+                p = aligned_alloc(_Alignof(struct scoreboard_slot), n * sizeof(*p));
+                if (!p)
+                        return -ENOMEM;
+                if (s->n_workers > 0)
+                        memcpy(p, s->workers, s->n_workers * sizeof(*p));
+                free(s->workers);
+                s->workers = p;
+                *size = n;
+        }
+        s->workers[s->n_workers++] = *w;
+        return 0;
+}
+
+static void snapshot_count(struct status_snapshot *s, const struct scoreboard_slot *w) {
+        s->n_stage[w->stage]++;
+        s->n_total++;
+        if (stage_info(w->stage)->idle)
+                s->n_idle++;
+        else
+                s->n_active++;
+}
+
+int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned flags, struct status_snapshot *ret) {
+        _cleanup_snapshot_ struct status_snapshot s = { .now = now };
+        uint32_t n_used, size = 0;
+
+        snapshot_header(board, &s, &n_used);
+        for (uint32_t i = 0; i < n_used; i++) {
+                struct scoreboard_slot w;
+                int r;
+
+                scoreboard_read_slot(board, i, &w);
+                s.connections += w.accepted;
+                s.requests += w.requests;
+                s.logs_dropped += w.logs_dropped;
+                if (w.stage == STAGE_NONE || w.stage >= _STAGE_MAX)
+                        continue;
+
+                snapshot_count(&s, &w);
+                if (!(flags & STATUS_SNAPSHOT_WORKERS))
+                        continue;
+                r = snapshot_keep(&s, &w, &size);
+                if (r < 0)
+                        return r;
+        }
+        s.max_active = MAX(s.max_active, (uint64_t)s.n_active);
+
+        *ret = s;
+        s.workers = NULL;
+        return 0;
+}
+
+void status_snapshot_done(struct status_snapshot *s) {
+        free(s->workers);
+        *s = (struct status_snapshot){};
+}
+
+uint64_t status_worker_since(const struct status_snapshot *s, const struct scoreboard_slot *w) {
+        return since(s->now, w->start_mono);
+}
+
+uint64_t status_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w) {
+        return stage_info(w->stage)->request ? since(s->now, w->request_mono) : w->duration;
+}
+
+uint64_t status_worker_cpu(const struct scoreboard_slot *w) {
+        double percent;
+
+        if (!stage_info(w->stage)->idle || w->duration == 0)
+                return 0;
+        percent = (double)w->cpu * 100.0 / (double)w->duration;
+        return (uint64_t)(MIN(percent, 1e6) * 100.0 + 0.5); /* the limit keeps scribbled numbers convertible */
+}
+
+uint64_t status_worker_memory(const struct scoreboard_slot *w) {
+        return stage_info(w->stage)->idle ? w->memory : 0;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the zygote's fork to a worker: what PHP code will see of its process (environment, directory, descriptors 0 to 2, title), and
+ * how it is told to end. SIGQUIT ends it between two requests, SIGTERM and SIGINT at once; the rest is ignored, as a worker has no part in
+ * it. Handlers are set before PHP's, which wraps and forwards them.
+ */
+
+#include "worker/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/title.h"
+#include "log/log.h"
+
+static int quit_eventfd = -1;
+
+static void setup_on_quit(_unused_ int sig) {
+        int saved = errno;
+        uint64_t one = 1;
+
+        (void)!write(quit_eventfd, &one, sizeof(one));
+        errno = saved;
+}
+
+static void setup_on_term(_unused_ int sig) {
+        _exit(0);
+}
+
+static int setup_signals(int quit_fd) {
+        static const struct {
+                int sig;
+                void (*handler)(int);
+        } rows[] = {
+                { SIGQUIT, setup_on_quit }, { SIGTERM, setup_on_term }, { SIGINT, setup_on_term }, { SIGHUP, SIG_IGN },
+                { SIGUSR1, SIG_IGN },       { SIGUSR2, SIG_IGN },       { SIGPIPE, SIG_IGN },      { SIGCHLD, SIG_DFL },
+        };
+        sigset_t none;
+
+        quit_eventfd = quit_fd;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                struct sigaction sa = { .sa_handler = rows[i].handler };
+
+                sigemptyset(&sa.sa_mask);
+                if (sigaction(rows[i].sig, &sa, NULL) < 0)
+                        return -errno;
+        }
+        sigemptyset(&none);
+        return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
+static int setup_descriptors(int stdout_fd, int stderr_fd) {
+        _cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), out = stdout_fd, err = stderr_fd;
+
+        if (null < 0)
+                return -errno;
+        if (dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
+            dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)
+                return -errno;
+        return 0;
+}
+
+static int setup_environment(const struct conf_pool *pool) {
+        const struct passwd *pw = pool->user ? getpwnam(pool->user) : NULL;
+
+        if (pool->clear_env) {
+                char **empty = calloc(1, sizeof(char *)); /* clearenv(3) would leave a NULL environ, which PHP reads through */
+
+                if (!empty)
+                        return -ENOMEM;
+                environ = empty;
+        }
+        if (pw && (setenv("USER", pw->pw_name, 1) < 0 || setenv("HOME", pw->pw_dir, 1) < 0))
+                return -errno;
+        for (size_t i = 0; i < pool->env.n; i++)
+                if (setenv(pool->env.items[i].key, pool->env.items[i].value, 1) < 0)
+                        return -errno;
+        return 0;
+}
+
+static int setup_directory(const struct conf_pool *pool) {
+        if (!pool->chdir || chdir(pool->chdir) == 0)
+                return 0;
+        log_error("failed to chdir(%s): %s", pool->chdir, strerror(errno));
+        return -errno;
+}
+
+static void setup_title(const struct conf_pool *pool) {
+        char title[128];
+
+        snprintf(title, sizeof(title), "fpmd: pool %s", pool->name);
+        title_set(title);
+        prctl(PR_SET_NAME, "fpmd-worker");
+}
+
+int worker_setup_process(const struct worker_setup *setup, int quit_fd) {
+        int r;
+
+        setup_title(setup->pool);
+        r = setup_signals(quit_fd);
+        if (r >= 0)
+                r = setup_environment(setup->pool);
+        if (r >= 0)
+                r = setup_directory(setup->pool);
+        if (r >= 0)
+                r = setup_descriptors(setup->stdout_fd, setup->stderr_fd);
+        if (r < 0)
+                log_error("worker set-up failed: %s", strerror(-r));
+        return r;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What a freshly forked worker does before it may take a connection. */
+
+#include "worker/worker.h"
+
+/* Signals, title, standard descriptors, environment, working directory. quit_fd: the eventfd that SIGQUIT writes. 0, or -errno with a
+ * log entry that says what failed. */
+int worker_setup_process(const struct worker_setup *setup, int quit_fd);

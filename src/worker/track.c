@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Stage changes and a request's facts, to the slot and the probes; see track.h. The worker is the slot's one writer. */
+
+#include "worker/track.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+#include "probe/probes.h"
+
+void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot) {
+        *t = (struct track){ .pool = pool, .slot = slot, .pid = (uint32_t)getpid(), .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) };
+
+        slot_begin(slot);
+        slot->pid = (int32_t)t->pid;
+        slot->start_mono = time_now();
+        slot->start_wall = time_wall();
+        slot_end(slot);
+        track_stage(t, STAGE_CREATING);
+}
+
+/* Inside slot_begin() and slot_end(). */
+static void track_enter(struct track *t, enum stage stage, uint64_t nsec) {
+        enum stage old = t->stage;
+
+        t->stage = stage;
+        t->slot->stage = stage;
+        t->slot->stage_mono = nsec / NSEC_PER_USEC;
+        if (PROBE_ENABLED(request_stage))
+                PROBE_REQUEST_STAGE(t->pool, t->pid, t->request_id, (uint32_t)old, (uint32_t)stage, nsec);
+}
+
+void track_stage(struct track *t, enum stage stage) {
+        if (t->stage == stage)
+                return;
+        slot_begin(t->slot);
+        track_enter(t, stage, time_read_nsec(CLOCK_MONOTONIC));
+        slot_end(t->slot);
+}
+
+void track_connection(struct track *t) {
+        slot_begin(t->slot);
+        t->slot->accepted++;
+        slot_end(t->slot);
+}
+
+void track_begin(struct track *t) {
+        struct scoreboard_slot *slot = t->slot;
+
+        t->request_id++;
+        t->request_nsec = time_read_nsec(CLOCK_MONOTONIC);
+
+        slot_begin(slot);
+        slot->request_id = t->request_id;
+        slot->request_mono = t->request_nsec / NSEC_PER_USEC;
+        slot->request_wall = time_wall();
+        slot->requests++;
+        slot->content_length = 0;
+        slot->method[0] = slot->user[0] = slot->uri[0] = slot->query[0] = slot->script[0] = '\0';
+        track_enter(t, STAGE_READING_HEADERS, t->request_nsec);
+        slot_end(slot);
+}
+
+void track_head(struct track *t, const struct track_request *request) {
+        struct scoreboard_slot *slot = t->slot;
+
+        slot_begin(slot);
+        slot->content_length = request->content_length;
+        text_copy(slot->method, sizeof(slot->method), request->method, request->n_method);
+        text_copy(slot->uri, sizeof(slot->uri), request->uri, request->n_uri);
+        text_copy(slot->query, sizeof(slot->query), request->query, request->n_query);
+        track_enter(t, STAGE_INFO, time_read_nsec(CLOCK_MONOTONIC));
+        slot_end(slot);
+}
+
+void track_executing(struct track *t, const char *script, const char *user) {
+        struct scoreboard_slot *slot = t->slot;
+
+        slot_begin(slot);
+        text_copy(slot->script, sizeof(slot->script), script, __builtin_strlen(script));
+        if (user)
+                text_copy(slot->user, sizeof(slot->user), user, __builtin_strlen(user));
+        track_enter(t, STAGE_EXECUTING, time_read_nsec(CLOCK_MONOTONIC));
+        slot_end(slot);
+        if (PROBE_ENABLED(request_start))
+                PROBE_REQUEST_START(t->pool, t->pid, t->request_id, slot->method, slot->uri, slot->script);
+}
+
+void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_reply) {
+        struct scoreboard_slot *slot = t->slot;
+        uint64_t now = time_read_nsec(CLOCK_MONOTONIC), cpu = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID);
+
+        slot_begin(slot);
+        slot->duration = (now - t->request_nsec) / NSEC_PER_USEC;
+        slot->cpu = (cpu - t->cpu_nsec) / NSEC_PER_USEC; /* waiting takes none, so this is the request's */
+        slot->memory = memory;
+        track_enter(t, STAGE_FINISHED, now);
+        slot_end(slot);
+        t->cpu_nsec = cpu;
+        if (PROBE_ENABLED(request_done))
+                PROBE_REQUEST_DONE(t->pool, t->pid, t->request_id, status, now - t->request_nsec, n_reply);
+}
+
+void track_cancel(struct track *t) {
+        slot_begin(t->slot);
+        t->slot->requests--;
+        track_enter(t, STAGE_ACCEPTING, time_read_nsec(CLOCK_MONOTONIC));
+        slot_end(t->slot);
+}

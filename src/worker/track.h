@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What a worker tells the world about its request: every stage change goes to its scoreboard slot and fires the probe
+ * fpmd:request_stage, in this one place. A change costs stores and a clock from the vDSO; the end of a request one system call, for its CPU time.
+ */
+
+#include "base/time.h"
+#include "scoreboard/slot.h"
+
+struct track {
+        const char *pool;
+        struct scoreboard_slot *slot;
+        uint32_t pid;
+        enum stage stage;
+        uint64_t request_id;      /* of this worker, from 1 */
+        uint64_t request_nsec;    /* CLOCK_MONOTONIC at its start */
+        uint64_t cpu_nsec; /* CPU time of this process at the end of its last request */
+};
+
+/* The texts of a request, not terminated: as they lie in the decoded parameters. */
+struct track_request {
+        const char *method, *uri, *query;
+        size_t n_method, n_uri, n_query;
+        uint64_t content_length;
+};
+
+void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot);
+
+/* Enters a stage; entering the one it is in does nothing. */
+void track_stage(struct track *t, enum stage stage);
+
+/* A connection was taken. */
+void track_connection(struct track *t);
+
+/* A request begins: its first bytes are there. READING_HEADERS. */
+void track_begin(struct track *t);
+
+/* Its head is complete. INFO. */
+void track_head(struct track *t, const struct track_request *request);
+
+/* Its script is about to run. EXECUTING. user may be NULL. */
+void track_executing(struct track *t, const char *script, const char *user);
+
+/* It is over, request shutdown included. FINISHED. */
+void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_reply);
+
+/* What was taken for a request was none (a connection that closed without one). ACCEPTING; it does not count. */
+void track_cancel(struct track *t);

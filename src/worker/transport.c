@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+/* One connection of a worker: bytes in through the decoder, reply out as records; see transport.h. */
+
+#include "worker/transport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "conn/peer.h"
+#include "fcgi/reply.h"
+#include "log/log.h"
+
+/* A body left unread on a connection that could be kept is read and thrown away up to this size; above it the connection is closed. */
+#define TRANSPORT_SKIP_MAX (1024U * 1024U)
+
+/* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
+#define TRANSPORT_TAIL_MAX (2U * FCGI_HEADER_SIZE + FCGI_END_REQUEST_SIZE)
+
+/* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
+#define TRANSPORT_ALIGN 8U
+
+int transport_init(struct transport *t, struct track *track, const struct fcgi_limits *limits) {
+        memset(t, 0, sizeof(*t));
+        t->stream.fd = -1;
+        t->track = track;
+        return fcgi_decoder_init(&t->decoder, limits);
+}
+
+void transport_done(struct transport *t) {
+        transport_close(t);
+        fcgi_decoder_done(&t->decoder);
+}
+
+static void transport_reset_request(struct transport *t) {
+        t->body = NULL;
+        t->n_body = 0;
+        t->finished = false;
+        t->n_out = 0;
+        t->out_type = 0;
+        t->stderr_used = false;
+        t->stream.n_written = 0;
+}
+
+void transport_open(struct transport *t, int fd) {
+        stream_open(&t->stream, fd);
+        t->end_of_stream = t->broken = t->must_close = false;
+        transport_reset_request(t);
+        fcgi_decoder_reset(&t->decoder);
+}
+
+void transport_close(struct transport *t) {
+        if (t->stream.fd < 0)
+                return;
+        if (t->end_of_stream || (t->decoder.body_done && stream_pending(&t->stream) == 0))
+                stream_close(&t->stream);
+        else
+                stream_close_lingering(&t->stream);
+}
+
+static void transport_log_violation(struct transport *t, enum fcgi_violation violation) {
+        char text[PEER_TEXT_MAX], message[PEER_TEXT_MAX + 160];
+
+        peer_describe(t->stream.fd, text);
+        snprintf(message, sizeof(message), "connection from %s closed: %s", text, fcgi_violation_text(violation));
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+                                       .event = LOG_EVENT_PROTOCOL_VIOLATION,
+                                       .message = message,
+                                       .peer = text });
+}
+
+/* Closes the open record: its length becomes known, padding goes behind it. */
+static void transport_close_record(struct transport *t) {
+        size_t n, padding;
+
+        if (!t->out_type)
+                return;
+        n = t->n_out - t->out_record - FCGI_HEADER_SIZE;
+        if (n == 0) {
+                t->n_out = t->out_record; /* an empty record would end the stream */
+        } else {
+                padding = -n % TRANSPORT_ALIGN;
+                fcgi_header_encode(t->out + t->out_record, t->out_type, t->decoder.request_id, (uint16_t)n,
+                                   (uint8_t)padding);
+                memset(t->out + t->n_out, 0, padding);
+                t->n_out += padding;
+        }
+        t->out_type = 0;
+}
+
+static int transport_fail(struct transport *t, int r) {
+        t->broken = true;
+        t->n_out = 0;
+        t->out_type = 0;
+        return r;
+}
+
+static int transport_send(struct transport *t) {
+        struct iovec iov = { .iov_base = t->out };
+        int r;
+
+        transport_close_record(t);
+        if (t->broken)
+                return -EPIPE;
+        if (t->n_out == 0)
+                return 0;
+        iov.iov_len = t->n_out;
+        r = stream_write(&t->stream, &iov, 1);
+        if (r < 0)
+                return transport_fail(t, r);
+        t->n_out = 0;
+        return 0;
+}
+
+/* Bytes that may still be appended to the buffer as content, keeping room for padding and for the reply's tail. */
+static size_t transport_room(const struct transport *t) {
+        size_t used = t->n_out + TRANSPORT_ALIGN + TRANSPORT_TAIL_MAX + (t->out_type ? 0 : FCGI_HEADER_SIZE);
+
+        return used < sizeof(t->out) ? sizeof(t->out) - used : 0;
+}
+
+static void transport_open_record(struct transport *t, uint8_t type) {
+        if (t->out_type == type)
+                return;
+        transport_close_record(t);
+        t->out_record = t->n_out;
+        t->n_out += FCGI_HEADER_SIZE;
+        t->out_type = type;
+}
+
+/* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering write. */
+static int transport_send_direct(struct transport *t, uint8_t type, const uint8_t *data) {
+        size_t n = FCGI_CONTENT_MAX - FCGI_CONTENT_MAX % TRANSPORT_ALIGN;
+        struct iovec iov[2];
+        int r;
+
+        transport_close_record(t);
+        fcgi_header_encode(t->out + t->n_out, type, t->decoder.request_id, (uint16_t)n, 0);
+        iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
+        iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
+        r = stream_write(&t->stream, iov, ELEMENTSOF(iov));
+        if (r < 0)
+                return transport_fail(t, r);
+        t->n_out = 0;
+        return (int)n;
+}
+
+static int transport_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
+        while (n > 0) {
+                size_t k;
+                int r;
+
+                if (t->broken || t->finished)
+                        return -EPIPE;
+                if (n >= FCGI_CONTENT_MAX) {
+                        r = transport_send_direct(t, type, data);
+                        if (r < 0)
+                                return r;
+                        k = (size_t)r;
+                } else {
+                        if (t->out_type != type)
+                                transport_close_record(t);
+                        k = MIN(n, transport_room(t));
+                        if (k > 0) {
+                                transport_open_record(t, type);
+                                memcpy(t->out + t->n_out, data, k);
+                                t->n_out += k;
+                        }
+                        if (k < n) {
+                                r = transport_send(t);
+                                if (r < 0)
+                                        return r;
+                        }
+                }
+                data += k;
+                n -= k;
+        }
+        return 0;
+}
+
+int transport_write(struct transport *t, const void *data, size_t n) {
+        return transport_append(t, FCGI_STDOUT, data, n);
+}
+
+/* An answer the decoder has made goes out between records. */
+static int transport_answer(struct transport *t, const struct fcgi_event *event) {
+        struct iovec iov = { .iov_base = (void *)event->reply, .iov_len = event->n_reply };
+        int r;
+
+        if (event->close)
+                t->must_close = true;
+        r = transport_send(t);
+        if (r == 0)
+                r = stream_write(&t->stream, &iov, 1);
+        return r < 0 ? transport_fail(t, r) : 0;
+}
+
+/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
+ * dont_wait; -errno: the connection is of no more use. */
+static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
+        for (;;) {
+                size_t used;
+                int r;
+
+                if (t->broken)
+                        return -EPIPE;
+                if (stream_pending(&t->stream) == 0) {
+                        if (t->end_of_stream)
+                                return -ECONNRESET;
+                        r = stream_fill(&t->stream, dont_wait);
+                        if (r == STREAM_E_EMPTY)
+                                return r;
+                        if (r == STREAM_E_END) {
+                                t->end_of_stream = true;
+                                return -ECONNRESET;
+                        }
+                        if (r < 0)
+                                return transport_fail(t, r);
+                }
+                r = fcgi_decoder_step(&t->decoder, stream_data(&t->stream), stream_pending(&t->stream), &used, ret);
+                if (r < 0)
+                        return transport_fail(t, r);
+                stream_consume(&t->stream, used);
+
+                switch (ret->type) {
+                case FCGI_EVENT_MORE:
+                        break;
+                case FCGI_EVENT_REPLY:
+                        r = transport_answer(t, ret);
+                        if (r < 0)
+                                return r;
+                        if (t->must_close && !t->decoder.in_request)
+                                return -ECONNRESET;
+                        break;
+                case FCGI_EVENT_VIOLATION:
+                        transport_log_violation(t, ret->violation);
+                        return transport_fail(t, -EPROTO);
+                default:
+                        return 0;
+                }
+        }
+}
+
+int transport_read_head(struct transport *t) {
+        transport_reset_request(t);
+        for (;;) {
+                struct fcgi_event event;
+                int r = transport_next(t, false, &event);
+
+                if (r == -ENOMEM)
+                        return r;
+                if (r < 0)
+                        return TRANSPORT_E_CLOSED;
+                if (event.type == FCGI_EVENT_HEAD)
+                        return 0;
+                if (event.type == FCGI_EVENT_ABORT) /* before PHP has seen it: answered, and over (spec section 5.4) */
+                        transport_end_request(t, 0);
+        }
+}
+
+static ssize_t transport_read_body(void *ctx, void *buf, size_t n) {
+        struct transport *t = ctx;
+        size_t k;
+
+        while (t->n_body == 0) {
+                struct fcgi_event event;
+                int r;
+
+                if (t->decoder.body_done || t->decoder.aborted || t->finished)
+                        return t->decoder.aborted ? -ECONNABORTED : 0;
+                r = transport_next(t, false, &event);
+                if (r < 0)
+                        return r;
+                if (event.type == FCGI_EVENT_BODY) {
+                        t->body = event.data;
+                        t->n_body = event.n;
+                }
+        }
+        k = MIN(n, t->n_body);
+        memcpy(buf, t->body, k);
+        t->body += k;
+        t->n_body -= k;
+        return (ssize_t)k;
+}
+
+static int transport_write_reply(void *ctx, const void *buf, size_t n) {
+        return transport_append(ctx, FCGI_STDOUT, buf, n);
+}
+
+static int transport_write_error(void *ctx, const void *buf, size_t n) {
+        struct transport *t = ctx;
+
+        t->stderr_used = true;
+        return transport_append(t, FCGI_STDERR, buf, n);
+}
+
+/* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read where they are. */
+static int transport_look_for_abort(struct transport *t) {
+        struct fcgi_event event;
+        int r;
+
+        while (t->n_body == 0 && !t->decoder.body_done && !t->decoder.aborted) {
+                r = transport_next(t, true, &event);
+                if (r == STREAM_E_EMPTY)
+                        break;
+                if (r < 0)
+                        return transport_fail(t, -ECONNRESET);
+                if (event.type == FCGI_EVENT_BODY) {
+                        t->body = event.data;
+                        t->n_body = event.n;
+                }
+        }
+        return t->decoder.aborted ? -ECONNABORTED : 0;
+}
+
+static int transport_flush(void *ctx) {
+        struct transport *t = ctx;
+        int r;
+
+        if (t->finished)
+                return 0;
+        r = transport_send(t);
+        return r < 0 ? r : transport_look_for_abort(t);
+}
+
+static int transport_finish(void *ctx, uint32_t app_status) {
+        struct transport *t = ctx;
+        int r = 0;
+
+        if (t->finished)
+                return 0;
+        transport_close_record(t);
+        if (!t->broken) {
+                if (t->stderr_used) {
+                        fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
+                        t->n_out += FCGI_HEADER_SIZE;
+                }
+                fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
+                t->n_out += FCGI_HEADER_SIZE;
+                fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
+                t->n_out += FCGI_END_REQUEST_SIZE;
+                r = transport_send(t);
+        }
+        t->finished = true;
+        track_stage(t->track, STAGE_END);
+        if (!t->decoder.keep_conn)
+                transport_close(t); /* the peer waits for this, and PHP may go on for long */
+        return r;
+}
+
+/* Reads the rest of the body so that the next request can be read behind it. False when that is not worth it. */
+static bool transport_skip_body(struct transport *t) {
+        size_t n = t->n_body;
+
+        t->n_body = 0;
+        while (!t->decoder.body_done && !t->decoder.aborted) {
+                struct fcgi_event event;
+
+                if (n > TRANSPORT_SKIP_MAX || transport_next(t, false, &event) < 0)
+                        return false;
+                n += event.type == FCGI_EVENT_BODY ? event.n : 0;
+        }
+        return true;
+}
+
+bool transport_end_request(struct transport *t, uint32_t app_status) {
+        bool keep;
+
+        transport_finish(t, app_status);
+        keep = t->decoder.keep_conn && !t->broken && !t->must_close && transport_skip_body(t) && !t->end_of_stream;
+        fcgi_decoder_end_request(&t->decoder);
+        return keep;
+}
+
+static void transport_executing(void *ctx, const char *script, const char *auth_user) {
+        struct transport *t = ctx;
+
+        track_executing(t->track, script, auth_user);
+}
+
+const struct sapi_io transport_io = {
+        .read_body = transport_read_body,
+        .write_reply = transport_write_reply,
+        .write_error = transport_write_error,
+        .flush = transport_flush,
+        .finish = transport_finish,
+        .executing = transport_executing,
+};

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * One connection as PHP's side sees it: a request's head, its body as a stream, and a reply that is framed into records on its way out.
+ * The decoder of fcgi/ and the stream of conn/ meet here, and the sapi's struct sapi_io is implemented here.
+ *
+ * Reply bytes gather in one buffer as the content of an open record; a full buffer, a flush or the end of the reply closes the record and
+ * sends. What is larger than the buffer is not copied but sent from where it lies.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conn/accept.h"
+#include "conn/stream.h"
+#include "fcgi/request.h"
+#include "sapi/sapi.h"
+#include "worker/track.h"
+
+#define TRANSPORT_OUT_SIZE 65536U
+
+struct transport {
+        struct stream stream;
+        struct fcgi_decoder decoder;
+        struct track *track;
+
+        const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
+        size_t n_body;
+        bool end_of_stream;  /* the peer has closed its side */
+        bool broken;         /* the connection is of no more use: an error, or a violation */
+        bool finished;       /* END_REQUEST is out */
+        bool must_close;     /* an answer said so */
+
+        size_t n_out;        /* bytes in out, an open record's included */
+        size_t out_record;   /* where the open record's header is, when out_type is set */
+        uint8_t out_type;    /* type of the open record, or 0 */
+        bool stderr_used;
+        uint8_t out[TRANSPORT_OUT_SIZE];
+};
+
+extern const struct sapi_io transport_io;
+
+/* 0 or -ENOMEM. */
+int transport_init(struct transport *t, struct track *track, const struct fcgi_limits *limits);
+void transport_done(struct transport *t);
+
+/* Takes over a fresh connection. Must be followed by transport_close(). */
+void transport_open(struct transport *t, int fd);
+void transport_close(struct transport *t);
+
+/* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it sent a whole
+ * head, or broke the protocol (logged), or asked for something that was answered: close the connection; -errno (ENOMEM). */
+enum { TRANSPORT_E_CLOSED = 1 };
+int transport_read_head(struct transport *t);
+
+/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. Then reads what is left of the body,
+ * if the connection could be kept. True when it can: the next request may be read from it. */
+bool transport_end_request(struct transport *t, uint32_t app_status);
+
+/* Reply bytes, for pages the worker answers itself. */
+int transport_write(struct transport *t, const void *data, size_t n);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A worker: forked by its zygote with PHP started, it takes connections, runs one request at a time, and ends when it is told to, has
+ * served pm.max_requests, or PHP's state can no longer be trusted.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "conf/model.h"
+#include "scoreboard/layout.h"
+
+struct worker_setup {
+        const struct conf *conf;
+        const struct conf_pool *pool;
+        struct scoreboard *scoreboard;
+        uint32_t slot;
+        uint32_t generation;
+        const int *listeners;
+        size_t n_listeners;
+        int doorbell;
+        int lifeline;
+        int stdout_fd; /* becomes the worker's stdout; -1: /dev/null */
+        int stderr_fd;
+        /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep. */
+        void (*accepting)(void *ctx);
+        void *ctx;
+};
+
+/* Lives the worker's life in the freshly forked child and ends the process. Takes over all descriptors of the setup. */
+_noreturn_ void worker_run(const struct worker_setup *setup);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The zygote's loop: the master's orders, signals, reaping. Deliberately poll(2) and nothing more: every fork copies this process, and
+ * what it does not have cannot be inherited.
+ *
+ * SIGTERM and SIGINT end the workers at once, SIGQUIT lets them finish; the master uses messages instead, these are for an operator whose
+ * master is gone.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "scoreboard/slot.h"
+#include "zygote/zygote.h"
+
+#define ZYGOTE_KILL_DELAY (5 * USEC_PER_SEC)
+
+static void zygote_drain(struct zygote *z) {
+        z->draining = true;
+        z->lifeline_write = fd_close(z->lifeline_write); /* the master has closed its own: workers see the hang-up */
+}
+
+static void zygote_stop(struct zygote *z, usec_t now) {
+        zygote_drain(z);
+        if (!z->stopping) {
+                z->stopping = true;
+                z->kill_at = now + ZYGOTE_KILL_DELAY;
+        }
+        zygote_signal_workers(z, SIGTERM);
+}
+
+static void zygote_on_master_gone(struct zygote *z) {
+        z->ipc = fd_close(z->ipc);
+        if (!z->draining)
+                log_warning("the master is gone; zygote %d keeps its %zu workers serving", getpid(), zygote_n_alive(z));
+}
+
+static void zygote_on_message(struct zygote *z, usec_t now) {
+        int fds[IPC_FDS_MAX], r;
+        struct ipc_message m;
+
+        r = ipc_receive(z->ipc, &m, fds);
+        if (r == IPC_E_EMPTY)
+                return;
+        if (r != 0) {
+                zygote_on_master_gone(z);
+                return;
+        }
+        switch (m.type) {
+        case IPC_SPAWN:
+                if (!z->draining)
+                        zygote_spawn(z, m.slot);
+                break;
+        case IPC_DRAIN:
+                zygote_drain(z);
+                break;
+        case IPC_STOP:
+                zygote_stop(z, now);
+                break;
+        case IPC_LOG:
+                dup3(fds[0], INHERIT_LOG, O_CLOEXEC); /* the same number: the log's set-up stays as it is */
+                fd_close(fds[0]);
+                break;
+        default:
+                log_error("zygote got the message %s, which is not for it", ipc_type_name(m.type));
+        }
+}
+
+static void zygote_on_signal(struct zygote *z, usec_t now) {
+        struct signalfd_siginfo info;
+
+        if (read(z->signal_fd, &info, sizeof(info)) != sizeof(info))
+                return;
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+                zygote_reap(z, now);
+                break;
+        case SIGQUIT:
+                zygote_drain(z);
+                zygote_signal_workers(z, SIGQUIT); /* the master, if it is there, holds the lifeline too */
+                break;
+        case SIGTERM:
+        case SIGINT:
+                zygote_stop(z, now);
+                break;
+        }
+}
+
+/* Milliseconds until the next thing that is due by itself; -1: none. */
+static int zygote_timeout(const struct zygote *z, usec_t now) {
+        usec_t due = z->stopping ? z->kill_at : USEC_INFINITY;
+
+        for (size_t i = 0; i < z->n_children; i++)
+                if (z->children[i].pid == 0)
+                        due = MIN(due, z->children[i].replace_at);
+        if (due == USEC_INFINITY)
+                return -1;
+        return due <= now ? 0 : (int)((due - now) / USEC_PER_MSEC) + 1;
+}
+
+int zygote_loop(struct zygote *z) {
+        while (!z->draining || zygote_n_alive(z) > 0) {
+                struct pollfd p[2] = { { .fd = z->signal_fd, .events = POLLIN }, { .fd = z->ipc, .events = POLLIN } };
+                usec_t now;
+
+                if (poll(p, ELEMENTSOF(p), zygote_timeout(z, time_now())) < 0 && errno != EINTR) {
+                        log_error("zygote cannot poll: %s", strerror(errno));
+                        return 1;
+                }
+                now = time_now();
+                if (p[0].revents)
+                        zygote_on_signal(z, now);
+                if (p[1].revents)
+                        zygote_on_message(z, now);
+                if (z->stopping && now >= z->kill_at) {
+                        zygote_signal_workers(z, SIGKILL);
+                        z->kill_at = now + ZYGOTE_KILL_DELAY;
+                }
+                zygote_replace_due(z, now);
+        }
+        return 0;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fpmd-zygote: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Reads the pool's settings from
+ * a memfd (the files may have changed since the master checked them), starts PHP, says READY or why not, and serves orders.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/number.h"
+#include "base/title.h"
+#include "conf/load.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "sapi/sapi.h"
+#include "scoreboard/create.h"
+#include "zygote/zygote.h"
+
+#define ZYGOTE_CONF_MAX (16U * 1024U * 1024U)
+#define ZYGOTE_DEFINES_MAX 1024
+
+struct zygote_options {
+        uint64_t generation;
+        uint64_t n_listeners;
+        uint64_t log_level;
+        struct sapi_options sapi;
+        char *defines[ZYGOTE_DEFINES_MAX + 1];
+};
+
+static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
+        static const struct option table[] = {
+                { "generation", required_argument, NULL, 'g' }, { "listeners", required_argument, NULL, 'l' },
+                { "log-level", required_argument, NULL, 'L' },  { "php-ini", required_argument, NULL, 'c' },
+                { "no-php-ini", no_argument, NULL, 'n' },       { "define", required_argument, NULL, 'd' },
+                { "version", no_argument, NULL, 'v' },          {},
+        };
+        size_t n_defines = 0;
+        int c, r = 0;
+
+        while (r == 0 && (c = getopt_long(argc, argv, "", table, NULL)) >= 0) {
+                switch (c) {
+                case 'g':
+                        r = number_parse_u64(optarg, UINT32_MAX, &o->generation);
+                        break;
+                case 'l':
+                        r = number_parse_u64(optarg, 4096, &o->n_listeners);
+                        break;
+                case 'L':
+                        r = number_parse_u64(optarg, LOG_LEVEL_ALERT, &o->log_level);
+                        break;
+                case 'c':
+                        o->sapi.ini_path = strdup(optarg);
+                        break;
+                case 'n':
+                        o->sapi.no_ini = true;
+                        break;
+                case 'd':
+                        if (n_defines < ZYGOTE_DEFINES_MAX)
+                                o->defines[n_defines++] = strdup(optarg);
+                        break;
+                case 'v':
+                        printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_version());
+                        exit(EXIT_SUCCESS);
+                default:
+                        r = -EINVAL;
+                }
+        }
+        o->sapi.defines = o->defines;
+        return r;
+}
+
+/* Close-on-exec for everything inherited, and a look at whether it is there at all. */
+static int zygote_check_descriptors(size_t n_listeners) {
+        for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)n_listeners; fd++) {
+                int r = fd_set_cloexec(fd, true);
+
+                if (r < 0 && fd != INHERIT_JOURNAL && fd != INHERIT_LOG)
+                        return r;
+        }
+        return 0;
+}
+
+static int fd_or_absent(int fd) {
+        return fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+}
+
+static int zygote_set_listeners(struct zygote *z, size_t n) {
+        z->listeners = calloc(n, sizeof(int));
+        if (!z->listeners)
+                return -ENOMEM;
+        for (z->n_listeners = 0; z->n_listeners < n; z->n_listeners++)
+                z->listeners[z->n_listeners] = INHERIT_LISTENERS + (int)z->n_listeners;
+        return 0;
+}
+
+static int zygote_read_conf(struct zygote *z) {
+        _cleanup_text_ struct text problems = {};
+        _cleanup_free_ char *data = NULL;
+        size_t n;
+        int r;
+
+        r = fd_read_all(INHERIT_CONF, ZYGOTE_CONF_MAX, &data, &n);
+        if (r == 0)
+                r = conf_pool_unpack(data, n, &z->conf, &problems);
+        if (r != 0) {
+                log_error("settings from the master do not read: %s", r > 0 ? text_peek(&problems) : strerror(-r));
+                return r > 0 ? -EBADMSG : r;
+        }
+        fd_close(INHERIT_CONF);
+        z->pool = &z->conf->pools[0];
+        log_set_pool(z->pool->name);
+        return 0;
+}
+
+/* Signals arrive as reads; workers get the mask back that was there before. */
+static int zygote_take_signals(struct zygote *z) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGQUIT);
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR1, SIG_IGN);
+        signal(SIGUSR2, SIG_IGN);
+        if (sigprocmask(SIG_BLOCK, &set, &z->old_mask) < 0)
+                return -errno;
+        z->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return z->signal_fd < 0 ? -errno : 0;
+}
+
+static void zygote_set_title(const struct zygote *z) {
+        char title[160];
+
+        snprintf(title, sizeof(title), "fpmd: zygote %s (generation %u)", z->pool->name, z->generation);
+        title_set(title);
+        prctl(PR_SET_NAME, "fpmd-zygote");
+}
+
+/* PHP's start, and the news of it. */
+static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
+        _cleanup_free_ char *ini_files = NULL, *reason = NULL;
+        struct ipc_message m = { .type = IPC_READY, .generation = z->generation };
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        o->sapi.pool = z->pool;
+        r = sapi_start(&o->sapi, &ini_files, &reason);
+        if (r == 0) {
+                fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
+                r = fd < 0 ? fd : 0;
+        }
+        if (r < 0) {
+                m.type = IPC_FAILED;
+                snprintf(m.text, sizeof(m.text), "%s", reason ? reason : strerror(-r));
+                ipc_send(z->ipc, &m, NULL);
+                return r;
+        }
+        snprintf(m.text, sizeof(m.text), "%s", sapi_version());
+        return ipc_send(z->ipc, &m, &fd);
+}
+
+int main(int argc, char **argv) {
+        static struct zygote_options options;
+        static struct zygote z = { .ipc = INHERIT_IPC, .lifeline_write = INHERIT_LIFELINE_WRITE, .signal_fd = -1 };
+        int r;
+
+        if (zygote_parse_options(argc, argv, &options) < 0 || options.n_listeners == 0 ||
+            zygote_check_descriptors(options.n_listeners) < 0) {
+                fprintf(stderr, "fpmd-zygote is started by fpmd, not by hand.\n");
+                return EXIT_FAILURE;
+        }
+        title_init(argc, argv);
+        setpgid(0, 0); /* a terminal's Ctrl-C is for the master */
+        prctl(PR_SET_DUMPABLE, 0); /* exec as another user made it dumpable: pools' workers could read each other */
+        log_init(&(struct log_setup){ .journal_fd = fd_or_absent(INHERIT_JOURNAL),
+                                      .file_fd = fd_or_absent(INHERIT_LOG),
+                                      .level = (enum log_level)options.log_level });
+
+        z.generation = (uint32_t)options.generation;
+        r = zygote_set_listeners(&z, options.n_listeners);
+        if (r == 0)
+                r = zygote_read_conf(&z);
+        if (r == 0)
+                r = scoreboard_map(INHERIT_SCOREBOARD, &z.scoreboard);
+        if (r == 0) {
+                fd_close(INHERIT_SCOREBOARD);
+                zygote_set_title(&z);
+                r = zygote_take_signals(&z);
+        }
+        if (r == 0)
+                r = zygote_start_php(&z, &options);
+        if (r < 0) {
+                log_error("zygote cannot start: %s", strerror(-r));
+                return EXIT_FAILURE;
+        }
+        r = zygote_loop(&z);
+        sapi_stop();
+        return r;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Forking and reaping workers. With a master, the master decides about every fork and learns of every death. Without one, each worker that
+ * dies is replaced in its slot: at once, unless it was young, which means that its successor would likely die as well.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "scoreboard/slot.h"
+#include "worker/worker.h"
+#include "zygote/zygote.h"
+
+#define ZYGOTE_YOUNG (2 * USEC_PER_SEC)
+#define ZYGOTE_REPLACE_DELAY USEC_PER_SEC
+
+static void zygote_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
+        int r;
+
+        if (z->ipc < 0)
+                return;
+        r = ipc_send(z->ipc, m, fds);
+        if (r < 0) {
+                log_error("zygote cannot tell the master %s: %s", ipc_type_name(m->type), strerror(-r));
+                z->ipc = fd_close(z->ipc);
+        }
+}
+
+/* In the child: what the worker does once it accepts. The message socket is closed before any PHP code runs. */
+static void spawn_accepting(void *ctx) {
+        struct zygote *z = ctx;
+        uint32_t slot = z->children[0].slot;
+
+        zygote_tell(z, &(struct ipc_message){ .type = IPC_ACCEPTING, .slot = slot, .pid = getpid() }, NULL);
+        z->ipc = fd_close(z->ipc);
+}
+
+_noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int err) {
+        struct zygote_child self = { .slot = slot };
+
+        fd_close(z->signal_fd);
+        fd_close(z->lifeline_write);
+        z->children[0] = self;
+
+        worker_run(&(struct worker_setup){
+                .conf = z->conf,
+                .pool = z->pool,
+                .scoreboard = z->scoreboard,
+                .slot = slot,
+                .generation = z->generation,
+                .listeners = z->listeners,
+                .n_listeners = z->n_listeners,
+                .doorbell = INHERIT_DOORBELL,
+                .lifeline = INHERIT_LIFELINE_READ,
+                .stdout_fd = out,
+                .stderr_fd = err,
+                .accepting = spawn_accepting,
+                .ctx = z,
+        });
+}
+
+/* Room for one more child, before the fork: afterwards there is no way back. */
+static int spawn_reserve(struct zygote *z) {
+        struct zygote_child *p = reallocarray(z->children, z->n_children + 1, sizeof(*p));
+
+        if (!p)
+                return -ENOMEM;
+        z->children = p;
+        return 0;
+}
+
+/* Pipes for what the worker writes. The write ends do not block: a worker never waits for the log. */
+static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int write_ends[static 2]) {
+        if (!z->pool->catch_workers_output || z->ipc < 0)
+                return 0;
+        for (int i = 0; i < 2; i++) {
+                int ends[2];
+
+                if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+                        return -errno;
+                read_ends[i] = ends[0];
+                write_ends[i] = ends[1];
+        }
+        return 0;
+}
+
+static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pid) {
+        int read_ends[2] = { -1, -1 }, write_ends[2] = { -1, -1 }, r;
+        _cleanup_fd_ int pidfd = -1;
+        pid_t pid;
+
+        r = spawn_pipes(z, read_ends, write_ends);
+        if (r == 0) {
+                slot_assign(&z->scoreboard->slots[slot], z->generation, now);
+                pid = fork();
+                if (pid == 0) {
+                        fd_close(read_ends[0]);
+                        fd_close(read_ends[1]);
+                        spawn_child(z, slot, write_ends[0], write_ends[1]);
+                }
+                r = pid < 0 ? -errno : 0;
+        }
+        if (r == 0) {
+                pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+                *ret_pid = pid;
+                if (pidfd >= 0)
+                        zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
+                if (pidfd >= 0 && read_ends[0] >= 0)
+                        zygote_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, read_ends);
+        }
+        for (int i = 0; i < 2; i++) {
+                fd_close(read_ends[i]);
+                fd_close(write_ends[i]);
+        }
+        return r;
+}
+
+int zygote_spawn(struct zygote *z, uint32_t slot) {
+        usec_t now = time_now();
+        pid_t pid = 0;
+        int r;
+
+        if (slot >= SCOREBOARD_SLOTS)
+                return -EINVAL;
+        r = spawn_reserve(z);
+        if (r == 0)
+                r = spawn_fork(z, slot, now, &pid);
+        if (r < 0) {
+                log_error("cannot fork a worker: %s", strerror(-r));
+                zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWN_FAILED, .slot = slot, .status = -r }, NULL);
+                return r;
+        }
+        z->children[z->n_children++] = (struct zygote_child){ .pid = pid, .slot = slot, .started = now };
+        return 0;
+}
+
+size_t zygote_n_alive(const struct zygote *z) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < z->n_children; i++)
+                n += z->children[i].pid > 0;
+        return n;
+}
+
+void zygote_signal_workers(const struct zygote *z, int sig) {
+        for (size_t i = 0; i < z->n_children; i++)
+                if (z->children[i].pid > 0)
+                        kill(z->children[i].pid, sig); /* our unreaped child: the pid is its own */
+}
+
+/* A child is gone. Its wake-up, if it had one, goes to another worker. */
+static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
+        struct zygote_child *c = &z->children[i];
+
+        fd_ring(INHERIT_DOORBELL);
+        zygote_tell(z,
+                    &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
+                    NULL);
+        if (z->ipc < 0 && !z->draining) {
+                c->replace_at = now - c->started < ZYGOTE_YOUNG ? now + ZYGOTE_REPLACE_DELAY : now;
+                c->pid = 0;
+                return;
+        }
+        z->children[i] = z->children[--z->n_children];
+}
+
+void zygote_reap(struct zygote *z, usec_t now) {
+        int status;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                for (size_t i = 0; i < z->n_children; i++)
+                        if (z->children[i].pid == pid) {
+                                spawn_on_exit(z, i, status, now);
+                                break;
+                        }
+}
+
+void zygote_replace_due(struct zygote *z, usec_t now) {
+        for (size_t i = 0; i < z->n_children; i++) {
+                struct zygote_child *c = &z->children[i];
+                pid_t pid;
+
+                if (c->pid != 0 || z->draining || now < c->replace_at)
+                        continue;
+                if (spawn_fork(z, c->slot, now, &pid) < 0) {
+                        c->replace_at = now + ZYGOTE_REPLACE_DELAY;
+                        continue;
+                }
+                c->pid = pid;
+                c->started = now;
+        }
+}

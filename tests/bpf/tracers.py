@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Runs the tracers and what they trace: fpmtrace, tools/bpftrace/stage-latency.bt, and an emitter of probes without PHP."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import procs
+from server import BUILD, TREE
+
+FPMTRACE = os.path.join(BUILD, "tools", "trace", "fpmtrace")
+ZYGOTE = os.path.join(BUILD, "src", "fpmd-zygote")
+EMITTER = os.path.join(BUILD, "tests", "bpf", "probe-emitter")
+SCRIPT = os.path.join(TREE, "tools", "bpftrace", "stage-latency.bt")
+LIMIT = 60.0
+
+# bpftrace wants tracefs; it is mounted in a mount namespace of its own where the machine has none.
+WITH_TRACEFS = ("mountpoint -q /sys/kernel/tracing || mount -t tracefs nodev /sys/kernel/tracing || exit 77; "
+                'exec "$@"')
+
+# What a served request adds, and one that never gets to its script.
+SERVED = [("accepting", "reading_headers"), ("reading_headers", "info"), ("info", "executing"), ("executing", "end"),
+          ("end", "finished"), ("finished", "accepting")]
+UNSERVED = [("accepting", "reading_headers"), ("reading_headers", "info"), ("info", "end"), ("end", "finished"),
+            ("finished", "accepting")]
+
+
+def expect(served=0, unserved=0, created=0):
+    """{(from, to): count} of so many requests and newly made workers."""
+    out = {("creating", "accepting"): created} if created else {}
+    for path, n in ((SERVED, served), (UNSERVED, unserved)):
+        for step in path:
+            if n:
+                out[step] = out.get(step, 0) + n
+    return out
+
+
+class Tracer:
+    """A tracer that runs until it is told to end. A context: inside it, the probes are attached."""
+
+    attached = "?"
+
+    def __init__(self, command):
+        self.command = command
+        self.process = None
+        self.said = ""
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, preexec_fn=procs.die_with_parent)
+        self.wait_attached()
+        return self
+
+    def wait_attached(self):
+        raise NotImplementedError
+
+    def _read_until(self, stream, text):
+        while text not in self.said:
+            line = stream.readline()
+            if not line:
+                self.process.wait(LIMIT)
+                raise RuntimeError(f"{self.command[0]} ended: {self.said}{self.process.stderr.read()}")
+            self.said += line
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def end(self, number=signal.SIGINT):
+        """Ends it cleanly; returns what it printed since it had attached."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=LIMIT)
+        assert self.process.returncode == 0, (self.process.returncode, out, err)
+        return out
+
+
+class Fpmtrace(Tracer):
+    def __init__(self, *args):
+        super().__init__([FPMTRACE, *map(str, args)])
+
+    def wait_attached(self):
+        self._read_until(self.process.stderr, "tracing ")
+
+    def summary(self):
+        return Summary(json.loads(self.end()))
+
+
+class Summary:
+    """The end of fpmtrace --json."""
+
+    def __init__(self, data):
+        self.data = data
+        self.lost = data["lost"]
+        self.pools = {p["pool"]: p for p in data["pools"]}
+
+    def counts(self, pool):
+        rows = self.pools.get(pool, {"transitions": []})["transitions"]
+        return {(t["from"], t["to"]): t["count"] for t in rows}
+
+    def stage(self, pool, name):
+        return next(s for s in self.pools[pool]["stages"] if s["stage"] == name)
+
+
+class Bpftrace(Tracer):
+    def __init__(self, binary):
+        super().__init__(["unshare", "-m", "sh", "-c", WITH_TRACEFS, "sh", "bpftrace", "-B", "line", SCRIPT, binary])
+
+    def wait_attached(self):
+        self._read_until(self.process.stdout, "Tracing ")
+
+    def counts(self, pool):
+        found = re.findall(r"^@transitions\[(.+), (\w+), (\w+)\]: (\d+)$", self.end(), re.M)
+        return {(a, b): int(n) for name, a, b, n in found if name == pool}
+
+
+class Emitter:
+    """The emitter under the name that fpmtrace looks for, in a folder of the test's. Waits for go()."""
+
+    def __init__(self, folder, pool="www", workers=1, requests=1):
+        self.binary = os.path.join(folder, "fpmd-zygote")
+        if not os.path.exists(self.binary):
+            shutil.copy(EMITTER, self.binary)
+        self.process = subprocess.Popen([self.binary, pool, str(workers), str(requests)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, preexec_fn=procs.die_with_parent)
+        self.pid = self.process.pid
+        assert self.process.stdout.readline() == "ready\n"
+
+    def start(self):
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+    def finish(self):
+        assert self.process.wait(LIMIT) == 0
+
+    def go(self):
+        self.start()
+        self.finish()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+def semaphores(binary):
+    """{probe: address} from the binary's notes."""
+    text = subprocess.run(["readelf", "-n", "--wide", binary], capture_output=True, text=True, check=True).stdout
+    found = re.findall(r"Provider: fpmd\s+Name: (\w+)\s+Location: \w+, Base: \w+, Semaphore: (\w+)", text)
+    return {name: int(address, 16) for name, address in found}
+
+
+def semaphore_values(pid, binary):
+    """{probe: value} in a living process: how many tracers it has now."""
+    with open(f"/proc/{pid}/maps") as f:
+        base = next(int(line.split("-")[0], 16) for line in f if line.split()[-1] == binary)
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as f:
+        return {name: int.from_bytes(os.pread(f.fileno(), 2, base + address), "little")
+                for name, address in semaphores(binary).items()}

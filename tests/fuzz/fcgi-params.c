@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Name-value pairs: any block is walked to its end or to its first broken pair; what was read is written again and must
+ * read back the same; a search finds the last pair of a name.
+ */
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "fcgi/params.h"
+#include "fuzz.h"
+
+#define PAIRS_MAX 256U
+
+static bool equal(const struct fcgi_pair *a, const struct fcgi_pair *b) {
+        return a->n_name == b->n_name && a->n_value == b->n_value && memcmp(a->name, b->name, a->n_name) == 0 &&
+               memcmp(a->value, b->value, a->n_value) == 0;
+}
+
+static void check_place(const uint8_t *block, size_t n, const struct fcgi_pair *pair) {
+        const char *start = (const char *)block, *end = start + n;
+
+        assert(pair->name >= start && pair->name <= end);
+        assert(pair->n_name <= (size_t)(end - pair->name));
+        assert(pair->value == pair->name + pair->n_name);
+        assert(pair->n_value <= (size_t)(end - pair->value));
+}
+
+static void check_round_trip(const struct fcgi_pair *pair) {
+        size_t size = fcgi_params_encoded_size(pair->n_name, pair->n_value), pos = 0;
+        _cleanup_free_ uint8_t *block = malloc(size);
+        struct fcgi_pair back;
+
+        if (!block)
+                abort();
+        assert(fcgi_params_encode(block, pair->name, pair->n_name, pair->value, pair->n_value) == size);
+        assert(fcgi_params_next(block, size, &pos, &back) == 1);
+        assert(pos == size);
+        assert(equal(pair, &back));
+        assert(fcgi_params_next(block, size, &pos, &back) == 0);
+        for (size_t cut = 1; cut < MIN(size, (size_t)64); cut++) {
+                pos = 0;
+                assert(fcgi_params_next(block, cut, &pos, &back) == FCGI_PARAMS_E_MALFORMED);
+                assert(pos == 0);
+        }
+}
+
+/* A pair whose name holds no NUL, so that it can be searched: the last one of that name must be found. */
+static void check_find(const uint8_t *block, size_t n, const struct fcgi_pair *pairs, size_t n_pairs, size_t i) {
+        const struct fcgi_pair *last = &pairs[i];
+        _cleanup_free_ char *name = NULL;
+        struct fcgi_pair found;
+
+        if (memchr(pairs[i].name, 0, pairs[i].n_name))
+                return;
+        name = strndup(pairs[i].name, pairs[i].n_name);
+        if (!name)
+                abort();
+        for (size_t j = i; j < n_pairs; j++)
+                if (pairs[j].n_name == last->n_name && memcmp(pairs[j].name, last->name, last->n_name) == 0)
+                        last = &pairs[j];
+        assert(fcgi_params_find(block, n, name, &found));
+        assert(found.value == last->value && found.n_value == last->n_value);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+        struct fcgi_pair pairs[PAIRS_MAX];
+        size_t pos = 0, before = 0, n_pairs = 0;
+        int r = 1;
+
+        while (n_pairs < PAIRS_MAX && (r = fcgi_params_next(data, n, &pos, &pairs[n_pairs])) == 1) {
+                assert(pos > before && pos <= n);
+                check_place(data, n, &pairs[n_pairs]);
+                check_round_trip(&pairs[n_pairs++]);
+                before = pos;
+        }
+        if (r == 1)
+                return 0;
+        assert(pos == before && (r == FCGI_PARAMS_E_MALFORMED) == (pos < n));
+        assert(fcgi_params_well_formed(data, n) == (r == 0));
+        for (size_t i = 0; i < n_pairs; i++)
+                check_find(data, n, pairs, n_pairs, i);
+        return 0;
+}

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""Clients in numbers, and requests that last exactly as long as a test wants."""
+
+import itertools
+import os
+import threading
+import time
+from dataclasses import dataclass
+
+import fastcgi
+import procs
+
+
+@dataclass
+class Result:
+    began: float
+    ended: float
+    body: bytes = b""
+    error: str = ""
+
+    @property
+    def took(self):
+        return self.ended - self.began
+
+
+class Load:
+    """Keeps clients busy until stop(). params: one request's parameters, or a function of the request's number. check(response)
+    returns what is wrong with an answer, or nothing."""
+
+    def __init__(self, address, params, clients=8, keep=False, timeout=20.0, check=None):
+        self.address, self.params, self.keep, self.timeout = address, params, keep, timeout
+        self.check = check or (lambda r: "" if r.complete and r.status == 200 else f"bad answer: {r.stdout[:100]!r} {r.stderr[:200]!r}")
+        self.results = []
+        self.numbers = itertools.count()
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _one(self, client):
+        params = self.params(next(self.numbers)) if callable(self.params) else self.params
+        began = time.monotonic()
+        try:
+            response = client.request(params, keep=self.keep)
+            error = self.check(response)
+            body = response.body
+        except Exception as e:
+            client.close()
+            error, body = f"{type(e).__name__}: {e}", b""
+        self.results.append(Result(began, time.monotonic(), body, error))
+
+    def _run(self):
+        client = fastcgi.Client(self.address, self.timeout)
+        while not self.stopping.is_set():
+            self._one(client)
+        client.close()
+
+    def stop(self):
+        self.stopping.set()
+        for t in self.threads:
+            t.join(self.timeout + 5)
+            assert not t.is_alive(), "a client of the load did not come back"
+        return self.results
+
+    def wait_more(self, n, limit=30.0):
+        """Until n more requests have been answered than when called."""
+        goal = len(self.results) + n
+        procs.until(f"{n} more answers under load", lambda: len(self.results) >= goal, limit)
+
+    def failures(self):
+        return [r for r in self.results if r.error]
+
+
+class Held:
+    """A request that runs until release(): on a connection of its own, with files as signals. The script answers with its pid."""
+
+    CODE = ("<?php {before} file_put_contents($_GET['m'] . '-on', getmypid());"
+            " for ($i = 0; $i < 6000 && !file_exists($_GET['m'] . '-go'); $i++) {{ usleep(5000); clearstatcache(); }}"
+            " echo getmypid(), ' ', $_GET['say']; {after}")
+    numbers = itertools.count()
+
+    def __init__(self, server, pool="www", before="", after="", keep=False, say=""):
+        self.mark = os.path.join(server.shared_folder(), f"held{next(self.numbers)}")
+        code = self.CODE.format(before=before, after=after)
+        name = f"held-{abs(hash(code)) % 10**8}.php"
+        script = os.path.join(server.folder, name)
+        if not os.path.exists(script):
+            server.script(name, code)
+        self.connection = server.connect(pool, timeout=20)
+        self.connection.send(fastcgi.request_bytes(fastcgi.environment(script, query=f"m={self.mark}&say={say}"), keep=keep))
+
+    def wait_running(self, limit=procs.LIMIT):
+        """The worker's pid, once the script runs."""
+        def read():
+            try:
+                with open(self.mark + "-on") as f:
+                    return int(f.read() or 0)
+            except FileNotFoundError:
+                return 0
+        self.worker = procs.until("the held script to run", read, limit)
+        return self.worker
+
+    def release(self):
+        open(self.mark + "-go", "w").close()
+
+    def answer(self, timeout=10.0):
+        return self.connection.read_response(timeout=timeout)
+
+    def finish(self):
+        self.release()
+        return self.answer()
+
+    def close(self):
+        self.connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+        self.close()

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Processes as /proc shows them, and waiting with a limit.
+
+until() looks again and again at something that has no event of its own (a file's contents, a process table); each use says
+what it waits for and fails with that sentence. Ends of processes are events: wait_gone() sleeps on a pidfd.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import time
+
+LIMIT = 10.0
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def until(what, look, limit=LIMIT):
+    """The first true value of look(), asked every few milliseconds."""
+    deadline = time.monotonic() + limit
+    while True:
+        value = look()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {limit} s for: {what} (last seen: {value!r})")
+        select.select([], [], [], 0.005)
+
+
+def become_subreaper():
+    """Orphans of a killed master become our children, so that a test can find and end them."""
+    if _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def stat_fields(pid):
+    """(state, ppid), or None when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            after = f.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return after[0].decode(), int(after[1])
+
+
+def alive(pid):
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] not in "ZX"
+
+
+def children(pid, dead=False):
+    """Direct children, in order of their numbers: the living ones, or the dead ones that nobody has waited for."""
+    out = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            fields = stat_fields(entry)
+            if fields and fields[1] == pid and (fields[0] in "ZX") == dead:
+                out.append(int(entry))
+    return sorted(out)
+
+
+def descendants(pid):
+    out, todo = [], [pid]
+    while todo:
+        found = children(todo.pop())
+        out += found
+        todo += found
+    return sorted(out)
+
+
+def exe(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+    except OSError:
+        return ""
+
+
+def title(pid):
+    """The command line as ps(1) shows it."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read().replace(b"\0", b" ").strip().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+def uid_of(pid):
+    return os.stat(f"/proc/{pid}").st_uid
+
+
+def reap(pid):
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+
+
+def wait_gone(pid, limit=LIMIT):
+    """Waits for the end of any process, child or not."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ready, _, _ = select.select([fd], [], [], limit)
+        if not ready:
+            raise TimeoutError(f"waited {limit} s for the end of process {pid} ({title(pid)})")
+    finally:
+        os.close(fd)
+
+
+def kill(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

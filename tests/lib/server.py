@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: MIT
+"""Starts and stops the programs under test, each from a generated configuration in a folder of its own.
+
+Fpmd is waited for by its own READY=1 on a notify socket that the test owns. PhpFpm, the reference, is told the same way when it was
+built for it; it need not be, so its start is seen by connecting.
+
+Run as root, pools serve as www-data, as on a real machine; run by anybody else, as that user. Programs: fpmd and fpmctl come from
+the build folder $FPMD_BUILD (default: build/ of this tree), php-fpm from /usr/sbin.
+"""
+
+import fcntl
+import glob
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import fastcgi
+import procs
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.abspath(os.environ.get("FPMD_BUILD", os.path.join(TREE, "build")))
+FPMD = os.path.join(BUILD, "src", "fpmd")
+FPMCTL = os.path.join(BUILD, "tools", "ctl", "fpmctl")
+ROOT = os.geteuid() == 0
+POOL_USER = "www-data"
+
+# A sanitized build starts and stops more slowly; the limits are for hangs, not for speed.
+START_LIMIT = 30.0
+STOP_LIMIT = 20.0
+
+
+def php_fpm():
+    """The newest php-fpm of the system, or None."""
+    found = sorted(glob.glob("/usr/sbin/php-fpm8.*"))
+    return found[-1] if found else None
+
+
+def php_version():
+    found = php_fpm()
+    return tuple(int(n) for n in found.rpartition("php-fpm")[2].split(".")) if found else None
+
+
+def make_folder(name="t"):
+    """A folder of our own that the pool's user can read and enter: pytest's tmp_path belongs to root alone."""
+    path = tempfile.mkdtemp(prefix=f"fpmd-{name}-")
+    os.chmod(path, 0o755)
+    return path
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_STREAM) as s:
+        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def strays():
+    """Processes of fpmd or php-fpm that have lost their master and are ours now."""
+    return [p for p in procs.children(os.getpid()) if procs.exe(p).startswith(("fpmd", "php-fpm")) and p not in Server.running_pids]
+
+
+class NotifySocket:
+    """The far end of sd_notify(3): what systemd would be told, in order."""
+
+    def __init__(self, path):
+        self.path = path
+        self.messages = []
+        self.times = []
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(path)
+        os.chmod(path, 0o777)
+
+    def close(self):
+        self.sock.close()
+
+    def _receive(self, timeout):
+        ready, _, _ = select.select([self.sock], [], [], max(timeout, 0))
+        if not ready:
+            return False
+        text = self.sock.recv(65536).decode()
+        self.times.append(time.monotonic())
+        self.messages.append(dict(line.partition("=")[::2] for line in text.splitlines() if line))
+        return True
+
+    def drain(self):
+        while self._receive(0):
+            pass
+
+    def mark(self):
+        """A place in the conversation, for wait(since=...)."""
+        self.drain()
+        return len(self.messages)
+
+    def wait(self, name, value=None, since=0, limit=procs.LIMIT, alive=None):
+        """Index of the first message from since on that carries name (=value)."""
+        deadline = time.monotonic() + limit
+        at = since
+        while True:
+            while at < len(self.messages):
+                if name in self.messages[at] and value in (None, self.messages[at][name]):
+                    return at
+                at += 1
+            if alive and not alive():
+                self.drain()
+                if at == len(self.messages):
+                    raise RuntimeError(f"the program ended before it said {name}")
+                continue
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"waited {limit} s for {name}={value or '...'}; told so far: {self.messages[since:]}")
+            self._receive(min(left, 0.2))
+
+
+class Server:
+    """What both programs have in common. pools: {name: {directive: value}}; directives are written as they are given."""
+
+    program = "?"
+    running_pids = set()
+    pool_defaults = {"pm": "static", "pm.max_children": "2"}
+
+    def __init__(self, pools=None, settings=None, args=(), env=None, folder=None, text=None):
+        self.folder = folder or make_folder(self.program)
+        self.own_folder = folder is None
+        self.settings = dict(settings or {})
+        self.pools = {name: dict(p) for name, p in (pools if pools is not None else {"www": {}}).items()}
+        self.args = list(args)
+        self.env = dict(env or {})
+        self.text = text
+        self.process = None
+        self.log_path = os.path.join(self.folder, "error.log")
+        self.output_path = os.path.join(self.folder, "output.log")
+        self.config_path = os.path.join(self.folder, "fpm.conf")
+        for name, pool in self.pools.items():
+            for key, value in self.pool_defaults.items():
+                pool.setdefault(key, value)
+            pool.setdefault("listen", os.path.join(self.folder, f"{name}.sock"))
+            if ROOT:
+                pool.setdefault("user", POOL_USER)
+                pool.setdefault("group", POOL_USER)
+            if "/" in pool["listen"]:
+                pool.setdefault("listen.mode", "0666")
+
+    # --- configuration
+
+    def config(self):
+        if self.text is not None:
+            return self.text
+        lines = ["[global]"]
+        lines += [f"{k} = {v}" for k, v in {**{"error_log": self.log_path, "daemonize": "no"}, **self.settings}.items()
+                  if v is not None]
+        for name, pool in self.pools.items():
+            lines += [f"[{name}]"] + [f"{k} = {v}" for k, v in pool.items() if v is not None]
+        return "\n".join(lines) + "\n"
+
+    def write_config(self):
+        with open(self.config_path, "w") as f:
+            f.write(self.config())
+
+    def address(self, pool="www"):
+        return self.pools[pool]["listen"]
+
+    def client(self, pool="www", timeout=10.0):
+        return fastcgi.Client(self.address(pool), timeout)
+
+    def connect(self, pool="www", timeout=10.0):
+        return fastcgi.Connection(self.address(pool), timeout)
+
+    # --- files for PHP
+
+    def script(self, name, code):
+        """Writes a script into the server's folder; returns its path. Replaced atomically when it exists."""
+        path = os.path.join(self.folder, name)
+        with open(path + ".new", "w") as f:
+            f.write(code)
+        os.chmod(path + ".new", 0o644)
+        os.rename(path + ".new", path)
+        return path
+
+    def shared_folder(self, name="shared"):
+        """A folder that PHP may write into."""
+        path = os.path.join(self.folder, name)
+        if not os.path.isdir(path):
+            os.mkdir(path)
+            os.chmod(path, 0o777)
+        return path
+
+    def run(self, script, pool="www", body=b"", timeout=10.0, **more):
+        """One request for a script on a fresh connection."""
+        return self.client(pool, timeout).request(fastcgi.environment(script, body=body, **more), body)
+
+    # --- life
+
+    def command(self):
+        raise NotImplementedError
+
+    def environment(self):
+        env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TZ", "LD_LIBRARY_PATH")
+               or k.startswith(("ASAN_", "UBSAN_", "LSAN_"))}
+        env.update(self.env)
+        return env
+
+    def spawn(self, command, pass_fds=()):
+        self.write_config()
+        output = open(self.output_path, "ab")
+        with output:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                                            env=self.environment(), cwd="/", pass_fds=pass_fds,
+                                            preexec_fn=procs.die_with_parent)
+        Server.running_pids.add(self.process.pid)
+
+    def start(self):
+        self.spawn(self.command())
+        try:
+            self.wait_ready()
+        except Exception as e:
+            story = self.story()
+            self.stop()
+            raise RuntimeError(f"{self.program} did not start: {e}\n{story}") from e
+        return self
+
+    def wait_ready(self):
+        raise NotImplementedError
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait_exit(self, limit=STOP_LIMIT):
+        """The exit status; negative: the signal that killed it."""
+        try:
+            return self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"waited {limit} s for {self.program} to end\n{self.story()}") from None
+
+    def stop(self):
+        """Ends the program and all that it left; returns its exit status."""
+        if self.process is None:
+            return None
+        family = procs.descendants(self.pid) if self.running() else []
+        if self.running():
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(STOP_LIMIT)
+        status = self.process.returncode
+        self._end_orphans(family)
+        return status
+
+    def _end_orphans(self, family):
+        """A master that was killed leaves its processes to us (see procs.become_subreaper)."""
+        Server.running_pids.discard(self.pid)
+        for pid in set(family) | set(strays()):
+            if procs.exe(pid).startswith(self.program):
+                procs.kill(pid, signal.SIGKILL)
+                procs.wait_gone(pid)
+        for pid in procs.children(os.getpid(), dead=True):
+            if pid not in Server.running_pids:
+                procs.reap(pid)
+
+    def cleanup(self):
+        try:
+            self.stop()
+        finally:
+            if self.own_folder:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.cleanup()
+
+    # --- what it said
+
+    @staticmethod
+    def _read(path):
+        try:
+            with open(path, errors="surrogateescape") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
+    def log(self):
+        return self._read(self.log_path)
+
+    def output(self):
+        return self._read(self.output_path)
+
+    def wait_log(self, pattern, since=0, limit=procs.LIMIT):
+        """The first match of the pattern in the log, from the character since on."""
+        return procs.until(f"a log line like {pattern!r} in:\n{self.log()[since:][-2000:]}",
+                           lambda: re.search(pattern, self.log()[since:]), limit)
+
+    def story(self):
+        return f"--- {self.output_path}:\n{self.output()[-3000:]}\n--- {self.log_path}:\n{self.log()[-3000:]}"
+
+
+class PhpFpm(Server):
+    program = "php-fpm"
+
+    def command(self):
+        return [php_fpm(), "--nodaemonize", "--fpm-config", self.config_path, *self.args]
+
+    def wait_ready(self):
+        def connects():
+            if not self.running():
+                raise RuntimeError(f"php-fpm ended with status {self.process.returncode}")
+            try:
+                for name in self.pools:
+                    self.connect(name).close()
+                return True
+            except OSError:
+                return False
+        procs.until("php-fpm to accept connections", connects, START_LIMIT)
+
+
+class Fpmd(Server):
+    program = "fpmd"
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.notify = NotifySocket(os.path.join(self.folder, "notify"))
+        self.runtime = os.path.join(self.folder, "run")
+        os.makedirs(self.runtime, exist_ok=True)
+
+    def command(self):
+        return [FPMD, "-y", self.config_path, *self.args]
+
+    def environment(self):
+        return {"NOTIFY_SOCKET": self.notify.path, "RUNTIME_DIRECTORY": self.runtime, **super().environment()}
+
+    def wait_ready(self):
+        self.notify.wait("READY", "1", limit=START_LIMIT, alive=self.running)
+
+    def start_expecting_failure(self, limit=START_LIMIT):
+        """(exit status, everything it said) of a start that must fail."""
+        self.spawn(self.command())
+        status = self.wait_exit(limit)
+        return status, self.output() + self.log()
+
+    def start_with_sockets(self, sockets, names=None):
+        """Starts it as systemd would, with listening sockets from fd 3 on; they stay open in the test too."""
+        self.env["LISTEN_FDS"] = str(len(sockets))
+        if names:
+            self.env["LISTEN_FDNAMES"] = ":".join(names)
+        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 100) for s in sockets]
+        moves = " ".join(f"{3 + i}<&{fd} {fd}<&-" for i, fd in enumerate(high))
+        try:
+            self.spawn(["/bin/bash", "-c", f'LISTEN_PID=$$ exec "$@" {moves}', "bash", *self.command()], pass_fds=high)
+        finally:
+            for fd in high:
+                os.close(fd)
+        return self
+
+    def start_activated(self, listeners, names=None):
+        """Starts it under systemd-socket-activate(1), which runs the program at the first connection: made here."""
+        command = ["systemd-socket-activate"]
+        for address in listeners:
+            command += ["-l", address]
+        if names:
+            command += ["--fdname", ":".join(names)]
+        for name, value in self.environment().items():
+            command += ["-E", f"{name}={value}"]
+        self.spawn(command + self.command())
+        address = listeners[0]
+
+        def wake():
+            try:
+                fastcgi.Connection(address).close()
+                return True
+            except OSError:
+                return False
+        procs.until("systemd-socket-activate to listen", wake)
+        self.wait_ready()
+        return self
+
+    # --- its processes
+
+    def zygotes(self, of=None):
+        """Zygotes by their place: children of the master that run fpmd-zygote."""
+        return [p for p in procs.children(of or self.pid) if procs.exe(p) == "fpmd-zygote"]
+
+    def workers(self, zygote=None):
+        found = self.zygotes() if zygote is None else [zygote]
+        return sorted(w for z in found for w in procs.children(z))
+
+    def wait_workers(self, n, zygote=None, limit=procs.LIMIT):
+        return procs.until(f"{n} workers", lambda: (lambda w: w if len(w) == n else None)(self.workers(zygote)), limit)
+
+    def wait_zygotes(self, n, limit=procs.LIMIT):
+        return procs.until(f"{n} zygotes", lambda: (lambda z: z if len(z) == n else None)(self.zygotes()), limit)
+
+    def ctl(self, *args, limit=60):
+        """Runs fpmctl against this server: subprocess.CompletedProcess with texts."""
+        return subprocess.run([FPMCTL, "--runtime-dir", self.runtime, *args], capture_output=True, text=True, timeout=limit,
+                              stdin=subprocess.DEVNULL)
+
+    def reload(self, number=signal.SIGUSR2):
+        """By signal; returns when READY=1 of the new generation has come."""
+        since = self.notify.mark()
+        self.signal(number)
+        at = self.notify.wait("RELOADING", "1", since)
+        return self.notify.wait("READY", "1", at, limit=START_LIMIT)
+
+    def cleanup(self):
+        super().cleanup()
+        self.notify.close()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""The real programs, without systemd: the test plays its part (sockets, notify socket, signals)."""
+
+import os
+
+import pytest
+
+import server as programs
+
+PID = "<?php echo getmypid();"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    for path in (programs.FPMD, programs.FPMCTL):
+        assert os.access(path, os.X_OK), f"{path} is not built: set FPMD_BUILD to the meson build folder"
+
+
+@pytest.fixture
+def make():
+    """make(pools, ...) -> an Fpmd that is not started yet; it is stopped and removed at the end whatever happens."""
+    made = []
+
+    def build(pools=None, **how):
+        made.append(programs.Fpmd(pools, **how))
+        return made[-1]
+    yield build
+    for s in reversed(made):
+        s.cleanup()
+
+
+@pytest.fixture
+def start(make):
+    """start(pools, ...) -> a running Fpmd with the script pid.php."""
+    def run(pools=None, **how):
+        s = make(pools, **how)
+        s.pid_script = s.script("pid.php", PID)
+        return s.start()
+    return run

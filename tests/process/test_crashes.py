@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""Deaths: of workers, of a zygote, of the master. Only requests in hand may be lost."""
+
+import os
+import re
+import signal
+import time
+
+import fastcgi
+import procs
+from load import Held, Load
+
+
+def lost_in_hand(load, deaths):
+    """Failures must be no more than the deaths, each a connection that was cut: nobody was refused, nobody timed out."""
+    failures = load.failures()
+    assert len(failures) <= deaths, [f.error for f in failures]
+    assert not [f.error for f in failures if "Refused" in f.error or "Timeout" in f.error or "FileNotFound" in f.error]
+
+
+def test_killed_workers_under_load_lose_only_requests_in_hand(start):
+    s = start({"www": {"pm.max_children": "4"}})
+    code = s.script("work.php", "<?php usleep(2000); echo getmypid();")
+    deaths = 0
+    with Load(s.address(), fastcgi.environment(code), clients=8) as load:
+        for _ in range(6):
+            load.wait_more(60)
+            victim = s.workers()[0]
+            os.kill(victim, signal.SIGSEGV)
+            deaths += 1
+            procs.wait_gone(victim)
+            procs.until("its replacement", lambda: len(s.workers()) == 4)
+        load.wait_more(60)
+    lost_in_hand(load, deaths)
+
+
+def test_killed_idle_worker_is_replaced_and_loses_nothing(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGQUIT):
+        victims = s.wait_workers(2)
+        os.kill(victims[0], number)
+        procs.wait_gone(victims[0])
+        assert s.run(s.pid_script).complete
+        procs.until("its replacement", lambda: len(s.workers()) == 2 and victims[0] not in s.workers())
+
+
+def test_death_of_a_worker_is_logged_with_its_signal(start):
+    s = start()
+    victim = s.wait_workers(2)[0]
+    os.kill(victim, signal.SIGSEGV)
+    s.wait_log(rf"\[pool www\].*\b{victim}\b.*signal 11")
+
+
+def test_exit_of_a_worker_inside_php_is_logged(start):
+    s = start()
+    with Held(s, after="posix_kill(getmypid(), SIGKILL);") as held:
+        pid = held.wait_running()
+        held.release()
+        assert not held.answer().complete
+    s.wait_log(rf"\b{pid}\b.*signal 9")
+    assert s.run(s.pid_script).complete
+
+
+def test_death_between_wake_up_and_accept_leaves_no_connection_waiting(start):
+    """Workers are killed at random moments while single connections arrive: each is answered or cut, none waits."""
+    s = start({"www": {"pm.max_children": "3"}})
+    with Load(s.address(), fastcgi.environment(s.pid_script), clients=1, timeout=5.0) as load:
+        for i in range(12):
+            load.wait_more(3 + i % 5)
+            workers = s.workers()
+            if workers:
+                procs.kill(workers[i % len(workers)], signal.SIGKILL)
+    lost_in_hand(load, 12)
+
+
+def test_killed_zygote_loses_no_request(start):
+    s = start({"www": {"pm.max_children": "3"}})
+    code = s.script("work.php", "<?php usleep(2000); echo getmypid();")
+    with Load(s.address(), fastcgi.environment(code), clients=6) as load:
+        for _ in range(3):
+            load.wait_more(60)
+            zygote = s.zygotes()[0]
+            os.kill(zygote, signal.SIGKILL)
+            procs.wait_gone(zygote)
+            procs.until("a new zygote with its workers", lambda: len(s.zygotes()) == 1 and len(s.workers()) == 3)
+        load.wait_more(60)
+    assert load.failures() == []
+
+
+def test_killed_zygote_with_a_request_in_hand(start):
+    s = start()
+    with Held(s) as held:
+        worker = held.wait_running()
+        zygote = s.zygotes()[0]
+        os.kill(zygote, signal.SIGKILL)
+        procs.wait_gone(zygote)
+        assert s.run(s.pid_script).complete
+        r = held.finish()
+        assert r.complete and int(r.text) == worker
+    procs.wait_gone(worker)
+    s.wait_log(r"\[pool www\].*zygote")
+
+
+def test_killed_master_leaves_requests_served_and_workers_replaced(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    zygote = s.zygotes()[0]
+    workers = s.wait_workers(2)
+    os.kill(s.pid, signal.SIGKILL)
+    s.wait_exit()
+    for _ in range(10):
+        assert int(s.run(s.pid_script).text) in workers
+    os.kill(workers[0], signal.SIGKILL)
+    procs.wait_gone(workers[0])
+    procs.until("the zygote to replace the worker",
+                lambda: len(procs.children(zygote)) == 2 and workers[0] not in procs.children(zygote))
+    for _ in range(10):
+        assert s.run(s.pid_script).complete
+    os.kill(zygote, signal.SIGTERM)
+    procs.wait_gone(zygote)
+    for pid in workers[1:]:
+        procs.wait_gone(pid)
+
+
+def test_killed_master_under_load_loses_nothing(start):
+    s = start({"www": {"pm.max_children": "3"}})
+    with Load(s.address(), fastcgi.environment(s.pid_script), clients=6) as load:
+        load.wait_more(100)
+        zygote = s.zygotes()[0]
+        os.kill(s.pid, signal.SIGKILL)
+        s.wait_exit()
+        load.wait_more(200)
+    assert load.failures() == []
+    procs.kill(zygote, signal.SIGKILL)
+
+
+def test_new_master_takes_over_the_path_of_a_killed_one(start, make):
+    s = start({"www": {"pm.max_children": "1"}})
+    zygote = s.zygotes()[0]
+    family = procs.descendants(s.pid)
+    os.kill(s.pid, signal.SIGKILL)
+    s.wait_exit()
+    procs.kill(zygote, signal.SIGTERM)
+    for pid in family:
+        procs.wait_gone(pid)
+    s.start()
+    assert int(s.run(s.pid_script).text) in s.workers()
+
+
+def test_stopped_master_is_not_missed_by_requests(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    s.signal(signal.SIGSTOP)
+    try:
+        for _ in range(50):
+            assert s.run(s.pid_script).complete
+    finally:
+        s.signal(signal.SIGCONT)
+    assert s.ctl("status").returncode == 0
+
+
+def test_crash_loop_is_slowed_down(start):
+    """Every request kills its worker. Replacements must become rarer: no fork storm, and no pool that is given up either."""
+    s = start({"www": {"pm.max_children": "2"}})
+    crash = s.script("crash.php", "<?php file_put_contents($_GET['f'], '.', FILE_APPEND); posix_kill(getmypid(), SIGSEGV);")
+    counter = os.path.join(s.shared_folder(), "crashes")
+    params = fastcgi.environment(crash, query="f=" + counter)
+    with Load(s.address(), params, clients=4, timeout=30, check=lambda r: "") as load:
+        began = time.monotonic()
+        s.wait_log(r"(?i)crash|delay|too fast|back.?off", limit=15)
+        procs.until("three seconds of crashes", lambda: time.monotonic() - began > 3, 10)
+        n = os.path.getsize(counter)
+        load.stopping.set()
+    assert 2 <= n < 200, f"{n} workers in 3 s"
+
+    def serves():
+        try:
+            return s.client(timeout=5).request(fastcgi.environment(s.pid_script)).complete
+        except (OSError, AssertionError):
+            return False
+    procs.until("the pool to serve again", serves, 30)
+
+
+def test_crash_loop_of_one_pool_does_not_slow_another(start):
+    s = start({"bad": {"pm.max_children": "2"}, "good": {"pm.max_children": "2"}})
+    crash = s.script("crash.php", "<?php posix_kill(getmypid(), SIGSEGV);")
+    with Load(s.address("bad"), fastcgi.environment(crash), clients=2, timeout=30, check=lambda r: "") as load:
+        load.wait_more(5)
+        with Load(s.address("good"), fastcgi.environment(s.pid_script), clients=2, timeout=5) as good:
+            good.wait_more(300)
+        load.stopping.set()
+        s.signal(signal.SIGTERM)
+        s.wait_exit()
+    assert good.failures() == []
+
+
+def test_scribbled_shared_memory_does_not_hurt_the_master(start):
+    """PHP code of the pool's user writes garbage over everything that it can map."""
+    s = start({"www": {"pm.max_children": "2"}})
+    code = s.script("scribble.php", """<?php
+        foreach (scandir('/proc/self/fd') as $fd) {
+            $target = @readlink("/proc/self/fd/$fd");
+            if ($target === false || strpos($target, 'memfd:') === false) continue;
+            $f = @fopen("/proc/self/fd/$fd", 'r+');
+            if ($f) for ($i = 0; $i < 64; $i++) { fseek($f, $i * 4096); fwrite($f, random_bytes(4096)); }
+        }
+        echo 'scribbled';""")
+    for _ in range(3):
+        try:
+            s.run(code)
+        except OSError:
+            pass
+    assert s.running()
+    status = s.ctl("status")
+    assert status.returncode in (0, 1) and s.running()
+    s.reload()
+
+    def serves():
+        try:
+            return s.run(s.pid_script).complete
+        except (OSError, AssertionError):
+            return False
+    procs.until("the pool to serve", serves, 20)
+
+
+def test_opcache_lock_holder_killed(start):
+    """A worker killed while it compiles must not leave the others without an opcache for ever."""
+    s = start({"www": {"pm.max_children": "3"}})
+    for i in range(10):
+        path = s.script(f"big{i}.php", "<?php " + "".join(f"function f{i}_{n}() {{ return {n}; }}\n" for n in range(500)) + "echo 'ok';")
+        os.utime(path, (1, 1))
+        c = s.connect()
+        c.send(fastcgi.request_bytes(fastcgi.environment(path)))
+        procs.kill(s.workers()[i % 2], signal.SIGKILL)
+        c.close()
+        procs.until("three workers", lambda: len(s.workers()) == 3)
+    last = s.script("last.php", "<?php echo opcache_is_script_cached(__FILE__) ? 'hit' : 'miss';")
+    os.utime(last, (1, 1))
+    procs.until("a hit", lambda: s.run(last).text == "hit")
+    assert re.search(r"signal 9", s.log())

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""fpmctl against a running fpmd."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+
+import fastcgi
+import procs
+import server as programs
+from load import Held
+
+EX_UNAVAILABLE = 69
+
+
+def test_status_shows_who_is_who(start):
+    s = start({"a": {"pm.max_children": "2"}, "b": {"pm.max_children": "1"}})
+    s.wait_workers(3)
+    r = s.ctl("status")
+    assert r.returncode == 0, r
+    assert str(s.pid) in r.stdout
+    for pid in s.zygotes():
+        assert re.search(rf"\b{pid}\b", r.stdout), (pid, r.stdout)
+    full = s.ctl("status", "--full").stdout
+    for pid in s.workers():
+        assert re.search(rf"\b{pid}\b", full), (pid, full)
+
+
+def test_status_names_settings_files_and_addresses(start):
+    s = start()
+    said = s.ctl("status", "--full").stdout
+    assert s.config_path in said and "/php.ini" in said and s.address() in said
+
+
+def test_status_json(start):
+    s = start({"a": {}, "b": {}})
+    seen = json.loads(s.ctl("status", "--json").stdout)
+    text = json.dumps(seen)
+    assert str(s.pid) in text and s.address("a") in text and s.address("b") in text
+
+
+def test_status_counts_busy_and_idle(start):
+    s = start({"www": {"pm.max_children": "3"}})
+    s.wait_workers(3)
+
+    def numbers():
+        text = json.dumps(json.loads(s.ctl("status", "--json").stdout))
+        return int(re.search(r'"active processes": (\d+)', text).group(1)), int(re.search(r'"idle processes": (\d+)', text).group(1))
+    assert numbers() == (0, 3)
+    with Held(s) as held:
+        held.wait_running()
+        assert numbers() == (1, 2)
+    procs.until("all to be idle again", lambda: numbers() == (0, 3))
+
+
+def test_status_counts_requests_exactly(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    for _ in range(25):
+        s.run(s.pid_script)
+    text = s.ctl("status", "--json").stdout
+    assert re.search(r'"accepted conn": ?25\b', text), text
+
+
+def test_status_of_one_pool(start):
+    s = start({"a": {}, "b": {}})
+    said = s.ctl("status", "a").stdout
+    assert s.address("a") in s.ctl("status", "--full", "a").stdout and s.address("b") not in said
+
+
+def test_status_works_while_all_workers_are_busy(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    with Held(s) as held:
+        pid = held.wait_running()
+        r = s.ctl("status", "--full", limit=5)
+        assert r.returncode == 0 and str(pid) in r.stdout
+
+
+def test_no_master_is_said_clearly(make):
+    s = make()
+    r = s.ctl("status")
+    assert r.returncode == EX_UNAVAILABLE and s.runtime in r.stderr
+
+
+def test_control_socket_is_for_its_owner_only(start):
+    s = start()
+    path = os.path.join(s.runtime, "control")
+    assert stat.S_ISSOCK(os.stat(path).st_mode)
+    assert not stat.S_IMODE(os.stat(path).st_mode) & 0o007
+
+
+def test_control_socket_is_gone_at_the_end(start):
+    s = start()
+    s.stop()
+    assert not os.path.exists(os.path.join(s.runtime, "control"))
+
+
+def test_garbage_on_the_control_socket_is_harmless(start):
+    import socket
+    s = start()
+    path = os.path.join(s.runtime, "control")
+    for data in (b"\0", b"x" * 10000, os.urandom(64), b""):
+        c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        c.connect(path)
+        c.send(data) if data else None
+        c.close()
+    assert s.ctl("status").returncode == 0
+
+
+def test_many_silent_control_connections_do_not_block_others(start):
+    import socket
+    s = start()
+    silent = []
+    for _ in range(20):
+        c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        c.connect(os.path.join(s.runtime, "control"))
+        silent.append(c)
+    r = s.ctl("status", limit=10)
+    for c in silent:
+        c.close()
+    assert r.returncode == 0 or r.stderr
+    assert s.ctl("status").returncode == 0
+
+
+def get(s, *args):
+    return subprocess.run([programs.FPMCTL, "get", *args], capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
+
+
+def test_get_by_configuration(start):
+    s = start({"a": {}, "b": {}})
+    pool = s.script("pool.php", "<?php echo fpm_get_status()['pool'];")
+    assert get(s, "-y", s.config_path, pool).stdout == b"a"
+    assert get(s, "-y", s.config_path, "--pool", "b", pool).stdout == b"b"
+
+
+def test_get_by_address(start):
+    s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None}})
+    r = get(s, "--connect", s.address(), s.script("x.php", "<?php echo $_GET['q'];") + "?q=asked")
+    assert (r.returncode, r.stdout) == (0, b"asked")
+
+
+def test_get_with_a_body_and_headers(start):
+    s = start()
+    code = s.script("x.php", "<?php header('X-Got: ' . $_SERVER['HTTP_X_SENT']); echo $_SERVER['REQUEST_METHOD'], $_POST['a'];")
+    r = get(s, "--connect", s.address(), "-i", "-X", "POST", "-d", "a=1", "-H", "X-Sent: yes", code)
+    assert r.returncode == 0 and b"POST1" in r.stdout and b"X-Got: yes" in r.stdout
+
+
+def test_get_exit_status_of_errors(start):
+    s = start()
+    r = get(s, "--connect", s.address(), s.folder + "/none.php")
+    assert r.returncode == 22 and b"404" in r.stderr
+    r = get(s, "--connect", s.folder + "/nobody.sock", s.pid_script)
+    assert r.returncode not in (0, 22) and b"nobody.sock" in r.stderr
+
+
+def test_get_repeats_on_a_kept_connection(start):
+    s = start()
+    code = s.script("x.php", "<?php echo getmypid(), ' ';")
+    r = get(s, "--connect", s.address(), "--repeat", "5", code)
+    assert len(r.stdout.split()) == 5 and len(set(r.stdout.split())) == 1
+
+
+def test_get_shows_stderr_on_request(start):
+    s = start()
+    r = get(s, "--connect", s.address(), "--stderr", s.script("x.php", "<?php error_log('aside'); echo 'page';"))
+    assert r.stdout == b"page" and b"aside" in r.stderr
+
+
+def test_check(make):
+    s = make()
+    s.write_config()
+    good = subprocess.run([programs.FPMCTL, "check", "-y", s.config_path], capture_output=True, text=True, timeout=20)
+    assert good.returncode == 0, good
+    with open(s.config_path, "a") as f:
+        f.write("nonsense = 1\n")
+    bad = subprocess.run([programs.FPMCTL, "check", "-y", s.config_path], capture_output=True, text=True, timeout=20)
+    assert bad.returncode == 78 and "nonsense" in bad.stdout + bad.stderr
+
+
+def test_status_page_and_fpmctl_agree(start):
+    s = start({"www": {"pm.status_path": "/status"}})
+    for _ in range(7):
+        s.run(s.pid_script)
+    page = json.loads(s.client().request(fastcgi.environment("/status", root="", query="json")).text)
+    assert page["accepted conn"] == 8
+    assert re.search(r'"accepted conn": ?8\b', s.ctl("status", "--json").stdout)

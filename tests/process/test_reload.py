@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""Reload: a second generation on the same listeners; nothing is lost, nothing waits for the old one, a failure changes nothing."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+import fastcgi
+import procs
+from load import Held, Load
+
+
+def pids(load):
+    return {r.body for r in load.results if not r.error}
+
+
+@pytest.mark.parametrize("how", ["SIGUSR2", "SIGHUP", "fpmctl"])
+def test_reload_renews_all_workers_of_all_pools(start, how):
+    s = start({"a": {}, "b": {}})
+    zygotes, workers = set(s.zygotes()), set(s.workers())
+    if how == "fpmctl":
+        r = s.ctl("reload")
+        assert r.returncode == 0, r
+    else:
+        s.reload(getattr(signal, how))
+    for pool in "ab":
+        for _ in range(4):
+            assert int(s.run(s.pid_script, pool).text) not in workers
+    for pid in zygotes | workers:
+        procs.wait_gone(pid)
+    assert len(s.wait_zygotes(2)) == 2 and s.running()
+
+
+def test_conversation_of_a_reload(start):
+    s = start()
+    before = time.clock_gettime(time.CLOCK_MONOTONIC)
+    since = s.notify.mark()
+    s.signal(signal.SIGUSR2)
+    at = s.notify.wait("RELOADING", "1", since)
+    stamp = int(s.notify.messages[at]["MONOTONIC_USEC"]) / 1e6
+    assert before <= stamp <= time.clock_gettime(time.CLOCK_MONOTONIC)
+    ready = s.notify.wait("READY", "1", at)
+    assert ready > at
+    s.notify.drain()
+    assert sum("READY" in m for m in s.notify.messages[since:]) == 1
+    assert sum("RELOADING" in m for m in s.notify.messages[since:]) == 1
+
+
+def test_main_process_stays_the_same(start):
+    s = start()
+    pid = s.pid
+    for _ in range(3):
+        s.reload()
+    assert s.running() and s.pid == pid
+    assert not any("MAINPID" in m for m in s.notify.messages)
+
+
+@pytest.mark.parametrize("how", ["signal", "fpmctl"])
+def test_reloads_under_load_lose_nothing(start, how):
+    s = start({"www": {"pm.max_children": "4"}})
+    code = s.script("work.php", "<?php usleep(random_int(0, 4000)); echo getmypid();")
+    with Load(s.address(), fastcgi.environment(code), clients=8) as load:
+        for _ in range(6):
+            load.wait_more(100)
+            if how == "signal":
+                s.reload()
+            else:
+                assert s.ctl("reload").returncode == 0
+        load.wait_more(100)
+    assert load.failures() == []
+    assert len(pids(load)) >= 7
+
+
+def test_reloads_under_load_lose_nothing_on_tcp_shards(make):
+    from test_sockets import activated, tcp_listener
+    listeners = [tcp_listener(reuse_port=True)]
+    listeners += [tcp_listener(listeners[0].getsockname()[1], reuse_port=True) for _ in range(2)]
+    s = make({"www": {"listen": "127.0.0.1:%d" % listeners[0].getsockname()[1], "pm.max_children": "4"}})
+    code = s.script("work.php", "<?php usleep(random_int(0, 4000)); echo getmypid();")
+    activated(s, listeners, ["www"] * 3)
+    with Load(s.address(), fastcgi.environment(code), clients=8) as load:
+        for _ in range(4):
+            load.wait_more(100)
+            s.reload()
+        load.wait_more(100)
+    for listener in listeners:
+        listener.close()
+    assert load.failures() == []
+
+
+def test_reloads_under_load_lose_nothing_on_kept_connections(start):
+    """A kept connection may be closed by the server between two requests; its client then connects anew, as web servers do."""
+    s = start({"www": {"pm.max_children": "4"}})
+    code = s.script("work.php", "<?php usleep(random_int(0, 4000)); echo getmypid();")
+    with Load(s.address(), fastcgi.environment(code), clients=3, keep=True) as load:
+        for _ in range(4):
+            load.wait_more(100)
+            s.reload()
+        load.wait_more(100)
+    assert load.failures() == []
+
+
+def test_new_requests_do_not_wait_for_an_old_slow_one(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    with Held(s) as held, Held(s) as held2:
+        old = {held.wait_running(), held2.wait_running()}
+        s.reload()
+        for _ in range(20):
+            r = s.client(timeout=2.0).request(fastcgi.environment(s.pid_script))
+            assert int(r.text) not in old
+        for h in (held, held2):
+            r = h.finish()
+            assert r.complete and int(r.text) in old
+    for pid in old:
+        procs.wait_gone(pid)
+
+
+def test_old_request_is_cut_at_process_control_timeout(start):
+    s = start(settings={"process_control_timeout": "1s"})
+    with Held(s) as held:
+        pid = held.wait_running()
+        s.reload()
+        procs.wait_gone(pid, 8)
+        assert s.run(s.pid_script).complete
+    s.wait_log("process_control_timeout")
+
+
+def test_reload_during_a_reload(start):
+    s = start()
+    since = s.notify.mark()
+    for _ in range(5):
+        s.signal(signal.SIGUSR2)
+    at = s.notify.wait("RELOADING", "1", since)
+    s.notify.wait("READY", "1", at)
+    procs.until("one generation to be left", lambda: len(s.zygotes()) == 1)
+    assert s.run(s.pid_script).complete and s.running()
+
+
+def test_new_settings_are_taken(start):
+    s = start({"www": {"php_admin_value[memory_limit]": "64M", "pm.max_children": "2"}})
+    code = s.script("limit.php", "<?php echo ini_get('memory_limit');")
+    assert s.run(code).text == "64M"
+    s.pools["www"].update({"php_admin_value[memory_limit]": "65M", "pm.max_children": "3"})
+    s.write_config()
+    s.reload()
+    assert s.run(code).text == "65M"
+    procs.until("3 workers in one generation", lambda: len(s.zygotes()) == 1 and len(s.workers()) == 3)
+
+
+def test_fresh_opcache_after_a_reload(start):
+    s = start()
+    code = s.script("cached.php", "<?php echo 'first';")
+    os.utime(code, (1, 1))
+    frozen = s.pools["www"]
+    frozen["php_admin_value[opcache.validate_timestamps]"] = "0"
+    s.write_config()
+    s.reload()
+    assert s.run(code).text == "first" and s.run(code).text == "first"
+    s.script("cached.php", "<?php echo 'second';")
+    os.utime(code, (2, 2))
+    assert s.run(code).text == "first"
+    s.reload()
+    assert s.run(code).text == "second"
+
+
+def test_pool_is_added_and_removed(start):
+    s = start({"a": {}})
+    added = dict(s.pools["a"], listen=s.folder + "/b.sock")
+    s.pools["b"] = added
+    s.write_config()
+    s.reload()
+    assert s.run(s.pid_script, "b").complete and s.run(s.pid_script, "a").complete
+    del s.pools["b"]
+    s.write_config()
+    s.reload()
+    procs.until("the pool's socket to be gone", lambda: not os.path.exists(added["listen"]))
+    procs.until("its processes to be gone", lambda: len(s.zygotes()) == 1)
+    assert s.run(s.pid_script, "a").complete
+
+
+# --- reloads that fail
+
+def break_config(s):
+    with open(s.config_path, "a") as f:
+        f.write("\nnonsense = 1\n")
+    return s.config().count("\n") + 2
+
+
+def assert_old_generation_serves(s, zygotes, workers):
+    assert s.zygotes() == zygotes and s.workers() == workers
+    for _ in range(5):
+        assert int(s.run(s.pid_script).text) in workers
+
+
+@pytest.mark.parametrize("how", ["signal", "fpmctl"])
+def test_broken_configuration_keeps_the_old_generation(start, how):
+    s = start()
+    zygotes, workers = s.zygotes(), s.wait_workers(2)
+    line = break_config(s)
+    if how == "fpmctl":
+        r = s.ctl("reload")
+        assert r.returncode == 1 and "nonsense" in r.stderr and f"{s.config_path}:{line}" in r.stderr, r
+    else:
+        at = s.reload()
+        assert s.notify.messages[at]["READY"] == "1"
+    s.wait_log(r"nonsense")
+    assert_old_generation_serves(s, zygotes, workers)
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    assert int(s.run(s.pid_script).text) not in workers
+
+
+def test_preload_that_fails_keeps_the_old_generation(start):
+    s = start()
+    zygotes, workers = s.zygotes(), s.wait_workers(2)
+    s.pools["www"]["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php preload_needs_this();")
+    s.write_config()
+    r = s.ctl("reload")
+    assert r.returncode == 1 and "www" in r.stderr and "preload" in r.stderr, r
+    procs.until("the failed zygote to be gone", lambda: s.zygotes() == zygotes)
+    assert_old_generation_serves(s, zygotes, workers)
+
+
+def test_one_pool_that_fails_keeps_all_pools(start):
+    s = start({"a": {}, "b": {}})
+    workers = s.wait_workers(4)
+    s.pools["b"]["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php preload_needs_this();")
+    s.write_config()
+    assert s.ctl("reload").returncode == 1
+    for pool in "ab":
+        assert int(s.run(s.pid_script, pool).text) in workers
+
+
+def test_new_address_in_use_keeps_the_old_generation(start):
+    s = start()
+    workers = s.wait_workers(2)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        s.pools["b"] = dict(s.pools["www"], listen="127.0.0.1:%d" % taken.getsockname()[1])
+        s.pools["b"].pop("listen.mode", None)
+        s.write_config()
+        r = s.ctl("reload")
+        assert r.returncode == 1 and s.pools["b"]["listen"] in r.stderr, r
+    assert int(s.run(s.pid_script).text) in workers
+
+
+def test_failed_reload_under_load_loses_nothing(start):
+    s = start()
+    break_config(s)
+    with Load(s.address(), fastcgi.environment(s.pid_script), clients=4) as load:
+        for _ in range(3):
+            load.wait_more(50)
+            assert s.ctl("reload").returncode == 1
+    assert load.failures() == []
+
+
+def test_status_says_how_the_last_reload_ended(start):
+    s = start()
+    assert s.ctl("reload").returncode == 0
+    break_config(s)
+    assert s.ctl("reload").returncode == 1
+    assert "nonsense" in s.ctl("status").stdout
+
+
+# --- fpmctl reload
+
+def test_reload_of_one_pool_leaves_the_others(start):
+    s = start({"a": {}, "b": {}})
+    before = {pool: int(s.run(s.pid_script, pool).text) for pool in "ab"}
+    workers = set(s.wait_workers(4))
+    assert s.ctl("reload", "a").returncode == 0
+    assert int(s.run(s.pid_script, "a").text) not in workers
+    assert int(s.run(s.pid_script, "b").text) in workers and procs.alive(before["b"])
+
+
+def test_reload_of_an_unknown_pool_is_refused(start):
+    s = start()
+    workers = s.wait_workers(2)
+    r = s.ctl("reload", "nosuch")
+    assert r.returncode != 0 and "nosuch" in r.stderr
+    assert int(s.run(s.pid_script).text) in workers
+
+
+def test_fpmctl_reload_waits_for_the_outcome(start):
+    """When it comes back, the very next request is served by the new generation."""
+    s = start()
+    for _ in range(5):
+        old = set(s.workers())
+        assert s.ctl("reload").returncode == 0
+        assert int(s.run(s.pid_script).text) not in old
+
+
+def test_at_most_two_generations(start):
+    s = start()
+    with Held(s) as held:
+        held.wait_running()
+        for _ in range(4):
+            s.ctl("reload")
+            assert len(s.zygotes()) <= 2
+        assert s.run(s.pid_script).complete
+        assert held.finish().complete
+    s.wait_zygotes(1)
+
+
+def test_worker_numbers_after_many_reloads(start):
+    s = start({"www": {"pm.max_children": "3"}})
+    for _ in range(8):
+        s.reload()
+    procs.until("one generation of 3 workers", lambda: len(s.zygotes()) == 1 and len(s.workers()) == 3)
+    fds = len(os.listdir(f"/proc/{s.pid}/fd"))
+    for _ in range(8):
+        s.reload()
+    procs.until("one generation of 3 workers", lambda: len(s.zygotes()) == 1 and len(s.workers()) == 3)
+    procs.until("no descriptors to be left over", lambda: len(os.listdir(f"/proc/{s.pid}/fd")) <= fds)

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""The life of a worker: recycling, its output, its messages, its settings."""
+
+import os
+import re
+import signal
+
+import pytest
+
+import fastcgi
+import procs
+import server as programs
+from load import Held, Load
+
+
+def test_max_requests_recycles_a_worker(start):
+    s = start({"www": {"pm.max_children": "1", "pm.max_requests": "3"}})
+    seen = [int(s.run(s.pid_script).text) for _ in range(9)]
+    assert [seen.count(p) for p in dict.fromkeys(seen)] == [3, 3, 3]
+
+
+def test_max_requests_counts_on_kept_connections_too(start):
+    s = start({"www": {"pm.max_children": "1", "pm.max_requests": "3"}})
+    client = s.client()
+    seen = [int(client.request(fastcgi.environment(s.pid_script), keep=True).text) for _ in range(3)]
+    assert len(set(seen)) == 1
+    client.close()
+    assert int(s.run(s.pid_script).text) != seen[0]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_recycling_under_load_loses_nothing(start, keep):
+    s = start({"www": {"pm.max_children": "3", "pm.max_requests": "20"}})
+    with Load(s.address(), fastcgi.environment(s.pid_script), clients=3 if keep else 6, keep=keep) as load:
+        load.wait_more(1000)
+    assert load.failures() == []
+    counts = {}
+    for r in load.results:
+        counts[r.body] = counts.get(r.body, 0) + 1
+    assert max(counts.values()) <= 20 and len(counts) >= len(load.results) // 20
+
+
+def test_recycled_workers_are_no_deaths_in_the_log(start):
+    s = start({"www": {"pm.max_children": "1", "pm.max_requests": "2"}})
+    for _ in range(8):
+        s.run(s.pid_script)
+    assert not re.search(r"(WARNING|ERROR|ALERT).*(exited|died)", s.log())
+
+
+def test_memory_of_a_worker_ends_with_it(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    first = int(s.run(s.pid_script).text)
+    os.kill(first, signal.SIGQUIT)
+    procs.wait_gone(first)
+    assert int(s.run(s.pid_script).text) != first
+
+
+# --- output
+
+def test_workers_output_is_caught(start):
+    s = start({"www": {"catch_workers_output": "yes", "pm.max_children": "1"}})
+    r = s.run(s.script("out.php", "<?php file_put_contents('php://stderr', \"to stderr\\n\"); file_put_contents('php://stdout', \"to stdout\\n\"); echo getmypid();"))
+    s.wait_log(rf'WARNING: \[pool www\] child {r.text} said into stderr: "to stderr"')
+    s.wait_log(rf'WARNING: \[pool www\] child {r.text} said into stdout: "to stdout"')
+
+
+def test_output_of_programs_that_php_starts_is_caught(start):
+    s = start({"www": {"catch_workers_output": "yes"}})
+    s.run(s.script("exec.php", "<?php system('echo from a child >&2');"))
+    s.wait_log(r'said into stderr: "from a child"')
+
+
+def test_workers_output_goes_nowhere_by_default(start):
+    s = start()
+    s.run(s.script("out.php", "<?php file_put_contents('php://stderr', \"unheard\\n\"); error_log('heard');"))
+    s.wait_log("heard")
+    assert "unheard" not in s.log() + s.output()
+
+
+def test_flood_of_output_does_not_block_a_worker(start):
+    s = start({"www": {"catch_workers_output": "yes", "pm.max_children": "1"}})
+    s.signal(signal.SIGSTOP)
+    try:
+        r = s.run(s.script("flood.php", "<?php $e = fopen('php://stderr', 'w'); for ($i = 0; $i < 20000; $i++) fwrite($e, str_repeat('f', 100) . \"\\n\"); echo 'done';"),
+                  timeout=20)
+        assert r.text == "done"
+    finally:
+        s.signal(signal.SIGCONT)
+    assert s.run(s.pid_script).complete
+
+
+def test_long_line_without_end_is_cut_not_kept(start):
+    s = start({"www": {"catch_workers_output": "yes"}})
+    s.run(s.script("long.php", "<?php file_put_contents('php://stderr', str_repeat('L', 100000)); echo 1;"))
+    s.wait_log(r'said into stderr: "L{1000}')
+    assert s.run(s.pid_script).complete
+
+
+# --- messages in error_log
+
+LINE = r"^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\] "
+
+
+def test_log_lines_have_php_fpms_format(start):
+    s = start()
+    s.run(s.script("warn.php", "<?php echo $x; error_log('by hand');"))
+    s.wait_log("by hand")
+    for line in s.log().splitlines():
+        assert re.match(LINE + r"(DEBUG|NOTICE|WARNING|ERROR|ALERT): ", line), line
+
+
+def test_php_warning_names_pool_file_and_line(start):
+    s = start()
+    path = s.script("warn.php", "<?php\n\necho $undefined;")
+    s.run(path)
+    found = s.wait_log(LINE.replace("^", "(?m)^") + r"(\w+): \[pool www\] .*Undefined variable \$undefined in (\S+) on line (\d+)")
+    assert found.groups() == ("WARNING", path, "3")
+
+
+@pytest.mark.parametrize("code,level", [("trigger_error('m', E_USER_ERROR);", "ERROR"), ("trigger_error('m', E_USER_WARNING);", "WARNING"),
+                                        ("trigger_error('m', E_USER_NOTICE);", "NOTICE"), ("nofunction_m();", "ERROR")])
+def test_levels_of_php_errors(start, code, level):
+    s = start()
+    s.run(s.script("e.php", "<?php " + code))
+    s.wait_log(rf"{level}: \[pool www\].*m")
+
+
+def test_log_level_hides_lesser_entries(start):
+    s = start(settings={"log_level": "error"})
+    s.run(s.script("e.php", "<?php trigger_error('lesser', E_USER_WARNING); nofunction();"))
+    s.wait_log("nofunction")
+    assert "lesser" not in s.log()
+
+
+def test_protocol_violation_is_logged_with_its_pool(start):
+    s = start()
+    with s.connect() as c:
+        c.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert c.read_eof() == b""
+    s.wait_log(r"\[pool www\].*version")
+
+
+# --- the process
+
+def test_chdir_and_env_of_a_pool(start, make):
+    s = make()
+    folder = s.shared_folder("start-here")
+    s.pools["www"].update({"chdir": folder, "env[COLOUR]": "blue"})
+    s.start()
+    # A shutdown function runs where the process started.
+    path = s.script("cwd.php", "<?php register_shutdown_function(function () { echo getcwd(), ' ', getenv('COLOUR'); });")
+    assert s.run(path).text.endswith(" blue")
+    for w in s.workers():
+        assert os.readlink(f"/proc/{w}/cwd") == folder
+
+
+def test_worker_memory_cannot_be_read_by_another_worker(start):
+    """Same user, but not dumpable: no ptrace, no /proc/PID/mem."""
+    s = start({"www": {"pm.max_children": "2"}})
+    a, b = s.wait_workers(2)
+    code = s.script("spy.php", "<?php foreach ([$_GET['a'], $_GET['b']] as $p) if ($p != getmypid()) var_dump(@fopen(\"/proc/$p/mem\", 'r'), @file_get_contents(\"/proc/$p/environ\"));")
+    if not programs.ROOT:
+        assert s.run(code, query=f"a={a}&b={b}").text.count("bool(false)") == 2
+        return
+    r = s.run(code, query=f"a={a}&b={b}")
+    assert r.text == "bool(false)\nbool(false)\n"
+
+
+def test_worker_signals_have_their_default_meaning_for_children(start):
+    """SIGPIPE is ignored in the worker, and must not be in what it starts."""
+    s = start()
+    r = s.run(s.script("pipe.php", "<?php echo shell_exec('grep -E \"^Sig(Ign|Blk)\" /proc/self/status');"))
+    blocked = re.search(r"SigBlk:\s*(\w+)", r.text).group(1)
+    assert int(blocked, 16) == 0
+
+
+def test_time_limit_works_in_every_request(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    loop = s.script("loop.php", "<?php set_time_limit(1); while (1);")
+    for _ in range(2):
+        r = s.run(loop)
+        assert r.status == 500 and b"Maximum execution time of 1 second exceeded" in r.stderr
+    assert s.run(s.pid_script).complete
+
+
+def test_sleeping_does_not_count_as_execution_time(start):
+    s = start()
+    r = s.run(s.script("sleep.php", "<?php set_time_limit(1); usleep(1300000); echo 'awake';"))
+    assert r.text == "awake"
+
+
+def test_finish_request_frees_the_client_but_not_the_worker(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    with Held(s, before="echo 'early'; fastcgi_finish_request();") as held:
+        busy = held.wait_running()
+        assert held.answer().text == "early"
+        for _ in range(10):
+            assert int(s.run(s.pid_script).text) != busy
+
+
+def test_registered_shutdown_work_runs_at_a_drain(start):
+    s = start()
+    mark = os.path.join(s.shared_folder(), "shut")
+    held = Held(s, before=f"register_shutdown_function(fn() => file_put_contents('{mark}', 'ran'));")
+    held.wait_running()
+    s.signal(signal.SIGQUIT)
+    assert held.finish().complete
+    held.close()
+    s.wait_exit()
+    with open(mark) as f:
+        assert f.read() == "ran"

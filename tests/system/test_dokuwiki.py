@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""A real application through nginx: DokuWiki's own pages, forms, session, and files."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from web import serve_nginx
+
+
+class Forms(HTMLParser):
+    """The forms of a page: a list of dictionaries name -> value; a text area's text is its value."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.forms = []
+        self.area = None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        fields = dict(attributes)
+        if tag == "form":
+            self.forms.append({})
+        elif self.forms and tag == "input" and fields.get("name"):
+            self.forms[-1][fields["name"]] = fields.get("value") or ""
+        elif self.forms and tag == "textarea" and fields.get("name"):
+            self.area = fields["name"]
+            self.forms[-1][self.area] = ""
+
+    def handle_data(self, data):
+        if self.area:
+            self.forms[-1][self.area] += data
+
+    def handle_endtag(self, tag):
+        if tag == "textarea":
+            self.area = None
+
+    def with_field(self, name):
+        found = [form for form in self.forms if name in form]
+        assert found, f"no form with a field {name}: {self.forms}"
+        return found[0]
+
+
+class Browser:
+    """curl with a cookie jar, following redirects."""
+
+    def __init__(self, container, base):
+        self.container = container
+        self.base = base
+        self.jar = container.run("mktemp").stdout.strip()
+
+    def fetch(self, path, *options, expect=200):
+        done = self.container.run("curl", "-sS", "-L", "-m", "30", "-b", self.jar, "-c", self.jar, "-w", "\n%{http_code}", *options,
+                                  self.base + path)
+        body, _, status = done.stdout.rpartition("\n")
+        assert int(status) == expect, f"{path}: {status}\n{body[-2000:]}"
+        return body
+
+    def post(self, path, fields, expect=200):
+        options = [word for name, value in fields.items() for word in ("--data-urlencode", f"{name}={value}")]
+        return self.fetch(path, *options, expect=expect)
+
+    def upload(self, path, fields, file_field, file, file_name):
+        options = [word for name, value in fields.items() for word in ("--form-string", f"{name}={value}")]
+        return self.fetch(path, *options, "-F", f"{file_field}=@{file};filename={file_name}")
+
+
+@pytest.fixture
+def browser(bare_container, backend):
+    serve_nginx(bare_container, backend)
+    return Browser(bare_container, "http://wiki.localhost")
+
+
+@pytest.fixture
+def user(browser):
+    """Logged in as the wiki's administrator."""
+    form = Forms(browser.fetch("/doku.php?id=start&do=login")).with_field("p")
+    page = browser.post("/doku.php?id=start&do=login", {**form, "u": "admin", "p": "secret"})
+    assert "do=logout" in page, "not logged in"
+    return browser
+
+
+def test_a_wrong_password_does_not_log_in(browser):
+    form = Forms(browser.fetch("/doku.php?id=start&do=login")).with_field("p")
+    page = browser.post("/doku.php?id=start&do=login", {**form, "u": "admin", "p": "wrong"}, expect=403)
+    assert "do=logout" not in page
+
+
+def test_a_page_is_edited_and_saved(user):
+    text = "====== Written by a test ======\n\nUmlauts äöü, <code>a < b & c</code>, and **bold**.\n" + "line\n\n" * 3000
+    form = Forms(user.fetch("/doku.php?id=playground:test&do=edit")).with_field("wikitext")
+    saved = user.post("/doku.php?id=playground:test", {
+        **{name: value for name, value in form.items() if not name.startswith("do[")}, "wikitext": text, "do[save]": "Save"})
+    assert "Written by a test" in saved and "<strong>bold</strong>" in saved
+    raw = user.fetch("/doku.php?id=playground:test&do=export_raw")
+    assert raw.strip() == text.strip()
+
+
+def test_a_file_is_uploaded_and_downloaded(user, bare_container):
+    bare_container.run("sh", "-c", "head -c 1500000 /dev/urandom >/tmp/upload.zip")
+    form = Forms(user.fetch("/lib/exe/mediamanager.php?ns=playground")).with_field("upload")
+    form = {name: value for name, value in form.items() if name != "upload"}
+    user.upload("/lib/exe/mediamanager.php", {**form, "mediaid": "test.zip", "ow": "1"}, "upload", "/tmp/upload.zip", "test.zip")
+    user.fetch("/lib/exe/fetch.php?media=playground:test.zip", "-o", "/tmp/download.zip")
+    bare_container.run("cmp", "/tmp/upload.zip", "/tmp/download.zip")
+
+
+def test_a_page_cannot_be_saved_without_being_logged_in(browser):
+    forms = Forms(browser.fetch("/doku.php?id=playground:other&do=edit"))
+    assert forms.with_field("p")  # the way to log in instead
+    assert not any("do[save]" in form for form in forms.forms)

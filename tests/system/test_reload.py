@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""Deploys: `systemctl reload` and `systemctl restart` while 32 clients ask nginx for pages of 0 to 2 seconds."""
+
+from load import Load
+
+CHILDREN = 40  # more than clients: a request that waits, waits for a reason other than too few workers
+
+
+def generations(records):
+    """{generation: (when its first page began, when its last one ended)}, in order of appearance."""
+    spans = {}
+    for record in sorted((r for r in records if not r.failed), key=lambda r: r.began):
+        first, last = spans.get(record.generation, (record.began, 0.0))
+        spans[record.generation] = first, max(last, record.end)
+    return spans
+
+
+def test_twenty_reloads_under_load_fail_and_delay_no_request(fpmd, nginx, container):
+    fpmd.configure(max_children=CHILDREN)
+    fpmd.start()
+    with Load(container, least=20_000) as load:
+        load.wait_for(500)
+        for _ in range(20):
+            container.systemctl("reload", "fpmd.service")
+            load.wait_for(200)
+    assert not load.failures, load.explain()
+    assert len(load.records) >= 20_000
+    spans = list(generations(load.records).values())
+    assert len(spans) == 21
+    overlaps = sum(1 for old, new in zip(spans, spans[1:]) if old[1] > new[0])
+    assert overlaps > 0, "no generation had a slow request in hand when the next one took over: the test shows nothing"
+    slowest = max(load.records, key=lambda record: record.waited)
+    assert slowest.waited < 1.0, f"a request waited {slowest.waited:.3f} s for its page to begin: {slowest}"
+
+
+def test_a_restart_under_load_fails_no_request(fpmd, nginx, container):
+    fpmd.configure(max_children=CHILDREN)
+    fpmd.start()
+    listening_since = container.show("fpmd.socket", "ActiveEnterTimestampMonotonic")
+    with Load(container, least=6_000) as load:
+        for _ in range(3):
+            load.wait_for(500)
+            before = fpmd.master
+            container.systemctl("restart", "fpmd.service")
+            assert fpmd.master != before
+    assert not load.failures, load.explain()
+    assert container.show("fpmd.socket", "ActiveEnterTimestampMonotonic") == listening_since
+
+
+def test_a_reload_renews_every_worker(fpmd, nginx, container):
+    fpmd.start()
+    before = set(fpmd.wait_for_workers(8))
+    container.systemctl("reload", "fpmd.service")
+    after = set(fpmd.wait_for_workers(8))
+    assert not before & after
+    assert nginx.json("/load.php")["worker"] in after
+
+
+def test_a_reload_with_a_broken_configuration_fails_with_the_reason_and_changes_nothing(fpmd, nginx, container):
+    fpmd.start()
+    before = set(fpmd.wait_for_workers(8))
+    fpmd.configure(pool="pm.max_requests = many")
+    done = container.systemctl("reload", "fpmd.service", check=False)
+    assert done.returncode != 0
+    assert container.show("fpmd.service", "ActiveState") == "active"
+    status = container.systemctl("status", "--no-pager", "-l", "fpmd.service", check=False).stdout
+    assert "/etc/fpmd/pool.d/www.conf:5" in status and "pm.max_requests" in status, status
+    by_hand = container.run("fpmctl", "reload", check=False)
+    assert by_hand.returncode == 1
+    assert "/etc/fpmd/pool.d/www.conf:5" in by_hand.stderr and "pm.max_requests" in by_hand.stderr
+    assert set(fpmd.workers()) == before
+    assert nginx.json("/load.php")["worker"] in before
+    fpmd.configure()
+    container.systemctl("reload", "fpmd.service")
+    assert not before & set(fpmd.wait_for_workers(8))

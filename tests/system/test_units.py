@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""The units as they are shipped: activation, who runs as whom, the sandbox, the journal, exit statuses."""
+
+import pytest
+
+from container import wait_until
+
+
+def test_the_first_connection_starts_the_service(fpmd, nginx, container):
+    fpmd.listen()
+    assert container.show("fpmd.service", "ActiveState") == "inactive"
+    page = nginx.json("/load.php")
+    container.wait_for("fpmd.service", "active")
+    assert page["worker"] in fpmd.workers()
+
+
+def test_stop_and_start_by_hand_work_with_the_socket(fpmd, nginx, container):
+    fpmd.start()
+    container.systemctl("stop", "fpmd.service")
+    assert container.show("fpmd.service", "Result") == "success"
+    assert container.show("fpmd.service", "ExecMainStatus") == "0"
+    assert container.show("fpmd.socket", "ActiveState") == "active"
+    assert nginx.json("/load.php")["worker"] in fpmd.workers()
+
+
+def test_nothing_in_the_service_is_root(fpmd, container):
+    fpmd.start()
+    fpmd.wait_for_workers(8)
+    files = container.run("sh", "-c", "grep -ls /system.slice/fpmd.service /proc/[0-9]*/cgroup").stdout.split()
+    pids = [file.split("/")[2] for file in files]
+    assert len(pids) >= 10  # master, zygote, 8 workers
+    users = container.run("ps", "-o", "user=,group=", "-p", ",".join(pids)).stdout.split("\n")
+    assert {tuple(line.split()) for line in users if line} == {("www-data", "www-data")}
+
+
+def test_two_pools_are_two_trees_in_ps_in_the_control_group_and_in_fpmctl(fpmd, container):
+    fpmd.configure(max_children=3)
+    fpmd.configure(name="api", max_children=2, listen="/run/fpmd-api.sock")
+    fpmd.dropins.append("/etc/systemd/system/fpmd-api.socket")
+    container.write("/etc/systemd/system/fpmd-api.socket", """\
+[Socket]
+ListenStream=/run/fpmd-api.sock
+FileDescriptorName=api
+SocketUser=www-data
+Service=fpmd.service
+""")
+    container.systemctl("daemon-reload")
+    try:
+        container.systemctl("start", "fpmd.socket", "fpmd-api.socket", "fpmd.service")
+        tree = wait_until(lambda: sorted(map(len, (tree := fpmd.children()).values())) == [2, 3] and tree, "zygotes with 2 and 3 workers")
+        pids = [fpmd.master, *tree, *(worker for workers in tree.values() for worker in workers)]
+        titles = container.processes()
+        for zygote, workers in tree.items():
+            pool = {3: "www", 2: "api"}[len(workers)]
+            for pid in (zygote, *workers):
+                assert pool in titles[pid][2], titles[pid]
+        groups = container.run("systemd-cgls", "--no-pager", "-l", "-u", "fpmd.service").stdout
+        status = container.run("fpmctl", "status").stdout
+        for pid in pids:
+            assert str(pid) in groups.replace("─", " ").split(), groups
+        for pid in (fpmd.master, *tree):
+            assert str(pid) in status, status
+        assert "www" in status and "api" in status
+    finally:
+        container.systemctl("stop", "fpmd-api.socket", check=False)
+
+
+def test_an_instance_has_its_own_configuration_socket_and_control(fpmd, container):
+    path = "/etc/fpmd/instances/blog.conf"
+    container.write(path, "[blog]\nlisten = systemd\npm = static\npm.max_children = 2\n")
+    try:
+        container.systemctl("start", "fpmd@blog.socket")
+        body = container.run("fpmctl", "get", "--connect", "/run/fpmd-blog.sock", "/var/www/html/load.php").stdout
+        assert '"worker":' in body
+        container.wait_for("fpmd@blog.service", "active")
+        before = container.show("fpmd@blog.service", "MainPID")
+        container.systemctl("reload", "fpmd@blog.service")
+        assert container.show("fpmd@blog.service", "MainPID") == before
+        assert container.show("fpmd.service", "ActiveState") == "inactive"
+        assert container.run("fpmctl", "--runtime-dir", "/run/fpmd-blog", "status").stdout.count(before)
+    finally:
+        container.systemctl("stop", "fpmd@blog.socket", "fpmd@blog.service", check=False)
+        container.remove(path)
+
+
+def test_what_applications_need_works_in_the_sandbox(fpmd, nginx, container):
+    container.run("install", "-d", "-o", "www-data", "/var/www/html/uploads")
+    fpmd.start()
+    needs = nginx.json("/sandbox.php")
+    assert [need for need, met in needs.items() if not met] == []
+
+
+@pytest.mark.parametrize("unit", ["fpmd.service", "fpmd@x.service"])
+def test_the_exposure_that_systemd_analyze_sees_is_below_2_5(container, unit):
+    done = container.run("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=25", unit)
+    assert "Overall exposure level" in done.stdout
+
+
+def test_systemd_finds_no_mistake_in_the_units(container):
+    done = container.run("systemd-analyze", "verify", "--man=no", "fpmd.service", "fpmd.socket", "fpmd@x.service", "fpmd@x.socket", "fpmd.target")
+    assert done.stdout + done.stderr == ""
+
+
+def test_a_php_warning_is_a_journal_entry_with_its_place_and_its_request(fpmd, nginx):
+    fpmd.start()
+    assert nginx.get("/warning.php?who=me", "-X", "POST", "-d", "")[0] == 200
+    entries = wait_until(lambda: [e for e in fpmd.journal("-t", "fpmd") if "the page's own warning" in e["MESSAGE"]], "the warning")
+    assert len(entries) == 1
+    entry = entries[0]
+    assert entry["FPMD_POOL"] == "www"
+    assert entry["CODE_FILE"] == "/var/www/html/warning.php"
+    assert entry["CODE_LINE"] == "2"
+    assert entry["PRIORITY"] == "4"
+    assert entry["FPMD_REQUEST_METHOD"] == "POST"
+    assert entry["FPMD_REQUEST_URI"].startswith("/warning.php")
+    assert entry["_SYSTEMD_UNIT"] == "fpmd.service"
+
+
+def test_a_configuration_error_at_start_is_exit_78_with_the_reason(fpmd, container):
+    fpmd.configure(pool="pm.max_requests = many")
+    done = container.systemctl("start", "fpmd.service", check=False)
+    assert done.returncode != 0
+    container.wait_for("fpmd.service", "failed")
+    assert container.show("fpmd.service", "ExecMainStatus") == "78"
+    assert container.show("fpmd.service", "NRestarts") == "0"
+    status = container.systemctl("status", "--no-pager", "-l", "fpmd.service", check=False).stdout
+    assert "/etc/fpmd/pool.d/www.conf:5" in status and "pm.max_requests" in status, status
+
+
+def test_after_a_configuration_error_a_start_brings_socket_and_service_back(fpmd, nginx, container):
+    fpmd.configure(pool="pm.max_requests = many")
+    fpmd.listen()
+    status, _ = nginx.get("/load.php")
+    assert status in (502, 504)
+    container.wait_for("fpmd.socket", "failed")
+    fpmd.configure()
+    container.systemctl("reset-failed", "fpmd.service", "fpmd.socket")
+    container.systemctl("start", "fpmd.service")
+    assert nginx.json("/load.php")["worker"] in fpmd.workers()
+
+
+def test_the_shipped_configuration_is_valid_and_kept_by_a_second_install(fpmd, container):
+    from conftest import build_dir
+
+    container.remove("/etc/fpmd/pool.d/www.conf")
+    container.install(build_dir())
+    assert "fpmd-www.sock" in (container.root / "etc/fpmd/pool.d/www.conf").read_text()
+    container.run("fpmd", "-t")
+    container.write("/etc/fpmd/pool.d/www.conf", "; mine\n")
+    container.install(build_dir())
+    assert (container.root / "etc/fpmd/pool.d/www.conf").read_text() == "; mine\n"

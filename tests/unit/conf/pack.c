@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* A pool's settings as bytes and back, and what differs between two pools. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conf/diff.h"
+#include "conf/load.h"
+
+#define BASE "[www]\nlisten = 9000\npm = static\npm.max_children = 2\n"
+
+static struct conf *load(const char *text) {
+        static const struct conf_options options = { .text_only = true };
+        _cleanup_text_ struct text t = {}, problems = {};
+        struct conf *c = NULL;
+
+        text_printf(&t, BASE "%s", text);
+        if (conf_load_text("x", t.data, t.n, &options, &c, &problems) != 0)
+                fail_msg("%s", text_peek(&problems));
+        return c;
+}
+
+static const char *const texts[] = {
+        "",
+        "user = nobody\ngroup = nogroup\nlisten = systemd\nlisten.mode = 0600\nchdir = /no/such\n",
+        "env[A] = $HOME\nenv[B] = \"a=b\"\nenv[C] = $NO_SUCH_VARIABLE_HERE\n",
+        "php_value[a] = \"\"\nphp_admin_flag[b] = off\nphp_flag[c] = on\nphp_admin_value[d] = \"x\ty\"\n",
+        "security.limit_extensions =\nprocess.priority = 0\nrlimit_core = unlimited\nprefix = /x\naccess.log = y\n",
+        ("pm = dynamic\npm.min_spare_servers = 1\npm.max_spare_servers = 2\naccess.suppress_path[] = /a\n"
+         "[global]\nlog_level = alert\nprocess_control_timeout = 5m\nerror_log = syslog\nrlimit_files = 7\n"),
+};
+
+static void test_round_trip(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_conf_ struct conf *c = load(texts[i]), *back = NULL;
+                _cleanup_free_ char *bytes = NULL, *again = NULL;
+                _cleanup_text_ struct text problems = {};
+                size_t n, n_again;
+
+                assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
+                if (conf_pool_unpack(bytes, n, &back, &problems) != 0)
+                        fail_msg("'%s': %s", texts[i], text_peek(&problems));
+                assert_int_equal(back->n_pools, 1);
+                assert_true(conf_pool_equal(&c->pools[0], &back->pools[0]));
+                assert_true(conf_global_equal(&c->global, &back->global));
+                assert_string_equal(back->pools[0].where.file, "x");
+                assert_int_equal(back->pools[0].listen_where.line, c->pools[0].listen_where.line);
+                assert_int_equal(conf_pool_pack(back, &back->pools[0], &again, &n_again), 0);
+                assert_int_equal(n, n_again);
+                assert_memory_equal(bytes, again, n);
+        }
+}
+
+/* Every cut is either refused or, between two records, a shorter list of settings; never a read behind the end. */
+static void test_cut_bytes(void **state) {
+        _cleanup_conf_ struct conf *c = load(texts[3]);
+        _cleanup_free_ char *bytes = NULL;
+        size_t n, n_taken = 0;
+
+        assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
+        for (size_t cut = 0; cut < n; cut++) {
+                _cleanup_free_ char *part = malloc(cut + 1);
+                _cleanup_conf_ struct conf *back = NULL;
+                _cleanup_text_ struct text problems = {};
+                int r;
+
+                assert_non_null(part);
+                memcpy(part, bytes, cut);
+                r = conf_pool_unpack(part, cut, &back, &problems);
+                assert_true(r == 0 || (r == CONF_E_INVALID && problems.n > 0));
+                n_taken += r == 0;
+        }
+        assert_in_range(n_taken, 1, 60);
+}
+
+static const struct {
+        const char *sentence;
+        const char *bytes;
+        size_t n;
+} bad[] = {
+#define BYTES(s) (s), sizeof(s)
+        { "nothing", "", 0 },
+        { "another magic word", BYTES("fpmd-pool-2") },
+        { "no pool", BYTES("fpmd-pool-1\0global\0log_level\0notice") },
+        { "a setting before its pool", BYTES("fpmd-pool-1\0set\0pm\0static") },
+        { "two pools", BYTES("fpmd-pool-1\0pool\0a\0\0pool\0b\0") },
+        { "no such directive", BYTES("fpmd-pool-1\0pool\0a\0\0set\0foo\0"
+                                     "1") },
+        { "no such kind", BYTES("fpmd-pool-1\0pool\0a\0\0foo\0pm\0static") },
+        { "a value out of range", BYTES("fpmd-pool-1\0pool\0a\0\0set\0pm.max_children\0"
+                                        "9999") },
+        { "a flag that is none", BYTES("fpmd-pool-1\0pool\0a\0\0php_flag\0x\0"
+                                       "7") },
+        { "a record with two texts", BYTES("fpmd-pool-1\0pool\0a\0\0set\0pm") },
+        { "a pool without its place", BYTES("fpmd-pool-1\0pool\0a\0\0set\0listen\0"
+                                            "9\0set\0pm\0static\0set\0pm.max_children\0"
+                                            "1") },
+        { "a pool that breaks a rule", BYTES("fpmd-pool-1\0pool\0a\0\0where\0x\0"
+                                             "1") },
+#undef BYTES
+};
+
+static void test_bad_bytes(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++) {
+                _cleanup_text_ struct text problems = {};
+                struct conf *c = NULL;
+
+                if (conf_pool_unpack(bad[i].bytes, bad[i].n, &c, &problems) != CONF_E_INVALID || problems.n == 0)
+                        fail_msg("%s was taken", bad[i].sentence);
+                assert_null(c);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_cut_bytes),
+                cmocka_unit_test(test_bad_bytes),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

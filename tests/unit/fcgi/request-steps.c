@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The responder's decoder step by step: what a caller may do in the middle, memory, limits. */
+
+#include "fcgi/request.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "fcgi/values.h"
+#include "talk.h"
+
+static const struct fcgi_limits limits = { .params_max = 64, .max_reqs = 7 };
+
+static void step(struct fcgi_decoder *d, const uint8_t **in, size_t *n, enum fcgi_event_type expected) {
+        struct fcgi_event e;
+        size_t used;
+
+        assert_int_equal(fcgi_decoder_step(d, *in, *n, &used, &e), 0);
+        assert_int_equal(e.type, expected);
+        *in += used;
+        *n -= used;
+}
+
+static const struct record small_request[] = {
+        BEGIN_KEEP(1), PARAMS(1, "\1\1AB\1\1CD"), PARAMS(1, ""), STDIN(1, ""), {}
+};
+
+static void test_a_request_in_one_buffer_allocates_once_in_a_connections_life(void **state) {
+        uint8_t bytes[256];
+        size_t n_bytes = talk_build(small_request, 0, bytes);
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &(struct fcgi_limits){ .params_max = FCGI_PARAMS_MAX_DEFAULT }), 0);
+        alloc_fail_at(0);
+        for (unsigned i = 0; i < 3; i++) {
+                const uint8_t *in = bytes;
+                size_t n = n_bytes;
+
+                step(&d, &in, &n, FCGI_EVENT_BEGIN);
+                step(&d, &in, &n, FCGI_EVENT_HEAD);
+                assert_int_equal(d.n_params, 8);
+                step(&d, &in, &n, FCGI_EVENT_BODY_END);
+                assert_int_equal(n, 0);
+                fcgi_decoder_end_request(&d);
+                assert_int_equal(d.n_params, 0);
+                assert_int_equal(alloc_count, 1);
+        }
+        fcgi_decoder_done(&d);
+}
+
+static void test_a_request_may_end_inside_a_record_of_its_body(void **state) {
+        static const struct record t[] = {
+                BEGIN_KEEP(1), PARAMS(1, ""), STDIN(1, "abcdef"), STDIN(1, ""), BEGIN(2), PARAMS(2, ""), {}
+        };
+        uint8_t bytes[256];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(t, 3, bytes), n_later;
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        step(&d, &in, &n, FCGI_EVENT_HEAD);
+        n_later = n - (3 + 8 + 2); /* two of the six bytes */
+        n = 3 + 8 + 2;
+        step(&d, &in, &n, FCGI_EVENT_BODY);
+        fcgi_decoder_end_request(&d);
+        assert_false(fcgi_decoder_idle(&d));
+        n += n_later;
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        assert_int_equal(d.request_id, 2);
+        step(&d, &in, &n, FCGI_EVENT_HEAD);
+        fcgi_decoder_done(&d);
+}
+
+static void test_a_request_may_end_inside_a_record_of_its_parameters(void **state) {
+        static const struct record t[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1AB"), BEGIN(2), PARAMS(2, ""), {} };
+        uint8_t bytes[256];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(t, 0, bytes), n_later;
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        n_later = n - (8 + 3); /* three of the four bytes */
+        n = 8 + 3;
+        step(&d, &in, &n, FCGI_EVENT_MORE);
+        assert_int_equal(d.n_params, 3);
+        fcgi_decoder_end_request(&d);
+        n = n_later;
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        assert_int_equal(d.n_params, 0);
+        step(&d, &in, &n, FCGI_EVENT_HEAD);
+        fcgi_decoder_done(&d);
+}
+
+/* The caller may end a request at any time, even when a record that is not part of it has come in half. */
+static void test_ending_a_request_leaves_management_records_alone(void **state) {
+        static const struct record t[] = { BEGIN_KEEP(1), R(FCGI_GET_VALUES, 0, QUERY), {} };
+        uint8_t bytes[256];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(t, 0, bytes), n_later;
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        n_later = n - (8 + 3);
+        n = 8 + 3;
+        step(&d, &in, &n, FCGI_EVENT_MORE);
+        fcgi_decoder_end_request(&d);
+        n = n_later;
+        step(&d, &in, &n, FCGI_EVENT_REPLY);
+        assert_true(fcgi_decoder_idle(&d));
+        fcgi_decoder_done(&d);
+}
+
+static void test_idle_only_between_whole_records(void **state) {
+        static const struct record t[] = { STDIN(1, "abc"), {} };
+        uint8_t bytes[64];
+        size_t n = talk_build(t, 5, bytes);
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        for (size_t at = 0; at < n; at++) {
+                const uint8_t *in = bytes + at;
+                size_t one = 1;
+
+                assert_int_equal(fcgi_decoder_idle(&d), at == 0);
+                step(&d, &in, &one, FCGI_EVENT_MORE);
+        }
+        assert_true(fcgi_decoder_idle(&d));
+        fcgi_decoder_done(&d);
+}
+
+static void test_a_violation_stays(void **state) {
+        static const struct record t[] = { BEGIN(0), BEGIN(1), {} };
+        uint8_t bytes[64];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(t, 0, bytes), before;
+        struct fcgi_decoder d;
+        struct fcgi_event e;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
+        before = n;
+        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
+        assert_int_equal(n, before);
+        assert_int_equal(fcgi_decoder_step(&d, in, 0, &before, &e), 0);
+        assert_int_equal(e.violation, FCGI_VIOLATION_NULL_REQUEST_ID);
+        fcgi_decoder_done(&d);
+}
+
+static void test_reset_forgets_all_but_the_memory(void **state) {
+        static const struct record broken[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1AB"), BEGIN(1), {} };
+        uint8_t bytes[256];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(broken, 9, bytes);
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
+        assert_false(fcgi_decoder_idle(&d));
+        fcgi_decoder_reset(&d);
+        assert_true(fcgi_decoder_idle(&d));
+        alloc_fail_at(1);
+        in = bytes;
+        n = talk_build(small_request, 0, bytes);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        step(&d, &in, &n, FCGI_EVENT_HEAD);
+        assert_int_equal(d.n_params, 8);
+        assert_int_equal(alloc_count, 0);
+        alloc_fail_at(0);
+        fcgi_decoder_done(&d);
+}
+
+static void test_values_larger_than_the_limit(void **state) {
+        for (unsigned over = 0; over <= 1; over++) {
+                uint8_t bytes[FCGI_HEADER_SIZE + FCGI_VALUES_QUERY_MAX] = {}; /* empty pairs */
+                const uint8_t *in = bytes;
+                size_t n = sizeof(bytes);
+                struct fcgi_decoder d;
+
+                assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+                fcgi_header_encode(bytes, FCGI_GET_VALUES, 0, (uint16_t)(FCGI_VALUES_QUERY_MAX + over), 0);
+                step(&d, &in, &n, over ? FCGI_EVENT_VIOLATION : FCGI_EVENT_REPLY);
+                fcgi_decoder_done(&d);
+        }
+}
+
+/* Sixteen of the largest records: the block doubles instead of growing by each of them, and what is in it stays. */
+static void test_the_block_doubles_and_keeps_its_bytes(void **state) {
+        static uint8_t record[FCGI_HEADER_SIZE + FCGI_CONTENT_MAX];
+        uint8_t begin[64];
+        const uint8_t *in = begin;
+        size_t n = talk_build((const struct record[]){ BEGIN(1), {} }, 0, begin);
+        struct fcgi_decoder d;
+
+        assert_int_equal(fcgi_decoder_init(&d, &(struct fcgi_limits){ .params_max = FCGI_PARAMS_MAX_DEFAULT }), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        alloc_fail_at(0);
+        fcgi_header_encode(record, FCGI_PARAMS, 1, FCGI_CONTENT_MAX, 0);
+        for (unsigned i = 0; i < 16; i++) {
+                memset(record + FCGI_HEADER_SIZE, (int)i, FCGI_CONTENT_MAX);
+                in = record;
+                n = sizeof(record);
+                step(&d, &in, &n, FCGI_EVENT_MORE);
+        }
+        assert_in_range(alloc_count, 1, 5);
+        assert_int_equal(d.n_params, 16 * FCGI_CONTENT_MAX);
+        for (size_t i = 0; i < d.n_params; i++)
+                assert_int_equal(d.params[i], i / FCGI_CONTENT_MAX);
+        in = record;
+        n = sizeof(record);
+        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
+        fcgi_decoder_done(&d);
+}
+
+static void test_memory_that_runs_out_is_said(void **state) {
+        uint8_t bytes[256];
+        const uint8_t *in = bytes;
+        size_t n = talk_build(small_request, 0, bytes), used;
+        struct fcgi_decoder d = {};
+        struct fcgi_event e;
+
+        alloc_fail_at(1);
+        assert_int_equal(fcgi_decoder_init(&d, &limits), -ENOMEM);
+        assert_null(d.p);
+        alloc_fail_at(2);
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        step(&d, &in, &n, FCGI_EVENT_BEGIN);
+        assert_int_equal(fcgi_decoder_step(&d, in, n, &used, &e), -ENOMEM);
+        fcgi_decoder_done(&d);
+        alloc_fail_at(0);
+}
+
+static void test_every_violation_has_a_text(void **state) {
+        for (unsigned v = 0; v < _FCGI_VIOLATION_MAX; v++) {
+                assert_non_null(fcgi_violation_text(v));
+                for (unsigned other = 0; other < v; other++)
+                        assert_string_not_equal(fcgi_violation_text(v), fcgi_violation_text(other));
+        }
+}
+
+static void test_done_accepts_what_never_was(void **state) {
+        struct fcgi_decoder d = {};
+
+        fcgi_decoder_done(&d);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_request_in_one_buffer_allocates_once_in_a_connections_life),
+                cmocka_unit_test(test_a_request_may_end_inside_a_record_of_its_body),
+                cmocka_unit_test(test_a_request_may_end_inside_a_record_of_its_parameters),
+                cmocka_unit_test(test_ending_a_request_leaves_management_records_alone),
+                cmocka_unit_test(test_idle_only_between_whole_records),
+                cmocka_unit_test(test_a_violation_stays),
+                cmocka_unit_test(test_reset_forgets_all_but_the_memory),
+                cmocka_unit_test(test_values_larger_than_the_limit),
+                cmocka_unit_test(test_the_block_doubles_and_keeps_its_bytes),
+                cmocka_unit_test(test_memory_that_runs_out_is_said),
+                cmocka_unit_test(test_every_violation_has_a_text),
+                cmocka_unit_test(test_done_accepts_what_never_was),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Conversations as tables of records, made into bytes. */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "fcgi/request.h"
+
+struct record {
+        uint8_t type;
+        uint16_t id;
+        const char *content; /* NULL behind the last record */
+        size_t n;
+        uint8_t version; /* 0: the right one */
+};
+
+#define R(t, i, c)                                                                                                     \
+        { .type = (t), .id = (i), .content = (c), .n = sizeof(c) - 1 }
+#define BEGIN(i)      R(FCGI_BEGIN_REQUEST, i, "\0\1\0\0\0\0\0\0")
+#define BEGIN_KEEP(i) R(FCGI_BEGIN_REQUEST, i, "\0\1\1\0\0\0\0\0")
+#define PARAMS(i, c)  R(FCGI_PARAMS, i, c)
+#define STDIN(i, c)   R(FCGI_STDIN, i, c)
+#define ABORT(i)      R(FCGI_ABORT_REQUEST, i, "")
+#define STDOUT(i, c)  R(FCGI_STDOUT, i, c)
+#define STDERR(i, c)  R(FCGI_STDERR, i, c)
+#define END(i, c)     R(FCGI_END_REQUEST, i, c)
+#define QUERY         "\15\0FCGI_MAX_REQS\17\0FCGI_MPXS_CONNS"
+
+/* Writes all records with that padding. Returns the number of bytes. */
+static inline size_t talk_build(const struct record *records, uint8_t n_padding, uint8_t *out) {
+        uint8_t *p = out;
+
+        for (const struct record *r = records; r->content; r++) {
+                fcgi_header_encode(p, r->type, r->id, (uint16_t)r->n, n_padding);
+                if (r->version > 0)
+                        p[0] = r->version;
+                memcpy(p + FCGI_HEADER_SIZE, r->content, r->n);
+                p += FCGI_HEADER_SIZE + r->n;
+                memset(p, 1, n_padding); /* not zero: whoever takes it for a header finds a good version */
+                p += n_padding;
+        }
+        return (size_t)(p - out);
+}
+
+static inline const char *talk_violation_name(enum fcgi_violation v) {
+        static const char *const names[] = { "NONE",
+#define X(symbol, text) #symbol,
+                                             FCGI_VIOLATIONS(X)
+#undef X
+        };
+
+        return names[v];
+}

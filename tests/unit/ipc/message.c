@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* ipc/message.h: messages arrive whole, with the descriptors their row names, or are refused. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "ipc/message.h"
+
+struct pair {
+        int a, b;
+};
+
+static int set_up(void **state) {
+        static struct pair p;
+        int ends[2];
+
+        assert_int_equal(ipc_pair(ends), 0);
+        p = (struct pair){ ends[0], ends[1] };
+        *state = &p;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct pair *p = *state;
+
+        fd_close(p->a);
+        fd_close(p->b);
+        return 0;
+}
+
+/* Descriptors of this process that are open. */
+static int count_fds(void) {
+        int n = 0;
+
+        for (int fd = 0; fd < 256; fd++)
+                n += fcntl(fd, F_GETFD) >= 0;
+        return n;
+}
+
+static void test_round_trip(void **state) {
+        struct pair *p = *state;
+        struct ipc_message out = { .type = IPC_EXITED, .slot = 7, .pid = 4711, .status = 11, .generation = 3 }, in;
+        int fds[IPC_FDS_MAX];
+
+        snprintf(out.text, sizeof(out.text), "why");
+        assert_int_equal(ipc_receive(p->b, &in, fds), IPC_E_EMPTY);
+        assert_int_equal(ipc_send(p->a, &out, NULL), 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_memory_equal(&in, &out, sizeof(in));
+        assert_int_equal(fds[0], -1);
+}
+
+static void test_descriptors_come_along(void **state) {
+        struct pair *p = *state;
+        struct ipc_message out = { .type = IPC_OUTPUT, .slot = 1 }, in;
+        int pipe_fds[2], fds[IPC_FDS_MAX];
+        char c = 0;
+
+        assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+        assert_int_equal(ipc_send(p->a, &out, pipe_fds), 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_true(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
+        assert_int_equal(write(fds[1], "x", 1), 1);
+        assert_int_equal(read(pipe_fds[0], &c, 1), 1);
+        assert_int_equal(c, 'x');
+        for (int i = 0; i < 2; i++) {
+                fd_close(pipe_fds[i]);
+                fd_close(fds[i]);
+        }
+}
+
+static void send_raw(int fd, const void *data, size_t n, const int *fds, size_t n_fds) {
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int) * 8)];
+        } control = {};
+        struct iovec iov = { (void *)data, n };
+        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+        if (n_fds > 0) {
+                msg.msg_control = &control;
+                msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+                control.header.cmsg_level = SOL_SOCKET;
+                control.header.cmsg_type = SCM_RIGHTS;
+                control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
+        }
+        assert_int_equal(sendmsg(fd, &msg, 0), (ssize_t)n);
+}
+
+static void test_what_makes_no_sense_is_refused_and_leaks_nothing(void **state) {
+        struct pair *p = *state;
+        struct ipc_message m = { .type = IPC_SPAWN }, in;
+        int many[8] = { p->a, p->a, p->a, p->a, p->a, p->a, p->a, p->a }, fds[IPC_FDS_MAX], before = count_fds();
+
+        send_raw(p->a, &m, sizeof(m) - 1, NULL, 0); /* too short */
+        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        m.type = IPC_NONE;
+        send_raw(p->a, &m, sizeof(m), NULL, 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        m.type = _IPC_TYPE_MAX;
+        send_raw(p->a, &m, sizeof(m), NULL, 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        m.type = IPC_SPAWN; /* takes none, and gets some, and more than there is room for */
+        for (size_t n = 1; n <= 8; n++) {
+                send_raw(p->a, &m, sizeof(m), many, n);
+                assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        }
+        m.type = IPC_SPAWNED; /* wants one, and gets none */
+        send_raw(p->a, &m, sizeof(m), NULL, 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        assert_int_equal(count_fds(), before);
+}
+
+static void test_text_is_always_terminated(void **state) {
+        struct pair *p = *state;
+        struct ipc_message m = { .type = IPC_FAILED }, in;
+        int fds[IPC_FDS_MAX];
+
+        memset(m.text, 'x', sizeof(m.text));
+        assert_int_equal(ipc_send(p->a, &m, NULL), 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_int_equal(strlen(in.text), IPC_TEXT_MAX - 1);
+}
+
+static void test_the_end_is_told(void **state) {
+        struct pair *p = *state;
+        struct ipc_message m = { .type = IPC_DRAIN }, in;
+        int fds[IPC_FDS_MAX];
+
+        assert_int_equal(ipc_send(p->a, &m, NULL), 0);
+        p->a = fd_close(p->a);
+        assert_int_equal(ipc_receive(p->b, &in, fds), 0); /* what was sent before the end arrives */
+        assert_int_equal(ipc_receive(p->b, &in, fds), IPC_E_GONE);
+        assert_int_equal(ipc_send(p->b, &m, NULL), -EPIPE);
+}
+
+static void test_a_peer_that_does_not_read_is_given_up(void **state) {
+        struct pair *p = *state;
+        struct ipc_message m = { .type = IPC_DRAIN };
+        int r;
+
+        do
+                r = ipc_send(p->a, &m, NULL);
+        while (r == 0);
+        assert_int_equal(r, -ETIMEDOUT);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_descriptors_come_along, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_what_makes_no_sense_is_refused_and_leaks_nothing, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_text_is_always_terminated, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_the_end_is_told, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_a_peer_that_does_not_read_is_given_up, set_up, tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""FastCGI conversations, held with php-fpm (the reference) and with fpmd: same configuration, same scripts, same bytes.
+
+A test that takes `backend` runs once on each program and states what it expects. A test that takes `both` compares
+the two. Where fpmd differs on purpose, differences.py names it; a test asks backend.reference("its name") there.
+"""
+
+import hashlib
+import os
+import shutil
+
+import pytest
+
+import differences
+import fastcgi
+import server as programs
+
+# The pools of the one configuration. Every pool's listen address is the program's own; LISTEN_TCP is replaced.
+POOLS = {
+    "www": {"pm.status_path": "/fpm-status", "ping.path": "/fpm-ping", "env[GREETING]": "hello", "env[FROM_OUTSIDE]": "$OUTSIDE",
+            "env[QUOTED]": '"two words"'},
+    "one": {"pm.max_children": "1"},
+    "tcp": {"listen": "LISTEN_TCP", "pm.max_children": "1"},
+    # php-fpm lets PHP_VALUE live on in the worker, so each worker of this pool serves one request.
+    "values": {"pm.max_children": "1", "pm.max_requests": "1"},
+    "settings": {"pm.max_children": "1", "php_value[memory_limit]": "99M", "php_admin_value[precision]": "7",
+                 "php_flag[display_errors]": "on", "php_admin_flag[short_open_tag]": "on",
+                 "php_admin_value[disable_functions]": "strrev,str_rot13", "php_value[arg_separator.output]": '"&amp;"',
+                 "ping.path": "/ping", "ping.response": '"all is well"'},
+    "surroundings": {"pm.max_children": "1", "clear_env": "no", "chdir": "CHDIR", "security.limit_extensions": ".php .html"},
+    "anything": {"pm.max_children": "1", "security.limit_extensions": ""},
+    "nofix": {"pm.max_children": "1", "php_admin_value[cgi.fix_pathinfo]": "0"},
+    "discard": {"pm.max_children": "1", "php_admin_value[cgi.discard_path]": "1"},
+    "quiet": {"pm.max_children": "1", "php_admin_value[fastcgi.logging]": "0"},
+    "errorheader": {"pm.max_children": "1", "php_admin_value[fastcgi.error_header]": '"Status: 555 Broken"'},
+}
+
+
+class Site:
+    """A document root that both programs serve."""
+
+    def __init__(self):
+        self.root = programs.make_folder("site")
+        self.chdir = self.folder("start")
+
+    def file(self, name, content):
+        """A file of the site; the same name always has the same content, or opcache would know better."""
+        path = os.path.join(self.root, name)
+        self.folder(os.path.dirname(name))
+        if not os.path.exists(path):
+            with open(path + ".new", "wb") as f:
+                f.write(fastcgi.to_bytes(content))
+            os.chmod(path + ".new", 0o644)
+            os.rename(path + ".new", path)
+        return path
+
+    def script(self, code):
+        """A script named by its content."""
+        return self.file(hashlib.sha1(fastcgi.to_bytes(code)).hexdigest()[:12] + ".php", code)
+
+    def folder(self, name):
+        path = os.path.join(self.root, name)
+        os.makedirs(path, mode=0o755, exist_ok=True)
+        return path
+
+    def writable(self, name):
+        path = self.folder(name)
+        os.chmod(path, 0o777)
+        return path
+
+    def close(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+class Backend:
+    """A running program, its site, and requests to them."""
+
+    def __init__(self, server, site):
+        self.server = server
+        self.name = server.program
+        self.site = site
+
+    def reference(self, difference):
+        """True on php-fpm: the test then asserts php-fpm's own behaviour. The name must be in differences.py."""
+        assert difference in differences.DIFFERENCES, f"{difference} is not in differences.py"
+        return self.name == "php-fpm"
+
+    def client(self, pool="www", timeout=10.0):
+        return self.server.client(pool, timeout)
+
+    def connect(self, pool="www", timeout=10.0):
+        return self.server.connect(pool, timeout)
+
+    def params(self, code, body=b"", **more):
+        path = self.site.script(code) if code.startswith(("<?php", "#!")) else code
+        more.setdefault("root", self.site.root)
+        return fastcgi.environment(path, body=body, **more)
+
+    def run(self, code, body=b"", pool="www", **more):
+        """One request on a fresh connection. code: a script's text, or a path."""
+        return self.client(pool).request(self.params(code, body, **more), body)
+
+    def page(self, uri, pool="www", **more):
+        """A request for a page that is no script: ping and status."""
+        return self.client(pool).request(fastcgi.environment(uri, root="", **more))
+
+
+def start(program, site):
+    pools = {name: dict(p) for name, p in POOLS.items()}
+    pools["tcp"]["listen"] = f"127.0.0.1:{programs.free_port()}"
+    pools["surroundings"]["chdir"] = site.chdir
+    server = program(pools, env={"OUTSIDE": "seen from outside"})
+    return server.start()
+
+
+@pytest.fixture(scope="session")
+def site():
+    s = Site()
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope="session")
+def reference_server(site):
+    if programs.php_fpm() is None:
+        pytest.fail("no /usr/sbin/php-fpm8.*: install php-fpm, the reference of this suite")
+    server = start(programs.PhpFpm, site)
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def fpmd_server(site):
+    server = start(programs.Fpmd, site)
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(scope="session", params=["php-fpm", "fpmd"])
+def backend(request, site):
+    name = "reference_server" if request.param == "php-fpm" else "fpmd_server"
+    return Backend(request.getfixturevalue(name), site)
+
+
+@pytest.fixture(scope="session")
+def both(reference_server, fpmd_server, site):
+    """(php-fpm, fpmd)"""
+    return Backend(reference_server, site), Backend(fpmd_server, site)

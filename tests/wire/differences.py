@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Each deliberate difference from php-fpm on the wire, with its reason. Tests refer to these names; a name that no test
+uses fails test_compare.py's last test."""
+
+DIFFERENCES = {
+    "unknown-role":
+        "php-fpm serves AUTHORIZER and FILTER as if they were RESPONDER, and resets the connection on other roles. fpmd is a"
+        " responder: END_REQUEST with FCGI_UNKNOWN_ROLE (section 5.5).",
+    "multiplexing":
+        "php-fpm takes a second BEGIN_REQUEST as a broken first request and answers the first with nothing. fpmd answers"
+        " FCGI_CANT_MPX_CONN for the second (section 5.5) and goes on with the first.",
+    "get-values":
+        "php-fpm knows FCGI_MPXS_CONNS only. fpmd answers all three variables of section 4.1.",
+    "unknown-type":
+        "php-fpm resets the connection on an unknown management record, and answers an empty page to one inside a request."
+        " fpmd answers FCGI_UNKNOWN_TYPE (section 4.2) and goes on.",
+    "violation":
+        "php-fpm hangs silently, or makes an empty page of it, where a peer breaks the protocol. fpmd closes the connection and"
+        " logs why.",
+    "large-params":
+        "php-fpm resets the connection when a name-value pair does not fit into one record. Streams may be split anywhere"
+        " (section 3.3): fpmd takes parameters of up to 1 MiB.",
+    "other-id-ignored":
+        "php-fpm takes a STDIN record of another request for its own, and an ABORT_REQUEST too. Section 3.3 wants records of ids"
+        " that are not in hand ignored.",
+    "padded-empty-records":
+        "php-fpm does not skip the padding of the empty record that ends PARAMS, and loses the body. Any record may have padding"
+        " (section 3.3).",
+    "short-body":
+        "php-fpm waits for CONTENT_LENGTH bytes although STDIN has ended, for ever on a kept connection. fpmd gives the script what"
+        " came.",
+    "body-without-length":
+        "php-fpm loses a body that came without CONTENT_LENGTH. The STDIN stream has an end of its own: fpmd reads it.",
+    "abort-before-head":
+        "php-fpm answers an aborted request that has not begun with a page of headers. fpmd answers END_REQUEST alone"
+        " (section 5.4).",
+    "exit-status":
+        "php-fpm always sends application status 0. fpmd sends exit()'s (section 5.5: exit status of the application).",
+    "php-value-leak":
+        "php-fpm's PHP_VALUE and PHP_ADMIN_VALUE live on in the worker for requests that do not ask for them. In fpmd they end"
+        " with their request.",
+    "nul-bytes":
+        "php-fpm cuts a parameter's value at a NUL byte. fpmd hands on all of it, so that what was checked is what is used.",
+    "httpoxy":
+        "php-fpm hides HTTP_PROXY from $_SERVER and getenv('HTTP_PROXY'), and shows it in getenv(). fpmd hides it there too.",
+    "error-log":
+        "php-fpm gives PHP's messages to the web server alone. fpmd's error_log has them too.",
+    "streamed-input":
+        "php-fpm reads the whole body of a POST that is no form before it runs the script, and other bodies in blocks of 16 KiB."
+        " fpmd gives php://input what has come.",
+    "abort-while-running":
+        "php-fpm does not look for ABORT_REQUEST while a script runs, and drops the connection afterwards. fpmd looks at each flush:"
+        " the script sees connection_aborted(), and a kept connection stays.",
+    "reserved-bytes":
+        "php-fpm sends remains of its memory in END_REQUEST's reserved bytes. fpmd sends zeros.",
+    "status-count":
+        "php-fpm's short status leaves out the process that answers, or counts it late: numbers that do not add up to"
+        " pm.max_children. fpmd's idle and active always add up to total.",
+    "status-json":
+        "php-fpm's JSON is not JSON when a URI holds bytes that are not UTF-8. fpmd replaces them.",
+    "tcp-nodelay":
+        "php-fpm never sets TCP_NODELAY: a kept connection answers a page of several packets 23 times a second.",
+    "idle-connections":
+        "In php-fpm an idle kept connection, or half a request, holds its worker. In fpmd it waits outside of the workers.",
+    "lingering-close":
+        "A worker of php-fpm waits for the client to close its end too, before it serves anybody else. fpmd's does not.",
+    "finish-keeps":
+        "php-fpm closes a kept connection at fastcgi_finish_request(), or holds it until the script has ended. fpmd serves it on.",
+}

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""Kept connections, aborted requests, and clients that go away."""
+
+import json
+import os
+import time
+
+import pytest
+
+import fastcgi
+import procs
+from fastcgi import ABORT_REQUEST, KEEP_CONN, PARAMS, STDIN, begin, pairs, record, stream
+
+PID = "<?php echo getmypid();"
+
+
+@pytest.mark.parametrize("pool", ["www", "tcp"])
+def test_connection_is_kept_when_asked(backend, pool):
+    with backend.connect(pool) as c:
+        for i in range(1, 51):
+            r = c.request(backend.params("<?php echo $_GET['i'];", query=f"i={i}"), request_id=i % 7 + 1)
+            assert r.text == str(i)
+
+
+def test_connection_is_closed_when_not_asked_to_keep(backend):
+    with backend.connect() as c:
+        assert c.request(backend.params(PID), keep=False).complete
+        assert c.read_record() is None
+
+
+def test_last_request_of_a_kept_connection_may_close_it(backend):
+    with backend.connect() as c:
+        assert c.request(backend.params(PID)).complete
+        assert c.request(backend.params(PID), keep=False).complete
+        assert c.read_record() is None
+
+
+def test_kept_connection_stays_with_its_worker(backend):
+    with backend.connect("one") as c:
+        assert len({c.request(backend.params(PID)).text for _ in range(10)}) == 1
+
+
+def test_kept_connection_survives_404_403_and_errors(backend):
+    with backend.connect("one") as c:
+        assert c.request(backend.params(backend.site.root + "/none.php")).status == 404
+        assert c.request(backend.params(backend.site.file("denied/image.png", "<?php echo 'ran';"))).status == 403
+        assert c.request(backend.params("<?php nofunc();")).status == 500
+        assert c.request(backend.params("<?php exit;")).status == 200
+
+
+def test_kept_connection_with_bodies(backend):
+    with backend.connect("one") as c:
+        for n in (0, 1, 70000, 3, 0, 200000):
+            body = b"b" * n
+            r = c.request(backend.params("<?php echo strlen(file_get_contents('php://input'));", body, method="PUT",
+                                         CONTENT_TYPE="text/plain", CONTENT_LENGTH=str(n)), body)
+            assert r.text == str(n)
+
+
+def test_two_requests_in_one_packet(backend):
+    code = "<?php echo $_GET['i'];"
+    with backend.connect("one") as c:
+        c.send(fastcgi.request_bytes(backend.params(code, query="i=1"), keep=True)
+               + fastcgi.request_bytes(backend.params(code, query="i=2"), keep=True, request_id=2))
+        assert c.read_response(1).text == "1"
+        assert c.read_response(2).text == "2"
+
+
+def test_kept_connection_closed_by_the_client(backend):
+    for _ in range(5):
+        with backend.connect("one") as c:
+            assert c.request(backend.params(PID)).complete
+    assert backend.run(PID, pool="one").complete
+
+
+def test_kept_tcp_connection_is_not_slow(backend):
+    """40 replies of 12 KiB; Nagle's algorithm with delayed acknowledgements would make each of them wait 40 ms."""
+    params = backend.params("<?php while (ob_get_level()) ob_end_flush(); echo str_repeat('a', 6000); flush(); echo str_repeat('b', 6000);")
+    with backend.connect("tcp") as c:
+        c.request(params)
+        began = time.monotonic()
+        for _ in range(40):
+            assert len(c.request(params).body) == 12000
+        took = time.monotonic() - began
+    if backend.reference("tcp-nodelay"):
+        return
+    assert took < 0.8
+
+
+def test_idle_kept_connection_does_not_block_the_only_worker(backend):
+    with backend.connect("one") as idle:
+        assert idle.request(backend.params(PID)).complete
+        if backend.reference("idle-connections"):
+            with backend.connect("one", timeout=0.3) as c, pytest.raises(TimeoutError):
+                c.request(backend.params(PID))
+            return
+        for _ in range(5):
+            assert backend.run(PID, pool="one").complete
+        assert idle.request(backend.params(PID), request_id=2).complete
+
+
+def test_half_a_request_does_not_block_the_only_worker(backend):
+    params = backend.params(PID)
+    with backend.connect("one") as slow:
+        slow.send(fastcgi.request_bytes(params)[:40])
+        if backend.reference("idle-connections"):
+            with backend.connect("one", timeout=0.3) as c, pytest.raises(TimeoutError):
+                c.request(params)
+            return
+        for _ in range(5):
+            assert backend.run(PID, pool="one").complete
+        slow.send(fastcgi.request_bytes(params)[40:])
+        assert slow.read_response().complete
+
+
+def test_silent_connections_do_not_block_the_only_worker(backend):
+    silent = [backend.connect("one") for _ in range(20)]
+    try:
+        if backend.reference("idle-connections"):
+            return
+        assert backend.run(PID, pool="one").complete
+        assert silent[7].request(backend.params(PID)).complete
+    finally:
+        for c in silent:
+            c.close()
+
+
+# --- clients that go away
+
+LOOP = ("<?php {0} register_shutdown_function(function () {{ file_put_contents($_GET['m'] . '-end', connection_aborted() . connection_status()); }});"
+        " while (ob_get_level()) ob_end_flush(); file_put_contents($_GET['m'] . '-start', getmypid());"
+        " for ($i = 0; $i < 600; $i++) {{ echo str_repeat('x', 10000); flush(); usleep(5000);"
+        " if (connection_aborted() && {1}) break; }} file_put_contents($_GET['m'] . '-ran', 'to its end');")
+
+
+def looping(backend, name, code):
+    mark = backend.site.writable("marks") + f"/{name}-{backend.name}"
+    return mark, backend.params(code, query="m=" + mark)
+
+
+def content(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
+def test_closed_connection_ends_the_script(backend):
+    mark, params = looping(backend, "gone", LOOP.format("", "false"))
+    c = backend.connect()
+    c.send(fastcgi.request_bytes(params))
+    procs.until("the script's start", lambda: content(mark + "-start"))
+    c.close()
+    assert procs.until("the script's end", lambda: content(mark + "-end")) == "11"
+    assert not os.path.exists(mark + "-ran")
+
+
+def test_ignore_user_abort_lets_the_script_run_on(backend):
+    mark, params = looping(backend, "ignored", LOOP.format("ignore_user_abort(true);", "true"))
+    c = backend.connect()
+    c.send(fastcgi.request_bytes(params))
+    procs.until("the script's start", lambda: content(mark + "-start"))
+    c.close()
+    assert procs.until("the script's end", lambda: content(mark + "-end")) == "11"
+    assert content(mark + "-ran") == "to its end"
+
+
+def test_script_without_output_does_not_notice(backend):
+    mark = backend.site.writable("marks") + f"/quiet-{backend.name}"
+    code = ("<?php file_put_contents($_GET['m'] . '-start', 'x'); for ($i = 0; $i < 1000 && !file_exists($_GET['m'] . '-go'); $i++)"
+            " { usleep(5000); clearstatcache(); } file_put_contents($_GET['m'] . '-ran', 'yes');")
+    c = backend.connect()
+    c.send(fastcgi.request_bytes(backend.params(code, query="m=" + mark)))
+    procs.until("the script's start", lambda: content(mark + "-start"))
+    c.close()
+    open(mark + "-go", "w").close()
+    assert procs.until("the script's end", lambda: content(mark + "-ran")) == "yes"
+
+
+def test_abort_request_is_seen_by_the_script(backend):
+    mark, params = looping(backend, "abort", LOOP.format("ignore_user_abort(true);", "true"))
+    if backend.reference("abort-while-running"):
+        return
+    with backend.connect() as c:
+        c.send(fastcgi.request_bytes(params, keep=True))
+        c.wait_readable("the first output")
+        c.send(record(ABORT_REQUEST, 1))
+        r = c.read_response()
+        assert r.complete and r.protocol_status == 0
+        assert procs.until("the script's end", lambda: content(mark + "-end"))[0] == "1"
+        assert c.request(backend.params(PID), request_id=2).complete
+
+
+def test_abort_request_in_the_middle_of_the_body(backend):
+    body = b"x" * 1000
+    params = backend.params("<?php echo strlen(file_get_contents('php://input'));", body, method="PUT", CONTENT_TYPE="text/plain")
+    with backend.connect() as c:
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, body[:100], end=False)
+               + record(ABORT_REQUEST, 1))
+        assert c.read_response().complete
+        if backend.reference("abort-while-running"):
+            return
+        assert c.request(backend.params(PID), request_id=2).complete
+
+
+def test_client_that_never_reads_and_leaves(backend):
+    params = backend.params("<?php echo str_repeat('z', 20 << 20);")
+    for _ in range(3):
+        c = backend.connect("one")
+        c.send(fastcgi.request_bytes(params))
+        c.wait_readable("the first bytes")
+        c.close()
+    assert backend.run(PID, pool="one").complete
+
+
+def test_client_that_closes_its_sending_side_gets_the_answer(backend):
+    with backend.connect() as c:
+        c.send(fastcgi.request_bytes(backend.params("<?php echo 'answered';")))
+        c.finish_sending()
+        assert c.read_response().text == "answered"
+
+
+def test_finish_request_on_a_kept_connection(backend):
+    """The connection must be served on while the script that let it go still runs."""
+    mark = backend.site.writable("marks") + f"/finish-kept-{backend.name}"
+    code = ("<?php echo 'early'; fastcgi_finish_request(); for ($i = 0; $i < 600 && !file_exists($_GET['m']); $i++)"
+            " { usleep(5000); clearstatcache(); }")
+    with backend.connect() as c:
+        assert c.request(backend.params(code, query="m=" + mark)).text == "early"
+        try:
+            if backend.reference("finish-keeps"):
+                return
+            assert c.request(backend.params(PID), request_id=2).complete
+        finally:
+            open(mark, "w").close()
+
+
+def test_many_connections_one_after_the_other(backend):
+    for i in range(300):
+        assert backend.run("<?php echo $_GET['i'];", query=f"i={i}").text == str(i)
+
+
+def test_sixty_four_connections_at_once(backend):
+    connections = [backend.connect() for _ in range(64)]
+    for i, c in enumerate(connections):
+        c.send(fastcgi.request_bytes(backend.params("<?php echo $_GET['i'];", query=f"i={i}")))
+    for i, c in enumerate(connections):
+        assert c.read_response().text == str(i)
+        c.close()
+
+
+def test_client_that_does_not_close_holds_no_worker(backend):
+    """It has its answer, and does not close its end of the connection."""
+    open_ends = []
+    try:
+        for i in range(2 if backend.reference("lingering-close") else 10):
+            open_ends.append(backend.connect(timeout=0.3 if backend.name == "php-fpm" else 10))
+            open_ends[-1].send(fastcgi.request_bytes(backend.params("<?php echo $_GET['i'];", query=f"i={i}")))
+            assert open_ends[-1].read_response().text == str(i)
+    finally:
+        for c in open_ends:
+            c.close()
+
+
+def test_worker_state_is_shown_in_the_reply_to_json_status(backend):
+    seen = json.loads(backend.page("/fpm-status", query="json&full").text)
+    assert {p["state"] for p in seen["processes"]} <= {"Idle", "Running", "Reading headers", "Getting request informations", "Finishing", "Ending"}

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""Request bodies: php://input, forms, uploads, limits."""
+
+import hashlib
+import json
+
+import pytest
+
+import fastcgi
+from fastcgi import PARAMS, STDIN, begin, pairs, record, stream
+
+FORM = "application/x-www-form-urlencoded"
+POSTED = "<?php echo json_encode([$_POST, $_FILES, file_get_contents('php://input')]);"
+LENGTH = "<?php echo json_encode([count($_POST), strlen(file_get_contents('php://input'))]);"
+MD5 = "<?php echo md5_file('php://input');"
+BOUNDARY = "----boundary7Ma"
+TOO_LARGE = ("PHP message: PHP Warning:  PHP Request Startup: POST Content-Length of {} bytes exceeds the limit of 8388608 bytes in"
+             " Unknown on line 0")
+
+
+def post(backend, code, body, content_type=FORM, method="POST", **how):
+    return backend.run(code, body, method=method, CONTENT_TYPE=content_type, **how)
+
+
+def part(name, value, filename=None, content_type=None):
+    head = f'Content-Disposition: form-data; name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+    if content_type:
+        head += f"\r\nContent-Type: {content_type}"
+    return f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + value + b"\r\n"
+
+
+def multipart(*parts):
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+def upload(backend, code, *parts, **how):
+    return post(backend, code, multipart(*parts), f"multipart/form-data; boundary={BOUNDARY}", **how)
+
+
+def test_form_post(backend):
+    r = post(backend, POSTED, b"a=1&b%5B%5D=x&b%5B%5D=y&c=%C3%A4+o")
+    assert json.loads(r.text) == [{"a": "1", "b": ["x", "y"], "c": "ä o"}, [], "a=1&b%5B%5D=x&b%5B%5D=y&c=%C3%A4+o"]
+
+
+def test_form_post_with_charset_in_its_type(backend):
+    assert json.loads(post(backend, POSTED, b"a=1", FORM + "; charset=UTF-8").text)[0] == {"a": "1"}
+
+
+def test_post_of_another_type_is_input_alone(backend):
+    assert json.loads(post(backend, POSTED, b'{"a":1}', "application/json").text) == [[], [], '{"a":1}']
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "PROPFIND"])
+def test_other_methods_have_input_and_no_post(backend, method):
+    assert json.loads(post(backend, POSTED, b"a=1", method=method).text) == [[], [], "a=1"]
+
+
+def test_get_with_a_body(backend):
+    assert json.loads(backend.run(POSTED, b"a=1", CONTENT_TYPE=FORM).text) == [[], [], "a=1"]
+
+
+def test_no_body(backend):
+    assert json.loads(post(backend, POSTED, b"").text) == [[], [], ""]
+
+
+def test_input_can_be_read_twice(backend):
+    code = "<?php echo file_get_contents('php://input'), '|', file_get_contents('php://input');"
+    assert post(backend, code, b"again", "text/plain").text == "again|again"
+
+
+def test_input_can_be_rewound(backend):
+    code = "<?php $f = fopen('php://input', 'r'); echo fread($f, 3); rewind($f); echo '|', stream_get_contents($f), '|', ftell($f);"
+    assert post(backend, code, b"abcdef", "text/plain").text == "abc|abcdef|6"
+
+
+def test_two_handles_on_input(backend):
+    code = ("<?php $f = fopen('php://input', 'r'); $g = fopen('php://input', 'r'); echo fread($f, 2), fread($g, 4), fread($f, 2),"
+            " fread($g, 4);")
+    assert post(backend, code, b"abcdef", "text/plain").text == "ababcdcdef"
+
+
+@pytest.mark.parametrize("size", [1, 8191, 8192, 8193, 65535, 65536, 65537, 1 << 20, 5_000_000])
+def test_bodies_of_every_size(backend, size):
+    body = bytes(i * 7 % 251 for i in range(1000)) * (size // 1000 + 1)
+    body = body[:size]
+    assert post(backend, MD5, body, "application/octet-stream").text == hashlib.md5(body).hexdigest()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000, 8192, 16384, 65535])
+def test_body_in_records_of_every_size(backend, chunk):
+    body = b"0123456789" * (40 if chunk == 1 else 20000)
+    params = backend.params(MD5, body, method="PUT", CONTENT_TYPE="text/plain")
+    with backend.connect() as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(params))
+               + stream(STDIN, 1, body, chunk))
+        assert c.read_response().text == hashlib.md5(body).hexdigest()
+
+
+def test_body_of_all_bytes(backend):
+    body = bytes(range(256)) * 3
+    assert post(backend, "<?php echo bin2hex(file_get_contents('php://input'));", body, "text/plain").text == body.hex()
+
+
+def streamed(backend, method, half):
+    """The script answers the first half before the second is sent."""
+    code = ("<?php $f = fopen('php://input', 'r'); echo fread($f, 5), '.'; while (ob_get_level()) ob_end_flush(); flush();"
+            " echo md5(stream_get_contents($f));")
+    rest = b"*" * (half - 5)
+    params = backend.params(code, b"01234" + rest + rest, method=method, CONTENT_TYPE="text/plain")
+    with backend.connect() as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, b"01234" + rest, end=False))
+        first = c.read_record(timeout=10, what="the script's answer to the first half of the body")
+        assert first.content.endswith(b"01234."), first
+        c.send(stream(STDIN, 1, rest))
+        assert c.read_response().stdout.decode() == hashlib.md5(rest + rest).hexdigest()
+
+
+def test_put_body_is_streamed(backend):
+    streamed(backend, "PUT", 40000)
+
+
+@pytest.mark.parametrize("method,half", [("PUT", 10), ("POST", 10), ("POST", 40000)])
+def test_any_body_is_streamed_in_the_pieces_that_came(backend, method, half):
+    if not backend.reference("streamed-input"):
+        streamed(backend, method, half)
+
+
+def test_answer_without_reading_the_body(backend):
+    body = b"x" * 3_000_000
+    r = post(backend, "<?php echo 'not read';", body, "application/octet-stream", method="PUT")
+    assert r.text == "not read"
+
+
+def test_unread_body_does_not_disturb_the_next_request(backend):
+    with backend.connect("one") as c:
+        for i in range(3):
+            body = b"y" * 500_000
+            params = backend.params("<?php echo 'not read';", body, method="PUT", CONTENT_TYPE="text/plain")
+            assert c.request(params, body, request_id=i + 1).text == "not read"
+            assert c.request(backend.params("<?php echo strlen(file_get_contents('php://input'));")).text == "0"
+
+
+# --- post_max_size (8M in Debian's php.ini)
+
+def test_form_over_post_max_size(backend):
+    body = b"a=" + b"x" * 9_000_000
+    r = post(backend, LENGTH, body)
+    assert json.loads(r.text) == [0, 9_000_002]
+    assert r.stderr.decode() == TOO_LARGE.format(9_000_002)
+
+
+def test_other_type_over_post_max_size(backend):
+    r = post(backend, LENGTH, b"x" * 9_000_000, "text/plain")
+    assert r.stderr.decode() == TOO_LARGE.format(9_000_000)
+    assert json.loads(r.text)[0] == 0
+
+
+def test_put_has_no_post_max_size(backend):
+    r = post(backend, LENGTH, b"x" * 9_000_000, "text/plain", method="PUT")
+    assert json.loads(r.text) == [0, 9_000_000] and r.stderr == b""
+
+
+def test_upload_over_post_max_size(backend):
+    r = upload(backend, "<?php echo json_encode([count($_POST), count($_FILES)]);", part("f", b"x" * 9_000_000, "a.bin"))
+    assert json.loads(r.text) == [0, 0] and b"exceeds the limit of 8388608 bytes" in r.stderr
+
+
+def test_post_max_size_of_one_request(backend):
+    r = post(backend, LENGTH, b"a=" + b"x" * 2000, pool="values", PHP_ADMIN_VALUE="post_max_size=1K")
+    assert json.loads(r.text)[0] == 0 and b"exceeds the limit of 1024 bytes" in r.stderr
+
+
+# --- uploads
+
+FILE = ("<?php $f = $_FILES['f']; echo json_encode([$_POST, $f['name'], $f['type'], $f['error'], $f['size'],"
+        " is_uploaded_file($f['tmp_name']), $f['error'] ? null : md5_file($f['tmp_name'])]);")
+
+
+def test_upload_of_a_file_and_a_field(backend):
+    r = upload(backend, FILE, part("k", b"v"), part("f", b"hello", "a.txt", "text/plain"))
+    assert json.loads(r.text) == [{"k": "v"}, "a.txt", "text/plain", 0, 5, True, hashlib.md5(b"hello").hexdigest()]
+
+
+def test_upload_of_a_large_file_in_small_records(backend):
+    data = bytes(i % 253 for i in range(1_500_000))
+    body = multipart(part("f", data, "a.bin", "application/octet-stream"))
+    params = backend.params(FILE, body, method="POST", CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}")
+    with backend.connect() as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, body, chunk=3001))
+        assert json.loads(c.read_response().text)[4:] == [1_500_000, True, hashlib.md5(data).hexdigest()]
+
+
+def test_upload_over_upload_max_filesize(backend):
+    r = upload(backend, FILE, part("f", b"x" * 3_000_000, "a.bin"))
+    assert json.loads(r.text)[3:6] == [1, 0, False]
+
+
+def test_several_uploads(backend):
+    r = upload(backend, "<?php echo json_encode([$_FILES['f']['name'], array_map('filesize', $_FILES['f']['tmp_name'])]);",
+               part("f[]", b"1", "a"), part("f[]", b"22", "b"), part("f[x]", b"333", "c"))
+    assert json.loads(r.text) == [{"0": "a", "1": "b", "x": "c"}, {"0": 1, "1": 2, "x": 3}]
+
+
+def test_upload_of_no_file(backend):
+    assert json.loads(upload(backend, FILE, part("f", b"", "")).text)[3] == 4
+
+
+def test_uploaded_file_is_gone_after_the_request(backend):
+    with backend.connect("one") as c:
+        body = multipart(part("f", b"x", "a"))
+        params = backend.params("<?php echo $_FILES['f']['tmp_name'];", body, method="POST",
+                                CONTENT_TYPE=f"multipart/form-data; boundary={BOUNDARY}")
+        name = c.request(params, body).text
+        assert name.startswith("/")
+        seen = c.request(backend.params("<?php var_dump(file_exists($_GET['n']));", query="n=" + name), request_id=2)
+        assert seen.text == "bool(false)\n"
+
+
+def test_move_uploaded_file(backend):
+    target = backend.site.writable("uploads") + "/" + backend.name
+    code = "<?php var_dump(move_uploaded_file($_FILES['f']['tmp_name'], $_GET['to']));"
+    assert upload(backend, code, part("f", b"moved", "a"), query="to=" + target).text == "bool(true)\n"
+    with open(target, "rb") as f:
+        assert f.read() == b"moved"
+
+
+def test_multipart_leaves_no_input(backend):
+    r = upload(backend, "<?php echo strlen(file_get_contents('php://input'));", part("k", b"v"))
+    assert r.text == "0"
+
+
+def test_multipart_without_boundary(backend):
+    r = post(backend, LENGTH, b"x", "multipart/form-data")
+    assert b"Missing boundary in multipart/form-data POST data" in r.stderr
+
+
+def test_multipart_that_ends_early(both):
+    answers = []
+    for backend in both:
+        body = part("k", b"v") + part("f", b"half", "a")[:-3]
+        answers.append(post(backend, "<?php echo json_encode([$_POST, array_column($_FILES, 'error')]);", body,
+                            f"multipart/form-data; boundary={BOUNDARY}"))
+    assert answers[0].stdout == answers[1].stdout and answers[0].stderr == answers[1].stderr
+
+
+# --- CONTENT_LENGTH
+
+def test_body_without_content_length(backend):
+    params = backend.params("<?php echo file_get_contents('php://input');", method="POST", CONTENT_TYPE="text/plain", CONTENT_LENGTH=None)
+    r = backend.client().request(params, b"no length")
+    assert r.text == ("" if backend.reference("body-without-length") else "no length")
+
+
+@pytest.mark.parametrize("value", ["zz", "-5", "99999999999999999999999999"])
+def test_broken_content_length_is_answered(backend, value):
+    params = backend.params("<?php echo 'alive';", method="POST", CONTENT_TYPE="text/plain", CONTENT_LENGTH=value)
+    with backend.connect(timeout=10) as c:
+        c.send(fastcgi.request_bytes(params, b"x"))
+        c.finish_sending()
+        c.read_eof()
+    assert backend.run("<?php echo 'alive';").text == "alive"
+
+
+def test_content_length_zero(backend):
+    assert json.loads(post(backend, LENGTH, b"", CONTENT_LENGTH="0").text) == [0, 0]
+
+
+def test_empty_stdin_record_at_once(backend):
+    params = backend.params(LENGTH, method="POST", CONTENT_TYPE=FORM, CONTENT_LENGTH="0")
+    with backend.connect() as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + record(STDIN, 1))
+        assert json.loads(c.read_response().text) == [0, 0]
+
+
+def test_max_input_vars(backend):
+    body = "&".join(f"v{i}=1" for i in range(1500)).encode()
+    r = post(backend, "<?php echo count($_POST);", body)
+    assert int(r.text) <= 1001 and b"Input variables exceeded 1000" in r.stderr

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""The pages a pool answers itself: ping and status."""
+
+import json
+import re
+import time
+
+import pytest
+
+FIELDS = ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue", "max listen queue", "listen queue len",
+          "idle processes", "active processes", "total processes", "max active processes", "max children reached", "slow requests"]
+ROW = ["pid", "state", "start time", "start since", "requests", "request duration", "request method", "request uri", "content length",
+       "user", "script", "last request cpu", "last request memory"]
+NO_CACHE = {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "Cache-Control": "no-cache, no-store, must-revalidate, max-age=0"}
+
+
+# --- ping
+
+def test_ping(backend):
+    r = backend.page("/fpm-ping")
+    assert (r.status, r.text, r.stderr) == (200, "pong", b"")
+    assert dict(r.headers) == {"Content-type": "text/plain;charset=UTF-8", **NO_CACHE}
+
+
+def test_ping_response(backend):
+    assert backend.page("/ping", pool="settings").text == "all is well"
+
+
+def test_head_of_ping(backend):
+    r = backend.page("/fpm-ping", method="HEAD")
+    assert (r.status, r.body) == (200, b"")
+
+
+def test_ping_path_is_the_whole_script_name(backend):
+    assert backend.page("/fpm-ping/more").status == 404
+    assert backend.page("/other/fpm-ping").status == 404
+
+
+def test_ping_of_a_pool_without_one(backend):
+    assert backend.page("/fpm-ping", pool="one").status == 404
+
+
+def test_ping_runs_on_a_kept_connection(backend):
+    import fastcgi
+    with backend.connect("settings") as c:
+        for i in range(5):
+            assert c.request(fastcgi.environment("/ping", root=""), request_id=i + 1).text == "all is well"
+
+
+def test_ping_as_in_php_fpm(both):
+    a, b = [x.page("/fpm-ping") for x in both]
+    assert a.stdout == b.stdout
+
+
+# --- status
+
+def text_fields(text):
+    return [re.match(r"([^:]+): +(.*)", line).groups() for line in text.splitlines() if line and not line.startswith("*")]
+
+
+def test_status_text(backend):
+    r = backend.page("/fpm-status")
+    assert dict(r.headers) == {"Content-type": "text/plain;charset=UTF-8", **NO_CACHE}
+    fields = text_fields(r.text)
+    assert [k for k, _ in fields] == FIELDS
+    values = dict(fields)
+    assert (values["pool"], values["process manager"]) == ("www", "static")
+    assert re.fullmatch(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", values["start time"])
+
+
+def test_status_text_is_aligned(backend):
+    for line in backend.page("/fpm-status").text.splitlines():
+        assert line[21] == " " and line[22] != " ", line
+
+
+def test_status_json(backend):
+    r = backend.page("/fpm-status", query="json")
+    assert dict(r.headers) == {"Content-Type": "application/json", **NO_CACHE}
+    seen = json.loads(r.text)
+    assert list(seen) == FIELDS
+    assert seen["pool"] == "www" and abs(seen["start time"] + seen["start since"] - time.time()) < 3
+
+
+def test_status_numbers_add_up(backend):
+    seen = json.loads(backend.page("/fpm-status", query="json").text)
+    if backend.reference("status-count"):
+        return
+    assert seen["idle processes"] + seen["active processes"] == seen["total processes"] == 2
+    assert seen["active processes"] >= 1 and seen["max active processes"] >= 1
+
+
+def test_status_counts_connections(backend):
+    first = json.loads(backend.page("/fpm-status", query="json").text)["accepted conn"]
+    for _ in range(5):
+        backend.run("<?php echo 1;")
+    assert json.loads(backend.page("/fpm-status", query="json").text)["accepted conn"] == first + 6
+
+
+def test_full_status_text(backend):
+    r = backend.page("/fpm-status", query="full")
+    head, *rows = r.text.split("************************\n")
+    assert [k for k, _ in text_fields(head)] == FIELDS
+    assert len(rows) == 2
+    for row in rows:
+        assert [k.lower() for k, _ in text_fields(row)] == ROW
+
+
+def test_full_status_json(backend):
+    seen = json.loads(backend.page("/fpm-status", query="json&full").text)
+    assert list(seen) == FIELDS + ["processes"] and len(seen["processes"]) == 2
+    for row in seen["processes"]:
+        assert list(row) == ROW
+    running = [p for p in seen["processes"] if p["state"] == "Running"]
+    assert len(running) == 1 and running[0]["request uri"] == "/fpm-status?json&full" and running[0]["script"] == "-"
+
+
+def test_full_status_shows_the_last_request(backend):
+    for _ in range(20):
+        script = backend.site.script("<?php usleep(3000); echo getmypid();")
+        pid = int(backend.run(script, b"12345", method="PUT", CONTENT_TYPE="text/plain", query="last=1").text)
+        seen = json.loads(backend.page("/fpm-status", query="json&full").text)
+        row = next(p for p in seen["processes"] if p["pid"] == pid)
+        if row["state"] == "Idle":
+            break
+    assert row["state"] == "Idle", "the page always came to the worker that had run the script"
+    assert (row["request method"], row["content length"], row["script"]) == ("PUT", 5, script)
+    assert row["request uri"].endswith("?last=1") and row["request duration"] >= 3000 and row["user"] == "-"
+    assert row["requests"] >= 1 and row["last request memory"] >= 2097152 and row["last request cpu"] >= 0
+
+
+@pytest.mark.parametrize("uri", ['/x?a="b"&<c>', "/x?\\back", "/x?" + "l" * 2000])
+def test_status_json_stays_json(backend, uri):
+    backend.run("<?php usleep(1000);", uri=uri)
+    seen = json.loads(backend.page("/fpm-status", query="json&full").text)
+    assert len(seen["processes"]) == 2
+
+
+def test_status_json_stays_json_with_bytes_that_are_not_utf8(backend):
+    for _ in range(4):
+        backend.run("<?php usleep(1000);", uri=b"/x?\xff\xfe\x01")
+    r = backend.page("/fpm-status", query="json&full")
+    if backend.reference("status-json"):
+        return
+    assert len(json.loads(r.body.decode("utf-8"))["processes"]) == 2
+
+
+def test_head_of_status(backend):
+    r = backend.page("/fpm-status", method="HEAD")
+    assert r.status == 200 and r.body == b""
+
+
+def test_status_of_a_pool_without_one(backend):
+    assert backend.page("/fpm-status", pool="one").status == 404
+
+
+def test_script_of_the_same_name_is_not_reached(backend):
+    """The pool's own pages are looked for first, by SCRIPT_NAME."""
+    script = backend.site.script("<?php echo 'script';")
+    assert backend.run(script, SCRIPT_NAME="/fpm-ping").text == "pong"
+
+
+def normal(text):
+    text = re.sub(r"\d+/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4}", "TIME", text)
+    return re.sub(r"\d+(\.\d+)?", "N", text)
+
+
+@pytest.mark.parametrize("query", ["", "json"])
+def test_status_as_in_php_fpm(both, query):
+    a, b = [x.page("/fpm-status", query=query) for x in both]
+    assert normal(b.stdout.decode()) == normal(a.stdout.decode())
+
+
+@pytest.mark.parametrize("query", ["full", "json&full"])
+def test_full_status_as_in_php_fpm(both, query):
+    """Rows of workers that have all served one request of one script, so that only numbers and states differ."""
+    texts = []
+    for backend in both:
+        text = backend.page("/fpm-status", query=query).text
+        text = re.sub(r"(state\W+)(Idle|Running)", r"\1STATE", text)
+        text = re.sub(r"(request (?:URI|uri)\W+|script\W+|request method\W+|user\W+)[^\s\",]+", r"\1X", text)
+        texts.append([line for line in normal(text).splitlines()])
+    assert texts[0] == texts[1]

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: MIT
+"""Which script runs, and what it is told about its path: nginx, Apache's mod_proxy_fcgi, bare clients."""
+
+import json
+import os
+
+import pytest
+
+NAMES = ["SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "PHP_SELF", "ORIG_SCRIPT_FILENAME", "ORIG_SCRIPT_NAME",
+         "ORIG_PATH_INFO", "ORIG_PATH_TRANSLATED"]
+DUMP = ("<?php $o = ['FILE' => __FILE__]; foreach (" + json.dumps(NAMES) + " as $n) if (isset($_SERVER[$n])) $o[$n] = $_SERVER[$n];"
+        " echo json_encode($o);")
+
+# What a server sends for /d.php, {S} being the script's path, {R} its folder; and what the script then sees.
+FORMS = {
+    "nginx, plain": (
+        {}, {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "nginx, fastcgi_split_path_info": (
+        {"PATH_INFO": "/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "PHP_SELF": "/d.php/x/y"}),
+    "nginx, split with PATH_TRANSLATED": (
+        {"PATH_INFO": "/x/y", "PATH_TRANSLATED": "{R}/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "PATH_TRANSLATED": "{R}/x/y",
+         "PHP_SELF": "/d.php/x/y"}),
+    "nginx, split with nothing behind": (
+        {"PATH_INFO": ""},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "", "PHP_SELF": "/d.php"}),
+    "whole path in SCRIPT_FILENAME, with PATH_INFO": (
+        {"SCRIPT_FILENAME": "{S}/x/y", "PATH_INFO": "/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "PATH_TRANSLATED": "{R}/x/y",
+         "PHP_SELF": "/d.php/x/y", "ORIG_SCRIPT_FILENAME": "{S}/x/y"}),
+    "whole path in SCRIPT_FILENAME and SCRIPT_NAME": (
+        {"SCRIPT_FILENAME": "{S}/x/y", "SCRIPT_NAME": "/d.php/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php/x/y", "PATH_TRANSLATED": "{R}", "PHP_SELF": "/d.php/x/y",
+         "ORIG_SCRIPT_FILENAME": "{S}/x/y"}),
+    "slash behind the script": (
+        {"SCRIPT_FILENAME": "{S}/", "SCRIPT_NAME": "/d.php/"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php/", "PATH_TRANSLATED": "{R}", "PHP_SELF": "/d.php/",
+         "ORIG_SCRIPT_FILENAME": "{S}/"}),
+    "Apache, proxy:fcgi with a port": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://127.0.0.1:9000{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, proxy:fcgi without a port": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://localhost{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, proxy:fcgi with an IPv6 address": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://[::1]:9000{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, proxy:fcgi with a star": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://*{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, the query glued on": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://127.0.0.1:9000{S}?q=1", "QUERY_STRING": "q=1"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, with PATH_INFO": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://127.0.0.1:9000{S}/x/y", "PATH_INFO": "/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "PATH_TRANSLATED": "{R}/x/y",
+         "PHP_SELF": "/d.php/x/y", "ORIG_SCRIPT_FILENAME": "{S}/x/y"}),
+    "Apache, with PATH_INFO in SCRIPT_NAME": (
+        {"SCRIPT_FILENAME": "proxy:fcgi://localhost{S}/info", "SCRIPT_NAME": "/d.php/info", "REQUEST_URI": "/d.php/info"}, None),
+    "Apache, proxy:balancer": (
+        {"SCRIPT_FILENAME": "proxy:balancer://cluster{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "Apache, proxy:balancer with PATH_INFO": (
+        {"SCRIPT_FILENAME": "proxy:balancer://cluster{S}/x/y", "PATH_INFO": "/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "PATH_TRANSLATED": "{R}/x/y",
+         "PHP_SELF": "/d.php/x/y", "ORIG_SCRIPT_FILENAME": "{S}/x/y"}),
+    "Apache, a rewritten page": (
+        {"REDIRECT_URL": "/pretty", "REQUEST_URI": "/pretty"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "two slashes": (
+        {"SCRIPT_FILENAME": "{R}//d.php", "SCRIPT_NAME": "//d.php"},
+        {"SCRIPT_FILENAME": "{R}//d.php", "SCRIPT_NAME": "//d.php", "PHP_SELF": "//d.php"}),
+    "PATH_TRANSLATED instead of SCRIPT_FILENAME": (
+        {"SCRIPT_FILENAME": None, "PATH_TRANSLATED": "{S}"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_TRANSLATED": "{S}", "PHP_SELF": "/d.php"}),
+}
+
+
+def form_params(backend, form, extra=None):
+    script = backend.site.file("d.php", DUMP)
+    put = lambda v: v and v.replace("{S}", script).replace("{R}", backend.site.root)  # noqa: E731
+    return script, {k: put(v) for k, v in {**FORMS[form][0], **(extra or {})}.items()}, put
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_path_variables(backend, form):
+    script, sent, put = form_params(backend, form)
+    r = backend.run(script, **sent)
+    assert r.status == 200, r
+    seen = json.loads(r.text)
+    assert seen.pop("FILE") == script
+    if FORMS[form][1] is not None:
+        assert seen == {k: put(v) for k, v in FORMS[form][1].items()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("pool", ["www", "nofix", "discard"])
+def test_path_variables_as_in_php_fpm(both, form, pool):
+    answers = []
+    for backend in both:
+        script, sent, _ = form_params(backend, form)
+        answers.append(backend.run(script, pool=pool, **sent))
+    assert answers[1].stdout == answers[0].stdout
+    assert answers[1].stderr == answers[0].stderr
+
+
+def test_bare_client(backend):
+    script = backend.site.file("d.php", DUMP)
+    r = backend.client().request({"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET"})
+    seen = json.loads(r.text)
+    assert seen == {"FILE": script, "SCRIPT_FILENAME": script, "PHP_SELF": ""}
+
+
+def test_bare_client_without_method_gets_headers_alone(backend):
+    r = backend.client().request({"SCRIPT_FILENAME": backend.site.file("d.php", DUMP)})
+    assert r.complete and r.body == b""
+
+
+def test_without_fix_pathinfo_the_path_is_taken_as_it_is(backend):
+    script = backend.site.file("d.php", DUMP)
+    r = backend.run(script, pool="nofix", PATH_INFO="/x/y")
+    assert json.loads(r.text)["PHP_SELF"] == "/x/y"
+    assert backend.run(script + "/x/y", pool="nofix").status == 403
+
+
+# --- what does not run
+
+@pytest.mark.parametrize("path", ["/none.php", "/none.php/info", "/x/../none.php", "/no/such/folder/a.php"])
+def test_missing_script_is_404(backend, path):
+    r = backend.run(backend.site.root + path)
+    assert r.stdout == b"Status: 404 Not Found\r\nContent-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n"
+    assert r.stderr == b"Primary script unknown"
+    assert (r.app_status, r.protocol_status) == (0, 0)
+
+
+def test_request_for_no_script_at_all_is_404(backend):
+    r = backend.client().request({"REQUEST_METHOD": "GET"})
+    assert r.status == 404 and r.body == b"File not found.\n"
+
+
+def test_missing_script_without_fix_pathinfo(both):
+    replies = [b.run(b.site.root + "/none.php", pool="nofix") for b in both]
+    assert replies[0].stdout == replies[1].stdout and replies[0].stderr == replies[1].stderr
+
+
+def test_head_of_a_missing_script_has_no_body(backend):
+    r = backend.run(backend.site.root + "/none.php", method="HEAD")
+    assert r.status == 404 and r.body == b""
+
+
+@pytest.mark.parametrize("name", ["image.png", "script.php5", "noextension", "php", "a.phps"])
+def test_other_extensions_are_403(backend, name):
+    path = backend.site.file("denied/" + name, "<?php echo 'ran';")
+    r = backend.run(path)
+    assert r.stdout == b"Status: 403 Forbidden\r\nContent-type: text/html; charset=UTF-8\r\n\r\nAccess denied.\n"
+    assert r.stderr == f"Access to the script '{path}' has been denied (see security.limit_extensions)".encode()
+
+
+def test_upload_disguised_by_path_info_is_403(backend):
+    path = backend.site.file("denied/photo.jpg", "<?php echo 'ran';")
+    r = backend.run(path + "/x.php", SCRIPT_NAME="/denied/photo.jpg/x.php")
+    assert r.status == 403 and b"ran" not in r.stdout
+
+
+def test_folder_is_403(backend):
+    r = backend.run(backend.site.root)
+    assert r.status == 403 and r.body == b"Access denied.\n"
+
+
+def test_phar_extension_runs_by_default(backend):
+    assert backend.run(backend.site.file("tool.phar", "<?php echo 'phar';")).body == b"phar"
+
+
+def test_limit_extensions_of_a_pool(backend):
+    page = backend.site.file("page.html", "<?php echo 'html';")
+    assert backend.run(page, pool="surroundings").body == b"html"
+    assert backend.run(page).status == 403
+    assert backend.run(backend.site.file("tool.phar", "<?php echo 'phar';"), pool="surroundings").status == 403
+
+
+def test_empty_limit_extensions_allows_all(backend):
+    assert backend.run(backend.site.file("readme.txt", "<?php echo 'text';"), pool="anything").body == b"text"
+
+
+def test_unreadable_script(backend):
+    import server
+    if not server.ROOT:
+        pytest.skip("needs root: our own files cannot be unreadable otherwise")
+    path = backend.site.file("secret.php", "<?php echo 1;")
+    os.chmod(path, 0o600)
+    r = backend.run(path)
+    assert r.status == 403 and b"1" != r.body
+
+
+def test_unreadable_script_as_in_php_fpm(both):
+    path = both[0].site.file("secret2.php", "<?php echo 1;")
+    os.chmod(path, 0o000)
+    a, b = [x.run(path) for x in both]
+    assert b.stdout == a.stdout and b.stderr == a.stderr
+
+
+def test_symlink_runs_under_its_own_name(backend):
+    script = backend.site.file("d.php", DUMP)
+    link = os.path.join(backend.site.root, "link.php")
+    if not os.path.islink(link):
+        os.symlink(script, link)
+    seen = json.loads(backend.run(link).text)
+    assert seen["SCRIPT_FILENAME"] == link and seen["FILE"] == script
+
+
+def test_shebang_line_is_left_out(backend):
+    r = backend.run("#!/usr/bin/php\n<?php echo 'she';")
+    assert r.body == b"#!/usr/bin/php\nshe" or r.body == b"she"
+
+
+def test_shebang_line_as_in_php_fpm(both):
+    a, b = [x.run("#!/usr/bin/env php\n<?php echo __LINE__;") for x in both]
+    assert a.body == b.body

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""$_SERVER, $_ENV and getenv(): what a script sees of its request and its process."""
+
+import base64
+import json
+
+import pytest
+
+DUMP = "<?php header('Content-Type: application/json'); echo json_encode($_SERVER, JSON_PARTIAL_OUTPUT_ON_ERROR);"
+
+
+def server_vars(backend, **how):
+    return json.loads(backend.run(DUMP, **how).body)
+
+
+def test_every_parameter_arrives_unchanged(backend):
+    params = backend.params(DUMP, query="a=1&b=%20", HTTP_X_UMLAUT="äöü", HTTP_COOKIE="k=v; l=w", HTTPS="on")
+    seen = json.loads(backend.client().request(params).body)
+    assert {k: seen[k] for k in params} == params
+
+
+def test_nothing_else_is_there(backend):
+    params = backend.params(DUMP)
+    seen = json.loads(backend.client().request(params).body)
+    extra = set(seen) - set(params)
+    assert extra == {"FCGI_ROLE", "PHP_SELF", "REQUEST_TIME", "REQUEST_TIME_FLOAT", "GREETING", "FROM_OUTSIDE", "QUOTED", "USER", "HOME"}
+
+
+def test_order_is_environment_then_parameters_from_the_last_then_php(backend):
+    params = backend.params(DUMP)
+    seen = list(json.loads(backend.client().request(params).body))
+    environment = {"GREETING", "FROM_OUTSIDE", "QUOTED", "USER", "HOME"}
+    assert set(seen[:5]) == environment, seen
+    assert [k for k in seen if k in params] == list(reversed(params))
+    assert seen[-4:] == ["FCGI_ROLE", "PHP_SELF", "REQUEST_TIME_FLOAT", "REQUEST_TIME"]
+
+
+def test_fcgi_role(backend):
+    assert server_vars(backend)["FCGI_ROLE"] == "RESPONDER"
+
+
+def test_request_time_is_now(backend):
+    import time
+    before = int(time.time())
+    seen = server_vars(backend)
+    assert before <= seen["REQUEST_TIME"] <= time.time()
+    assert abs(seen["REQUEST_TIME_FLOAT"] - seen["REQUEST_TIME"]) < 1.01 and isinstance(seen["REQUEST_TIME"], int)
+
+
+def test_php_self_is_the_script_name(backend):
+    seen = server_vars(backend)
+    assert seen["PHP_SELF"] == seen["SCRIPT_NAME"]
+
+
+def test_empty_values_are_present_and_empty(backend):
+    seen = server_vars(backend, HTTP_X_EMPTY="")
+    assert seen["HTTP_X_EMPTY"] == "" and seen["CONTENT_LENGTH"] == ""
+
+
+def test_last_of_two_parameters_of_one_name_wins(backend):
+    import fastcgi
+    params = list(backend.params(DUMP).items()) + [("HTTP_X_TWICE", "first"), ("HTTP_X_TWICE", "second")]
+    assert json.loads(backend.client().request(params).body)["HTTP_X_TWICE"] == "second"
+    assert fastcgi.decode_pairs(fastcgi.pairs(params))[b"HTTP_X_TWICE"] == b"second"
+
+
+def test_parameter_with_any_bytes(backend):
+    raw = bytes(range(1, 256))
+    r = backend.run("<?php echo bin2hex($_SERVER['HTTP_X_RAW']);", HTTP_X_RAW=raw)
+    assert r.text == raw.hex()
+
+
+def test_parameter_with_nul_bytes(backend):
+    r = backend.run("<?php echo bin2hex($_SERVER['HTTP_X_RAW']);", HTTP_X_RAW=b"a\0b")
+    assert r.text == (b"a" if backend.reference("nul-bytes") else b"a\0b").hex()
+
+
+@pytest.mark.parametrize("n", [0, 1, 127, 128, 129, 255, 256, 16384, 60000])
+def test_values_of_every_length(backend, n):
+    assert backend.run("<?php echo strlen($_SERVER['HTTP_X_N']);", HTTP_X_N="v" * n).text == str(n)
+
+
+@pytest.mark.parametrize("n", [1, 127, 128, 500])
+def test_names_of_every_length(backend, n):
+    name = "N" * n
+    assert backend.run("<?php echo $_SERVER[str_repeat('N', (int)$_GET['n'])];", query=f"n={n}", **{name: "here"}).text == "here"
+
+
+# --- authentication
+
+def test_basic_authentication(backend):
+    seen = server_vars(backend, HTTP_AUTHORIZATION="Basic " + base64.b64encode(b"joe:se:cret").decode())
+    assert (seen["PHP_AUTH_USER"], seen["PHP_AUTH_PW"]) == ("joe", "se:cret")
+    assert seen["HTTP_AUTHORIZATION"].startswith("Basic ")
+
+
+def test_digest_authentication(backend):
+    seen = server_vars(backend, HTTP_AUTHORIZATION='Digest username="joe", realm="r"')
+    assert seen["PHP_AUTH_DIGEST"] == 'username="joe", realm="r"'
+    assert "PHP_AUTH_USER" not in seen
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "Basic !!!!", "Basic", "", "Basic " + base64.b64encode(b"nocolon").decode()])
+def test_other_authorization_sets_no_user(backend, value):
+    seen = server_vars(backend, HTTP_AUTHORIZATION=value)
+    assert "PHP_AUTH_PW" not in seen and seen["HTTP_AUTHORIZATION"] == value
+
+
+def test_user_of_one_request_is_not_seen_by_the_next(backend):
+    with backend.connect("one") as c:
+        auth = backend.params(DUMP, HTTP_AUTHORIZATION="Basic " + base64.b64encode(b"joe:x").decode())
+        assert json.loads(c.request(auth).body)["PHP_AUTH_USER"] == "joe"
+        assert "PHP_AUTH_USER" not in json.loads(c.request(backend.params(DUMP)).body)
+
+
+def test_parameters_of_one_request_are_not_seen_by_the_next(backend):
+    with backend.connect("one") as c:
+        code = "<?php var_dump(getenv('HTTP_X_SECRET'), isset($_SERVER['HTTP_X_SECRET']));"
+        assert c.request(backend.params(code, HTTP_X_SECRET="s")).text == 'string(1) "s"\nbool(true)\n'
+        assert c.request(backend.params(code)).text == "bool(false)\nbool(false)\n"
+
+
+# --- httpoxy
+
+def test_proxy_header_reaches_neither_getenv_nor_server(backend):
+    r = backend.run("<?php var_dump(getenv('HTTP_PROXY'), isset($_SERVER['HTTP_PROXY']), isset($_ENV['HTTP_PROXY']),"
+                    " getenv('HTTP_PROXY', true));", HTTP_PROXY="http://evil.example/")
+    assert r.text == "bool(false)\n" * 4
+
+
+def test_proxy_header_is_not_in_getenv_of_all(backend):
+    r = backend.run("<?php var_dump(isset(getenv()['HTTP_PROXY']));", HTTP_PROXY="http://evil.example/")
+    assert r.text == f"bool({'true' if backend.reference('httpoxy') else 'false'})\n"
+
+
+# --- environment
+
+def test_getenv_knows_parameters_and_environment(backend):
+    r = backend.run("<?php var_dump(getenv('REQUEST_METHOD'), getenv('GREETING'), getenv('NO_SUCH'));")
+    assert r.text == 'string(3) "GET"\nstring(5) "hello"\nbool(false)\n'
+
+
+def test_getenv_local_only(backend):
+    r = backend.run("<?php var_dump(getenv('REQUEST_METHOD', true), getenv('GREETING', true));")
+    assert r.text == 'bool(false)\nstring(5) "hello"\n'
+
+
+def test_getenv_of_all(backend):
+    r = backend.run("<?php $e = getenv(); var_dump($e['GREETING'], $e['REQUEST_METHOD'] ?? null, $e['HTTP_HOST'] ?? null);")
+    assert r.text == 'string(5) "hello"\nstring(3) "GET"\nstring(15) "www.example.org"\n'
+
+
+def test_putenv_lives_for_one_request(backend):
+    with backend.connect("one") as c:
+        code = "<?php var_dump(getenv('MINE')); putenv('MINE=1'); var_dump(getenv('MINE'));"
+        for _ in range(2):
+            assert c.request(backend.params(code)).text == 'bool(false)\nstring(1) "1"\n'
+
+
+def test_env_array_is_filled_when_asked_for(backend):
+    r = backend.run("<?php var_dump(count($_ENV), ini_get('variables_order'));")
+    assert r.text == 'int(0)\nstring(4) "GPCS"\n'
+
+
+def test_env_directive_values(backend):
+    r = backend.run("<?php echo getenv('GREETING'), '|', getenv('FROM_OUTSIDE'), '|', getenv('QUOTED');")
+    assert r.text == "hello|seen from outside|two words"
+
+
+def test_environment_is_cleared_by_default(backend):
+    r = backend.run("<?php var_dump(getenv('OUTSIDE'), getenv('PATH'));")
+    assert r.text == "bool(false)\nbool(false)\n"
+
+
+def test_environment_is_kept_with_clear_env_off(backend):
+    r = backend.run("<?php var_dump(getenv('OUTSIDE'));", pool="surroundings")
+    assert r.text == 'string(17) "seen from outside"\n'
+
+
+def test_user_and_home_are_the_pool_users(backend):
+    import server
+    if not server.ROOT:
+        pytest.skip("needs root: without it no pool changes its user")
+    assert backend.run("<?php echo getenv('USER'), '|', getenv('HOME');").text == "www-data|/var/www"
+
+
+def test_chdir_is_where_scripts_of_no_folder_start(backend):
+    # PHP changes into the script's folder for the run, chdir= or not.
+    r = backend.run("<?php echo getcwd();", pool="surroundings")
+    assert r.text == backend.site.root
+
+
+def test_variables_do_not_leak_from_the_service_manager(backend):
+    r = backend.run("<?php foreach (['NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES', 'WATCHDOG_USEC'] as $n)"
+                    " echo getenv($n) === false ? '-' : $n;", pool="one")
+    assert r.text == "-----"
+
+
+# --- argv
+
+def test_argv_is_off_by_default(backend):
+    assert backend.run("<?php var_dump(isset($argv), isset($_SERVER['argv']));", query="a+b").text == "bool(false)\nbool(false)\n"
+
+
+def test_argv_when_registered(backend):
+    r = backend.run("<?php echo json_encode([$_SERVER['argv'], $_SERVER['argc']]);", query="a+b", pool="values",
+                    PHP_VALUE="register_argc_argv=1")
+    assert json.loads(r.text) == [["a", "b"], 2]
+
+
+# --- superglobals of the query and the cookie
+
+def test_get_and_cookie_and_request(backend):
+    r = backend.run("<?php echo json_encode([$_GET, $_COOKIE, $_REQUEST]);", query="a=1&b[]=x&b[]=y&c%20d=%26", HTTP_COOKIE="k=v%3D1; m=n")
+    get = {"a": "1", "b": ["x", "y"], "c_d": "&"}
+    assert json.loads(r.text) == [get, {"k": "v=1", "m": "n"}, get]

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* fpmctl check: reads the configuration as fpmd would and says what is wrong, without asking or touching a running one. */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/load.h"
+#include "ctl.h"
+
+static const char usage[] =
+        "fpmctl check [-y FILE]\n"
+        "\n"
+        "Reads the configuration and prints each problem with its file and line. Ends with 78 when there are any.\n"
+        "\n"
+        "  -y FILE    the configuration (" CTL_CONFIG_DEFAULT ")\n";
+
+/* What is no error, and still worth a look. */
+static void tell_notices(const struct conf *conf) {
+        _cleanup_text_ struct text unimplemented = {};
+
+        for (size_t i = 0; conf->notices && conf->notices[i]; i++)
+                fprintf(stderr, "%s\n", conf->notices[i]);
+        conf_list_unimplemented(conf, &unimplemented);
+        fputs(text_peek(&unimplemented), stderr);
+}
+
+static int check(const char *path) {
+        const struct conf_options options = { .running_as_root = geteuid() == 0 };
+        _cleanup_conf_ struct conf *conf = NULL;
+        _cleanup_text_ struct text problems = {};
+        size_t n_files = 0;
+        int r;
+
+        r = conf_load(path, &options, &conf, &problems);
+        if (r < 0) {
+                ctl_error("%s: %s", path, strerror(-r));
+                return CTL_EXIT_FAILED;
+        }
+        fputs(text_peek(&problems), stderr);
+        if (r == CONF_E_INVALID)
+                return CTL_EXIT_CONFIG;
+
+        tell_notices(conf);
+        while (conf->files && conf->files[n_files])
+                n_files++;
+        printf("%s: valid, %zu pool%s, %zu file%s\n", path, conf->n_pools, conf->n_pools == 1 ? "" : "s", n_files,
+               n_files == 1 ? "" : "s");
+        return CTL_EXIT_OK;
+}
+
+int ctl_check_main(struct ctl *ctl, int argc, char *argv[]) {
+        static const struct option options[] = { CTL_COMMON_OPTIONS, {} };
+        const char *path = CTL_CONFIG_DEFAULT;
+        int c, code;
+
+        while ((c = getopt_long(argc, argv, "hy:", options, NULL)) != -1) {
+                if (c == 'y')
+                        path = optarg;
+                else if (ctl_option(ctl, c, usage, &code) != 0)
+                        return code;
+        }
+        if (optind < argc) {
+                ctl_error("check takes no '%s'", argv[optind]);
+                return CTL_EXIT_USAGE;
+        }
+        return check(path);
+}

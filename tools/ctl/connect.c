@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding a pool and connecting to it. Who may connect is the first thing to look at when it fails: so it is said. */
+
+#include "connect.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "conf/load.h"
+#include "ctl.h"
+
+int ctl_connect_configured(const char *config, const char *pool_name, char **ret) {
+        const struct conf_options options = { .text_only = true };
+        _cleanup_conf_ struct conf *conf = NULL;
+        _cleanup_text_ struct text problems = {};
+        const struct conf_pool *pool;
+        int r;
+
+        r = conf_load(config, &options, &conf, &problems);
+        if (r != 0) {
+                fputs(text_peek(&problems), stderr);
+                ctl_error("cannot take the address from %s%s%s; --connect names one", config, r < 0 ? ": " : "",
+                          r < 0 ? strerror(-r) : "");
+                return CTL_EXIT_CONFIG;
+        }
+        pool = pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
+        if (!pool || !pool->listen) {
+                ctl_error("%s has no pool '%s'", config, pool_name ? pool_name : "");
+                return CTL_EXIT_CONFIG;
+        }
+        *ret = strdup(pool->listen);
+        return *ret ? 0 : CTL_EXIT_FAILED;
+}
+
+static void tell_no_access(const char *path) {
+        const struct passwd *user;
+        const struct group *group;
+        struct stat st;
+
+        if (stat(path, &st) < 0) {
+                ctl_error("no permission to reach %s", path);
+                return;
+        }
+        user = getpwuid(st.st_uid);
+        group = getgrgid(st.st_gid);
+        ctl_error("no permission to connect to %s: it is for user %s and group %s (mode %04o)", path,
+                  user ? user->pw_name : "?", group ? group->gr_name : "?", (unsigned)st.st_mode & 07777U);
+}
+
+static int tell_no_connection(const char *address, int error) {
+        switch (error) {
+        case EACCES:
+        case EPERM:
+                tell_no_access(address);
+                break;
+        case ENOENT:
+                ctl_error("nobody listens on %s: there is no such socket", address);
+                break;
+        case ECONNREFUSED:
+                ctl_error("nobody listens on %s: connection refused", address);
+                break;
+        default:
+                ctl_error("cannot connect to %s: %s", address, strerror(error));
+        }
+        return CTL_EXIT_UNAVAILABLE;
+}
+
+int ctl_connect_parse(const char *address, struct addr *ret) {
+        int r;
+
+        r = addr_parse(address, ret);
+        if (r < 0)
+                ctl_error("'%s' is no address to connect to (%s); --connect takes a socket path, HOST:PORT or PORT",
+                          address, strerror(-r));
+        return r < 0 ? CTL_EXIT_USAGE : 0;
+}
+
+int ctl_connect_open(const char *address, const struct addr *a, int *ret) {
+        _cleanup_fd_ int fd = -1;
+
+        fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, &a->sa, a->n) < 0)
+                return tell_no_connection(address, errno);
+        *ret = TAKE_FD(fd);
+        return 0;
+}

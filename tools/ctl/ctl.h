@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What fpmctl's subcommands share: options, exit codes, error lines, the way to the master. */
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "ipc/control.h"
+
+enum {
+        CTL_EXIT_OK = 0,
+        CTL_EXIT_FAILED = 1, /* asked, and the answer was no; or something broke on the way */
+        CTL_EXIT_USAGE = 2,
+        CTL_EXIT_HTTP = 22,        /* get: HTTP status 400 or above, as with curl -f */
+        CTL_EXIT_UNAVAILABLE = 69, /* nobody answers; EX_UNAVAILABLE of sysexits.h */
+        CTL_EXIT_CONFIG = 78,      /* EX_CONFIG */
+};
+
+#define CTL_CONFIG_DEFAULT FPMD_SYSCONFDIR "/fpmd.conf"
+
+struct ctl {
+        char *socket; /* path of the control socket */
+};
+
+/* Every subcommand: argv[0] is its name. Returns an exit code. */
+int ctl_status_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_get_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_check_main(struct ctl *ctl, int argc, char *argv[]);
+
+/* Options that every subcommand takes as well: rows for its getopt_long() table, and what to do with them. */
+enum { CTL_OPTION_SOCKET = 0x1000, CTL_OPTION_RUNTIME_DIR, CTL_OPTION_OWN };
+#define CTL_COMMON_OPTIONS                                                                                             \
+        { "socket", required_argument, NULL, CTL_OPTION_SOCKET },                                                      \
+                { "runtime-dir", required_argument, NULL, CTL_OPTION_RUNTIME_DIR }, {                                  \
+                "help", no_argument, NULL, 'h'                                                                         \
+        }
+
+/* Takes a common option. CTL_OPTION_E_EXIT: the program ends now, with *ret_exit. */
+enum { CTL_OPTION_E_EXIT = 1 };
+int ctl_option(struct ctl *ctl, int c, const char *help, int *ret_exit);
+
+/* "fpmctl: MESSAGE" on stderr. */
+void ctl_error(const char *fmt, ...) _printf_(1, 2);
+
+/* Seconds as a person writes them ("90", "0.5"), more than 0. 0 or -EINVAL. */
+int ctl_parse_seconds(const char *s, usec_t *ret);
+
+/* "2h 13m", "45s", "120ms": two units at most. */
+void ctl_print_span(usec_t span, struct text *out);
+
+/* Appends s with control characters made harmless for a terminal, padded to a width. */
+void ctl_print_cell(const char *s, int width, struct text *out);
+
+/* Connects to the master; timeout (0: none) is for each answer. The descriptor, or a negative exit code after the
+ * error was told. */
+int ctl_master_connect(const struct ctl *ctl, usec_t timeout);
+
+/* Sends a request, or receives an answer. 0, or a negative exit code after the error was told. */
+int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m);
+int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* The way to the master, and what to say when it does not answer: always which socket, and why. */
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "base/fd.h"
+#include "ctl.h"
+#include "ipc/exchange.h"
+
+static int tell_no_master(const char *path, int error) {
+        const struct passwd *owner;
+        struct stat st;
+
+        switch (error) {
+        case ENOENT:
+                ctl_error(
+                        "no master answers: there is no socket %s (fpmd is not running, or has another --runtime-dir)",
+                        path);
+                break;
+        case ECONNREFUSED:
+                ctl_error("no master answers: nobody serves %s any more (fpmd has ended)", path);
+                break;
+        case EACCES:
+                owner = stat(path, &st) == 0 ? getpwuid(st.st_uid) : NULL;
+                ctl_error("no permission to ask the master: %s is for user %s alone", path,
+                          owner ? owner->pw_name : "root");
+                break;
+        default:
+                ctl_error("no master answers on %s: %s", path, strerror(error));
+        }
+        return -CTL_EXIT_UNAVAILABLE;
+}
+
+int ctl_master_connect(const struct ctl *ctl, usec_t timeout) {
+        struct timeval tv = { .tv_sec = (time_t)(timeout / USEC_PER_SEC),
+                              .tv_usec = (suseconds_t)(timeout % USEC_PER_SEC) };
+        _cleanup_fd_ int fd = ipc_exchange_connect(ctl->socket);
+
+        if (fd < 0)
+                return tell_no_master(ctl->socket, -fd);
+        if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
+                return tell_no_master(ctl->socket, errno);
+        return TAKE_FD(fd);
+}
+
+/* What went wrong after the connection stood. */
+static int tell_lost(const struct ctl *ctl, int error) {
+        switch (error) {
+        case EAGAIN:
+                ctl_error("the master did not answer in time on %s", ctl->socket);
+                break;
+        case EPIPE:
+        case ECONNRESET:
+                ctl_error("the master closed %s before it answered", ctl->socket);
+                break;
+        case EPROTONOSUPPORT:
+                ctl_error("the master on %s speaks another version of the protocol: fpmd and fpmctl are of different "
+                          "builds; restart fpmd",
+                          ctl->socket);
+                break;
+        case EPROTO:
+                ctl_error("who answers on %s is not fpmd", ctl->socket);
+                break;
+        default:
+                ctl_error("%s: %s", ctl->socket, strerror(error));
+        }
+        return -CTL_EXIT_UNAVAILABLE;
+}
+
+int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m) {
+        int r;
+
+        r = ipc_exchange_send(fd, m);
+        return r < 0 ? tell_lost(ctl, -r) : 0;
+}
+
+int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret) {
+        int r;
+
+        r = ipc_exchange_receive(fd, ret);
+        if (r < 0)
+                return tell_lost(ctl, -r);
+        return r == IPC_EXCHANGE_E_CLOSED ? tell_lost(ctl, EPIPE) : 0;
+}

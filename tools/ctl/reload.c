@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* fpmctl reload: asks for new generations and waits until the master knows how it went. */
+
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "ctl.h"
+
+static const char usage[] = "fpmctl reload [--timeout SECONDS] [POOL...]\n"
+                            "\n"
+                            "Starts a new generation of the named pools, or of all, and waits until it has taken over, "
+                            "however long that takes.\n"
+                            "Ends with 0 when it has, with 1 when the reload was refused or failed and the old "
+                            "generation goes on serving (stderr\n"
+                            "says why), with 69 when no master answers, or not in time.\n"
+                            "\n"
+                            "  --timeout SECONDS    wait no longer; the reload itself goes on\n";
+
+static int ask(const struct ctl *ctl, usec_t timeout, char *pools[], size_t n_pools) {
+        const struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD,
+                                                     .request.pools = { .items = pools, .n = n_pools } };
+        _cleanup_control_message_ struct ipc_control_message answer = {};
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        fd = ctl_master_connect(ctl, timeout);
+        if (fd < 0)
+                return -fd;
+        r = ctl_master_send(ctl, fd, &request);
+        if (r == 0)
+                r = ctl_master_receive(ctl, fd, &answer);
+        if (r < 0)
+                return -r;
+
+        switch (answer.type) {
+        case IPC_CONTROL_DONE:
+                puts(answer.result.text);
+                return CTL_EXIT_OK;
+        case IPC_CONTROL_REFUSED:
+                ctl_error("reload refused: %s", answer.result.text);
+                return CTL_EXIT_FAILED;
+        default:
+                ctl_error("the master answered reload with '%s'", ipc_control_type_name(answer.type));
+                return CTL_EXIT_FAILED;
+        }
+}
+
+int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
+        static const struct option options[] = { CTL_COMMON_OPTIONS,
+                                                 { "timeout", required_argument, NULL, CTL_OPTION_OWN },
+                                                 {} };
+        usec_t timeout = 0;
+        int c, code;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+                if (c == CTL_OPTION_OWN) {
+                        if (ctl_parse_seconds(optarg, &timeout) < 0) {
+                                ctl_error("--timeout wants seconds, not '%s'", optarg);
+                                return CTL_EXIT_USAGE;
+                        }
+                } else if (ctl_option(ctl, c, usage, &code) != 0)
+                        return code;
+        }
+        return ask(ctl, timeout, argv + optind, (size_t)(argc - optind));
+}

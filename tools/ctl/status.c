@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* fpmctl status: asks, collects until END, prints. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "ctl.h"
+#include "view.h"
+
+#define TIMEOUT (5 * USEC_PER_SEC)
+
+static const char usage[] = "fpmctl status [--full] [--json] [--timeout SECONDS] [POOL...]\n"
+                            "\n"
+                            "Shows the master, and each pool's zygotes and workers with their pids and numbers.\n"
+                            "\n"
+                            "  --full               a line for each worker, and the names of all files read\n"
+                            "  --json               for programs; with --full each worker too\n"
+                            "  --timeout SECONDS    how long the master may take for each answer (5)\n";
+
+struct options {
+        bool full;
+        bool json;
+        usec_t timeout;
+        char **pools;
+        size_t n_pools;
+};
+
+static bool wanted(const struct options *o, const char *name) {
+        for (size_t i = 0; i < o->n_pools; i++)
+                if (strcmp(o->pools[i], name) == 0)
+                        return true;
+        return o->n_pools == 0;
+}
+
+/* Takes one answer into the view. 1: there is more to come; 0: that was all; negative exit code. */
+static int take_answer(const struct options *o, struct ipc_control_message *m, struct ctl_view *v) {
+        switch (m->type) {
+        case IPC_CONTROL_SERVICE:
+                ipc_control_message_done(&v->message);
+                v->message = *m;
+                *m = (struct ipc_control_message){};
+                return 1;
+        case IPC_CONTROL_POOL:
+                if (wanted(o, m->pool.name) && ctl_view_add_pool(v, m, time_now()) < 0) {
+                        ctl_error("out of memory");
+                        return -CTL_EXIT_FAILED;
+                }
+                return 1;
+        case IPC_CONTROL_END:
+                return 0;
+        case IPC_CONTROL_REFUSED:
+                ctl_error("status refused: %s", m->result.text);
+                return -CTL_EXIT_FAILED;
+        default:
+                ctl_error("the master answered status with '%s'", ipc_control_type_name(m->type));
+                return -CTL_EXIT_FAILED;
+        }
+}
+
+static int collect(const struct ctl *ctl, const struct options *o, struct ctl_view *v) {
+        const struct ipc_control_message request = { .type = IPC_CONTROL_STATUS };
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        fd = ctl_master_connect(ctl, o->timeout);
+        if (fd < 0)
+                return fd;
+        r = ctl_master_send(ctl, fd, &request);
+        if (r < 0)
+                return r;
+        do {
+                _cleanup_control_message_ struct ipc_control_message m = {};
+
+                r = ctl_master_receive(ctl, fd, &m);
+                if (r == 0)
+                        r = take_answer(o, &m, v);
+        } while (r > 0);
+        return r;
+}
+
+static int check_names(const struct options *o, const struct ctl_view *v) {
+        for (size_t i = 0; i < o->n_pools; i++) {
+                size_t k = 0;
+
+                while (k < v->n_pools && strcmp(v->pools[k].message.pool.name, o->pools[i]) != 0)
+                        k++;
+                if (k == v->n_pools) {
+                        ctl_error("the service has no pool '%s'", o->pools[i]);
+                        return CTL_EXIT_FAILED;
+                }
+        }
+        return 0;
+}
+
+static int show(const struct options *o, const struct ctl_view *v) {
+        _cleanup_text_ struct text out = {};
+
+        if (v->message.type != IPC_CONTROL_SERVICE) {
+                ctl_error("the master did not say who it is");
+                return CTL_EXIT_FAILED;
+        }
+        if (o->json)
+                ctl_view_json(v, o->full, &out);
+        else
+                ctl_view_text(v, o->full, &out);
+        if (out.failed) {
+                ctl_error("out of memory");
+                return CTL_EXIT_FAILED;
+        }
+        fputs(text_peek(&out), stdout);
+        return check_names(o, v);
+}
+
+static int parse_options(struct ctl *ctl, int argc, char *argv[], struct options *o, int *ret_exit) {
+        enum { FULL = CTL_OPTION_OWN, JSON, WAIT };
+        static const struct option options[] = { CTL_COMMON_OPTIONS,
+                                                 { "full", no_argument, NULL, FULL },
+                                                 { "json", no_argument, NULL, JSON },
+                                                 { "timeout", required_argument, NULL, WAIT },
+                                                 {} };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+                if (c == FULL)
+                        o->full = true;
+                else if (c == JSON)
+                        o->json = true;
+                else if (c == WAIT) {
+                        if (ctl_parse_seconds(optarg, &o->timeout) == 0)
+                                continue;
+                        ctl_error("--timeout wants seconds, not '%s'", optarg);
+                        *ret_exit = CTL_EXIT_USAGE;
+                        return CTL_OPTION_E_EXIT;
+                } else if (ctl_option(ctl, c, usage, ret_exit) != 0)
+                        return CTL_OPTION_E_EXIT;
+        }
+        o->pools = argv + optind;
+        o->n_pools = (size_t)(argc - optind);
+        return 0;
+}
+
+int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
+        struct options o = { .timeout = TIMEOUT };
+        _cleanup_view_ struct ctl_view v = {};
+        int r, code;
+
+        if (parse_options(ctl, argc, argv, &o, &code) != 0)
+                return code;
+        r = collect(ctl, &o, &v);
+        return r < 0 ? -r : show(&o, &v);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The status for a person: the service in three lines, then each pool as a block with its zygotes and their workers, so
+ * that every pid seen in ps(1) has its place. Rates are over the pool's whole life: one look can know no other.
+ */
+
+#include "view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "status/text.h"
+
+#define PIDS_PER_LINE 12
+
+static void print_count(uint64_t n, const char *one, struct text *out) {
+        text_printf(out, "%llu %s%s", (unsigned long long)n, one, n == 1 ? "" : "s");
+}
+
+static void print_label(const char *label, struct text *out) {
+        text_printf(out, "  %-10s", label);
+}
+
+static void print_file(const char *name, _unused_ size_t i, struct text *out) {
+        text_append(out, "\n            ");
+        status_text_clean(name, out);
+}
+
+static void print_service(const struct ipc_control_service *s, bool full, struct text *out) {
+        uint64_t n_files = s->config_files.n + s->config_files.n_left_out;
+
+        text_append(out, "fpmd ");
+        status_text_clean(s->version, out);
+        text_printf(out, "  %s  master %llu  up ", ipc_control_state_name(s->state), (unsigned long long)s->master_pid);
+        ctl_print_span(s->uptime, out);
+
+        text_append_c(out, '\n');
+        print_label("config", out);
+        status_text_clean(s->config_path, out);
+        if (n_files > 1) {
+                text_append(out, ", ");
+                print_count(n_files, "file", out);
+        }
+        for (size_t i = 0; full && i < s->config_files.n; i++)
+                print_file(s->config_files.items[i], i, out);
+
+        text_append_c(out, '\n');
+        print_label("reload", out);
+        text_append(out, ipc_control_outcome_name(s->reload_outcome));
+        if (s->reload_outcome != IPC_CONTROL_OUTCOME_NONE) {
+                text_append(out, "  ");
+                status_text_time(s->reload_wall, out);
+                text_append(out, "  ");
+                status_text_clean(s->reload_text, out);
+        }
+        text_append_c(out, '\n');
+}
+
+static void print_workers(const struct status_snapshot *s, struct text *out) {
+        const char *separator = "  (";
+
+        print_label("workers", out);
+        text_printf(out, "%u busy, %u idle, at most %llu", s->n_active, s->n_idle, (unsigned long long)s->max_children);
+        for (uint32_t stage = STAGE_NONE + 1; stage < _STAGE_MAX; stage++) {
+                if (s->n_stage[stage] == 0)
+                        continue;
+                text_printf(out, "%s%s %u", separator, stage_info(stage)->name, s->n_stage[stage]);
+                separator = ", ";
+        }
+        text_append(out, s->n_total > 0 ? ")\n" : "\n");
+}
+
+static void print_counters(const struct status_snapshot *s, struct text *out) {
+        double seconds = (double)s->start_since / (double)USEC_PER_SEC;
+
+        print_label("requests", out);
+        text_printf(out, "%llu", (unsigned long long)s->requests);
+        if (seconds > 0) {
+                text_printf(out, ", %.1f/s in ", (double)s->requests / seconds);
+                ctl_print_span(s->start_since, out);
+        }
+        text_printf(out, ", most busy at once %llu\n", (unsigned long long)s->max_active);
+
+        print_label("queue", out);
+        text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
+                    (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
+
+        if (s->max_children_reached + s->workers_died + s->logs_dropped == 0)
+                return;
+        print_label("trouble", out);
+        text_printf(out, "pm.max_children reached %llu times, workers died %llu, log entries dropped %llu\n",
+                    (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
+                    (unsigned long long)s->logs_dropped);
+}
+
+/* Generation g's worker; with no g, one whose zygote has ended while it goes on. */
+static bool belongs(const struct scoreboard_slot *w, const struct ipc_control_pool *pool,
+                    const struct ipc_control_generation *g) {
+        if (g)
+                return w->generation == g->number;
+        for (size_t i = 0; i < pool->n_generations; i++)
+                if (w->generation == pool->generations[i].number)
+                        return false;
+        return true;
+}
+
+static void print_pids(const struct ctl_view_pool *p, const struct ipc_control_generation *g, struct text *out) {
+        const struct status_snapshot *s = &p->snapshot;
+        size_t n = 0;
+
+        for (uint32_t i = 0; i < s->n_workers; i++) {
+                if (!belongs(&s->workers[i], &p->message.pool, g))
+                        continue;
+                if (n++ % PIDS_PER_LINE == 0)
+                        text_printf(out, "%s", n == 1 ? "    workers" : "\n           ");
+                text_printf(out, " %d", s->workers[i].pid);
+        }
+        if (n > 0)
+                text_append_c(out, '\n');
+}
+
+static void print_row(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+        const struct stage_info *stage = stage_info(w->stage);
+        size_t start;
+
+        text_printf(out, "    worker %-7d  %-15s  ", w->pid, stage->name);
+        start = out->n;
+        ctl_print_span(s->now > w->stage_mono ? s->now - w->stage_mono : 0, out);
+        while (out->n < start + 8 && !out->failed)
+                text_append_c(out, ' ');
+        text_printf(out, "%7llu served", (unsigned long long)(w->request_id - (stage->request && w->request_id > 0)));
+        if (stage->request && w->method[0] != '\0') {
+                text_append(out, "  ");
+                status_text_clean(w->method, out);
+                text_append_c(out, ' ');
+                status_text_clean(w->uri, out);
+        }
+        text_append_c(out, '\n');
+}
+
+static void print_processes(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
+                            struct text *out) {
+        const struct status_snapshot *s = &p->snapshot;
+
+        if (!full) {
+                print_pids(p, g, out);
+                return;
+        }
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (belongs(&s->workers[i], &p->message.pool, g))
+                        print_row(s, &s->workers[i], out);
+}
+
+static void print_generation(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
+                             struct text *out) {
+        text_printf(out, "  zygote %llu  generation %llu  %s  ", (unsigned long long)g->zygote_pid,
+                    (unsigned long long)g->number, ipc_control_life_name(g->life));
+        print_count(g->n_workers, "worker", out);
+        text_append(out, "  PHP ");
+        status_text_clean(g->php_version, out);
+        text_append(out, "\n    PHP read ");
+        print_count(ctl_view_each_file(g->ini_files, NULL, NULL), "file", out);
+        if (full)
+                ctl_view_each_file(g->ini_files, print_file, out);
+        else if (g->ini_files[0] != '\0') {
+                char first[SCOREBOARD_SCRIPT_MAX];
+
+                text_copy(first, sizeof(first), g->ini_files, strcspn(g->ini_files, ",\n"));
+                text_append(out, ": ");
+                status_text_clean(first, out);
+                text_append(out, strchr(g->ini_files, ',') ? ", ..." : "");
+        }
+        text_append_c(out, '\n');
+
+        print_processes(p, g, full, out);
+}
+
+static void print_orphans(const struct ctl_view_pool *p, bool full, struct text *out) {
+        const struct status_snapshot *s = &p->snapshot;
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                n += belongs(&s->workers[i], &p->message.pool, NULL);
+        if (n == 0)
+                return;
+        text_append(out, "  no zygote  ");
+        print_count(n, "worker", out);
+        text_append(out, " of generations that have ended\n");
+        print_processes(p, NULL, full, out);
+}
+
+static void print_pool(const struct ctl_view_pool *p, bool full, struct text *out) {
+        const struct ipc_control_pool *pool = &p->message.pool;
+
+        text_append(out, "\npool ");
+        status_text_clean(pool->name, out);
+        if (p->error == 0) {
+                text_append(out, "  ");
+                status_text_clean(p->snapshot.pm, out);
+        }
+        for (size_t i = 0; i < pool->listen.n; i++) {
+                text_append(out, i == 0 ? "  " : ", ");
+                status_text_clean(pool->listen.items[i], out);
+        }
+        text_append_c(out, '\n');
+
+        if (p->error == 0) {
+                print_workers(&p->snapshot, out);
+                print_counters(&p->snapshot, out);
+        } else
+                text_printf(out, "  no numbers: its scoreboard cannot be read: %s\n", strerror(-p->error));
+        if (pool->park_pid > 0)
+                text_printf(out, "  park %llu\n", (unsigned long long)pool->park_pid);
+        for (size_t i = 0; i < pool->n_generations; i++)
+                print_generation(p, &pool->generations[i], full, out);
+        print_orphans(p, full, out);
+}
+
+void ctl_view_text(const struct ctl_view *v, bool full, struct text *out) {
+        print_service(&v->message.service, full, out);
+        for (size_t i = 0; i < v->n_pools; i++)
+                print_pool(&v->pools[i], full, out);
+}

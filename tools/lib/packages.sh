@@ -1,0 +1,18 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Sourced by the shell tools: the Debian packages that building, trying and testing take. Names hold for Debian 12 and 13; *_known lists
+# what only one of them has.
+
+packages_build=(gcc libc6-dev meson ninja-build pkgconf libsystemd-dev php-dev libphp-embed systemtap-sdt-dev)
+packages_build_known=(systemd-dev)
+
+packages_demo=(php-cli php-fpm systemd util-linux procps)
+
+packages_test=(
+        clang libclang-rt-dev llvm                            # the second compiler, and its sanitizers
+        libcmocka-dev python3 python3-pytest                  # unit tests; the suites in Python
+        libbpf-dev bpftool bpftrace libelf-dev zlib1g-dev     # fpmtrace
+        php-cli php-fpm php-mbstring php-xml                  # php-fpm is the reference that ours is compared with
+        systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
+        util-linux procps curl
+)
