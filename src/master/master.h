@@ -74,6 +74,7 @@ struct master {
         usec_t reload_wall;
 
         /* notify.c */
+        bool supervised; /* somebody listens to sd_notify */
         sd_event_source *tick;
         sd_event_source *watchdog;
         usec_t watchdog_half;

@@ -86,8 +86,11 @@ static int notify_on_tick(sd_event_source *s, _unused_ uint64_t usec, void *user
         struct master *m = userdata;
         usec_t now = time_now();
 
-        notify_status(m, now);
-        if (m->state == MASTER_STOPPING)
+        for (size_t i = 0; i < m->n_pools; i++)
+                pool_sample(m->pools[i]->pool);
+        if (m->supervised)
+                notify_status(m, now);
+        if (m->supervised && m->state == MASTER_STOPPING)
                 notify_extend(m, now);
         return sd_event_source_set_time(s, now + USEC_PER_SEC);
 }
@@ -112,8 +115,7 @@ int notify_attach(struct master *m) {
         uint64_t watchdog = 0;
         int r;
 
-        if (!getenv("NOTIFY_SOCKET"))
-                return 0; /* nobody listens: no reason to wake up */
+        m->supervised = getenv("NOTIFY_SOCKET") != NULL;
         r = notify_add_timer(m, &m->tick, time_now() + USEC_PER_SEC, notify_on_tick, "status-tick");
         if (r < 0 || sd_watchdog_enabled(0, &watchdog) <= 0)
                 return r;

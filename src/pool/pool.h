@@ -119,7 +119,8 @@ struct pool {
         unsigned n_failed_starts; /* replacements of a zygote that did not come up, in a row */
         uint64_t n_died;
         uint64_t n_reloads;
-        uint64_t n_max_children_reached;
+        uint64_t max_active;
+        uint64_t max_queue;
         sd_event_source *timer;
         bool stopping;
 };
@@ -151,6 +152,9 @@ void pool_stop(struct pool *p, bool at_once);
 /* The log file (env->log_fd) is another one: zygotes get it for the workers they fork from now on, and the workers that have the
  * old one end when they are between two requests, and are replaced. */
 void pool_renew_log(struct pool *p);
+
+/* sample.c: brings the scoreboard's numbers up to date that nobody counts as they happen. Once a second. */
+void pool_sample(struct pool *p);
 
 /* True when no process of the pool is left. */
 bool pool_is_gone(const struct pool *p);

@@ -10,11 +10,6 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wundef"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
-#include <php.h>
-#include <php_ini.h>
-#include <php_main.h>
-#include <php_output.h>
-#include <php_variables.h>
 #include <SAPI.h>
 #include <ext/random/php_random.h>
 #include <ext/standard/basic_functions.h>
@@ -22,6 +17,11 @@
 #include <ext/standard/head.h>
 #include <ext/standard/info.h>
 #include <ext/standard/url.h>
+#include <php.h>
+#include <php_ini.h>
+#include <php_main.h>
+#include <php_output.h>
+#include <php_variables.h>
 #include <zend_exceptions.h>
 #include <zend_ini.h>
 #include <zend_ini_scanner.h>
@@ -51,10 +51,10 @@ extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__))
 
 #if PHP_VERSION_ID < 80400
 #define SAPI_COMPAT_INI_ENTRIES(text) (text)
-#define SAPI_COMPAT_RANDOM_FORGET() ((void)0)
+#define SAPI_COMPAT_RANDOM_FORGET()   ((void)0)
 #else
 #define SAPI_COMPAT_INI_ENTRIES(text) ((const char *)(text))
-#define SAPI_COMPAT_RANDOM_FORGET() (RANDOM_G(fallback_seed_state).initialized = false)
+#define SAPI_COMPAT_RANDOM_FORGET()   (RANDOM_G(fallback_seed_state).initialized = false)
 #endif
 
 /* disable_classes went away with PHP 8.5. */

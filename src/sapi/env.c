@@ -15,7 +15,7 @@
 
 #include "fcgi/params.h"
 
-#define N_BUCKETS 128U
+#define N_BUCKETS  128U
 #define ARENA_KEEP (64U * 1024U)
 
 struct env_var {
@@ -74,7 +74,11 @@ static void env_put(const char *name, size_t n, char *value, size_t n_value) {
         }
         bucket = env_bucket(name, n);
         env.vars[env.n_vars++] = (struct env_var){
-                .name = name, .value = value, .n_name = n, .n_value = n_value, .next = *bucket,
+                .name = name,
+                .value = value,
+                .n_name = n,
+                .n_value = n_value,
+                .next = *bucket,
         };
         *bucket = (uint32_t)env.n_vars;
 }

@@ -88,13 +88,9 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
-static const zend_function_entry functions[] = {
-        PHP_FE(fastcgi_finish_request, arginfo_bool)
-        PHP_FE(apache_request_headers, arginfo_array)
-        PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
-        PHP_FE(fpm_get_status, arginfo_array_or_false)
-        PHP_FE_END
-};
+static const zend_function_entry functions[] = { PHP_FE(fastcgi_finish_request, arginfo_bool) PHP_FE(
+        apache_request_headers, arginfo_array) PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
+                                                         PHP_FE(fpm_get_status, arginfo_array_or_false) PHP_FE_END };
 
 /* clang-format off */
 PHP_INI_BEGIN()

@@ -108,8 +108,8 @@ static bool set_master_value(const char *key, const char *value, bool admin) {
                 return false;
         if (!e->value || strcmp(ZSTR_VAL(e->value), value) != 0) {
                 v = zend_string_init(value, strlen(value), true);
-                if (e->on_modify && e->on_modify(e, v, e->mh_arg1, e->mh_arg2, e->mh_arg3,
-                                                 ZEND_INI_STAGE_ACTIVATE) != SUCCESS) {
+                if (e->on_modify &&
+                    e->on_modify(e, v, e->mh_arg1, e->mh_arg2, e->mh_arg3, ZEND_INI_STAGE_ACTIVATE) != SUCCESS) {
                         zend_string_release(v);
                         return false;
                 }

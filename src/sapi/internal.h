@@ -11,10 +11,10 @@
 struct sapi_current {
         const struct sapi_io *io; /* NULL between requests */
         void *ctx;
-        bool finished;            /* the reply has ended: the peer hears nothing more */
-        bool said_error;          /* something went to FCGI_STDERR: the next message is joined to it */
-        const char *script;       /* the translated path; NULL: there is none */
-        uint32_t status;          /* of a "Status:" header; 0: none was sent */
+        bool finished;      /* the reply has ended: the peer hears nothing more */
+        bool said_error;    /* something went to FCGI_STDERR: the next message is joined to it */
+        const char *script; /* the translated path; NULL: there is none */
+        uint32_t status;    /* of a "Status:" header; 0: none was sent */
         uint64_t memory_peak;
 };
 extern struct sapi_current sapi_current;

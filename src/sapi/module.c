@@ -127,7 +127,11 @@ static int start_with_settings(const struct sapi_options *options, bool *ret_ok)
         r = compose_scan_dirs(env, &dirs);
         if (r < 0)
                 return r;
-        module_sapi.php_ini_path_override = (char *)(options->ini_path ? options->ini_path : site ? FPMD_PHP_INI_DIR : NULL);
+        /* PHP reads a file it is pointed to even when told to read none. */
+        if (!options->no_ini)
+                module_sapi.php_ini_path_override = (char *)(options->ini_path ? options->ini_path
+                                                             : site            ? FPMD_PHP_INI_DIR
+                                                                               : NULL);
         module_sapi.php_ini_ignore = options->no_ini;
         module_sapi.ini_entries = SAPI_COMPAT_INI_ENTRIES(module.ini_entries);
         if (site && setenv("PHP_INI_SCAN_DIR", dirs, 1) < 0)

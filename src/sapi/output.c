@@ -75,7 +75,8 @@ int sapi_output_headers(sapi_headers_struct *headers) {
         zend_llist_position at;
         sapi_header_struct *h;
 
-        for (h = zend_llist_get_first_ex(&headers->headers, &at); h; h = zend_llist_get_next_ex(&headers->headers, &at)) {
+        for (h = zend_llist_get_first_ex(&headers->headers, &at); h;
+             h = zend_llist_get_next_ex(&headers->headers, &at)) {
                 if (h->header_len == 0 || (headers->http_response_code == 304 && is_header(h, "Content-Type:", 13)))
                         continue;
                 if (is_header(h, "Status:", 7)) {

@@ -20,9 +20,9 @@ struct conf_pool;
 /* How PHP is started; strings are kept by reference until sapi_stop(). */
 struct sapi_options {
         const struct conf_pool *pool;
-        const char *ini_path;      /* -c: a php.ini file or a folder; NULL: the site's FPM folder where there is one */
-        bool no_ini;               /* -n */
-        char *const *defines;      /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
+        const char *ini_path; /* -c: a php.ini file or a folder; NULL: the site's FPM folder where there is one */
+        bool no_ini;          /* -n */
+        char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
 };
 
 /* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the
@@ -80,10 +80,10 @@ struct sapi_request {
 };
 
 struct sapi_result {
-        uint32_t http_status;   /* as sent, 200 when PHP set none */
-        uint32_t exit_status;   /* exit()'s, for FCGI_END_REQUEST.appStatus */
-        uint64_t memory_peak;   /* bytes */
-        bool worker_must_end;   /* PHP's state is not to be trusted with another request (bailout in shutdown) */
+        uint32_t http_status; /* as sent, 200 when PHP set none */
+        uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
+        uint64_t memory_peak; /* bytes */
+        bool worker_must_end; /* PHP's state is not to be trusted with another request (bailout in shutdown) */
 };
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused

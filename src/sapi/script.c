@@ -26,8 +26,8 @@ struct script {
         const char *name;       /* what it is to be */
         const char *root;
         const char *redirect;
-        bool proxied;         /* Apache's mod_proxy_fcgi wrote SCRIPT_FILENAME */
-        const char *path;     /* the outcome */
+        bool proxied;     /* Apache's mod_proxy_fcgi wrote SCRIPT_FILENAME */
+        const char *path; /* the outcome */
 };
 
 static void env_set_text(const char *name, const char *value) {
