@@ -15,6 +15,7 @@
 
 static char *title_room;
 static size_t title_size;
+static char **title_environment; /* what environ was set to; the pointer keeps the copies reachable */
 
 static int title_move_environment(char **end) {
         size_t n = 0;
@@ -32,7 +33,7 @@ static int title_move_environment(char **end) {
                 if (!copy[i])
                         return -1; /* out of memory at start: the process is about to fail anyway */
         }
-        environ = copy;
+        environ = title_environment = copy;
         return 0;
 }
 

@@ -11,8 +11,8 @@
 #include "base/fd.h"
 #include "base/time.h"
 
-#define STREAM_LINGER_BYTES (1024U * 1024U)
-#define STREAM_LINGER_USEC (2 * USEC_PER_SEC)
+#define STREAM_LINGER_IDLE (2 * USEC_PER_SEC)
+#define STREAM_LINGER_MAX (30 * USEC_PER_SEC)
 
 void stream_open(struct stream *s, int fd) {
         s->fd = fd;
@@ -25,28 +25,26 @@ void stream_close(struct stream *s) {
         s->pos = s->n = 0;
 }
 
-/* Waits for bytes until the deadline. True when there are some, or an end. */
-static bool stream_wait(int fd, usec_t deadline) {
-        usec_t now = time_now();
+/* True when there are bytes, or an end, within the time. */
+static bool stream_wait(int fd, usec_t timeout) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
-        return now < deadline && poll(&p, 1, (int)((deadline - now) / USEC_PER_MSEC) + 1) > 0;
+        return poll(&p, 1, (int)(timeout / USEC_PER_MSEC)) > 0;
 }
 
 void stream_close_lingering(struct stream *s) {
-        usec_t deadline = time_now() + STREAM_LINGER_USEC;
-        size_t n = 0;
+        usec_t deadline;
 
         if (s->fd < 0 || shutdown(s->fd, SHUT_WR) < 0) {
                 stream_close(s);
                 return;
         }
-        while (n < STREAM_LINGER_BYTES && stream_wait(s->fd, deadline)) {
+        deadline = time_now() + STREAM_LINGER_MAX;
+        while (time_now() < deadline && stream_wait(s->fd, STREAM_LINGER_IDLE)) {
                 ssize_t k = recv(s->fd, s->buf, sizeof(s->buf), MSG_DONTWAIT);
 
                 if (k == 0 || (k < 0 && errno != EINTR && errno != EAGAIN))
                         break;
-                n += k > 0 ? (size_t)k : 0;
         }
         stream_close(s);
 }
@@ -66,6 +64,21 @@ int stream_fill(struct stream *s, bool dont_wait) {
                 return -errno;
         s->n = (size_t)k;
         return 0;
+}
+
+size_t stream_peek(struct stream *s, void *buf, size_t n) {
+        ssize_t k;
+
+        do
+                k = recv(s->fd, buf, n, MSG_PEEK | MSG_DONTWAIT);
+        while (k < 0 && errno == EINTR);
+        return k < 0 ? 0 : (size_t)k;
+}
+
+bool stream_is_dead(const struct stream *s) {
+        struct pollfd p = { .fd = s->fd };
+
+        return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
 }
 
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {

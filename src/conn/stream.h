@@ -28,7 +28,7 @@ void stream_open(struct stream *s, int fd);
 void stream_close(struct stream *s);
 
 /* As stream_close(), for when the peer may have sent bytes nobody read: closing would then reset the connection and could take the reply
- * with it (RFC 1122 4.2.2.13), so the sending side is closed first and the rest is read and thrown away, bounded in bytes and time. */
+ * with it (RFC 1122 4.2.2.13), so the sending side is closed first and the rest is read and thrown away, for as long as it keeps coming, within 30 seconds. */
 void stream_close_lingering(struct stream *s);
 
 /* Bytes that were received and not consumed. */
@@ -46,6 +46,12 @@ static inline void stream_consume(struct stream *s, size_t n) {
  * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -errno. */
 enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
 int stream_fill(struct stream *s, bool dont_wait);
+
+/* Looks at the next n bytes without receiving them, and without waiting. How many there are, at most n. Only when nothing is pending. */
+size_t stream_peek(struct stream *s, void *buf, size_t n);
+
+/* True when nothing can be sent to the peer any more: it is gone, not just silent, nor done with sending. */
+bool stream_is_dead(const struct stream *s);
 
 /* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer is gone). */
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);

@@ -55,16 +55,16 @@ static int listen_check_inherited(struct listen_inherited *i, struct text *probl
         struct addr a;
         int r;
 
-        if (socket_option(i->fd, SO_TYPE) != SOCK_STREAM || socket_option(i->fd, SO_ACCEPTCONN) != 1) {
-                text_printf(problems, "descriptor %d ('%s') from the service manager is not a listening stream socket\n", i->fd,
-                            i->name);
+        r = addr_of_socket(i->fd, &a);
+        i->address = strdup(r == 0 ? addr_format(&a, text) : "no socket");
+        if (!i->address)
+                return -ENOMEM;
+        if (r < 0 || socket_option(i->fd, SO_TYPE) != SOCK_STREAM || socket_option(i->fd, SO_ACCEPTCONN) != 1) {
+                text_printf(problems, "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n", i->fd,
+                            i->name, i->address);
                 return LISTEN_E_PROBLEM;
         }
-        r = addr_of_socket(i->fd, &a);
-        if (r < 0)
-                return r;
-        i->address = strdup(addr_format(&a, text));
-        return i->address ? listen_prepare(i->fd) : -ENOMEM;
+        return listen_prepare(i->fd);
 }
 
 int listen_take_inherited(struct listen_all *ret, struct text *problems) {

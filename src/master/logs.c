@@ -14,10 +14,15 @@
 #include "log/log.h"
 #include "master/master.h"
 
+/* error_log = syslog: on a machine with systemd that is the journal. */
+static bool logs_to_syslog(const struct conf *conf) {
+        return text_equal(conf->global.error_log, "syslog");
+}
+
 int logs_open(struct master *m, const struct conf *conf, struct text *problems) {
         int fd = -1;
 
-        if (conf->global.error_log) {
+        if (conf->global.error_log && !logs_to_syslog(conf)) {
                 fd = log_open_file(conf->global.error_log);
                 if (fd < 0) {
                         const struct conf_where *where = &conf->global.given[CONF_GLOBAL_error_log];
@@ -32,7 +37,7 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems) 
 }
 
 void logs_apply(struct master *m, const struct conf *conf) {
-        bool journal = log_stderr_is_journal();
+        bool journal = log_stderr_is_journal() || logs_to_syslog(conf);
 
         if (journal && m->env.journal_fd < 0)
                 m->env.journal_fd = log_open_journal();

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The request's body. PHP asks for it through two doors: while a request starts, for form posts, which it reads whole to
- * fill $_POST and $_FILES; and from php://input, which keeps what it has read in a temporary stream of its own. PHP's default
- * reader would also swallow every other POST body before the script runs. Ours leaves those on the connection until php://input
- * is read: a script that refuses an upload by its headers never receives it.
+ * The request's body. PHP asks for it through two doors: while a request starts, for form posts, which it reads whole
+ * to fill $_POST and $_FILES; and from php://input, which keeps what it has read in a temporary stream of its own.
+ * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
+ * connection until php://input is read: a script that refuses an upload by its headers never receives it.
  *
- * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. A request without a length, but with a
- * transfer encoding, is one that the web server passes on while it arrives: its end is the end of FCGI_STDIN.
+ * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. A request without a
+ * length, but with a transfer encoding, is one that the web server passes on while it arrives: its end is the end of
+ * FCGI_STDIN.
  */
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * PHP's headers, and everything that differs between the PHP releases fpmd is built against. No other file of fpmd includes php.h,
- * and no other file of this folder asks for PHP_VERSION_ID.
+ * PHP's headers, and everything that differs between the PHP releases fpmd is built against. No other file of fpmd
+ * includes php.h, and no other file of this folder asks for PHP_VERSION_ID.
  */
 
 /* PHP's headers need a few warnings less than ours. */
@@ -48,6 +48,9 @@ extern PHPAPI char *php_ini_scanned_files;
 
 /* The session extension may be missing, or loaded later as a shared one. */
 extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__));
+
+/* Since 8.4. */
+extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
 
 #if PHP_VERSION_ID < 80400
 #define SAPI_COMPAT_INI_ENTRIES(text) (text)

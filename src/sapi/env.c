@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by name, and poured
- * into $_SERVER, $_ENV and getenv() when PHP asks.
+ * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by
+ * name, and poured into $_SERVER, $_ENV and getenv() when PHP asks.
  *
- * The names and values are copied into one arena, since PHP wants them NUL-terminated and script.c cuts some of them in
- * place. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and
- * arena stay from request to request; what is set later comes from Zend's request memory.
+ * The names and values are copied into one arena, since PHP wants them NUL-terminated. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with
+ * their two NULs. Table and arena stay from request to request; what is set later comes from Zend's request memory.
  *
  * PHP programs see the order of $_SERVER. php-fpm shows the last parameter first and FCGI_ROLE, which comes with
- * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this table.
+ * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this
+ * table.
  */
 
 #include "sapi/internal.h"
@@ -143,7 +143,8 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
         return copy;
 }
 
-/* PHP's getenv() of one name. PHP itself never asks for HTTP_PROXY here: a client's "Proxy:" header is no setting of ours. */
+/* PHP's getenv() of one name. PHP itself never asks for HTTP_PROXY here: a client's "Proxy:" header is no setting of
+ * ours. */
 char *sapi_env_getenv(const char *name, size_t n) {
         return sapi_current.io ? sapi_env_get(name, n) : NULL;
 }
@@ -171,8 +172,8 @@ static void env_register_plainly(const char *name, size_t n, const char *value, 
                 php_register_variable_safe(name, value, n_value, array);
 }
 
-/* source: PARSE_SERVER or PARSE_ENV when array is that superglobal. A filter then puts the value there itself and says 0, or may
- * replace it, and frees the one it was given. */
+/* source: PARSE_SERVER or PARSE_ENV when array is that superglobal. A filter then puts the value there itself and
+ * says 0, or may replace it, and frees the one it was given. */
 static void env_register(int source, const char *name, size_t n, const char *value, size_t n_value, zval *array) {
         size_t n_v = n_value;
         char *v;
@@ -191,8 +192,8 @@ static bool is_superglobal(const zval *array, int track) {
         return Z_TYPE(PG(http_globals)[track]) == IS_ARRAY && Z_ARR_P(array) == Z_ARR(PG(http_globals)[track]);
 }
 
-/* For $_SERVER, $_ENV and getenv() without a name: the process environment first, then the parameters over it. HTTP_PROXY is the
- * client's "Proxy:" header, which programs would take for the setting of that name. */
+/* For $_SERVER, $_ENV and getenv() without a name: the process environment first, then the parameters over it.
+ * HTTP_PROXY is the client's "Proxy:" header, which programs would take for the setting of that name. */
 static void env_import(zval *array) {
         int source = is_superglobal(array, TRACK_VARS_SERVER) ? PARSE_SERVER
                      : is_superglobal(array, TRACK_VARS_ENV)  ? PARSE_ENV

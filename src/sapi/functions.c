@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PHP module "cgi-fcgi": the functions and ini directives that php-fpm offers under that name. Its end-of-request hook is also where the reply ends:
- * by then shutdown functions and destructors have run and output buffers are flushed, and what is left of PHP's request shutdown only frees memory. The
- * session is the exception: it is saved by its own hook, which may run after ours. A client that has the whole reply may come
- * back at once and must find its session saved, so it is saved here first.
+ * The PHP module "cgi-fcgi": the functions and ini directives that php-fpm offers under that name. Its end-of-request
+ * hook is also where the reply ends: by then shutdown functions and destructors have run and output buffers are
+ * flushed, and what is left of PHP's request shutdown only frees memory. The session is the exception: it is saved by
+ * its own hook, which may run after ours. A client that has the whole reply may come back at once and must find its
+ * session saved, so it is saved here first.
  */
 
 #include "sapi/internal.h"
@@ -46,7 +47,7 @@ void sapi_status_begin_process(struct sapi_status_writer *w) {
         w->process = zend_hash_next_index_insert(Z_ARRVAL(w->procs), &process);
 }
 
-PHP_FUNCTION(fpm_get_status) {
+static PHP_FUNCTION(fpm_get_status) {
         struct sapi_status_writer w = { .all = return_value };
 
         ZEND_PARSE_PARAMETERS_NONE();
@@ -62,17 +63,17 @@ PHP_FUNCTION(fpm_get_status) {
         add_assoc_zval(return_value, "procs", &w.procs);
 }
 
-PHP_FUNCTION(fastcgi_finish_request) {
+static PHP_FUNCTION(fastcgi_finish_request) {
         ZEND_PARSE_PARAMETERS_NONE();
         if (!sapi_current.io || sapi_current.finished)
                 RETURN_FALSE;
         php_output_end_all();
         php_header();
-        sapi_request_finish();
+        sapi_request_finish(true);
         RETURN_TRUE;
 }
 
-PHP_FUNCTION(apache_request_headers) {
+static PHP_FUNCTION(apache_request_headers) {
         ZEND_PARSE_PARAMETERS_NONE();
         array_init(return_value);
         if (sapi_current.io)
@@ -88,11 +89,15 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
-static const zend_function_entry functions[] = { PHP_FE(fastcgi_finish_request, arginfo_bool) PHP_FE(
-        apache_request_headers, arginfo_array) PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
-                                                         PHP_FE(fpm_get_status, arginfo_array_or_false) PHP_FE_END };
-
 /* clang-format off */
+static const zend_function_entry functions[] = {
+        PHP_FE(fastcgi_finish_request, arginfo_bool)
+        PHP_FE(apache_request_headers, arginfo_array)
+        PHP_FALIAS(getallheaders, apache_request_headers, arginfo_array)
+        PHP_FE(fpm_get_status, arginfo_array_or_false)
+        PHP_FE_END
+};
+
 PHP_INI_BEGIN()
         STD_PHP_INI_BOOLEAN("cgi.rfc2616_headers",    "0",  PHP_INI_ALL,    OnUpdateBool,   rfc2616_headers,     struct sapi_settings, sapi_settings)
         STD_PHP_INI_BOOLEAN("cgi.nph",                "0",  PHP_INI_ALL,    OnUpdateBool,   nph,                 struct sapi_settings, sapi_settings)
@@ -124,7 +129,7 @@ static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
                 php_session_flush(1);
         php_header();
         sapi_current.memory_peak = zend_memory_peak_usage(true);
-        sapi_request_finish();
+        sapi_request_finish(false);
         return SUCCESS;
 }
 

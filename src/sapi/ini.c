@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Settings that do not come from php.ini: the command line's, the pool's, and those a web server sends with a request.
+ * Settings that do not come from php.ini: the command line's, the pool's, and those a web server sends with a
+ * request.
  *
  * The pool's are set twice. First as text that PHP reads behind php.ini, so that values which count only at module
- * start-up (opcache's memory, extensions to load) are there in time; php-fpm cannot do that. Then again after start-up with their modes: an
- * admin setting is locked against ini_set() and .user.ini, a plain one stays free. disable_functions and disable_classes add to php.ini's and
- * so are left out of the text.
+ * start-up (opcache's memory, extensions to load) are there in time; php-fpm cannot do that. Then again after start-
+ * up with their modes: an admin setting is locked against ini_set() and .user.ini, a plain one stays free.
+ * disable_functions and disable_classes add to php.ini's and so are left out of the text.
  *
- * A request's settings, PHP_VALUE and PHP_ADMIN_VALUE, end with the request. (php-fpm leaves them to whichever request the worker serves
- * next.)
+ * A request's settings, PHP_VALUE and PHP_ADMIN_VALUE, end with the request. (php-fpm leaves them to whichever
+ * request the worker serves next.)
  */
 
 #include <ctype.h>
@@ -147,8 +148,8 @@ void sapi_ini_apply_pool(const struct conf_pool *pool) {
                         apply_pool_setting(&pool->php_settings[i]);
 }
 
-/* PHP restores the value and the mode when the request ends. Functions and classes stay disabled in this worker, and an extension
- * stays loaded: those PHP cannot take back. */
+/* PHP restores the value and the mode when the request ends. Functions and classes stay disabled in this worker, and
+ * an extension stays loaded: those PHP cannot take back. */
 static bool set_request_value(zval *key, zval *value, int mode) {
         enum ini_kind kind = kind_of(Z_STRVAL_P(key));
         zend_string *v;

@@ -13,6 +13,7 @@ struct sapi_current {
         void *ctx;
         bool finished;      /* the reply has ended: the peer hears nothing more */
         bool said_error;    /* something went to FCGI_STDERR: the next message is joined to it */
+        bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */
         uint64_t memory_peak;
@@ -34,11 +35,12 @@ struct sapi_settings {
 extern struct sapi_settings sapi_settings;
 
 /* request.c: ends the reply once. */
-void sapi_request_finish(void);
+void sapi_request_finish(bool php_goes_on);
 int sapi_request_activate(void);
 int sapi_request_deactivate(void);
 
-/* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live to the request's end. */
+/* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live
+ * to the request's end. */
 void sapi_env_load(const uint8_t *params, size_t n);
 void sapi_env_reset(void);
 char *sapi_env_get(const char *name, size_t n);
@@ -52,8 +54,8 @@ char *sapi_env_cookies(void);
 void sapi_env_server(zval *array);
 void sapi_env_headers(zval *array);
 
-/* script.c: which file the request means. Fills SG(request_info).path_translated and request_uri (PHP's word for SCRIPT_NAME),
- * and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
+/* script.c: which file the request means. Fills SG(request_info).path_translated and request_uri (PHP's word for
+ * SCRIPT_NAME), and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
 const char *sapi_script_resolve(void);
 
 /* body.c */
@@ -75,8 +77,8 @@ void sapi_message_forget(void);
 void sapi_message_collect(void);
 char *sapi_message_collected(void);
 
-/* ini.c: the text of the pool's and the command line's settings for PHP's start-up (the caller frees); their modes after it; those
- * that came with the request. */
+/* ini.c: the text of the pool's and the command line's settings for PHP's start-up (the caller frees); their modes
+ * after it; those that came with the request. */
 int sapi_ini_compose(const struct sapi_options *options, char **ret);
 void sapi_ini_apply_pool(const struct conf_pool *pool);
 void sapi_ini_apply_request(void);
@@ -84,6 +86,9 @@ void sapi_ini_apply_request(void);
 /* userini.c: [HOST=] and [PATH=] sections and .user.ini files, as the request's host and script want them. */
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);
+
+/* module.c: the pool given to sapi_start(). */
+const struct conf_pool *sapi_module_pool(void);
 
 /* functions.c */
 extern zend_module_entry sapi_functions_module;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What PHP has to say goes to two places: to the web server, as FCGI_STDERR, where its administrators look for it ("PHP message: ..."; several
- * of one request are joined by "; ", since web servers log what they get as one line), and to our own log as an entry with
- * fields. PHP's error_log directive takes a message away before it comes here.
+ * What PHP has to say goes to two places: to the web server, as FCGI_STDERR, where its administrators look for it
+ * ("PHP message: ..."; several of one request are joined by "; ", since web servers log what they get as one line),
+ * and to our own log as an entry with fields. PHP's error_log directive takes a message away before it comes here.
  *
- * PHP hands over text only. Which source line an entry belongs to is learnt from an error observer, which runs just before; a message
- * is taken for the observed error when it ends as PHP ends them. Others come from error_log() and belong to the line that runs.
+ * PHP hands over text only. Which source line an entry belongs to is learnt from an error observer, which runs just
+ * before; a message is taken for the observed error when it ends as PHP ends them. Others come from error_log() and
+ * belong to the line that runs.
  */
 
 #include <syslog.h>
@@ -43,7 +44,7 @@ static enum log_level level_of(int severity) {
 
 static void message_error_seen(int type, zend_string *file, uint32_t line, zend_string *message) {
         sapi_message_forget();
-        if (!sapi_current.io || !file)
+        if (!sapi_current.io || sapi_current.over || !file)
                 return;
         observed.file = zend_string_copy(file);
         observed.line = line;

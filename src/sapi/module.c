@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PHP's life in the process: started once in the zygote, prepared for work in each forked worker, shut down at the end.
+ * PHP's life in the process: started once in the zygote, prepared for work in each forked worker, shut down at the
+ * end.
  *
- * The module is named as php-fpm's, since opcache and applications look at the name. libphp has its own SAPI's settings folder
- * compiled in ("embed"); a site's settings are in the FPM folder, so PHP is pointed there while it starts, when the folder exists.
+ * The module is named as php-fpm's, since opcache and applications look at the name. libphp has its own SAPI's
+ * settings folder compiled in ("embed"); a site's settings are in the FPM folder, so PHP is pointed there while it
+ * starts, when the folder exists.
  */
 
 #include <errno.h>
@@ -13,7 +15,6 @@
 #include "sapi/internal.h"
 
 #include "base/text.h"
-#include "sapi/module.h"
 
 static struct {
         const struct sapi_options *options;
@@ -62,7 +63,8 @@ static bool is_folder(const char *path) {
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* PHP_INI_SCAN_DIR for the start-up: the operator's list, where an empty item means the built-in folder; that one is the site's. */
+/* PHP_INI_SCAN_DIR for the start-up: the operator's list, where an empty item means the built-in folder; that one is
+ * the site's. */
 static int compose_scan_dirs(const char *given, char **ret) {
         static const char site[] = FPMD_PHP_INI_DIR "/conf.d";
         _cleanup_text_ struct text t = { 0 };
@@ -142,21 +144,41 @@ static int start_with_settings(const struct sapi_options *options, bool *ret_ok)
         return 0;
 }
 
-static int report_failure(char **ret_reason) {
-        char *reason = sapi_message_collected();
-
-        if (!reason)
-                reason = strdup("PHP's module start-up failed without a message");
+/* reason: ours, or NULL when memory ran out. */
+static int fail(char *reason, char **ret_reason) {
         if (!reason)
                 return -ENOMEM;
         *ret_reason = reason;
         return -ENOEXEC;
 }
 
+static int report_failure(char **ret_reason) {
+        char *reason = sapi_message_collected();
+
+        return fail(reason ? reason : strdup("PHP's module start-up failed without a message"), ret_reason);
+}
+
+/* Every PHP release's library is found by the one name libphp.so, but their structures differ. Those before 8.4 cannot be
+ * asked for their release until they are started. */
+static int check_library(char **ret_reason) {
+        unsigned id = php_version_id ? php_version_id() : 80200;
+        char *reason = NULL;
+
+        if (php_version_id ? id / 100 == PHP_VERSION_ID / 100 : PHP_VERSION_ID < 80400)
+                return 0;
+        if (asprintf(&reason, "libphp.so is of PHP %u.%u%s, but fpmd was built for PHP %d.%d", id / 10000,
+                     id / 100 % 100, php_version_id ? "" : " or 8.3", PHP_MAJOR_VERSION, PHP_MINOR_VERSION) < 0)
+                reason = NULL;
+        return fail(reason, ret_reason);
+}
+
 int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
         bool ok = false;
         int r;
 
+        r = check_library(ret_reason);
+        if (r < 0)
+                return r;
         module.options = options;
         r = sapi_ini_compose(options, &module.ini_entries);
         if (r < 0)
@@ -194,8 +216,9 @@ const char *sapi_version(void) {
 }
 
 /*
- * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-up or a preload
- * script may have begun must not go on in every worker alike. SIGPROF is PHP's own, for max_execution_time.
+ * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
+ * up or a preload script may have begun must not go on in every worker alike. SIGPROF is PHP's own, for
+ * max_execution_time.
  */
 void sapi_worker_begin(void) {
         (void)signal(SIGPROF, SIG_DFL);

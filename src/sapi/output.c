@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What goes to the client: bytes of PHP's output layer, flushes, and the header block as CGI wants it (RFC 3875 section 6). A write that
- * fails means that the client is gone; PHP then ends the script by a long jump out of these functions, unless it
- * ignores user aborts. So nothing here may hold a resource over such a call.
+ * What goes to the client: bytes of PHP's output layer, flushes, and the header block as CGI wants it (RFC 3875
+ * section 6). A write that fails means that the client is gone; PHP then ends the script by a long jump out of these
+ * functions, unless it ignores user aborts. So nothing here may hold a resource over such a call.
  */
 
 #include "sapi/internal.h"
@@ -10,17 +10,17 @@
 #include <http_status_codes.h>
 
 size_t sapi_output_write(const char *data, size_t n) {
-        if (!sapi_current.io)
+        if (!sapi_current.io || sapi_current.finished) /* after fastcgi_finish_request() output goes nowhere, and is no reason to stop */
                 return n;
-        if (sapi_current.finished || sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
+        if (sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
                 php_handle_aborted_connection();
         return n;
 }
 
 void sapi_output_flush(void *server_context) {
-        if (!sapi_current.io)
+        if (!sapi_current.io || sapi_current.finished)
                 return;
-        if (sapi_current.finished || sapi_current.io->flush(sapi_current.ctx) < 0)
+        if (sapi_current.io->flush(sapi_current.ctx) < 0)
                 php_handle_aborted_connection();
 }
 
@@ -45,8 +45,8 @@ static bool has_status_header(sapi_headers_struct *headers) {
         return false;
 }
 
-/* The line that a reply other than a plain 200 begins with; "HTTP/1.1 404 Gone fishing" becomes "Status: 404 Gone fishing". False: none is
- * written, and a "Status:" header, if the script has set one, stands. */
+/* The line that a reply other than a plain 200 begins with; "HTTP/1.1 404 Gone fishing" becomes "Status: 404 Gone
+ * fishing". False: none is written, and a "Status:" header, if the script has set one, stands. */
 static bool put_status(smart_str *out, sapi_headers_struct *headers) {
         const char *line = headers->http_status_line, *reason, *blank;
         int code = headers->http_response_code;

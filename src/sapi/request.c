@@ -4,12 +4,12 @@
  *
  *     parameters -> script, request info -> its ini values -> request start-up -> script -> reply ends -> request shutdown
  *
- * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the last resort, after
- * which the process must not serve again. Nothing here may keep a resource that a jump would lose: what a request
- * allocates is Zend's request memory, what outlives it is static.
+ * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the
+ * last resort, after which the process must not serve again. Nothing here may keep a resource that a jump would lose:
+ * what a request allocates is Zend's request memory, what outlives it is static.
  *
- * The reply ends inside request shutdown, see functions.c, or earlier by fastcgi_finish_request(). It is ended here too, in case
- * PHP did not come that far.
+ * The reply ends inside request shutdown, see functions.c, or earlier by fastcgi_finish_request(). It is ended here
+ * too, in case PHP did not come that far.
  */
 
 #include <errno.h>
@@ -17,18 +17,16 @@
 
 #include "sapi/internal.h"
 
-#include "sapi/module.h"
-
 /* EG(exit_status) after a fatal error. */
 #define EXIT_FATAL 255
 
 struct sapi_current sapi_current;
 
-void sapi_request_finish(void) {
+void sapi_request_finish(bool php_goes_on) {
         if (sapi_current.finished)
                 return;
         sapi_current.finished = true;
-        (void)sapi_current.io->finish(sapi_current.ctx, (uint32_t)EG(exit_status));
+        (void)sapi_current.io->finish(sapi_current.ctx, (uint32_t)EG(exit_status), php_goes_on);
 }
 
 /* As atol() reads it, but never below zero or wrapped round. */
@@ -38,7 +36,7 @@ static zend_long parse_length(const char *s) {
         return v < 0 ? 0 : (zend_long)MIN(v, (intmax_t)ZEND_LONG_MAX);
 }
 
-/* PHP 1.0 semantics for redirects (302 to POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm. */
+/* HTTP/1.0 semantics of redirects (302 to a POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm. */
 static void fill_request_info(void) {
         sapi_request_info *info = &SG(request_info);
 
@@ -70,7 +68,8 @@ int sapi_request_activate(void) {
 int sapi_request_deactivate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
-        sapi_request_finish();
+        sapi_request_finish(false);
+        sapi_current.over = true;
         sapi_message_forget();
         sapi_body_end();
         if (SG(request_info).path_translated)
@@ -174,7 +173,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
                 sound = request_life(request);
         }
         zend_end_try();
-        sapi_request_finish();
+        sapi_request_finish(false);
         *ret = (struct sapi_result){
                 .http_status = status_sent(),
                 .exit_status = (uint32_t)EG(exit_status),

@@ -64,8 +64,9 @@ struct sapi_io {
         /* Sends what is buffered now, and looks whether the peer aborted (FCGI_ABORT_REQUEST or a closed connection). 0 or -errno. */
         int (*flush)(void *ctx);
         /* Ends the reply: END_REQUEST is sent and the connection given up or kept by the worker, while PHP may go on
-         * (fastcgi_finish_request()). The write calls fail with -EPIPE afterwards. Idempotent. app_status: FCGI_END_REQUEST's. */
-        int (*finish)(void *ctx, uint32_t app_status);
+         * (fastcgi_finish_request(), php_goes_on). The write calls fail with -EPIPE afterwards. Idempotent. app_status:
+         * FCGI_END_REQUEST's. */
+        int (*finish)(void *ctx, uint32_t app_status, bool php_goes_on);
         /* The request's facts are known (SCRIPT_FILENAME is translated): called once, before the script runs, and not at all when
          * the request is answered without one (404, 403). Strings are valid until sapi_request_run() returns. */
         void (*executing)(void *ctx, const char *script, const char *auth_user);
@@ -87,5 +88,7 @@ struct sapi_result {
 };
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
- * extension with 403, a fatal error before any output with 500. Calls io->finish() before request shutdown when the script did not. */
+ * extension with 403, a fatal error before any output with 500.
+ * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request
+ * shutdown, so what follows that call is only PHP freeing its memory. */
 void sapi_request_run(const struct sapi_request *request, struct sapi_result *ret);

@@ -8,9 +8,11 @@
  *   CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
  *   bare clients SCRIPT_FILENAME or PATH_TRANSLATED, and little else
  *
- * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what was cut
- * off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old ones as ORIG_*, oddities included, so the
- * order and the conditions of the rewriting here are php-fpm's as seen from outside; tests/wire compares them.
+ * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what
+ * was cut off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old
+ * ones as ORIG_*, oddities included, so the order and the conditions of the rewriting here are php-fpm's as seen from
+ * outside. Two things differ: the unix socket form, and a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it, where
+ * php-fpm answers 403.
  */
 
 #include <limits.h>

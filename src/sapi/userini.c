@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Settings that depend on the request: php.ini's [HOST=...] and [PATH=...] sections, and the .user.ini files between the document root and
- * the script's folder. The files' values are kept for user_ini.cache_ttl seconds, one table for each folder, in memory that
- * outlives requests. Folders come from requests, so the number of tables is bounded; when it is reached all are dropped.
+ * Settings that depend on the request: php.ini's [HOST=...] and [PATH=...] sections, and the .user.ini files between
+ * the document root and the script's folder. The files' values are kept for user_ini.cache_ttl seconds, one table for
+ * each folder, in memory that outlives requests. Folders come from requests, so the number of tables is bounded; when
+ * it is reached all are dropped.
  */
 
 #include "sapi/internal.h"
@@ -43,7 +44,8 @@ static struct folder *folder_get(const char *path, size_t n) {
         return zend_hash_str_update_ptr(&cache.folders, path, n, f);
 }
 
-/* Reads the files from the root's folder down to path's; of path's folder alone when it is not below the root. path ends with a slash. */
+/* Reads the files from the root's folder down to path's; of path's folder alone when it is not below the root. path
+ * ends with a slash. */
 static void folder_read(struct folder *f, char *path, size_t n, const char *root, size_t n_root) {
         const char *file = PG(user_ini_filename);
 

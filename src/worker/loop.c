@@ -17,6 +17,7 @@
 #include "log/log.h"
 #include "sapi/sapi.h"
 #include "worker/pages.h"
+#include "worker/phpstatus.h"
 #include "worker/setup.h"
 #include "worker/track.h"
 #include "worker/transport.h"
@@ -66,7 +67,6 @@ static void worker_read_facts(const struct transport *t, struct track_request *r
 static void worker_answer(struct worker *w, struct sapi_result *ret) {
         struct transport *t = &w->transport;
 
-        *ret = (struct sapi_result){ .http_status = 200 };
         if (pages_answer(t, w->setup->pool, w->setup->scoreboard))
                 return;
         sapi_request_run(
@@ -75,34 +75,40 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
                 ret);
 }
 
-/* One request on the connection in hand. Afterwards the connection is kept, or closed. */
-static int worker_serve(struct worker *w) {
+/* The request has ended: the connection is kept, or closed. */
+static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
-        struct track_request facts;
-        struct sapi_result result;
-        bool keep;
-        int r;
+        bool keep = transport_end_request(t, result->exit_status);
 
-        track_begin(&w->track);
-        r = transport_read_head(t);
-        if (r != 0) {
-                track_cancel(&w->track);
-                worker_drop_connection(w);
-                return r < 0 ? r : 0;
-        }
-        worker_read_facts(t, &facts);
-        track_head(&w->track, &facts);
-
-        worker_answer(w, &result);
-        keep = transport_end_request(t, result.exit_status);
-        track_done(&w->track, result.http_status, result.memory_peak, t->stream.n_written);
-
+        track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
-        if (result.worker_must_end || (w->setup->pool->max_requests && w->n_served >= w->setup->pool->max_requests))
+        if (result->worker_must_end || (w->setup->pool->max_requests && w->n_served >= w->setup->pool->max_requests))
                 w->ending = true;
         if (!keep || w->acceptor.yield || w->ending || acceptor_keep(&w->acceptor, t->stream.fd) < 0)
                 worker_drop_connection(w);
         track_stage(&w->track, STAGE_ACCEPTING);
+}
+
+/* One request on the connection in hand. */
+static int worker_serve(struct worker *w) {
+        struct transport *t = &w->transport;
+        struct sapi_result result = { .http_status = 200 };
+        struct track_request facts;
+        int r;
+
+        track_begin(&w->track);
+        r = transport_read_head(t);
+        if (r < 0 || r == TRANSPORT_E_CLOSED) {
+                track_cancel(&w->track);
+                worker_drop_connection(w);
+                return r < 0 ? r : 0;
+        }
+        if (r != TRANSPORT_E_ABORTED) {
+                worker_read_facts(t, &facts);
+                track_head(&w->track, &facts);
+                worker_answer(w, &result);
+        }
+        worker_settle(w, &result);
         return 0;
 }
 
@@ -149,7 +155,8 @@ static int worker_step(struct worker *w) {
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
 static int worker_live(struct worker *w) {
         const struct worker_setup *s = w->setup;
-        struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT, .max_conns = s->pool->max_children };
+        struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT, .max_conns = s->pool->max_children,
+                                      .max_reqs = s->pool->max_children };
         int r;
 
         r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->doorbell, s->lifeline);
@@ -161,6 +168,7 @@ static int worker_live(struct worker *w) {
         r = transport_init(&w->transport, &w->track, &limits);
         if (r < 0)
                 return r;
+        phpstatus_provide(s->scoreboard);
         sapi_worker_begin();
         s->accepting(s->ctx);
         track_stage(&w->track, STAGE_ACCEPTING);

@@ -254,8 +254,8 @@ int transport_read_head(struct transport *t) {
                         return TRANSPORT_E_CLOSED;
                 if (event.type == FCGI_EVENT_HEAD)
                         return 0;
-                if (event.type == FCGI_EVENT_ABORT) /* before PHP has seen it: answered, and over (spec section 5.4) */
-                        transport_end_request(t, 0);
+                if (event.type == FCGI_EVENT_ABORT)
+                        return TRANSPORT_E_ABORTED;
         }
 }
 
@@ -295,13 +295,29 @@ static int transport_write_error(void *ctx, const void *buf, size_t n) {
         return transport_append(t, FCGI_STDERR, buf, n);
 }
 
-/* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read where they are. */
-static int transport_look_for_abort(struct transport *t) {
-        struct fcgi_event event;
-        int r;
+/* Whether the next record is the peer's ABORT_REQUEST for the request in hand. It is looked at, not taken: anything else is of the next request, which is
+ * not to be decoded before this one has ended. */
+static bool transport_abort_is_next(struct transport *t) {
+        struct fcgi_header h;
+        uint8_t bytes[FCGI_HEADER_SIZE];
 
-        while (t->n_body == 0 && !t->decoder.body_done && !t->decoder.aborted) {
-                r = transport_next(t, true, &event);
+        if (stream_pending(&t->stream) >= sizeof(bytes))
+                memcpy(bytes, stream_data(&t->stream), sizeof(bytes));
+        else if (stream_pending(&t->stream) > 0 || stream_peek(&t->stream, bytes, sizeof(bytes)) != sizeof(bytes))
+                return false;
+        fcgi_header_decode(bytes, &h);
+        return h.type == FCGI_ABORT_REQUEST && h.request_id == t->decoder.request_id;
+}
+
+/* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read where they are. A peer that has
+ * closed only its sending side still waits for the reply. */
+static int transport_look_for_abort(struct transport *t) {
+        if (stream_is_dead(&t->stream))
+                return transport_fail(t, -ECONNRESET);
+        while (t->n_body == 0 && !t->decoder.aborted && (!t->decoder.body_done || transport_abort_is_next(t))) {
+                struct fcgi_event event;
+                int r = transport_next(t, true, &event);
+
                 if (r == STREAM_E_EMPTY)
                         break;
                 if (r < 0)
@@ -324,7 +340,7 @@ static int transport_flush(void *ctx) {
         return r < 0 ? r : transport_look_for_abort(t);
 }
 
-static int transport_finish(void *ctx, uint32_t app_status) {
+static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         struct transport *t = ctx;
         int r = 0;
 
@@ -344,8 +360,10 @@ static int transport_finish(void *ctx, uint32_t app_status) {
         }
         t->finished = true;
         track_stage(t->track, STAGE_END);
-        if (!t->decoder.keep_conn)
-                transport_close(t); /* the peer waits for this, and PHP may go on for long */
+        if (!t->decoder.keep_conn || php_goes_on) {
+                transport_close(t); /* a next request on it would wait for this worker, beside idle ones */
+                t->must_close = true;
+        }
         return r;
 }
 
@@ -367,7 +385,7 @@ static bool transport_skip_body(struct transport *t) {
 bool transport_end_request(struct transport *t, uint32_t app_status) {
         bool keep;
 
-        transport_finish(t, app_status);
+        transport_finish(t, app_status, false);
         keep = t->decoder.keep_conn && !t->broken && !t->must_close && transport_skip_body(t) && !t->end_of_stream;
         fcgi_decoder_end_request(&t->decoder);
         return keep;

@@ -50,8 +50,9 @@ void transport_open(struct transport *t, int fd);
 void transport_close(struct transport *t);
 
 /* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it sent a whole
- * head, or broke the protocol (logged), or asked for something that was answered: close the connection; -errno (ENOMEM). */
-enum { TRANSPORT_E_CLOSED = 1 };
+ * head, or broke the protocol (logged), or asked for something that was answered: close the connection; TRANSPORT_E_ABORTED: the peer took
+ * it back before its head was complete: end it as any other; -errno (ENOMEM). */
+enum { TRANSPORT_E_CLOSED = 1, TRANSPORT_E_ABORTED = 2 };
 int transport_read_head(struct transport *t);
 
 /* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. Then reads what is left of the body,

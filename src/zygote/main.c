@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -33,6 +34,7 @@ struct zygote_options {
         uint64_t generation;
         uint64_t n_listeners;
         uint64_t log_level;
+        bool no_journal, no_log; /* what was not inherited */
         struct sapi_options sapi;
         char *defines[ZYGOTE_DEFINES_MAX + 1];
 };
@@ -79,19 +81,21 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
         return r;
 }
 
-/* Close-on-exec for everything inherited, and a look at whether it is there at all. */
-static int zygote_check_descriptors(size_t n_listeners) {
-        for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)n_listeners; fd++) {
+/* Close-on-exec for everything inherited, and a look at whether it is there. The number of an optional descriptor that is absent is taken, so that
+ * nothing else gets it. */
+static int zygote_check_descriptors(struct zygote_options *o) {
+        for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)o->n_listeners; fd++) {
                 int r = fd_set_cloexec(fd, true);
 
-                if (r < 0 && fd != INHERIT_JOURNAL && fd != INHERIT_LOG)
+                if (r == 0)
+                        continue;
+                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG)
                         return r;
+                if (open("/dev/null", O_WRONLY | O_CLOEXEC) != fd)
+                        return -EBADF;
+                *(fd == INHERIT_JOURNAL ? &o->no_journal : &o->no_log) = true;
         }
         return 0;
-}
-
-static int fd_or_absent(int fd) {
-        return fcntl(fd, F_GETFD) >= 0 ? fd : -1;
 }
 
 static int zygote_set_listeners(struct zygote *z, size_t n) {
@@ -158,6 +162,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
 
         o->sapi.pool = z->pool;
         r = sapi_start(&o->sapi, &ini_files, &reason);
+        syscall(SYS_close_range, INHERIT_FIRST, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
         if (r == 0) {
                 fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
                 r = fd < 0 ? fd : 0;
@@ -178,15 +183,15 @@ int main(int argc, char **argv) {
         int r;
 
         if (zygote_parse_options(argc, argv, &options) < 0 || options.n_listeners == 0 ||
-            zygote_check_descriptors(options.n_listeners) < 0) {
+            zygote_check_descriptors(&options) < 0) {
                 fprintf(stderr, "fpmd-zygote is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
         title_init(argc, argv);
         setpgid(0, 0); /* a terminal's Ctrl-C is for the master */
         prctl(PR_SET_DUMPABLE, 0); /* exec as another user made it dumpable: pools' workers could read each other */
-        log_init(&(struct log_setup){ .journal_fd = fd_or_absent(INHERIT_JOURNAL),
-                                      .file_fd = fd_or_absent(INHERIT_LOG),
+        log_init(&(struct log_setup){ .journal_fd = options.no_journal ? -1 : INHERIT_JOURNAL,
+                                      .file_fd = options.no_log ? -1 : INHERIT_LOG,
                                       .level = (enum log_level)options.log_level });
 
         z.generation = (uint32_t)options.generation;

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import procs
 from server import BUILD, TREE
@@ -40,8 +41,6 @@ def expect(served=0, unserved=0, created=0):
 
 class Tracer:
     """A tracer that runs until it is told to end. A context: inside it, the probes are attached."""
-
-    attached = "?"
 
     def __init__(self, command):
         self.command = command
@@ -83,7 +82,11 @@ class Fpmtrace(Tracer):
         super().__init__([FPMTRACE, *map(str, args)])
 
     def wait_attached(self):
-        self._read_until(self.process.stderr, "tracing ")
+        self._read_until(self.process.stderr, "attached;")
+
+    def wait_error(self, text):
+        """Waits for a line on standard error that has the text in it."""
+        self._read_until(self.process.stderr, text)
 
     def summary(self):
         return Summary(json.loads(self.end()))
@@ -111,6 +114,20 @@ class Bpftrace(Tracer):
 
     def wait_attached(self):
         self._read_until(self.process.stdout, "Tracing ")
+
+    def end(self, number=signal.SIGINT):
+        """bpftrace 0.17 sleeps on when the signal comes between its look at the flag and its wait: it is then sent again."""
+        deadline = time.monotonic() + LIMIT
+        while True:
+            self.process.send_signal(number)
+            try:
+                out, err = self.process.communicate(timeout=3)
+                break
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    raise
+        assert self.process.returncode == 0, (self.process.returncode, out, err)
+        return out
 
     def counts(self, pool):
         found = re.findall(r"^@transitions\[(.+), (\w+), (\w+)\]: (\d+)$", self.end(), re.M)

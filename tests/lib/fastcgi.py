@@ -316,9 +316,25 @@ class Client:
         if not keep:
             with self.connect() as connection:
                 return connection.request(params, body, keep=False, **how)
-        if self.kept is None:
-            self.kept = self.connect()
-        response = self.kept.request(params, body, keep=True, **how)
+        if self.kept:
+            response = self._request_on_kept(params, body, **how)
+            if response:
+                return response
+        self.kept = self.connect()
+        return self._answered(self.kept.request(params, body, keep=True, **how))
+
+    def _request_on_kept(self, params, body, **how):
+        """None when the server had closed the idle connection: as web servers do, the request is then sent on a fresh one."""
+        try:
+            response = self.kept.request(params, body, keep=True, **how)
+        except (BrokenPipeError, ConnectionResetError):
+            response = None
+        if response is None or not response.records:
+            self.close()
+            return None
+        return self._answered(response)
+
+    def _answered(self, response):
         if not response.complete:
             self.close()
         return response

@@ -12,12 +12,12 @@ import fcntl
 import glob
 import os
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import fastcgi
@@ -65,55 +65,56 @@ def strays():
 
 
 class NotifySocket:
-    """The far end of sd_notify(3): what systemd would be told, in order."""
+    """The far end of sd_notify(3): what systemd would be told, in order. A thread reads all the time, as systemd does: the queue of a
+    datagram socket is short, and a sender waits when it is full."""
 
     def __init__(self, path):
         self.path = path
         self.messages = []
         self.times = []
+        self.news = threading.Condition()
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(path)
         os.chmod(path, 0o777)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def close(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.reader.join(10)
         self.sock.close()
 
-    def _receive(self, timeout):
-        ready, _, _ = select.select([self.sock], [], [], max(timeout, 0))
-        if not ready:
-            return False
-        text = self.sock.recv(65536).decode()
-        self.times.append(time.monotonic())
-        self.messages.append(dict(line.partition("=")[::2] for line in text.splitlines() if line))
-        return True
-
-    def drain(self):
-        while self._receive(0):
-            pass
+    def _read(self):
+        while data := self.sock.recv(65536):
+            with self.news:
+                self.times.append(time.monotonic())
+                self.messages.append(dict(line.partition("=")[::2] for line in data.decode().splitlines() if line))
+                self.news.notify_all()
 
     def mark(self):
         """A place in the conversation, for wait(since=...)."""
-        self.drain()
-        return len(self.messages)
+        with self.news:
+            return len(self.messages)
+
+    def count(self, name, since=0):
+        with self.news:
+            return sum(name in m for m in self.messages[since:])
+
+    def _find(self, name, value, since):
+        return next((i for i in range(since, len(self.messages))
+                     if name in self.messages[i] and value in (None, self.messages[i][name])), None)
 
     def wait(self, name, value=None, since=0, limit=procs.LIMIT, alive=None):
         """Index of the first message from since on that carries name (=value)."""
         deadline = time.monotonic() + limit
-        at = since
-        while True:
-            while at < len(self.messages):
-                if name in self.messages[at] and value in (None, self.messages[at][name]):
-                    return at
-                at += 1
-            if alive and not alive():
-                self.drain()
-                if at == len(self.messages):
+        with self.news:
+            while (at := self._find(name, value, since)) is None:
+                if alive and not alive():
                     raise RuntimeError(f"the program ended before it said {name}")
-                continue
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"waited {limit} s for {name}={value or '...'}; told so far: {self.messages[since:]}")
-            self._receive(min(left, 0.2))
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"waited {limit} s for {name}={value or '...'}; told so far: {self.messages[since:]}")
+                self.news.wait(0.1)
+            return at
 
 
 class Server:
@@ -333,6 +334,7 @@ class Fpmd(Server):
     def __init__(self, *args, **more):
         super().__init__(*args, **more)
         self.notify = NotifySocket(os.path.join(self.folder, "notify"))
+        self.notify_since = 0
         self.runtime = os.path.join(self.folder, "run")
         os.makedirs(self.runtime, exist_ok=True)
 
@@ -342,8 +344,12 @@ class Fpmd(Server):
     def environment(self):
         return {"NOTIFY_SOCKET": self.notify.path, "RUNTIME_DIRECTORY": self.runtime, **super().environment()}
 
+    def spawn(self, command, pass_fds=()):
+        self.notify_since = self.notify.mark()
+        super().spawn(command, pass_fds)
+
     def wait_ready(self):
-        self.notify.wait("READY", "1", limit=START_LIMIT, alive=self.running)
+        self.notify.wait("READY", "1", self.notify_since, START_LIMIT, self.running)
 
     def start_expecting_failure(self, limit=START_LIMIT):
         """(exit status, everything it said) of a start that must fail."""

@@ -163,7 +163,7 @@ def test_crash_loop_is_slowed_down(start):
     crash = s.script("crash.php", "<?php file_put_contents($_GET['f'], '.', FILE_APPEND); posix_kill(getmypid(), SIGSEGV);")
     counter = os.path.join(s.shared_folder(), "crashes")
     params = fastcgi.environment(crash, query="f=" + counter)
-    with Load(s.address(), params, clients=4, timeout=30, check=lambda r: "") as load:
+    with Load(s.address(), params, clients=4, timeout=4, check=lambda r: "") as load:
         began = time.monotonic()
         s.wait_log(r"(?i)crash|delay|too fast|back.?off", limit=15)
         procs.until("three seconds of crashes", lambda: time.monotonic() - began > 3, 10)
@@ -182,7 +182,7 @@ def test_crash_loop_is_slowed_down(start):
 def test_crash_loop_of_one_pool_does_not_slow_another(start):
     s = start({"bad": {"pm.max_children": "2"}, "good": {"pm.max_children": "2"}})
     crash = s.script("crash.php", "<?php posix_kill(getmypid(), SIGSEGV);")
-    with Load(s.address("bad"), fastcgi.environment(crash), clients=2, timeout=30, check=lambda r: "") as load:
+    with Load(s.address("bad"), fastcgi.environment(crash), clients=2, timeout=4, check=lambda r: "") as load:
         load.wait_more(5)
         with Load(s.address("good"), fastcgi.environment(s.pid_script), clients=2, timeout=5) as good:
             good.wait_more(300)

@@ -128,8 +128,8 @@ def get(s, *args):
 
 
 def test_get_by_configuration(start):
-    s = start({"a": {}, "b": {}})
-    pool = s.script("pool.php", "<?php echo fpm_get_status()['pool'];")
+    s = start({"a": {"env[POOL]": "a"}, "b": {"env[POOL]": "b"}})
+    pool = s.script("pool.php", "<?php echo getenv('POOL');")
     assert get(s, "-y", s.config_path, pool).stdout == b"a"
     assert get(s, "-y", s.config_path, "--pool", "b", pool).stdout == b"b"
 

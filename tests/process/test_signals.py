@@ -156,11 +156,10 @@ def test_usr1_does_not_disturb_requests(start):
             s.signal(signal.SIGUSR1)
             load.wait_more(50)
     assert load.failures() == []
-    assert len({r.body for r in load.results}) <= 2
 
 
-def test_hangup_of_a_terminal_or_child_signals_are_harmless(start):
+@pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGCONT])
+def test_other_signals_are_harmless(start, number):
     s = start()
-    for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGWINCH, signal.SIGCONT):
-        s.signal(number)
-    assert s.run(s.pid_script).complete and s.running()
+    s.signal(number)
+    assert s.ctl("status").returncode == 0 and s.running()

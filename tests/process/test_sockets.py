@@ -142,10 +142,10 @@ def test_activated_sockets_of_several_pools(make):
 
 
 def test_names_match_pools_with_listen_systemd(make):
-    s = make({"a": {"listen": "systemd", "listen.mode": None}, "b": {"listen": "systemd", "listen.mode": None}})
+    s = make({pool: {"listen": "systemd", "listen.mode": None, "env[POOL]": pool} for pool in "ab"})
     first, second = s.folder + "/first.sock", s.folder + "/second.sock"
     s.start_activated([first, second], names=["b", "a"])
-    code = s.script("pool.php", "<?php echo fpm_get_status()['pool'];")
+    code = s.script("pool.php", "<?php echo getenv('POOL');")
     for path in (first, second):
         os.chmod(path, 0o666)
     assert fastcgi.Client(first).request(fastcgi.environment(code)).text == "b"
@@ -276,7 +276,7 @@ def test_socket_that_does_not_listen_is_refused(make):
         datagrams.bind(s.address())
         s.start_with_sockets([datagrams])
         assert s.wait_exit() != 0
-    assert s.address() in s.output() + s.log()
+    assert "not a listening" in s.output() + s.log()
 
 
 def test_listen_fds_of_another_process_are_left_alone(make):
@@ -380,7 +380,9 @@ def test_other_pools_listener_is_not_in_a_worker(start):
 
 
 def test_descriptors_do_not_reach_programs_that_php_starts(start):
+    """But for the script itself, which PHP opens so."""
     s = start()
-    r = s.run(s.script("exec.php", "<?php echo shell_exec('ls -l /proc/self/fd | wc -l; ls /proc/self/fd');"))
-    numbers = [int(n) for n in r.text.split()[1:]]
-    assert set(numbers) <= {0, 1, 2, 3}, r.text
+    code = s.script("exec.php", "<?php echo shell_exec('ls -l /proc/self/fd');")
+    links = dict(re.findall(r" (\d+) -> (.*)", s.run(code).text))
+    assert set(links) >= {"0", "1", "2"}
+    assert [v for k, v in links.items() if int(k) > 2 and v != code and not v.startswith("/proc/")] == [], links

@@ -5,6 +5,8 @@ Run as a program it is the load itself: so many clients, each with one request a
 slow, until its standard input closes and at least --least requests are done. It is started inside the container's network. Load is the
 test's handle on it.
 
+The load also notes how late its own timer is, again and again: what the machine itself adds to every wait when other work keeps it busy.
+
 One record for each request: start and end (CLOCK_REALTIME, which the page's own clock shares), what was asked, the status, and what the
 page said of itself: its worker, its generation (the worker's parent), and when it began to run.
 """
@@ -97,7 +99,7 @@ class Client:
             page = json.loads(body)
             record[4:7] = page["worker"], page["generation"], page["began"]
         else:
-            record[7] = body[:200].decode("latin-1")
+            record[7] = " ".join(body[:200].decode("latin-1").split())[:80]
         if not kept:
             self.hang_up()
         return record
@@ -111,6 +113,14 @@ class Client:
                 self.hang_up()
                 report([start, time.time(), asked, 0, 0, 0, 0.0, repr(problem)])
         self.hang_up()
+
+
+async def watch_lag(report, period=0.02):
+    """Reports (when, seconds late) of a timer."""
+    while True:
+        before = time.time()
+        await asyncio.sleep(period)
+        report([before, time.time() - before - period])
 
 
 async def load(options):
@@ -131,8 +141,10 @@ async def load(options):
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     waiting = asyncio.create_task(reader.read())
     waiting.add_done_callback(lambda _: stop())
+    lag = asyncio.create_task(watch_lag(lambda late: print(json.dumps(late))))
     clients = [Client(options.host, options.port, options.path, seed) for seed in range(options.clients)]
     await asyncio.gather(*(c.work(lambda: not stopped or done < options.least, report) for c in clients))
+    lag.cancel()
 
 
 def main():
@@ -155,6 +167,7 @@ class Load:
         self.command = container.enter_network(
             sys.executable, str(Path(__file__).resolve()), "--clients", str(clients), "--least", str(least), "--port", str(port), "--path", path)
         self.records = []
+        self.lags = []
         self.more = threading.Condition()
 
     def __enter__(self):
@@ -165,8 +178,12 @@ class Load:
 
     def _collect(self):
         for line in self.process.stdout:
+            fields = json.loads(line)
+            if len(fields) == 2:
+                self.lags.append(fields)
+                continue
             with self.more:
-                self.records.append(Record(*json.loads(line)))
+                self.records.append(Record(*fields))
                 self.more.notify_all()
 
     def wait_for(self, count, limit=60.0):
@@ -190,6 +207,13 @@ class Load:
     @property
     def failures(self):
         return [record for record in self.records if record.failed]
+
+    def stalled(self, limit=1.0):
+        """Requests whose page began more than the limit late, beyond what the busy machine explains: client, web server and worker each
+        may have been as late as our timer was meanwhile."""
+        late = [record for record in self.records if not record.failed and record.waited > limit]
+        return [record for record in late
+                if record.waited > limit + 3 * sum(lag for at, lag in self.lags if record.start - 1 < at < record.began)]
 
     def explain(self):
         """For an assertion's message: how many failed, and the first few."""

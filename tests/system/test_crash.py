@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Sudden ends: of workers, of the zygote, of the master, under load. What is lost is what the victim had in hand."""
 
-import time
-
 from container import wait_until
 from load import Load
 
 CHILDREN = 40
 
 
-def kill(container, number, pid):
-    """Sends the signal; the time at which it was certainly sent."""
-    container.run("kill", f"-{number}", str(pid))
-    return time.time()
+def kill(container, name, pid):
+    container.run("kill", f"-{name}", str(pid))
 
 
 def test_a_crashing_worker_loses_only_the_request_in_its_hand(fpmd, nginx, container):
@@ -73,11 +69,12 @@ def test_a_killed_master_is_restarted_and_loses_only_requests_in_hand(fpmd, ngin
     before = fpmd.master
     with Load(container, least=6_000) as load:
         load.wait_for(1_000)
-        killed_at = kill(container, "KILL", before)
+        kill(container, "KILL", before)
         load.wait_for(1_000)
     container.wait_for("fpmd.service", "active")
     assert container.show("fpmd.service", "NRestarts") == "1"
     assert fpmd.master != before
-    late = [record for record in load.failures if record.start > killed_at]
-    assert not late, load.explain()
+    # Workers serve until systemd ends the control group, all of it in one moment: what fails was in hand then, and began before.
     assert len(load.failures) <= 32, load.explain()
+    moment = min((record.end for record in load.failures), default=0.0)
+    assert all(record.start <= moment + 0.1 for record in load.failures), load.explain()

@@ -29,8 +29,7 @@ def test_twenty_reloads_under_load_fail_and_delay_no_request(fpmd, nginx, contai
     assert len(spans) == 21
     overlaps = sum(1 for old, new in zip(spans, spans[1:]) if old[1] > new[0])
     assert overlaps > 0, "no generation had a slow request in hand when the next one took over: the test shows nothing"
-    slowest = max(load.records, key=lambda record: record.waited)
-    assert slowest.waited < 1.0, f"a request waited {slowest.waited:.3f} s for its page to begin: {slowest}"
+    assert not load.stalled()
 
 
 def test_a_restart_under_load_fails_no_request(fpmd, nginx, container):

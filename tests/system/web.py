@@ -60,7 +60,8 @@ def serve_apache(container, connect=FPMD):
         Include {include}
 </VirtualHost>
 """)
-    container.run("sh", "-c", "a2dismod -q -f 'php*' mpm_prefork && a2enmod -q mpm_event proxy_fcgi headers setenvif")
+    container.run("sh", "-c", "rm -f /etc/apache2/mods-enabled/php*.* /etc/apache2/mods-enabled/mpm_prefork.*")
+    container.run("a2enmod", "-q", "mpm_event", "proxy_fcgi", "headers", "setenvif")
     container.systemctl("restart", "apache2.service")
     container.wait_for("apache2.service", "active")
     return Web(container, 8080)

@@ -39,15 +39,19 @@ DIFFERENCES = {
     "php-value-leak":
         "php-fpm's PHP_VALUE and PHP_ADMIN_VALUE live on in the worker for requests that do not ask for them. In fpmd they end"
         " with their request.",
-    "nul-bytes":
-        "php-fpm cuts a parameter's value at a NUL byte. fpmd hands on all of it, so that what was checked is what is used.",
     "httpoxy":
         "php-fpm hides HTTP_PROXY from $_SERVER and getenv('HTTP_PROXY'), and shows it in getenv(). fpmd hides it there too.",
+    "error-header":
+        "php-fpm puts fastcgi.error_header on the 404 of a missing script too. In fpmd it is for replies that a fatal error ended.",
+    "environment-order":
+        "php-fpm lists the pool's env[] from the last to the first, in front of USER and HOME. fpmd behind them, as they are written.",
+    "pcntl":
+        "Debian's libphp has the pcntl extension built in, its php-fpm has not.",
     "error-log":
         "php-fpm gives PHP's messages to the web server alone. fpmd's error_log has them too.",
-    "streamed-input":
-        "php-fpm reads the whole body of a POST that is no form before it runs the script, and other bodies in blocks of 16 KiB."
-        " fpmd gives php://input what has come.",
+    "streamed-post":
+        "php-fpm reads the whole body of a POST that is no form before it runs the script. fpmd hands it on as it comes, as both do"
+        " for PUT.",
     "abort-while-running":
         "php-fpm does not look for ABORT_REQUEST while a script runs, and drops the connection afterwards. fpmd looks at each flush:"
         " the script sees connection_aborted(), and a kept connection stays.",
@@ -56,6 +60,10 @@ DIFFERENCES = {
     "status-count":
         "php-fpm's short status leaves out the process that answers, or counts it late: numbers that do not add up to"
         " pm.max_children. fpmd's idle and active always add up to total.",
+    "status-state":
+        "php-fpm shows the process that answers the status page as Running. In fpmd it is not: no script runs.",
+    "long-messages":
+        "php-fpm cuts a message to the web server at 1 KiB. fpmd sends all of it.",
     "status-json":
         "php-fpm's JSON is not JSON when a URI holds bytes that are not UTF-8. fpmd replaces them.",
     "tcp-nodelay":

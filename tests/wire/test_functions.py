@@ -150,7 +150,7 @@ def test_session_survives_requests(backend):
 
 
 def test_random_numbers_of_two_workers_differ(backend):
-    code = "<?php usleep(20000); echo getmypid(), ' ', mt_rand(), ' ', bin2hex(random_bytes(8)), ' ', lcg_value(), ' ', uniqid('', true);"
+    code = "<?php usleep(100000); echo getmypid(), ' ', mt_rand(), ' ', bin2hex(random_bytes(8)), ' ', lcg_value(), ' ', uniqid('', true);"
     seen = {}
     with backend.connect() as c, backend.connect() as d:
         for connection in (c, d):

@@ -29,7 +29,8 @@ def test_php_ini_of_the_fpm_folder_is_read(backend):
 def test_same_extensions_and_settings_as_php_fpm(both):
     code = "<?php $i = ini_get_all(null, false); ksort($i); $e = get_loaded_extensions(); sort($e); echo json_encode([$e, $i], 128);"
     a, b = [json.loads(x.run(code).text) for x in both]
-    assert b[0] == a[0]
+    assert both[0].reference("pcntl")
+    assert [e for e in b[0] if e != "pcntl"] == a[0]
     changed = {k: (a[1].get(k), b[1].get(k)) for k in set(a[1]) | set(b[1]) if a[1].get(k) != b[1].get(k)}
     assert changed == {}
 
@@ -232,7 +233,8 @@ def test_error_header_when_nothing_was_sent(own_ini):
 
 def test_error_header_of_a_missing_script(own_ini):
     r = own_ini.run(own_ini.site.root + "/none.php")
-    assert r.header("Status") == "555 Broken" and r.body == b"File not found.\n"
+    assert r.header("Status") == ("555 Broken" if own_ini.reference("error-header") else "404 Not Found")
+    assert r.body == b"File not found.\n"
 
 
 def test_discard_path(own_ini):

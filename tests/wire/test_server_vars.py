@@ -29,8 +29,8 @@ def test_nothing_else_is_there(backend):
 def test_order_is_environment_then_parameters_from_the_last_then_php(backend):
     params = backend.params(DUMP)
     seen = list(json.loads(backend.client().request(params).body))
-    environment = {"GREETING", "FROM_OUTSIDE", "QUOTED", "USER", "HOME"}
-    assert set(seen[:5]) == environment, seen
+    own = ["GREETING", "FROM_OUTSIDE", "QUOTED"]
+    assert seen[:5] == (own[::-1] + ["USER", "HOME"] if backend.reference("environment-order") else ["USER", "HOME"] + own)
     assert [k for k in seen if k in params] == list(reversed(params))
     assert seen[-4:] == ["FCGI_ROLE", "PHP_SELF", "REQUEST_TIME_FLOAT", "REQUEST_TIME"]
 
@@ -70,9 +70,9 @@ def test_parameter_with_any_bytes(backend):
     assert r.text == raw.hex()
 
 
-def test_parameter_with_nul_bytes(backend):
+def test_parameter_is_cut_at_a_nul_byte(backend):
     r = backend.run("<?php echo bin2hex($_SERVER['HTTP_X_RAW']);", HTTP_X_RAW=b"a\0b")
-    assert r.text == (b"a" if backend.reference("nul-bytes") else b"a\0b").hex()
+    assert r.text == b"a".hex()
 
 
 @pytest.mark.parametrize("n", [0, 1, 127, 128, 129, 255, 256, 16384, 60000])

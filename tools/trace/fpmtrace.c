@@ -129,7 +129,10 @@ static int open_session(struct tracer *t) {
                 return r;
         }
         t->start_ns = time_read_nsec(CLOCK_MONOTONIC);
-        return attach_targets(t) > 0 ? 0 : -ENOENT;
+        if (attach_targets(t) == 0)
+                return -ENOENT;
+        fputs("fpmtrace: attached; Ctrl-C ends\n", stderr); /* to everything there is, unlike the lines before it */
+        return 0;
 }
 
 static int open_timer(usec_t first, usec_t every, int *ret) {
