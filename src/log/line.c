@@ -46,6 +46,8 @@ int log_line_priority(enum log_level level) {
 static size_t line_control_len(const char *s) {
         unsigned char c = (unsigned char)s[0], next;
 
+        if (c == '\t')
+                return 0; /* harmless, and -tt indents with it */
         if (c < 0x20 || c == 0x7f)
                 return 1;
         if (c != 0xc2)
@@ -61,9 +63,6 @@ static void line_escape_c(unsigned char c, struct text *out) {
                 break;
         case '\r':
                 text_append(out, "\\r");
-                break;
-        case '\t':
-                text_append(out, "\\t");
                 break;
         default:
                 text_printf(out, "\\x%02x", c);

@@ -75,10 +75,16 @@ def descendants(pid):
 
 
 def exe(pid):
+    """The program's name: of its file, or by its title where the file is hidden (it is for processes that are not dumpable, unless
+    one is root)."""
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+    except PermissionError:
+        shown = title(pid)
     except OSError:
         return ""
+    names = {"fpmd: zygote": "fpmd-zygote", "fpmd: pool": "fpmd-zygote", "fpmd: park": "fpmd-park", "fpmd: master": "fpmd"}
+    return next((v for k, v in names.items() if shown.startswith(k)), os.path.basename(shown.split(" ")[0]))
 
 
 def title(pid):

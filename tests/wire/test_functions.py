@@ -100,8 +100,8 @@ def test_fpm_get_status(backend):
                           "max-children-reached", "slow-requests", "procs"]
     assert seen["pool"] == "www" and seen["process-manager"] == "static"
     assert seen["active-processes"] >= 1 and len(seen["procs"]) == 2
-    mine = [p for p in seen["procs"] if p["state"] == "Running"]
-    assert mine and mine[0]["query-string"] == "x=1" and mine[0]["request-method"] == "GET"
+    mine, = [p for p in seen["procs"] if p["query-string"] == "x=1"]
+    assert mine["state"] == "Running" and mine["request-method"] == "GET"
     assert abs(seen["start-time"] - time.time()) < 3600
 
 

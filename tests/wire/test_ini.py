@@ -7,7 +7,7 @@ import os
 import pytest
 
 import server as programs
-from conftest import Backend
+from backend import Backend
 
 GET = "<?php echo json_encode(array_map('ini_get', explode(',', $_GET['n'])));"
 

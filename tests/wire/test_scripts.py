@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+import server as programs
+
 NAMES = ["SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "PHP_SELF", "ORIG_SCRIPT_FILENAME", "ORIG_SCRIPT_NAME",
          "ORIG_PATH_INFO", "ORIG_PATH_TRANSLATED"]
 DUMP = ("<?php $o = ['FILE' => __FILE__]; foreach (" + json.dumps(NAMES) + " as $n) if (isset($_SERVER[$n])) $o[$n] = $_SERVER[$n];"
@@ -184,8 +186,7 @@ def test_empty_limit_extensions_allows_all(backend):
 
 
 def test_unreadable_script(backend):
-    import server
-    if not server.ROOT:
+    if not programs.ROOT:
         pytest.skip("needs root: our own files cannot be unreadable otherwise")
     path = backend.site.file("secret.php", "<?php echo 1;")
     os.chmod(path, 0o600)

@@ -6,6 +6,12 @@ import json
 
 import pytest
 
+import fastcgi
+import server as programs
+
+# What the pool's env[] has, and what a pool gets that changes its user.
+POOL = ["GREETING", "FROM_OUTSIDE", "QUOTED"]
+USER = ["USER", "HOME"] if programs.ROOT else []
 DUMP = "<?php header('Content-Type: application/json'); echo json_encode($_SERVER, JSON_PARTIAL_OUTPUT_ON_ERROR);"
 
 
@@ -23,14 +29,14 @@ def test_nothing_else_is_there(backend):
     params = backend.params(DUMP)
     seen = json.loads(backend.client().request(params).body)
     extra = set(seen) - set(params)
-    assert extra == {"FCGI_ROLE", "PHP_SELF", "REQUEST_TIME", "REQUEST_TIME_FLOAT", "GREETING", "FROM_OUTSIDE", "QUOTED", "USER", "HOME"}
+    assert extra == {"FCGI_ROLE", "PHP_SELF", "REQUEST_TIME", "REQUEST_TIME_FLOAT", *POOL, *USER}
 
 
 def test_order_is_environment_then_parameters_from_the_last_then_php(backend):
     params = backend.params(DUMP)
     seen = list(json.loads(backend.client().request(params).body))
-    own = ["GREETING", "FROM_OUTSIDE", "QUOTED"]
-    assert seen[:5] == (own[::-1] + ["USER", "HOME"] if backend.reference("environment-order") else ["USER", "HOME"] + own)
+    environment = POOL[::-1] + USER if backend.reference("environment-order") else USER + POOL
+    assert seen[:len(environment)] == environment
     assert [k for k in seen if k in params] == list(reversed(params))
     assert seen[-4:] == ["FCGI_ROLE", "PHP_SELF", "REQUEST_TIME_FLOAT", "REQUEST_TIME"]
 
@@ -58,7 +64,6 @@ def test_empty_values_are_present_and_empty(backend):
 
 
 def test_last_of_two_parameters_of_one_name_wins(backend):
-    import fastcgi
     params = list(backend.params(DUMP).items()) + [("HTTP_X_TWICE", "first"), ("HTTP_X_TWICE", "second")]
     assert json.loads(backend.client().request(params).body)["HTTP_X_TWICE"] == "second"
     assert fastcgi.decode_pairs(fastcgi.pairs(params))[b"HTTP_X_TWICE"] == b"second"
@@ -178,8 +183,7 @@ def test_environment_is_kept_with_clear_env_off(backend):
 
 
 def test_user_and_home_are_the_pool_users(backend):
-    import server
-    if not server.ROOT:
+    if not programs.ROOT:
         pytest.skip("needs root: without it no pool changes its user")
     assert backend.run("<?php echo getenv('USER'), '|', getenv('HOME');").text == "www-data|/var/www"
 
