@@ -46,6 +46,7 @@ int signal_attach(struct master *m) {
         };
         sigset_t set;
 
+        signal(SIGPIPE, SIG_IGN); /* logs and sockets whose readers are gone say EPIPE */
         sigemptyset(&set);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 sigaddset(&set, rows[i].sig);

@@ -5,9 +5,8 @@
  * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
  * connection until php://input is read: a script that refuses an upload by its headers never receives it.
  *
- * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. A request without a
- * length, but with a transfer encoding, is one that the web server passes on while it arrives: its end is the end of
- * FCGI_STDIN.
+ * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where there is no length (a web server
+ * may pass a chunked body on while it arrives) the end is that of FCGI_STDIN.
  */
 
 #include <errno.h>
@@ -23,9 +22,9 @@ static struct {
 } body = { .fd = -1 };
 
 static bool body_is_unmeasured(void) {
-        const char *length = SAPI_ENV("CONTENT_LENGTH"), *encoding = SAPI_ENV("HTTP_TRANSFER_ENCODING");
+        const char *length = SAPI_ENV("CONTENT_LENGTH");
 
-        return (!length || !*length) && encoding && *encoding;
+        return !length || !*length;
 }
 
 static void body_open(void) {

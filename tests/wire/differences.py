@@ -69,9 +69,10 @@ DIFFERENCES = {
     "tcp-nodelay":
         "php-fpm never sets TCP_NODELAY: a kept connection answers a page of several packets 23 times a second.",
     "idle-connections":
-        "In php-fpm an idle kept connection, or half a request, holds its worker. In fpmd it waits outside of the workers.",
+        "In php-fpm an idle kept connection holds its worker. In fpmd the worker closes it when another client comes.",
     "lingering-close":
         "A worker of php-fpm waits for the client to close its end too, before it serves anybody else. fpmd's does not.",
-    "finish-keeps":
-        "php-fpm closes a kept connection at fastcgi_finish_request(), or holds it until the script has ended. fpmd serves it on.",
+    "finish-closes":
+        "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. fpmd closes it with the reply, so"
+        " that the next request goes to a worker that is free.",
 }

@@ -3,15 +3,17 @@
 
 import base64
 import json
+import os
+import pwd
 
 import pytest
 
 import fastcgi
 import server as programs
 
-# What the pool's env[] has, and what a pool gets that changes its user.
+# What the pool's env[] has, and what every pool gets.
 POOL = ["GREETING", "FROM_OUTSIDE", "QUOTED"]
-USER = ["USER", "HOME"] if programs.ROOT else []
+USER = ["USER", "HOME"]
 DUMP = "<?php header('Content-Type: application/json'); echo json_encode($_SERVER, JSON_PARTIAL_OUTPUT_ON_ERROR);"
 
 
@@ -182,10 +184,9 @@ def test_environment_is_kept_with_clear_env_off(backend):
     assert r.text == 'string(17) "seen from outside"\n'
 
 
-def test_user_and_home_are_the_pool_users(backend):
-    if not programs.ROOT:
-        pytest.skip("needs root: without it no pool changes its user")
-    assert backend.run("<?php echo getenv('USER'), '|', getenv('HOME');").text == "www-data|/var/www"
+def test_user_and_home_are_those_of_the_user_it_runs_as(backend):
+    entry = pwd.getpwnam(programs.POOL_USER) if programs.ROOT else pwd.getpwuid(os.geteuid())
+    assert backend.run("<?php echo getenv('USER'), '|', getenv('HOME');").text == f"{entry.pw_name}|{entry.pw_dir}"
 
 
 def test_chdir_is_where_scripts_of_no_folder_start(backend):

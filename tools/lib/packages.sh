@@ -14,5 +14,5 @@ packages_test=(
         libbpf-dev bpftool bpftrace libelf-dev zlib1g-dev     # fpmtrace
         php-cli php-fpm php-mbstring php-xml                  # php-fpm is the reference that ours is compared with
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
-        util-linux procps curl
+        util-linux procps curl iproute2
 )
