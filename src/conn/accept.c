@@ -168,6 +168,15 @@ static bool acceptor_serve_kept_first(struct acceptor *a) {
         return true;
 }
 
+void acceptor_set_generation(struct acceptor *a, const volatile uint32_t *latest, uint32_t generation) {
+        a->latest = latest;
+        a->generation = generation;
+}
+
+static bool acceptor_is_over(const struct acceptor *a) {
+        return a->latest && a->generation < *a->latest;
+}
+
 int acceptor_wait(struct acceptor *a, int *ret_fd) {
         for (;;) {
                 struct epoll_event event;
@@ -187,6 +196,8 @@ int acceptor_wait(struct acceptor *a, int *ret_fd) {
                 case WATCH_KEPT:
                         return ACCEPT_E_KEPT;
                 default:
+                        if (acceptor_is_over(a))
+                                return ACCEPT_E_DRAIN; /* acceptor_leave() hands the wake-up on */
                         if (acceptor_serve_kept_first(a))
                                 return ACCEPT_E_KEPT;
                         if (what == WATCH_DOORBELL)

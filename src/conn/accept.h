@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/macros.h"
 
@@ -22,8 +23,14 @@ struct acceptor {
         int lifeline;   /* read end of a pipe: hangs up when this generation is told to end, or has lost all its parents */
         int quit;       /* eventfd of this worker alone, written by its SIGQUIT handler */
         int kept;       /* the connection between two of its requests, or -1; owned by the caller */
+        const volatile uint32_t *latest; /* number of the generation that accepts, in shared memory */
+        uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
         bool yield;     /* a listener had something while the kept connection was served first: give it up next */
 };
+
+/* Before the first wait: where to see that this worker's generation is over. Costs a load; without it a connection that comes in the moment
+ * of a reload might still be taken by an old worker that has not seen the lifeline hang up. */
+void acceptor_set_generation(struct acceptor *a, const volatile uint32_t *latest, uint32_t generation);
 
 /* Takes over the descriptors (closed by acceptor_done()); the list is copied. 0 or -errno. */
 int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int doorbell, int lifeline);

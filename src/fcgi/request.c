@@ -99,6 +99,10 @@ bool fcgi_decoder_idle(const struct fcgi_decoder *d) {
         return !d->in_request && fcgi_record_between(&d->p->record);
 }
 
+bool fcgi_decoder_between_records(const struct fcgi_decoder *d) {
+        return fcgi_record_between(&d->p->record);
+}
+
 static void raise_violation(struct fcgi_decoder *d, enum fcgi_violation violation, struct fcgi_event *ret) {
         d->p->violation = violation;
         *ret = (struct fcgi_event){ .type = FCGI_EVENT_VIOLATION, .violation = violation };

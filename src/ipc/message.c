@@ -126,5 +126,8 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
                 return -EBADMSG;
         }
         ret->text[IPC_TEXT_MAX - 1] = '\0';
+        for (char *p = ret->text; *p; p++)
+                if ((unsigned char)*p < 0x20)
+                        *p = ' '; /* it goes into status lines, where a newline would begin another field */
         return 0;
 }

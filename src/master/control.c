@@ -50,8 +50,8 @@ static void control_drop(struct control_client *c) {
 static bool control_flush(struct control_client *c) {
         int r = ipc_exchange_queue_flush(&c->queue, c->fd);
 
-        if (r >= 0)
-                r = sd_event_source_set_io_events(c->source, r == IPC_EXCHANGE_E_FULL ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        if (r >= 0) /* who does not read is not read from */
+                r = sd_event_source_set_io_events(c->source, r == IPC_EXCHANGE_E_FULL ? EPOLLOUT : EPOLLIN);
         if (r < 0)
                 control_drop(c);
         return r >= 0;
@@ -170,8 +170,16 @@ static int control_dispatch(struct control_client *c, const struct ipc_control_m
         }
 }
 
+static bool control_is_known(const struct master *m, const struct control_client *client) {
+        for (const struct control_client *c = m->clients; c; c = c->next)
+                if (c == client)
+                        return true;
+        return false;
+}
+
 static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct control_client *c = userdata;
+        struct master *master = c->master;
         _cleanup_control_message_ struct ipc_control_message m = {};
         int r;
 
@@ -184,6 +192,8 @@ static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t reven
                 return 0;
         if (r == 0)
                 r = control_dispatch(c, &m);
+        if (!control_is_known(master, c))
+                return 0; /* a reload that ended at once has answered it, and found it gone */
         if (r == -EPROTO || r == -EPROTONOSUPPORT || r == -EMSGSIZE)
                 log_warning("control client sent a request that does not read: %s", strerror(-r));
         if (r != 0)
@@ -201,6 +211,16 @@ static size_t control_n_clients(const struct master *m) {
         return n;
 }
 
+/* Out of descriptors or memory: the connection stays in the queue, and the listener is looked at again at the next tick. */
+static int control_pause(struct master *m) {
+        return sd_event_source_set_enabled(m->control_source, SD_EVENT_OFF);
+}
+
+void control_resume(struct master *m) {
+        if (m->control_source)
+                sd_event_source_set_enabled(m->control_source, SD_EVENT_ON);
+}
+
 static int control_on_connection(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct master *m = userdata;
         struct control_client *c;
@@ -208,9 +228,13 @@ static int control_on_connection(_unused_ sd_event_source *s, int fd, _unused_ u
 
         c = calloc(1, sizeof(*c));
         if (!c)
-                return 0; /* the connection waits for better times */
+                return control_pause(m);
         c->master = m;
         c->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (c->fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
+                control_client_free(c);
+                return control_pause(m);
+        }
         if (c->fd < 0 || control_n_clients(m) >= CONTROL_CLIENTS_MAX) {
                 control_client_free(c);
                 return 0;

@@ -59,6 +59,11 @@ void logs_reopen(struct master *m) {
         _cleanup_text_ struct text problems = {};
         int old = m->log_file_fd;
 
+        if (m->state == MASTER_RELOADING) { /* which file it will be is being decided */
+                m->reopen_pending = true;
+                return;
+        }
+        m->reopen_pending = false;
         if (logs_open(m, m->conf, &problems) != 0) {
                 m->log_file_fd = old;
                 log_error("log file stays as it is: %s", text_peek(&problems));

@@ -43,6 +43,17 @@ static int master_open_zygote(void) {
 
 static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
         master_advance(userdata);
+        master_reap_strangers(userdata); /* one of ours may have stood in front of them */
+}
+
+/* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before: select(2) needs it. */
+static void master_raise_limits(struct master *m) {
+        struct rlimit raised;
+
+        if (getrlimit(RLIMIT_NOFILE, &m->env.files) < 0)
+                return;
+        raised = (struct rlimit){ .rlim_cur = m->env.files.rlim_max, .rlim_max = m->env.files.rlim_max };
+        setrlimit(RLIMIT_NOFILE, &raised);
 }
 
 int master_new(const struct options *options, struct conf *conf, struct master **ret) {
@@ -68,6 +79,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .changed = master_on_pool_changed,
                 .userdata = m,
         };
+        master_raise_limits(m);
         r = sd_event_new(&m->event);
         if (r < 0)
                 return r;
@@ -292,8 +304,6 @@ void master_advance(struct master *m) {
                 master_advance_start(m);
                 break;
         case MASTER_RUNNING:
-                if (m->reload_pending && master_is_settled(m))
-                        reload_begin_pending(m);
                 break;
         case MASTER_RELOADING:
                 reload_advance(m);
@@ -302,6 +312,8 @@ void master_advance(struct master *m) {
                 master_advance_stop(m);
                 break;
         }
+        if (m->state == MASTER_RUNNING && m->reload_pending && master_is_settled(m))
+                reload_begin_pending(m);
 }
 
 void master_stop(struct master *m, bool at_once) {

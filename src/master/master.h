@@ -66,6 +66,7 @@ struct master {
         /* reload.c */
         struct conf *next_conf;
         int old_log_file_fd;
+        bool reopen_pending; /* SIGUSR1 came while it was under way */
         bool reload_pending; /* asked for while another was under way */
         struct text reload_names; /* pools that the pending one is for, one a line; "" for all */
         bool reload_pending_all;
@@ -119,6 +120,8 @@ void reload_advance(struct master *m);
 /* control.c */
 int control_attach(struct master *m);
 void control_detach(struct master *m);
+/* Takes connections again after a shortage. */
+void control_resume(struct master *m);
 /* The outcome for everybody who waits for the reload under way. */
 void control_reload_ended(struct master *m, bool done, const char *text);
 /* The waiting ones belong to the reload that begins now. */

@@ -88,6 +88,7 @@ static int notify_on_tick(sd_event_source *s, _unused_ uint64_t usec, void *user
 
         for (size_t i = 0; i < m->n_pools; i++)
                 pool_sample(m->pools[i]->pool);
+        control_resume(m);
         if (m->supervised)
                 notify_status(m, now);
         if (m->supervised && m->state == MASTER_STOPPING)

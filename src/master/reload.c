@@ -83,6 +83,8 @@ static void reload_refuse(struct master *m, const char *reason) {
         reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, "reload refused, everything stays as it was: ", reason);
         notify_ready(m);
         control_reload_ended(m, false, reason);
+        if (m->reopen_pending)
+                logs_reopen(m);
 }
 
 static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret, struct text *problems) {
@@ -267,6 +269,8 @@ static void reload_commit(struct master *m) {
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));
+        if (m->reopen_pending)
+                logs_reopen(m);
 }
 
 void reload_advance(struct master *m) {
@@ -279,7 +283,7 @@ void reload_advance(struct master *m) {
 
                 if (!mp->renewed)
                         continue;
-                if (!g || g->state == GENERATION_FAILED) {
+                if (!g || g->state == GENERATION_FAILED || g->state == GENERATION_ENDING) {
                         text_printf(&problems, "pool '%s': %s\n", mp->pool->name, g && g->reason ? g->reason : "the zygote is gone");
                         failed = true;
                 } else if (g->state != GENERATION_ACCEPTING)

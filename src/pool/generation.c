@@ -38,7 +38,7 @@ static int generation_watch(struct generation *g) {
         sd_event *event = g->pool->env->event;
         int r;
 
-        r = sd_event_add_io(event, &g->ipc_source, g->ipc, EPOLLIN, supervise_on_message, g);
+        r = sd_event_add_io(event, &g->ipc_source, g->ipc, EPOLLIN, messages_on_readable, g);
         if (r < 0)
                 return r;
         sd_event_source_set_description(g->ipc_source, "zygote-messages");

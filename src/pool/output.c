@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -36,7 +38,7 @@ static void output_log(const struct output_stream *s, const char *line, size_t n
         _cleanup_text_ struct text message = {};
 
         text_printf(&message, "child %d said into %s: \"", s->output->pid, s->name);
-        text_append_n(&message, line, n);
+        text_append_n(&message, line, strnlen(line, n));
         text_append(&message, "\"");
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_WORKER_OUTPUT,
@@ -62,7 +64,8 @@ static void output_split(struct output_stream *s) {
 
 /* Reads what there is now. False at the end. */
 static bool output_read(struct output_stream *s) {
-        ssize_t k = read(s->fd, s->line + s->n, sizeof(s->line) - s->n);
+        struct iovec iov = { .iov_base = s->line + s->n, .iov_len = sizeof(s->line) - s->n };
+        ssize_t k = preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT); /* whatever the other side has done to O_NONBLOCK */
 
         if (k < 0)
                 return errno == EAGAIN || errno == EINTR;
@@ -87,10 +90,23 @@ static int output_on_bytes(_unused_ sd_event_source *source, _unused_ int fd, _u
         return 0;
 }
 
+/* A zygote could send anything; what it sends is read from. */
+static bool output_is_pipe(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret) {
         struct pool_output *o = calloc(1, sizeof(*o));
         int r = 0;
 
+        if (!output_is_pipe(stdout_fd) || !output_is_pipe(stderr_fd)) {
+                fd_close(stdout_fd);
+                fd_close(stderr_fd);
+                free(o);
+                return -EBADMSG;
+        }
         if (!o) {
                 fd_close(stdout_fd);
                 fd_close(stderr_fd);
@@ -103,9 +119,7 @@ int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, str
         for (size_t i = 0; i < ELEMENTSOF(o->streams) && r >= 0; i++) {
                 struct output_stream *s = &o->streams[i];
 
-                r = fd_set_nonblock(s->fd, true);
-                if (r >= 0)
-                        r = sd_event_add_io(p->env->event, &s->source, s->fd, EPOLLIN, output_on_bytes, s);
+                r = sd_event_add_io(p->env->event, &s->source, s->fd, EPOLLIN, output_on_bytes, s);
                 if (r >= 0)
                         sd_event_source_set_description(s->source, "worker-output");
         }

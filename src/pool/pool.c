@@ -160,7 +160,7 @@ void pool_renew_log(struct pool *p) {
         struct ipc_message m = { .type = IPC_LOG };
 
         for (struct generation *g = p->generations; g; g = g->next) {
-                if (g->ipc >= 0 && ipc_send(g->ipc, &m, &p->env->log_fd) == 0 && g == p->current)
+                if (g->ipc >= 0 && ipc_send(g->ipc, &m, &p->env->log_fd) == 0 && (g == p->current || g == p->starting))
                         generation_signal(g, SIGQUIT);
         }
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -32,6 +33,7 @@ struct pool_env {
         int log_fd;                /* log file or stderr, for zygotes and workers; or -1 */
         enum log_level log_level;
         usec_t control_timeout;    /* process_control_timeout */
+        struct rlimit files; /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
         void *userdata;
 };
@@ -74,6 +76,7 @@ struct generation {
         bool ready; /* PHP is up in the zygote */
         unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
         unsigned n_workers; /* alive or asked for */
+        unsigned n_asked;   /* asked for, and not heard of yet */
         unsigned n_accepting;
 
         bool draining;

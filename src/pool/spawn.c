@@ -194,6 +194,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        setrlimit(RLIMIT_NOFILE, &p->env->files);
         r = spawn_become(who);
         if (r < 0)
                 spawn_report(ipc, "cannot become the pool's user", r);

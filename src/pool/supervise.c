@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a pool over time: messages from zygotes, deaths, and the plan that follows. Callbacks translate an event into a change of the
- * picture; pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever the event was.
- *
- * A zygote runs as the pool's user and is not trusted: a slot, a pid, a descriptor that does not fit the picture costs it its life, as its pool's
- * workers would be beyond control, and a fresh one takes its place.
+ * What happens to a pool over time: deaths, and the plan that follows. Callbacks translate an event into a change of the picture;
+ * pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever the event was. What zygotes tell is in messages.c.
  */
 
 #include "pool/supervise.h"
@@ -19,39 +16,29 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/process.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
 #include "scoreboard/slot.h"
 
-#define SUPERVISE_INI_FILES_MAX (64U * 1024U)
+/* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever waits for the other. */
+#define SUPERVISE_ASKED_MAX 16U
 
 /* How long a generation may take until its first workers accept. */
 #define SUPERVISE_START_TIMEOUT (60 * USEC_PER_SEC)
 
-static void supervise_changed(struct pool *p) {
+void supervise_changed(struct pool *p) {
         pool_supervise(p);
         p->env->changed(p, p->env->userdata);
 }
 
-/* The picture's worker for a message, when slot, generation and pid fit. */
-static struct pool_worker *supervise_worker(const struct generation *g, const struct ipc_message *m, enum worker_state state) {
-        struct pool_worker *w;
-
-        if (m->slot >= g->pool->n_used)
-                return NULL;
-        w = &g->pool->workers[m->slot];
-        if (w->generation != g || w->state != state || (state != WORKER_ASKED && w->pid != m->pid))
-                return NULL;
-        return w;
-}
-
-static void worker_release(struct pool *p, uint32_t slot) {
+void supervise_release(struct pool *p, uint32_t slot) {
         struct pool_worker *w = &p->workers[slot];
 
         w->generation->n_workers--;
+        if (w->state == WORKER_ASKED)
+                w->generation->n_asked--;
         if (w->state == WORKER_ACCEPTING)
                 w->generation->n_accepting--;
         sd_event_source_disable_unref(w->exit_source);
@@ -60,140 +47,6 @@ static void worker_release(struct pool *p, uint32_t slot) {
         pool_output_free(w->output);
         *w = (struct pool_worker){};
         slot_clear(&p->scoreboard->slots[slot]);
-}
-
-static void worker_accepts(struct pool_worker *w) {
-        struct generation *g = w->generation;
-
-        w->state = WORKER_ACCEPTING;
-        g->n_accepting++;
-        if (g->state == GENERATION_STARTING && g->n_accepting >= g->n_first)
-                g->state = GENERATION_ACCEPTING;
-}
-
-static int supervise_on_spawned(struct generation *g, const struct ipc_message *m, int *pidfd) {
-        struct pool_worker *w = supervise_worker(g, m, WORKER_ASKED);
-        pid_t pid;
-
-        if (!w)
-                return -EBADMSG;
-        pid = process_of_pidfd(*pidfd);
-        if (pid != -ESRCH && (pid != m->pid || process_parent(pid) != g->zygote_pid))
-                return -EBADMSG; /* not its child: the master may be root, and will send signals there */
-        w->state = WORKER_STARTING;
-        w->pid = m->pid;
-        w->pidfd = TAKE_FD(*pidfd);
-        w->started = time_now();
-        log_debug("[pool %s] child %d started", g->pool->name, w->pid);
-        if (w->early)
-                worker_accepts(w);
-        return 0;
-}
-
-static int supervise_on_accepting(struct generation *g, const struct ipc_message *m) {
-        struct pool_worker *w = supervise_worker(g, m, WORKER_STARTING);
-
-        if (w) {
-                worker_accepts(w);
-                return 0;
-        }
-        w = supervise_worker(g, m, WORKER_ASKED);
-        if (!w)
-                return -EBADMSG;
-        w->early = true; /* the child was faster than its zygote, whose news of it is on the way */
-        return 0;
-}
-
-static int supervise_on_output(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
-        struct pool_worker *w = m->slot < g->pool->n_used ? &g->pool->workers[m->slot] : NULL;
-        int r;
-
-        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->output)
-                return -EBADMSG;
-        r = pool_output_new(g->pool, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]), &w->output);
-        if (r < 0)
-                log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
-        return 0;
-}
-
-static int supervise_on_ready(struct generation *g, const struct ipc_message *m, int ini_fd) {
-        int r;
-
-        if (g->ready)
-                return -EBADMSG;
-        r = fd_read_all(ini_fd, SUPERVISE_INI_FILES_MAX, &g->ini_files, NULL);
-        if (r < 0)
-                return r;
-        g->php_version = strdup(m->text);
-        g->ready = true;
-        log_notice("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text, *g->ini_files ? g->ini_files : "no file");
-        return 0;
-}
-
-static int supervise_on_spawn_failed(struct generation *g, const struct ipc_message *m) {
-        if (!supervise_worker(g, m, WORKER_ASKED))
-                return -EBADMSG;
-        worker_release(g->pool, m->slot);
-        g->pool->n_young_dead = MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
-        g->pool->last_death = time_now();
-        return 0;
-}
-
-static int supervise_dispatch(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
-        switch (m->type) {
-        case IPC_READY:
-                return supervise_on_ready(g, m, fds[0]);
-        case IPC_FAILED:
-                generation_fail(g, m->text);
-                return 0;
-        case IPC_SPAWNED:
-                return supervise_on_spawned(g, m, &fds[0]);
-        case IPC_OUTPUT:
-                return supervise_on_output(g, m, fds);
-        case IPC_SPAWN_FAILED:
-                return supervise_on_spawn_failed(g, m);
-        case IPC_ACCEPTING:
-                return supervise_on_accepting(g, m);
-        case IPC_EXITED:
-                if (!supervise_worker(g, m, WORKER_STARTING) && !supervise_worker(g, m, WORKER_ACCEPTING))
-                        return -EBADMSG;
-                pool_worker_exited(g->pool, m->slot, m->status, true);
-                return 0;
-        default:
-                return -EBADMSG;
-        }
-}
-
-int supervise_on_message(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
-        struct generation *g = userdata;
-        struct pool *p = g->pool;
-
-        /* everything that waits at once: one look at the plan for a hundred messages */
-        for (;;) {
-                int fds[IPC_FDS_MAX], r;
-                struct ipc_message m;
-
-                r = ipc_receive(fd, &m, fds);
-                if (r == IPC_E_EMPTY)
-                        break;
-                if (r == 0)
-                        r = supervise_dispatch(g, &m, fds);
-                for (int i = 0; i < IPC_FDS_MAX; i++)
-                        fd_close(fds[i]);
-                if (r < 0) {
-                        log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", p->name,
-                                  g->zygote_pid, ipc_type_name(m.type));
-                        generation_fail(g, "the zygote sent a message that makes no sense");
-                        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
-                }
-                if (r != 0) {
-                        g->ipc_source = sd_event_source_disable_unref(s);
-                        g->ipc = fd_close(g->ipc);
-                        break;
-                }
-        }
-        supervise_changed(p);
-        return 0;
 }
 
 /* A worker whose zygote is gone: the master is its subreaper. */
@@ -229,7 +82,7 @@ static void supervise_adopt_workers(struct generation *g) {
                 if (w->state == WORKER_NONE || w->generation != g)
                         continue;
                 if (w->state == WORKER_ASKED) {
-                        worker_release(p, i);
+                        supervise_release(p, i);
                         continue;
                 }
                 r = sd_event_add_io(p->env->event, &w->exit_source, w->pidfd, EPOLLIN, supervise_on_orphan_exit, g);
@@ -269,6 +122,8 @@ int supervise_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint3
         g->ipc = fd_close(g->ipc);
         if (!g->draining)
                 supervise_log_zygote_death(g, status);
+        if (g == p->starting && g->state == GENERATION_ACCEPTING)
+                g->state = GENERATION_STARTING; /* not in charge yet: this is a failed start */
         generation_fail(g, "the zygote ended while it was starting; see the log above");
         if (g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_ENDING;
@@ -319,7 +174,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
                 p->n_young_dead = 0;
         if (bad && w->state == WORKER_STARTING && w->generation->state == GENERATION_STARTING)
                 generation_fail(w->generation, "a worker ended before it accepted its first connection; see the log above");
-        worker_release(p, slot);
+        supervise_release(p, slot);
 }
 
 /* The lowest free slot. */
@@ -341,6 +196,7 @@ static void supervise_spawn(struct generation *g, unsigned n) {
                         return; /* a zygote that cannot be told is about to be reaped */
                 g->pool->workers[m.slot] = (struct pool_worker){ .state = WORKER_ASKED, .generation = g, .pidfd = -1 };
                 g->n_workers++;
+                g->n_asked++;
         }
 }
 
@@ -362,7 +218,8 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
         if (g != p->current && p->current)
                 in.max_children = MIN(in.max_children, in.n_others + g->n_first); /* no more than what starts it, until it takes over */
         scale_plan(&in, &plan);
-        supervise_spawn(g, plan.spawn);
+        if (g->n_asked < SUPERVISE_ASKED_MAX)
+                supervise_spawn(g, MIN(plan.spawn, SUPERVISE_ASKED_MAX - g->n_asked));
         return plan.wake_at;
 }
 
@@ -410,26 +267,27 @@ static usec_t supervise_start_limit(struct generation *g, usec_t now) {
         if (now < g->started + SUPERVISE_START_TIMEOUT)
                 return g->started + SUPERVISE_START_TIMEOUT;
         generation_fail(g, "its first workers did not accept within 60 seconds");
-        return USEC_INFINITY;
+        return now; /* whoever waits for it looks again */
 }
 
 /* The current generation's zygote has died: a fresh one is started, and takes over when it accepts. */
 static usec_t supervise_replace(struct pool *p, usec_t now) {
-        struct generation *g = p->starting;
-        int r = 0;
+        struct generation *g = p->starting, *failed = g;
+        int r;
 
         if (g && p->starting_is_replacement) {
                 if (g->state == GENERATION_ACCEPTING) {
                         log_notice("[pool %s] generation %u has taken over", p->name, g->number);
                         pool_promote(p);
-                } else if (g->state == GENERATION_FAILED) {
-                        log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
-                        p->n_failed_starts++;
-                        p->last_death = now;
-                        p->starting = NULL;
-                        generation_end(g);
+                        return USEC_INFINITY;
                 }
-                return USEC_INFINITY;
+                if (g->state != GENERATION_FAILED)
+                        return USEC_INFINITY;
+                log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
+                p->n_failed_starts++;
+                p->last_death = now;
+                p->starting = g = NULL;
+                generation_end(failed);
         }
         if (g || !p->current || p->current->zygote_pid > 0 || p->stopping)
                 return USEC_INFINITY;

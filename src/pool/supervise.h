@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Event callbacks of a generation's sources; userdata is the generation. */
+/* Between the files of this folder: event callbacks of a generation's sources (userdata is the generation), and what they share. */
 
 #include <systemd/sd-event.h>
 
-int supervise_on_message(sd_event_source *s, int fd, uint32_t revents, void *userdata);
+#include "pool/pool.h"
+
+int messages_on_readable(sd_event_source *s, int fd, uint32_t revents, void *userdata);
 int supervise_on_zygote_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata);
+
+/* A worker has left its slot, whatever its state was. */
+void supervise_release(struct pool *p, uint32_t slot);
+
+/* The picture has changed: supervise, and tell the master. */
+void supervise_changed(struct pool *p);

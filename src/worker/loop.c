@@ -78,7 +78,11 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
 /* The request has ended: the connection is kept, or closed. */
 static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
-        bool keep = transport_end_request(t, result->exit_status);
+        bool keep;
+
+        if (worker_is_copy())
+                _exit(EXIT_SUCCESS);
+        keep = transport_end_request(t, result->exit_status);
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
@@ -162,6 +166,7 @@ static int worker_live(struct worker *w) {
         r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->doorbell, s->lifeline);
         if (r < 0)
                 return r;
+        acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         r = worker_setup_process(s, w->acceptor.quit);
         if (r < 0)
                 return r;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,19 +36,33 @@ static void setup_on_term(_unused_ int sig) {
         _exit(0);
 }
 
+/* Not SIG_IGN, which programs that PHP starts would inherit. */
+static void setup_on_nothing(_unused_ int sig) {
+}
+
+static bool setup_copied;
+
+static void setup_on_fork(void) {
+        setup_copied = true;
+}
+
+bool worker_is_copy(void) {
+        return setup_copied;
+}
+
 static int setup_signals(int quit_fd) {
         static const struct {
                 int sig;
                 void (*handler)(int);
         } rows[] = {
-                { SIGQUIT, setup_on_quit }, { SIGTERM, setup_on_term }, { SIGINT, setup_on_term }, { SIGHUP, SIG_IGN },
-                { SIGUSR1, SIG_IGN },       { SIGUSR2, SIG_IGN },       { SIGPIPE, SIG_IGN },      { SIGCHLD, SIG_DFL },
+                { SIGQUIT, setup_on_quit },    { SIGTERM, setup_on_term },    { SIGINT, setup_on_term }, { SIGHUP, setup_on_nothing },
+                { SIGUSR1, setup_on_nothing }, { SIGUSR2, setup_on_nothing }, { SIGPIPE, SIG_IGN },      { SIGCHLD, SIG_DFL },
         };
         sigset_t none;
 
         quit_eventfd = quit_fd;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                struct sigaction sa = { .sa_handler = rows[i].handler };
+                struct sigaction sa = { .sa_handler = rows[i].handler, .sa_flags = SA_RESTART }; /* scripts' system calls go on */
 
                 sigemptyset(&sa.sa_mask);
                 if (sigaction(rows[i].sig, &sa, NULL) < 0)
@@ -69,7 +84,7 @@ static int setup_descriptors(int stdout_fd, int stderr_fd) {
 }
 
 static int setup_environment(const struct conf_pool *pool) {
-        const struct passwd *pw = pool->user ? getpwnam(pool->user) : NULL;
+        const struct passwd *pw = getpwuid(geteuid());
 
         if (pool->clear_env) {
                 char **empty = calloc(1, sizeof(char *)); /* clearenv(3) would leave a NULL environ, which PHP reads through */
@@ -105,7 +120,9 @@ int worker_setup_process(const struct worker_setup *setup, int quit_fd) {
         int r;
 
         setup_title(setup->pool);
-        r = setup_signals(quit_fd);
+        r = -pthread_atfork(NULL, NULL, setup_on_fork);
+        if (r >= 0)
+                r = setup_signals(quit_fd);
         if (r >= 0)
                 r = setup_environment(setup->pool);
         if (r >= 0)

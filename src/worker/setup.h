@@ -2,8 +2,14 @@
 #pragma once
 /* What a freshly forked worker does before it may take a connection. */
 
+#include <stdbool.h>
+
 #include "worker/worker.h"
 
 /* Signals, title, standard descriptors, environment, working directory. quit_fd: the eventfd that SIGQUIT writes. 0, or -errno with a
  * log entry that says what failed. */
 int worker_setup_process(const struct worker_setup *setup, int quit_fd);
+
+/* True in a process that PHP code has forked off a worker (pcntl_fork): it must neither answer the worker's client nor take a place
+ * beside the worker, and ends with its script. */
+bool worker_is_copy(void);

@@ -5,12 +5,15 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 #include "conn/peer.h"
 #include "fcgi/reply.h"
 #include "log/log.h"
+#include "worker/setup.h"
 
 /* A body left unread on a connection that could be kept is read and thrown away up to this size; above it the connection is closed. */
 #define TRANSPORT_SKIP_MAX (1024U * 1024U)
@@ -48,15 +51,6 @@ void transport_open(struct transport *t, int fd) {
         t->end_of_stream = t->broken = t->must_close = false;
         transport_reset_request(t);
         fcgi_decoder_reset(&t->decoder);
-}
-
-void transport_close(struct transport *t) {
-        if (t->stream.fd < 0)
-                return;
-        if (t->end_of_stream || (t->decoder.body_done && stream_pending(&t->stream) == 0))
-                stream_close(&t->stream);
-        else
-                stream_close_lingering(&t->stream);
 }
 
 static void transport_log_violation(struct transport *t, enum fcgi_violation violation) {
@@ -147,6 +141,8 @@ static int transport_send_direct(struct transport *t, uint8_t type, const uint8_
 }
 
 static int transport_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
+        if (worker_is_copy())
+                return 0; /* its output would get between the records of the worker's */
         while (n > 0) {
                 size_t k;
                 int r;
@@ -242,6 +238,25 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
         }
 }
 
+/* The end of the body is often there already, undecoded, when nobody has read the body: a GET's. Takes what can be taken without waiting. */
+static void transport_take_rest(struct transport *t) {
+        struct fcgi_event event;
+
+        t->n_body = 0;
+        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && transport_next(t, true, &event) == 0)
+                ;
+}
+
+void transport_close(struct transport *t) {
+        if (t->stream.fd < 0)
+                return;
+        transport_take_rest(t);
+        if (t->end_of_stream || (t->decoder.body_done && stream_pending(&t->stream) == 0))
+                stream_close(&t->stream);
+        else
+                stream_close_lingering(&t->stream);
+}
+
 int transport_read_head(struct transport *t) {
         transport_reset_request(t);
         for (;;) {
@@ -301,6 +316,8 @@ static bool transport_abort_is_next(struct transport *t) {
         struct fcgi_header h;
         uint8_t bytes[FCGI_HEADER_SIZE];
 
+        if (!fcgi_decoder_between_records(&t->decoder))
+                return false; /* padding of the last one is still on its way */
         if (stream_pending(&t->stream) >= sizeof(bytes))
                 memcpy(bytes, stream_data(&t->stream), sizeof(bytes));
         else if (stream_pending(&t->stream) > 0 || stream_peek(&t->stream, bytes, sizeof(bytes)) != sizeof(bytes))
@@ -334,7 +351,7 @@ static int transport_flush(void *ctx) {
         struct transport *t = ctx;
         int r;
 
-        if (t->finished)
+        if (t->finished || worker_is_copy())
                 return 0;
         r = transport_send(t);
         return r < 0 ? r : transport_look_for_abort(t);
@@ -344,6 +361,8 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         struct transport *t = ctx;
         int r = 0;
 
+        if (worker_is_copy())
+                _exit(EXIT_SUCCESS);
         if (t->finished)
                 return 0;
         transport_close_record(t);

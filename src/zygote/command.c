@@ -99,7 +99,7 @@ static int zygote_timeout(const struct zygote *z, usec_t now) {
         usec_t due = z->stopping ? z->kill_at : USEC_INFINITY;
 
         for (size_t i = 0; i < z->n_children; i++)
-                if (z->children[i].pid == 0)
+                if (z->children[i].pid == 0 && !z->draining)
                         due = MIN(due, z->children[i].replace_at);
         if (due == USEC_INFINITY)
                 return -1;

@@ -112,10 +112,16 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
         }
         if (r == 0) {
                 pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+                if (pidfd < 0) {
+                        r = -errno;
+                        kill(pid, SIGKILL); /* the master could not control it */
+                        waitpid(pid, NULL, 0);
+                }
+        }
+        if (r == 0) {
                 *ret_pid = pid;
-                if (pidfd >= 0)
-                        zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
-                if (pidfd >= 0 && read_ends[0] >= 0)
+                zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
+                if (read_ends[0] >= 0)
                         zygote_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, read_ends);
         }
         for (int i = 0; i < 2; i++) {

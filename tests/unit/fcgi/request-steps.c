@@ -130,6 +130,7 @@ static void test_idle_only_between_whole_records(void **state) {
                 size_t one = 1;
 
                 assert_int_equal(fcgi_decoder_idle(&d), at == 0);
+                assert_int_equal(fcgi_decoder_between_records(&d), at == 0);
                 step(&d, &in, &one, FCGI_EVENT_MORE);
         }
         assert_true(fcgi_decoder_idle(&d));

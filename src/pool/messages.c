@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a zygote and its workers tell, one row of ipc/message.h after the other. A zygote runs as the pool's user and is not trusted: a slot, a pid, a
+ * descriptor that does not fit the picture costs it its life, as its pool's workers would be beyond control, and a fresh one takes its place.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/process.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "pool/pool.h"
+#include "pool/scale.h"
+#include "pool/supervise.h"
+
+#define MESSAGES_INI_FILES_MAX (64U * 1024U)
+
+/* Messages taken in one turn of the loop, so that a zygote that floods has only its share. */
+#define MESSAGES_PER_TURN 256U
+
+/* The picture's worker for a message, when slot, generation and pid fit. */
+static struct pool_worker *messages_worker(const struct generation *g, const struct ipc_message *m, enum worker_state state) {
+        struct pool_worker *w;
+
+        if (m->slot >= g->pool->n_used)
+                return NULL;
+        w = &g->pool->workers[m->slot];
+        if (w->generation != g || w->state != state || (state != WORKER_ASKED && w->pid != m->pid))
+                return NULL;
+        return w;
+}
+
+static void worker_accepts(struct pool_worker *w) {
+        struct generation *g = w->generation;
+
+        w->state = WORKER_ACCEPTING;
+        g->n_accepting++;
+        if (g->state == GENERATION_STARTING && g->n_accepting >= g->n_first)
+                g->state = GENERATION_ACCEPTING;
+}
+
+/* Whether the pidfd is a child of the zygote, as it says: the master may be root, and will send signals there. One that has ended meanwhile can do
+ * no harm; one whose zygote has ended meanwhile is the master's own by now. */
+static bool messages_is_child(const struct generation *g, pid_t claimed, int pidfd) {
+        pid_t pid = process_of_pidfd(pidfd), parent;
+
+        if (pid == -ESRCH)
+                return true;
+        if (pid != claimed)
+                return false;
+        parent = process_parent(pid);
+        return parent == g->zygote_pid || process_of_pidfd(pidfd) == -ESRCH ||
+               (parent == getpid() && !pool_owns(g->pool, pid));
+}
+
+static int messages_on_spawned(struct generation *g, const struct ipc_message *m, int *pidfd) {
+        struct pool_worker *w = messages_worker(g, m, WORKER_ASKED);
+
+        if (!w)
+                return -EBADMSG;
+        if (!messages_is_child(g, m->pid, *pidfd))
+                return -EBADMSG;
+        g->n_asked--;
+        w->state = WORKER_STARTING;
+        w->pid = m->pid;
+        w->pidfd = TAKE_FD(*pidfd);
+        w->started = time_now();
+        log_debug("[pool %s] child %d started", g->pool->name, w->pid);
+        if (w->early)
+                worker_accepts(w);
+        return 0;
+}
+
+static int messages_on_accepting(struct generation *g, const struct ipc_message *m) {
+        struct pool_worker *w = messages_worker(g, m, WORKER_STARTING);
+
+        if (w) {
+                worker_accepts(w);
+                return 0;
+        }
+        w = messages_worker(g, m, WORKER_ASKED);
+        if (!w)
+                return -EBADMSG;
+        w->early = true; /* the child was faster than its zygote, whose news of it is on the way */
+        return 0;
+}
+
+static int messages_on_output(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
+        struct pool_worker *w = m->slot < g->pool->n_used ? &g->pool->workers[m->slot] : NULL;
+        int r;
+
+        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->output)
+                return -EBADMSG;
+        r = pool_output_new(g->pool, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]), &w->output);
+        if (r < 0)
+                log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
+        return 0;
+}
+
+static int messages_on_ready(struct generation *g, const struct ipc_message *m, int ini_fd) {
+        int r;
+
+        if (g->ready || (fcntl(ini_fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_GROW)) != (F_SEAL_WRITE | F_SEAL_GROW) ||
+            fcntl(ini_fd, F_GET_SEALS) < 0)
+                return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
+        r = fd_read_all(ini_fd, MESSAGES_INI_FILES_MAX, &g->ini_files, NULL);
+        if (r < 0)
+                return r;
+        g->php_version = strdup(m->text);
+        g->ready = true;
+        log_notice("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text, *g->ini_files ? g->ini_files : "no file");
+        return 0;
+}
+
+static int messages_on_spawn_failed(struct generation *g, const struct ipc_message *m) {
+        if (!messages_worker(g, m, WORKER_ASKED))
+                return -EBADMSG;
+        supervise_release(g->pool, m->slot);
+        g->pool->n_young_dead = MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
+        g->pool->last_death = time_now();
+        return 0;
+}
+
+static int messages_dispatch(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
+        switch (m->type) {
+        case IPC_READY:
+                return messages_on_ready(g, m, fds[0]);
+        case IPC_FAILED:
+                if (g->state != GENERATION_STARTING)
+                        return -EBADMSG;
+                generation_fail(g, m->text);
+                return 0;
+        case IPC_SPAWNED:
+                return messages_on_spawned(g, m, &fds[0]);
+        case IPC_OUTPUT:
+                return messages_on_output(g, m, fds);
+        case IPC_SPAWN_FAILED:
+                return messages_on_spawn_failed(g, m);
+        case IPC_ACCEPTING:
+                return messages_on_accepting(g, m);
+        case IPC_EXITED:
+                if (!messages_worker(g, m, WORKER_STARTING) && !messages_worker(g, m, WORKER_ACCEPTING))
+                        return -EBADMSG;
+                pool_worker_exited(g->pool, m->slot, m->status, true);
+                return 0;
+        default:
+                return -EBADMSG;
+        }
+}
+
+int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+        struct generation *g = userdata;
+        struct pool *p = g->pool;
+
+        /* what waits at once: one look at the plan for a hundred messages */
+        for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
+                int fds[IPC_FDS_MAX], r;
+                struct ipc_message m;
+
+                r = ipc_receive(fd, &m, fds);
+                if (r == IPC_E_EMPTY)
+                        break;
+                if (r == 0)
+                        r = messages_dispatch(g, &m, fds);
+                for (int k = 0; k < IPC_FDS_MAX; k++)
+                        fd_close(fds[k]);
+                if (r < 0)
+                        log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", p->name,
+                                  g->zygote_pid, r == -EBADMSG ? ipc_type_name(m.type) : strerror(-r));
+                if (r != 0) { /* beyond control, or dead already */
+                        generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense" : "the zygote ended; see the log above");
+                        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
+                        g->ipc_source = sd_event_source_disable_unref(s);
+                        g->ipc = fd_close(g->ipc);
+                        break;
+                }
+        }
+        supervise_changed(p);
+        return 0;
+}
