@@ -18,7 +18,7 @@
         X(SPAWN, 0) /* fork a worker for slot */                                                                       \
         X(DRAIN, 0) /* workers finish what they have in hand; exit when the last is gone */                            \
         X(STOP, 0)  /* end workers at once, exit */                                                                    \
-        X(LOG, 1) /* descriptor: the log file for workers forked from now on */ \
+        X(RENEW, 3) /* descriptors: log file and lifeline (read, write end) for workers forked from now on */             \
         /* zygote to master */                                                                                         \
         X(READY, 1)        /* PHP is up; text: its version; descriptor: memfd with the names of the ini files */       \
         X(FAILED, 0)       /* PHP is not up; text: why */                                                              \
@@ -37,7 +37,7 @@ enum ipc_type {
                 _IPC_TYPE_MAX,
 };
 
-#define IPC_FDS_MAX  2
+#define IPC_FDS_MAX  3
 #define IPC_TEXT_MAX 1000
 
 struct ipc_message {

@@ -144,6 +144,23 @@ void generation_drain(struct generation *g, usec_t now) {
         generation_tell(g, IPC_DRAIN);
 }
 
+int generation_renew(struct generation *g) {
+        struct ipc_message m = { .type = IPC_RENEW };
+        _cleanup_fd_ int read_end = -1, write_end = -1;
+        int ends[2], r;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        read_end = ends[0];
+        write_end = ends[1];
+        r = ipc_send(g->ipc, &m, (int[IPC_FDS_MAX]){ g->pool->env->log_fd, read_end, write_end });
+        if (r < 0)
+                return r;
+        fd_close(g->lifeline);
+        g->lifeline = TAKE_FD(write_end);
+        return 0;
+}
+
 void generation_end(struct generation *g) {
         generation_drain(g, time_now());
         if (g->drain_step == TIMEOUTS_WAITING) {

@@ -4,7 +4,6 @@
 #include "pool/pool.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,7 +13,6 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "conf/load.h"
-#include "ipc/message.h"
 #include "log/log.h"
 #include "scoreboard/create.h"
 #include "scoreboard/slot.h"
@@ -157,11 +155,11 @@ void pool_stop(struct pool *p, bool at_once) {
 }
 
 void pool_renew_log(struct pool *p) {
-        struct ipc_message m = { .type = IPC_LOG };
-
         for (struct generation *g = p->generations; g; g = g->next) {
-                if (g->ipc >= 0 && ipc_send(g->ipc, &m, &p->env->log_fd) == 0 && (g == p->current || g == p->starting))
-                        generation_signal(g, SIGQUIT);
+                int r = g->draining || g->ipc < 0 ? 0 : generation_renew(g);
+
+                if (r < 0)
+                        log_error("[pool %s] workers keep the old log file: %s", p->name, strerror(-r));
         }
 }
 

@@ -181,6 +181,8 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
 int generation_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
                      struct generation **ret); /* settings are copied */
 void generation_drain(struct generation *g, usec_t now);
+/* Workers forked from now on have env->log_fd and a lifeline of their own; those there are end when they are between two requests. 0 or -errno. */
+int generation_renew(struct generation *g);
 void generation_end(struct generation *g);            /* at once: SIGTERM to all, or SIGKILL after a drain step */
 void generation_signal(const struct generation *g, int sig); /* its workers */
 void generation_fail(struct generation *g, const char *reason);

@@ -70,6 +70,7 @@ struct scoreboard_slot {
         uint64_t content_length;
         uint64_t accepted;     /* connections taken; cumulative over all workers this slot has had */
         uint64_t requests;     /* requests begun; cumulative likewise */
+        uint64_t memory_peak;  /* bytes: the most that any request took, of any worker this slot has had */
         uint64_t logs_dropped; /* log entries given up because the log was full; cumulative likewise */
         char method[SCOREBOARD_METHOD_MAX];
         char user[SCOREBOARD_USER_MAX];

@@ -153,6 +153,8 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
         field_number("max active processes", s->max_active, out);
         field_number("max children reached", s->max_children_reached, out);
         field_number("slow requests", s->slow_requests, out);
+        if (FPMD_PHP_VERSION_ID >= 80400)
+                field_number("memory peak", s->memory_peak, out);
         if (full)
                 render_workers(s, out);
         text_append_c(out, '}');

@@ -81,6 +81,7 @@ int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned fl
                 scoreboard_read_slot(board, i, &w);
                 s.connections += w.accepted;
                 s.requests += w.requests;
+                s.memory_peak = MAX(s.memory_peak, w.memory_peak);
                 s.logs_dropped += w.logs_dropped;
                 if (w.stage == STAGE_NONE || w.stage >= _STAGE_MAX)
                         continue;

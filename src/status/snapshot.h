@@ -28,6 +28,7 @@ struct status_snapshot {
         uint64_t max_active;
         uint64_t max_children;
         uint64_t max_children_reached;
+        uint64_t memory_peak; /* bytes: of any request so far */
         uint64_t
                 slow_requests; /* requests that the slow log recorded; 0 in a version without one, as in php-fpm with it off */
         uint64_t reloads;

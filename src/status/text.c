@@ -108,6 +108,8 @@ void status_text_render(const struct status_snapshot *s, struct text *out) {
         line_number("max active processes:", s->max_active, out);
         line_number("max children reached:", s->max_children_reached, out);
         line_number("slow requests:", s->slow_requests, out);
+        if (FPMD_PHP_VERSION_ID >= 80400)
+                line_number("memory peak:", s->memory_peak, out);
 
         for (uint32_t i = 0; i < s->n_workers; i++)
                 render_worker(s, &s->workers[i], out);

@@ -47,6 +47,8 @@ static int phpstatus_write(struct sapi_status_writer *w) {
         sapi_status_put_number(w, "max-active-processes", (int64_t)s.max_active);
         sapi_status_put_number(w, "max-children-reached", (int64_t)s.max_children_reached);
         sapi_status_put_number(w, "slow-requests", (int64_t)s.slow_requests);
+        if (FPMD_PHP_VERSION_ID >= 80400)
+                sapi_status_put_number(w, "memory-peak", (int64_t)s.memory_peak);
         for (uint32_t i = 0; i < s.n_workers; i++)
                 put_process(w, &s, &s.workers[i]);
         return 0;

@@ -94,6 +94,7 @@ void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_re
         slot->duration = (now - t->request_nsec) / NSEC_PER_USEC;
         slot->cpu = (cpu - t->cpu_nsec) / NSEC_PER_USEC; /* waiting takes none, so this is the request's */
         slot->memory = memory;
+        slot->memory_peak = MAX(slot->memory_peak, memory);
         track_enter(t, STAGE_FINISHED, now);
         slot_end(slot);
         t->cpu_nsec = cpu;

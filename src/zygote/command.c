@@ -43,6 +43,18 @@ static void zygote_on_master_gone(struct zygote *z) {
                 log_warning("the master is gone; zygote %d keeps its %zu workers serving", getpid(), zygote_n_alive(z));
 }
 
+/* Log and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline hangs up, and the workers that have it
+ * leave when they are between two requests. */
+static void zygote_renew(struct zygote *z, int fds[static IPC_FDS_MAX]) {
+        static const int numbers[IPC_FDS_MAX] = { INHERIT_LOG, INHERIT_LIFELINE_READ, INHERIT_LIFELINE_WRITE };
+
+        for (int i = 0; i < IPC_FDS_MAX; i++) {
+                if (!z->draining && dup3(fds[i], numbers[i], O_CLOEXEC) < 0)
+                        log_error("zygote cannot take over a descriptor: %s", strerror(errno));
+                fd_close(fds[i]);
+        }
+}
+
 static void zygote_on_message(struct zygote *z, usec_t now) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
@@ -65,9 +77,8 @@ static void zygote_on_message(struct zygote *z, usec_t now) {
         case IPC_STOP:
                 zygote_stop(z, now);
                 break;
-        case IPC_LOG:
-                dup3(fds[0], INHERIT_LOG, O_CLOEXEC); /* the same number: the log's set-up stays as it is */
-                fd_close(fds[0]);
+        case IPC_RENEW:
+                zygote_renew(z, fds);
                 break;
         default:
                 log_error("zygote got the message %s, which is not for it", ipc_type_name(m.type));

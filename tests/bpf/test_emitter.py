@@ -50,10 +50,11 @@ def test_bpftrace_counts_the_same(folder, pool):
 
 
 def test_both_at_once(folder, pool):
-    with Emitter(folder, pool, 2, 5000) as emitter, Bpftrace(emitter.binary) as one, \
+    """One worker: bpftrace makes a new key of a map in a way that can lose a count when two processors meet there."""
+    with Emitter(folder, pool, 1, 10000) as emitter, Bpftrace(emitter.binary) as one, \
             Fpmtrace("--json", "--binary", emitter.binary) as two:
         emitter.go()
-        assert two.summary().counts(pool) == one.counts(pool) == expect(served=10000, created=2)
+        assert two.summary().counts(pool) == one.counts(pool) == expect(served=10000, created=1)
 
 
 def test_filter_by_pool(folder, pool):

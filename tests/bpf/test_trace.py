@@ -61,7 +61,8 @@ def test_every_transition_is_counted(fpmd, pool):
 
 def test_bpftrace_counts_the_same(fpmd, pool):
     with Bpftrace(tracers.ZYGOTE) as one, Fpmtrace("--json", "--pool", pool) as two:
-        send_from_all_sides(fpmd, pool, N)
+        send(fpmd, pool, fpmd.hello, 4)  # alone: bpftrace can lose a count when two processors make the same key
+        send_from_all_sides(fpmd, pool, N - 4)
         fpmd.stop()
         assert one.counts(pool) == two.summary().counts(pool) == expect(served=N)
 

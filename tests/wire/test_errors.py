@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Errors of scripts: status, what the web server's log gets on STDERR, what our own log gets."""
 
+import re
+
 import pytest
 
 NOFUNC = "PHP message: PHP Fatal error:  Uncaught Error: Call to undefined function nofunc() in {0}:1\nStack trace:\n#0 {{main}}\n  thrown in {0} on line 1"
@@ -28,7 +30,7 @@ ERRORS = {
     "parse error": ("echo 'x' nosyntax", 500, b"",
                     'PHP message: PHP Parse error:  syntax error, unexpected identifier "nosyntax", expecting "," or ";" in {0} on line 1'),
     "memory limit": ("ini_set('memory_limit', '4M'); str_repeat('x', 9000000);", 500, b"",
-                     "PHP message: PHP Fatal error:  Allowed memory size of 4194304 bytes exhausted (tried to allocate 9003008 bytes) in {0} on line 1"),
+                     "PHP message: PHP Fatal error:  Allowed memory size of 4194304 bytes exhausted (tried to allocate N bytes) in {0} on line 1"),
     "time limit": ("set_time_limit(1); while (1);", 500, b"",
                    "PHP message: PHP Fatal error:  Maximum execution time of 1 second exceeded in {0} on line 1"),
     "exit(0)": ("exit(0);", 200, b"", ""),
@@ -52,7 +54,7 @@ def test_error(backend, what):
     if body is not None:
         assert r.body == body
     if stderr is not None:
-        assert r.stderr.decode() == stderr.format(path)
+        assert re.sub(r"allocate \d+ bytes", "allocate N bytes", r.stderr.decode()) == stderr.format(path)
     assert backend.run("<?php echo 'alive';").body == b"alive"
 
 

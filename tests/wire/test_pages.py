@@ -9,9 +9,12 @@ import pytest
 
 import fastcgi
 import procs
+import server
 
 FIELDS = ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue", "max listen queue", "listen queue len",
           "idle processes", "active processes", "total processes", "max active processes", "max children reached", "slow requests"]
+if server.php_version() >= (8, 4):
+    FIELDS.append("memory peak")
 ROW = ["pid", "state", "start time", "start since", "requests", "request duration", "request method", "request uri", "content length",
        "user", "script", "last request cpu", "last request memory"]
 NO_CACHE = {"expires": "Thu, 01 Jan 1970 00:00:00 GMT", "cache-control": "no-cache, no-store, must-revalidate, max-age=0"}

@@ -14,11 +14,18 @@
 #include "board.h"
 #include "status/json.h"
 
+/* A field that php-fpm has since PHP 8.4. */
+#if FPMD_PHP_VERSION_ID >= 80400
+#define PEAK_JSON ",\"memory peak\":0"
+#else
+#define PEAK_JSON ""
+#endif
+
 #define POOL_JSON                                                                                                      \
         "{\"pool\":\"www\",\"process manager\":\"dynamic\",\"start time\":1795294995,\"start since\":90,"              \
         "\"accepted conn\":4,\"listen queue\":0,\"max listen queue\":0,\"listen queue len\":0,\"idle processes\":1,"   \
         "\"active processes\":1,\"total processes\":2,\"max active processes\":1,\"max children reached\":0,"          \
-        "\"slow requests\":0"
+        "\"slow requests\":0" PEAK_JSON
 
 #define WORKERS_JSON                                                                                                   \
         ", \"processes\":[{\"pid\":100,\"state\":\"Idle\",\"start time\":1795294995,\"start since\":88,"               \

@@ -14,6 +14,13 @@
 #include "board.h"
 #include "status/text.h"
 
+/* A line that php-fpm has since PHP 8.4. */
+#if FPMD_PHP_VERSION_ID >= 80400
+#define PEAK_TEXT "memory peak:          0\n"
+#else
+#define PEAK_TEXT ""
+#endif
+
 #define POOL_TEXT                                                                                                      \
         "pool:                 www\n"                                                                                  \
         "process manager:      dynamic\n"                                                                              \
@@ -28,7 +35,7 @@
         "total processes:      2\n"                                                                                    \
         "max active processes: 2\n"                                                                                    \
         "max children reached: 3\n"                                                                                    \
-        "slow requests:        0\n"
+        "slow requests:        0\n" PEAK_TEXT
 
 #define WORKERS_TEXT                                                                                                   \
         "\n************************\n"                                                                                 \
