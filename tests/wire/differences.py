@@ -72,6 +72,9 @@ DIFFERENCES = {
         "In php-fpm an idle kept connection holds its worker. In fpmd the worker closes it when another client comes.",
     "lingering-close":
         "A worker of php-fpm waits for the client to close its end too, before it serves anybody else. fpmd's does not.",
+    "head-body":
+        "php-fpm 8.4 answers HEAD with a body, and leaves it to the web server to drop it. fpmd sends the headers alone, as php-fpm 8.2"
+        " does.",
     "finish-closes":
         "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. fpmd closes it with the reply, so"
         " that the next request goes to a worker that is free.",
