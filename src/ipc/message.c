@@ -119,6 +119,11 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
                 return -errno;
 
         n = ipc_take_fds(&msg, ret_fds);
+        if ((msg.msg_flags & MSG_CTRUNC) && n < IPC_FDS_MAX && (size_t)k == sizeof(*ret)) {
+                for (int i = 0; i < IPC_FDS_MAX; i++)
+                        ret_fds[i] = fd_close(ret_fds[i]);
+                return -EMFILE; /* recvmsg(2) says no more than that descriptors are missing */
+        }
         if ((size_t)k != sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || ret->type == IPC_NONE ||
             ret->type >= _IPC_TYPE_MAX || n != ipc_rows[ret->type].n_fds) {
                 for (int i = 0; i < IPC_FDS_MAX; i++)

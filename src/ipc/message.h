@@ -61,7 +61,7 @@ int ipc_send(int fd, const struct ipc_message *m, const int *fds);
 
 /*
  * Receives one message. 0; IPC_E_EMPTY (nothing waits); IPC_E_GONE (the other side is closed); -EBADMSG (wrong size, unknown type, or
- * wrong number of descriptors; they are closed). Received descriptors are close-on-exec and the caller's, unused places are -1.
+ * wrong number of descriptors; they are closed); -EMFILE (this process can take no more descriptors: the message is lost). Received descriptors are close-on-exec and the caller's, unused places are -1.
  */
 enum { IPC_E_EMPTY = 1, IPC_E_GONE = 2 };
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);

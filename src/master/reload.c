@@ -206,7 +206,8 @@ void reload_request(struct master *m, const char *names) {
         text_append(&m->reload_names, names);
         m->reload_pending = true;
         if (m->state == MASTER_RELOADING || !master_is_settled(m))
-                log_notice("reload waits until the previous generation has finished its requests");
+                log_notice("reload waits until %s", m->state == MASTER_STARTING ? "the start is complete"
+                                                                                  : "the previous generation has finished its requests");
         master_advance(m);
 }
 

@@ -155,6 +155,14 @@ static int messages_dispatch(struct generation *g, const struct ipc_message *m, 
         }
 }
 
+static void messages_log_failure(const struct generation *g, int r, uint32_t type) {
+        if (r == -EBADMSG)
+                log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", g->pool->name, g->zygote_pid,
+                          ipc_type_name(type));
+        else
+                log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote_pid, strerror(-r));
+}
+
 int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct pool *p = g->pool;
@@ -172,8 +180,7 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                 for (int k = 0; k < IPC_FDS_MAX; k++)
                         fd_close(fds[k]);
                 if (r < 0)
-                        log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", p->name,
-                                  g->zygote_pid, r == -EBADMSG ? ipc_type_name(m.type) : strerror(-r));
+                        messages_log_failure(g, r, m.type);
                 if (r != 0) { /* beyond control, or dead already */
                         generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense" : "the zygote ended; see the log above");
                         syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);

@@ -218,6 +218,8 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
         if (g != p->current && p->current)
                 in.max_children = MIN(in.max_children, in.n_others + g->n_first); /* no more than what starts it, until it takes over */
         scale_plan(&in, &plan);
+        if (plan.spawn > 0 && scale_delay(p->n_young_dead) > 0)
+                p->last_death = now; /* the next try has its delay from this one */
         if (g->n_asked < SUPERVISE_ASKED_MAX)
                 supervise_spawn(g, MIN(plan.spawn, SUPERVISE_ASKED_MAX - g->n_asked));
         return plan.wake_at;

@@ -126,8 +126,13 @@ static int zygote_read_conf(struct zygote *z) {
         return 0;
 }
 
+/* Not SIG_IGN, which programs that a preload script starts would inherit. */
+static void zygote_on_nothing(_unused_ int sig) {
+}
+
 /* Signals arrive as reads; workers get the mask back that was there before. */
 static int zygote_take_signals(struct zygote *z) {
+        static const int idle[] = { SIGHUP, SIGUSR1, SIGUSR2 };
         sigset_t set;
 
         sigemptyset(&set);
@@ -136,9 +141,9 @@ static int zygote_take_signals(struct zygote *z) {
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGQUIT);
         signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
-        signal(SIGUSR1, SIG_IGN);
-        signal(SIGUSR2, SIG_IGN);
+        for (size_t i = 0; i < ELEMENTSOF(idle); i++)
+                if (sigaction(idle[i], &(struct sigaction){ .sa_handler = zygote_on_nothing, .sa_flags = SA_RESTART }, NULL) < 0)
+                        return -errno;
         if (sigprocmask(SIG_BLOCK, &set, &z->old_mask) < 0)
                 return -errno;
         z->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

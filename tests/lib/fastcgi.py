@@ -9,6 +9,7 @@ Every read has a limit in time: a peer that says nothing is a TimeoutError that 
 
 import os
 import select
+import select
 import socket
 import struct
 import time
@@ -282,6 +283,15 @@ class Connection:
             pass
         data, self.buffer = self.buffer, b""
         return data
+
+    def closed_by_peer(self):
+        """Whether the peer has closed, without waiting. Only between responses."""
+        if not select.select([self.sock], [], [], 0)[0]:
+            return False
+        try:
+            return self.sock.recv(1, socket.MSG_PEEK) == b""
+        except ConnectionResetError:
+            return True
 
     def request(self, params, body=b"", keep=True, request_id=1, **how):
         self.send(request_bytes(params, body, request_id, keep, **how))

@@ -77,6 +77,34 @@ class Load:
         return [r for r in self.results if r.error]
 
 
+class Gate:
+    """Preload code that waits for open(), so that a pool starts exactly as long as a test wants. then: what follows."""
+
+    CODE = ("<?php file_put_contents('{mark}-on', '.', FILE_APPEND);"
+            " for ($i = 0; $i < 6000 && !file_exists('{mark}-go'); $i++) {{ usleep(5000); clearstatcache(); }} {then}")
+    numbers = itertools.count()
+
+    def __init__(self, server, pool="www", then=""):
+        self.mark = os.path.join(server.shared_folder(), f"gate{next(self.numbers)}")
+        code = server.script(os.path.basename(self.mark) + ".php", self.CODE.format(mark=self.mark, then=then))
+        server.pools[pool]["php_admin_value[opcache.preload]"] = code
+        if server.running():
+            server.write_config()
+
+    def runs(self):
+        """How often the preload has begun."""
+        try:
+            return os.path.getsize(self.mark + "-on")
+        except FileNotFoundError:
+            return 0
+
+    def wait_reached(self, n=1):
+        procs.until("the preload to run", lambda: self.runs() >= n)
+
+    def open(self):
+        open(self.mark + "-go", "w").close()
+
+
 class Held:
     """A request that runs until release(): on a connection of its own, with files as signals. The script answers with its pid."""
 

@@ -66,9 +66,13 @@ def children(pid, dead=False):
 
 
 def descendants(pid):
-    out, todo = [], [pid]
+    family, out, todo = {}, [], [pid]
+    for entry in os.listdir("/proc"):
+        fields = stat_fields(entry) if entry.isdigit() else None
+        if fields and fields[0] not in "ZX":
+            family.setdefault(fields[1], []).append(int(entry))
     while todo:
-        found = children(todo.pop())
+        found = family.get(todo.pop(), [])
         out += found
         todo += found
     return sorted(out)
@@ -106,6 +110,23 @@ def comm(pid):
 
 def uid_of(pid):
     return os.stat(f"/proc/{pid}").st_uid
+
+
+def cpu_seconds(pid):
+    """Time on a CPU, of all its life."""
+    with open(f"/proc/{pid}/stat", "rb") as f:
+        after = f.read().rpartition(b")")[2].split()
+    return (int(after[11]) + int(after[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def assert_does_not_spin(pid, seconds=0.6, at_most=0.15):
+    """Waits for a process to use up a share of a CPU, which must not come to pass."""
+    before = cpu_seconds(pid)
+    try:
+        until(f"{title(pid)} to spin", lambda: cpu_seconds(pid) - before > at_most, seconds)
+    except TimeoutError:
+        return
+    raise AssertionError(f"{title(pid)} used more than {at_most} s of CPU time within {seconds} s")
 
 
 def reap(pid):

@@ -10,6 +10,7 @@ the build folder $FPMD_BUILD (default: build/ of this tree), php-fpm from /usr/s
 
 import fcntl
 import glob
+import json
 import os
 import re
 import shutil
@@ -132,6 +133,7 @@ class Server:
         self.args = list(args)
         self.env = dict(env or {})
         self.text = text
+        self.wrapper = []  # a program that executes ours after it has changed something: prlimit(1), setpriv(1)
         self.process = None
         self.log_path = os.path.join(self.folder, "error.log")
         self.output_path = os.path.join(self.folder, "output.log")
@@ -339,7 +341,7 @@ class Fpmd(Server):
         os.makedirs(self.runtime, exist_ok=True)
 
     def command(self):
-        return [FPMD, "-y", self.config_path, *self.args]
+        return [*self.wrapper, FPMD, "-y", self.config_path, *self.args]
 
     def environment(self):
         return {"NOTIFY_SOCKET": self.notify.path, "RUNTIME_DIRECTORY": self.runtime, **super().environment()}
@@ -413,6 +415,27 @@ class Fpmd(Server):
         """Runs fpmctl against this server: subprocess.CompletedProcess with texts."""
         return subprocess.run([FPMCTL, "--runtime-dir", self.runtime, *args], capture_output=True, text=True, timeout=limit,
                               stdin=subprocess.DEVNULL)
+
+    def status(self):
+        """What fpmctl status --json shows."""
+        r = self.ctl("status", "--json")
+        assert r.returncode == 0, r
+        return json.loads(r.stdout)
+
+    def generations(self, pool="www"):
+        return next(p["generations"] for p in self.status()["pools"] if p["name"] == pool)
+
+    def connect_control(self):
+        """A connection to the control socket, for conversations that fpmctl does not hold. BlockingIOError: the queue is full."""
+        c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        c.setblocking(False)
+        try:
+            c.connect(os.path.join(self.runtime, "control"))
+        except OSError:
+            c.close()
+            raise
+        c.settimeout(procs.LIMIT)
+        return c
 
     def reload(self, number=signal.SIGUSR2):
         """By signal; returns when READY=1 of the new generation has come."""

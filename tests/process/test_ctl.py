@@ -4,8 +4,12 @@
 import json
 import os
 import re
+import signal
 import stat
+import struct
 import subprocess
+
+import pytest
 
 import fastcgi
 import procs
@@ -13,6 +17,9 @@ import server as programs
 from load import Held
 
 EX_UNAVAILABLE = 69
+
+# A packet of src/ipc/control.h: magic, version, type; no field: all pools.
+RELOAD_ALL = struct.pack("<IHH", 0x4C54434F, 1, 2)
 
 
 def test_status_shows_who_is_who(start):
@@ -121,6 +128,64 @@ def test_many_silent_control_connections_do_not_block_others(start):
         c.close()
     assert r.returncode == 0 or r.stderr
     assert s.ctl("status").returncode == 0
+
+
+def test_client_that_leaves_before_a_reload_is_refused_does_not_end_the_master(start):
+    """The answer to a refused reload finds its client gone. The master is stopped meanwhile, so that it always does."""
+    s = start()
+    workers = s.wait_workers(2)
+    with open(s.config_path, "a") as f:
+        f.write("\nnonsense = 1\n")
+    for _ in range(3):
+        since = len(s.log())
+        s.signal(signal.SIGSTOP)
+        try:
+            for _ in range(3):
+                with s.connect_control() as c:
+                    c.send(RELOAD_ALL)
+        finally:
+            s.signal(signal.SIGCONT)
+        s.wait_log("nonsense", since)
+        assert s.ctl("status").returncode == 0 and s.running()
+    assert s.workers() == workers
+
+
+def test_client_that_leaves_before_a_reload_is_done_does_not_end_the_master(start):
+    s = start()
+    workers = s.wait_workers(2)
+    since = s.notify.mark()
+    with s.connect_control() as c:
+        c.send(RELOAD_ALL)
+    s.notify.wait("READY", "1", s.notify.wait("RELOADING", "1", since))
+    for pid in workers:
+        procs.wait_gone(pid)
+    assert s.ctl("status").returncode == 0 and s.running()
+
+
+@pytest.mark.parametrize("what", ["clients", "descriptors"])
+def test_too_many_idle_control_clients_do_not_make_the_master_spin(make, what):
+    """More clients than it takes, or than it has descriptors for; some may wait in the queue all the time."""
+    s = make()
+    if what == "descriptors":
+        s.wrapper = ["prlimit", "--nofile=48:48"]
+    pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    clients = []
+
+    def enough():
+        try:
+            while len(clients) < 150:
+                clients.append(s.connect_control())
+            return what == "clients"
+        except BlockingIOError:  # the queue is full: until the master takes some, or for as long as it cannot
+            return what == "descriptors" and len(os.listdir(f"/proc/{s.pid}/fd")) >= 48
+    procs.until("more clients than the master takes", enough)
+    procs.assert_does_not_spin(s.pid)
+    assert s.run(pid_script).complete
+    for c in clients:
+        c.close()
+    procs.until("the status to be told again", lambda: s.ctl("status").returncode == 0, 5)
+    assert s.running() and s.ctl("reload").returncode == 0
 
 
 def get(s, *args):

@@ -12,7 +12,7 @@ import pytest
 import fastcgi
 import procs
 import server as programs
-from load import Held, Load
+from load import Gate, Held, Load
 
 
 def reload_and_wait(s):
@@ -330,3 +330,85 @@ def test_worker_numbers_after_many_reloads(start):
         s.reload()
     procs.until("one generation of 3 workers", lambda: len(s.zygotes()) == 1 and len(s.workers()) == 3)
     procs.until("no descriptors to be left over", lambda: len(os.listdir(f"/proc/{s.pid}/fd")) <= fds)
+
+
+@pytest.mark.parametrize("how", ["SIGHUP", "fpmctl"])
+def test_reload_asked_for_during_the_start_follows_it(make, how):
+    s = make()
+    gate = Gate(s)
+    s.spawn(s.command())
+    gate.wait_reached()
+    ctl = None
+    if how == "fpmctl":
+        ctl = subprocess.Popen([programs.FPMCTL, "--runtime-dir", s.runtime, "reload"], stdin=subprocess.DEVNULL)
+    else:
+        s.signal(signal.SIGHUP)
+    s.wait_log("reload waits")
+    assert s.notify.count("READY") == 0 and s.notify.count("RELOADING") == 0 and gate.runs() == 1
+    gate.open()
+    ready = s.notify.wait("READY", "1")
+    begun = s.notify.wait("RELOADING", "1", ready)
+    s.notify.wait("READY", "1", begun)
+    assert gate.runs() == 2
+    if ctl:
+        assert ctl.wait(10) == 0
+    procs.until("the first generation to be gone", lambda: [g["number"] for g in s.generations()] == [2])
+
+
+def test_zygote_that_dies_while_another_pool_still_starts_ends_the_reload(start):
+    """Its first workers had accepted already, which must not count any more."""
+    s = start({"a": {}, "b": {}})
+    workers, zygotes = s.wait_workers(4), s.wait_zygotes(2)
+    gate = Gate(s, "b")
+    ctl = subprocess.Popen([programs.FPMCTL, "--runtime-dir", s.runtime, "reload"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                           text=True)
+    gate.wait_reached()
+
+    def accepting():
+        return next((g["zygote pid"] for g in s.generations("a") if g["number"] == 2 and g["state"] == "accepting"), None)
+    os.kill(procs.until("the new generation of a to accept", accepting), signal.SIGKILL)
+    _, said = ctl.communicate(timeout=10)
+    assert ctl.returncode == 1 and "'a'" in said and "zygote" in said, said
+    procs.until("what the reload had started to be gone", lambda: s.zygotes() == zygotes)
+    for pool in "ab":
+        assert int(s.run(s.pid_script, pool).text) in workers
+    assert s.workers() == workers
+    gate.open()
+    assert s.ctl("reload").returncode == 0
+    for pid in workers:
+        procs.wait_gone(pid)
+    for pool in "ab":
+        assert int(s.run(s.pid_script, pool).text) not in workers
+
+
+def test_log_rotated_during_a_reload_that_is_refused(start):
+    """The signal is not lost, nor does the old generation's file come back: everything is written to the new one."""
+    s = start()
+    code = s.script("log.php", "<?php error_log('marked ' . $_GET['i']);")
+    s.run(code, query="i=before")
+    s.wait_log("marked before")
+    gate = Gate(s, then="preload_needs_this();")
+    since = s.notify.mark()
+    s.signal(signal.SIGUSR2)
+    gate.wait_reached()
+    os.rename(s.log_path, s.log_path + ".1")
+    s.signal(signal.SIGUSR1)
+    s.ctl("status")
+    gate.open()
+    s.notify.wait("READY", "1", s.notify.wait("RELOADING", "1", since))
+    s.wait_log("re-opened")
+
+    def arrives(i):
+        s.run(code, query=f"i=after{i}")
+        return f"marked after{i}" in s.log()
+    numbers = iter(range(1000))
+    procs.until("a worker's line in the new log", lambda: arrives(next(numbers)))
+    procs.until("workers with the new log only", lambda: all(arrives(next(numbers)) for _ in range(8)))
+    with open(s.log_path + ".1") as f:
+        old = f.read()
+    assert "preload_needs_this" in old + s.log()
+    since = len(s.log())
+    assert s.ctl("reload").returncode == 1
+    s.wait_log("reload refused", since)
+    with open(s.log_path + ".1") as f:
+        assert f.read() == old

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Ending: at once, or after what is in hand; and the log's reopening."""
 
+import fcntl
 import os
 import re
 import signal
@@ -163,3 +164,46 @@ def test_other_signals_are_harmless(start, number):
     s = start()
     s.signal(number)
     assert s.ctl("status").returncode == 0 and s.running()
+
+
+def rotate(s):
+    os.rename(s.log_path, s.log_path + ".1")
+    s.signal(signal.SIGUSR1)
+    s.wait_log("re-opened")
+
+
+def waits_for_lock(pid):
+    with open("/proc/locks") as f:
+        return any("->" in line and f" {pid} " in line for line in f)
+
+
+def test_usr1_does_not_interrupt_a_script_that_waits_for_a_lock(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    path = os.path.join(s.shared_folder(), "locked")
+    code = s.script("lock.php", """<?php $f = fopen($_GET['f'], 'c'); file_put_contents($_GET['f'] . '-on', getmypid());
+        var_dump(flock($f, LOCK_EX));""")
+    with open(path, "w") as f, s.connect() as c:
+        os.chmod(path, 0o666)
+        fcntl.flock(f, fcntl.LOCK_EX)
+        c.send(fastcgi.request_bytes(fastcgi.environment(code, query="f=" + path)))
+        pid = s.wait_workers(1)[0]
+        procs.until("the script to wait for the lock", lambda: waits_for_lock(pid))
+        rotate(s)
+        assert waits_for_lock(pid), "the signal to reopen the log has ended the wait"
+        fcntl.flock(f, fcntl.LOCK_UN)
+        r = c.read_response()
+    assert r.complete and r.text == "bool(true)\n"
+    procs.until("the worker to be recycled for the new log", lambda: s.workers() not in ([], [pid]))
+
+
+def test_usr1_does_not_interrupt_a_script_that_sleeps(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    mark = os.path.join(s.shared_folder(), "asleep")
+    code = s.script("sleep.php", "<?php touch($_GET['m']); $t = microtime(true); $left = sleep(1);"
+                                 " echo $left, microtime(true) - $t >= 0.99 ? ' slept' : ' woken';")
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(code, query="m=" + mark)))
+        procs.until("the script to run", lambda: os.path.exists(mark))
+        rotate(s)
+        r = c.read_response()
+    assert r.complete and r.text == "0 slept"

@@ -2,9 +2,11 @@
 """Start-up: what is said to the service manager, what is refused and how it is said."""
 
 import os
+import pwd
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -12,6 +14,9 @@ import procs
 import server as programs
 
 EX_CONFIG = 78
+
+# Four hundred workers that wait for full sockets take seven seconds, by time-outs; that do not, less than one, unless sanitized.
+START_LIMIT_LARGE = 5.0 if "ASAN_OPTIONS" not in os.environ else programs.START_LIMIT
 
 
 # --- the conversation with the service manager
@@ -266,3 +271,53 @@ def test_terminated_while_starting(make):
     s.signal(signal.SIGTERM)
     s.wait_exit(10)
     procs.until("nothing to be left", lambda: programs.strays() == [])
+
+
+# --- numbers, limits, users
+
+@pytest.mark.parametrize("pools,size", [(1, 400), (3, 300)])
+def test_large_pools_start_fully(make, pools, size):
+    """Hundreds of workers tell of themselves at once: neither side may wait for the other to read, and no message may get lost."""
+    names = [f"pool{i}" for i in range(pools)]
+    s = make({name: {"pm.max_children": str(size)} for name in names})
+    began = time.monotonic()
+    s.start()
+
+    def counts():
+        return [[g["workers"] for g in p["generations"]] for p in s.status()["pools"]]
+    procs.until("all workers to be there", lambda: counts() == [[size]] * pools, programs.START_LIMIT)
+    took = time.monotonic() - began
+    assert [len(s.workers(z)) for z in s.wait_zygotes(pools)] == [size] * pools
+    assert not re.search(r"WARNING|ERROR|ALERT", s.log()), s.log()
+    assert pools > 1 or took < START_LIMIT_LARGE, f"{took:.1f} s"
+
+
+def test_low_soft_limit_of_descriptors_is_raised_for_the_master_only(make):
+    """Three descriptors per worker are more than 64. PHP sees the limits that fpmd was given."""
+    s = make({"www": {"pm.max_children": "60", "catch_workers_output": "yes"}})
+    s.wrapper = ["prlimit", "--nofile=64:4096"]
+    code = s.script("limits.php", "<?php $l = posix_getrlimit(); echo $l['soft openfiles'], ' ', $l['hard openfiles'];"
+                                  " file_put_contents('php://stderr', \"still caught\\n\");")
+    s.start()
+    zygotes = s.wait_zygotes(1)
+    s.wait_workers(60)
+    procs.until("the master to know all", lambda: s.generations()[0]["workers"] == 60)
+    assert s.run(code).text == "64 4096"
+    s.wait_log("still caught")
+    assert s.zygotes() == zygotes and not re.search(r"ERROR|ALERT|zygote \d+ .*exited", s.log()), s.log()
+
+
+def test_home_and_user_of_a_pool_without_a_user(make):
+    """Not root: the pool's processes are who the master is, and their environment says so."""
+    s = make()
+    s.pools["www"].update(user=None, group=None)
+    who = pwd.getpwnam(programs.POOL_USER) if programs.ROOT else pwd.getpwuid(os.getuid())
+    if programs.ROOT:
+        s.wrapper = ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--init-groups"]
+        for path in (s.folder, s.runtime):
+            os.chown(path, who.pw_uid, who.pw_gid)
+    s.env["HOME"] = "/nonexistent"
+    s.env["USER"] = "somebody"
+    s.start()
+    r = s.run(s.script("who.php", "<?php echo $_SERVER['USER'], ' ', $_SERVER['HOME'], ' ', getenv('USER'), ' ', getenv('HOME');"))
+    assert r.text == f"{who.pw_name} {who.pw_dir} {who.pw_name} {who.pw_dir}"

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import time
 
 import pytest
 
@@ -209,3 +210,99 @@ def test_registered_shutdown_work_runs_at_a_drain(start):
     s.wait_exit()
     with open(mark) as f:
         assert f.read() == "ran"
+
+
+@pytest.mark.parametrize("where", ["script", "preload"])
+def test_programs_that_php_starts_do_not_inherit_ignored_signals(make, where):
+    s = make()
+    path = os.path.join(s.shared_folder(), "status")
+    code = s.script("ignored.php", f"<?php file_put_contents('{path}', shell_exec('cat /proc/self/status'));")
+    if where == "preload":
+        s.pools["www"]["php_admin_value[opcache.preload]"] = code
+    s.start()
+    if where == "script":
+        assert s.run(code).complete
+    with open(path) as f:
+        ignored = int(re.search(r"SigIgn:\s*(\w+)", f.read()).group(1), 16)
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, signal.SIGCHLD)
+    assert [n.name for n in numbers if ignored & 1 << (n - 1)] == []
+
+
+def test_client_that_stays_does_not_hold_the_worker(start):
+    """Nobody has read the empty body of a GET, and the web server leaves its side open: the worker closes, and does not wait for it."""
+    s = start({"www": {"pm.max_children": "1"}})
+    open_ones = []
+    began = time.monotonic()
+    for _ in range(10):
+        c = s.connect(timeout=5)
+        open_ones.append(c)
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        assert c.read_response().complete
+        assert c.read_eof() == b""
+    took = time.monotonic() - began
+    for c in open_ones:
+        c.close()
+    assert took < 1.5, f"10 requests took {took:.1f} s"
+
+
+# --- a script that forks
+
+def forks(start, **pool):
+    s = start({"www": {"pm.max_children": "1", **pool}})
+    if s.run(s.script("has.php", "<?php echo function_exists('pcntl_fork') ? 'yes' : 'no';")).text != "yes":
+        pytest.skip("this PHP has no pcntl_fork()")
+    return s
+
+
+CHILD_ENDS = {
+    "exit": "exit(3);",
+    "end of the script": "return;",
+    "exception": "throw new Exception('of the child');",
+    "flush": "flush(); exit(3);",
+    "much output": "echo str_repeat('from the child ', 100000); exit(3);",
+    "fastcgi_finish_request": "fastcgi_finish_request(); exit(3);",
+    "shutdown function": "register_shutdown_function(function () { echo 'from the child'; flush(); }); exit(3);",
+    "message": "error_log('from the child'); exit(3);",
+    "signal": "posix_kill(getmypid(), SIGTERM); for (;;) usleep(1000);",
+}
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("end", CHILD_ENDS)
+def test_forked_copy_of_a_script_is_heard_by_its_parent_only(start, end, keep):
+    s = forks(start)
+    worker = s.wait_workers(1)[0]
+    code = s.script("fork.php", """<?php echo 'before ';
+        $child = pcntl_fork();
+        if ($child == 0) { echo 'from the child '; %s }
+        $got = pcntl_waitpid($child, $status);
+        echo $got == $child ? 'waited ' : 'lost ', pcntl_wifexited($status) ? 'exited' : 'killed', ' after';""" % CHILD_ENDS[end])
+    with s.connect() as c:
+        r = c.request(fastcgi.environment(code), keep=keep)
+        assert r.complete and r.status == 200
+        assert r.text in ("before waited exited after", "before waited killed after")
+        assert b"child" not in r.stderr
+        if keep:
+            assert int(c.request(fastcgi.environment(s.pid_script), keep=False).text) == worker
+        assert c.read_eof() == b""
+    assert {int(s.run(s.pid_script).text) for _ in range(5)} == {worker}
+    assert s.workers() == [worker] and procs.children(worker) == []
+
+
+def test_forked_copy_that_outlives_its_request_becomes_no_worker(start):
+    s = forks(start)
+    worker = s.wait_workers(1)[0]
+    mark = os.path.join(s.shared_folder(), "forked")
+    code = s.script("fork.php", """<?php if (pcntl_fork() > 0) { echo 'parent'; return; }
+        for ($i = 0; $i < 6000 && !file_exists($_GET['m']); $i++) { usleep(5000); clearstatcache(); }
+        echo 'child';""")
+    r = s.run(code, query="m=" + mark)
+    assert r.complete and r.text == "parent"
+    child = procs.until("the copy to live", lambda: procs.children(worker))[0]
+    for _ in range(10):
+        assert int(s.run(s.pid_script).text) == worker
+    open(mark, "w").close()
+    procs.wait_gone(child)
+    for _ in range(10):
+        assert int(s.run(s.pid_script).text) == worker
+    assert s.workers() == [worker] and s.status()["pools"][0]["status"]["accepted conn"] >= 20
