@@ -119,6 +119,7 @@ struct pool {
 
         unsigned n_young_dead;
         usec_t last_death;
+        usec_t last_try;
         unsigned n_failed_starts; /* replacements of a zygote that did not come up, in a row */
         uint64_t n_died;
         uint64_t n_reloads;

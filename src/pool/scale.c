@@ -28,11 +28,16 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
         *ret = (struct scale_plan){ .wake_at = USEC_INFINITY };
         if (want <= in->n_workers)
                 return;
-        if (delay > 0 && in->now < in->last_death + delay) {
-                ret->wake_at = in->last_death + delay;
-                return;
+        if (delay > 0) {
+                bool trying = in->last_try > in->last_death;
+                usec_t due = trying ? in->last_try + SCALE_YOUNG : in->last_death + delay;
+
+                if (in->now < due) {
+                        ret->wake_at = due;
+                        return;
+                }
+                ret->is_over = trying;
+                ret->is_try = !trying;
         }
-        ret->spawn = want - in->n_workers;
-        if (delay > 0) /* in a crash loop one at a time: the next one shows whether it is over */
-                ret->spawn = 1;
+        ret->spawn = ret->is_try ? 1 : want - in->n_workers;
 }

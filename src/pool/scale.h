@@ -5,6 +5,8 @@
  * to accept always gets max(1, a quarter of it), so that no reload waits for a slow request.
  */
 
+#include <stdbool.h>
+
 #include "base/time.h"
 
 struct scale_input {
@@ -13,11 +15,14 @@ struct scale_input {
         unsigned n_others;     /* of the pool's other generations: alive */
         unsigned n_young_dead; /* workers that died young, one after another */
         usec_t last_death;     /* when the last of them died */
+        usec_t last_try;       /* when a worker was last forked to see whether that is over; 0: never */
         usec_t now;
 };
 
 struct scale_plan {
         unsigned spawn;
+        bool is_try;    /* the one to spawn is a try: remember when */
+        bool is_over;   /* the last try has grown up: the young deaths are history */
         usec_t wake_at; /* look again then; USEC_INFINITY: only when something changes */
 };
 
@@ -29,7 +34,8 @@ unsigned scale_first(unsigned max_children);
 /* A worker that died within this time of its start died young. */
 #define SCALE_YOUNG (2 * USEC_PER_SEC)
 
-/* So many may die young in a row before replacements are delayed; then the delay doubles from the first to the longest. */
+/* So many may die young in a row before replacements are delayed; then one is tried after a delay, which doubles from the first to the longest with each
+ * death. A try that grows up ends it. */
 #define SCALE_YOUNG_FREE 8U
 #define SCALE_DELAY_FIRST (100 * USEC_PER_MSEC)
 #define SCALE_DELAY_LONGEST (10 * USEC_PER_SEC)

@@ -153,6 +153,12 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
                                        .generation = w->generation->number });
 }
 
+/* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is
+ * forked for more eagerly, and that is all. */
+static bool supervise_is_young(const struct pool *p, uint32_t slot, usec_t now) {
+        return now - p->workers[slot].started < SCALE_YOUNG && p->scoreboard->slots[slot].request_id <= 1;
+}
+
 void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_known) {
         struct pool_worker *w = &p->workers[slot];
         bool bad = status_known && status != 0 && !w->generation->draining;
@@ -161,7 +167,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         supervise_log_exit(p, w, status, status_known, bad);
         if (bad)
                 p->n_died++;
-        if (bad && now - w->started < SCALE_YOUNG) {
+        if (bad && supervise_is_young(p, slot, now)) {
                 p->n_young_dead++;
                 p->last_death = now;
                 if (p->n_young_dead == SCALE_YOUNG_FREE + 1)
@@ -207,6 +213,7 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
                 .n_workers = g->n_workers,
                 .n_young_dead = p->n_young_dead,
                 .last_death = p->last_death,
+                .last_try = p->last_try,
                 .now = now,
         };
         struct scale_plan plan;
@@ -218,8 +225,10 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
         if (g != p->current && p->current)
                 in.max_children = MIN(in.max_children, in.n_others + g->n_first); /* no more than what starts it, until it takes over */
         scale_plan(&in, &plan);
-        if (plan.spawn > 0 && scale_delay(p->n_young_dead) > 0)
-                p->last_death = now; /* the next try has its delay from this one */
+        if (plan.is_try)
+                p->last_try = now;
+        if (plan.is_over)
+                p->n_young_dead = 0;
         if (g->n_asked < SUPERVISE_ASKED_MAX)
                 supervise_spawn(g, MIN(plan.spawn, SUPERVISE_ASKED_MAX - g->n_asked));
         return plan.wake_at;

@@ -42,7 +42,16 @@ static const struct {
           { .wake_at = 1000 + SCALE_DELAY_FIRST } },
         { "until the delay is over, and then one is tried",
           { .max_children = 4, .n_young_dead = SCALE_YOUNG_FREE + 1, .last_death = 1000, .now = 1000 + SCALE_DELAY_FIRST },
-          { .spawn = 1, .wake_at = USEC_INFINITY } },
+          { .spawn = 1, .is_try = true, .wake_at = USEC_INFINITY } },
+        { "whether the one tried lives is waited for",
+          { .max_children = 4, .n_workers = 1, .n_young_dead = 20, .last_death = 1000, .last_try = 5000, .now = 6000 },
+          { .wake_at = 5000 + SCALE_YOUNG } },
+        { "when it has grown up the pool is filled",
+          { .max_children = 4, .n_workers = 1, .n_young_dead = 20, .last_death = 1000, .last_try = 5000, .now = 5000 + SCALE_YOUNG },
+          { .spawn = 3, .is_over = true, .wake_at = USEC_INFINITY } },
+        { "when it has died the next one waits longer",
+          { .max_children = 4, .n_young_dead = SCALE_YOUNG_FREE + 2, .last_death = 6000, .last_try = 5000, .now = 6000 },
+          { .wake_at = 6000 + 2 * SCALE_DELAY_FIRST } },
         { "the delay doubles with each further death",
           { .max_children = 4, .n_young_dead = SCALE_YOUNG_FREE + 3, .last_death = 0, .now = 0 },
           { .wake_at = 4 * SCALE_DELAY_FIRST } },
@@ -56,7 +65,8 @@ static void test_plan(void **state) {
                 struct scale_plan plan;
 
                 scale_plan(&rows[i].in, &plan);
-                if (plan.spawn != rows[i].plan.spawn || plan.wake_at != rows[i].plan.wake_at)
+                if (plan.spawn != rows[i].plan.spawn || plan.wake_at != rows[i].plan.wake_at ||
+                    plan.is_try != rows[i].plan.is_try || plan.is_over != rows[i].plan.is_over)
                         fail_msg("%s: spawn %u, wake at %llu", rows[i].sentence, plan.spawn, (unsigned long long)plan.wake_at);
         }
 }
