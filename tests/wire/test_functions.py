@@ -173,7 +173,7 @@ def test_globals_do_not_survive_a_request(backend):
 
 
 def test_memory_does_not_grow_over_requests(backend):
-    code = "<?php $a = range(1, 20000); echo preg_match('/^VmRSS:\\s+(\\d+)/m', file_get_contents('/proc/self/status'), $m) ? $m[1] : 0;"
+    code = "<?php $a = range(1, 20000); echo preg_match('/^RssAnon:\\s+(\\d+)/m', file_get_contents('/proc/self/status'), $m) ? $m[1] : 0;"
     with backend.connect("one") as c:
         def measure(n):
             for i in range(n):
