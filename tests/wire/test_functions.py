@@ -180,7 +180,8 @@ def test_memory_does_not_grow_over_requests(backend):
                 kib = int(c.request(backend.params(code), request_id=i + 1).text)
             return kib
         first = measure(100)
-        assert measure(400) - first < 1024
+        # AddressSanitizer keeps what was freed, up to a size of its own
+        assert measure(400) - first < (16384 if "ASAN_OPTIONS" in os.environ else 1024)
 
 
 def test_include_path_and_relative_includes(backend):
