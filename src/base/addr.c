@@ -48,7 +48,8 @@ static int addr_resolve(const char *host, uint16_t port, struct addr *ret) {
 
         snprintf(service, sizeof(service), "%u", port);
         if (getaddrinfo(host, service, &hints, &list) != 0 || !list) {
-                if (strcmp(host, "localhost") == 0) /* there without a resolver and its files too: RFC 6761 section 6.3 */
+                if (strcmp(host, "localhost") ==
+                    0) /* there without a resolver and its files too: RFC 6761 section 6.3 */
                         return addr_resolve_number("127.0.0.1", port, ret);
                 return -EADDRNOTAVAIL;
         }
@@ -180,6 +181,19 @@ const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX]) {
                 snprintf(buf, ADDR_TEXT_MAX, "family %d", a->sa.sa_family);
         }
         return buf;
+}
+
+const char *addr_format_host(const struct addr *a, char buf[static ADDR_TEXT_MAX]) {
+        switch (a->sa.sa_family) {
+        case AF_INET:
+                inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->storage)->sin_addr, buf, ADDR_TEXT_MAX);
+                return buf;
+        case AF_INET6:
+                inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->storage)->sin6_addr, buf, ADDR_TEXT_MAX);
+                return buf;
+        default:
+                return addr_format(a, buf);
+        }
 }
 
 /* The port in network order when the address is a wildcard of either IP version, else 0. */

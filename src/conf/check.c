@@ -20,6 +20,7 @@
 #include "base/addr.h"
 #include "base/number.h"
 #include "conf/complete.h"
+#include "log/access.h"
 
 struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row) {
         return pool->given[row].file ? pool->given[row] : pool->where;
@@ -148,10 +149,32 @@ static bool is_root_group(const char *name) {
         return g && g->gr_gid == 0;
 }
 
+static bool user_exists(const char *name) {
+        return is_number(name) || getpwnam(name);
+}
+
+static bool group_exists(const char *name) {
+        return is_number(name) || getgrnam(name);
+}
+
+/* A list with commas. */
+static void check_names(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                        const char *list, bool (*exists)(const char *), const char *kind) {
+        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
+                size_t n = strcspn(p, ", \t");
+                char name[CONF_NAME_BYTES + 1];
+
+                text_copy(name, sizeof(name), p, n);
+                if (n >= sizeof(name) || !exists(name))
+                        conf_check_problem(k, pool, row, "there is no %s '%s'", kind, name);
+                p += n;
+        }
+}
+
 static void check_identity(const struct conf_check *k, const struct conf_pool *pool) {
         static const char advice[] = "please specify user and group other than root";
 
-        if (k->options->running_as_root && !pool->user)
+        if (k->options->running_as_root && !k->options->allow_root && !pool->user)
                 conf_check_problem(k, pool, CONF_POOL_user, "pool '%s' has none: %s", pool->name, advice);
         if (k->options->text_only)
                 return;
@@ -163,9 +186,13 @@ static void check_identity(const struct conf_check *k, const struct conf_pool *p
                 conf_check_problem(k, pool, CONF_POOL_listen_owner, "there is no user '%s'", pool->listen_owner);
         if (pool->listen_group && !is_number(pool->listen_group) && !getgrnam(pool->listen_group))
                 conf_check_problem(k, pool, CONF_POOL_listen_group, "there is no group '%s'", pool->listen_group);
-        if (k->options->running_as_root && pool->user && is_root_user(pool->user))
+        check_names(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, user_exists, "user");
+        check_names(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, group_exists, "group");
+        if (!k->options->running_as_root || k->options->allow_root)
+                return;
+        if (pool->user && is_root_user(pool->user))
                 conf_check_problem(k, pool, CONF_POOL_user, "'%s': %s", pool->user, advice);
-        if (k->options->running_as_root && pool->group && is_root_group(pool->group))
+        if (pool->group && is_root_group(pool->group))
                 conf_check_problem(k, pool, CONF_POOL_group, "'%s': %s", pool->group, advice);
 }
 
@@ -248,6 +275,40 @@ static void check_folders(const struct conf_check *k, const struct conf_pool *po
         check_folder(k, pool, CONF_POOL_chdir, pool->chroot ? pool->chroot : "", pool->chdir);
 }
 
+static void check_access_format(const struct conf_check *k, const struct conf_pool *pool) {
+        _cleanup_(log_access_format_freep) struct log_access_format *format = NULL;
+        _cleanup_text_ struct text reason = {};
+        int r;
+
+        if (!pool->access_log || !pool->access_format)
+                return; /* nothing is written: a format that was never used is not refused now */
+        r = log_access_format_new(pool->access_format, &format, &reason);
+        if (r > 0)
+                conf_check_problem(k, pool, CONF_POOL_access_format, "wrong format '%s': %s", pool->access_format,
+                                   text_peek(&reason));
+        k->problems->failed |= r < 0;
+}
+
+/* Whether the file could be opened, as far as that can be said without making it. */
+static void check_access_log(const struct conf_check *k, const struct conf_pool *pool) {
+        _cleanup_free_ char *folder = NULL;
+        const char *path = pool->access_log;
+        struct stat st;
+
+        if (!path || path[0] != '/' || k->options->text_only)
+                return;
+        if (stat(path, &st) == 0) {
+                if (S_ISDIR(st.st_mode))
+                        conf_check_problem(k, pool, CONF_POOL_access_log, "'%s' is a folder", path);
+                return;
+        }
+        folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+        if (!folder)
+                k->problems->failed = true;
+        else if (stat(folder, &st) < 0)
+                conf_check_problem(k, pool, CONF_POOL_access_log, "'%s' cannot be opened: %s", path, strerror(errno));
+}
+
 static void check_extensions(const struct conf_check *k, const struct conf_pool *pool) {
         for (char **e = pool->limit_extensions; e && *e; e++)
                 if ((*e)[0] != '.')
@@ -258,7 +319,11 @@ static void check_extensions(const struct conf_check *k, const struct conf_pool 
 }
 
 static void check_clients(const struct conf_check *k, const struct conf_pool *pool) {
-        for (const char *p = pool->listen_allowed_clients; p && *p;) {
+        const char *list = pool->listen_allowed_clients;
+
+        if (list && *list && strspn(list, ", \t") == strlen(list))
+                conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "it names nobody");
+        for (const char *p = list; p && *p;) {
                 size_t n = strcspn(p, ", \t");
                 char word[INET6_ADDRSTRLEN + 1], address[sizeof(struct in6_addr)];
 
@@ -277,6 +342,9 @@ static void check_pool(const struct conf_check *k, const struct conf_pool *pool)
         check_required(k, pool);
         check_address(k, pool, CONF_POOL_listen, pool->listen);
         check_address(k, pool, CONF_POOL_status_listen, pool->status_listen);
+        if (text_equal(pool->status_listen, "systemd"))
+                conf_check_problem(k, pool, CONF_POOL_status_listen,
+                                   "write its address; a socket of the service manager is known by it");
         check_shared_address(k, pool);
         check_identity(k, pool);
         check_pm(k, pool);
@@ -286,6 +354,8 @@ static void check_pool(const struct conf_check *k, const struct conf_pool *pool)
         check_folders(k, pool);
         check_extensions(k, pool);
         check_clients(k, pool);
+        check_access_format(k, pool);
+        check_access_log(k, pool);
 }
 
 int conf_check(struct conf *c, const struct conf_options *options, struct text *problems) {
@@ -295,7 +365,7 @@ int conf_check(struct conf *c, const struct conf_options *options, struct text *
         r = conf_complete(&k);
         if (r < 0)
                 return r;
-        if (c->global.daemonize)
+        if (c->global.daemonize && !options->foreign)
                 conf_check_global_problem(
                         &k, CONF_GLOBAL_daemonize,
                         "fpmd runs in the foreground, under a supervisor: write daemonize = no, or leave it out");

@@ -23,6 +23,6 @@ struct conf_check {
 struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row);
 
 /* One line of the problems. */
-void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row, const char *fmt, ...)
-        _printf_(4, 5);
+void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                        const char *fmt, ...) _printf_(4, 5);
 void conf_check_global_problem(const struct conf_check *k, enum conf_global_row row, const char *what);

@@ -11,6 +11,9 @@
 
 #include "conf/values.h"
 
+/* pm.process_idle_timeout of pm = ondemand, where it is not set. */
+#define COMPLETE_IDLE_TIMEOUT (10 * USEC_PER_SEC)
+
 static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) _printf_(3, 4);
 static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) {
         _cleanup_text_ struct text line = {};
@@ -87,7 +90,7 @@ static int complete_paths(const struct conf_check *k, struct conf_pool *pool) {
 
                 if (d->type == CONF_TYPE_PATH && i != CONF_POOL_prefix) {
                         text = *(char **)((char *)pool + d->offset);
-                        if (!text || text[0] == '/')
+                        if (!text || text[0] == '/' || (i == CONF_POOL_access_log && conf_is_journal(text)))
                                 continue;
                 } else if (i == CONF_POOL_listen || i == CONF_POOL_status_listen) {
                         text = *(char **)((char *)pool + d->offset);
@@ -160,6 +163,9 @@ static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
 static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) {
         if (pool->request_slowlog_trace_depth == 0)
                 pool->request_slowlog_trace_depth = 20;
+        if (pool->pm == CONF_PM_ONDEMAND && pool->process_idle_timeout == 0 &&
+            !pool->given[CONF_POOL_process_idle_timeout].file)
+                pool->process_idle_timeout = COMPLETE_IDLE_TIMEOUT; /* with dynamic it acts only where it is set */
         if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
                 return 0;
         pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;

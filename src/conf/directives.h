@@ -7,10 +7,9 @@
  *   directive   as a file writes it
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
- *   min, max    COUNT, INT, RLIMIT: the number; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
+ *   min, max    COUNT, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
  *   default     as a file would write it; NULL: unset
- *   acts        NOW: it does what it says; LATER: checked and kept, not acted on yet; SCALING: belongs to pm = dynamic and
- *               ondemand, which act as static for now
+ *   acts        NOW: it does what it says; LATER: checked and kept, not acted on yet
  *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
  */
 
@@ -23,19 +22,20 @@
 #define CONF_CTYPE_PATH     char *
 #define CONF_CTYPE_BOOL     bool
 #define CONF_CTYPE_COUNT    unsigned
-#define CONF_CTYPE_INT      int /* CONF_INT_UNSET: unset */
+#define CONF_CTYPE_INT      int     /* CONF_INT_UNSET: unset */
 #define CONF_CTYPE_RLIMIT   int64_t /* CONF_UNLIMITED: no limit */
+#define CONF_CTYPE_SIZE     uint64_t
 #define CONF_CTYPE_TIME     usec_t
 #define CONF_CTYPE_MODE     unsigned
 #define CONF_CTYPE_LEVEL    enum log_level
 #define CONF_CTYPE_PM       enum conf_pm
-#define CONF_CTYPE_FACILITY int /* LOG_DAEMON and so on, of syslog(3) */
+#define CONF_CTYPE_FACILITY int     /* LOG_DAEMON and so on, of syslog(3) */
 #define CONF_CTYPE_WORDS    char ** /* NULL-terminated */
 
 #define CONF_INT_UNSET INT_MIN
 #define CONF_UNLIMITED INT64_C(-1)
 
-#define CONF_TIME_MAX 31536000 /* a year, in seconds */
+#define CONF_TIME_MAX   31536000 /* a year, in seconds */
 #define CONF_PATH_BYTES 4095
 #define CONF_TEXT_BYTES 65535
 #define CONF_NAME_BYTES 255
@@ -47,17 +47,17 @@
         D("error_log",                   error_log,                   PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RESTART)  \
         D("syslog.ident",                syslog_ident,                STRING,   0,   CONF_NAME_BYTES, "fpmd",   LATER, RESTART)  \
         D("syslog.facility",             syslog_facility,             FACILITY, 0,   0,               "daemon", LATER, RESTART)  \
-        D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    LATER, RELOAD)   \
+        D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
-        D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   LATER, RELOAD)   \
-        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
-        D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
+        D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
+        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
-        D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
-        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     LATER, RELOAD)   \
+        D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("daemonize",                   daemonize,                   BOOL,     0,   1,               "no",     NOW,   RESTART)  \
-        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      LATER, RESTART)  \
-        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      LATER, RESTART)  \
+        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RESTART)  \
+        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RESTART)  \
         D("events.mechanism",            events_mechanism,            STRING,   1,   CONF_NAME_BYTES, NULL,     LATER, RESTART)  \
         D("systemd_interval",            systemd_interval,            TIME,     0,   CONF_TIME_MAX,   "10s",    LATER, RESTART)
 
@@ -67,43 +67,47 @@
         D("group",                       group,                       STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
-        D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
-        D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
+        D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.group",                listen_group,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.mode",                 listen_mode,                 MODE,     0,   07777,           "0660",   NOW,   RELOAD)   \
-        D("listen.allowed_clients",      listen_allowed_clients,      STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
-        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     LATER, RELOAD)   \
-        D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     LATER, RELOAD)   \
+        D("listen.allowed_clients",      listen_allowed_clients,      STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
+        D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
+        D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
         D("pm.max_children",             max_children,                COUNT,    1,   8192,            NULL,     NOW,   RELOAD)   \
-        D("pm.start_servers",            start_servers,               COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
-        D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
-        D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      SCALING, RELOAD) \
-        D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     SCALING, RELOAD) \
-        D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "10s",    SCALING, RELOAD) \
+        D("pm.start_servers",            start_servers,               COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
+        D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
+        D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
+        D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \
+        D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("pm.max_requests",             max_requests,                COUNT,    0,   UINT32_MAX,      "0",      NOW,   RELOAD)   \
+        D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
         D("pm.status_path",              status_path,                 STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
-        D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+        D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("ping.path",                   ping_path,                   STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("ping.response",               ping_response,               STRING,   1,   CONF_TEXT_BYTES, "pong",   NOW,   RELOAD)   \
-        D("access.log",                  access_log,                  PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
-        D("access.format",               access_format,               STRING,   1,   CONF_TEXT_BYTES, NULL,     LATER, RELOAD)   \
-        D("slowlog",                     slowlog,                     PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
-        D("request_slowlog_timeout",     request_slowlog_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
-        D("request_slowlog_trace_depth", request_slowlog_trace_depth, COUNT,    0,   INT32_MAX,       "20",     LATER, RELOAD)   \
-        D("request_terminate_timeout",   request_terminate_timeout,   TIME,     0,   CONF_TIME_MAX,   "0",      LATER, RELOAD)   \
+        D("access.log",                  access_log,                  PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("access.format",               access_format,               STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
+        D("slowlog",                     slowlog,                     PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("request_slowlog_timeout",     request_slowlog_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
+        D("request_slowlog_trace_depth", request_slowlog_trace_depth, COUNT,    0,   INT32_MAX,       "20",     NOW,   RELOAD)   \
+        D("request_receive_timeout",     request_receive_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
+        D("request_terminate_timeout",   request_terminate_timeout,   TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("request_terminate_timeout_track_finished",                                                                       \
-                                         request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     LATER, RELOAD)   \
-        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      LATER, RELOAD)   \
-        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      LATER, RELOAD)   \
-        D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RELOAD)   \
+                                         request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     NOW,   RELOAD)   \
+        D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
+        D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
-        D("decorate_workers_output",     decorate_workers_output,     BOOL,     0,   1,               "yes",    LATER, RELOAD)   \
+        D("decorate_workers_output",     decorate_workers_output,     BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("clear_env",                   clear_env,                   BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
-        D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     LATER, RELOAD)
+        D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
+        D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)
 
 /* Directives of a pool that are written name[key] = value, any number of times.
  *    directive               kind             acts */
@@ -113,7 +117,7 @@
         A("php_flag",             PHP_FLAG,        NOW)                                                                    \
         A("php_admin_value",      PHP_ADMIN_VALUE, NOW)                                                                    \
         A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
-        A("access.suppress_path", SUPPRESS_PATH,   LATER)
+        A("access.suppress_path", SUPPRESS_PATH,   NOW)
 // clang-format on
 
 enum conf_type {
@@ -123,6 +127,7 @@ enum conf_type {
         CONF_TYPE_COUNT,
         CONF_TYPE_INT,
         CONF_TYPE_RLIMIT,
+        CONF_TYPE_SIZE,
         CONF_TYPE_TIME,
         CONF_TYPE_MODE,
         CONF_TYPE_LEVEL,
@@ -131,7 +136,7 @@ enum conf_type {
         CONF_TYPE_WORDS,
 };
 
-enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_LATER, CONF_ACTS_SCALING };
+enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_LATER };
 enum conf_applies { CONF_APPLIES_RELOAD, CONF_APPLIES_RESTART };
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

@@ -69,9 +69,6 @@ static void list_row(const struct conf_directive *d, const void *section, const 
 static void list_pool(const struct conf_pool *pool, struct text *out) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 list_row(&conf_pool_directives[i], pool, &pool->given[i], out);
-        if (pool->pm != CONF_PM_STATIC)
-                text_printf(out, "[%s:%u] directive 'pm': %s is accepted, but acts as static in this version\n",
-                            pool->given[CONF_POOL_pm].file, pool->given[CONF_POOL_pm].line, conf_pm_name(pool->pm));
         if (pool->suppress_paths.n > 0)
                 text_printf(out, "[%s:%u] directive '%s': accepted, not acted on by this version\n",
                             pool->suppress_paths.items[0].where.file, pool->suppress_paths.items[0].where.line,

@@ -11,6 +11,8 @@
 /* Options that a command line adds to a file. */
 struct conf_options {
         bool running_as_root; /* pools then must name a user that is not root */
+        bool allow_root;      /* -R: they need not */
+        bool foreign;         /* written for php-fpm: daemonize = yes is no problem */
         bool text_only;       /* do not look at this machine: whether users, groups and folders exist */
 };
 

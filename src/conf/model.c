@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "conf/values.h"
 
 /* Room for one more element and the element after it (a terminator); the room is zeroed. */
@@ -187,6 +188,10 @@ enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *settin
         if (setting->admin)
                 return setting->flag ? CONF_ARRAY_PHP_ADMIN_FLAG : CONF_ARRAY_PHP_ADMIN_VALUE;
         return setting->flag ? CONF_ARRAY_PHP_FLAG : CONF_ARRAY_PHP_VALUE;
+}
+
+bool conf_is_journal(const char *path) {
+        return text_equal(path, "journal") || text_equal(path, "syslog");
 }
 
 const char *conf_pm_name(enum conf_pm pm) {

@@ -99,5 +99,8 @@ enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *settin
 void conf_pairs_remove(struct conf_pairs *pairs, size_t i);
 void conf_remove_php_setting(struct conf_pool *pool, size_t i);
 
+/* Whether the text names the journal in place of a log file: "journal", or as php-fpm's files say it, "syslog". */
+bool conf_is_journal(const char *path);
+
 /* "static", "dynamic", "ondemand"; "" for a value that is none. */
 const char *conf_pm_name(enum conf_pm pm) __attribute__((__const__));

@@ -202,6 +202,43 @@ static void format_rlimit(const void *field, struct text *out) {
                 text_printf(out, "%" PRId64, v);
 }
 
+/* A whole number, then K, M, G (of 1024) or nothing, as in php.ini. */
+static int parse_size(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        static const char units[] = "KMG";
+        char digits[20 + 1] = "";
+        size_t n = strspn(text, "0123456789");
+        const char *unit = text[n] ? strchr(units, toupper((unsigned char)text[n])) : NULL;
+        uint64_t v;
+        int r = -EINVAL;
+
+        if (n < sizeof(digits) && (!text[n] || (unit && !text[n + 1]))) {
+                memcpy(digits, text, n);
+                r = number_parse_u64(n > 0 || *text ? digits : "0", UINT64_MAX, &v);
+        }
+        for (const char *u = units; r == 0 && unit && u <= unit; u++)
+                if (__builtin_mul_overflow(v, UINT64_C(1024), &v))
+                        r = -ERANGE;
+        if (r == 0 && v >= (uint64_t)d->min && v <= (uint64_t)d->max) {
+                *(uint64_t *)field = v;
+                return 0;
+        }
+        if (r == -EINVAL)
+                text_printf(reason, "'%s' is not a size: a whole number, then K, M, G or nothing", text);
+        else
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64 " bytes", text, d->min, d->max);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_size(const void *field, struct text *out) {
+        static const char *const units[] = { "", "K", "M", "G" };
+        uint64_t v = *(const uint64_t *)field;
+        size_t i = 0;
+
+        for (; v > 0 && v % 1024 == 0 && i + 1 < ELEMENTSOF(units); i++)
+                v /= 1024;
+        text_printf(out, "%" PRIu64 "%s", v, units[i]);
+}
+
 /* Digits, blanks, one of s, m, h, d or none. -EINVAL: no such form. */
 static int split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit) {
         static const struct {
@@ -325,6 +362,7 @@ static const struct {
         [CONF_TYPE_COUNT] = { parse_count, format_count },
         [CONF_TYPE_INT] = { parse_int, format_int },
         [CONF_TYPE_RLIMIT] = { parse_rlimit, format_rlimit },
+        [CONF_TYPE_SIZE] = { parse_size, format_size },
         [CONF_TYPE_TIME] = { parse_time, format_time },
         [CONF_TYPE_MODE] = { parse_mode, format_mode },
         [CONF_TYPE_LEVEL] = { parse_level, format_level },

@@ -19,13 +19,13 @@ struct acceptor {
         int epoll_fd;
         int *listeners; /* non-blocking; shared with the whole pool */
         size_t n_listeners;
-        int doorbell;   /* eventfd, non-blocking; shared with the whole pool */
-        int lifeline;   /* read end of a pipe: hangs up when this generation is told to end, or has lost all its parents */
-        int quit;       /* eventfd of this worker alone, written by its SIGQUIT handler */
-        int kept;       /* the connection between two of its requests, or -1; owned by the caller */
+        int doorbell; /* eventfd, non-blocking; shared with the whole pool */
+        int lifeline; /* read end of a pipe: hangs up when this generation is told to end, or has lost all its parents */
+        int quit;     /* eventfd of this worker alone, written by its SIGQUIT handler */
+        int kept;     /* the connection between two of its requests, or -1; owned by the caller */
         const volatile uint32_t *latest; /* number of the generation that accepts, in shared memory */
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
-        bool yield;     /* a listener had something while the kept connection was served first: give it up next */
+        bool yield; /* a listener had something while the kept connection was served first: give it up next */
 };
 
 /* Before the first wait: where to see that this worker's generation is over. Costs a load; without it a connection that comes in the moment

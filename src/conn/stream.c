@@ -4,6 +4,7 @@
 #include "conn/stream.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,12 +13,13 @@
 #include "base/time.h"
 
 #define STREAM_LINGER_IDLE (2 * USEC_PER_SEC)
-#define STREAM_LINGER_MAX (30 * USEC_PER_SEC)
+#define STREAM_LINGER_MAX  (30 * USEC_PER_SEC)
 
 void stream_open(struct stream *s, int fd) {
         s->fd = fd;
         s->pos = s->n = 0;
         s->n_written = 0;
+        s->patience = USEC_INFINITY;
 }
 
 void stream_close(struct stream *s) {
@@ -49,13 +51,43 @@ void stream_close_lingering(struct stream *s) {
         stream_close(s);
 }
 
+/* Waits until there is something to receive, at the expense of the patience. 0 or -errno. */
+static int stream_wait_patiently(struct stream *s) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+
+        for (;;) {
+                usec_t begun = time_now(), waited;
+                int r;
+
+                r = poll(&p, 1, (int)MIN((s->patience + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX));
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+                waited = time_now() - begun;
+                s->patience -= MIN(s->patience, waited);
+                if (r > 0)
+                        return 0;
+                if (s->patience == 0)
+                        return -ETIMEDOUT;
+        }
+}
+
 int stream_fill(struct stream *s, bool dont_wait) {
+        bool limited = s->patience != USEC_INFINITY;
         ssize_t k;
 
         s->pos = s->n = 0;
-        do
-                k = recv(s->fd, s->buf, sizeof(s->buf), dont_wait ? MSG_DONTWAIT : 0);
-        while (k < 0 && errno == EINTR);
+        for (;;) {
+                k = recv(s->fd, s->buf, sizeof(s->buf), dont_wait || limited ? MSG_DONTWAIT : 0);
+                if (k < 0 && errno == EAGAIN && !dont_wait && limited) {
+                        int r = stream_wait_patiently(s);
+
+                        if (r < 0)
+                                return r;
+                        continue;
+                }
+                if (k >= 0 || errno != EINTR)
+                        break;
+        }
         if (k < 0 && errno == EAGAIN)
                 return STREAM_E_EMPTY;
         if (k == 0 || (k < 0 && errno == ECONNRESET))

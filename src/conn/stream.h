@@ -11,13 +11,16 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/time.h"
+
 #define STREAM_BUFFER_SIZE 16384U
 
 struct stream {
-        int fd; /* owned; -1: no connection */
+        int fd;     /* owned; -1: no connection */
         size_t pos; /* bytes before it are consumed */
         size_t n;   /* bytes before it are valid */
         uint64_t n_written;
+        usec_t patience; /* how long stream_fill() may still wait for the peer, in all its calls together; USEC_INFINITY: for ever */
         uint8_t buf[STREAM_BUFFER_SIZE];
 };
 
@@ -43,7 +46,7 @@ static inline void stream_consume(struct stream *s, size_t n) {
 }
 
 /* Receives what there is, waiting for at least one byte unless dont_wait. Call when nothing is pending. 0; STREAM_E_END (the peer has
- * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -errno. */
+ * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -ETIMEDOUT (the patience is over); other -errno. */
 enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
 int stream_fill(struct stream *s, bool dont_wait);
 

@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FCGI_VERSION 1
-#define FCGI_HEADER_SIZE 8U
-#define FCGI_CONTENT_MAX 65535U
-#define FCGI_RECORD_MAX (FCGI_HEADER_SIZE + FCGI_CONTENT_MAX + 255U)
+#define FCGI_VERSION          1
+#define FCGI_HEADER_SIZE      8U
+#define FCGI_CONTENT_MAX      65535U
+#define FCGI_RECORD_MAX       (FCGI_HEADER_SIZE + FCGI_CONTENT_MAX + 255U)
 #define FCGI_END_REQUEST_SIZE 16U /* header and body */
-#define FCGI_BODY_SIZE 8U         /* the body of BEGIN_REQUEST, END_REQUEST and UNKNOWN_TYPE */
-#define FCGI_NULL_REQUEST_ID 0U   /* the id of management records */
+#define FCGI_BODY_SIZE        8U  /* the body of BEGIN_REQUEST, END_REQUEST and UNKNOWN_TYPE */
+#define FCGI_NULL_REQUEST_ID  0U  /* the id of management records */
 
 /* Record types, spec section 8. Every type above the last one is unknown, and 0 is. */
 enum fcgi_type {

@@ -49,15 +49,15 @@ enum fcgi_violation {
 const char *fcgi_violation_text(enum fcgi_violation v);
 
 enum fcgi_event_type {
-        FCGI_EVENT_MORE,       /* all input is consumed: read more */
-        FCGI_EVENT_BEGIN,      /* a request has begun: id, role RESPONDER, keep_conn are set in the decoder */
-        FCGI_EVENT_HEAD,       /* the PARAMS stream has ended: params/n_params are complete and well-formed */
-        FCGI_EVENT_BODY,       /* data/n: a slice of the STDIN stream inside the caller's buffer */
-        FCGI_EVENT_BODY_END,   /* the STDIN stream has ended */
-        FCGI_EVENT_ABORT,      /* the peer aborts the request; the caller answers END_REQUEST when it has stopped */
-        FCGI_EVENT_REPLY,      /* reply/n_reply are to be sent as they are (UNKNOWN_TYPE, GET_VALUES_RESULT, END_REQUEST
+        FCGI_EVENT_MORE,      /* all input is consumed: read more */
+        FCGI_EVENT_BEGIN,     /* a request has begun: id, role RESPONDER, keep_conn are set in the decoder */
+        FCGI_EVENT_HEAD,      /* the PARAMS stream has ended: params/n_params are complete and well-formed */
+        FCGI_EVENT_BODY,      /* data/n: a slice of the STDIN stream inside the caller's buffer */
+        FCGI_EVENT_BODY_END,  /* the STDIN stream has ended */
+        FCGI_EVENT_ABORT,     /* the peer aborts the request; the caller answers END_REQUEST when it has stopped */
+        FCGI_EVENT_REPLY,     /* reply/n_reply are to be sent as they are (UNKNOWN_TYPE, GET_VALUES_RESULT, END_REQUEST
                                 * with CANT_MPX_CONN or UNKNOWN_ROLE); close: and the connection closed after it */
-        FCGI_EVENT_VIOLATION,  /* violation says why: the connection must be closed */
+        FCGI_EVENT_VIOLATION, /* violation says why: the connection must be closed */
 };
 
 struct fcgi_event {
@@ -74,7 +74,7 @@ struct fcgi_event {
 struct fcgi_decoder {
         uint16_t request_id; /* valid from BEGIN to the next BEGIN */
         bool keep_conn;
-        bool in_request;     /* between BEGIN and fcgi_decoder_end_request() */
+        bool in_request; /* between BEGIN and fcgi_decoder_end_request() */
         bool head_done;
         bool body_done;
         bool aborted;

@@ -14,7 +14,8 @@
         X(LIFELINE_READ)  /* pipe: workers end when all its write ends are closed */                                   \
         X(LIFELINE_WRITE) /* held by the master and the zygote */                                                      \
         X(JOURNAL)        /* optional: connected to journald */                                                        \
-        X(LOG)            /* optional: log file, or the master's stderr */
+        X(LOG)            /* optional: log file, or the master's stderr */                                             \
+        X(ACCESS)         /* optional: the pool's access log */
 
 #define INHERIT_FIRST 3
 

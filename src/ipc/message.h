@@ -18,13 +18,17 @@
         X(SPAWN, 0) /* fork a worker for slot */                                                                       \
         X(DRAIN, 0) /* workers finish what they have in hand; exit when the last is gone */                            \
         X(STOP, 0)  /* end workers at once, exit */                                                                    \
-        X(RENEW, 3) /* descriptors: log file and lifeline (read, write end) for workers forked from now on */             \
+        X(TRACE, 0) /* tell where the PHP code of worker pid of slot is */                                             \
+        X(RENEW,                                                                                                       \
+          4) /* descriptors: log file, access log and lifeline (read, write end) for workers forked from now on */     \
         /* zygote to master */                                                                                         \
         X(READY, 1)        /* PHP is up; text: its version; descriptor: memfd with the names of the ini files */       \
         X(FAILED, 0)       /* PHP is not up; text: why */                                                              \
         X(SPAWNED, 1)      /* worker pid has slot; descriptor: its pidfd */                                            \
         X(SPAWN_FAILED, 0) /* no worker for slot; status: errno */                                                     \
         X(EXITED, 0)       /* worker pid of slot was reaped; status: as waitpid(2) has it */                           \
+        X(TRACED, 1)       /* worker pid of slot; descriptor: memfd with its backtrace */                              \
+        X(TRACE_FAILED, 0) /* worker pid of slot; status: errno */                                                     \
         /* worker to master, over the same socket */                                                                   \
         X(ACCEPTING, 0) /* worker pid of slot waits for connections */                                                 \
         X(OUTPUT, 2)    /* pipes of worker pid of slot: what it writes to stdout and stderr */
@@ -37,7 +41,7 @@ enum ipc_type {
                 _IPC_TYPE_MAX,
 };
 
-#define IPC_FDS_MAX  3
+#define IPC_FDS_MAX  4
 #define IPC_TEXT_MAX 1000
 
 struct ipc_message {

@@ -90,7 +90,7 @@ void log_line_escape(const char *s, struct text *out) {
         text_append_n(out, plain, (size_t)(end - plain));
 }
 
-static void line_append_time(usec_t wall, bool usec, struct text *out) {
+void log_line_time(usec_t wall, bool usec, struct text *out) {
         static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
         time_t t = (time_t)(wall / USEC_PER_SEC);
@@ -106,7 +106,12 @@ static void line_append_time(usec_t wall, bool usec, struct text *out) {
 }
 
 void log_line_format(const struct log_line *line, struct text *out) {
-        line_append_time(line->wall, line->detail_pid != 0, out);
+        if (line->entry->bare) {
+                log_line_escape(line->entry->message, out);
+                text_append_c(out, '\n');
+                return;
+        }
+        log_line_time(line->wall, line->detail_pid != 0, out);
         text_printf(out, "%s: ", line_levels[line->entry->level].label);
         if (line->detail_pid != 0)
                 text_printf(out, "pid %d, ", (int)line->detail_pid);

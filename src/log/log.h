@@ -40,7 +40,10 @@ enum log_level {
         X(PHP_ERROR,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0a")                                                      \
         X(PROTOCOL_VIOLATION, "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0b") /* a peer broke FastCGI and lost its connection */   \
         X(DRAIN_TIMEOUT,      "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0c") /* process_control_timeout cut requests short */     \
-        X(WORKER_OUTPUT,      "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0d") /* catch_workers_output */
+        X(WORKER_OUTPUT,      "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0d") /* catch_workers_output */                         \
+        X(REQUEST_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b21") /* request_terminate_timeout ended a worker */     \
+        X(REQUEST_SLOW,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b22") /* request_slowlog_timeout */                      \
+        X(RECEIVE_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b23") /* request_receive_timeout */
 // clang-format on
 
 enum log_event {
@@ -65,6 +68,7 @@ struct log_entry {
         enum log_event event;
         const char *pool;      /* FPMD_POOL= and the line's "[pool NAME] " */
         const char *message;   /* MESSAGE= and the line's text */
+        bool bare;             /* the line is the message alone: decorate_workers_output = no */
         const char *code_file; /* CODE_FILE=: of the PHP source for PHP errors */
         uint64_t code_line;    /* CODE_LINE= */
         const char *method;    /* FPMD_REQUEST_METHOD= */

@@ -113,7 +113,8 @@ static int control_add_pool(struct control_client *c, const struct master_pool *
         if (!names)
                 return -ENOMEM;
         pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
-        for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX; g = g->next)
+        for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
+             g = g->next)
                 pool->generations[pool->n_generations++] = (struct ipc_control_generation){
                         .number = g->number,
                         .zygote_pid = (uint64_t)g->zygote_pid,
@@ -163,8 +164,9 @@ static int control_dispatch(struct control_client *c, const struct ipc_control_m
         case IPC_CONTROL_STATUS:
                 return control_answer_status(c);
         case IPC_CONTROL_RELOAD:
-                return c->wait == CONTROL_IDLE ? control_on_reload_request(c, &m->request)
-                                               : control_answer(c, IPC_CONTROL_REFUSED, "a reload of yours is under way");
+                return c->wait == CONTROL_IDLE
+                               ? control_on_reload_request(c, &m->request)
+                               : control_answer(c, IPC_CONTROL_REFUSED, "a reload of yours is under way");
         default:
                 return control_answer(c, IPC_CONTROL_REFUSED, "this request is unknown");
         }
@@ -285,7 +287,8 @@ static int control_directory(const struct master *m, char **ret) {
         if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
                 int r = -errno;
 
-                log_warning("no control socket, so fpmctl cannot reach this master: cannot make the directory '%s': %s", dir, strerror(-r));
+                log_warning("no control socket, so fpmctl cannot reach this master: cannot make the directory '%s': %s",
+                            dir, strerror(-r));
                 free(dir);
                 return r;
         }
@@ -306,7 +309,8 @@ int control_attach(struct master *m) {
         }
         r = ipc_exchange_listen(m->control_path);
         if (r < 0) {
-                log_warning("no control socket, so fpmctl cannot reach this master: '%s': %s", m->control_path, strerror(-r));
+                log_warning("no control socket, so fpmctl cannot reach this master: '%s': %s", m->control_path,
+                            strerror(-r));
                 free(TAKE_PTR(m->control_path));
                 return 0;
         }

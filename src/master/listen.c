@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <pwd.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@
 #include "base/fd.h"
 #include "base/number.h"
 #include "log/log.h"
+#include "master/socketacl.h"
 
 /* More shards than this only cost descriptors. */
 #define LISTEN_SHARDS_MAX 64
@@ -60,8 +62,9 @@ static int listen_check_inherited(struct listen_inherited *i, struct text *probl
         if (!i->address)
                 return -ENOMEM;
         if (r < 0 || socket_option(i->fd, SO_TYPE) != SOCK_STREAM || socket_option(i->fd, SO_ACCEPTCONN) != 1) {
-                text_printf(problems, "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n", i->fd,
-                            i->name, i->address);
+                text_printf(problems,
+                            "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n",
+                            i->fd, i->name, i->address);
                 return LISTEN_E_PROBLEM;
         }
         return listen_prepare(i->fd);
@@ -125,10 +128,12 @@ static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n)
         return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
 }
 
-static bool listen_inherited_is_for(const struct listen_inherited *i, const struct conf_pool *pool, const struct addr *addr) {
+static bool listen_inherited_is_for(const struct listen_inherited *i, const struct conf_pool *pool,
+                                    const struct addr *addr) {
         struct addr bound;
 
-        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) && !text_equal(i->name, pool->name);
+        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) &&
+               !text_equal(i->name, pool->name);
 }
 
 /* Sockets whose name is the pool's; only when there are none, those bound to its address. */
@@ -165,7 +170,8 @@ int listen_check_claimed(const struct listen_all *all, const struct conf *conf, 
                 text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
                             all->items[i].name, all->items[i].address ?: "?");
                 for (size_t k = 0; k < conf->n_pools; k++)
-                        text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name, conf->pools[k].listen);
+                        text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name,
+                                    conf->pools[k].listen);
                 text_append(problems, "; a socket is claimed by FileDescriptorName= or by its address\n");
                 r = LISTEN_E_PROBLEM;
         }
@@ -232,11 +238,21 @@ static int listen_owner(const struct conf_pool *pool, uid_t *ret_uid, gid_t *ret
         return 0;
 }
 
+static void listen_log_ignored(const struct conf_pool *pool, const char *directive, const char *value) {
+        if (value)
+                log_warning("[pool %s] ACL set, %s = '%s' is ignored", pool->name, directive, value);
+}
+
 static int listen_set_permissions(const struct conf_pool *pool, const char *path, struct text *problems) {
         uid_t uid;
         gid_t gid;
         int r;
 
+        if (socketacl_is_wanted(pool)) {
+                listen_log_ignored(pool, "listen.owner", pool->listen_owner);
+                listen_log_ignored(pool, "listen.group", pool->listen_group);
+                return socketacl_apply(pool, path, problems);
+        }
         r = listen_owner(pool, &uid, &gid);
         if (r == 0 && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) < 0)
                 r = -errno;
@@ -246,8 +262,8 @@ static int listen_set_permissions(const struct conf_pool *pool, const char *path
                 return LISTEN_E_PROBLEM;
         }
         if (chmod(path, (mode_t)pool->listen_mode) < 0) {
-                text_printf(problems, "[%s:%u] directive 'listen.mode': cannot set the mode of '%s': %s\n", pool->listen_where.file,
-                            pool->listen_where.line, path, strerror(errno));
+                text_printf(problems, "[%s:%u] directive 'listen.mode': cannot set the mode of '%s': %s\n",
+                            pool->listen_where.file, pool->listen_where.line, path, strerror(errno));
                 return LISTEN_E_PROBLEM;
         }
         return 0;
@@ -285,7 +301,9 @@ static int listen_check_free(const struct conf_pool *pool, const struct addr *a)
         return 0;
 }
 
-static int listen_bind(const struct conf_pool *pool, struct listen_set **ret, struct text *problems) {
+/* directive: the one that has the address, for messages. */
+static int listen_bind(const struct conf_pool *pool, const char *directive, struct listen_set **ret,
+                       struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
         struct addr a;
         unsigned n;
@@ -320,24 +338,25 @@ static int listen_bind(const struct conf_pool *pool, struct listen_set **ret, st
         *ret = TAKE_PTR(s);
         return 0;
 fail:
-        text_printf(problems, "[%s:%u] directive 'listen': cannot listen on '%s': %s\n", pool->listen_where.file, pool->listen_where.line,
-                    pool->listen, strerror(-r));
+        text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s\n", pool->listen_where.file,
+                    pool->listen_where.line, directive, pool->listen, strerror(-r));
         return LISTEN_E_PROBLEM;
 }
 
-int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret, struct text *problems) {
+int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+                struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
 
         if (inherited->n == 0 && !text_equal(pool->listen, "systemd"))
-                return listen_bind(pool, ret, problems);
+                return listen_bind(pool, "listen", ret, problems);
 
         s = listen_set_new(pool, inherited->n + 1);
         if (!s)
                 return -ENOMEM;
         s->inherited = true;
         if (listen_claim(inherited, pool, s) == 0) {
-                text_printf(problems, "[%s:%u] directive 'listen': the pool '%s' (listen = %s) has no socket; ", pool->listen_where.file,
-                            pool->listen_where.line, pool->name, pool->listen);
+                text_printf(problems, "[%s:%u] directive 'listen': the pool '%s' (listen = %s) has no socket; ",
+                            pool->listen_where.file, pool->listen_where.line, pool->name, pool->listen);
                 listen_list(inherited, problems);
                 text_append(problems, "\n");
                 return LISTEN_E_PROBLEM;
@@ -350,6 +369,30 @@ int listen_open(struct listen_all *inherited, const struct conf_pool *pool, stru
                         addr_format(&a, text);
                 log_notice("[pool %s] using inherited socket fd=%d, \"%s\"", pool->name, s->fds[i], text);
         }
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+int listen_open_status(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+                       struct text *problems) {
+        _cleanup_(listen_set_freep) struct listen_set *s = NULL;
+        _cleanup_free_ char *name = NULL;
+        struct conf_pool status =
+                *pool; /* borrows its texts: all but name and address is as for the pool's own listener */
+
+        if (asprintf(&name, "%s-status", pool->name) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        status.name = name;
+        status.listen = pool->status_listen;
+        status.listen_where = pool->given[CONF_POOL_status_listen];
+        s = listen_set_new(&status, inherited->n + 1);
+        if (!s)
+                return -ENOMEM;
+        s->inherited = true;
+        if (listen_claim(inherited, &status, s) == 0)
+                return listen_bind(&status, "pm.status_listen", ret, problems);
         *ret = TAKE_PTR(s);
         return 0;
 }

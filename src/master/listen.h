@@ -15,16 +15,16 @@
 
 struct listen_set {
         char *pool;
-        char *listen;   /* the directive it was opened for */
+        char *listen; /* the directive it was opened for */
         int *fds;
         size_t n;
         bool inherited;
-        char *path;     /* a unix socket this process made, to be unlinked at the end; else NULL */
+        char *path; /* a unix socket this process made, to be unlinked at the end; else NULL */
 };
 
 struct listen_inherited {
         int fd;
-        char *name;    /* FileDescriptorName= */
+        char *name; /* FileDescriptorName= */
         char *address;
         bool claimed;
 };
@@ -41,7 +41,12 @@ int listen_take_inherited(struct listen_all *ret, struct text *problems);
 void listen_all_done(struct listen_all *all);
 
 /* The set of one pool: claimed from the inherited ones when there are any, else bound. 0; LISTEN_E_PROBLEM; -errno. */
-int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret, struct text *problems);
+int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+                struct text *problems);
+
+/* The same for its pm.status_listen, which is set. One that is inherited has the name POOL-status, or is bound to the address. */
+int listen_open_status(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+                       struct text *problems);
 
 /* After every pool has its set: an unclaimed descriptor is an error that lists both sides. 0 or LISTEN_E_PROBLEM. */
 int listen_check_claimed(const struct listen_all *inherited, const struct conf *conf, struct text *problems);

@@ -27,8 +27,8 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems) 
                 if (fd < 0) {
                         const struct conf_where *where = &conf->global.given[CONF_GLOBAL_error_log];
 
-                        text_printf(problems, "[%s:%u] directive 'error_log': cannot open '%s': %s\n", where->file ?: "-", where->line,
-                                    conf->global.error_log, strerror(-fd));
+                        text_printf(problems, "[%s:%u] directive 'error_log': cannot open '%s': %s\n",
+                                    where->file ?: "-", where->line, conf->global.error_log, strerror(-fd));
                         return LISTEN_E_PROBLEM;
                 }
         }
@@ -49,7 +49,8 @@ void logs_apply(struct master *m, const struct conf *conf) {
                 m->env.log_fd = m->stderr_fd;
         log_init(&(struct log_setup){ .journal_fd = m->env.journal_fd,
                                       .file_fd = m->log_file_fd,
-                                      .to_stderr = m->options->force_stderr || (m->log_file_fd < 0 && m->env.journal_fd < 0),
+                                      .to_stderr =
+                                              m->options->force_stderr || (m->log_file_fd < 0 && m->env.journal_fd < 0),
                                       .level = m->env.log_level });
 }
 
@@ -72,8 +73,15 @@ void logs_reopen(struct master *m) {
         logs_apply(m, m->conf);
         fd_close(old);
         log_notice("error log file re-opened");
-        if (m->log_file_fd < 0)
-                return;
-        for (size_t i = 0; i < m->n_pools; i++)
-                pool_renew_log(m->pools[i]->pool);
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct pool *p = m->pools[i]->pool;
+                const struct generation *g = p->current ? p->current : p->starting;
+                bool access = g && g->conf->access_log;
+
+                if (access)
+                        log_notice("[pool %s] access log file re-opened", p->name);
+                if (m->log_file_fd >= 0 || access)
+                        pool_renew_log(p);
+                pool_reopen_slow_log(p);
+        }
 }

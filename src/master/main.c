@@ -24,10 +24,10 @@ static void main_log_lines(enum log_level level, const char *lines) {
                 _cleanup_text_ struct text line = {};
 
                 text_append_n(&line, p, k);
-                log_write(&(struct log_entry){
-                        .level = level,
-                        .event = level >= LOG_LEVEL_ERROR ? LOG_EVENT_CONFIG_ERROR : LOG_EVENT_NONE,
-                        .message = text_peek(&line) });
+                log_write(&(struct log_entry){ .level = level,
+                                               .event = level >= LOG_LEVEL_ERROR ? LOG_EVENT_CONFIG_ERROR
+                                                                                 : LOG_EVENT_NONE,
+                                               .message = text_peek(&line) });
                 p += k + (p[k] == '\n');
         }
 }
@@ -99,6 +99,7 @@ int main(int argc, char **argv) {
                                       .to_stderr = true,
                                       .level = LOG_LEVEL_NOTICE });
 
+        conf_options.allow_root = options.allow_root;
         r = conf_load(options.conf_path, &conf_options, &conf, &problems);
         if (r != 0)
                 return main_fail(&problems, r);

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "base/title.h"
 #include "log/log.h"
+#include "pool/attributes.h"
 
 /* The zygote's binary: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
 static int master_open_zygote(void) {
@@ -50,6 +51,7 @@ static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
 static void master_raise_limits(struct master *m) {
         struct rlimit raised;
 
+        attributes_set_limits(NULL, m->conf->global.rlimit_files, m->conf->global.rlimit_core);
         if (getrlimit(RLIMIT_NOFILE, &m->env.files) < 0)
                 return;
         raised = (struct rlimit){ .rlim_cur = m->env.files.rlim_max, .rlim_max = m->env.files.rlim_max };
@@ -72,14 +74,18 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .zygote_fd = -1,
                 .php_ini = options->php_ini,
                 .no_php_ini = options->no_php_ini,
+                .allow_root = options->allow_root,
                 .php_defines = options->defines,
                 .journal_fd = -1,
                 .log_fd = -1,
                 .control_timeout = conf->global.process_control_timeout,
+                .process_max = conf->global.process_max,
+                .n_workers = &m->n_workers,
                 .changed = master_on_pool_changed,
                 .userdata = m,
         };
         master_raise_limits(m);
+        attributes_set_priority(NULL, conf->global.process_priority);
         r = sd_event_new(&m->event);
         if (r < 0)
                 return r;
@@ -143,6 +149,8 @@ int master_add_pool(struct master *m, const char *name, struct listen_set *liste
 void master_remove_pool(struct master *m, size_t i) {
         struct master_pool *mp = m->pools[i];
 
+        statuspage_free(mp->status);
+        statuspage_free(mp->next_status);
         pool_free(mp->pool);
         listen_set_free(mp->listeners);
         listen_set_free(mp->next_listeners);
@@ -155,6 +163,14 @@ bool master_is_settled(const struct master *m) {
                 if (!pool_is_settled(m->pools[i]->pool))
                         return false;
         return true;
+}
+
+int master_open_status(struct master *m, struct listen_all *inherited, struct master_pool *mp,
+                       const struct conf_pool *settings, struct statuspage **ret, struct text *problems) {
+        struct listen_set *set;
+        int r = listen_open_status(inherited, settings, &set, problems);
+
+        return r != 0 ? r : statuspage_new(m->event, mp->pool, set, ret);
 }
 
 static int master_start_pools(struct master *m, struct text *problems) {
@@ -171,6 +187,8 @@ static int master_start_pools(struct master *m, struct text *problems) {
                         if (r < 0)
                                 listen_set_free(set);
                 }
+                if (r == 0 && settings->status_listen)
+                        r = master_open_status(m, &m->inherited, mp, settings, &mp->status, problems);
                 if (r < 0)
                         return r;
                 result = MAX(result, r);
@@ -269,7 +287,8 @@ static void master_advance_start(struct master *m) {
                                                        .pool = p->name,
                                                        .message = p->starting->reason ?: "cannot start" });
                         m->exit_status = MASTER_EXIT_SOFTWARE;
-                        sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name, p->starting->reason ?: "out of memory");
+                        sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name,
+                                   p->starting->reason ?: "out of memory");
                         master_stop(m, true);
                         return;
                 }

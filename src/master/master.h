@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The master: one sd-event loop over signals, the control socket, the timers of sd_notify, and the pools. It runs no PHP, reads no client's
- * bytes, and is on the path of no request.
+ * The master: one sd-event loop over signals, the control socket, the timers of sd_notify, and the pools. It runs no PHP, is on the path
+ * of no request, and reads no client's bytes but on pm.status_listen (statuspage.c).
  *
  * Its state is one of four; every event changes the picture and then calls master_advance(), which moves the state on when it can.
  */
@@ -16,10 +16,11 @@
 #include "ipc/exchange.h"
 #include "master/listen.h"
 #include "master/options.h"
+#include "master/statuspage.h"
 #include "pool/pool.h"
 
 /* Exit statuses: sysexits(3), as php-fpm. */
-#define MASTER_EXIT_CONFIG 78
+#define MASTER_EXIT_CONFIG   78
 #define MASTER_EXIT_SOFTWARE 70
 
 enum master_state {
@@ -34,9 +35,11 @@ struct master_pool {
         struct pool *pool;
         struct listen_set *listeners;
         struct listen_set *next_listeners; /* of a reload under way that moves the pool to another address */
-        bool renewed;  /* takes part in the reload under way */
-        bool added;    /* by the reload under way */
-        bool leaving;  /* removed from the configuration; goes when its last worker has */
+        struct statuspage *status;         /* pm.status_listen, or NULL */
+        struct statuspage *next_status;    /* of a reload under way that opens or moves it */
+        bool renewed;                      /* takes part in the reload under way */
+        bool added;                        /* by the reload under way */
+        bool leaving;                      /* removed from the configuration; goes when its last worker has */
 };
 
 struct control_client;
@@ -47,6 +50,7 @@ struct master {
         enum master_state state;
         struct conf *conf;
         struct pool_env env;
+        unsigned n_workers; /* of all pools */
         struct listen_all inherited;
         struct master_pool **pools;
         size_t n_pools;
@@ -66,8 +70,8 @@ struct master {
         /* reload.c */
         struct conf *next_conf;
         int old_log_file_fd;
-        bool reopen_pending; /* SIGUSR1 came while it was under way */
-        bool reload_pending; /* asked for while another was under way */
+        bool reopen_pending;      /* SIGUSR1 came while it was under way */
+        bool reload_pending;      /* asked for while another was under way */
         struct text reload_names; /* pools that the pending one is for, one a line; "" for all */
         bool reload_pending_all;
         enum ipc_control_outcome reload_outcome;
@@ -93,6 +97,9 @@ void master_advance(struct master *m);
 void master_stop(struct master *m, bool at_once);
 struct master_pool *master_find(struct master *m, const char *name);
 int master_add_pool(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret);
+/* The page of settings->status_listen, which is set. 0; LISTEN_E_PROBLEM; -errno. */
+int master_open_status(struct master *m, struct listen_all *inherited, struct master_pool *mp,
+                       const struct conf_pool *settings, struct statuspage **ret, struct text *problems);
 void master_remove_pool(struct master *m, size_t i);
 bool master_is_settled(const struct master *m);
 void master_reap_strangers(struct master *m);

@@ -103,7 +103,8 @@ static int notify_on_watchdog(sd_event_source *s, _unused_ uint64_t usec, void *
         return sd_event_source_set_time(s, time_now() + m->watchdog_half);
 }
 
-static int notify_add_timer(struct master *m, sd_event_source **ret, usec_t at, sd_event_time_handler_t handler, const char *name) {
+static int notify_add_timer(struct master *m, sd_event_source **ret, usec_t at, sd_event_time_handler_t handler,
+                            const char *name) {
         int r = sd_event_add_time(m->event, ret, CLOCK_MONOTONIC, at, USEC_PER_MSEC, handler, m);
 
         if (r < 0)

@@ -13,7 +13,7 @@
 
 static void options_usage(FILE *to) {
         fprintf(to,
-                "Usage: fpmd [-n] [-t] [-O] [-c PATH] [-d FOO[=BAR]] [-y FILE] [--runtime-dir DIR]\n"
+                "Usage: fpmd [-n] [-t] [-O] [-R] [-c PATH] [-d FOO[=BAR]] [-y FILE] [--runtime-dir DIR]\n"
                 "  -c PATH, --php-ini PATH    php.ini, or the folder it is in\n"
                 "  -n, --no-php-ini           read no php.ini\n"
                 "  -d FOO[=BAR], --define     set the INI entry FOO to BAR (default 1)\n"
@@ -21,7 +21,9 @@ static void options_usage(FILE *to) {
                 "  -t, --test                 test the configuration and exit; -tt: print it as well\n"
                 "  -O, --force-stderr         log to stderr, even when error_log or the journal would take it\n"
                 "  -F, --nodaemonize          stay in the foreground: always so\n"
-                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else /run/fpmd)\n"
+                "  -R, --allow-to-run-as-root a pool may run PHP as root\n"
+                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
+                "/run/fpmd)\n"
                 "  -h, --help                 this text\n"
                 "  -v, --version              version\n",
                 FPMD_SYSCONFDIR "/fpmd.conf");
@@ -66,6 +68,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "test", no_argument, NULL, 't' },
                 { "force-stderr", no_argument, NULL, 'O' },
                 { "nodaemonize", no_argument, NULL, 'F' },
+                { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, 'v' },
@@ -73,7 +76,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
         };
         int c, r = 0;
 
-        while (r == 0 && (c = getopt_long(argc, argv, "c:nd:y:tOFhv", table, NULL)) >= 0) {
+        while (r == 0 && (c = getopt_long(argc, argv, "c:nd:y:tOFRhv", table, NULL)) >= 0) {
                 switch (c) {
                 case 'c':
                         r = options_set(&ret->php_ini, optarg);
@@ -95,6 +98,9 @@ int options_parse(int argc, char **argv, struct options *ret) {
                         ret->force_stderr = true;
                         break;
                 case 'F':
+                        break;
+                case 'R':
+                        ret->allow_root = true;
                         break;
                 case OPTION_RUNTIME_DIR:
                         r = options_set(&ret->runtime_dir, optarg);

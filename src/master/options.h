@@ -8,13 +8,14 @@
 #define OPTIONS_DEFINES_MAX 1024
 
 struct options {
-        char *conf_path;    /* absolute */
-        char *php_ini;      /* -c, or NULL */
-        char *runtime_dir;  /* --runtime-dir, or NULL */
-        bool no_php_ini;    /* -n */
-        bool test;          /* -t */
-        bool dump;          /* -tt */
-        bool force_stderr;  /* -O */
+        char *conf_path;                        /* absolute */
+        char *php_ini;                          /* -c, or NULL */
+        char *runtime_dir;                      /* --runtime-dir, or NULL */
+        bool no_php_ini;                        /* -n */
+        bool test;                              /* -t */
+        bool dump;                              /* -tt */
+        bool force_stderr;                      /* -O */
+        bool allow_root;                        /* -R */
         char *defines[OPTIONS_DEFINES_MAX + 1]; /* -d */
         size_t n_defines;
 };

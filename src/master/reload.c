@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "master/master.h"
+#include "pool/attributes.h"
 
 static bool names_have(const char *names, const char *name) {
         size_t n = strlen(name);
@@ -62,6 +63,8 @@ static void reload_undo(struct master *m) {
                 }
                 listen_set_free(mp->next_listeners);
                 mp->next_listeners = NULL;
+                statuspage_free(mp->next_status);
+                mp->next_status = NULL;
                 mp->renewed = mp->added = false;
         }
         if (m->next_conf) {
@@ -69,6 +72,7 @@ static void reload_undo(struct master *m) {
 
                 m->log_file_fd = m->old_log_file_fd;
                 m->env.control_timeout = m->conf->global.process_control_timeout;
+                m->env.process_max = m->conf->global.process_max;
                 logs_apply(m, m->conf);
                 fd_close(fd);
                 conf_free(m->next_conf);
@@ -80,14 +84,16 @@ static void reload_refuse(struct master *m, const char *reason) {
         reload_undo(m);
         m->state = MASTER_RUNNING;
         reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, reason);
-        reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED, "reload refused, everything stays as it was: ", reason);
+        reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED,
+                         "reload refused, everything stays as it was: ", reason);
         notify_ready(m);
         control_reload_ended(m, false, reason);
         if (m->reopen_pending)
                 logs_reopen(m);
 }
 
-static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret, struct text *problems) {
+static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret,
+                            struct text *problems) {
         struct master_pool *mp = master_find(m, settings->name);
         struct listen_set *set = NULL;
         struct listen_all none = {};
@@ -101,7 +107,9 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
         if (mp && (mp->listeners->inherited || text_equal(mp->listeners->listen, settings->listen)))
                 return 0;
         if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
-                text_printf(problems, "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a start\n",
+                text_printf(problems,
+                            "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a "
+                            "start\n",
                             settings->name, settings->listen);
                 return LISTEN_E_PROBLEM;
         }
@@ -120,6 +128,23 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
         return r;
 }
 
+/* The page stays where its address does. */
+static int reload_status(struct master *m, struct master_pool *mp, const struct conf_pool *settings,
+                         struct text *problems) {
+        struct listen_all none = {};
+
+        if (!settings->status_listen || text_equal(settings->status_listen, statuspage_address(mp->status)))
+                return 0;
+        return master_open_status(m, &none, mp, settings, &mp->next_status, problems);
+}
+
+static void reload_commit_status(struct master_pool *mp, const struct conf_pool *settings) {
+        if (settings && text_equal(settings->status_listen, statuspage_address(mp->status)))
+                return;
+        statuspage_free(mp->status);
+        mp->status = TAKE_PTR(mp->next_status);
+}
+
 static int reload_start_pool(struct master *m, const struct conf_pool *settings, struct text *problems) {
         const struct listen_set *set;
         struct pool_listeners listeners;
@@ -131,6 +156,9 @@ static int reload_start_pool(struct master *m, const struct conf_pool *settings,
                 return r;
         set = mp->next_listeners ? mp->next_listeners : mp->listeners;
         listeners = (struct pool_listeners){ .fds = set->fds, .n = set->n };
+        r = reload_status(m, mp, settings, problems);
+        if (r != 0)
+                return r;
         mp->renewed = true;
         r = pool_start_generation(mp->pool, m->next_conf, settings, &listeners);
         if (r < 0) {
@@ -149,8 +177,11 @@ static int reload_check_removed(const struct master *m, struct text *problems) {
 
                 if (mp->leaving || conf_find_pool(m->next_conf, mp->pool->name) || !mp->listeners->inherited)
                         continue;
-                text_printf(problems, "the pool '%s' is gone from the configuration, but its socket is the service manager's: stop the socket "
-                                      "unit and restart the service\n", mp->pool->name);
+                text_printf(problems,
+                            "the pool '%s' is gone from the configuration, but its socket is the service manager's: "
+                            "stop the socket "
+                            "unit and restart the service\n",
+                            mp->pool->name);
                 r = LISTEN_E_PROBLEM;
         }
         return r;
@@ -175,7 +206,7 @@ static int reload_check_names(const struct master *m, const char *names, struct 
 
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 static int reload_try(struct master *m, const char *names, struct text *problems) {
-        struct conf_options options = { .running_as_root = geteuid() == 0 };
+        struct conf_options options = { .running_as_root = geteuid() == 0, .allow_root = m->options->allow_root };
         bool all = !*names;
         int r;
 
@@ -190,6 +221,7 @@ static int reload_try(struct master *m, const char *names, struct text *problems
         }
         logs_apply(m, m->next_conf);
         m->env.control_timeout = m->next_conf->global.process_control_timeout;
+        m->env.process_max = m->next_conf->global.process_max;
 
         r = all ? reload_check_removed(m, problems) : reload_check_names(m, names, problems);
         for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
@@ -206,8 +238,9 @@ void reload_request(struct master *m, const char *names) {
         text_append(&m->reload_names, names);
         m->reload_pending = true;
         if (m->state == MASTER_RELOADING || !master_is_settled(m))
-                log_notice("reload waits until %s", m->state == MASTER_STARTING ? "the start is complete"
-                                                                                  : "the previous generation has finished its requests");
+                log_notice("reload waits until %s", m->state == MASTER_STARTING
+                                                            ? "the start is complete"
+                                                            : "the previous generation has finished its requests");
         master_advance(m);
 }
 
@@ -247,10 +280,12 @@ static void reload_commit(struct master *m) {
                                 continue;
                         }
                         mp->leaving = true;
+                        reload_commit_status(mp, NULL);
                         pool_stop(mp->pool, false);
                         continue;
                 }
                 pool_promote(mp->pool);
+                reload_commit_status(mp, conf_find_pool(m->next_conf, mp->pool->name));
                 if (mp->next_listeners) { /* what waits in the old one's queue is lost with it: the address is no longer served */
                         listen_set_free(mp->listeners);
                         mp->listeners = TAKE_PTR(mp->next_listeners);
@@ -262,9 +297,11 @@ static void reload_commit(struct master *m) {
         m->old_log_file_fd = -1;
         conf_free(m->conf);
         m->conf = TAKE_PTR(m->next_conf);
+        attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = MASTER_RUNNING;
 
-        text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n, n == 1 ? "" : "s");
+        text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
+                    n == 1 ? "" : "s");
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
@@ -285,7 +322,8 @@ void reload_advance(struct master *m) {
                 if (!mp->renewed)
                         continue;
                 if (!g || g->state == GENERATION_FAILED || g->state == GENERATION_ENDING) {
-                        text_printf(&problems, "pool '%s': %s\n", mp->pool->name, g && g->reason ? g->reason : "the zygote is gone");
+                        text_printf(&problems, "pool '%s': %s\n", mp->pool->name,
+                                    g && g->reason ? g->reason : "the zygote is gone");
                         failed = true;
                 } else if (g->state != GENERATION_ACCEPTING)
                         waiting = true;

@@ -39,9 +39,9 @@ int signal_attach(struct master *m) {
                 sd_event_signal_handler_t handler;
                 const char *name;
         } rows[] = {
-                { SIGTERM, signal_on_stop, "stop-at-once" },     { SIGINT, signal_on_stop, "stop-at-once" },
-                { SIGQUIT, signal_on_quit, "stop-when-done" },   { SIGUSR1, signal_on_reopen, "reopen-logs" },
-                { SIGUSR2, signal_on_reload, "reload" },         { SIGHUP, signal_on_reload, "reload" },
+                { SIGTERM, signal_on_stop, "stop-at-once" },    { SIGINT, signal_on_stop, "stop-at-once" },
+                { SIGQUIT, signal_on_quit, "stop-when-done" },  { SIGUSR1, signal_on_reopen, "reopen-logs" },
+                { SIGUSR2, signal_on_reload, "reload" },        { SIGHUP, signal_on_reload, "reload" },
                 { SIGCHLD, signal_on_child, "reap-strangers" },
         };
         sigset_t set;

@@ -17,6 +17,8 @@
 #include "conf/load.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/backlog.h"
+#include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
@@ -79,12 +81,17 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
         g->number = ++p->last_generation;
         g->state = GENERATION_STARTING;
         g->started = time_now();
-        g->ipc = g->lifeline = g->zygote_pidfd = -1;
+        g->ipc = g->lifeline = g->zygote_pidfd = g->backlog_fd = g->slow_fd = -1;
         r = generation_copy_settings(g, packed, n_packed);
         if (r < 0)
                 return r;
-        g->n_first = p->current ? scale_first(g->conf->max_children) : g->conf->max_children;
+        g->n_first = scale_first(g->conf, p->current);
+        g->scale = scale_begin(g->conf);
+        g->backlog_stale = true;
 
+        r = overtime_open_log(g);
+        if (r < 0)
+                return r;
         r = ipc_pair(ends);
         if (r < 0)
                 return r;
@@ -113,8 +120,10 @@ void generation_free(struct generation *g) {
                 return;
         sd_event_source_disable_unref(g->ipc_source);
         sd_event_source_disable_unref(g->zygote_source);
+        backlog_end(g);
         fd_close(g->ipc);
         fd_close(g->lifeline);
+        fd_close(g->slow_fd);
         fd_close(g->zygote_pidfd);
         conf_free(g->settings);
         free(g->packed);
@@ -130,7 +139,8 @@ bool generation_is_gone(const struct generation *g) {
 
 static void generation_tell(struct generation *g, enum ipc_type type) {
         if (g->ipc >= 0 && g->zygote_pid > 0)
-                ipc_send(g->ipc, &(struct ipc_message){ .type = type }, NULL); /* a zygote that is gone needs no telling */
+                ipc_send(g->ipc, &(struct ipc_message){ .type = type },
+                         NULL); /* a zygote that is gone needs no telling */
 }
 
 void generation_drain(struct generation *g, usec_t now) {
@@ -138,6 +148,7 @@ void generation_drain(struct generation *g, usec_t now) {
                 return;
         g->draining = true;
         g->drain_since = now;
+        backlog_end(g);
         if (g->state != GENERATION_FAILED)
                 g->state = GENERATION_ENDING;
         g->lifeline = fd_close(g->lifeline);
@@ -146,14 +157,21 @@ void generation_drain(struct generation *g, usec_t now) {
 
 int generation_renew(struct generation *g) {
         struct ipc_message m = { .type = IPC_RENEW };
-        _cleanup_fd_ int read_end = -1, write_end = -1;
-        int ends[2], r;
+        _cleanup_fd_ int read_end = -1, write_end = -1, access_fd = -1, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        int log_fd = g->pool->env->log_fd, ends[2], r;
 
+        if (null < 0)
+                return -errno;
+        r = pool_access_open(g->conf, &access_fd);
+        if (r < 0)
+                return r;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
         read_end = ends[0];
         write_end = ends[1];
-        r = ipc_send(g->ipc, &m, (int[IPC_FDS_MAX]){ g->pool->env->log_fd, read_end, write_end });
+        r = ipc_send(g->ipc, &m,
+                     (int[IPC_FDS_MAX]){ log_fd >= 0 ? log_fd : null, access_fd >= 0 ? access_fd : null, read_end,
+                                         write_end });
         if (r < 0)
                 return r;
         fd_close(g->lifeline);

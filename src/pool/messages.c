@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
@@ -26,7 +27,8 @@
 #define MESSAGES_PER_TURN 256U
 
 /* The picture's worker for a message, when slot, generation and pid fit. */
-static struct pool_worker *messages_worker(const struct generation *g, const struct ipc_message *m, enum worker_state state) {
+static struct pool_worker *messages_worker(const struct generation *g, const struct ipc_message *m,
+                                           enum worker_state state) {
         struct pool_worker *w;
 
         if (m->slot >= g->pool->n_used)
@@ -42,6 +44,7 @@ static void worker_accepts(struct pool_worker *w) {
 
         w->state = WORKER_ACCEPTING;
         g->n_accepting++;
+        g->backlog_stale = true;
         if (g->state == GENERATION_STARTING && g->n_accepting >= g->n_first)
                 g->state = GENERATION_ACCEPTING;
 }
@@ -98,7 +101,7 @@ static int messages_on_output(struct generation *g, const struct ipc_message *m,
 
         if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->output)
                 return -EBADMSG;
-        r = pool_output_new(g->pool, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]), &w->output);
+        r = pool_output_new(g, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]), &w->output);
         if (r < 0)
                 log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
         return 0;
@@ -115,7 +118,10 @@ static int messages_on_ready(struct generation *g, const struct ipc_message *m, 
                 return r;
         g->php_version = strdup(m->text);
         g->ready = true;
-        log_notice("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text, *g->ini_files ? g->ini_files : "no file");
+        if (g->n_first == 0 && g->state == GENERATION_STARTING)
+                g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
+        log_notice("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text,
+                   *g->ini_files ? g->ini_files : "no file");
         return 0;
 }
 
@@ -123,7 +129,8 @@ static int messages_on_spawn_failed(struct generation *g, const struct ipc_messa
         if (!messages_worker(g, m, WORKER_ASKED))
                 return -EBADMSG;
         supervise_release(g->pool, m->slot);
-        g->pool->n_young_dead = MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
+        g->pool->n_young_dead =
+                MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
         g->pool->last_death = time_now();
         return 0;
 }
@@ -143,6 +150,10 @@ static int messages_dispatch(struct generation *g, const struct ipc_message *m, 
                 return messages_on_output(g, m, fds);
         case IPC_SPAWN_FAILED:
                 return messages_on_spawn_failed(g, m);
+        case IPC_TRACED:
+                return overtime_on_traced(g, m, fds[0]);
+        case IPC_TRACE_FAILED:
+                return overtime_on_traced(g, m, -1);
         case IPC_ACCEPTING:
                 return messages_on_accepting(g, m);
         case IPC_EXITED:
@@ -157,10 +168,11 @@ static int messages_dispatch(struct generation *g, const struct ipc_message *m, 
 
 static void messages_log_failure(const struct generation *g, int r, uint32_t type) {
         if (r == -EBADMSG)
-                log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", g->pool->name, g->zygote_pid,
-                          ipc_type_name(type));
+                log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", g->pool->name,
+                          g->zygote_pid, ipc_type_name(type));
         else
-                log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote_pid, strerror(-r));
+                log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote_pid,
+                          strerror(-r));
 }
 
 int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
@@ -182,7 +194,8 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                 if (r < 0)
                         messages_log_failure(g, r, m.type);
                 if (r != 0) { /* beyond control, or dead already */
-                        generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense" : "the zygote ended; see the log above");
+                        generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense"
+                                                 : "the zygote ended; see the log above");
                         syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
                         g->ipc_source = sd_event_source_disable_unref(s);
                         g->ipc = fd_close(g->ipc);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * catch_workers_output: a worker's stdout and stderr are pipes, read here and logged line by line in php-fpm's words. A line that does not end is
- * cut at OUTPUT_LINE_MAX; the worker's ends do not block, so a flood costs lines, never time.
+ * catch_workers_output: a worker's stdout and stderr are pipes, read here and logged line by line in php-fpm's words, or bare
+ * (decorate_workers_output = no). The worker sends a NUL at the end of each request, so that a line without an end does not wait for the next one. A
+ * line that makes a longer entry than log_limit is split into several. Empty lines are not logged. The worker's ends do not block, so a flood costs
+ * lines, never time.
+ *
+ * log_buffering needs nothing done here: an entry is one write, with it and without it.
  */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,44 +22,71 @@
 #include "log/log.h"
 #include "pool/pool.h"
 
-#define OUTPUT_LINE_MAX 8192U
+#define OUTPUT_LIMIT_MAX  65536U /* the most that log_limit can ask for: it is memory, for each worker twice */
+#define OUTPUT_DECORATION "[21-Nov-2026 20:46:42] WARNING: [pool ] "
 
 struct output_stream {
         const char *name;
         int fd;
         sd_event_source *source;
         struct pool_output *output;
-        size_t n;
-        char line[OUTPUT_LINE_MAX];
+        char *line; /* size bytes, the most that one entry takes; n of them are there */
+        size_t n, size;
 };
 
 struct pool_output {
         const struct pool *pool;
         pid_t pid;
+        bool bare;
         struct output_stream streams[2];
 };
+
+static void output_say_head(const struct output_stream *s, struct text *out) {
+        if (!s->output->bare)
+                text_printf(out, "child %d said into %s: \"", s->output->pid, s->name);
+}
+
+/* How much of a worker's line fits into one of the log's, its end included. */
+static size_t output_room(const struct output_stream *s, size_t limit) {
+        _cleanup_text_ struct text head = {};
+        size_t taken = 1;
+
+        output_say_head(s, &head);
+        if (!s->output->bare)
+                taken += strlen(OUTPUT_DECORATION) + strlen(s->output->pool->name) + head.n + strlen("\"");
+        return MIN(limit, (size_t)OUTPUT_LIMIT_MAX) - taken;
+}
 
 static void output_log(const struct output_stream *s, const char *line, size_t n) {
         _cleanup_text_ struct text message = {};
 
-        text_printf(&message, "child %d said into %s: \"", s->output->pid, s->name);
-        text_append_n(&message, line, strnlen(line, n));
-        text_append(&message, "\"");
+        if (n == 0)
+                return;
+        output_say_head(s, &message);
+        text_append_n(&message, line, n);
+        if (!s->output->bare)
+                text_append(&message, "\"");
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_WORKER_OUTPUT,
                                        .pool = s->output->pool->name,
                                        .message = text_peek(&message),
+                                       .bare = s->output->bare,
                                        .worker_pid = (uint64_t)s->output->pid });
 }
 
-static void output_split(struct output_stream *s) {
-        char *start = s->line, *end = s->line + s->n, *newline;
+static bool output_is_end(char c) {
+        return c == '\n' || c == '\0';
+}
 
-        while ((newline = memchr(start, '\n', (size_t)(end - start)))) {
-                output_log(s, start, (size_t)(newline - start));
-                start = newline + 1;
-        }
-        if (start == s->line && s->n == sizeof(s->line)) {
+static void output_split(struct output_stream *s) {
+        char *start = s->line, *end = s->line + s->n;
+
+        for (char *p = start; p < end; p++)
+                if (output_is_end(*p)) {
+                        output_log(s, start, (size_t)(p - start));
+                        start = p + 1;
+                }
+        if (start == s->line && s->n == s->size) {
                 output_log(s, start, s->n);
                 start = end;
         }
@@ -62,10 +94,25 @@ static void output_split(struct output_stream *s) {
         memmove(s->line, start, s->n);
 }
 
+/* Reads what there is now without waiting, whatever the other side has done to O_NONBLOCK. Kernels before 6.4 do not take RWF_NOWAIT for pipes; there,
+ * what poll(2) has announced is read, and this end of the pipe is the only reader. */
+static ssize_t output_take(struct output_stream *s) {
+        struct iovec iov = { .iov_base = s->line + s->n, .iov_len = s->size - s->n };
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        ssize_t k = preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT);
+
+        if (k >= 0 || errno != EOPNOTSUPP)
+                return k;
+        if (poll(&p, 1, 0) == 0) {
+                errno = EAGAIN;
+                return -1;
+        }
+        return read(s->fd, iov.iov_base, iov.iov_len);
+}
+
 /* Reads what there is now. False at the end. */
 static bool output_read(struct output_stream *s) {
-        struct iovec iov = { .iov_base = s->line + s->n, .iov_len = sizeof(s->line) - s->n };
-        ssize_t k = preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT); /* whatever the other side has done to O_NONBLOCK */
+        ssize_t k = output_take(s);
 
         if (k < 0)
                 return errno == EAGAIN || errno == EINTR;
@@ -75,14 +122,14 @@ static bool output_read(struct output_stream *s) {
 }
 
 static void output_close(struct output_stream *s) {
-        if (s->n > 0)
-                output_log(s, s->line, s->n);
+        output_log(s, s->line, s->n);
         s->n = 0;
         s->source = sd_event_source_disable_unref(s->source);
         s->fd = fd_close(s->fd);
 }
 
-static int output_on_bytes(_unused_ sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+static int output_on_bytes(_unused_ sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents,
+                           void *userdata) {
         struct output_stream *s = userdata;
 
         if (!output_read(s))
@@ -97,7 +144,7 @@ static bool output_is_pipe(int fd) {
         return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret) {
+int pool_output_new(const struct generation *g, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret) {
         struct pool_output *o = calloc(1, sizeof(*o));
         int r = 0;
 
@@ -112,14 +159,21 @@ int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, str
                 fd_close(stderr_fd);
                 return -ENOMEM;
         }
-        o->pool = p;
+        o->pool = g->pool;
         o->pid = pid;
+        o->bare = !g->conf->decorate_workers_output;
         o->streams[0] = (struct output_stream){ .name = "stdout", .fd = stdout_fd, .output = o };
         o->streams[1] = (struct output_stream){ .name = "stderr", .fd = stderr_fd, .output = o };
         for (size_t i = 0; i < ELEMENTSOF(o->streams) && r >= 0; i++) {
                 struct output_stream *s = &o->streams[i];
 
-                r = sd_event_add_io(p->env->event, &s->source, s->fd, EPOLLIN, output_on_bytes, s);
+                s->size = output_room(s, g->settings->global.log_limit);
+                s->line = malloc(s->size);
+                if (!s->line) {
+                        r = -ENOMEM;
+                        break;
+                }
+                r = sd_event_add_io(g->pool->env->event, &s->source, s->fd, EPOLLIN, output_on_bytes, s);
                 if (r >= 0)
                         sd_event_source_set_description(s->source, "worker-output");
         }
@@ -137,10 +191,12 @@ void pool_output_free(struct pool_output *o) {
         for (size_t i = 0; i < ELEMENTSOF(o->streams); i++) {
                 struct output_stream *s = &o->streams[i];
 
-                for (unsigned k = 0; s->fd >= 0 && k < 16; k++) /* the worker is gone: what it said last, within reason */
+                for (unsigned k = 0; s->fd >= 0 && k < 16;
+                     k++) /* the worker is gone: what it said last, within reason */
                         if (!output_read(s))
                                 break;
                 output_close(s);
+                free(s->line);
         }
         free(o);
 }

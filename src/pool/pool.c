@@ -69,6 +69,7 @@ void pool_free(struct pool *p) {
         if (!p)
                 return;
         sd_event_source_unref(p->timer);
+        sd_event_source_unref(p->overtime_timer);
         while (p->generations) {
                 struct generation *g = p->generations;
 
@@ -79,6 +80,7 @@ void pool_free(struct pool *p) {
                 fd_close(p->workers[i].state == WORKER_NONE ? -1 : p->workers[i].pidfd);
                 sd_event_source_unref(p->workers[i].exit_source);
                 pool_output_free(p->workers[i].output);
+                free(p->workers[i].overtime);
         }
         if (p->workers)
                 munmap(p->workers, POOL_WORKERS_SIZE);
@@ -125,6 +127,7 @@ void pool_promote(struct pool *p) {
 
         p->current = TAKE_PTR(p->starting);
         p->n_failed_starts = 0;
+        p->renew = false;
         if (!first && !p->starting_is_replacement)
                 p->n_reloads++;
         for (struct generation *g = p->generations; g; g = g->next)
@@ -168,7 +171,9 @@ bool pool_is_gone(const struct pool *p) {
 }
 
 bool pool_is_settled(const struct pool *p) {
-        return p->current && p->current->zygote_pid > 0 && p->generations == p->current && !p->current->next;
+        /* with a zygote that cannot be replaced as things are, a reload is what may mend them */
+        return p->current && p->generations == p->current && !p->current->next &&
+               (p->current->zygote_pid > 0 || p->n_failed_starts > 0);
 }
 
 usec_t pool_drain_deadline(const struct pool *p) {

@@ -17,6 +17,9 @@
 
 #include "base/time.h"
 #include "conf/model.h"
+#include "pool/crashes.h"
+#include "pool/patience.h"
+#include "pool/scale.h"
 #include "pool/timeouts.h"
 #include "scoreboard/layout.h"
 
@@ -25,15 +28,18 @@ struct pool;
 /* What pools need from the master; outlives them. */
 struct pool_env {
         sd_event *event;
-        int zygote_fd;             /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
-        const char *php_ini;       /* -c, or NULL */
-        bool no_php_ini;           /* -n */
-        char *const *php_defines;  /* -d, NULL-terminated */
-        int journal_fd;            /* or -1 */
-        int log_fd;                /* log file or stderr, for zygotes and workers; or -1 */
+        int zygote_fd; /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
+        const char *php_ini;      /* -c, or NULL */
+        bool no_php_ini;          /* -n */
+        bool allow_root;          /* -R: a pool's user may be root */
+        char *const *php_defines; /* -d, NULL-terminated */
+        int journal_fd;           /* or -1 */
+        int log_fd;               /* log file or stderr, for zygotes and workers; or -1 */
         enum log_level log_level;
-        usec_t control_timeout;    /* process_control_timeout */
-        struct rlimit files; /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
+        usec_t control_timeout; /* process_control_timeout */
+        unsigned process_max;   /* the most workers of all pools together; 0: any number */
+        unsigned *n_workers;    /* workers of all pools: alive, or asked for */
+        struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
         void *userdata;
 };
@@ -72,12 +78,20 @@ struct generation {
         int ipc;
         sd_event_source *ipc_source;
         int lifeline; /* write end */
+        int slow_fd;  /* slowlog, or -1 */
 
-        bool ready; /* PHP is up in the zygote */
+        bool ready;         /* PHP is up in the zygote */
         unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
         unsigned n_workers; /* alive or asked for */
         unsigned n_asked;   /* asked for, and not heard of yet */
         unsigned n_accepting;
+        unsigned n_tracing; /* TRACE orders without an answer */
+        unsigned n_leaving; /* alive, and told to end one by one: the pool needs fewer */
+
+        struct scale_state scale;
+        int backlog_fd; /* backlog.h; -1: not watched yet */
+        sd_event_source *backlog_source;
+        bool backlog_stale; /* workers have registered behind it */
 
         bool draining;
         enum timeouts_step drain_step;
@@ -87,17 +101,23 @@ struct generation {
 enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_STARTING, WORKER_ACCEPTING };
 
 struct pool_output;
+struct overtime_case;
 
 /* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory. */
 struct pool_worker {
         enum worker_state state;
-        bool early; /* accepts already, but its zygote has not told its pid yet */
+        bool leaving; /* told to end */
+        bool early;   /* accepts already, but its zygote has not told its pid yet */
         struct generation *generation;
         pid_t pid;
         int pidfd;
         usec_t started;
+        uint64_t number; /* of all workers the pool has ever asked for: the order in which they wait for connections */
         sd_event_source *exit_source; /* only when its zygote is gone */
         struct pool_output *output;   /* catch_workers_output, or NULL */
+        struct patience_memory patience;
+        usec_t last_overtime;           /* when something was last done about one of its requests */
+        struct overtime_case *overtime; /* its request is being traced, or NULL */
 };
 
 struct pool {
@@ -108,9 +128,10 @@ struct pool {
         int doorbell;
 
         struct generation *generations; /* newest first */
-        struct generation *current;     /* NULL before the first one accepts, and when the pool ends. Its zygote may have died:
+        struct generation
+                *current; /* NULL before the first one accepts, and when the pool ends. Its zygote may have died:
                                          * then it is kept for its settings until its replacement accepts */
-        struct generation *starting;    /* a reload's, or the replacement of one whose zygote died */
+        struct generation *starting; /* a reload's, or the replacement of one whose zygote died */
         bool starting_is_replacement;
         uint32_t last_generation;
 
@@ -122,10 +143,17 @@ struct pool {
         usec_t last_try;
         unsigned n_failed_starts; /* replacements of a zygote that did not come up, in a row */
         uint64_t n_died;
+        uint64_t n_asked;       /* workers ever asked for */
+        uint64_t n_max_reached; /* times that pm.max_children kept the pool from growing */
+        struct crashes crashes;
+        bool renew; /* crashes have reached the threshold: a fresh generation is due */
         uint64_t n_reloads;
         uint64_t max_active;
         uint64_t max_queue;
         sd_event_source *timer;
+        sd_event_source *overtime_timer;
+        usec_t overtime_at; /* when it is set to */
+        uint64_t n_slow;
         bool stopping;
 };
 
@@ -157,8 +185,18 @@ void pool_stop(struct pool *p, bool at_once);
  * old one end when they are between two requests, and are replaced. */
 void pool_renew_log(struct pool *p);
 
+/* overtime.c: opens the slow log anew; workers have no part in it. */
+void pool_reopen_slow_log(struct pool *p);
+
 /* sample.c: brings the scoreboard's numbers up to date that nobody counts as they happen. Once a second. */
 void pool_sample(struct pool *p);
+
+/* sample.c: workers of a generation that have no request in hand and have not been told to end: all of them, and those that have been idle for so long.
+ * As the workers say: a hint. */
+void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long);
+
+/* sample.c: of the workers that pool_count_idle() counts, the one that was asked for last. False: there is none. */
+bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot);
 
 /* True when no process of the pool is left. */
 bool pool_is_gone(const struct pool *p);
@@ -184,7 +222,7 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
 void generation_drain(struct generation *g, usec_t now);
 /* Workers forked from now on have env->log_fd and a lifeline of their own; those there are end when they are between two requests. 0 or -errno. */
 int generation_renew(struct generation *g);
-void generation_end(struct generation *g);            /* at once: SIGTERM to all, or SIGKILL after a drain step */
+void generation_end(struct generation *g); /* at once: SIGTERM to all, or SIGKILL after a drain step */
 void generation_signal(const struct generation *g, int sig); /* its workers */
 void generation_fail(struct generation *g, const char *reason);
 void generation_free(struct generation *g);
@@ -194,6 +232,9 @@ const char *generation_state_name(enum generation_state state);
 /* spawn.c: the zygote's process. */
 int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read);
 
+/* access.c: opens the pool's access log. 0 and *ret, the caller's, -1 when the pool has none; -errno, logged. */
+int pool_access_open(const struct conf_pool *conf, int *ret);
+
 /* output.c: what a worker writes to stdout and stderr, as log lines. Takes over the descriptors. */
-int pool_output_new(struct pool *p, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret);
+int pool_output_new(const struct generation *g, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret);
 void pool_output_free(struct pool_output *o);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Numbers that nobody counts as they happen, looked at once a second: the most workers that were active at once, and how many connections
- * wait in the listeners' queues. The kernel tells the latter of TCP listeners in TCP_INFO (tcpi_unacked, tcp(7)).
+ * wait in the listeners' queues.
+ *
+ * And who is idle, when the number of workers is decided.
  */
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "scoreboard/slot.h"
 #include "scoreboard/stages.h"
 
@@ -29,15 +28,48 @@ static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
 
         *ret_length = 0;
         for (size_t i = 0; i < l->n; i++) {
-                struct tcp_info info = {};
-                socklen_t n = sizeof(info);
+                struct queue_state queue;
 
-                if (getsockopt(l->fds[i], IPPROTO_TCP, TCP_INFO, &info, &n) < 0)
+                if (!queue_of_listener(l->fds[i], &queue))
                         continue;
-                waiting += info.tcpi_unacked; /* of a listener: the queue now, and in tcpi_sacked its limit */
-                *ret_length += info.tcpi_sacked;
+                waiting += queue.waiting;
+                *ret_length += queue.limit;
         }
         return waiting;
+}
+
+/* What the slot says is a hint; which worker it is, and that it lives, is the master's own knowledge. */
+static bool sample_is_idle(const struct generation *g, uint32_t slot, usec_t idle_for, usec_t now) {
+        const struct pool_worker *w = &g->pool->workers[slot];
+        const volatile struct scoreboard_slot *s = &g->pool->scoreboard->slots[slot];
+        usec_t since;
+
+        if (w->state != WORKER_ACCEPTING || w->generation != g || w->leaving || s->stage != STAGE_ACCEPTING)
+                return false;
+        since = s->stage_mono;
+        return idle_for == 0 || (since <= now && now - since >= idle_for);
+}
+
+void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long) {
+        unsigned n = 0, n_long = 0;
+
+        for (uint32_t i = 0; i < g->pool->n_used; i++) {
+                n += sample_is_idle(g, i, 0, now);
+                n_long += idle_for > 0 && sample_is_idle(g, i, idle_for, now);
+        }
+        *ret_n = n;
+        *ret_n_long = MIN(n_long, n); /* they may change between two looks */
+}
+
+bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot) {
+        uint64_t last = 0;
+
+        for (uint32_t i = 0; i < g->pool->n_used; i++)
+                if (g->pool->workers[i].number > last && sample_is_idle(g, i, idle_for, now)) {
+                        last = g->pool->workers[i].number;
+                        *ret_slot = i;
+                }
+        return last > 0;
 }
 
 void pool_sample(struct pool *p) {

@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* How many workers; see scale.h. No clock, no system call, no log. */
+/*
+ * How many workers; see scale.h. No clock, no system call, no log. A mode says how many it wants and who may end; limits that all modes share
+ * (the room beside other generations, process.max, the delay of a crash loop) are applied to that at the end.
+ */
 
 #include "pool/scale.h"
 
 #include "base/macros.h"
 
-unsigned scale_first(unsigned max_children) {
+unsigned scale_least(unsigned max_children) {
         return MAX(1U, max_children / 4U);
+}
+
+unsigned scale_first(const struct conf_pool *conf, bool replacing) {
+        switch (conf->pm) {
+        case CONF_PM_ONDEMAND:
+                return 0;
+        case CONF_PM_DYNAMIC:
+                return replacing ? scale_least(conf->start_servers) : conf->start_servers;
+        default:
+                return replacing ? scale_least(conf->max_children) : conf->max_children;
+        }
+}
+
+struct scale_state scale_begin(const struct conf_pool *conf) {
+        return (struct scale_state){ .target = conf->start_servers, .rate = 1, .surge = 1 };
 }
 
 usec_t scale_delay(unsigned n_young_dead) {
@@ -19,14 +37,157 @@ usec_t scale_delay(unsigned n_young_dead) {
         return MIN(delay, SCALE_DELAY_LONGEST);
 }
 
+/* Workers that stay. */
+static unsigned plan_staying(const struct scale_input *in) {
+        return in->n_workers - in->n_leaving;
+}
+
+/* The number wanted when n more are needed, at most cap; the rate or surge that said so doubles. */
+static unsigned plan_grow(const struct scale_input *in, unsigned n, unsigned cap, unsigned *rate,
+                          struct scale_plan *ret) {
+        unsigned staying = plan_staying(in), most = MAX(in->max_spawn_rate, 1U);
+
+        if (staying >= cap) {
+                ret->reached_max = !ret->state.at_max;
+                ret->state.at_max = true;
+                *rate = 1;
+                return staying;
+        }
+        ret->state.at_max = false;
+        ret->busy = *rate >= SCALE_BUSY_RATE;
+        *rate = MIN(*rate * 2, most);
+        return MIN(staying + n, cap);
+}
+
+/* How long connections may wait for the workers there are: those on their way, idle ones (not for ever: they may be idle in what they say alone), busy
+ * ones that may be done this moment. */
+static usec_t plan_patience(const struct scale_input *in) {
+        if (in->n_pending > 0)
+                return SCALE_ROUND;
+        if (in->n_idle > 0)
+                return SCALE_PATIENCE;
+        return plan_staying(in) > 0 ? SCALE_LOOK : 0;
+}
+
+/* True when connections wait for workers that are not there. */
+static bool plan_saturated(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        usec_t patience = plan_patience(in);
+        struct scale_state *s = &ret->state;
+
+        if (!in->waiting) {
+                s->waiting_since = 0;
+                s->surge = 1;
+                return false;
+        }
+        if (s->waiting_since == 0)
+                s->waiting_since = in->now;
+        if (in->n_workers < cap) /* else there is nothing to do before a worker ends */
+                ret->wake_at = in->now + SCALE_LOOK;
+        if (in->now - s->waiting_since < patience)
+                return false;
+        s->waiting_since = in->now;
+        return true;
+}
+
+/* True once a second. */
+static bool plan_round(const struct scale_input *in, struct scale_plan *ret) {
+        struct scale_state *s = &ret->state;
+        bool due = s->round_at > 0 && in->now >= s->round_at;
+
+        if (due || s->round_at == 0)
+                s->round_at = in->now + SCALE_ROUND;
+        ret->wake_at = MIN(ret->wake_at, s->round_at);
+        return due;
+}
+
+static void plan_raise(struct scale_state *s, unsigned target) {
+        s->target = MAX(s->target, target);
+}
+
+static void plan_dynamic_round(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        unsigned spare = in->n_idle + in->n_pending;
+        struct scale_state *s = &ret->state;
+
+        if (spare < in->min_spare) {
+                unsigned missing = in->min_spare - spare;
+
+                plan_raise(s, plan_grow(in, MIN(s->rate, missing), cap, &s->rate, ret));
+                return;
+        }
+        s->rate = 1;
+        if (spare > in->max_spare && in->n_idle > 0)
+                ret->end = 1;
+        else if (in->idle_timeout > 0 && spare > in->min_spare && in->n_idle_long > 0) {
+                ret->end = 1;
+                ret->end_idle_for = in->idle_timeout;
+        }
+        if (ret->end > 0)
+                s->target = plan_staying(in) - ret->end;
+}
+
+/* How many it wants, those that are told to end now included. */
+static unsigned plan_dynamic(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        struct scale_state *s = &ret->state;
+
+        bool saturated = plan_saturated(in, cap, ret), round = plan_round(in, ret);
+
+        if (saturated)
+                plan_raise(s, plan_grow(in, s->surge, cap, &s->surge, ret));
+        else if (round)
+                plan_dynamic_round(in, cap, ret);
+        return MIN(s->target + ret->end, cap);
+}
+
+static unsigned plan_ondemand(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        struct scale_state *s = &ret->state;
+        bool saturated = plan_saturated(in, cap, ret), round = in->n_workers > 0 && plan_round(in, ret);
+
+        if (saturated)
+                return plan_grow(in, s->surge, cap, &s->surge, ret);
+        if (in->n_workers == 0)
+                s->round_at = 0;
+        else if (round && !in->waiting) {
+                ret->end = in->n_idle_long;
+                ret->end_idle_for = in->idle_timeout;
+        }
+        return plan_staying(in);
+}
+
+/* What process.max leaves. The first workers of a generation that replaces another are above it, as they are above pm.max_children: the others end
+ * only when these accept. */
+static void plan_limit(const struct scale_input *in, struct scale_plan *ret) {
+        bool above = in->starting && in->n_others > 0;
+
+        if (above || ret->spawn <= in->n_left) {
+                if (ret->spawn > 0)
+                        ret->state.at_process_max = false;
+                return;
+        }
+        ret->spawn = in->n_left;
+        ret->reached_process_max = !ret->state.at_process_max;
+        ret->state.at_process_max = true;
+        ret->wake_at = in->now + SCALE_PATIENCE; /* another pool's worker may have ended */
+}
+
 void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
         unsigned room = in->max_children > in->n_others ? in->max_children - in->n_others : 0;
-        unsigned least = scale_first(in->max_children);
-        unsigned want = MAX(room, least); /* both are at most max_children */
+        unsigned cap = MAX(room, scale_least(in->max_children)); /* both are at most max_children */
         usec_t delay = scale_delay(in->n_young_dead);
+        unsigned want;
 
-        *ret = (struct scale_plan){ .wake_at = USEC_INFINITY };
-        if (want <= in->n_workers)
+        *ret = (struct scale_plan){ .wake_at = USEC_INFINITY, .state = in->state };
+        if (in->starting)
+                want = in->n_first;
+        else if (in->pm == CONF_PM_DYNAMIC)
+                want = plan_dynamic(in, cap, ret);
+        else if (in->pm == CONF_PM_ONDEMAND)
+                want = plan_ondemand(in, cap, ret);
+        else
+                want = cap;
+
+        /* those that leave still count towards the maximum */
+        want = MIN(want, cap > in->n_leaving ? cap - in->n_leaving : 0);
+        if (want <= plan_staying(in))
                 return;
         if (delay > 0) {
                 bool trying = in->last_try > in->last_death;
@@ -39,5 +200,6 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
                 ret->is_over = trying;
                 ret->is_try = !trying;
         }
-        ret->spawn = ret->is_try ? 1 : want - in->n_workers;
+        ret->spawn = ret->is_try ? 1 : want - plan_staying(in);
+        plan_limit(in, ret);
 }

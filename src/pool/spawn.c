@@ -21,6 +21,7 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/attributes.h"
 #include "pool/pool.h"
 
 struct spawn_identity {
@@ -68,29 +69,37 @@ static int spawn_resolve_group(const char *group, gid_t *ret) {
 }
 
 /* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. */
-static int spawn_resolve_identity(const struct conf_pool *conf, struct spawn_identity *ret) {
+static int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret) {
         int r = 0;
 
         *ret = (struct spawn_identity){ .uid = getuid(), .gid = getgid() };
-        if (geteuid() != 0 || !conf->user)
+        if (geteuid() != 0 || (!conf->user && allow_root))
                 return 0;
+        if (!conf->user)
+                return -EPERM;
         ret->change = true;
         r = spawn_resolve_user(conf->user, ret);
         if (r == 0 && conf->group)
                 r = spawn_resolve_group(conf->group, &ret->gid);
-        if (r == 0 && ret->uid == 0)
-                r = -EPERM; /* no PHP runs as root */
+        if (r == 0 && (ret->uid == 0 || ret->gid == 0) && !allow_root)
+                r = -EPERM; /* no PHP runs as root, unless that was asked for */
         return r;
 }
 
-static int spawn_become(const struct spawn_identity *who) {
+static int spawn_become(const struct spawn_identity *who, bool keep_chroot) {
+        int r = 0;
+
         if (!who->change)
                 return 0;
+        if (keep_chroot)
+                r = attributes_keep_chroot_begin();
+        if (r < 0)
+                return r;
         if (who->name[0] ? initgroups(who->name, who->gid) < 0 : setgroups(1, &who->gid) < 0)
                 return -errno;
         if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
                 return -errno;
-        return 0;
+        return keep_chroot ? attributes_keep_chroot_end() : 0;
 }
 
 /* Moves descriptors to their fixed numbers, by way of numbers above all of them so that none is overwritten before it has moved. */
@@ -115,7 +124,7 @@ static int spawn_arrange(int *fds, int n) {
 
 /* The master's environment without what is between it and systemd. */
 static char **spawn_environment(void) {
-        static const char *const private[] = { "NOTIFY_SOCKET=", "LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=",
+        static const char *const private[] = { "NOTIFY_SOCKET=",  "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=",
                                                "LISTEN_PIDFDID=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "MAINPID=" };
         size_t n = 0, k = 0;
         char **list;
@@ -150,7 +159,7 @@ static char **spawn_arguments(const struct generation *g, struct spawn_args *a) 
 
         while (env->php_defines && env->php_defines[n_defines])
                 n_defines++;
-        argv = calloc(n_defines * 2 + 8, sizeof(*argv));
+        argv = calloc(n_defines * 2 + 9, sizeof(*argv));
         if (!argv)
                 return NULL;
         snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
@@ -160,6 +169,8 @@ static char **spawn_arguments(const struct generation *g, struct spawn_args *a) 
         argv[n++] = a->generation;
         argv[n++] = a->listeners;
         argv[n++] = a->level;
+        if (env->allow_root)
+                argv[n++] = (char *)"--allow-to-run-as-root";
         if (env->no_php_ini)
                 argv[n++] = (char *)"--no-php-ini";
         if (env->php_ini) {
@@ -182,7 +193,7 @@ _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
 }
 
 _noreturn_ static void spawn_child(const struct generation *g, const struct spawn_identity *who, int ipc, int conf_fd,
-                                   int lifeline_read) {
+                                   int access_fd, int lifeline_read) {
         const struct pool *p = g->pool;
         size_t n = INHERIT_N_FIXED + g->listeners.n;
         int *fds = calloc(n, sizeof(int));
@@ -195,7 +206,9 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setrlimit(RLIMIT_NOFILE, &p->env->files);
-        r = spawn_become(who);
+        attributes_set_limits(p->name, g->conf->rlimit_files, g->conf->rlimit_core);
+        attributes_set_priority(p->name, attributes_priority(&g->settings->global, g->conf));
+        r = spawn_become(who, g->conf->chroot && who->uid != 0);
         if (r < 0)
                 spawn_report(ipc, "cannot become the pool's user", r);
 
@@ -213,6 +226,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         fds[INHERIT_LIFELINE_WRITE - INHERIT_FIRST] = g->lifeline;
         fds[INHERIT_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[INHERIT_LOG - INHERIT_FIRST] = p->env->log_fd;
+        fds[INHERIT_ACCESS - INHERIT_FIRST] = access_fd;
         memcpy(fds + INHERIT_N_FIXED, g->listeners.fds, sizeof(int) * g->listeners.n);
         r = spawn_arrange(fds, (int)n);
         if (r < 0)
@@ -224,18 +238,21 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
 
 int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read) {
         struct spawn_identity who;
-        _cleanup_fd_ int conf_fd = -1;
+        _cleanup_fd_ int conf_fd = -1, access_fd = -1;
         int r;
 
-        r = spawn_resolve_identity(g->conf, &who);
+        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
         if (r < 0) {
-                log_error("[pool %s] cannot run as user '%s', group '%s': %s", g->pool->name, g->conf->user,
-                          g->conf->group ? g->conf->group : "", strerror(-r));
+                log_error("[pool %s] cannot run as user '%s', group '%s': %s", g->pool->name,
+                          g->conf->user ? g->conf->user : "", g->conf->group ? g->conf->group : "", strerror(-r));
                 return r;
         }
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;
+        r = pool_access_open(g->conf, &access_fd);
+        if (r < 0)
+                return r;
 
         g->zygote_pid = fork();
         if (g->zygote_pid < 0) {
@@ -243,7 +260,7 @@ int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read)
                 return -errno;
         }
         if (g->zygote_pid == 0)
-                spawn_child(g, &who, ipc_child, conf_fd, lifeline_read);
+                spawn_child(g, &who, ipc_child, conf_fd, access_fd, lifeline_read);
         g->zygote_pidfd = (int)syscall(SYS_pidfd_open, g->zygote_pid, 0);
         if (g->zygote_pidfd < 0) {
                 r = -errno;

@@ -7,6 +7,7 @@
 #include "pool/supervise.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
 #include "base/fd.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/backlog.h"
+#include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
 #include "scoreboard/slot.h"
@@ -36,11 +39,14 @@ void supervise_changed(struct pool *p) {
 void supervise_release(struct pool *p, uint32_t slot) {
         struct pool_worker *w = &p->workers[slot];
 
+        overtime_forget(p, w, "the process has ended");
         w->generation->n_workers--;
         if (w->state == WORKER_ASKED)
                 w->generation->n_asked--;
         if (w->state == WORKER_ACCEPTING)
                 w->generation->n_accepting--;
+        w->generation->n_leaving -= w->leaving;
+        (*p->env->n_workers)--;
         sd_event_source_disable_unref(w->exit_source);
         if (w->state != WORKER_ASKED)
                 fd_close(w->pidfd);
@@ -85,6 +91,7 @@ static void supervise_adopt_workers(struct generation *g) {
                         supervise_release(p, i);
                         continue;
                 }
+                overtime_forget(p, w, "the zygote has ended");
                 r = sd_event_add_io(p->env->event, &w->exit_source, w->pidfd, EPOLLIN, supervise_on_orphan_exit, g);
                 if (r < 0)
                         log_error("[pool %s] cannot watch child %d: %s", p->name, w->pid, strerror(-r));
@@ -97,12 +104,13 @@ static void supervise_log_zygote_death(const struct generation *g, int status) {
         char message[256];
 
         if (WIFSIGNALED(status))
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited on signal %d (SIG%s)%s", g->zygote_pid,
-                         g->number, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?",
-                         g->state == GENERATION_ACCEPTING ? "; its workers serve until a fresh one has taken over" : "");
+                snprintf(message, sizeof(message), "zygote %d (generation %u) exited on signal %d (SIG%s)%s",
+                         g->zygote_pid, g->number, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?",
+                         g->state == GENERATION_ACCEPTING ? "; its workers serve until a fresh one has taken over"
+                                                          : "");
         else
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited with code %d", g->zygote_pid, g->number,
-                         WEXITSTATUS(status));
+                snprintf(message, sizeof(message), "zygote %d (generation %u) exited with code %d", g->zygote_pid,
+                         g->number, WEXITSTATUS(status));
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_ZYGOTE_DIED,
                                        .pool = g->pool->name,
@@ -153,6 +161,20 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
                                        .generation = w->generation->number });
 }
 
+/* emergency_restart_threshold: what crashes often may do so for what the pool's processes share (opcache's memory), and that ends with them. */
+static void supervise_count_crash(const struct generation *g, usec_t now) {
+        const struct conf_global *conf = &g->settings->global;
+        struct pool *p = g->pool;
+
+        if (g != p->current || p->starting ||
+            !crashes_add(&p->crashes, conf->emergency_restart_threshold, conf->emergency_restart_interval, now))
+                return;
+        p->renew = true;
+        log_notice("[pool %s] failed processes threshold (%u in %llu sec) is reached, starting a fresh generation",
+                   p->name, conf->emergency_restart_threshold,
+                   (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
+}
+
 /* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is
  * forked for more eagerly, and that is all. */
 static bool supervise_is_young(const struct pool *p, uint32_t slot, usec_t now) {
@@ -167,19 +189,23 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         supervise_log_exit(p, w, status, status_known, bad);
         if (bad)
                 p->n_died++;
-        if (bad && supervise_is_young(p, slot, now)) {
+        if (bad && supervise_is_young(p, slot, now) && !w->patience.terminated_at) {
                 p->n_young_dead++;
                 p->last_death = now;
                 if (p->n_young_dead == SCALE_YOUNG_FREE + 1)
                         log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
                                                        .event = LOG_EVENT_CRASH_LOOP,
                                                        .pool = p->name,
-                                                       .message = "workers die soon after their start, one after another; "
-                                                                  "replacements are being delayed" });
+                                                       .message =
+                                                               "workers die soon after their start, one after another; "
+                                                               "replacements are being delayed" });
         } else if (now - w->started >= SCALE_YOUNG)
                 p->n_young_dead = 0;
+        if (bad && WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS))
+                supervise_count_crash(w->generation, now);
         if (bad && w->state == WORKER_STARTING && w->generation->state == GENERATION_STARTING)
-                generation_fail(w->generation, "a worker ended before it accepted its first connection; see the log above");
+                generation_fail(w->generation,
+                                "a worker ended before it accepted its first connection; see the log above");
         supervise_release(p, slot);
 }
 
@@ -200,45 +226,124 @@ static void supervise_spawn(struct generation *g, unsigned n) {
 
                 if (!supervise_find_slot(g->pool, &m.slot) || ipc_send(g->ipc, &m, NULL) < 0)
                         return; /* a zygote that cannot be told is about to be reaped */
-                g->pool->workers[m.slot] = (struct pool_worker){ .state = WORKER_ASKED, .generation = g, .pidfd = -1 };
+                g->pool->workers[m.slot] = (struct pool_worker){
+                        .state = WORKER_ASKED, .generation = g, .pidfd = -1, .number = ++g->pool->n_asked
+                };
                 g->n_workers++;
                 g->n_asked++;
+                (*g->pool->env->n_workers)++;
         }
 }
 
-static usec_t supervise_scale(struct generation *g, usec_t now) {
+/* Idle workers that are not needed: the one that was forked last stands last in line for connections. */
+static void supervise_thin(struct generation *g, const struct scale_plan *plan, usec_t now) {
         struct pool *p = g->pool;
-        struct scale_input in = {
+        uint32_t slot;
+
+        for (unsigned i = 0; i < plan->end && pool_last_idle(g, plan->end_idle_for, now, &slot); i++) {
+                struct pool_worker *w = &p->workers[slot];
+
+                w->leaving = true;
+                g->n_leaving++;
+                log_debug("[pool %s] child %d is not needed, and ends", p->name, w->pid);
+                syscall(SYS_pidfd_send_signal, w->pidfd, SIGQUIT, NULL, 0);
+        }
+}
+
+static void supervise_tell_plan(struct generation *g, const struct scale_input *in, const struct scale_plan *plan) {
+        struct pool *p = g->pool;
+
+        if (plan->reached_max) {
+                p->n_max_reached++;
+                log_warning("[pool %s] server reached pm.max_children setting (%u), consider raising it", p->name,
+                            in->max_children);
+        }
+        if (plan->busy && plan->spawn > 0)
+                log_warning("[pool %s] seems busy (you may need to increase pm.start_servers, or "
+                            "pm.min/max_spare_servers), "
+                            "spawning %u children, there are %u idle, and %u total children",
+                            p->name, plan->spawn, in->n_idle + in->n_pending, in->n_workers);
+        if (plan->reached_process_max)
+                log_warning("[pool %s] more workers are needed than process.max (%u) allows all pools together",
+                            p->name, p->env->process_max);
+}
+
+/* What the decision is made from. */
+static void supervise_look(struct generation *g, usec_t now, struct scale_input *ret) {
+        const struct pool *p = g->pool;
+        const struct pool_env *env = p->env;
+        bool grows = g == p->current && g->conf->pm != CONF_PM_STATIC;
+
+        *ret = (struct scale_input){
+                .pm = g->conf->pm,
                 .max_children = g->conf->max_children,
+                .min_spare = g->conf->min_spare_servers,
+                .max_spare = g->conf->max_spare_servers,
+                .max_spawn_rate = g->conf->max_spawn_rate,
+                .idle_timeout = g->conf->process_idle_timeout,
+                .starting = g != p->current,
+                .n_first = g->n_first,
                 .n_workers = g->n_workers,
+                .n_leaving = g->n_leaving,
+                .n_pending = g->n_workers - g->n_accepting,
+                .n_left = UINT_MAX,
+                .waiting = grows && backlog_is_there(g),
                 .n_young_dead = p->n_young_dead,
                 .last_death = p->last_death,
                 .last_try = p->last_try,
                 .now = now,
+                .state = g->scale,
         };
+        for (const struct generation *other = p->generations; other; other = other->next)
+                ret->n_others += other != g ? other->n_workers : 0;
+        if (env->process_max > 0)
+                ret->n_left = env->process_max > *env->n_workers ? env->process_max - *env->n_workers : 0;
+        if (grows)
+                pool_count_idle(g, ret->idle_timeout, now, &ret->n_idle, &ret->n_idle_long);
+}
+
+/* Behind the workers that have registered since. What waits by then is an event of its own. */
+static void supervise_watch(struct generation *g) {
+        int r;
+
+        if (!g->backlog_stale || g != g->pool->current || g->conf->pm == CONF_PM_STATIC)
+                return;
+        r = backlog_watch(g);
+        g->backlog_stale = r < 0;
+        if (r < 0)
+                log_error("[pool %s] cannot watch for waiting connections, and looks once a second: %s", g->pool->name,
+                          strerror(-r));
+}
+
+static usec_t supervise_scale(struct generation *g, usec_t now) {
+        struct scale_input in;
         struct scale_plan plan;
 
         if (!g->ready || g->ipc < 0 || g->draining || g->state == GENERATION_FAILED)
                 return USEC_INFINITY;
-        for (const struct generation *other = p->generations; other; other = other->next)
-                in.n_others += other != g ? other->n_workers : 0;
-        if (g != p->current && p->current)
-                in.max_children = MIN(in.max_children, in.n_others + g->n_first); /* no more than what starts it, until it takes over */
+        supervise_watch(g);
+        supervise_look(g, now, &in);
         scale_plan(&in, &plan);
+        g->scale = plan.state;
+        supervise_tell_plan(g, &in, &plan);
+        supervise_thin(g, &plan, now);
         if (plan.is_try)
-                p->last_try = now;
+                g->pool->last_try = now;
         if (plan.is_over)
-                p->n_young_dead = 0;
+                g->pool->n_young_dead = 0;
         if (g->n_asked < SUPERVISE_ASKED_MAX)
                 supervise_spawn(g, MIN(plan.spawn, SUPERVISE_ASKED_MAX - g->n_asked));
-        return plan.wake_at;
+        if (plan.state.at_process_max && g->state == GENERATION_STARTING && g->n_accepting == g->n_workers)
+                g->state = GENERATION_ACCEPTING; /* more than these it cannot have */
+        return g->backlog_stale && g == g->pool->current ? MIN(plan.wake_at, now + USEC_PER_SEC) : plan.wake_at;
 }
 
 static void supervise_log_cut(const struct generation *g) {
         char message[160];
 
         snprintf(message, sizeof(message),
-                 "process_control_timeout is over: %u workers of generation %u still had requests in hand, and are ended",
+                 "process_control_timeout is over: %u workers of generation %u still had requests in hand, and are "
+                 "ended",
                  g->n_workers, g->number);
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_DRAIN_TIMEOUT,
@@ -281,7 +386,7 @@ static usec_t supervise_start_limit(struct generation *g, usec_t now) {
         return now; /* whoever waits for it looks again */
 }
 
-/* The current generation's zygote has died: a fresh one is started, and takes over when it accepts. */
+/* The current generation's zygote has died, or its workers crash: a fresh one is started, and takes over when it accepts. */
 static usec_t supervise_replace(struct pool *p, usec_t now) {
         struct generation *g = p->starting, *failed = g;
         int r;
@@ -300,7 +405,7 @@ static usec_t supervise_replace(struct pool *p, usec_t now) {
                 p->starting = g = NULL;
                 generation_end(failed);
         }
-        if (g || !p->current || p->current->zygote_pid > 0 || p->stopping)
+        if (g || !p->current || (p->current->zygote_pid > 0 && !p->renew) || p->stopping)
                 return USEC_INFINITY;
         if (p->n_failed_starts > 0) {
                 usec_t due = p->last_death + scale_delay(SCALE_YOUNG_FREE + p->n_failed_starts);
@@ -341,10 +446,11 @@ static void supervise_publish(struct pool *p) {
         h->n_used = p->n_used;
         h->reloads = p->n_reloads;
         h->workers_died = p->n_died;
+        h->max_children_reached = p->n_max_reached;
         if (g) {
                 h->generation = g->number;
                 h->max_children = g->conf->max_children;
-                snprintf(h->pm, sizeof(h->pm), "static");
+                snprintf(h->pm, sizeof(h->pm), "%s", conf_pm_name(g->conf->pm));
         }
         seq_end(&h->seq);
 }
@@ -358,7 +464,8 @@ static void supervise_arm(struct pool *p, usec_t at) {
         int r;
 
         if (!p->timer) {
-                r = sd_event_add_time(p->env->event, &p->timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, supervise_on_timer, p);
+                r = sd_event_add_time(p->env->event, &p->timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC,
+                                      supervise_on_timer, p);
                 if (r >= 0)
                         sd_event_source_set_description(p->timer, "pool-timer");
         } else
@@ -382,4 +489,5 @@ void pool_supervise(struct pool *p) {
         supervise_forget_gone(p);
         supervise_publish(p);
         supervise_arm(p, at);
+        overtime_arm(p);
 }

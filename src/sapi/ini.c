@@ -185,8 +185,23 @@ static void apply_request_text(const char *lines, int mode) {
         efree(copy);
 }
 
+/* security.wire_ini = no: what the web server sends changes no setting. Told once by each worker, not once by each request. */
+static bool ignore_request_ini(void) {
+        static bool told;
+
+        if (sapi_module_pool()->wire_ini)
+                return false;
+        if (!told && (SAPI_ENV("PHP_VALUE") || SAPI_ENV("PHP_ADMIN_VALUE"))) {
+                told = true;
+                log_warning("PHP_VALUE and PHP_ADMIN_VALUE from the web server are ignored: security.wire_ini is off");
+        }
+        return true;
+}
+
 /* Before the request's start-up: what it reads there, post_max_size for one, may be among them. */
 void sapi_ini_apply_request(void) {
+        if (ignore_request_ini())
+                return;
         apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
         apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
 }

@@ -10,7 +10,8 @@
 #include <http_status_codes.h>
 
 size_t sapi_output_write(const char *data, size_t n) {
-        if (!sapi_current.io || sapi_current.finished) /* after fastcgi_finish_request() output goes nowhere, and is no reason to stop */
+        if (!sapi_current.io ||
+            sapi_current.finished) /* after fastcgi_finish_request() output goes nowhere, and is no reason to stop */
                 return n;
         if (sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
                 php_handle_aborted_connection();

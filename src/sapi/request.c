@@ -68,8 +68,8 @@ int sapi_request_activate(void) {
 int sapi_request_deactivate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
+        sapi_current.over = true; /* headers and user are gone already */
         sapi_request_finish(false);
-        sapi_current.over = true;
         sapi_message_forget();
         sapi_body_end();
         if (SG(request_info).path_translated)

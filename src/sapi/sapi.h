@@ -72,6 +72,19 @@ struct sapi_io {
         void (*executing)(void *ctx, const char *script, const char *auth_user);
 };
 
+/* What an access log shows of the request in hand. For io->finish(), which is called when the reply's headers are final; valid during that call, and then only:
+ * PHP lets go of everything soon after. What is not there is NULL. */
+struct sapi_facts {
+        bool running;       /* PHP has the request: the rest is worth reading */
+        const char *script; /* the translated path, also of a script that was refused */
+        const char *uri;    /* SCRIPT_NAME, as PHP has set it right */
+        const char *user;   /* of HTTP basic authentication */
+};
+void sapi_facts_get(struct sapi_facts *ret);
+const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI parameter */
+const char *sapi_facts_header(const char *name,
+                              size_t *ret_n); /* of the reply, the first of that name in any case; not terminated */
+
 /* One request. params: the decoded block of FCGI_PARAMS, name-value pairs as fcgi/params.h reads them. */
 struct sapi_request {
         const struct sapi_io *io;

@@ -26,8 +26,8 @@ static void read_words(const void *from, void *to, size_t n) {
 }
 
 /* Copies n bytes guarded by seq. True: consistent. */
-static bool read_guarded(const _Atomic uint32_t *seq, const void *from, void *to, size_t n) {
-        for (unsigned i = 0; i < READ_TRIES; i++) {
+static bool read_guarded(const _Atomic uint32_t *seq, const void *from, void *to, size_t n, unsigned tries) {
+        for (unsigned i = 0; i < tries; i++) {
                 uint32_t before = atomic_load_explicit(seq, memory_order_acquire);
 
                 if (!(before & 1U)) {
@@ -45,11 +45,11 @@ static bool read_guarded(const _Atomic uint32_t *seq, const void *from, void *to
 
 #define READ_TERMINATE(field) ((field)[sizeof(field) - 1] = '\0')
 
-bool scoreboard_read_slot(const struct scoreboard *s, uint32_t i, struct scoreboard_slot *ret) {
+static bool read_slot(const struct scoreboard *s, uint32_t i, unsigned tries, struct scoreboard_slot *ret) {
         bool consistent;
 
         assert(i < SCOREBOARD_SLOTS);
-        consistent = read_guarded(&s->slots[i].seq, &s->slots[i], ret, sizeof(*ret));
+        consistent = read_guarded(&s->slots[i].seq, &s->slots[i], ret, sizeof(*ret), tries);
 
         if (ret->stage >= _STAGE_MAX)
                 ret->stage = STAGE_NONE;
@@ -63,8 +63,16 @@ bool scoreboard_read_slot(const struct scoreboard *s, uint32_t i, struct scorebo
         return consistent;
 }
 
+bool scoreboard_read_slot(const struct scoreboard *s, uint32_t i, struct scoreboard_slot *ret) {
+        return read_slot(s, i, READ_TRIES, ret);
+}
+
+bool scoreboard_read_slot_at_once(const struct scoreboard *s, uint32_t i, struct scoreboard_slot *ret) {
+        return read_slot(s, i, READ_TRIES_SPINNING, ret);
+}
+
 bool scoreboard_read_header(const struct scoreboard *s, struct scoreboard_header *ret) {
-        bool consistent = read_guarded(&s->header.seq, &s->header, ret, sizeof(*ret));
+        bool consistent = read_guarded(&s->header.seq, &s->header, ret, sizeof(*ret), READ_TRIES);
 
         if (ret->n_used > SCOREBOARD_SLOTS)
                 ret->n_used = SCOREBOARD_SLOTS;

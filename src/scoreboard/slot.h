@@ -35,6 +35,20 @@ static inline void slot_end(struct scoreboard_slot *slot) {
         seq_end(&slot->seq);
 }
 
+/* The bucket of a request's time; see SCOREBOARD_DURATION_BOUNDS. */
+static inline unsigned slot_duration_bucket(usec_t duration) {
+        static const usec_t bounds[] = {
+#define X(usec, label) usec,
+                SCOREBOARD_DURATION_BOUNDS(X)
+#undef X
+        };
+        unsigned i = 0;
+
+        while (i < SCOREBOARD_DURATIONS - 1 && duration > bounds[i])
+                i++;
+        return i;
+}
+
 /* The master gives the slot to a worker about to be forked (STAGE_CREATING, pid 0 until known), or takes it back (pid
  * 0, STAGE_NONE). Cumulative counters stay, the last request's facts do not. Also mends the counter a killed worker may
  * have left odd. now: CLOCK_MONOTONIC. */

@@ -8,43 +8,7 @@
 
 #include <string.h>
 
-/* Continuation bytes after a lead byte, and the smallest code point that needs so many (longer forms are no UTF-8). */
-static int utf8_lead(unsigned char c, uint32_t *ret_bits, uint32_t *ret_min) {
-        if (c >= 0xc2 && c <= 0xdf) {
-                *ret_bits = c & 0x1f;
-                *ret_min = 0x80;
-                return 1;
-        }
-        if ((c & 0xf0) == 0xe0) {
-                *ret_bits = c & 0x0f;
-                *ret_min = 0x800;
-                return 2;
-        }
-        if (c >= 0xf0 && c <= 0xf4) {
-                *ret_bits = c & 0x07;
-                *ret_min = 0x10000;
-                return 3;
-        }
-        return -1;
-}
-
-/* Decodes one code point above ASCII at s, which is NUL-terminated. Returns the bytes used, or 0 when it is no UTF-8. */
-static size_t utf8_decode(const unsigned char *s, uint32_t *ret) {
-        uint32_t code, min;
-        int n = utf8_lead(s[0], &code, &min);
-
-        if (n < 0)
-                return 0;
-        for (int i = 1; i <= n; i++) {
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-                code = code << 6 | (s[i] & 0x3f);
-        }
-        if (code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-                return 0;
-        *ret = code;
-        return (size_t)n + 1;
-}
+#include "base/utf8.h"
 
 static void string_code_point(uint32_t code, struct text *out) {
         if (code >= 0x10000) {
@@ -76,7 +40,7 @@ static void string_body(const char *s, struct text *out) {
                         string_ascii(*s++, out);
                         continue;
                 }
-                n = utf8_decode((const unsigned char *)s, &code);
+                n = utf8_decode(s, &code);
                 string_code_point(code, out);
                 s += MAX(n, (size_t)1);
         }

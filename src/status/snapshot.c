@@ -37,6 +37,7 @@ static void snapshot_header(const struct scoreboard *board, struct status_snapsh
         s->max_children_reached = h.max_children_reached;
         s->reloads = h.reloads;
         s->workers_died = h.workers_died;
+        s->slow_requests = h.slow_requests;
         s->generation = h.generation;
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
 }
@@ -78,11 +79,17 @@ int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned fl
                 struct scoreboard_slot w;
                 int r;
 
-                scoreboard_read_slot(board, i, &w);
+                if (flags & STATUS_SNAPSHOT_AT_ONCE)
+                        scoreboard_read_slot_at_once(board, i, &w);
+                else
+                        scoreboard_read_slot(board, i, &w);
                 s.connections += w.accepted;
                 s.requests += w.requests;
                 s.memory_peak = MAX(s.memory_peak, w.memory_peak);
                 s.logs_dropped += w.logs_dropped;
+                s.duration_sum += w.duration_sum;
+                for (size_t k = 0; k < SCOREBOARD_DURATIONS; k++)
+                        s.durations[k] += w.durations[k];
                 if (w.stage == STAGE_NONE || w.stage >= _STAGE_MAX)
                         continue;
 

@@ -22,15 +22,16 @@ struct status_snapshot {
         uint64_t requests;    /* begun by workers of the past and the present: the page's "accepted conn" */
         uint64_t connections; /* taken, likewise; fewer than requests where clients keep them */
         uint64_t logs_dropped;
+        uint64_t duration_sum;                    /* usec of all finished requests */
+        uint64_t durations[SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time */
         uint64_t listen_queue;
         uint64_t max_listen_queue;
         uint64_t listen_queue_len;
         uint64_t max_active;
         uint64_t max_children;
         uint64_t max_children_reached;
-        uint64_t memory_peak; /* bytes: of any request so far */
-        uint64_t
-                slow_requests; /* requests that the slow log recorded; 0 in a version without one, as in php-fpm with it off */
+        uint64_t memory_peak;   /* bytes: of any request so far */
+        uint64_t slow_requests; /* requests that took longer than request_slowlog_timeout */
         uint64_t reloads;
         uint64_t workers_died;
 
@@ -48,6 +49,7 @@ struct status_snapshot {
 
 enum {
         STATUS_SNAPSHOT_WORKERS = 1, /* fill in the rows; without it n_workers is 0 */
+        STATUS_SNAPSHOT_AT_ONCE = 2, /* wait for no writer: for a reader that has other things to do */
 };
 
 /* Reads the whole scoreboard. The caller gives the time. 0 or -ENOMEM; status_snapshot_done() afterwards. */

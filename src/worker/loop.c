@@ -10,12 +10,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/addr.h"
+#include "base/fd.h"
 #include "conn/accept.h"
+#include "conn/allow.h"
 #include "fcgi/params.h"
+#include "log/line.h"
 #include "log/log.h"
 #include "sapi/sapi.h"
+#include "worker/access.h"
+#include "worker/memory.h"
 #include "worker/pages.h"
 #include "worker/phpstatus.h"
 #include "worker/setup.h"
@@ -26,9 +33,13 @@
 struct worker {
         const struct worker_setup *setup;
         struct acceptor acceptor;
+        struct allow allow;
         struct track track;
+        struct access access;
         struct transport transport;
         uint64_t n_served;
+        uint64_t n_max; /* requests it serves at most; 0: any number */
+        struct memory memory;
         bool ending;
 };
 
@@ -75,6 +86,16 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
                 ret);
 }
 
+/* catch_workers_output: what was written without a line's end is a line of this request, see pool/output.c. */
+static void worker_end_output(const struct worker *w) {
+        static const char end[1] = "";
+
+        if (!w->setup->pool->catch_workers_output)
+                return;
+        (void)log_line_write(STDOUT_FILENO, end, sizeof(end));
+        (void)log_line_write(STDERR_FILENO, end, sizeof(end));
+}
+
 /* The request has ended: the connection is kept, or closed. */
 static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
@@ -83,10 +104,11 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         if (worker_is_copy())
                 _exit(EXIT_SUCCESS);
         keep = transport_end_request(t, result->exit_status);
+        worker_end_output(w);
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
-        if (result->worker_must_end || (w->setup->pool->max_requests && w->n_served >= w->setup->pool->max_requests))
+        if (result->worker_must_end || (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory))
                 w->ending = true;
         if (!keep || w->acceptor.yield || w->ending || acceptor_keep(&w->acceptor, t->stream.fd) < 0)
                 worker_drop_connection(w);
@@ -101,6 +123,7 @@ static int worker_serve(struct worker *w) {
         int r;
 
         track_begin(&w->track);
+        access_begin(&w->access);
         r = transport_read_head(t);
         if (r < 0 || r == TRANSPORT_E_CLOSED) {
                 track_cancel(&w->track);
@@ -111,6 +134,8 @@ static int worker_serve(struct worker *w) {
                 worker_read_facts(t, &facts);
                 track_head(&w->track, &facts);
                 worker_answer(w, &result);
+                if (!access_end(&w->access, t, &facts, result.http_status, result.memory_peak))
+                        track_log_dropped(&w->track);
         }
         worker_settle(w, &result);
         return 0;
@@ -129,6 +154,21 @@ static int worker_drain(struct worker *w) {
         return r;
 }
 
+/* listen.allowed_clients: who is not on the list loses its connection, and costs the kept one nothing. */
+static bool worker_admits(const struct worker *w, int fd) {
+        char text[ADDR_TEXT_MAX];
+        struct addr peer;
+
+        if (!w->allow.restricts)
+                return true;
+        if (addr_of_peer(fd, &peer) < 0)
+                return false; /* gone already */
+        if (allow_permits(&w->allow, &peer))
+                return true;
+        log_error("Connection disallowed: IP address '%s' has been dropped.", addr_format_host(&peer, text));
+        return false;
+}
+
 /* Waits for a request, and serves it. */
 static int worker_step(struct worker *w) {
         struct transport *t = &w->transport;
@@ -140,6 +180,10 @@ static int worker_step(struct worker *w) {
         r = acceptor_wait(&w->acceptor, &fd);
         switch (r) {
         case ACCEPT_E_CONNECTION:
+                if (!worker_admits(w, fd)) {
+                        fd_close(fd);
+                        return 0;
+                }
                 worker_drop_connection(w);
                 transport_open(t, fd);
                 track_connection(&w->track);
@@ -156,23 +200,44 @@ static int worker_step(struct worker *w) {
         }
 }
 
+/* pm.max_requests, and a share of its jitter that is this worker's own: those forked together do not end together. */
+static uint64_t worker_pick_max(const struct conf_pool *pool) {
+        uint64_t random = 0;
+
+        if (pool->max_requests == 0)
+                return 0;
+        if (pool->max_requests_jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
+                random = (uint64_t)getpid();
+        return pool->max_requests + random % ((uint64_t)pool->max_requests_jitter + 1);
+}
+
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
 static int worker_live(struct worker *w) {
         const struct worker_setup *s = w->setup;
-        struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT, .max_conns = s->pool->max_children,
+        struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT,
+                                      .max_conns = s->pool->max_children,
                                       .max_reqs = s->pool->max_children };
         int r;
 
         r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->doorbell, s->lifeline);
         if (r < 0)
                 return r;
+        r = allow_parse(s->pool->listen_allowed_clients, &w->allow);
+        if (r < 0)
+                return r;
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
+        w->n_max = worker_pick_max(s->pool);
+        memory_init(&w->memory, s->pool->max_memory);
         r = worker_setup_process(s, w->acceptor.quit);
         if (r < 0)
                 return r;
-        r = transport_init(&w->transport, &w->track, &limits);
+        r = access_init(&w->access, s->pool, s->access_fd);
         if (r < 0)
                 return r;
+        r = transport_init(&w->transport, &w->track, &w->access, &limits);
+        if (r < 0)
+                return r;
+        w->transport.receive_timeout = s->pool->request_receive_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_worker_begin();
         s->accepting(s->ctx);

@@ -9,7 +9,8 @@
 
 static const struct scoreboard *phpstatus_scoreboard;
 
-static void put_process(struct sapi_status_writer *w, const struct status_snapshot *s, const struct scoreboard_slot *slot) {
+static void put_process(struct sapi_status_writer *w, const struct status_snapshot *s,
+                        const struct scoreboard_slot *slot) {
         sapi_status_begin_process(w);
         sapi_status_put_number(w, "pid", slot->pid);
         sapi_status_put_text(w, "state", stage_info(slot->stage)->label);

@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/title.h"
 #include "log/log.h"
+#include "worker/confine.h"
 
 static int quit_eventfd = -1;
 
@@ -30,10 +31,6 @@ static void setup_on_quit(_unused_ int sig) {
 
         (void)!write(quit_eventfd, &one, sizeof(one));
         errno = saved;
-}
-
-static void setup_on_term(_unused_ int sig) {
-        _exit(0);
 }
 
 /* Not SIG_IGN, which programs that PHP starts would inherit. */
@@ -55,14 +52,16 @@ static int setup_signals(int quit_fd) {
                 int sig;
                 void (*handler)(int);
         } rows[] = {
-                { SIGQUIT, setup_on_quit },    { SIGTERM, setup_on_term },    { SIGINT, setup_on_term }, { SIGHUP, setup_on_nothing },
-                { SIGUSR1, setup_on_nothing }, { SIGUSR2, setup_on_nothing }, { SIGPIPE, SIG_IGN },      { SIGCHLD, SIG_DFL },
+                { SIGQUIT, setup_on_quit },   { SIGTERM, SIG_DFL },          { SIGINT, SIG_DFL },
+                { SIGHUP, setup_on_nothing }, { SIGUSR1, setup_on_nothing }, { SIGUSR2, setup_on_nothing },
+                { SIGPIPE, SIG_IGN },         { SIGCHLD, SIG_DFL },
         };
         sigset_t none;
 
         quit_eventfd = quit_fd;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                struct sigaction sa = { .sa_handler = rows[i].handler, .sa_flags = SA_RESTART }; /* scripts' system calls go on */
+                struct sigaction sa = { .sa_handler = rows[i].handler,
+                                        .sa_flags = SA_RESTART }; /* scripts' system calls go on */
 
                 sigemptyset(&sa.sa_mask);
                 if (sigaction(rows[i].sig, &sa, NULL) < 0)
@@ -87,7 +86,8 @@ static int setup_environment(const struct conf_pool *pool) {
         const struct passwd *pw = getpwuid(geteuid());
 
         if (pool->clear_env) {
-                char **empty = calloc(1, sizeof(char *)); /* clearenv(3) would leave a NULL environ, which PHP reads through */
+                char **empty =
+                        calloc(1, sizeof(char *)); /* clearenv(3) would leave a NULL environ, which PHP reads through */
 
                 if (!empty)
                         return -ENOMEM;
@@ -101,11 +101,10 @@ static int setup_environment(const struct conf_pool *pool) {
         return 0;
 }
 
-static int setup_directory(const struct conf_pool *pool) {
-        if (!pool->chdir || chdir(pool->chdir) == 0)
-                return 0;
-        log_error("failed to chdir(%s): %s", pool->chdir, strerror(errno));
-        return -errno;
+/* The slow log is written by the zygote, which reads this process's memory; nobody else of the same user could, otherwise. */
+static void setup_dumpable(const struct conf_pool *pool) {
+        if (pool->request_slowlog_timeout > 0)
+                prctl(PR_SET_DUMPABLE, 1);
 }
 
 static void setup_title(const struct conf_pool *pool) {
@@ -120,15 +119,16 @@ int worker_setup_process(const struct worker_setup *setup, int quit_fd) {
         int r;
 
         setup_title(setup->pool);
+        setup_dumpable(setup->pool);
         r = -pthread_atfork(NULL, NULL, setup_on_fork);
         if (r >= 0)
                 r = setup_signals(quit_fd);
         if (r >= 0)
                 r = setup_environment(setup->pool);
         if (r >= 0)
-                r = setup_directory(setup->pool);
-        if (r >= 0)
                 r = setup_descriptors(setup->stdout_fd, setup->stderr_fd);
+        if (r >= 0)
+                r = confine_enter(setup->pool);
         if (r < 0)
                 log_error("worker set-up failed: %s", strerror(-r));
         return r;

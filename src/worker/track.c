@@ -9,7 +9,10 @@
 #include "probe/probes.h"
 
 void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot) {
-        *t = (struct track){ .pool = pool, .slot = slot, .pid = (uint32_t)getpid(), .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) };
+        *t = (struct track){ .pool = pool,
+                             .slot = slot,
+                             .pid = (uint32_t)getpid(),
+                             .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) };
 
         slot_begin(slot);
         slot->pid = (int32_t)t->pid;
@@ -92,6 +95,8 @@ void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_re
 
         slot_begin(slot);
         slot->duration = (now - t->request_nsec) / NSEC_PER_USEC;
+        slot->duration_sum += slot->duration;
+        slot->durations[slot_duration_bucket(slot->duration)]++;
         slot->cpu = (cpu - t->cpu_nsec) / NSEC_PER_USEC; /* waiting takes none, so this is the request's */
         slot->memory = memory;
         slot->memory_peak = MAX(slot->memory_peak, memory);
@@ -100,6 +105,12 @@ void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_re
         t->cpu_nsec = cpu;
         if (PROBE_ENABLED(request_done))
                 PROBE_REQUEST_DONE(t->pool, t->pid, t->request_id, status, now - t->request_nsec, n_reply);
+}
+
+void track_log_dropped(struct track *t) {
+        slot_begin(t->slot);
+        t->slot->logs_dropped++;
+        slot_end(t->slot);
 }
 
 void track_cancel(struct track *t) {

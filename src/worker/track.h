@@ -13,9 +13,9 @@ struct track {
         struct scoreboard_slot *slot;
         uint32_t pid;
         enum stage stage;
-        uint64_t request_id;      /* of this worker, from 1 */
-        uint64_t request_nsec;    /* CLOCK_MONOTONIC at its start */
-        uint64_t cpu_nsec; /* CPU time of this process at the end of its last request */
+        uint64_t request_id;   /* of this worker, from 1 */
+        uint64_t request_nsec; /* CLOCK_MONOTONIC at its start */
+        uint64_t cpu_nsec;     /* CPU time of this process at the end of its last request */
 };
 
 /* The texts of a request, not terminated: as they lie in the decoded parameters. */
@@ -44,6 +44,9 @@ void track_executing(struct track *t, const char *script, const char *user);
 
 /* It is over, request shutdown included. FINISHED. */
 void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_reply);
+
+/* A line of the access log did not go out whole. */
+void track_log_dropped(struct track *t);
 
 /* What was taken for a request was none (a connection that closed without one). ACCEPTING; it does not count. */
 void track_cancel(struct track *t);

@@ -24,10 +24,11 @@
 /* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
 #define TRANSPORT_ALIGN 8U
 
-int transport_init(struct transport *t, struct track *track, const struct fcgi_limits *limits) {
+int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits) {
         memset(t, 0, sizeof(*t));
         t->stream.fd = -1;
         t->track = track;
+        t->access = access;
         return fcgi_decoder_init(&t->decoder, limits);
 }
 
@@ -44,11 +45,12 @@ static void transport_reset_request(struct transport *t) {
         t->out_type = 0;
         t->stderr_used = false;
         t->stream.n_written = 0;
+        t->stream.patience = t->receive_timeout > 0 ? t->receive_timeout : USEC_INFINITY;
 }
 
 void transport_open(struct transport *t, int fd) {
         stream_open(&t->stream, fd);
-        t->end_of_stream = t->broken = t->must_close = false;
+        t->end_of_stream = t->broken = t->must_close = t->timed_out = false;
         transport_reset_request(t);
         fcgi_decoder_reset(&t->decoder);
 }
@@ -58,10 +60,19 @@ static void transport_log_violation(struct transport *t, enum fcgi_violation vio
 
         peer_describe(t->stream.fd, text);
         snprintf(message, sizeof(message), "connection from %s closed: %s", text, fcgi_violation_text(violation));
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
-                                       .event = LOG_EVENT_PROTOCOL_VIOLATION,
-                                       .message = message,
-                                       .peer = text });
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PROTOCOL_VIOLATION, .message = message, .peer = text });
+}
+
+static void transport_log_timeout(struct transport *t) {
+        char text[PEER_TEXT_MAX], message[PEER_TEXT_MAX + 160];
+
+        peer_describe(t->stream.fd, text);
+        snprintf(message, sizeof(message),
+                 "connection from %s closed: its request did not come within request_receive_timeout (%.3f sec)", text,
+                 (double)t->receive_timeout / (double)USEC_PER_SEC);
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_RECEIVE_TIMEOUT, .message = message, .peer = text });
 }
 
 /* Closes the open record: its length becomes known, padding goes behind it. */
@@ -211,6 +222,10 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                                 t->end_of_stream = true;
                                 return -ECONNRESET;
                         }
+                        if (r == -ETIMEDOUT && !t->timed_out) {
+                                t->timed_out = true;
+                                transport_log_timeout(t);
+                        }
                         if (r < 0)
                                 return transport_fail(t, r);
                 }
@@ -251,7 +266,7 @@ void transport_close(struct transport *t) {
         if (t->stream.fd < 0)
                 return;
         transport_take_rest(t);
-        if (t->end_of_stream || (t->decoder.body_done && stream_pending(&t->stream) == 0))
+        if (t->end_of_stream || t->timed_out || (t->decoder.body_done && stream_pending(&t->stream) == 0))
                 stream_close(&t->stream);
         else
                 stream_close_lingering(&t->stream);
@@ -365,6 +380,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
                 _exit(EXIT_SUCCESS);
         if (t->finished)
                 return 0;
+        access_collect(t->access, t);
         transport_close_record(t);
         if (!t->broken) {
                 if (t->stderr_used) {

@@ -16,6 +16,7 @@
 #include "conn/stream.h"
 #include "fcgi/request.h"
 #include "sapi/sapi.h"
+#include "worker/access.h"
 #include "worker/track.h"
 
 #define TRANSPORT_OUT_SIZE 65536U
@@ -24,17 +25,20 @@ struct transport {
         struct stream stream;
         struct fcgi_decoder decoder;
         struct track *track;
+        struct access *access;
+        usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever */
 
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
         size_t n_body;
-        bool end_of_stream;  /* the peer has closed its side */
-        bool broken;         /* the connection is of no more use: an error, or a violation */
-        bool finished;       /* END_REQUEST is out */
-        bool must_close;     /* an answer said so */
+        bool end_of_stream; /* the peer has closed its side */
+        bool broken;        /* the connection is of no more use: an error, or a violation */
+        bool finished;      /* END_REQUEST is out */
+        bool must_close;    /* an answer said so */
+        bool timed_out;     /* the peer let the worker wait too long */
 
-        size_t n_out;        /* bytes in out, an open record's included */
-        size_t out_record;   /* where the open record's header is, when out_type is set */
-        uint8_t out_type;    /* type of the open record, or 0 */
+        size_t n_out;      /* bytes in out, an open record's included */
+        size_t out_record; /* where the open record's header is, when out_type is set */
+        uint8_t out_type;  /* type of the open record, or 0 */
         bool stderr_used;
         uint8_t out[TRANSPORT_OUT_SIZE];
 };
@@ -42,7 +46,7 @@ struct transport {
 extern const struct sapi_io transport_io;
 
 /* 0 or -ENOMEM. */
-int transport_init(struct transport *t, struct track *track, const struct fcgi_limits *limits);
+int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits);
 void transport_done(struct transport *t);
 
 /* Takes over a fresh connection. Must be followed by transport_close(). */

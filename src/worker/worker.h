@@ -24,6 +24,7 @@ struct worker_setup {
         int lifeline;
         int stdout_fd; /* becomes the worker's stdout; -1: /dev/null */
         int stderr_fd;
+        int access_fd; /* the access log; -1: none */
         /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep. */
         void (*accepting)(void *ctx);
         void *ctx;

@@ -19,6 +19,7 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "scoreboard/slot.h"
+#include "zygote/trace.h"
 #include "zygote/zygote.h"
 
 #define ZYGOTE_KILL_DELAY (5 * USEC_PER_SEC)
@@ -41,18 +42,34 @@ static void zygote_on_master_gone(struct zygote *z) {
         z->ipc = fd_close(z->ipc);
         if (!z->draining)
                 log_warning("the master is gone; zygote %d keeps its %zu workers serving", getpid(), zygote_n_alive(z));
+        if (!z->draining && zygote_n_alive(z) == 0)
+                zygote_spawn(z, z->last_slot); /* nobody orders one any more when a connection comes */
 }
 
-/* Log and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline hangs up, and the workers that have it
+/* Logs and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline hangs up, and the workers that have it
  * leave when they are between two requests. */
 static void zygote_renew(struct zygote *z, int fds[static IPC_FDS_MAX]) {
-        static const int numbers[IPC_FDS_MAX] = { INHERIT_LOG, INHERIT_LIFELINE_READ, INHERIT_LIFELINE_WRITE };
+        static const int numbers[IPC_FDS_MAX] = { INHERIT_LOG, INHERIT_ACCESS, INHERIT_LIFELINE_READ,
+                                                  INHERIT_LIFELINE_WRITE };
 
         for (int i = 0; i < IPC_FDS_MAX; i++) {
                 if (!z->draining && dup3(fds[i], numbers[i], O_CLOEXEC) < 0)
                         log_error("zygote cannot take over a descriptor: %s", strerror(errno));
                 fd_close(fds[i]);
         }
+}
+
+static void zygote_trace(struct zygote *z, const struct ipc_message *order) {
+        struct ipc_message answer;
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        trace_worker(z, order, &answer, &fd);
+        r = ipc_send(z->ipc, &answer, &fd);
+        if (r < 0)
+                log_error("zygote cannot tell the master %s: %s", ipc_type_name(answer.type), strerror(-r));
+        if (r < 0)
+                z->ipc = fd_close(z->ipc); /* an order without its answer: the master starts afresh */
 }
 
 static void zygote_on_message(struct zygote *z, usec_t now) {
@@ -76,6 +93,9 @@ static void zygote_on_message(struct zygote *z, usec_t now) {
                 break;
         case IPC_STOP:
                 zygote_stop(z, now);
+                break;
+        case IPC_TRACE:
+                zygote_trace(z, &m);
                 break;
         case IPC_RENEW:
                 zygote_renew(z, fds);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/capability.h"
 #include "base/fd.h"
 #include "base/number.h"
 #include "base/title.h"
@@ -27,13 +29,14 @@
 #include "scoreboard/create.h"
 #include "zygote/zygote.h"
 
-#define ZYGOTE_CONF_MAX (16U * 1024U * 1024U)
+#define ZYGOTE_CONF_MAX    (16U * 1024U * 1024U)
 #define ZYGOTE_DEFINES_MAX 1024
 
 struct zygote_options {
         uint64_t generation;
         uint64_t n_listeners;
         uint64_t log_level;
+        bool allow_root;         /* the master was told -R */
         bool no_journal, no_log; /* what was not inherited */
         struct sapi_options sapi;
         char *defines[ZYGOTE_DEFINES_MAX + 1];
@@ -41,10 +44,15 @@ struct zygote_options {
 
 static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
         static const struct option table[] = {
-                { "generation", required_argument, NULL, 'g' }, { "listeners", required_argument, NULL, 'l' },
-                { "log-level", required_argument, NULL, 'L' },  { "php-ini", required_argument, NULL, 'c' },
-                { "no-php-ini", no_argument, NULL, 'n' },       { "define", required_argument, NULL, 'd' },
-                { "version", no_argument, NULL, 'v' },          {},
+                { "generation", required_argument, NULL, 'g' },
+                { "listeners", required_argument, NULL, 'l' },
+                { "log-level", required_argument, NULL, 'L' },
+                { "php-ini", required_argument, NULL, 'c' },
+                { "no-php-ini", no_argument, NULL, 'n' },
+                { "define", required_argument, NULL, 'd' },
+                { "version", no_argument, NULL, 'v' },
+                { "allow-to-run-as-root", no_argument, NULL, 'R' },
+                {},
         };
         size_t n_defines = 0;
         int c, r = 0;
@@ -70,6 +78,9 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         if (n_defines < ZYGOTE_DEFINES_MAX)
                                 o->defines[n_defines++] = strdup(optarg);
                         break;
+                case 'R':
+                        o->allow_root = true;
+                        break;
                 case 'v':
                         printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_version());
                         exit(EXIT_SUCCESS);
@@ -89,11 +100,12 @@ static int zygote_check_descriptors(struct zygote_options *o) {
 
                 if (r == 0)
                         continue;
-                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG)
+                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG && fd != INHERIT_ACCESS)
                         return r;
                 if (open("/dev/null", O_WRONLY | O_CLOEXEC) != fd)
                         return -EBADF;
-                *(fd == INHERIT_JOURNAL ? &o->no_journal : &o->no_log) = true;
+                o->no_journal |= fd == INHERIT_JOURNAL;
+                o->no_log |= fd == INHERIT_LOG;
         }
         return 0;
 }
@@ -142,7 +154,8 @@ static int zygote_take_signals(struct zygote *z) {
         sigaddset(&set, SIGQUIT);
         signal(SIGPIPE, SIG_IGN);
         for (size_t i = 0; i < ELEMENTSOF(idle); i++)
-                if (sigaction(idle[i], &(struct sigaction){ .sa_handler = zygote_on_nothing, .sa_flags = SA_RESTART }, NULL) < 0)
+                if (sigaction(idle[i], &(struct sigaction){ .sa_handler = zygote_on_nothing, .sa_flags = SA_RESTART },
+                              NULL) < 0)
                         return -errno;
         if (sigprocmask(SIG_BLOCK, &set, &z->old_mask) < 0)
                 return -errno;
@@ -158,6 +171,34 @@ static void zygote_set_title(const struct zygote *z) {
         prctl(PR_SET_NAME, "fpmd-zygote");
 }
 
+/* What reading this process's memory takes: nobody may, unless the pool asks for it. */
+static void zygote_set_dumpable(const struct conf_pool *pool) {
+        if (pool->process_dumpable)
+                prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* Who this process is must be what the pool says, before any PHP code runs. -EPERM: the master has been told why. */
+static int zygote_check_identity(const struct zygote *z, const struct zygote_options *o) {
+        struct ipc_message m = { .type = IPC_FAILED };
+
+        if (geteuid() == 0) {
+                if (o->allow_root)
+                        return 0;
+                snprintf(m.text, sizeof(m.text), "no PHP runs as root without --allow-to-run-as-root");
+        } else {
+                int r = z->pool->chroot ? capability_hold(CAP_SYS_CHROOT) : capability_drop_all();
+
+                if (r == 0)
+                        return 0; /* what the service manager gave the master is not for PHP */
+                if (z->pool->chroot)
+                        snprintf(m.text, sizeof(m.text), "directive 'chroot' takes a start as root, or CAP_SYS_CHROOT");
+                else
+                        snprintf(m.text, sizeof(m.text), "cannot give up the master's capabilities: %s", strerror(-r));
+        }
+        ipc_send(z->ipc, &m, NULL);
+        return -EPERM;
+}
+
 /* PHP's start, and the news of it. */
 static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         _cleanup_free_ char *ini_files = NULL, *reason = NULL;
@@ -167,7 +208,8 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
 
         o->sapi.pool = z->pool;
         r = sapi_start(&o->sapi, &ini_files, &reason);
-        syscall(SYS_close_range, INHERIT_FIRST, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
+        syscall(SYS_close_range, INHERIT_FIRST, ~0U,
+                4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
         if (r == 0) {
                 fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
                 r = fd < 0 ? fd : 0;
@@ -193,7 +235,7 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
         title_init(argc, argv);
-        setpgid(0, 0); /* a terminal's Ctrl-C is for the master */
+        setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
         prctl(PR_SET_DUMPABLE, 0); /* exec as another user made it dumpable: pools' workers could read each other */
         log_init(&(struct log_setup){ .journal_fd = options.no_journal ? -1 : INHERIT_JOURNAL,
                                       .file_fd = options.no_log ? -1 : INHERIT_LOG,
@@ -208,8 +250,11 @@ int main(int argc, char **argv) {
         if (r == 0) {
                 fd_close(INHERIT_SCOREBOARD);
                 zygote_set_title(&z);
-                r = zygote_take_signals(&z);
+                zygote_set_dumpable(z.pool);
+                r = zygote_check_identity(&z, &options);
         }
+        if (r == 0)
+                r = zygote_take_signals(&z);
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {

@@ -21,7 +21,7 @@
 #include "worker/worker.h"
 #include "zygote/zygote.h"
 
-#define ZYGOTE_YOUNG (2 * USEC_PER_SEC)
+#define ZYGOTE_YOUNG         (2 * USEC_PER_SEC)
 #define ZYGOTE_REPLACE_DELAY USEC_PER_SEC
 
 static void zygote_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
@@ -64,6 +64,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
                 .lifeline = INHERIT_LIFELINE_READ,
                 .stdout_fd = out,
                 .stderr_fd = err,
+                .access_fd = z->pool->access_log ? INHERIT_ACCESS : -1,
                 .accepting = spawn_accepting,
                 .ctx = z,
         });
@@ -122,7 +123,8 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
                 *ret_pid = pid;
                 zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
                 if (read_ends[0] >= 0)
-                        zygote_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, read_ends);
+                        zygote_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid },
+                                    read_ends);
         }
         for (int i = 0; i < 2; i++) {
                 fd_close(read_ends[i]);
@@ -147,6 +149,7 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
                 return r;
         }
         z->children[z->n_children++] = (struct zygote_child){ .pid = pid, .slot = slot, .started = now };
+        z->last_slot = slot;
         return 0;
 }
 
@@ -169,8 +172,7 @@ static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
         fd_ring(INHERIT_DOORBELL);
-        zygote_tell(z,
-                    &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
+        zygote_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                     NULL);
         if (z->ipc < 0 && !z->draining) {
                 c->replace_at = now - c->started < ZYGOTE_YOUNG ? now + ZYGOTE_REPLACE_DELAY : now;

@@ -29,13 +29,14 @@ struct zygote {
         uint32_t generation;
         int *listeners;
         size_t n_listeners;
-        int ipc;             /* -1: the master is gone */
-        int lifeline_write;  /* -1: draining */
+        int ipc;            /* -1: the master is gone */
+        int lifeline_write; /* -1: draining */
         int signal_fd;
         sigset_t old_mask;
         bool draining;
         bool stopping;
-        usec_t kill_at; /* when workers that ignored SIGTERM are killed */
+        usec_t kill_at;     /* when workers that ignored SIGTERM are killed */
+        uint32_t last_slot; /* of the worker that was forked last */
         struct zygote_child *children;
         size_t n_children;
 };

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+import urllib.parse
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_flood_of_output_does_not_block_a_worker(start):
 def test_long_line_without_end_is_cut_not_kept(start):
     s = start({"www": {"catch_workers_output": "yes"}})
     s.run(s.script("long.php", "<?php file_put_contents('php://stderr', str_repeat('L', 100000)); echo 1;"))
-    s.wait_log(r'said into stderr: "L{1000}')
+    s.wait_log(r'said into stderr: "L{900}')
     assert s.run(s.pid_script).complete
 
 
@@ -210,6 +211,42 @@ def test_registered_shutdown_work_runs_at_a_drain(start):
     s.wait_exit()
     with open(mark) as f:
         assert f.read() == "ran"
+
+
+def said(server, script, text, pool):
+    """What the error log got of a text written to stderr by one request."""
+    since = len(server.log())
+    server.run(script, pool=pool, query="text=" + urllib.parse.quote(text))
+    server.run(script, pool=pool, query="text=" + urllib.parse.quote("the end\n"))
+    server.wait_log("the end", since)
+    log = re.sub(r"\[\d\d-\w{3}-\d{4} [\d:]+\]", "[TIME]", server.log()[since:])
+    return [line for line in re.sub(r"child \d+", "child N", log).splitlines() if "the end" not in line]
+
+
+WRITE = "<?php $f = fopen('php://stderr', 'w'); fwrite($f, $_GET['text']); fclose($f);"
+TEXTS = {"a line": "one\n", "lines": "one\ntwo\n\n\nthree\n", "no end": "unfinished", "long": "x" * 1500 + "\nshort\n",
+         "longer": "y" * 5000, "of the limit's length": "z" * 599 + "\nafter\n", "tabs": "a\tb\n"}
+
+
+@pytest.mark.parametrize("limit", ["600", "1024"])
+@pytest.mark.parametrize("buffering", ["yes", "no"])
+def test_output_is_split_and_decorated_as_by_php_fpm(make, limit, buffering):
+    workers = {"catch_workers_output": "yes", "pm.max_children": "1"}
+    pools = {"www": workers, "bare": {**workers, "decorate_workers_output": "no"}}
+    settings = {"log_limit": limit, "log_buffering": buffering}
+    seen = []
+    with programs.PhpFpm(pools, settings=settings) as reference:
+        ours = make(pools, settings=settings).start()
+        for s in (reference, ours):
+            path = s.script("write.php", WRITE)
+            digits = len(s.run(s.script("pid.php", "<?php echo getmypid();"), pool="www").text)
+            found = {(pool, what): said(s, path, text, pool) for what, text in TEXTS.items() for pool in pools}
+            # the pid's digits are part of an entry's length
+            seen.append({k: [re.sub(r"(\w)\1{50,}", lambda m: f"{m[1]}*", line) if k[0] == "www" else line for line in v]
+                         for k, v in found.items()})
+            assert all(len(line) - len("[TIME]") + len("[21-Nov-2026 20:46:42]") - 1 + digits <= int(limit) - 1
+                       for v in found.values() for line in v if line.startswith("[TIME]"))
+    assert seen[1] == seen[0]
 
 
 @pytest.mark.parametrize("where", ["script", "preload"])

@@ -64,6 +64,9 @@ DIFFERENCES = {
         "php-fpm shows the process that answers the status page as Running. In fpmd it is not: no script runs.",
     "long-messages":
         "php-fpm cuts a message to the web server at 1 KiB. fpmd sends all of it.",
+    "status-metrics":
+        "php-fpm's metrics say nothing of single workers and of how long requests take. fpmd's have a histogram of durations, and with"
+        " &full each worker.",
     "status-json":
         "php-fpm's JSON is not JSON when a URI holds bytes that are not UTF-8. fpmd replaces them.",
     "tcp-nodelay":

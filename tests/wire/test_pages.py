@@ -2,14 +2,18 @@
 """The pages a pool answers itself: ping and status."""
 
 import json
+import html
 import re
 import time
+import xml.dom.minidom
 
 import pytest
 
 import fastcgi
+import openmetrics
 import procs
 import server
+from backend import Backend
 
 FIELDS = ["pool", "process manager", "start time", "start since", "accepted conn", "listen queue", "max listen queue", "listen queue len",
           "idle processes", "active processes", "total processes", "max active processes", "max children reached", "slow requests"]
@@ -182,7 +186,7 @@ def normal(text):
     return re.sub(r"\d+(\.\d+)?", "N", text)
 
 
-@pytest.mark.parametrize("query", ["", "json"])
+@pytest.mark.parametrize("query", ["", "json", "html", "xml", "html&json", "xml&json", "openmetrics&json", "openmetrics&html", "html&xml", "HTML"])
 def test_status_as_in_php_fpm(both, query):
     a, b = [x.page("/fpm-status", query=query) for x in both]
     assert headers(b) == headers(a) and normal(b.text) == normal(a.text)
@@ -204,3 +208,70 @@ def test_full_status_json_as_in_php_fpm(both):
         text = backend.page("/fpm-status", query="json&full").text
         shapes.append(re.sub(r'(":)("[^"]*"|[\d.]+)', lambda m: m[1] + ("TEXT" if m[2][0] == '"' else "NUMBER"), text))
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("query", ["html&full", "xml&full"])
+def test_full_markup_as_in_php_fpm(both, query):
+    """Every byte but for what the cells hold."""
+    shapes = []
+    for backend in both:
+        r = backend.page("/fpm-status", query=query)
+        text = re.sub(r"(<td>|<[a-z-]+>)[^<\n]*(</)", r"\1\2", r.text)
+        shapes.append((headers(r), text))
+    assert shapes[0] == shapes[1]
+
+
+def test_metrics_as_in_php_fpm(both):
+    """php-fpm's come first, and then ours."""
+    a, b = [x.page("/fpm-status", query="openmetrics") for x in both]
+    assert headers(b) == headers(a)
+    reference = normal(a.text).removesuffix("# EOF\n")
+    assert reference != normal(a.text) and normal(b.text).startswith(reference) and b.text.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("query", ["openmetrics", "openmetrics&full"])
+def test_metrics_read_as_metrics(backend, query):
+    backend.run("<?php usleep(1000);")
+    families = openmetrics.parse(backend.page("/fpm-status", query=query).text)
+    assert families["phpfpm_up"].samples == [("phpfpm_up", {}, 1.0)]
+    if backend.reference("status-metrics"):
+        return
+    durations = families["phpfpm_request_duration_seconds"]
+    assert durations.type == "histogram"
+    assert [s[1]["le"] for s in durations.samples[:12]] == "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.5 5.0 10.0 +Inf".split()
+    workers = [s for s in families["phpfpm_worker_requests"].samples] if "full" in query else []
+    assert len(workers) == (2 if "full" in query else 0)
+
+
+def shown_uri(backend, form, query):
+    """The URI of the worker that does not answer the page, after requests with that query on both."""
+    script = backend.site.script("<?php usleep(50000); echo getmypid();")
+    params = backend.params(script, QUERY_STRING=query, REQUEST_URI=b"/u?" + query, SCRIPT_NAME="/shown.php")
+
+    def ask():
+        with backend.connect() as c, backend.connect() as d:
+            for connection in (c, d):
+                connection.send(fastcgi.request_bytes(params))
+            workers = {int(c.read_response().text), int(d.read_response().text)}
+        assert len(workers) == 2
+        body = backend.page("/fpm-status", query=form + "&full").body
+        found = re.search(rb"/shown\.php\?([^<]*)<", body)
+        return found and (found[1], body)
+    return procs.until("a worker that shows the request", ask)
+
+
+@pytest.mark.parametrize("form", ["html", "xml"])
+@pytest.mark.parametrize("query", [b"a=\"x\"&<c>'e>", b"\xc3\xa9\xe2\x82\xac"])
+def test_markup_escapes_as_in_php_fpm(both, form, query):
+    shown, _ = shown_uri(both[1], form, query)
+    assert html.unescape(shown.decode()) == query.decode()
+    if form == "html":
+        assert shown == shown_uri(both[0], form, query)[0]
+
+
+@pytest.mark.parametrize("query", [b"x\xff\xfe\x01y", b"\xed\xa0\x80", b"\xef\xbf\xbf]]>", b"\xe2\x82", b"\t\n\r"])
+def test_status_xml_stays_xml(fpmd_server, site, query):
+    shown, body = shown_uri(Backend(fpmd_server, site), "xml", query)
+    document = xml.dom.minidom.parseString(body)
+    assert len(document.getElementsByTagName("process")) == 2
+    assert shown.decode("utf-8")

@@ -7,26 +7,31 @@
 
 #include "conf/load.h"
 #include "ctl.h"
+#include "danger.h"
 
 static const char usage[] =
-        "fpmctl check [-y FILE]\n"
+        "fpmctl check [-R] [-y FILE]\n"
         "\n"
-        "Reads the configuration and prints each problem with its file and line. Ends with 78 when there are any.\n"
+        "Reads the configuration and prints each problem with its file and line. Ends with 78 when there are\n"
+        "any. Warns of settings that are valid and dangerous.\n"
         "\n"
+        "  -R         for an fpmd -R: a pool may run as root\n"
         "  -y FILE    the configuration (" CTL_CONFIG_DEFAULT ")\n";
 
 /* What is no error, and still worth a look. */
 static void tell_notices(const struct conf *conf) {
-        _cleanup_text_ struct text unimplemented = {};
+        _cleanup_text_ struct text unimplemented = {}, dangers = {};
 
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
                 fprintf(stderr, "%s\n", conf->notices[i]);
         conf_list_unimplemented(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stderr);
+        danger_list(conf, &dangers);
+        fputs(text_peek(&dangers), stderr);
 }
 
-static int check(const char *path) {
-        const struct conf_options options = { .running_as_root = geteuid() == 0 };
+static int check(const char *path, bool allow_root) {
+        const struct conf_options options = { .running_as_root = geteuid() == 0, .allow_root = allow_root };
         _cleanup_conf_ struct conf *conf = NULL;
         _cleanup_text_ struct text problems = {};
         size_t n_files = 0;
@@ -52,11 +57,14 @@ static int check(const char *path) {
 int ctl_check_main(struct ctl *ctl, int argc, char *argv[]) {
         static const struct option options[] = { CTL_COMMON_OPTIONS, {} };
         const char *path = CTL_CONFIG_DEFAULT;
+        bool allow_root = false;
         int c, code;
 
-        while ((c = getopt_long(argc, argv, "hy:", options, NULL)) != -1) {
+        while ((c = getopt_long(argc, argv, "hRy:", options, NULL)) != -1) {
                 if (c == 'y')
                         path = optarg;
+                else if (c == 'R')
+                        allow_root = true;
                 else if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
         }
@@ -64,5 +72,5 @@ int ctl_check_main(struct ctl *ctl, int argc, char *argv[]) {
                 ctl_error("check takes no '%s'", argv[optind]);
                 return CTL_EXIT_USAGE;
         }
-        return check(path);
+        return check(path, allow_root);
 }

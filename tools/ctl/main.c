@@ -16,7 +16,8 @@ static const char usage[] =
         "  status [--full] [--json] [POOL...]  who runs, what it does, what it read\n"
         "  reload [--timeout S] [POOL...]      renew pools (all of them by default), wait for the outcome\n"
         "  get [OPTION...] SCRIPT|URI          send a request to a pool, print the reply's body\n"
-        "  check [-y FILE]                     read the configuration, print what is wrong with it\n"
+        "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
+        "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"
         "\n"
         "  -h, --help       this text; COMMAND -h explains a command\n"
         "  -V, --version    fpmctl's version\n"
@@ -27,10 +28,8 @@ static const struct {
         const char *name;
         int (*main)(struct ctl *ctl, int argc, char *argv[]);
 } commands[] = {
-        { "status", ctl_status_main },
-        { "reload", ctl_reload_main },
-        { "get", ctl_get_main },
-        { "check", ctl_check_main },
+        { "status", ctl_status_main }, { "reload", ctl_reload_main }, { "get", ctl_get_main },
+        { "check", ctl_check_main },   { "import", ctl_import_main },
 };
 
 static int set_socket(struct ctl *ctl, const char *dir, const char *name) {

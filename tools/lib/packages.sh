@@ -3,7 +3,7 @@
 # Sourced by the shell tools: the Debian packages that building, trying and testing take. Names hold for Debian 12 and 13; *_known lists
 # what only one of them has.
 
-packages_build=(gcc libc6-dev meson ninja-build pkgconf libsystemd-dev php-dev libphp-embed systemtap-sdt-dev)
+packages_build=(gcc libc6-dev meson ninja-build pkgconf libsystemd-dev libacl1-dev php-dev libphp-embed systemtap-sdt-dev)
 packages_build_known=(systemd-dev)
 
 packages_demo=(php-cli php-fpm systemd util-linux procps)

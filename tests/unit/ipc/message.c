@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/fd.h"
@@ -160,7 +161,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_descriptors_come_along, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(test_what_makes_no_sense_is_refused_and_leaks_nothing, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_what_makes_no_sense_is_refused_and_leaks_nothing, set_up,
+                                                tear_down),
                 cmocka_unit_test_setup_teardown(test_text_is_always_terminated, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_the_end_is_told, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_peer_that_does_not_read_is_given_up, set_up, tear_down),

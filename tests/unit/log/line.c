@@ -49,6 +49,7 @@ static const struct {
           "www",
           7,
           "[21-Nov-2026 20:46:42.000123] DEBUG: pid 7, [pool www] x\n" },
+        { "a bare one", { .level = LOG_LEVEL_WARNING, .message = "a\nb", .bare = true }, "www", 0, "a\\nb\n" },
         { "no message", { .level = LOG_LEVEL_NOTICE }, "", 0, "[21-Nov-2026 20:46:42] NOTICE: \n" },
         { "a newline cannot forge a line",
           { .level = LOG_LEVEL_NOTICE, .message = "a\n[21-Nov-2026 20:46:42] ALERT: b" },

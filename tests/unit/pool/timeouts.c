@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "base/macros.h"
@@ -45,7 +46,8 @@ static void test_plan(void **state) {
 
                 timeouts_plan(&rows[i].in, &plan);
                 if (plan.step != rows[i].plan.step || plan.wake_at != rows[i].plan.wake_at)
-                        fail_msg("%s: step %d, wake at %llu", rows[i].sentence, plan.step, (unsigned long long)plan.wake_at);
+                        fail_msg("%s: step %d, wake at %llu", rows[i].sentence, plan.step,
+                                 (unsigned long long)plan.wake_at);
         }
 }
 

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Addresses are compared as 128 bits: a v4 address is kept as ::ffff:a.b.c.d, the form in which a listener on [::] shows its v4
+ * peers, so that one comparison does for all.
+ */
+
+#include "conn/allow.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define ALLOW_SEPARATORS ", \t"
+
+static struct in6_addr allow_map(const struct in_addr *v4) {
+        struct in6_addr v6 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+        memcpy(v6.s6_addr + 12, v4, sizeof(*v4));
+        return v6;
+}
+
+/* One address of the list, to the items' end. */
+static int allow_add(struct allow *a, const char *word) {
+        struct in6_addr address, *items;
+        struct in_addr v4;
+
+        if (inet_pton(AF_INET, word, &v4) == 1)
+                address = allow_map(&v4);
+        else if (inet_pton(AF_INET6, word, &address) != 1)
+                return -EINVAL;
+        items = reallocarray(a->items, a->n + 1, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        a->items = items;
+        a->items[a->n++] = address;
+        return 0;
+}
+
+int allow_parse(const char *list, struct allow *ret) {
+        _cleanup_allow_ struct allow a = {};
+        bool any = false;
+
+        for (const char *p = list ? list : ""; *(p += strspn(p, ALLOW_SEPARATORS));) {
+                size_t n = strcspn(p, ALLOW_SEPARATORS);
+                char word[INET6_ADDRSTRLEN + 1];
+                int r = 0;
+
+                if (n >= sizeof(word))
+                        return -EINVAL;
+                text_copy(word, sizeof(word), p, n);
+                if (text_equal(word, "any"))
+                        any = true;
+                else
+                        r = allow_add(&a, word);
+                if (r < 0)
+                        return r;
+                p += n;
+        }
+        a.restricts = list && *list && !any; /* a list that names nobody admits nobody */
+        *ret = a;
+        a = (struct allow){};
+        return 0;
+}
+
+void allow_done(struct allow *a) {
+        free(a->items);
+        *a = (struct allow){};
+}
+
+bool allow_permits(const struct allow *a, const struct addr *peer) {
+        struct in6_addr address;
+
+        if (!a->restricts || peer->sa.sa_family == AF_UNIX)
+                return true;
+        if (peer->sa.sa_family == AF_INET)
+                address = allow_map(&((const struct sockaddr_in *)&peer->storage)->sin_addr);
+        else if (peer->sa.sa_family == AF_INET6)
+                address = ((const struct sockaddr_in6 *)&peer->storage)->sin6_addr;
+        else
+                return false;
+        for (size_t i = 0; i < a->n; i++)
+                if (memcmp(&a->items[i], &address, sizeof(address)) == 0)
+                        return true;
+        return false;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* listen.allowed_clients: who may connect. Pure: a list and an address in, a verdict out. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/macros.h"
+
+struct allow {
+        struct in6_addr *items; /* v4 addresses in their mapped form */
+        size_t n;
+        bool restricts; /* false: everybody may, since there is no list, or "any" is in it */
+};
+
+/* A list as the directive has it: addresses of either version with commas or blanks between, or "any". NULL and "" restrict
+ * nothing. 0, -EINVAL (one is no address), -ENOMEM. */
+int allow_parse(const char *list, struct allow *ret);
+void allow_done(struct allow *a);
+#define _cleanup_allow_ _cleanup_(allow_done)
+
+/* True when the peer may stay. Peers of unix sockets always may; a v4 peer is the same in its mapped form, either side. */
+bool allow_permits(const struct allow *a, const struct addr *peer);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The access log of a pool: opened by the master, who may, written by workers, who could not open it. */
+
+#include <string.h>
+
+#include "log/log.h"
+#include "pool/pool.h"
+
+int pool_access_open(const struct conf_pool *conf, int *ret) {
+        int fd = -1;
+
+        if (conf->access_log) {
+                fd = conf_is_journal(conf->access_log) ? log_open_journal() : log_open_file(conf->access_log);
+                if (fd < 0) {
+                        log_error("[pool %s] cannot open the access log '%s': %s", conf->name, conf->access_log,
+                                  strerror(-fd));
+                        return fd;
+                }
+        }
+        *ret = fd;
+        return 0;
+}

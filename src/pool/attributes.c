@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a pool's processes are besides their user: limits, priority, the one capability that a chroot takes. Set between fork and exec, as long as
+ * the process is what the master is. A limit or a priority that the kernel refuses is told and does without, as with php-fpm.
+ */
+
+#include "pool/attributes.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/capability.h"
+#include "log/log.h"
+
+int attributes_priority(const struct conf_global *global, const struct conf_pool *pool) {
+        return pool->process_priority != CONF_INT_UNSET ? pool->process_priority : global->process_priority;
+}
+
+static rlim_t attributes_limit(int64_t value) {
+        return value == CONF_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
+}
+
+static void attributes_set_limit(const char *pool, int which, const char *refusal, int64_t value) {
+        struct rlimit limit = { .rlim_cur = attributes_limit(value), .rlim_max = attributes_limit(value) };
+
+        if (value == 0 || setrlimit((__rlimit_resource_t)which, &limit) == 0)
+                return;
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = refusal });
+}
+
+void attributes_set_limits(const char *pool, unsigned files, int64_t core) {
+        attributes_set_limit(pool, RLIMIT_NOFILE, "failed to set rlimit_files: the system's limit is lower", files);
+        attributes_set_limit(pool, RLIMIT_CORE, "failed to set rlimit_core: the system's limit is lower", core);
+}
+
+void attributes_set_priority(const char *pool, int priority) {
+        const char *message =
+                "process.priority has no effect: only root, or who has CAP_SYS_NICE, may raise a priority";
+
+        if (priority != CONF_INT_UNSET && setpriority(PRIO_PROCESS, 0, priority) < 0)
+                log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .pool = pool, .message = message });
+}
+
+int attributes_keep_chroot_begin(void) {
+        return prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
+}
+
+int attributes_keep_chroot_end(void) {
+        return capability_pass_on(CAP_SYS_CHROOT);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Limits, priority and the capability for a chroot, of the calling process. pool: for the log; NULL: the master itself. */
+
+#include <stdint.h>
+
+#include "conf/model.h"
+
+/* The nice value that a pool's processes get: the pool's own, else the master's; CONF_INT_UNSET: neither. Pure. */
+int attributes_priority(const struct conf_global *global, const struct conf_pool *pool);
+
+/* rlimit_files and rlimit_core, soft and hard; 0 leaves one as it is. A refusal is logged. */
+void attributes_set_limits(const char *pool, unsigned files, int64_t core);
+
+/* CONF_INT_UNSET: nothing is done. A refusal is logged. */
+void attributes_set_priority(const char *pool, int priority);
+
+/* Before and after root is given up: CAP_SYS_CHROOT alone is kept, and outlives the exec of the zygote. 0 or -errno. */
+int attributes_keep_chroot_begin(void);
+int attributes_keep_chroot_end(void);

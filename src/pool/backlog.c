@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* See backlog.h. The event itself carries nothing: pool_supervise() looks at the listeners whenever it plans. */
+
+#include "pool/backlog.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include "base/fd.h"
+#include "pool/supervise.h"
+
+/* Taken at once: more are told by the next event. */
+#define BACKLOG_EVENTS 16
+
+static int backlog_on_event(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+        struct generation *g = userdata;
+        struct epoll_event events[BACKLOG_EVENTS];
+
+        (void)!epoll_wait(fd, events, BACKLOG_EVENTS, 0); /* edges: having looked is all it takes */
+        supervise_changed(g->pool);
+        return 0;
+}
+
+static int backlog_begin(struct generation *g) {
+        _cleanup_fd_ int fd = epoll_create1(EPOLL_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = sd_event_add_io(g->pool->env->event, &g->backlog_source, fd, EPOLLIN, backlog_on_event, g);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(g->backlog_source, "waiting-connections");
+        g->backlog_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int backlog_watch(struct generation *g) {
+        if (g->backlog_fd < 0) {
+                int r = backlog_begin(g);
+
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < g->listeners.n; i++) {
+                struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET };
+
+                epoll_ctl(g->backlog_fd, EPOLL_CTL_DEL, g->listeners.fds[i], NULL);
+                if (epoll_ctl(g->backlog_fd, EPOLL_CTL_ADD, g->listeners.fds[i], &event) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+void backlog_end(struct generation *g) {
+        g->backlog_source = sd_event_source_disable_unref(g->backlog_source);
+        g->backlog_fd = fd_close(g->backlog_fd);
+}
+
+bool backlog_is_there(const struct generation *g) {
+        for (size_t i = 0; i < g->listeners.n; i++) {
+                struct pollfd p = { .fd = g->listeners.fds[i], .events = POLLIN };
+
+                if (poll(&p, 1, 0) > 0 && (p.revents & POLLIN))
+                        return true;
+        }
+        return false;
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Acting on pool/patience.h. Requests are looked at in the scoreboard, which is not trusted: it says how long a request has taken and what it is called, and
+ * a lie there ends or logs the liar's own pool. Whom to signal is the master's own knowledge, and is done through the pidfd.
+ *
+ * Where a worker's PHP code is, is asked of its zygote (TRACE), which reads it from the worker's memory without stopping it. The answer is text from the
+ * pool's user: bounded, and with nothing in it but lines. Until it comes, what was said about the request waits in a case of the worker's; a worker that
+ * is to end waits for it too, but not long.
+ */
+
+#include "pool/overtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "ipc/message.h"
+#include "log/line.h"
+#include "log/log.h"
+#include "pool/patience.h"
+#include "scoreboard/read.h"
+#include "scoreboard/slot.h"
+
+/* Orders to trace that may be unanswered, so that the socket never fills while the zygote answers. */
+#define OVERTIME_TRACES_MAX 16U
+
+#define OVERTIME_TRACE_BYTES_MAX (64U * 1024U)
+
+/* A slot whose writer was at work is looked at again after this time. */
+#define OVERTIME_RETRY (20 * USEC_PER_MSEC)
+
+/* From one look to the next at least: slots that lie about their times cannot keep the master busy. */
+#define OVERTIME_PAUSE (5 * USEC_PER_MSEC)
+
+/* A request that is being traced, as it was when that began. */
+struct overtime_case {
+        bool slow;      /* for the slow log */
+        bool condemned; /* for the error log */
+        struct scoreboard_slot slot;
+};
+
+static struct patience_limits overtime_limits(const struct generation *g) {
+        const struct conf_pool *c = g->conf;
+
+        return (struct patience_limits){ .terminate = c->request_terminate_timeout,
+                                         .slow = c->request_slowlog_timeout,
+                                         .track_finished = c->request_terminate_timeout_track_finished,
+                                         .traceable = c->request_slowlog_timeout > 0 || c->process_dumpable };
+}
+
+int overtime_open_log(struct generation *g) {
+        int fd;
+
+        if (!g->conf->slowlog)
+                return 0;
+        fd = log_open_file(g->conf->slowlog);
+        if (fd < 0) {
+                log_error("[pool %s] cannot open the slow log '%s': %s", g->pool->name, g->conf->slowlog,
+                          strerror(-fd));
+                return fd;
+        }
+        fd_close(g->slow_fd);
+        g->slow_fd = fd;
+        return 0;
+}
+
+void pool_reopen_slow_log(struct pool *p) {
+        for (struct generation *g = p->generations; g; g = g->next)
+                if (overtime_open_log(g) == 0 && g->conf->slowlog && g == p->current)
+                        log_notice("[pool %s] slow log file re-opened", p->name);
+}
+
+/* "GET /index.php?a=1" */
+static void overtime_describe(const struct scoreboard_slot *s, char *buf, size_t n) {
+        snprintf(buf, n, "%s %s%s%s", s->method, s->uri, *s->query ? "?" : "", s->query);
+}
+
+static void overtime_log(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
+                         enum log_event event, const char *message) {
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+                                       .event = event,
+                                       .pool = p->name,
+                                       .message = message,
+                                       .method = s->method,
+                                       .uri = s->uri,
+                                       .script = s->script,
+                                       .worker_pid = (uint64_t)w->pid,
+                                       .generation = w->generation->number });
+}
+
+static void overtime_log_request(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
+                                 enum log_event event, const char *what, usec_t taken, const char *then) {
+        char request[SCOREBOARD_METHOD_MAX + SCOREBOARD_URI_MAX + SCOREBOARD_QUERY_MAX];
+        char message[sizeof(request) + SCOREBOARD_SCRIPT_MAX + 160];
+
+        overtime_describe(s, request, sizeof(request));
+        snprintf(message, sizeof(message), "child %d, script '%s' (request: \"%s\") %s (%.6f sec), %s", w->pid,
+                 s->script, request, what, (double)taken / (double)USEC_PER_SEC, then);
+        overtime_log(p, w, s, event, message);
+}
+
+/* One line of the log for each of the trace. */
+static void overtime_log_trace(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
+                               const char *trace) {
+        while (*trace) {
+                size_t n = strcspn(trace, "\n");
+                char message[4096];
+
+                snprintf(message, sizeof(message), "child %d: %.*s", w->pid, (int)MIN(n, sizeof(message)), trace);
+                overtime_log(p, w, s, LOG_EVENT_NONE, message);
+                trace += n + (trace[n] == '\n');
+        }
+}
+
+static void overtime_append_line(struct text *t, const char *name, const char *value) {
+        text_printf(t, "%s = ", name);
+        log_line_escape(value, t);
+        text_append_c(t, '\n');
+}
+
+/* php-fpm's entry, with two lines more. One write. */
+static void overtime_write_slow(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
+                                const char *trace) {
+        char uri[SCOREBOARD_URI_MAX + SCOREBOARD_QUERY_MAX];
+        _cleanup_text_ struct text t = {};
+        int r;
+
+        if (w->generation->slow_fd < 0)
+                return;
+        text_append_c(&t, '\n');
+        log_line_time(time_wall(), false, &t);
+        text_printf(&t, " [pool %s] pid %d\n", p->name, w->pid);
+        overtime_append_line(&t, "script_filename", s->script);
+        overtime_append_line(&t, "request_method", s->method);
+        snprintf(uri, sizeof(uri), "%s%s%s", s->uri, *s->query ? "?" : "", s->query);
+        overtime_append_line(&t, "request_uri", uri);
+        text_append(&t, trace);
+        r = t.failed ? -ENOMEM : log_line_write(w->generation->slow_fd, t.data, t.n);
+        if (r < 0)
+                log_error("[pool %s] cannot write to the slow log: %s", p->name, strerror(-r));
+}
+
+static void overtime_close_case(struct pool *p, struct pool_worker *w, const char *trace) {
+        _cleanup_free_ struct overtime_case *c = TAKE_PTR(w->overtime);
+
+        if (!c)
+                return;
+        w->patience.traced = true;
+        if (c->slow)
+                overtime_write_slow(p, w, &c->slot, trace);
+        if (c->condemned)
+                overtime_log_trace(p, w, &c->slot, trace);
+}
+
+void overtime_forget(struct pool *p, struct pool_worker *w, const char *why) {
+        char text[96];
+
+        snprintf(text, sizeof(text), "no backtrace: %s\n", why);
+        overtime_close_case(p, w, text);
+}
+
+/* Asks where the worker's PHP code is; when nobody can be asked, the case is closed at once. */
+static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slot *s, bool slow, bool condemned) {
+        struct pool_worker *w = &p->workers[i];
+        struct generation *g = w->generation;
+        struct ipc_message m = { .type = IPC_TRACE, .slot = i, .pid = w->pid };
+        int r;
+
+        if (w->overtime && w->overtime->slot.request_id == s->request_id) { /* asked already: the answer serves both */
+                w->overtime->slow |= slow;
+                w->overtime->condemned |= condemned;
+                w->patience.traced = false;
+                return;
+        }
+        if (w->overtime)
+                r = -EBUSY;
+        else if (g->ipc < 0 || g->n_tracing >= OVERTIME_TRACES_MAX)
+                r = -EAGAIN;
+        else
+                r = posix_memalign((void **)&w->overtime, _Alignof(struct overtime_case), sizeof(*w->overtime)) == 0
+                            ? 0
+                            : -ENOMEM;
+        if (r < 0) {
+                if (slow)
+                        overtime_write_slow(p, w, s, "no backtrace: the zygote cannot be asked\n");
+                w->patience.traced = true;
+                return;
+        }
+        *w->overtime = (struct overtime_case){ .slow = slow, .condemned = condemned, .slot = *s };
+        g->n_tracing++;
+        w->patience.traced = false;
+        if (ipc_send(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
+                g->n_tracing--;
+                overtime_close_case(p, w, "no backtrace: the zygote cannot be asked\n");
+        }
+}
+
+static void overtime_count_slow(struct pool *p) {
+        struct scoreboard_header *h = &p->scoreboard->header;
+
+        p->n_slow++;
+        seq_begin(&h->seq);
+        h->slow_requests = p->n_slow;
+        seq_end(&h->seq);
+}
+
+static void overtime_condemn(struct pool *p, uint32_t i, const struct scoreboard_slot *s, bool traceable, usec_t now) {
+        struct pool_worker *w = &p->workers[i];
+        char message[160];
+
+        w->patience.condemned_at = now;
+        w->patience.traced = true;
+        overtime_log_request(p, w, s, LOG_EVENT_REQUEST_TIMEOUT, "execution timed out", now - MIN(s->request_mono, now),
+                             "terminating");
+        snprintf(message, sizeof(message), "child %d: stage \"%s\" for %.6f sec", w->pid, stage_info(s->stage)->label,
+                 (double)(now - MIN(s->stage_mono, now)) / (double)USEC_PER_SEC);
+        overtime_log(p, w, s, LOG_EVENT_NONE, message);
+        if (traceable)
+                overtime_ask(p, i, s, false, true);
+}
+
+static void overtime_act(struct pool *p, uint32_t i, enum patience_action action, const struct scoreboard_slot *s,
+                         bool traceable, usec_t now) {
+        struct pool_worker *w = &p->workers[i];
+
+        w->last_overtime = now;
+        switch (action) {
+        case PATIENCE_TELL_SLOW:
+                w->patience.slow_told = true;
+                overtime_log_request(p, w, s, LOG_EVENT_REQUEST_SLOW, "executing too slow",
+                                     now - MIN(s->request_mono, now), "logging");
+                overtime_count_slow(p);
+                overtime_ask(p, i, s, true, false);
+                break;
+        case PATIENCE_CONDEMN:
+                overtime_condemn(p, i, s, traceable, now);
+                break;
+        case PATIENCE_TERMINATE:
+                w->patience.terminated_at = now;
+                syscall(SYS_pidfd_send_signal, w->pidfd, SIGTERM, NULL, 0);
+                break;
+        case PATIENCE_KILL:
+                w->patience.killed = true;
+                syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
+                break;
+        case PATIENCE_NOTHING:
+                break;
+        }
+}
+
+/* Does what is due for one worker. When it is to be looked at again. */
+static usec_t overtime_look_at(struct pool *p, uint32_t i, usec_t now) {
+        struct pool_worker *w = &p->workers[i];
+        struct scoreboard_slot s;
+        struct patience_limits limits;
+        struct patience_request request;
+
+        if (w->state <= WORKER_ASKED)
+                return USEC_INFINITY;
+        limits = overtime_limits(w->generation);
+        if (!limits.terminate && !limits.slow)
+                return USEC_INFINITY;
+        if (!scoreboard_read_slot_at_once(p->scoreboard, i, &s) && !w->patience.terminated_at)
+                return now + OVERTIME_RETRY; /* it may be two requests in one */
+        request = (struct patience_request){ .stage = s.stage, .id = s.request_id, .since = s.request_mono };
+        if (patience_is_other(&w->patience, &request))
+                w->patience = (struct patience_memory){ .id = request.id, .begun_after = w->last_overtime };
+        for (;;) {
+                struct patience_plan plan;
+
+                patience_plan(&limits, &request, &w->patience, now, &plan);
+                if (plan.action == PATIENCE_NOTHING)
+                        return plan.wake_at;
+                overtime_act(p, i, plan.action, &s, limits.traceable, now);
+        }
+}
+
+static void overtime_set(struct pool *p, usec_t at);
+
+static void overtime_look(struct pool *p) {
+        usec_t now = time_now(), at = USEC_INFINITY;
+
+        for (uint32_t i = 0; i < p->n_used; i++)
+                at = MIN(at, overtime_look_at(p, i, now));
+        overtime_set(p, at == USEC_INFINITY ? at : MAX(at, now + OVERTIME_PAUSE));
+}
+
+static int overtime_on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
+        overtime_look(userdata);
+        return 0;
+}
+
+static void overtime_set(struct pool *p, usec_t at) {
+        int r = 0;
+
+        p->overtime_at = at;
+        if (!p->overtime_timer) {
+                if (at == USEC_INFINITY)
+                        return;
+                r = sd_event_add_time(p->env->event, &p->overtime_timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC,
+                                      overtime_on_timer, p);
+                if (r >= 0)
+                        sd_event_source_set_description(p->overtime_timer, "request-times");
+        }
+        if (r >= 0)
+                r = sd_event_source_set_time(p->overtime_timer, at);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(p->overtime_timer,
+                                                at == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+        if (r < 0)
+                log_error("[pool %s] cannot set a timer: %s", p->name, strerror(-r));
+}
+
+void overtime_arm(struct pool *p) {
+        usec_t at = USEC_INFINITY, now = time_now();
+
+        for (const struct generation *g = p->generations; g; g = g->next) {
+                struct patience_limits limits = overtime_limits(g);
+
+                if (g->n_workers > 0)
+                        at = MIN(at, patience_next_look(&limits, now));
+        }
+        if (at < (p->overtime_timer ? p->overtime_at : USEC_INFINITY))
+                overtime_set(p, at);
+}
+
+/* What is printed is one line each, and nothing but that. */
+static void overtime_clean(char *trace) {
+        for (char *c = trace; *c; c++)
+                if (((unsigned char)*c < 0x20 && *c != '\n') || *c == 0x7f)
+                        *c = '?';
+}
+
+static int overtime_read_trace(int fd, char **ret) {
+        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        int have = fcntl(fd, F_GET_SEALS), r;
+
+        if (have < 0 || (have & seals) != seals)
+                return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
+        r = fd_read_all(fd, OVERTIME_TRACE_BYTES_MAX, ret, NULL);
+        if (r == 0)
+                overtime_clean(*ret);
+        return r;
+}
+
+/* True when the worker is still at the request that the case is about. */
+static bool overtime_is_same(const struct pool *p, uint32_t i, const struct overtime_case *c) {
+        struct scoreboard_slot s;
+
+        return scoreboard_read_slot_at_once(p->scoreboard, i, &s) && s.request_id == c->slot.request_id &&
+               stage_info(s.stage)->request;
+}
+
+int overtime_on_traced(struct generation *g, const struct ipc_message *m, int fd) {
+        struct pool *p = g->pool;
+        struct pool_worker *w = m->slot < p->n_used ? &p->workers[m->slot] : NULL;
+        _cleanup_free_ char *trace = NULL;
+        char why[160];
+        int r;
+
+        if (g->n_tracing == 0)
+                return -EBADMSG; /* not asked for */
+        g->n_tracing--;
+        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || !w->overtime)
+                return 0; /* late: the worker has ended since it was asked about */
+        if (fd >= 0) {
+                r = overtime_read_trace(fd, &trace);
+                if (r < 0)
+                        return r;
+        }
+        if (!overtime_is_same(p, m->slot, w->overtime))
+                snprintf(why, sizeof(why), "no backtrace: the request has ended meanwhile\n");
+        else
+                snprintf(why, sizeof(why), "no backtrace: %s\n", strerror(m->status < 0 ? EIO : m->status));
+        overtime_close_case(p, w, trace && overtime_is_same(p, m->slot, w->overtime) ? trace : why);
+        if (w->patience.condemned_at) /* it was kept for this */
+                overtime_set(p, MIN(overtime_look_at(p, m->slot, time_now()), p->overtime_at));
+        return 0;
+}

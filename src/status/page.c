@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ping and status, for workers and for the master's own socket. The request's SCRIPT_NAME chooses the page, as web servers set it for a
+ * location with no file behind it, and words of its query the form: "full&json".
+ */
+
+#include "status/page.h"
+
+#include <string.h>
+
+#include "fcgi/params.h"
+#include "status/html.h"
+#include "status/json.h"
+#include "status/openmetrics.h"
+#include "status/snapshot.h"
+#include "status/text.h"
+#include "status/xml.h"
+
+static void page_plain(const struct status_snapshot *s, _unused_ bool full, struct text *out) {
+        status_text_render(s, out);
+}
+
+/* The first word that the query has decides, in php-fpm's order. */
+static const struct page_form {
+        const char *word;
+        const char *type;
+        void (*render)(const struct status_snapshot *s, bool full, struct text *out);
+} page_forms[] = {
+        { "html", "text/html;charset=UTF-8", status_html_render },
+        { "xml", "text/xml;charset=UTF-8", status_xml_render },
+        { "json", "application/json", status_json_render },
+        { "openmetrics", "application/openmetrics-text; version=1.0.0; charset=utf-8", status_openmetrics_render },
+        { NULL, "text/plain;charset=UTF-8", page_plain },
+};
+
+static bool page_param_is(const struct status_page *p, const char *name, const char *value) {
+        struct fcgi_pair pair;
+
+        return value && fcgi_params_find(p->params, p->n_params, name, &pair) && pair.n_value == strlen(value) &&
+               memcmp(pair.value, value, pair.n_value) == 0;
+}
+
+/* The query is a list of words here. */
+static bool page_query_has(const struct status_page *p, const char *word) {
+        struct fcgi_pair pair;
+        size_t n = strlen(word);
+
+        if (!fcgi_params_find(p->params, p->n_params, "QUERY_STRING", &pair))
+                return false;
+        for (const char *s = pair.value, *end = s + pair.n_value; s < end;) {
+                const char *amp = memchr(s, '&', (size_t)(end - s));
+                size_t k = (size_t)((amp ? amp : end) - s);
+
+                if (k == n && memcmp(s, word, n) == 0)
+                        return true;
+                s += k + 1;
+        }
+        return false;
+}
+
+static const struct page_form *page_form(const struct status_page *p) {
+        const struct page_form *f = page_forms;
+
+        while (f->word && !page_query_has(p, f->word))
+                f++;
+        return f;
+}
+
+static void page_reply(const struct status_page *p, const char *type, const struct text *body, struct text *ret) {
+        if (body->failed) {
+                text_append(ret, "Status: 500 Internal Server Error\r\n\r\n");
+                return;
+        }
+        text_append(ret, "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                         "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n");
+        text_printf(ret, "Content-Type: %s\r\n\r\n", type);
+        if (!page_param_is(p, "REQUEST_METHOD", "HEAD"))
+                text_append_n(ret, text_peek(body), body->n);
+}
+
+static void page_status(const struct status_page *p, struct text *ret) {
+        _cleanup_snapshot_ struct status_snapshot snapshot = {};
+        _cleanup_text_ struct text body = {};
+        const struct page_form *form = page_form(p);
+        bool full = page_query_has(p, "full");
+        unsigned flags = (full ? STATUS_SNAPSHOT_WORKERS : 0U) | (p->at_once ? STATUS_SNAPSHOT_AT_ONCE : 0U);
+
+        if (status_snapshot_take(p->scoreboard, p->now, flags, &snapshot) < 0)
+                body.failed = true;
+        else
+                form->render(&snapshot, full, &body);
+        page_reply(p, form->type, &body, ret);
+}
+
+bool status_page_answer(const struct status_page *p, struct text *ret) {
+        if (page_param_is(p, "SCRIPT_NAME", p->pool->ping_path)) {
+                _cleanup_text_ struct text body = {};
+
+                text_append(&body, p->pool->ping_response);
+                page_reply(p, "text/plain;charset=UTF-8", &body, ret);
+                return true;
+        }
+        if (page_param_is(p, "SCRIPT_NAME", p->pool->status_path)) {
+                page_status(p, ret);
+                return true;
+        }
+        return false;
+}

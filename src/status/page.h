@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The pages a pool answers without PHP, ping.path and pm.status_path: a request's parameters in, a CGI reply out. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "conf/model.h"
+#include "scoreboard/layout.h"
+
+struct status_page {
+        const uint8_t *params; /* the request's, decoded from its streams (fcgi/params.h) */
+        size_t n_params;
+        const struct conf_pool *pool;
+        const struct scoreboard *scoreboard;
+        usec_t now;   /* CLOCK_MONOTONIC */
+        bool at_once; /* wait for no writer of the scoreboard */
+};
+
+/* Appends the reply, headers and body, when the request's SCRIPT_NAME is one of the pool's pages, else returns false. Out of memory it is a 500, or
+ * ret->failed. */
+bool status_page_answer(const struct status_page *page, struct text *ret);

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request's facts come at two times: what only PHP knows (script, user, headers) when the reply ends, since PHP frees it soon after; status, memory
+ * and times when all is over. In between lies what a script does after fastcgi_finish_request().
+ */
+
+#include "worker/access.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+#include "fcgi/params.h"
+#include "log/journal.h"
+#include "log/line.h"
+#include "sapi/sapi.h"
+#include "worker/setup.h"
+#include "worker/transport.h"
+
+int access_init(struct access *a, const struct conf_pool *pool, int fd) {
+        _cleanup_text_ struct text reason = {};
+        int r;
+
+        *a = (struct access){ .pool = pool, .fd = fd, .pid = getpid(), .parent_pid = getppid() };
+        if (fd < 0 || !pool->access_log)
+                return 0;
+        a->journal = conf_is_journal(pool->access_log);
+        r = log_access_format_new(pool->access_format ? pool->access_format : LOG_ACCESS_FORMAT_DEFAULT, &a->format,
+                                  &reason);
+        return r == LOG_ACCESS_E_INVALID ? -EINVAL : r;
+}
+
+static usec_t access_usec(const struct timeval *tv) {
+        return (usec_t)tv->tv_sec * USEC_PER_SEC + (usec_t)tv->tv_usec;
+}
+
+/* This process and the programs it has run and waited for. */
+static void access_read_cpu(usec_t *ret_user, usec_t *ret_system) {
+        struct rusage self = {}, children = {};
+
+        getrusage(RUSAGE_SELF, &self);
+        getrusage(RUSAGE_CHILDREN, &children);
+        *ret_user = access_usec(&self.ru_utime) + access_usec(&children.ru_utime);
+        *ret_system = access_usec(&self.ru_stime) + access_usec(&children.ru_stime);
+}
+
+void access_begin(struct access *a) {
+        if (!a->format)
+                return;
+        a->begun = time_now();
+        a->begun_wall = time_wall();
+        a->collected = false;
+        a->kept.n = a->looked_up.n = 0;
+        a->kept.failed = a->looked_up.failed = false;
+        a->script = a->uri = a->user = a->remote = 0;
+        if (log_access_format_shows_cpu(a->format))
+                access_read_cpu(&a->user_cpu, &a->system_cpu);
+}
+
+static size_t access_keep(struct access *a, const char *s, size_t n) {
+        size_t at = a->kept.n + 1;
+
+        text_append_n(&a->kept, s, strnlen(s, n));
+        text_append_c(&a->kept, '\0');
+        return at;
+}
+
+static size_t access_keep_string(struct access *a, const char *s) {
+        return s ? access_keep(a, s, strlen(s)) : 0;
+}
+
+static const char *access_kept(const struct access *a, size_t at) {
+        return at > 0 ? a->kept.data + at - 1 : NULL;
+}
+
+/* A parameter as PHP has it, or for a page of the pool's own as it came. */
+static const char *access_find_variable(void *ctx, const char *name, size_t *ret_n) {
+        const struct transport *t = ctx;
+        struct sapi_facts facts;
+        struct fcgi_pair pair;
+
+        sapi_facts_get(&facts);
+        if (facts.running)
+                return sapi_facts_param(name, ret_n);
+        if (!fcgi_params_find(t->decoder.params, t->decoder.n_params, name, &pair))
+                return NULL;
+        *ret_n = pair.n_value;
+        return pair.value;
+}
+
+static const char *access_find_header(_unused_ void *ctx, const char *name, size_t *ret_n) {
+        return sapi_facts_header(name, ret_n);
+}
+
+void access_collect(struct access *a, const struct transport *t) {
+        const struct log_access_finder finder = { .variable = access_find_variable,
+                                                  .header = access_find_header,
+                                                  .ctx = (void *)t };
+        struct sapi_facts facts;
+        char text[ADDR_TEXT_MAX];
+        struct addr peer;
+
+        if (!a->format || a->collected)
+                return;
+        a->collected = true;
+        sapi_facts_get(&facts);
+        a->script = access_keep_string(a, facts.script);
+        a->uri = access_keep_string(a, facts.uri);
+        a->user = access_keep_string(a, facts.user);
+        if (log_access_format_shows_remote(a->format) && addr_of_peer(t->stream.fd, &peer) == 0 &&
+            peer.sa.sa_family != AF_UNIX)
+                a->remote = access_keep_string(a, addr_format_host(&peer, text));
+        log_access_look_up(a->format, &finder, &a->looked_up);
+}
+
+static bool access_is_suppressed(const struct access *a, const struct log_access_record *r) {
+        if (!log_access_may_suppress(r))
+                return false;
+        for (size_t i = 0; i < a->pool->suppress_paths.n; i++)
+                if (text_equal(a->pool->suppress_paths.items[i].value, r->uri))
+                        return true;
+        return false;
+}
+
+static bool access_write_journal(const struct access *a, const struct log_access_record *r, struct text *line) {
+        line->data[--line->n] = '\0'; /* its newline */
+        return log_journal_send(a->fd, "fpmd", a->pool->name,
+                                &(struct log_entry){ .level = LOG_LEVEL_NOTICE,
+                                                     .message = line->data,
+                                                     .method = r->method,
+                                                     .uri = r->uri,
+                                                     .script = r->script,
+                                                     .worker_pid = (uint64_t)r->pid }) == 0;
+}
+
+static bool access_write(struct access *a, const struct log_access_record *record) {
+        _cleanup_text_ struct text line = {};
+        int r;
+
+        if (a->cut && !a->journal)
+                text_append_c(&line, '\n');
+        log_access_render(a->format, record, &line);
+        if (line.failed)
+                return false;
+        if (a->journal)
+                return access_write_journal(a, record, &line);
+        r = log_line_write(a->fd, line.data, line.n);
+        if (r >= 0)
+                a->cut = r == LOG_LINE_E_CUT;
+        return r == 0;
+}
+
+bool access_end(struct access *a, const struct transport *t, const struct track_request *request, uint32_t status,
+                uint64_t memory) {
+        struct log_access_record r = {
+                .pool = a->pool->name, .status = status, .memory = memory, .pid = a->pid, .parent_pid = a->parent_pid
+        };
+        size_t method, query;
+
+        if (!a->format || worker_is_copy())
+                return true;
+        if (!a->collected) { /* PHP had no part in it */
+                access_collect(a, t);
+                a->uri = access_keep(a, request->uri, request->n_uri);
+        }
+        method = request->n_method > 0 ? access_keep(a, request->method, request->n_method) : 0;
+        query = access_keep(a, request->query, request->n_query);
+        if (a->kept.failed || a->looked_up.failed)
+                return false;
+
+        r.method = access_kept(a, method);
+        r.query = access_kept(a, query);
+        r.uri = access_kept(a, a->uri);
+        r.script = access_kept(a, a->script);
+        r.user = access_kept(a, a->user);
+        r.remote = access_kept(a, a->remote);
+        r.looked_up = a->looked_up.n > 0 ? a->looked_up.data : NULL;
+        r.content_length = request->content_length;
+        r.begun_wall = a->begun_wall;
+        r.ended_wall = time_wall();
+        r.duration = time_now() - a->begun;
+        if (log_access_format_shows_cpu(a->format)) {
+                access_read_cpu(&r.user_cpu, &r.system_cpu);
+                r.user_cpu -= a->user_cpu;
+                r.system_cpu -= a->system_cpu;
+        }
+        return access_is_suppressed(a, &r) || access_write(a, &r);
+}

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""fpmctl check and fpmctl import: what is said about a configuration without running it."""
+
+import os
+import shutil
+
+import pytest
+
+import server as programs
+
+
+@pytest.fixture
+def folder():
+    path = programs.make_folder("config")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def check(make, pool, *args, settings=None):
+    s = make({"www": pool}, settings=settings)
+    s.write_config()
+    return s.ctl("check", *args, "-y", s.config_path)
+
+
+@pytest.mark.parametrize("pool, said", [
+    ({"listen": "0.0.0.0:9000"}, "pool 'www', listen: every host that reaches this address can run PHP here"),
+    ({"listen": "9000"}, "pool 'www', listen: every host"),
+    ({"listen.mode": "0666"}, "pool 'www', listen.mode: every user of this machine"),
+    ({"security.limit_extensions": ""}, "pool 'www', security.limit_extensions: files of every kind"),
+    ({"listen": "127.0.0.1:9000"}, "pool 'www', security.wire_ini: PHP_VALUE and PHP_ADMIN_VALUE are taken"),
+])
+def test_check_warns_of_what_is_dangerous(make, pool, said):
+    out = check(make, {"listen.mode": "0660", **pool})
+    assert out.returncode == 0, out.stderr
+    assert f"warning: {said}" in out.stderr
+    assert "fpm.conf:" in out.stderr
+
+
+@pytest.mark.parametrize("pool", [
+    {},
+    {"listen.mode": "0666", "listen.acl_users": "root"},
+    {"listen": "0.0.0.0:9000", "listen.allowed_clients": "192.0.2.7", "security.wire_ini": "no"},
+    {"listen": "[::1]:9000", "security.wire_ini": "no"},
+    {"listen": "systemd"},
+])
+def test_check_has_no_warning_for_what_is_not(make, pool):
+    out = check(make, {"listen.mode": "0660", **pool})
+    assert out.returncode == 0, out.stderr
+    assert "warning" not in out.stderr
+
+
+@pytest.mark.skipif(not programs.ROOT, reason="others cannot run pools as root at all")
+def test_check_of_a_pool_that_runs_as_root(make):
+    assert check(make, {"user": "root"}).returncode == 78
+    out = check(make, {"user": "root"}, "-R")
+    assert out.returncode == 0
+    assert "warning: pool 'www', user: PHP code of this pool runs as root" in out.stderr
+
+
+def imported(make, path):
+    return make({}).ctl("import", path)
+
+
+def test_import_of_debians_own_configuration(make):
+    found = programs.php_fpm()
+    if found is None:
+        pytest.skip("no php-fpm is installed")
+    version = found.rpartition("php-fpm")[2]
+    out = imported(make, f"/etc/php/{version}/fpm")
+    assert out.returncode == 0, out.stderr
+    assert f"[/etc/php/{version}/fpm/php-fpm.conf:" in out.stdout
+    assert "process_control_timeout is not set: the default is 30s, not 0" in out.stdout
+    assert f"ListenStream=/run/php/php{version}-fpm.sock\nSocketUser=www-data\nSocketGroup=www-data\n" in out.stdout
+    assert "FileDescriptorName=www\nService=fpmd.service\n" in out.stdout
+
+
+def test_import_names_each_difference_with_its_line(make, folder):
+    write(folder, "pool.d/a.conf", "[a]\nuser = nobody-here\nlisten = /run/a.sock\nlisten.backlog = 99\npm = static\npm.max_children = 1\n"
+                                   "chroot = /nowhere\n")
+    path = write(folder, "php-fpm.conf", "[global]\ndaemonize = yes\nprocess_control_timeout = 5\nevents.mechanism = epoll\n"
+                                         "emergency_restart_threshold = 3\ninclude = pool.d/*.conf\n")
+    out = imported(make, folder)
+    assert out.returncode == 0, out.stderr
+    pool = os.path.join(folder, "pool.d", "a.conf")
+    for line in (f"[{path}:2] daemonize: ", f"[{path}:4] events.mechanism: ", f"[{path}:5] emergency_restart_threshold: ",
+                 f"[{path}:6] include: a relative name is looked for beside this file", f"[{pool}:2] user: ", f"[{pool}:3] listen: ",
+                 f"[{pool}:4] listen.backlog: ", f"[{pool}:7] chroot: "):
+        assert line in out.stdout, line
+    assert "process_control_timeout is not set" not in out.stdout
+    assert "Backlog=99\n" in out.stdout and "SocketMode=0660\n" in out.stdout
+
+
+@pytest.mark.parametrize("listen, stream", [("127.0.0.1:9000", "127.0.0.1:9000"), ("9000", "9000"), ("[::1]:9000", "[::1]:9000"),
+                                            ("::1:9000", "[::1]:9000"), ("localhost:9000", None)])
+def test_import_of_tcp_has_a_shard_for_each_cpu(make, folder, listen, stream):
+    path = write(folder, "x.conf", f"[tcp]\nlisten = {listen}\npm = static\npm.max_children = 1\n")
+    out = imported(make, path)
+    cpus = len(os.sched_getaffinity(0))
+    streams = [line for line in out.stdout.splitlines() if line.startswith("ListenStream=")]
+    assert len(streams) == cpus
+    assert stream is None or set(streams) == {f"ListenStream={stream}"}
+    assert "localhost" not in "".join(streams)
+    assert ("ReusePort=yes" in out.stdout) == (cpus > 1)
+    assert "SocketMode" not in out.stdout
+
+
+def test_import_of_an_acl_sets_it_when_the_socket_is_made(make, folder):
+    path = write(folder, "x.conf", "[x]\nlisten = /run/x.sock\npm = static\npm.max_children = 1\nlisten.acl_users = web, www-data\n"
+                                   "listen.acl_groups = adm\n")
+    assert "ExecStartPost=setfacl -m u:web:rw,u:www-data:rw,g:adm:rw,g::- /run/x.sock\n" in imported(make, path).stdout
+
+
+def test_import_of_what_fpmd_would_refuse(make, folder):
+    path = write(folder, "x.conf", "[x]\nlisten = /run/x.sock\npm = sometimes\n")
+    out = imported(make, path)
+    assert out.returncode == 78
+    assert f"[{path}:3] directive 'pm'" in out.stderr
+
+
+def test_import_takes_one_name(make):
+    assert make({}).ctl("import").returncode == 2
+    assert imported(make, "/nowhere").returncode == 78

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""Who a pool's processes are and what they may: user, limits, priority, chroot, ACLs, clients. What php-fpm does too is shown on both."""
+
+import os
+import re
+import shutil
+import socket
+import stat
+import struct
+
+import pytest
+
+import fastcgi
+import procs
+import server as programs
+
+needs_root = pytest.mark.skipif(not programs.ROOT, reason="only root changes users, roots and priorities")
+
+WHO = """<?php
+$status = file_get_contents('/proc/self/status');
+preg_match_all('/^(Uid|Gid|Groups|CapEff|CapPrm|CapInh|CapAmb):\\s*(.*)$/m', $status, $m, PREG_SET_ORDER);
+foreach ($m as $line) echo $line[1], '=', trim($line[2]), "\\n";
+"""
+CHROOTED = "<?php echo json_encode([getcwd(), __FILE__, $_SERVER['SCRIPT_FILENAME'], file_exists('/etc/passwd'), getenv('HOME')]);"
+
+
+@pytest.fixture(params=["php-fpm", "fpmd"])
+def program(request):
+    """program(pools, ...) -> a running php-fpm, then a running fpmd."""
+    kind = programs.PhpFpm if request.param == "php-fpm" else programs.Fpmd
+    if request.param == "php-fpm" and programs.php_fpm() is None:
+        pytest.fail("no /usr/sbin/php-fpm8.*: install php-fpm, the reference")
+    made = []
+
+    def run(pools, **how):
+        made.append(kind(pools, **how))
+        return made[-1].start()
+    yield run
+    for s in made:
+        s.cleanup()
+
+
+def worker_of(server, pool="www"):
+    return int(server.run(server.script("pid.php", "<?php echo getmypid();"), pool).text)
+
+
+def facts(text):
+    return dict(line.split("=", 1) for line in text.strip().splitlines())
+
+
+def proc_limit(pid, name):
+    with open(f"/proc/{pid}/limits") as f:
+        return next(line for line in f if line.startswith(name))[len(name):].split()[:2]
+
+
+def nice_of(pid):
+    return os.getpriority(os.PRIO_PROCESS, pid)
+
+
+def acl_of(path):
+    """[(tag, permissions, id)] of a file's access ACL: acl(5), linux/posix_acl_xattr.h."""
+    data = os.getxattr(path, "system.posix_acl_access")
+    return [struct.unpack_from("<HHi", data, at) for at in range(4, len(data), 8)]
+
+
+# --- clients
+
+def test_a_client_on_the_list_is_served(program):
+    s = program({"www": {"listen": f"127.0.0.1:{programs.free_port()}", "listen.allowed_clients": "127.0.0.9,127.0.0.1"}})
+    assert s.run(s.script("p.php", "<?php echo 'served';")).text == "served"
+
+
+def test_a_client_that_is_not_on_the_list_is_dropped(program):
+    port = programs.free_port()
+    s = program({"www": {"listen": f"127.0.0.1:{port}", "listen.allowed_clients": "127.0.0.9,::1", "pm.max_children": "1"}})
+    for _ in range(3):
+        with fastcgi.Connection(s.address()) as c:
+            try:
+                c.send(fastcgi.request_bytes(fastcgi.environment("/x.php")))
+                assert c.sock.recv(1) == b""
+            except ConnectionError:
+                pass
+    with socket.socket() as from_9:
+        from_9.bind(("127.0.0.9", 0))
+        from_9.settimeout(10)
+        from_9.connect(("127.0.0.1", port))
+        from_9.sendall(fastcgi.request_bytes(fastcgi.environment(s.script("p.php", "<?php echo 'served';"))))
+        assert b"served" in from_9.recv(65536)
+
+
+def test_a_dropped_client_is_in_the_log(start):
+    s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}", "listen.allowed_clients": "::1"}})
+    with fastcgi.Connection(s.address()):
+        s.wait_log(r"Connection disallowed: IP address '127\.0\.0\.1' has been dropped\.")
+
+
+def test_a_v4_client_of_a_v6_listener_is_known_by_its_v4_address(program):
+    port = programs.free_port()
+    s = program({"www": {"listen": f"[::]:{port}", "listen.allowed_clients": "127.0.0.1"}})
+    script = s.script("p.php", "<?php echo 'served';")
+    assert fastcgi.Client(f"127.0.0.1:{port}").request(fastcgi.environment(script)).text == "served"
+    with pytest.raises((ConnectionError, AssertionError, TimeoutError, EOFError)):
+        response = fastcgi.Client(f"[::1]:{port}").request(fastcgi.environment(script))
+        assert response.complete
+
+
+def test_a_unix_socket_has_no_addresses_to_compare(program):
+    s = program({"www": {"listen.allowed_clients": "127.0.0.9"}})
+    assert s.run(s.script("p.php", "<?php echo 'served';")).text == "served"
+
+
+# --- the socket's ACL
+
+@needs_root
+def test_acl_names_users_and_groups_in_place_of_owner_and_mode(program):
+    s = program({"www": {"listen.acl_users": "www-data,nobody", "listen.acl_groups": "adm", "listen.owner": "nobody", "listen.mode": "0600"}})
+    path = s.address()
+    user, group = 0x02, 0x08
+    entries = acl_of(path)
+    assert sorted(e for e in entries if e[0] in (user, group)) == sorted([(user, 6, 33), (user, 6, 65534), (group, 6, 4)])
+    assert {e[0]: e[1] for e in entries if e[0] not in (user, group)} == {0x01: 6, 0x04: 0, 0x10: 6, 0x20: 0}
+    assert os.stat(path).st_uid == 0 and stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    s.wait_log("ACL set, listen.owner = 'nobody' is ignored")
+
+
+@needs_root
+def test_acl_of_a_user_who_does_not_exist_is_an_error(make):
+    status, said = make({"www": {"listen.acl_users": "www-data, nosuchuser"}}).start_expecting_failure()
+    assert status == 78
+    assert re.search(r"directive 'listen.acl_users': there is no user 'nosuchuser'", said)
+
+
+# --- user, limits, priority
+
+@needs_root
+def test_supplementary_groups_are_the_users_own(program):
+    s = program({"www": {}})
+    groups = facts(s.run(s.script("who.php", WHO)).text)
+    assert set(map(int, groups["Groups"].split())) == set(os.getgrouplist("www-data", 33))
+    assert groups["Uid"].split() == ["33"] * 4
+
+
+@needs_root
+def test_no_capability_is_left(start):
+    s = start({"www": {}})
+    who = facts(s.run(s.script("who.php", WHO)).text)
+    assert {who[k] for k in ("CapEff", "CapPrm", "CapInh", "CapAmb")} == {"0" * 16}
+
+
+@needs_root
+def test_limits_of_master_and_pool(program):
+    s = program({"www": {"rlimit_files": "111", "rlimit_core": "4096"}, "plain": {}}, settings={"rlimit_files": "333"})
+    assert proc_limit(s.pid, "Max open files") == ["333", "333"]
+    assert proc_limit(worker_of(s), "Max open files") == ["111", "111"]
+    assert proc_limit(worker_of(s), "Max core file size")[1] == "4096"  # AddressSanitizer lowers the soft one
+    assert proc_limit(worker_of(s, "plain"), "Max open files") == ["333", "333"]
+
+
+def test_a_limit_that_is_refused_is_told_and_done_without(start):
+    s = start({"www": {"rlimit_files": "2000000000"}})
+    s.wait_log("failed to set rlimit_files")
+    assert s.run(s.script("p.php", "<?php echo 'served';")).text == "served"
+
+
+@needs_root
+def test_priority_of_master_and_pool(program):
+    s = program({"low": {"process.priority": "7"}, "plain": {}, "high": {"process.priority": "-2"}}, settings={"process.priority": "3"})
+    assert [nice_of(s.pid), *(nice_of(worker_of(s, p)) for p in ("low", "plain", "high"))] == [3, 7, 3, -2]
+
+
+@needs_root
+@pytest.mark.parametrize("value, readable", [("no", False), ("yes", True)])
+def test_dumpable_is_what_the_pool_says(program, value, readable):
+    """A process that is not dumpable has its /proc files owned by root."""
+    s = program({"www": {"process.dumpable": value}})
+    assert (os.stat(f"/proc/{worker_of(s)}/fd").st_uid == 33) == readable
+
+
+@needs_root
+def test_a_zygote_is_as_dumpable_as_its_workers(start):
+    s = start({"closed": {}, "open": {"process.dumpable": "yes"}})
+    owners = {procs.title(z).split()[2]: os.stat(f"/proc/{z}/fd").st_uid for z in s.zygotes()}
+    assert owners == {"closed": 0, "open": 33}
+
+
+# --- chroot
+
+@pytest.fixture
+def root():
+    """A folder to be the root, with /site/p.php in it."""
+    folder = programs.make_folder("chroot")
+    root = os.path.join(folder, "root")
+    os.makedirs(os.path.join(root, "site"))
+    path = os.path.join(root, "site", "p.php")
+    with open(path, "w") as f:
+        f.write(CHROOTED)
+    for folder, _, files in os.walk(root):
+        os.chmod(folder, 0o755)
+    os.chmod(path, 0o644)
+    yield root
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@needs_root
+@pytest.mark.parametrize("chdir, expected", [(None, "/site"), ("/site", "/site")])
+def test_scripts_of_a_chroot_are_named_by_their_path_inside(program, root, chdir, expected):
+    s = program({"www": {"chroot": root, "chdir": chdir}})
+    answer = s.run("/site/p.php", root="/site")
+    assert answer.text == f'["\\{expected}","\\/site\\/p.php","\\/site\\/p.php",false,"\\/var\\/www"]'
+    assert s.run(root + "/site/p.php").status == 404
+
+
+@needs_root
+def test_a_chroots_worker_has_no_capability_left_and_its_zygote_only_one_asleep(start, root):
+    s = start({"www": {"chroot": root}})
+    zygote = s.zygotes()[0]
+    worker = s.workers(zygote)[0]
+
+    def caps(pid):
+        with open(f"/proc/{pid}/status") as f:
+            return {k: int(v, 16) for k, v in re.findall(r"^(Cap\w+):\s*(\w+)$", f.read(), re.M) if k != "CapBnd"}
+    assert caps(worker) == {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
+    assert caps(zygote) == {"CapInh": 0, "CapPrm": 1 << 18, "CapEff": 0, "CapAmb": 0}
+    assert os.readlink(f"/proc/{worker}/root") == root
+    assert os.readlink(f"/proc/{zygote}/root") == "/"
+    assert procs.uid_of(worker) == procs.uid_of(zygote) == 33
+    assert os.stat(f"/proc/{worker}/fd").st_uid == 0
+
+
+def unprivileged(s, *options):
+    """The whole server as the pools' user, as the unit has it."""
+    os.chown(s.folder, 33, 33)
+    os.chown(s.runtime, 33, 33)
+    os.chmod(s.notify.path, 0o777)
+    plain = s.command
+    s.command = lambda: ["setpriv", "--reuid=33", "--regid=33", "--clear-groups", *options, *plain()]
+    return s
+
+
+@needs_root
+def test_a_chroot_takes_no_more_than_its_capability(make, root):
+    s = unprivileged(make({"www": {"chroot": root, "user": None, "group": None}}, settings={"error_log": None}),
+                     "--no-new-privs", "--bounding-set=-all,+sys_chroot", "--inh-caps=-all,+sys_chroot", "--ambient-caps=+sys_chroot")
+    s.start()
+    assert s.run("/site/p.php", root="/site").text.startswith('["\\/site",')
+    with open(f"/proc/{s.workers()[0]}/status") as f:
+        assert set(re.findall(r"^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$", f.read(), re.M)) == {"0" * 16}
+
+
+@needs_root
+def test_a_chroot_without_root_is_refused(make):
+    """php-fpm would serve outside of it."""
+    s = unprivileged(make({"www": {"chroot": "/srv", "user": None, "group": None}}, settings={"error_log": None}))
+    status, said = s.start_expecting_failure()
+    assert status != 0
+    assert "directive 'chroot' takes a start as root, or CAP_SYS_CHROOT" in said
+
+
+# --- root
+
+@needs_root
+def test_root_is_refused(make):
+    status, said = make({"www": {"user": "root", "group": "root"}}).start_expecting_failure()
+    assert status == 78
+    assert "please specify user and group other than root" in said
+
+
+@needs_root
+@pytest.mark.parametrize("user", ["root", None])
+def test_root_is_taken_with_R(program, user):
+    s = program({"www": {"user": user, "group": user}}, args=["-R"])
+    assert facts(s.run(s.script("who.php", WHO)).text)["Uid"].split() == ["0"] * 4
+
+
+# --- AppArmor
+
+@pytest.mark.skipif(os.path.exists("/sys/kernel/security/apparmor"), reason="this kernel has AppArmor")
+def test_a_hat_without_apparmor_is_an_error_of_the_start(make):
+    status, said = make({"www": {"apparmor_hat": "php"}}).start_expecting_failure()
+    assert status != 0
+    assert re.search(r"\[pool www\] (failed to query apparmor confinement|directive 'apparmor_hat')", said)
+
+
+# --- PHP settings from the wire
+
+@pytest.mark.parametrize("value, shown", [("yes", "33M"), ("no", "44M")])
+def test_settings_from_the_web_server_can_be_ignored(start, value, shown):
+    s = start({"www": {"security.wire_ini": value, "php_value[memory_limit]": "44M", "pm.max_children": "1"}})
+    script = s.script("p.php", "<?php echo ini_get('memory_limit');")
+    for _ in range(3):
+        assert s.run(script, PHP_VALUE="memory_limit=33M", PHP_ADMIN_VALUE="display_errors=0").text == shown
+    assert s.log().count("from the web server are ignored") == (value == "no")

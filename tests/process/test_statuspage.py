@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""pm.status_listen: a pool's pages on a socket of their own, answered by the master. And the listen queue that they show."""
+
+import json
+import os
+import socket
+import stat
+
+import pytest
+
+import fastcgi
+import openmetrics
+import procs
+import server as programs
+from load import Held
+
+PATHS = {"pm.status_path": "/status", "ping.path": "/ping"}
+
+
+def pool(s_folder, **more):
+    return {**PATHS, "pm.status_listen": s_folder + "/status.sock", **more}
+
+
+@pytest.fixture
+def folder():
+    import shutil
+    path = programs.make_folder("status")
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def ask(address, uri="/status", query="json", **more):
+    return fastcgi.Client(address).request(fastcgi.environment(uri, root="", query=query, **more))
+
+
+def status(address):
+    return json.loads(ask(address).text)
+
+
+def test_pages_are_answered_when_every_worker_is_busy(start, folder):
+    s = start({"www": pool(folder)})
+    with Held(s) as a, Held(s) as b:
+        a.wait_running(), b.wait_running()
+        seen = status(folder + "/status.sock")
+        assert (seen["active processes"], seen["idle processes"], seen["total processes"]) == (2, 0, 2)
+        assert ask(folder + "/status.sock", "/ping").text == "pong"
+        full = json.loads(ask(folder + "/status.sock", query="json&full").text)
+        assert {p["state"] for p in full["processes"]} == {"Running"}
+
+
+@pytest.mark.parametrize("form", ["", "html", "xml", "openmetrics", "full", "html&full", "xml&full", "openmetrics&full"])
+def test_pages_have_the_forms_of_the_workers(start, folder, form):
+    s = start({"www": pool(folder)})
+    own, workers = ask(folder + "/status.sock", query=form), ask(s.address(), query=form)
+    assert own.headers == workers.headers and own.status == 200 and own.complete
+    assert own.text.splitlines()[0] == workers.text.splitlines()[0]
+    if "openmetrics" in form:
+        openmetrics.parse(own.text)
+
+
+def test_page_runs_no_scripts_and_other_pages_are_not_there(start, folder):
+    s = start({"www": pool(folder)})
+    r = fastcgi.Client(folder + "/status.sock").request(fastcgi.environment(s.pid_script))
+    assert (r.status, r.text) == (404, "File not found.\n")
+    assert ask(folder + "/status.sock", "/status/more").status == 404
+    assert ask(s.address(), "/status").status == 200
+
+
+def test_asking_counts_as_no_request_of_the_pool(start, folder):
+    start({"www": pool(folder)})
+    for _ in range(3):
+        seen = status(folder + "/status.sock")
+    assert seen["accepted conn"] == 0
+
+
+def test_head_has_no_body(start, folder):
+    start({"www": pool(folder)})
+    r = ask(folder + "/status.sock", method="HEAD")
+    assert r.status == 200 and r.body == b""
+
+
+def test_kept_connection_is_answered_again(start, folder):
+    start({"www": pool(folder)})
+    with fastcgi.Connection(folder + "/status.sock") as c:
+        for i in range(5):
+            r = c.request(fastcgi.environment("/ping", root=""), request_id=i + 1)
+            assert r.complete and r.text == "pong"
+
+
+def test_pipelined_requests_are_answered_in_order(start, folder):
+    start({"www": pool(folder)})
+    with fastcgi.Connection(folder + "/status.sock") as c:
+        c.send(b"".join(fastcgi.request_bytes(fastcgi.environment("/ping" if i % 2 else "/none", root=""), b"", i, True) for i in range(1, 9)))
+        for i in range(1, 9):
+            assert c.read_response(i).status == (200 if i % 2 else 404)
+
+
+def test_request_that_comes_in_pieces_is_answered(start, folder):
+    start({"www": pool(folder)})
+    request = fastcgi.request_bytes(fastcgi.environment("/ping", root=""), b"", 1, False)
+    with fastcgi.Connection(folder + "/status.sock") as c:
+        for i in range(len(request)):
+            c.send(request[i:i + 1])
+        assert c.read_response().text == "pong"
+
+
+def test_broken_client_loses_its_connection_alone(start, folder):
+    s = start({"www": pool(folder)})
+    with fastcgi.Connection(folder + "/status.sock") as c:
+        c.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert c.read_eof() == b""
+    s.wait_log("connection to the status page from .* closed")
+    assert ask(folder + "/status.sock", "/ping").text == "pong"
+
+
+def test_silent_clients_do_not_keep_others_out(start, folder):
+    """More than the page has room for; they are cut when their time is over."""
+    start({"www": pool(folder)})
+    silent = [fastcgi.Connection(folder + "/status.sock") for _ in range(40)]
+    r = fastcgi.Client(folder + "/status.sock", 30).request(fastcgi.environment("/ping", root=""))
+    assert r.text == "pong"
+    assert silent[0].read_eof() == b""
+    for c in silent:
+        c.close()
+
+
+def test_client_that_does_not_read_holds_up_nobody(start, folder):
+    start({"www": pool(folder)})
+    with fastcgi.Connection(folder + "/status.sock") as deaf:
+        params = fastcgi.environment("/status", root="", query="html&full")
+        deaf.sock.setblocking(False)
+        request = fastcgi.request_bytes(params, b"", 1, True)
+        try:
+            for _ in range(5000):
+                deaf.sock.send(request)
+        except BlockingIOError:
+            pass
+        assert ask(folder + "/status.sock", "/ping").text == "pong"
+
+
+@pytest.mark.parametrize("form", ["127.0.0.1:{port}", "{port}"])
+def test_page_on_tcp(start, form):
+    port = programs.free_port()
+    start({"www": {**PATHS, "pm.status_listen": form.format(port=port)}})
+    assert status(f"127.0.0.1:{port}")["pool"] == "www"
+
+
+def test_allowed_clients_hold_for_the_page_too(start):
+    port = programs.free_port()
+    s = start({"www": {**PATHS, "pm.status_listen": f"127.0.0.1:{port}", "listen.allowed_clients": "192.0.2.7"}})
+    with fastcgi.Connection(f"127.0.0.1:{port}") as c:
+        assert c.read_eof() == b""
+    s.wait_log("Connection disallowed: IP address '127.0.0.1' has been dropped")
+
+
+def test_page_has_mode_and_owner_of_the_pools_socket_and_is_removed_at_the_end(start, folder):
+    s = start({"www": pool(folder, **{"listen.mode": "0640"})})
+    seen = os.stat(folder + "/status.sock")
+    assert stat.S_ISSOCK(seen.st_mode) and stat.S_IMODE(seen.st_mode) == 0o640
+    s.stop()
+    assert not os.path.exists(folder + "/status.sock")
+
+
+def test_address_that_is_taken_is_a_start_error(make, folder):
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(folder + "/status.sock")
+        other.listen()
+        code, said = make({"www": pool(folder)}).start_expecting_failure()
+    assert code == 78 and "directive 'pm.status_listen': cannot listen on '" + folder in said
+
+
+def test_page_stays_over_reloads(start, folder):
+    s = start({"www": pool(folder)})
+    before = os.stat(folder + "/status.sock").st_ino
+    with fastcgi.Connection(folder + "/status.sock") as c:
+        s.pools["www"]["ping.response"] = "fresh"
+        s.write_config()
+        s.reload()
+        assert c.request(fastcgi.environment("/ping", root="")).text == "fresh"
+    assert os.stat(folder + "/status.sock").st_ino == before
+
+
+def test_reload_opens_moves_and_closes_the_page(start, folder):
+    s = start({"www": dict(PATHS)})
+    for name in ("a", "b", None):
+        s.pools["www"]["pm.status_listen"] = name and f"{folder}/{name}.sock"
+        s.write_config()
+        s.reload()
+        assert os.listdir(folder) == ([f"{name}.sock"] if name else [])
+        if name:
+            assert status(f"{folder}/{name}.sock")["pool"] == "www"
+
+
+def test_refused_reload_leaves_the_page_as_it_was(start, folder):
+    s = start({"www": pool(folder)})
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(folder + "/taken.sock")
+        other.listen()
+        s.pools["www"]["pm.status_listen"] = folder + "/taken.sock"
+        s.write_config()
+        r = s.ctl("reload")
+        assert r.returncode != 0 and "pm.status_listen" in r.stdout + r.stderr
+    assert status(folder + "/status.sock")["pool"] == "www"
+
+
+def test_page_goes_with_its_pool(start, folder):
+    s = start({"www": {}, "other": pool(folder)})
+    assert status(folder + "/status.sock")["pool"] == "other"
+    del s.pools["other"]
+    s.write_config()
+    s.reload()
+    assert not os.path.exists(folder + "/status.sock")
+
+
+def test_inherited_socket_serves_the_page(make, folder):
+    s = make({"www": {**PATHS, "pm.status_listen": folder + "/status.sock"}})
+    with socket.socket(socket.AF_UNIX) as own, socket.socket(socket.AF_UNIX) as page:
+        for sock, path in ((own, s.address()), (page, folder + "/status.sock")):
+            sock.bind(path)
+            sock.listen()
+        s.start_with_sockets([own, page], ["some", "thing"])
+        s.wait_ready()
+        assert status(folder + "/status.sock")["pool"] == "www" and ask(s.address(), "/ping").text == "pong"
+        s.stop()
+        assert os.path.exists(folder + "/status.sock")
+
+
+# --- the listen queue
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_listen_queue_is_shown(start, folder, kind):
+    how = {"pm.max_children": "1", "listen.backlog": "100"}
+    if kind == "tcp":
+        how.update({"listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None})
+    s = start({"www": pool(folder, **how)})
+    with Held(s) as held:
+        held.wait_running()
+        waiting = [s.connect() for _ in range(5)]
+        procs.until("five that wait", lambda: status(folder + "/status.sock")["listen queue"] == 5)
+        seen = status(folder + "/status.sock")
+        shards = len(os.sched_getaffinity(0)) if kind == "tcp" else 1
+        assert seen["max listen queue"] == 5 and seen["listen queue len"] == 100 * shards
+        assert "5 waiting, most 5 of" in s.ctl("status").stdout
+        for c in waiting:
+            c.close()
+    procs.until("an empty queue", lambda: status(folder + "/status.sock")["listen queue"] == 0)
+    assert status(folder + "/status.sock")["max listen queue"] == 5
+
+
+def test_durations_are_counted_over_the_lives_of_workers(start, folder):
+    s = start({"www": pool(folder, **{"pm.max_children": "1", "pm.max_requests": "2"})})
+    slow = s.script("slow.php", "<?php usleep(120000);")
+    for _ in range(5):
+        s.run(slow)
+
+    def counted():
+        families = openmetrics.parse(ask(folder + "/status.sock", query="openmetrics").text)
+        values = {(n, labels.get("le")): v for n, labels, v in families["phpfpm_request_duration_seconds"].samples}
+        return values[("phpfpm_request_duration_seconds_count", None)] == 5 and values
+    values = procs.until("five finished requests", counted)
+    assert values[("phpfpm_request_duration_seconds_bucket", "0.1")] == 0
+    assert values[("phpfpm_request_duration_seconds_sum", None)] >= 0.6

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* listen.allowed_clients: lists, peers, verdicts. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/addr.h"
+#include "conn/allow.h"
+
+static struct addr peer(const char *text) {
+        struct addr a;
+
+        assert_int_equal(addr_parse(text, &a), 0);
+        return a;
+}
+
+static const struct {
+        const char *says;
+        const char *list;
+        const char *peer;
+        bool permitted;
+} rows[] = {
+        { "no list permits everybody", NULL, "192.0.2.1:1", true },
+        { "an empty list permits everybody", "", "192.0.2.1:1", true },
+        { "a list that names nobody permits nobody", " , ", "[2001:db8::1]:1", false },
+        { "any permits everybody", "any", "192.0.2.1:1", true },
+        { "any beside an address permits everybody", "127.0.0.1,any", "192.0.2.1:1", true },
+        { "the one address", "127.0.0.1", "127.0.0.1:9", true },
+        { "another address", "127.0.0.1", "127.0.0.2:9", false },
+        { "the last of several", "10.0.0.1, 10.0.0.2\t10.0.0.3", "10.0.0.3:1", true },
+        { "none of several", "10.0.0.1, 10.0.0.2\t10.0.0.3", "10.0.0.4:1", false },
+        { "v6", "::1", "[::1]:9", true },
+        { "v6 by another spelling", "2001:db8:0:0::1", "[2001:db8::1]:9", true },
+        { "another v6", "::1", "[::2]:9", false },
+        { "a v4 peer of a v6 listener", "127.0.0.1", "[::ffff:127.0.0.1]:9", true },
+        { "another v4 peer of a v6 listener", "127.0.0.1", "[::ffff:127.0.0.2]:9", false },
+        { "a mapped address in the list", "::ffff:127.0.0.1", "127.0.0.1:9", true },
+        { "v4 loopback is not v6 loopback", "127.0.0.1", "[::1]:9", false },
+        { "a unix peer has no address", "127.0.0.1", "/run/x.sock", true },
+};
+
+static void test_verdicts(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_allow_ struct allow a = {};
+                struct addr p = peer(rows[i].peer);
+
+                assert_int_equal(allow_parse(rows[i].list, &a), 0);
+                if (allow_permits(&a, &p) != rows[i].permitted)
+                        fail_msg("%s", rows[i].says);
+        }
+}
+
+static void test_unnamed_unix_peers_are_permitted(void **state) {
+        _cleanup_allow_ struct allow a = {};
+        struct addr p = { .n = sizeof(sa_family_t), .un.sun_family = AF_UNIX };
+
+        assert_int_equal(allow_parse("127.0.0.1", &a), 0);
+        assert_true(allow_permits(&a, &p));
+}
+
+static void test_peers_of_other_families_are_not(void **state) {
+        _cleanup_allow_ struct allow a = {};
+        struct addr p = { .n = sizeof(sa_family_t), .sa.sa_family = AF_VSOCK };
+
+        assert_int_equal(allow_parse("127.0.0.1", &a), 0);
+        assert_false(allow_permits(&a, &p));
+}
+
+static void test_what_is_no_address(void **state) {
+        static const char *const lists[] = { "localhost",   "127.0.0.1,",
+                                             "127.0.0.0/8", "127.0.0.256",
+                                             "::g",         "1",
+                                             "anybody",     "1234:1234:1234:1234:1234:1234:1234:1234:1234:1234:1234" };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                _cleanup_allow_ struct allow a = {};
+                int expected = strcmp(lists[i], "127.0.0.1,") == 0 ? 0 : -EINVAL;
+
+                assert_int_equal(allow_parse(lists[i], &a), expected);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_verdicts),
+                cmocka_unit_test(test_unnamed_unix_peers_are_permitted),
+                cmocka_unit_test(test_peers_of_other_families_are_not),
+                cmocka_unit_test(test_what_is_no_address),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each danger is a row: a test of one pool, the directive it is about, and what it means in words. FastCGI has no passwords: whoever can connect to a pool
+ * can run any PHP file on this machine, and with PHP_ADMIN_VALUE any code. So most rows are about who can connect.
+ */
+
+#include "danger.h"
+
+#include <ctype.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool danger_is_tcp(const char *listen) {
+        return listen && !strchr(listen, '/') && !text_equal(listen, "systemd");
+}
+
+bool danger_is_open_tcp(const char *listen) {
+        static const char *const loopback[] = { "127.", "localhost:", "[::1]:", "::1:" };
+
+        if (!danger_is_tcp(listen))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(loopback); i++)
+                if (text_has_prefix(listen, loopback[i]))
+                        return false;
+        return true;
+}
+
+static bool anybody_on_the_network(const struct conf_pool *pool) {
+        return danger_is_open_tcp(pool->listen) && !pool->listen_allowed_clients;
+}
+
+static bool anybody_on_this_machine(const struct conf_pool *pool) {
+        return pool->listen && pool->listen[0] == '/' && (pool->listen_mode & S_IWOTH) && !pool->listen_acl_users &&
+               !pool->listen_acl_groups;
+}
+
+static bool is_root(const struct conf_pool *pool) {
+        const struct passwd *pw;
+
+        if (!pool->user)
+                return false;
+        if (pool->user[strspn(pool->user, "0")] == '\0')
+                return true;
+        pw = isdigit((unsigned char)pool->user[0]) ? NULL : getpwnam(pool->user);
+        return pw && pw->pw_uid == 0;
+}
+
+static bool any_extension(const struct conf_pool *pool) {
+        return !pool->limit_extensions || !pool->limit_extensions[0];
+}
+
+static bool settings_over_tcp(const struct conf_pool *pool) {
+        return pool->wire_ini && danger_is_tcp(pool->listen);
+}
+
+static const struct {
+        bool (*applies)(const struct conf_pool *pool);
+        enum conf_pool_row row;
+        const char *means;
+} rows[] = {
+        { anybody_on_the_network, CONF_POOL_listen,
+          "every host that reaches this address can run PHP here; set listen.allowed_clients, or use a unix socket" },
+        { anybody_on_this_machine, CONF_POOL_listen_mode,
+          "every user of this machine can run PHP as this pool's user" },
+        { is_root, CONF_POOL_user, "PHP code of this pool runs as root" },
+        { any_extension, CONF_POOL_limit_extensions, "files of every kind are run as PHP, uploaded pictures for one" },
+        { settings_over_tcp, CONF_POOL_wire_ini,
+          "PHP_VALUE and PHP_ADMIN_VALUE are taken from whoever connects over TCP; security.wire_ini = no ignores "
+          "them" },
+};
+
+void danger_list(const struct conf *conf, struct text *out) {
+        for (size_t i = 0; i < conf->n_pools; i++) {
+                const struct conf_pool *pool = &conf->pools[i];
+
+                for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
+                        const struct conf_where *w =
+                                pool->given[rows[k].row].file ? &pool->given[rows[k].row] : &pool->where;
+
+                        if (rows[k].applies(pool))
+                                text_printf(out, "[%s:%u] warning: pool '%s', %s: %s\n", w->file, w->line, pool->name,
+                                            conf_pool_directives[rows[k].row].name, rows[k].means);
+                }
+        }
+}
