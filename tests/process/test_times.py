@@ -86,7 +86,7 @@ def test_request_is_ended_at_its_time(start, page):
     assert asked.cut, asked.text
     m = s.wait_log(TIMED_OUT.format(r"(\d+)", re.escape(script), f"{page}.php"))
     assert 1.0 <= float(m[2]) < 1.1
-    s.wait_log(rf'child {m[1]}: stage "Running" for 1\.\d+ sec')
+    s.wait_log(rf'child {m[1]}: stage "Running" for (0\.9|1\.0)\d+ sec')  # its head took some of the second
     s.wait_log(rf"WARNING: \[pool www\] child {m[1]} exited on signal 15 \(SIGTERM\) after \d+\.\d+ seconds from start")
     assert s.run(s.pid_script).status == 200
     s.wait_workers(2)
