@@ -4,6 +4,7 @@
 The server is stopped before the tracer ends: a worker goes back to accepting a moment after its client has the answer.
 """
 
+import signal
 import threading
 
 import fastcgi
@@ -13,6 +14,13 @@ from server import Fpmd
 from tracers import Bpftrace, Fpmtrace, expect
 
 N = 10000
+
+
+def finish(server):
+    """Ends fpmd once its workers have ended what they do: a reply is there before its request's last stages are."""
+    server.signal(signal.SIGQUIT)
+    server.wait_exit()
+    server.stop()
 
 
 def send(server, pool, script, n, **more):
@@ -50,7 +58,7 @@ def test_notes():
 def test_every_transition_is_counted(fpmd, pool):
     with Fpmtrace("--json", "-p", fpmd.pid) as trace:
         send_from_all_sides(fpmd, pool, N)
-        fpmd.stop()
+        finish(fpmd)
         seen = trace.summary()
     assert list(seen.pools) == [pool]
     assert seen.counts(pool) == expect(served=N)
@@ -63,7 +71,7 @@ def test_bpftrace_counts_the_same(fpmd, pool):
     with Bpftrace(tracers.ZYGOTE) as one, Fpmtrace("--json", "--pool", pool) as two:
         send(fpmd, pool, fpmd.hello, 4)  # alone: bpftrace can lose a count when two processors make the same key
         send_from_all_sides(fpmd, pool, N - 4)
-        fpmd.stop()
+        finish(fpmd)
         assert one.counts(pool) == two.summary().counts(pool) == expect(served=N)
 
 
@@ -74,7 +82,7 @@ def test_what_never_executes(fpmd, pool):
                 fastcgi.environment("/ping", root="/"), fastcgi.environment("/status", root="/")]
     with Fpmtrace("--json", "-p", fpmd.pid) as trace:
         statuses = [fpmd.client(pool).request(params).status for params in requests]
-        fpmd.stop()
+        finish(fpmd)
         seen = trace.summary()
     assert statuses == [404, 403, 200, 200]
     assert seen.counts(pool) == expect(unserved=len(requests))
@@ -85,7 +93,7 @@ def test_new_workers_are_traced(pool):
         server.hello = server.script("hello.php", "<?php echo 'hello';")
         with Fpmtrace("--json", "-p", server.pid) as trace:
             send(server, pool, server.hello, 5)
-            server.stop()
+            finish(server)
             seen = trace.summary().counts(pool)
     assert seen[("info", "executing")] == 5
     assert seen[("creating", "accepting")] >= 4
@@ -97,7 +105,7 @@ def test_only_the_pool_asked_for(pool):
         server.hello = server.script("hello.php", "<?php echo 'hello';")
         send(server, pool, server.hello, 20)
         send(server, other, server.hello, 30)
-        server.stop()
+        finish(server)
         seen = trace.summary()
     assert list(seen.pools) == [other]
     assert seen.counts(other) == expect(served=30)
@@ -146,7 +154,7 @@ def test_killed_tracer_leaves_nothing(fpmd, pool):
 def test_personal_data_only_when_asked(fpmd, pool, args, shown):
     with Fpmtrace("--follow", "-p", fpmd.pid, *args) as trace:
         send(fpmd, pool, fpmd.hello, 1)
-        fpmd.stop()
+        finish(fpmd)
         out = trace.end()
     assert " start GET" in out and " done 200, " in out and "info -> executing after" in out
     assert (" start GET /hello.php" in out) is shown
