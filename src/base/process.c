@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about other processes; see process.h. Both files are the kernel's own "Key:\tvalue" lines: proc(5). */
+/* Facts about processes; see process.h. Both files of /proc are the kernel's own "Key:\tvalue" lines: proc(5). */
 
 #include "base/process.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,4 +48,12 @@ pid_t process_parent(pid_t pid) {
         snprintf(path, sizeof(path), "/proc/%d/status", pid);
         r = process_read_number(path, "PPid", &parent);
         return r < 0 ? r : (pid_t)parent;
+}
+
+unsigned process_n_cpus(void) {
+        cpu_set_t set;
+
+        if (sched_getaffinity(0, sizeof(set), &set) < 0)
+                return errno == EINVAL ? CPU_SETSIZE : 1; /* more than the set has bits for */
+        return (unsigned)CPU_COUNT(&set);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Facts about other processes, from /proc. */
+/* Facts about processes: others from /proc, this one from the kernel. */
 
 #include <sys/types.h>
 
@@ -10,3 +10,6 @@ pid_t process_of_pidfd(int pidfd);
 
 /* The parent of a process. The pid, or -errno. */
 pid_t process_parent(pid_t pid);
+
+/* CPUs that this process may use (sched_getaffinity(2), which knows of AllowedCPUs= and CPUAffinity=, and not of CPUQuota=); at least 1. */
+unsigned process_n_cpus(void);

@@ -338,6 +338,17 @@ static void check_clients(const struct conf_check *k, const struct conf_pool *po
         }
 }
 
+/* Known by its form alone: a host's name is not asked for. */
+static bool is_path(const char *listen) {
+        return listen && strchr(listen, '/');
+}
+
+static void check_shards(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->listen_shards > 1 && is_path(pool->listen))
+                conf_check_problem(k, pool, CONF_POOL_listen_shards,
+                                   "a unix socket has one queue of connections; %u are for TCP", pool->listen_shards);
+}
+
 static void check_pool(const struct conf_check *k, const struct conf_pool *pool) {
         check_required(k, pool);
         check_address(k, pool, CONF_POOL_listen, pool->listen);
@@ -346,6 +357,7 @@ static void check_pool(const struct conf_check *k, const struct conf_pool *pool)
                 conf_check_problem(k, pool, CONF_POOL_status_listen,
                                    "write its address; a socket of the service manager is known by it");
         check_shared_address(k, pool);
+        check_shards(k, pool);
         check_identity(k, pool);
         check_pm(k, pool);
         check_page(k, pool, CONF_POOL_status_path, pool->status_path);

@@ -7,7 +7,7 @@
  *   directive   as a file writes it
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
- *   min, max    COUNT, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
+ *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
  *   default     as a file would write it; NULL: unset
  *   acts        NOW: it does what it says; LATER: checked and kept, not acted on yet
  *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
@@ -22,8 +22,9 @@
 #define CONF_CTYPE_PATH     char *
 #define CONF_CTYPE_BOOL     bool
 #define CONF_CTYPE_COUNT    unsigned
-#define CONF_CTYPE_INT      int     /* CONF_INT_UNSET: unset */
-#define CONF_CTYPE_RLIMIT   int64_t /* CONF_UNLIMITED: no limit */
+#define CONF_CTYPE_AUTO     unsigned /* 0: the program finds it out ("auto") */
+#define CONF_CTYPE_INT      int      /* CONF_INT_UNSET: unset */
+#define CONF_CTYPE_RLIMIT   int64_t  /* CONF_UNLIMITED: no limit */
 #define CONF_CTYPE_SIZE     uint64_t
 #define CONF_CTYPE_TIME     usec_t
 #define CONF_CTYPE_MODE     unsigned
@@ -39,6 +40,7 @@
 #define CONF_PATH_BYTES 4095
 #define CONF_TEXT_BYTES 65535
 #define CONF_NAME_BYTES 255
+#define CONF_SHARDS_MAX 64
 
 // clang-format off
 /*    directive                      field                        type      min  max              default   acts   applies */
@@ -67,6 +69,7 @@
         D("group",                       group,                       STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
+        D("listen.shards",               listen_shards,               AUTO,     1,   CONF_SHARDS_MAX, "auto",   NOW,   RELOAD)   \
         D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
@@ -125,6 +128,7 @@ enum conf_type {
         CONF_TYPE_PATH,
         CONF_TYPE_BOOL,
         CONF_TYPE_COUNT,
+        CONF_TYPE_AUTO,
         CONF_TYPE_INT,
         CONF_TYPE_RLIMIT,
         CONF_TYPE_SIZE,

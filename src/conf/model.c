@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/process.h"
 #include "base/text.h"
 #include "conf/values.h"
 
@@ -106,6 +107,10 @@ const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
                 if (strcasecmp(c->pools[i].name, name) == 0)
                         return &c->pools[i];
         return NULL;
+}
+
+unsigned conf_pool_shards(const struct conf_pool *pool) {
+        return pool->listen_shards > 0 ? pool->listen_shards : MIN(process_n_cpus(), (unsigned)CONF_SHARDS_MAX);
 }
 
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret) {

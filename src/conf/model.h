@@ -86,6 +86,9 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 /* The pool of that name, in any case, as php-fpm compares section names; NULL: none. */
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
 
+/* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may use. */
+unsigned conf_pool_shards(const struct conf_pool *pool);
+
 /* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);

@@ -162,6 +162,26 @@ static void format_count(const void *field, struct text *out) {
         text_printf(out, "%u", *(const unsigned *)field);
 }
 
+static int parse_auto(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        int r;
+
+        if (strcasecmp(text, "auto") == 0) {
+                *(unsigned *)field = 0;
+                return 0;
+        }
+        r = parse_count(d, field, text, reason);
+        if (r > 0)
+                text_append(reason, " (nor 'auto')");
+        return r;
+}
+
+static void format_auto(const void *field, struct text *out) {
+        if (*(const unsigned *)field == 0)
+                text_append(out, "auto");
+        else
+                format_count(field, out);
+}
+
 static int parse_int(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
         int r;
@@ -360,6 +380,7 @@ static const struct {
         [CONF_TYPE_PATH] = { parse_string, format_string },
         [CONF_TYPE_BOOL] = { parse_bool, format_bool },
         [CONF_TYPE_COUNT] = { parse_count, format_count },
+        [CONF_TYPE_AUTO] = { parse_auto, format_auto },
         [CONF_TYPE_INT] = { parse_int, format_int },
         [CONF_TYPE_RLIMIT] = { parse_rlimit, format_rlimit },
         [CONF_TYPE_SIZE] = { parse_size, format_size },

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listen sockets; see listen.h. A TCP pool that fpmd binds itself gets one SO_REUSEPORT shard per usable CPU: the kernel spreads connections over
- * the shards, and every worker watches all of them. All shards are bound by this process, since the members of such a group need one effective
- * uid. AF_UNIX has one listener.
+ * Listen sockets; see listen.h. A TCP pool that fpmd binds itself gets several, as listen.shards says (shards.c); AF_UNIX has one listener, since its
+ * sockets cannot share an address.
  */
 
 #include "master/listen.h"
@@ -13,7 +12,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +24,10 @@
 #include "base/fd.h"
 #include "base/number.h"
 #include "log/log.h"
+#include "master/shards.h"
 #include "master/socketacl.h"
 
-/* More shards than this only cost descriptors. */
-#define LISTEN_SHARDS_MAX 64
-
-static int listen_prepare(int fd) {
+int listen_prepare(int fd) {
         struct addr a;
         int one = 1, r;
 
@@ -122,7 +118,8 @@ static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n)
 
         if (!s)
                 return NULL;
-        s->fds = calloc(n, sizeof(int));
+        s->n_room = MAX(n, (size_t)CONF_SHARDS_MAX);
+        s->fds = calloc(s->n_room, sizeof(int));
         s->pool = strdup(pool->name);
         s->listen = strdup(pool->listen);
         return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
@@ -176,18 +173,6 @@ int listen_check_claimed(const struct listen_all *all, const struct conf *conf, 
                 r = LISTEN_E_PROBLEM;
         }
         return r;
-}
-
-static unsigned listen_n_shards(const struct addr *a) {
-        cpu_set_t set;
-        int n;
-
-        if (a->sa.sa_family == AF_UNIX)
-                return 1;
-        if (sched_getaffinity(0, sizeof(set), &set) < 0)
-                return 1;
-        n = CPU_COUNT(&set);
-        return n > LISTEN_SHARDS_MAX ? LISTEN_SHARDS_MAX : n < 1 ? 1U : (unsigned)n;
 }
 
 /* A socket file left behind by a process that is gone is replaced; one that is served is not. */
@@ -269,78 +254,99 @@ static int listen_set_permissions(const struct conf_pool *pool, const char *path
         return 0;
 }
 
-static int listen_bind_one(const struct conf_pool *pool, const struct addr *a, bool reuseport) {
-        _cleanup_fd_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        int one = 1, r;
-
-        if (fd < 0)
-                return -errno;
-        if (a->sa.sa_family != AF_UNIX && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
-                return -errno;
-        if (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0)
-                return -errno;
-        if (bind(fd, &a->sa, a->n) < 0)
-                return -errno;
-        if (listen(fd, pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog) < 0)
-                return -errno;
-        r = listen_prepare(fd);
-        return r < 0 ? r : TAKE_FD(fd);
+static int listen_backlog(const struct conf_pool *pool) {
+        return pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog;
 }
 
-/* SO_REUSEPORT lets a second fpmd of the same user join the port in silence, and take half of the connections; so whether the port is free is found out
- * by a bind without it. */
-static int listen_check_free(const struct conf_pool *pool, const struct addr *a) {
-        int fd;
+static int listen_bind_unix(const struct conf_pool *pool, const struct addr *a, struct listen_set *s,
+                            struct text *problems) {
+        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        int r;
 
-        if (a->sa.sa_family == AF_UNIX)
-                return listen_clear_path(a);
-        fd = listen_bind_one(pool, a, false);
         if (fd < 0)
-                return fd;
-        fd_close(fd);
-        return 0;
+                return -errno;
+        r = listen_clear_path(a);
+        if (r == 0)
+                r = listen_prepare(fd);
+        if (r < 0)
+                return r;
+        if (bind(fd, &a->sa, a->n) < 0)
+                return -errno;
+        s->path = strdup(pool->listen);
+        if (!s->path) {
+                unlink(pool->listen);
+                return -ENOMEM;
+        }
+        if (listen(fd, listen_backlog(pool)) < 0)
+                return -errno;
+        s->fds[s->n++] = TAKE_FD(fd);
+        return listen_set_permissions(pool, s->path, problems);
+}
+
+static int listen_tell_failure(const struct conf_pool *pool, const char *directive, int error, struct text *problems) {
+        text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s%s\n", pool->listen_where.file,
+                    pool->listen_where.line, directive, pool->listen, strerror(-error),
+                    error == -EADDRINUSE ? "; another process listens there, php-fpm or a second fpmd maybe" : "");
+        return LISTEN_E_PROBLEM;
 }
 
 /* directive: the one that has the address, for messages. */
 static int listen_bind(const struct conf_pool *pool, const char *directive, struct listen_set **ret,
                        struct text *problems) {
-        _cleanup_(listen_set_freep) struct listen_set *s = NULL;
+        _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, 1);
         struct addr a;
-        unsigned n;
         int r;
 
-        r = addr_parse(pool->listen, &a);
-        if (r < 0)
-                goto fail;
-        n = listen_n_shards(&a);
-        s = listen_set_new(pool, n);
         if (!s)
                 return -ENOMEM;
-        r = listen_check_free(pool, &a);
-        for (unsigned i = 0; i < n && r == 0; i++) {
-                int fd = listen_bind_one(pool, &a, n > 1);
-
-                if (fd < 0)
-                        r = fd;
-                else
-                        s->fds[s->n++] = fd;
-        }
+        r = addr_parse(pool->listen, &a);
+        if (r == 0 && a.sa.sa_family == AF_UNIX)
+                r = listen_bind_unix(pool, &a, s, problems);
+        else if (r == 0)
+                r = shards_open(s, &a, listen_backlog(pool), conf_pool_shards(pool));
         if (r < 0)
-                goto fail;
-        if (a.sa.sa_family == AF_UNIX) {
-                s->path = strdup(pool->listen);
-                if (!s->path)
-                        return -ENOMEM;
-                r = listen_set_permissions(pool, s->path, problems);
-                if (r != 0)
-                        return r;
-        }
-        *ret = TAKE_PTR(s);
-        return 0;
-fail:
-        text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s\n", pool->listen_where.file,
-                    pool->listen_where.line, directive, pool->listen, strerror(-r));
-        return LISTEN_E_PROBLEM;
+                return listen_tell_failure(pool, directive, r, problems);
+        if (r == 0)
+                *ret = TAKE_PTR(s);
+        return r;
+}
+
+/* The address of a TCP set of our own. */
+static bool listen_is_sharded(const struct listen_set *s, struct addr *ret) {
+        return !s->inherited && !s->path && addr_of_socket(s->fds[0], ret) == 0;
+}
+
+int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems) {
+        struct addr a;
+        int r;
+
+        if (!listen_is_sharded(s, &a))
+                return 0;
+        r = shards_open(s, &a, listen_backlog(pool), conf_pool_shards(pool));
+        return r < 0 ? listen_tell_failure(pool, "listen", r, problems) : 0;
+}
+
+void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool) {
+        unsigned n = conf_pool_shards(pool);
+        struct addr a;
+        int r;
+
+        if (!listen_is_sharded(s, &a) || n == s->n_active)
+                return;
+        r = shards_use(s, n);
+        if (r < 0)
+                log_error("[pool %s] cannot change to %u shards: %s", s->pool, n, strerror(-r));
+        else
+                log_notice("[pool %s] new connections go to %u shards; %zu more stay open for what waits in them, "
+                           "until the next start",
+                           s->pool, n, s->n - n);
+}
+
+/* The service manager's number stands. */
+static void listen_compare_shards(const struct listen_set *s, const struct conf_pool *pool) {
+        if (pool->listen_shards > 0 && pool->listen_shards != s->n)
+                log_warning("[pool %s] listen.shards is %u, but the service manager passed %zu sockets, which are used",
+                            pool->name, pool->listen_shards, s->n);
 }
 
 int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
@@ -369,6 +375,7 @@ int listen_open(struct listen_all *inherited, const struct conf_pool *pool, stru
                         addr_format(&a, text);
                 log_notice("[pool %s] using inherited socket fd=%d, \"%s\"", pool->name, s->fds[i], text);
         }
+        listen_compare_shards(s, pool);
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -386,6 +393,7 @@ int listen_open_status(struct listen_all *inherited, const struct conf_pool *poo
         }
         status.name = name;
         status.listen = pool->status_listen;
+        status.listen_shards = 1; /* its only reader is this process */
         status.listen_where = pool->given[CONF_POOL_status_listen];
         s = listen_set_new(&status, inherited->n + 1);
         if (!s)

@@ -16,8 +16,10 @@
 struct listen_set {
         char *pool;
         char *listen; /* the directive it was opened for */
-        int *fds;
+        int *fds;     /* never moves: generations borrow it, with the number it had at their start */
         size_t n;
+        size_t n_room;     /* of fds */
+        unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
         char *path; /* a unix socket this process made, to be unlinked at the end; else NULL */
 };
@@ -54,6 +56,14 @@ int listen_check_claimed(const struct listen_all *inherited, const struct conf *
 /* Closes, and unlinks a path of our own. */
 void listen_set_free(struct listen_set *s);
 DEFINE_CLEANUP(struct listen_set *, listen_set_free)
+
+/* What every listener is: close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections inherit. 0 or -errno. */
+int listen_prepare(int fd);
+
+/* A reload with the same address: sockets are added when listen.shards says so, and get connections from listen_commit_shards() on, when workers watch them;
+ * without it they change nothing. Only TCP sets of our own have anything to do. 0; LISTEN_E_PROBLEM; -errno. */
+int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems);
+void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool);
 
 /* Addresses for people; fresh strings, NULL-terminated, freed by listen_free_names(). NULL when out of memory. */
 char **listen_names(const struct listen_set *s);

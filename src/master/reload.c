@@ -105,7 +105,7 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
         }
         *ret = mp;
         if (mp && (mp->listeners->inherited || text_equal(mp->listeners->listen, settings->listen)))
-                return 0;
+                return listen_add_shards(mp->listeners, settings, problems);
         if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
                 text_printf(problems,
                             "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a "
@@ -290,6 +290,7 @@ static void reload_commit(struct master *m) {
                         listen_set_free(mp->listeners);
                         mp->listeners = TAKE_PTR(mp->next_listeners);
                 }
+                listen_commit_shards(mp->listeners, conf_find_pool(m->next_conf, mp->pool->name));
                 mp->renewed = mp->added = false;
                 n++;
         }

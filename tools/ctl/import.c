@@ -6,7 +6,6 @@
  * The differences are a table of directives and sentences. What a version of fpmd does not act on comes from the table of directives itself.
  */
 
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -19,8 +18,7 @@
 #include "ctl.h"
 #include "socket-unit.h"
 
-#define IMPORT_FILE_MAX   ((size_t)4 << 20)
-#define IMPORT_SHARDS_MAX 64U
+#define IMPORT_FILE_MAX ((size_t)4 << 20)
 
 static const char usage[] = "fpmctl import DIR|FILE\n"
                             "\n"
@@ -120,12 +118,6 @@ static void tell_relative_includes(const char *path) {
         }
 }
 
-static unsigned n_cpus(void) {
-        cpu_set_t set;
-
-        return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : MIN((unsigned)CPU_COUNT(&set), IMPORT_SHARDS_MAX);
-}
-
 static void tell_all(const struct conf *conf) {
         _cleanup_text_ struct text unimplemented = {}, units = {};
 
@@ -140,7 +132,7 @@ static void tell_all(const struct conf *conf) {
                 puts(conf->notices[i]);
         for (size_t i = 0; i < conf->n_pools; i++) {
                 text_append(&units, "\n");
-                socket_unit_write(&conf->pools[i], n_cpus(), &units);
+                socket_unit_write(&conf->pools[i], conf_pool_shards(&conf->pools[i]), &units);
         }
         fputs(text_peek(&units), stdout);
 }
