@@ -7,6 +7,7 @@
 #include "status/markup.h"
 
 #include "base/utf8.h"
+#include "status/text.h"
 
 static bool markup_has_character(uint32_t code) {
         if (code < 0x20)
@@ -46,14 +47,23 @@ void status_markup_text(const char *s, struct text *out) {
         }
 }
 
-void status_markup_value(const char *s, struct text *out) {
-        status_markup_text(s[0] ? s : "-", out);
-}
-
-void status_markup_uri(const struct scoreboard_slot *w, struct text *out) {
-        status_markup_value(w->uri, out);
-        if (w->query[0] != '\0') {
-                text_append_c(out, '?');
-                status_markup_text(w->query, out);
+void status_markup_value(const struct status_value *v, struct text *out) {
+        switch (v->kind) {
+        case STATUS_NUMBER:
+        case STATUS_CENTS:
+                status_fields_digits(v, out);
+                break;
+        case STATUS_MOMENT:
+                status_text_time(v->number * USEC_PER_SEC, out);
+                break;
+        case STATUS_TEXT:
+                status_markup_text(v->text, out);
+                break;
+        case STATUS_URI:
+                status_markup_text(*v->text ? v->text : "-", out);
+                if (*v->query) {
+                        text_append_c(out, '?');
+                        status_markup_text(v->query, out);
+                }
         }
 }

@@ -47,17 +47,24 @@ static void test_rows(void **state) {
 }
 
 static void test_values(void **state) {
-        struct scoreboard_slot w = {};
-        _cleanup_text_ struct text empty = {}, none = {}, whole = {};
+        static const struct {
+                struct status_value value;
+                const char *want;
+        } values[] = {
+                { { .kind = STATUS_NUMBER, .number = 7 }, "7" },
+                { { .kind = STATUS_CENTS, .number = 1203 }, "12.03" },
+                { { .kind = STATUS_MOMENT, .number = 0 }, "01/Jan/1970:00:00:00 +0000" },
+                { { .kind = STATUS_TEXT, .text = "<" }, "&lt;" },
+                { { .kind = STATUS_URI, .text = "", .query = "" }, "-" },
+                { { .kind = STATUS_URI, .text = "/a", .query = "b&c" }, "/a?b&amp;c" },
+        };
 
-        status_markup_value("", &empty);
-        assert_string_equal(text_peek(&empty), "-");
-        status_markup_uri(&w, &none);
-        assert_string_equal(text_peek(&none), "-");
-        strcpy(w.uri, "/a");
-        strcpy(w.query, "b&c");
-        status_markup_uri(&w, &whole);
-        assert_string_equal(text_peek(&whole), "/a?b&amp;c");
+        for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+                _cleanup_text_ struct text out = {};
+
+                status_markup_value(&values[i].value, &out);
+                assert_string_equal(text_peek(&out), values[i].want);
+        }
 }
 
 /* Character data: no markup but the four references, and characters of XML 1.0 alone. */
@@ -100,5 +107,6 @@ int main(void) {
                 cmocka_unit_test(test_any_bytes),
         };
 
+        setenv("TZ", "UTC", 1);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
