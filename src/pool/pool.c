@@ -57,6 +57,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
         p->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (p->doorbell < 0)
                 return -errno;
+        waits_begin(&p->waits, time_now());
         r = pool_init_scoreboard(p);
         if (r < 0)
                 return r;

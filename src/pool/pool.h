@@ -21,6 +21,7 @@
 #include "pool/patience.h"
 #include "pool/scale.h"
 #include "pool/timeouts.h"
+#include "pool/waits.h"
 #include "scoreboard/layout.h"
 
 struct pool;
@@ -150,6 +151,7 @@ struct pool {
         uint64_t n_reloads;
         uint64_t max_active;
         uint64_t max_queue;
+        struct waits waits;
         sd_event_source *timer;
         sd_event_source *overtime_timer;
         usec_t overtime_at; /* when it is set to */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that nobody counts as they happen, looked at once a second: the most workers that were active at once, and how many connections
- * wait in the listeners' queues.
+ * Numbers that nobody counts as they happen, looked at once a second: the most workers that were active at once, how many connections
+ * wait in the listeners' queues, and how long those waited that have been taken.
  *
  * And who is idle, when the number of workers is decided.
  */
@@ -22,6 +22,15 @@ static uint64_t sample_active(const struct pool *p) {
         return n;
 }
 
+static uint64_t sample_taken(const struct pool *p) {
+        uint64_t n = 0;
+
+        for (uint32_t i = 0; i < p->n_used; i++)
+                n += *(volatile uint64_t *)&p->scoreboard->slots[i].accepted;
+        return n;
+}
+
+/* Of the pool's listeners. */
 static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
         const struct pool_listeners *l = &p->current->listeners;
         uint64_t waiting = 0;
@@ -74,17 +83,22 @@ bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uin
 
 void pool_sample(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
+        struct waits_share shares[WAITS_SHARES];
         uint64_t queue, length;
+        uint32_t n_shares;
 
         if (!p->current)
                 return;
         p->max_active = MAX(p->max_active, sample_active(p));
         queue = sample_queue(p, &length);
         p->max_queue = MAX(p->max_queue, queue);
+        n_shares = waits_look(&p->waits, time_now(), sample_taken(p), queue, shares);
         seq_begin(&h->seq);
         h->max_active = p->max_active;
         h->listen_queue = queue;
         h->max_listen_queue = p->max_queue;
         h->listen_queue_len = length;
+        for (uint32_t i = 0; i < n_shares; i++)
+                slot_waited(&h->waits, shares[i].wait, shares[i].n);
         seq_end(&h->seq);
 }

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 2U
+#define SCOREBOARD_VERSION 3U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -46,6 +46,28 @@
 #define SCOREBOARD_DURATION_ONE(usec, label) +1
 #define SCOREBOARD_DURATIONS                 (1 SCOREBOARD_DURATION_BOUNDS(SCOREBOARD_DURATION_ONE))
 
+/* THE table of the buckets of waits, likewise. */
+#define SCOREBOARD_WAIT_BOUNDS(X)                                                                                      \
+        X(1000, "0.001")                                                                                               \
+        X(5000, "0.005")                                                                                               \
+        X(10000, "0.01")                                                                                               \
+        X(25000, "0.025")                                                                                              \
+        X(50000, "0.05")                                                                                               \
+        X(100000, "0.1")                                                                                               \
+        X(250000, "0.25")                                                                                              \
+        X(500000, "0.5")                                                                                               \
+        X(1000000, "1.0")                                                                                              \
+        X(2500000, "2.5")                                                                                              \
+        X(5000000, "5.0")                                                                                              \
+        X(10000000, "10.0")
+#define SCOREBOARD_WAITS (1 SCOREBOARD_WAIT_BOUNDS(SCOREBOARD_DURATION_ONE))
+
+/* How long connections waited for a worker. */
+struct scoreboard_waits {
+        uint64_t sum; /* usec */
+        uint64_t n[SCOREBOARD_WAITS];
+};
+
 struct scoreboard_header {
         uint64_t magic;
         uint32_t version;
@@ -65,10 +87,11 @@ struct scoreboard_header {
         uint64_t max_children_reached;
         uint64_t listen_queue; /* connections waiting, last sample */
         uint64_t max_listen_queue;
-        uint64_t listen_queue_len; /* backlog, over all listeners */
-        uint64_t reloads;          /* generations that took over since the start */
-        uint64_t workers_died;     /* workers that ended by a signal or with a failure */
-        uint64_t slow_requests;    /* requests that took longer than request_slowlog_timeout */
+        uint64_t listen_queue_len;     /* backlog, over all listeners */
+        uint64_t reloads;              /* generations that took over since the start */
+        uint64_t workers_died;         /* workers that ended by a signal or with a failure */
+        uint64_t slow_requests;        /* requests that took longer than request_slowlog_timeout */
+        struct scoreboard_waits waits; /* in the listeners' queues, as the master works it out; see pool/waits.h */
 } __attribute__((__aligned__(4096)));
 
 struct scoreboard_slot {
@@ -86,13 +109,14 @@ struct scoreboard_slot {
         uint64_t cpu;      /* usec of CPU: the last finished request's */
         uint64_t memory;   /* bytes: PHP's peak in the last finished request */
         uint64_t content_length;
-        uint64_t accepted;     /* connections taken; cumulative over all workers this slot has had */
+        uint64_t accepted;     /* connections taken from listeners; cumulative over all workers this slot has had */
         uint64_t requests;     /* requests begun; cumulative likewise */
         uint64_t memory_peak;  /* bytes: the most that any request took, of any worker this slot has had */
         uint64_t logs_dropped; /* log entries given up because the log was full; cumulative likewise */
         uint64_t duration_sum; /* usec of all finished requests; cumulative likewise */
         uint64_t durations
                 [SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time; cumulative likewise */
+        struct scoreboard_waits waits;  /* of connections whose wait is known; cumulative likewise */
         char method[SCOREBOARD_METHOD_MAX];
         char user[SCOREBOARD_USER_MAX];
         char uri[SCOREBOARD_URI_MAX];

@@ -35,18 +35,27 @@ static inline void slot_end(struct scoreboard_slot *slot) {
         seq_end(&slot->seq);
 }
 
+#define SLOT_BOUND(usec, label) usec,
+
 /* The bucket of a request's time; see SCOREBOARD_DURATION_BOUNDS. */
 static inline unsigned slot_duration_bucket(usec_t duration) {
-        static const usec_t bounds[] = {
-#define X(usec, label) usec,
-                SCOREBOARD_DURATION_BOUNDS(X)
-#undef X
-        };
+        static const usec_t bounds[] = { SCOREBOARD_DURATION_BOUNDS(SLOT_BOUND) USEC_INFINITY };
         unsigned i = 0;
 
-        while (i < SCOREBOARD_DURATIONS - 1 && duration > bounds[i])
+        while (duration > bounds[i])
                 i++;
         return i;
+}
+
+/* n more connections waited so long. Within a begun update, of the slot or of the header. */
+static inline void slot_waited(struct scoreboard_waits *waits, usec_t wait, uint64_t n) {
+        static const usec_t bounds[] = { SCOREBOARD_WAIT_BOUNDS(SLOT_BOUND) USEC_INFINITY };
+        unsigned i = 0;
+
+        while (wait > bounds[i])
+                i++;
+        waits->n[i] += n;
+        waits->sum += wait * n;
 }
 
 /* The master gives the slot to a worker about to be forked (STAGE_CREATING, pid 0 until known), or takes it back (pid

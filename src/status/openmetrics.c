@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * php-fpm's metrics, byte for byte, dashboards know them: its names, helps and types, and counters that do not end in _total. Behind them what only fpmd
- * has: a histogram of request durations, and with full each worker. Both read as OpenMetrics 1.0 and as Prometheus' older text format.
+ * php-fpm's metrics, with its names and helps, which dashboards know. Behind them what only fpmd has: histograms of the time requests took and of the time
+ * connections waited, and with full each worker.
+ *
+ * All of it reads as OpenMetrics 1.0 and as Prometheus' older text format, and passes the linters of both. So there is no family of type counter: the one wants
+ * it named without _total, the other with it. php-fpm's have that type and no _total: here what only ever grows has no type, and the rest are gauges.
  *
  * A worker is told by its pid. No label holds a client's bytes: a label value makes a time series, and clients could make them without end.
  */
@@ -28,13 +31,11 @@ static void help_text(const char *s, struct text *out) {
         }
 }
 
+/* type NULL: a number that grows, of no type. */
 static void family(const char *name, const char *type, const char *help, struct text *out) {
-        text_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void metric(const char *name, const char *type, const char *help, uint64_t value, struct text *out) {
-        family(name, type, help, out);
-        text_printf(out, "%s %llu\n", name, (unsigned long long)value);
+        text_printf(out, "# HELP %s %s\n", name, help);
+        if (type)
+                text_printf(out, "# TYPE %s %s\n", name, type);
 }
 
 static void render_up(const struct status_snapshot *s, struct text *out) {
@@ -46,36 +47,41 @@ static void render_up(const struct status_snapshot *s, struct text *out) {
 }
 
 static void render_pool(const struct status_snapshot *s, struct text *out) {
+        const struct {
+                const char *name, *type, *help;
+                uint64_t value;
+        } metrics[] = {
+                { "phpfpm_start_since", "gauge", "The number of seconds since FPM has started.",
+                  s->start_since / USEC_PER_SEC },
+                { "phpfpm_accepted_connections", NULL, "The number of requests accepted by the pool.", s->requests },
+                { "phpfpm_listen_queue", "gauge", "The number of requests in the queue of pending connections.",
+                  s->listen_queue },
+                { "phpfpm_max_listen_queue", "gauge",
+                  "The maximum number of requests in the queue of pending connections since FPM has started.",
+                  s->max_listen_queue },
+                { "phpfpm_listen_queue_length", "gauge", "The size of the socket queue of pending connections.",
+                  s->listen_queue_len },
+                { "phpfpm_idle_processes", "gauge", "The number of idle processes.", s->n_idle },
+                { "phpfpm_active_processes", "gauge", "The number of active processes.", s->n_active },
+                { "phpfpm_total_processes", "gauge", "The number of idle + active processes.", s->n_total },
+                { "phpfpm_max_active_processes", "gauge",
+                  "The maximum number of active processes since FPM has started.", s->max_active },
+                { "phpfpm_max_children_reached", NULL,
+                  "The number of times, the process limit has been reached, when pm tries to start more children "
+                  "(works only for pm 'dynamic' and 'ondemand').",
+                  s->max_children_reached },
+                { "phpfpm_slow_requests", NULL,
+                  "The number of requests that exceeded your 'request_slowlog_timeout' value.", s->slow_requests },
+#if FPMD_PHP_VERSION_ID >= 80400
+                { "phpfpm_memory_peak", "gauge", "The memory usage peak since FPM has started.", s->memory_peak },
+#endif
+        };
+
         render_up(s, out);
-        metric("phpfpm_start_since", "counter", "The number of seconds since FPM has started.",
-               s->start_since / USEC_PER_SEC, out);
-        metric("phpfpm_accepted_connections", "counter", "The number of requests accepted by the pool.", s->requests,
-               out);
-        metric("phpfpm_listen_queue", "gauge", "The number of requests in the queue of pending connections.",
-               s->listen_queue, out);
-        metric("phpfpm_max_listen_queue", "counter",
-               "The maximum number of requests in the queue of pending connections since FPM has started.",
-               s->max_listen_queue, out);
-        text_printf(out,
-                    "# TYPE phpfpm_listen_queue_length gauge\n"
-                    "# HELP phpfpm_listen_queue_length The size of the socket queue of pending connections.\n"
-                    "phpfpm_listen_queue_length %llu\n",
-                    (unsigned long long)s->listen_queue_len);
-        metric("phpfpm_idle_processes", "gauge", "The number of idle processes.", s->n_idle, out);
-        metric("phpfpm_active_processes", "gauge", "The number of active processes.", s->n_active, out);
-        metric("phpfpm_total_processes", "gauge", "The number of idle + active processes.", s->n_total, out);
-        metric("phpfpm_max_active_processes", "counter",
-               "The maximum number of active processes since FPM has started.", s->max_active, out);
-        metric("phpfpm_max_children_reached", "counter",
-               "The number of times, the process limit has been reached, when pm tries to start more children (works "
-               "only for "
-               "pm 'dynamic' and 'ondemand').",
-               s->max_children_reached, out);
-        metric("phpfpm_slow_requests", "counter",
-               "The number of requests that exceeded your 'request_slowlog_timeout' value.", s->slow_requests, out);
-        if (FPMD_PHP_VERSION_ID >= 80400)
-                metric("phpfpm_memory_peak", "gauge", "The memory usage peak since FPM has started.", s->memory_peak,
-                       out);
+        for (size_t i = 0; i < ELEMENTSOF(metrics); i++) {
+                family(metrics[i].name, metrics[i].type, metrics[i].help, out);
+                text_printf(out, "%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
+        }
 }
 
 static void seconds(uint64_t usec, struct text *out) {
@@ -83,26 +89,34 @@ static void seconds(uint64_t usec, struct text *out) {
                     (unsigned long long)(usec % USEC_PER_SEC));
 }
 
-/* The buckets say how many took at most so long; the slots count each request once. */
-static void render_durations(const struct status_snapshot *s, struct text *out) {
-        static const char *const labels[SCOREBOARD_DURATIONS] = {
-#define X(usec, label) label,
-                SCOREBOARD_DURATION_BOUNDS(X)
-#undef X
-                        "+Inf",
-        };
-        uint64_t n = 0;
+#define LABEL(usec, label) label,
 
-        family("phpfpm_request_duration_seconds", "histogram",
-               "Time from a request's first bytes to the end of its shutdown.", out);
-        for (size_t i = 0; i < SCOREBOARD_DURATIONS; i++) {
-                n += s->durations[i];
-                text_printf(out, "phpfpm_request_duration_seconds_bucket{le=\"%s\"} %llu\n", labels[i],
-                            (unsigned long long)n);
+/* One label and one count for each bucket, n of them: each observation is counted once there, and in the page's buckets in all that it is not above. */
+static void histogram(const char *name, const char *help, const char *const *labels, const uint64_t *counts, size_t n,
+                      uint64_t sum, struct text *out) {
+        uint64_t total = 0;
+
+        family(name, "histogram", help, out);
+        for (size_t i = 0; i < n; i++) {
+                total += counts[i];
+                text_printf(out, "%s_bucket{le=\"%s\"} %llu\n", name, labels[i], (unsigned long long)total);
         }
-        text_append(out, "phpfpm_request_duration_seconds_sum ");
-        seconds(s->duration_sum, out);
-        text_printf(out, "phpfpm_request_duration_seconds_count %llu\n", (unsigned long long)n);
+        text_printf(out, "%s_sum ", name);
+        seconds(sum, out);
+        text_printf(out, "%s_count %llu\n", name, (unsigned long long)total);
+}
+
+static void render_histograms(const struct status_snapshot *s, struct text *out) {
+        static const char *const durations[SCOREBOARD_DURATIONS] = { SCOREBOARD_DURATION_BOUNDS(LABEL) "+Inf" };
+        static const char *const waits[SCOREBOARD_WAITS] = { SCOREBOARD_WAIT_BOUNDS(LABEL) "+Inf" };
+
+        histogram("phpfpm_request_duration_seconds", "Time from a request's first bytes to the end of its shutdown.",
+                  durations, s->durations, SCOREBOARD_DURATIONS, s->duration_sum, out);
+        histogram("phpfpm_queue_wait_seconds",
+                  "Time that connections waited until a worker took them. Worked out once a second from the length of "
+                  "the listen queues and the number of connections taken, first come, first served; shorter queues "
+                  "are not seen.",
+                  waits, s->waits.n, SCOREBOARD_WAITS, s->waits.sum, out);
 }
 
 static void worker_begin(const char *name, const struct scoreboard_slot *w, struct text *out) {
@@ -114,8 +128,8 @@ static void worker_requests(_unused_ const struct status_snapshot *s, const stru
         text_printf(out, "%llu\n", (unsigned long long)w->request_id);
 }
 
-static void worker_start_since(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
-        text_printf(out, "%llu\n", (unsigned long long)(status_worker_since(s, w) / USEC_PER_SEC));
+static void worker_age(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+        seconds(status_worker_since(s, w), out);
 }
 
 static void worker_active(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
@@ -140,8 +154,7 @@ static const struct {
         const char *name, *type, *help;
         void (*value)(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out);
 } worker_metrics[] = {
-        { "phpfpm_worker_start_since", "gauge", "The number of seconds since the worker has started.",
-          worker_start_since },
+        { "phpfpm_worker_age_seconds", "gauge", "Time since the worker has started.", worker_age },
         { "phpfpm_worker_requests", "gauge", "The number of requests the worker has begun.", worker_requests },
         { "phpfpm_worker_active", "gauge", "1 while the worker has a request in hand, else 0.", worker_active },
         { "phpfpm_worker_request_duration_seconds", "gauge",
@@ -166,7 +179,7 @@ static void render_workers(const struct status_snapshot *s, struct text *out) {
 
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out) {
         render_pool(s, out);
-        render_durations(s, out);
+        render_histograms(s, out);
         if (full)
                 render_workers(s, out);
         text_append(out, "# EOF\n");

@@ -39,6 +39,7 @@ static void snapshot_header(const struct scoreboard *board, struct status_snapsh
         s->workers_died = h.workers_died;
         s->slow_requests = h.slow_requests;
         s->generation = h.generation;
+        s->waits = h.waits;
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
 }
 
@@ -70,6 +71,20 @@ static void snapshot_count(struct status_snapshot *s, const struct scoreboard_sl
                 s->n_active++;
 }
 
+/* What lives on in a slot when its worker has gone. */
+static void snapshot_add(struct status_snapshot *s, const struct scoreboard_slot *w) {
+        s->connections += w->accepted;
+        s->requests += w->requests;
+        s->memory_peak = MAX(s->memory_peak, w->memory_peak);
+        s->logs_dropped += w->logs_dropped;
+        s->duration_sum += w->duration_sum;
+        for (size_t k = 0; k < SCOREBOARD_DURATIONS; k++)
+                s->durations[k] += w->durations[k];
+        s->waits.sum += w->waits.sum;
+        for (size_t k = 0; k < SCOREBOARD_WAITS; k++)
+                s->waits.n[k] += w->waits.n[k];
+}
+
 int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned flags, struct status_snapshot *ret) {
         _cleanup_snapshot_ struct status_snapshot s = { .now = now };
         uint32_t n_used, size = 0;
@@ -83,13 +98,7 @@ int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned fl
                         scoreboard_read_slot_at_once(board, i, &w);
                 else
                         scoreboard_read_slot(board, i, &w);
-                s.connections += w.accepted;
-                s.requests += w.requests;
-                s.memory_peak = MAX(s.memory_peak, w.memory_peak);
-                s.logs_dropped += w.logs_dropped;
-                s.duration_sum += w.duration_sum;
-                for (size_t k = 0; k < SCOREBOARD_DURATIONS; k++)
-                        s.durations[k] += w.durations[k];
+                snapshot_add(&s, &w);
                 if (w.stage == STAGE_NONE || w.stage >= _STAGE_MAX)
                         continue;
 

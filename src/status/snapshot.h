@@ -24,6 +24,7 @@ struct status_snapshot {
         uint64_t logs_dropped;
         uint64_t duration_sum;                    /* usec of all finished requests */
         uint64_t durations[SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time */
+        struct scoreboard_waits waits;            /* of connections, for a worker */
         uint64_t listen_queue;
         uint64_t max_listen_queue;
         uint64_t listen_queue_len;

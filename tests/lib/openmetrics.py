@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Reads an exposition of metrics: the grammar that OpenMetrics 1.0 and Prometheus' text format share, and what a scrape would refuse. php-fpm's
-counters have no _total, as the older format wants it, so that is not asked for."""
+"""Reads an exposition of metrics: the grammar that OpenMetrics 1.0 and Prometheus' text format share, and what a scrape would refuse; lint() asks the
+formats' own programs as well."""
 
 import dataclasses
 import re
+import subprocess
+
+from prometheus_client.openmetrics import parser as strict
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
@@ -70,4 +73,13 @@ def parse(text):
         assert family.samples, f"{family.name} has no samples"
         if family.type == "histogram":
             check_histogram(family)
+    return families
+
+
+def lint(text):
+    """{name: Family}; fails where Prometheus' promtool has anything to say, or the reference parser of OpenMetrics."""
+    r = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
+    assert (r.returncode, r.stdout + r.stderr) == (0, "")
+    families = parse(text)
+    assert {f.name for f in strict.text_string_to_metric_families(text)} == set(families)
     return families

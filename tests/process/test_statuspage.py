@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import stat
+import time
 
 import pytest
 
@@ -245,6 +246,50 @@ def test_listen_queue_is_shown(start, folder, kind):
             c.close()
     procs.until("an empty queue", lambda: status(folder + "/status.sock")["listen queue"] == 0)
     assert status(folder + "/status.sock")["max listen queue"] == 5
+
+
+def waits(folder):
+    """The histogram's upper bounds with their counts, and (count, sum)."""
+    samples = openmetrics.parse(ask(folder + "/status.sock", query="openmetrics").text)["phpfpm_queue_wait_seconds"].samples
+    values = {name.rsplit("_", 1)[1]: value for name, _, value in samples}
+    return {float(labels["le"]): value for _, labels, value in samples if labels}, (values["count"], values["sum"])
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_time_in_the_queue_is_worked_out(start, folder, kind):
+    how = {"pm.max_children": "1"}
+    if kind == "tcp":
+        how.update({"listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None})
+    s = start({"www": pool(folder, **how)})
+    for _ in range(20):
+        s.run(s.pid_script)
+    procs.until("20 that did not wait", lambda: waits(folder)[1][0] == 20)
+    assert waits(folder)[0][0.001] == 20
+    with Held(s) as held:
+        held.wait_running()
+        begun = time.monotonic()
+        waiting = [s.connect() for _ in range(5)]
+        for c in waiting:
+            c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        procs.until("three seconds in the queue", lambda: time.monotonic() - begun >= 3)
+        assert status(folder + "/status.sock")["listen queue"] == 5
+    for c in waiting:
+        c.read_response(timeout=10)
+    lasted = time.monotonic() - begun
+    buckets, (_, total) = procs.until("26 taken", lambda: (lambda w: w if w[1][0] == 26 else None)(waits(folder)))
+    assert buckets[1.0] == 21 and buckets[10.0] == 26  # a look is a second away from what it could have seen
+    assert 5 * (lasted - 2) < total < 5 * (lasted + 2)
+
+
+def test_metrics_pass_the_linters_after_odd_traffic(start, folder):
+    s = start({"www": pool(folder, **{"pm.max_children": "3", "pm.max_requests": "7"})})
+    odd = [bytes(range(1, 256)), b"\n# EOF\n", b'"}\\', b"\xff" * 3000, b"%0a{pid=\"1\"}"]
+    for i in range(30):
+        s.run(s.pid_script, SCRIPT_NAME=b"/" + odd[i % len(odd)], QUERY_STRING=odd[(i + 1) % len(odd)], method="POST" if i % 2 else odd[2])
+    for query in ("openmetrics", "openmetrics&full"):
+        for where in (folder + "/status.sock", s.address()):
+            families = openmetrics.lint(ask(where, query=query).text)
+            assert ("phpfpm_worker_requests" in families) == ("full" in query)
 
 
 def test_durations_are_counted_over_the_lives_of_workers(start, folder):

@@ -65,8 +65,8 @@ DIFFERENCES = {
     "long-messages":
         "php-fpm cuts a message to the web server at 1 KiB. fpmd sends all of it.",
     "status-metrics":
-        "php-fpm's metrics say nothing of single workers and of how long requests take. fpmd's have a histogram of durations, and with"
-        " &full each worker.",
+        "php-fpm's metrics say nothing of single workers, of how long requests take and connections wait, and its counters have names that"
+        " counters cannot have. fpmd's have histograms, with &full each worker, and types that linters take.",
     "status-json":
         "php-fpm's JSON is not JSON when a URI holds bytes that are not UTF-8. fpmd replaces them.",
     "tcp-nodelay":

@@ -133,6 +133,12 @@ static void test_metrics(void **state) {
                                             "\nphpfpm_request_duration_seconds_bucket{le=\"+Inf\"} 4\n",
                                             "\nphpfpm_request_duration_seconds_sum 31.500000\n",
                                             "\nphpfpm_request_duration_seconds_count 4\n",
+                                            "\n# TYPE phpfpm_queue_wait_seconds histogram\n",
+                                            "\nphpfpm_queue_wait_seconds_bucket{le=\"0.001\"} 10\n",
+                                            "\nphpfpm_queue_wait_seconds_bucket{le=\"1.0\"} 12\n",
+                                            "\nphpfpm_queue_wait_seconds_bucket{le=\"+Inf\"} 13\n",
+                                            "\nphpfpm_queue_wait_seconds_sum 62.010000\n",
+                                            "\nphpfpm_worker_age_seconds{pid=\"100\"} 88.000000\n",
                                             "\nphpfpm_worker_requests{pid=\"100\"} 8\n",
                                             "\nphpfpm_worker_active{pid=\"102\"} 1\n",
                                             "\nphpfpm_worker_request_duration_seconds{pid=\"100\"} 0.000145\n",
@@ -150,6 +156,9 @@ static void test_metrics(void **state) {
         board->slots[1].durations[0] = 1; /* its worker has gone */
         board->slots[1].durations[slot_duration_bucket(SECOND / 2)] = 1;
         board->slots[1].duration_sum = SECOND / 2;
+        slot_waited(&board->header.waits, SECOND / 1000, 10);
+        slot_waited(&board->slots[1].waits, SECOND, 2);
+        slot_waited(&board->slots[0].waits, 60 * SECOND, 1);
         board_add(board, 2, STAGE_EXECUTING);
         board_add(board, 3, STAGE_CREATING)->pid = 0;
 
@@ -159,7 +168,7 @@ static void test_metrics(void **state) {
         assert_null(strstr(text_peek(&full), "pid=\"0\""));
         status_openmetrics_render(&s, false, &brief);
         assert_null(strstr(text_peek(&brief), "phpfpm_worker"));
-        assert_non_null(strstr(text_peek(&brief), "phpfpm_request_duration_seconds_count 4\n# EOF\n"));
+        assert_non_null(strstr(text_peek(&brief), "phpfpm_queue_wait_seconds_count 13\n# EOF\n"));
 }
 
 static void test_metrics_of_a_pool_with_a_strange_name(void **state) {
