@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets are watched edge-triggered and once: sending and reading go on until the kernel has no more, or until the reply has ended, so
+ * a request over a kept connection is a send, a wait and a read.
+ *
+ * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way. As web servers do,
+ * that request is sent once more on a fresh connection if not a byte of a reply had come; it is counted as retried.
+ */
+
+#include "connection.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "base/time.h"
+
+#define CONNECT_AGAIN_NSEC (1000ULL * 1000ULL)
+
+enum step { STEP_ON, STEP_WAIT, STEP_DONE };
+
+static void drop_socket(struct load_connection *c) {
+        c->fd = fd_close(c->fd);
+        c->watched = 0;
+        c->n_on_socket = 0;
+        c->client = (struct fcgi_client){};
+}
+
+void load_connection_done(struct load_connection *c) {
+        drop_socket(c);
+        c->busy = false;
+}
+
+/* keep: the conversation has come to its regular end, so another may follow. */
+static enum step finish(struct load_connection *c, enum load_outcome outcome, bool keep) {
+        c->busy = false;
+        c->wake = 0;
+        c->outcome = outcome;
+        c->n_on_socket++;
+        if (outcome == LOAD_OUTCOME_OK)
+                c->n_replies++;
+        if (!keep || !c->job.keep || c->send_broken || c->n_sent < c->job.n)
+                drop_socket(c);
+        return STEP_DONE;
+}
+
+void load_connection_give_up(struct load_connection *c, enum load_outcome outcome) {
+        finish(c, outcome, false);
+}
+
+static enum step rest(struct load_connection *c, struct load_channel *ch, uint64_t until) {
+        c->wake = until;
+        ch->next_wake = MIN(ch->next_wake, until);
+        return STEP_WAIT;
+}
+
+static enum step open_socket(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+        const int on = 1;
+
+        c->fd = socket(ch->target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (c->fd < 0)
+                return finish(c, LOAD_OUTCOME_CONNECT, false);
+        if (ch->no_delay)
+                (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (connect(c->fd, &ch->target->sa, ch->target->n) < 0 && errno != EINPROGRESS) {
+                if (errno != EAGAIN) /* of a unix listener: its queue is full, and no event will tell of room */
+                        return finish(c, LOAD_OUTCOME_CONNECT, false);
+                drop_socket(c);
+                return rest(c, ch, now + CONNECT_AGAIN_NSEC);
+        }
+        ch->n_opened++;
+        fcgi_client_begin(&c->client, LOAD_REQUEST_ID);
+        return STEP_ON;
+}
+
+/* Room to write is of interest only after there was none: a unix socket tells of it each time its peer has read. */
+static enum step watch(struct load_connection *c, const struct load_channel *ch) {
+        struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c };
+
+        if (c->n_sent < c->job.n)
+                event.events |= EPOLLOUT;
+        if ((c->watched & event.events) == event.events)
+                return STEP_ON;
+        if (epoll_ctl(ch->epoll, c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, c->fd, &event) < 0)
+                return finish(c, LOAD_OUTCOME_CONNECT, false);
+        c->watched = event.events;
+        return STEP_ON;
+}
+
+/* How many bytes the next write may have. */
+static size_t draw_piece(struct load_connection *c) {
+        struct load_plan *p = &c->job.plan;
+        size_t n = c->job.n - c->n_sent;
+
+        return p->piece_max > 0 ? MIN(n, 1 + load_random_next(&p->random) % p->piece_max) : n;
+}
+
+static enum step send_request(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+        struct load_plan *p = &c->job.plan;
+
+        while (c->n_sent < c->job.n && !c->send_broken) {
+                ssize_t n = send(c->fd, c->job.bytes + c->n_sent, draw_piece(c), MSG_NOSIGNAL);
+
+                if (n < 0 && errno == EAGAIN)
+                        return STEP_ON;
+                if (n < 0) { /* a reply may have come before */
+                        c->send_broken = true;
+                        break;
+                }
+                c->n_sent += (size_t)n;
+                if (p->pause_max > 0 && c->n_sent < c->job.n)
+                        return rest(c, ch, now + load_random_next(&p->random) % p->pause_max);
+        }
+        if (p->abort == LOAD_ABORT_CLOSE)
+                return finish(c, LOAD_OUTCOME_ABORTED, false);
+        return STEP_ON;
+}
+
+static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error) {
+        if (c->job.plan.abort != LOAD_ABORT_NONE)
+                return finish(c, LOAD_OUTCOME_ABORTED, false);
+        if (c->http.state == LOAD_HTTP_CLOSE && error == 0)
+                return finish(c, load_reply_judge(&c->reply), false);
+        if (c->n_on_socket == 0 || c->n_received > 0 || c->retried)
+                return finish(c, error == ECONNREFUSED ? LOAD_OUTCOME_CONNECT : LOAD_OUTCOME_CLOSED, false);
+        drop_socket(c);
+        c->n_sent = 0;
+        c->send_broken = false;
+        c->retried = true;
+        ch->n_retried++;
+        return STEP_ON;
+}
+
+static enum step end_of_reply(struct load_connection *c, uint8_t status) {
+        enum load_outcome outcome = load_reply_judge(&c->reply);
+
+        if (status != FCGI_REQUEST_COMPLETE)
+                outcome = LOAD_OUTCOME_REFUSED;
+        if (c->job.plan.abort != LOAD_ABORT_NONE)
+                outcome = LOAD_OUTCOME_ABORTED;
+        return finish(c, outcome, !c->http.closes);
+}
+
+static enum step take_stdout(struct load_connection *c, const uint8_t *data, size_t n) {
+        size_t used = 0;
+
+        if (c->reply.status == 0) {
+                used = load_reply_head(&c->reply, data, n);
+                if (used == 0)
+                        return finish(c, LOAD_OUTCOME_PROTOCOL, false);
+        }
+        if (used < n)
+                load_reply_body(&c->reply, data + used, n - used);
+        return STEP_ON;
+}
+
+static enum step take_fastcgi(struct load_connection *c, const uint8_t *data, size_t n) {
+        enum step step = STEP_ON;
+        bool ended = false;
+        uint8_t status = 0;
+
+        while (step == STEP_ON) {
+                struct fcgi_client_event event;
+                size_t used;
+
+                fcgi_client_step(&c->client, data, n, &used, &event);
+                data += used;
+                n -= used;
+                if (event.type == FCGI_CLIENT_MORE)
+                        break;
+                if (event.type == FCGI_CLIENT_VIOLATION)
+                        return finish(c, LOAD_OUTCOME_PROTOCOL, false);
+                if (event.type == FCGI_CLIENT_STDOUT)
+                        step = take_stdout(c, event.data, event.n);
+                if (event.type == FCGI_CLIENT_END) { /* its padding may follow */
+                        ended = true;
+                        status = event.status;
+                }
+        }
+        return step == STEP_ON && ended ? end_of_reply(c, status) : step;
+}
+
+static enum step take(struct load_connection *c, const struct load_channel *ch, const uint8_t *data, size_t n) {
+        enum load_http_state state;
+
+        if (ch->protocol == LOAD_PROTOCOL_FASTCGI)
+                return take_fastcgi(c, data, n);
+        state = load_http_take(&c->http, &c->reply, data, n);
+        if (state == LOAD_HTTP_BROKEN)
+                return finish(c, LOAD_OUTCOME_PROTOCOL, false);
+        return state == LOAD_HTTP_DONE ? end_of_reply(c, FCGI_REQUEST_COMPLETE) : STEP_ON;
+}
+
+/* Whether a client that gives up while it reads has read enough. */
+static bool is_tired(const struct load_connection *c) {
+        const struct load_job *j = &c->job;
+
+        return j->plan.abort == LOAD_ABORT_CLOSE_READING &&
+               c->n_received >= (j->expect.n[0] + j->expect.n[1]) * j->plan.abort_per_mille / 1000;
+}
+
+static enum step read_reply(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+        const struct load_plan *p = &c->job.plan;
+        enum step step = STEP_ON;
+
+        while (step == STEP_ON) {
+                ssize_t n = recv(c->fd, ch->buffer, p->read_max > 0 ? MIN(p->read_max, ch->n_buffer) : ch->n_buffer, 0);
+
+                if (n < 0 && errno == EAGAIN)
+                        return STEP_WAIT;
+                if (n <= 0)
+                        return end_of_connection(c, ch, n < 0 ? errno : 0);
+                c->n_received += (uint64_t)n;
+                step = take(c, ch, ch->buffer, (size_t)n);
+                if (step == STEP_ON && is_tired(c))
+                        return finish(c, LOAD_OUTCOME_ABORTED, false);
+                if (step == STEP_ON && p->read_pause > 0)
+                        return rest(c, ch, now + p->read_pause);
+        }
+        return step;
+}
+
+/* Right after a request was sent at once there is nothing to read: look is false then. */
+static bool go(struct load_connection *c, struct load_channel *ch, uint64_t now, bool look) {
+        enum step step = STEP_ON;
+
+        while (step == STEP_ON) { /* once more when a kept connection turns out to be closed */
+                if (c->fd < 0)
+                        step = open_socket(c, ch, now);
+                if (step == STEP_ON)
+                        step = send_request(c, ch, now);
+                if (step == STEP_ON)
+                        step = watch(c, ch);
+                if (step == STEP_ON && !look && !c->send_broken)
+                        return false;
+                if (step == STEP_ON)
+                        step = read_reply(c, ch, now);
+        }
+        return step == STEP_DONE;
+}
+
+bool load_connection_go(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+        if (c->wake > now)
+                return false;
+        c->wake = 0;
+        return go(c, ch, now, true);
+}
+
+bool load_connection_begin(struct load_connection *c, struct load_channel *ch, const struct load_job *job,
+                           uint64_t now) {
+        c->job = *job;
+        c->busy = true;
+        c->retried = false;
+        c->send_broken = false;
+        c->n_sent = 0;
+        c->n_received = 0;
+        c->deadline = now + ch->timeout;
+        c->http = (struct load_http){};
+        load_reply_begin(&c->reply, &c->job.expect);
+        if (c->fd >= 0)
+                fcgi_client_begin(&c->client, LOAD_REQUEST_ID);
+        return go(c, ch, now, false);
+}
+
+void load_connection_look(struct load_connection *c) {
+        char byte;
+
+        if (recv(c->fd, &byte, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
+                drop_socket(c);
+}

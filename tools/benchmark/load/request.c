@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a server is asked. The parameters are those of nginx's fastcgi_params and a browser's few headers, since their number is
+ * part of what a request costs.
+ */
+
+#include "request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/text.h"
+#include "fcgi/client.h"
+
+static struct fcgi_pair pair(const char *name, const char *value) {
+        return (struct fcgi_pair){ .name = name, .n_name = strlen(name), .value = value, .n_value = strlen(value) };
+}
+
+static int encode_fastcgi(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
+        const char *slash = strrchr(q->script, '/');
+        const char *name = slash ? slash : q->script;
+        _cleanup_text_ struct text root = {}, uri = {};
+        char length[24] = "";
+
+        if (q->n_body > 0)
+                snprintf(length, sizeof(length), "%zu", q->n_body);
+        text_append_n(&root, q->script, (size_t)(name - q->script));
+        text_printf(&uri, "%s%s%s", name, *q->query ? "?" : "", q->query);
+        if (root.failed || uri.failed)
+                return -ENOMEM;
+
+        const struct fcgi_pair params[] = {
+                pair("QUERY_STRING", q->query),
+                pair("REQUEST_METHOD", q->method),
+                pair("CONTENT_TYPE", q->n_body > 0 ? "application/octet-stream" : ""),
+                pair("CONTENT_LENGTH", length),
+                pair("SCRIPT_FILENAME", q->script),
+                pair("SCRIPT_NAME", name),
+                pair("REQUEST_URI", text_peek(&uri)),
+                pair("DOCUMENT_URI", name),
+                pair("DOCUMENT_ROOT", text_peek(&root)),
+                pair("SERVER_PROTOCOL", "HTTP/1.1"),
+                pair("REQUEST_SCHEME", "http"),
+                pair("GATEWAY_INTERFACE", "CGI/1.1"),
+                pair("SERVER_SOFTWARE", "fpmd-load"),
+                pair("REMOTE_ADDR", "127.0.0.1"),
+                pair("REMOTE_PORT", "40000"),
+                pair("SERVER_ADDR", "127.0.0.1"),
+                pair("SERVER_PORT", "80"),
+                pair("SERVER_NAME", "localhost"),
+                pair("REDIRECT_STATUS", "200"),
+                pair("HTTP_HOST", "localhost"),
+                pair("HTTP_USER_AGENT", "fpmd-load"),
+                pair("HTTP_ACCEPT", "*/*"),
+        };
+        const struct fcgi_client_request request = {
+                .request_id = LOAD_REQUEST_ID,
+                .keep_conn = q->keep,
+                .params = params,
+                .n_params = ELEMENTSOF(params),
+                .body = q->body,
+                .n_body = q->n_body,
+        };
+
+        return fcgi_client_encode(&request, ret, ret_n);
+}
+
+static int encode_http(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
+        _cleanup_text_ struct text out = {};
+        char *bytes;
+        int r;
+
+        text_printf(&out, "%s %s%s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: fpmd-load\r\nAccept: */*\r\n",
+                    q->method, q->script, *q->query ? "?" : "", q->query);
+        if (q->n_body > 0)
+                text_printf(&out, "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n", q->n_body);
+        text_printf(&out, "Connection: %s\r\n\r\n", q->keep ? "keep-alive" : "close");
+        text_append_n(&out, q->body, q->n_body);
+        r = text_finish(&out, &bytes, ret_n);
+        if (r < 0)
+                return r;
+        *ret = (uint8_t *)bytes;
+        return 0;
+}
+
+int load_request_encode(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
+        return q->protocol == LOAD_PROTOCOL_HTTP ? encode_http(q, ret, ret_n) : encode_fastcgi(q, ret, ret_n);
+}
