@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The frame of every comparison: servers side by side, rounds in turn, ratios within a round.
+
+A machine's speed changes from second to second, with its other work, its clock and its caches. So no time is compared with one taken
+at another time: in each round every server is measured once, the order rotates, and what is kept is each round's ratio.
+"""
+
+import contextlib
+from dataclasses import dataclass
+
+import peers
+from result import Spread
+
+
+@dataclass
+class Extent:
+    """How much is measured."""
+
+    rounds: int
+    requests: int   # of a measurement that counts requests
+    seconds: float  # of one that counts time
+
+
+QUICK = Extent(rounds=5, requests=1500, seconds=0.6)
+FULL = Extent(rounds=9, requests=10000, seconds=3.0)
+
+
+class Bench:
+    def __init__(self, extent, kinds):
+        self.extent = extent
+        self.kinds = kinds
+
+    @contextlib.contextmanager
+    def servers(self, listens=("unix",), only=None, **directives):
+        """Started servers, one of each kind, with the same pools."""
+        with contextlib.ExitStack() as stack:
+            started = []
+            for kind in self.kinds:
+                if only is None or kind.label in only:
+                    s = kind(peers.pools(listens, **directives))
+                    stack.callback(s.cleanup)
+                    started.append(s.prepare().start())
+            yield started
+
+    def compare(self, result, servers, measure, rounds=None):
+        """Fills the result with what measure(server) says of each, in rounds."""
+        taken = {s.label: [] for s in servers}
+        for number in range(rounds or self.extent.rounds):
+            at = number % len(servers)
+            for s in servers[at:] + servers[:at]:
+                taken[s.label].append(measure(s))
+        result.servers = {label: Spread(values) for label, values in taken.items()}
+        self.relate(result)
+
+    @staticmethod
+    def relate(result):
+        ours, theirs = result.servers.get("fpmd"), result.servers.get("php-fpm")
+        if ours and theirs and all(theirs.values):
+            result.ratio = Spread([a / b for a, b in zip(ours.values, theirs.values)])

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Runs fpmd-load, the load generator, and reads what it says."""
+
+import json
+import os
+import subprocess
+
+import procs
+import server as programs
+
+LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
+
+
+class Failed(Exception):
+    """Requests went wrong in a measurement where none may."""
+
+
+class Refused(Exception):
+    """fpmd-load did not run."""
+
+
+def command(address, script, **how):
+    """how: fpmd-load's options by name, with _ for -; True for those without a value."""
+    words = [LOAD, "--connect", address, "--script", script]
+    for name, value in how.items():
+        if value is True:
+            words.append("--" + name.replace("_", "-"))
+        elif value is not None and value is not False:
+            words.append(f"--{name.replace('_', '-')}={value}")
+    return words
+
+
+def start(address, script, **how):
+    return subprocess.Popen(command(address, script, **how), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            stdin=subprocess.DEVNULL, preexec_fn=procs.die_with_parent)
+
+
+def finish(process, limit=None):
+    out, err = process.communicate(timeout=limit)
+    if process.returncode not in (0, 1):
+        raise Refused(f"fpmd-load: {err.strip() or process.returncode}")
+    return json.loads(out)
+
+
+def load(address, script, fail=True, **how):
+    """The result; any failed request is an exception unless fail is off."""
+    result = finish(start(address, script, **how))
+    if fail and result["failures"]:
+        raise Failed(f"{result['failures']} of {result['requests']} requests failed, first: {result['first_failure']}")
+    return result

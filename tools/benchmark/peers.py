@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The servers that are compared: each is started with the same pool in a folder of its own, as tests/lib/server.py has it."""
+
+import os
+import shutil
+import time
+
+import server as programs
+
+import generator
+
+SCRIPTS = {
+    "hello.php": "<?php echo 'Hello, world';",
+    "post.php": "<?php echo strlen(file_get_contents('php://input'));",
+    "large.php": "<?php $s = str_repeat('x', 4096); for ($i = 0; $i < 256; $i++) echo $s;",
+    "page.php": "<?php usleep(5000); echo 'Hello, world';",
+    "chaos.php": "<?php readfile('php://input'); $n = (int)$_GET['n'];"
+                 " echo substr(str_repeat('0123456789abcdef', intdiv($n, 16) + 1), 0, $n);",
+}
+
+
+class Mixin:
+    """What measurements want of a server."""
+
+    label = "?"
+
+    def prepare(self):
+        """Writes the scripts, old enough for opcache to keep them."""
+        for name, code in SCRIPTS.items():
+            os.utime(self.script(name, code), (time.time() - 3600,) * 2)
+        return self
+
+    def path(self, script):
+        return os.path.join(self.folder, script)
+
+    def load(self, listen, script, **how):
+        return generator.load(self.address(listen), self.path(script), **how)
+
+
+class Fpmd(Mixin, programs.Fpmd):
+    label = "fpmd"
+
+
+class PhpFpm(Mixin, programs.PhpFpm):
+    label = "php-fpm"
+
+
+def available():
+    """The classes of the servers that this machine has; fpmd first."""
+    return [Fpmd] + ([PhpFpm] if programs.php_fpm() else [])
+
+
+def use_installed():
+    """Measures the fpmd that is installed instead of one that was built."""
+    programs.FPMD = shutil.which("fpmd", path="/usr/sbin:/usr/local/sbin") or "/usr/sbin/fpmd"
+    programs.FPMCTL = shutil.which("fpmctl") or "/usr/bin/fpmctl"
+
+
+def pools(listens, **directives):
+    """The configuration of the same pool behind each of the listeners: "unix", "tcp". Directives with _ for the dot of pm."""
+    settings = {k.replace("pm_", "pm.", 1): str(v) for k, v in directives.items()}
+    return {name: {**settings, **({"listen": f"127.0.0.1:{programs.free_port()}"} if name == "tcp" else {})} for name in listens}

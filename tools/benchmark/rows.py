@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""What is measured, row by row. A row is a function of the bench and the result that it fills; ROWS is the table."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+import crowds
+import generator
+import machine
+import starts
+import web
+from result import Bar, Result, Spread
+
+KIB = 1024
+
+
+@dataclass
+class Row:
+    name: str
+    title: str
+    unit: str
+    bar: Bar
+    measure: Callable
+
+    def run(self, bench):
+        result = Result(self.name, self.title, self.unit, self.bar)
+        try:
+            self.measure(bench, result)
+        except machine.NotAvailable as e:
+            result.problem = f"not available here: {e}"
+        except (generator.Failed, TimeoutError, RuntimeError) as e:
+            result.problem, result.failed = f"FAILED: {e}", True
+        return result
+
+
+# --- what a request costs
+
+def cpu(listen, keep):
+    """CPU time of all processes of the server for one request, one worker busy at a time."""
+    def run(bench, result):
+        n = bench.extent.requests
+
+        def measure(server):
+            pids = machine.family(server)
+            before = machine.cpu_ns(pids)
+            server.load(listen, "hello.php", requests=n, keep=keep, expect_length=12)
+            return (machine.cpu_ns(pids) - before) / n / 1000
+
+        with bench.servers([listen], pm="static", pm_max_children=4) as servers:
+            for s in servers:
+                s.load(listen, "hello.php", requests=400, keep=keep)
+            bench.compare(result, servers, measure)
+    return run
+
+
+def counted(count, script, n, **how):
+    """Something that is counted, not timed: once, over n requests, by what count(pids) makes."""
+    def run(bench, result):
+        with bench.servers(["unix"], pm="static", pm_max_children=2) as servers:
+            for s in servers:
+                s.load("unix", script, requests=100, connections=2, **how)
+                with count(machine.family(s)) as counter:
+                    s.load("unix", script, requests=n, **how)
+                result.servers[s.label] = Spread([counter.total / n])
+                if getattr(counter, "calls", None):
+                    result.details[s.label] = {k: round(v / n, 3) for k, v in counter.calls.items()}
+        bench.relate(result)
+    return run
+
+
+# --- throughput
+
+def rate(listen, script="hello.php", workers=64, connections=64, **how):
+    """Requests a second in a closed loop."""
+    def run(bench, result):
+        def measure(server):
+            return server.load(listen, script, connections=connections, duration=int(bench.extent.seconds * 1000), **how)["rate"]
+
+        with bench.servers([listen], pm="static", pm_max_children=workers) as servers:
+            for s in servers:
+                s.load(listen, script, connections=connections, requests=4 * workers, **how)
+            bench.compare(result, servers, measure)
+    return run
+
+
+def kept_to_fresh(bench, result):
+    """Large replies over kept connections against fresh ones, of each server by itself."""
+    def measure(server):
+        def once(keep):
+            return server.load("tcp", "large.php", duration=int(bench.extent.seconds * 500), keep=keep, expect_length=KIB * KIB)["rate"]
+        return once(True) / once(False)
+
+    with bench.servers(["tcp"], pm="static", pm_max_children=2) as servers:
+        for s in servers:
+            s.load("tcp", "large.php", requests=20)
+        bench.compare(result, servers, measure)
+
+
+def tail(script, workers):
+    """The 99th percentile at 70 % of what php-fpm can do at most (or ours, where there is none), offered to each server alike."""
+    def run(bench, result):
+        ms = int(bench.extent.seconds * 1000)
+
+        with bench.servers(["unix"], pm="static", pm_max_children=workers) as servers:
+            reference = next((s for s in servers if s.label == "php-fpm"), servers[0])
+            for s in servers:
+                s.load("unix", script, connections=workers, requests=50 * workers)
+            most = reference.load("unix", script, connections=2 * workers, duration=2 * ms)["rate"]
+            offered = max(1, int(0.7 * most))
+            result.note = f"{offered} requests/s offered, 70 % of {reference.label}'s {most:.0f}"
+            bench.compare(result, servers, lambda s: s.load("unix", script, connections=512, duration=2 * ms, rate=offered)
+                          ["latency_us"]["p99"] / 1000)
+    return run
+
+
+def switches(bench, result):
+    """How often processes of the server are put to sleep, and so waken, for one connection while 64 workers idle."""
+    n = bench.extent.requests
+
+    def measure(server):
+        pids = machine.family(server)
+        before = machine.voluntary_switches(pids)
+        server.load("unix", "hello.php", requests=n)
+        return (machine.voluntary_switches(pids) - before) / n
+
+    with bench.servers(["unix"], pm="static", pm_max_children=64) as servers:
+        for s in servers:
+            s.load("unix", "hello.php", requests=200)
+        bench.compare(result, servers, measure)
+
+
+def memory(bench, result):
+    """PSS of master, zygotes and 50 workers, each of which has served about 20 requests; before them, in the note."""
+    idle = {}
+
+    def measure(server):
+        if server.label not in idle:
+            idle[server.label] = machine.pss_kib(machine.family(server)) / KIB
+            server.load("unix", "page.php", connections=50, requests=1000)
+        return machine.pss_kib(machine.family(server)) / KIB
+
+    with bench.servers(["unix"], pm="static", pm_max_children=50) as servers:
+        bench.compare(result, servers, measure, rounds=1)
+    result.note = "idle, before any request: " + ", ".join(f"{k} {v:.1f} MiB" for k, v in idle.items())
+
+
+STRACE = machine.Strace
+ROWS = [
+    Row("cpu-unix-fresh", "CPU per hello request, unix, a connection each", "µs", Bar("ratio", "<=", 0.65), cpu("unix", False)),
+    Row("cpu-unix-kept", "CPU per hello request, unix, kept connection", "µs", Bar("ratio", "<=", 0.60), cpu("unix", True)),
+    Row("cpu-tcp-fresh", "CPU per hello request, TCP, a connection each", "µs", Bar("ratio", "<=", 0.70), cpu("tcp", False)),
+    Row("cpu-tcp-kept", "CPU per hello request, TCP, kept connection", "µs", Bar("ratio", "<=", 0.65), cpu("tcp", True)),
+    Row("calls-fresh", "system calls per hello request, a connection each", "calls", Bar("ours", "<=", 12), counted(STRACE, "hello.php", 500)),
+    Row("calls-kept", "system calls per hello request, kept connection", "calls", Bar("ours", "<=", 7), counted(STRACE, "hello.php", 500, keep=True)),
+    Row("calls-post", "system calls, 16 KiB POST read through php://input", "calls", Bar("ours", "<=", 18),
+        counted(STRACE, "post.php", 200, body=16 * KIB, expect_length=5)),
+    Row("calls-reply", "system calls, 1 MiB reply in 4 KiB echoes", "calls", Bar("ours", "<=", 40),
+        counted(STRACE, "large.php", 50, expect_length=KIB * KIB)),
+    Row("instructions-fresh", "user instructions per hello request, a connection each", "instr.", None, counted(machine.Instructions, "hello.php", 2000)),
+    Row("instructions-kept", "user instructions per hello request, kept connection", "instr.", None,
+        counted(machine.Instructions, "hello.php", 2000, keep=True)),
+    Row("rate-unix-fresh", "requests/s, hello, 64 connections, unix fresh", "/s", Bar("ratio", ">=", 1.35), rate("unix")),
+    Row("rate-unix-kept", "requests/s, hello, 64 connections, unix kept", "/s", Bar("ratio", ">=", 1.35), rate("unix", keep=True)),
+    Row("rate-tcp-fresh", "requests/s, hello, 64 connections, TCP fresh", "/s", Bar("ratio", ">=", 1.35), rate("tcp")),
+    Row("nginx-fresh", "requests/s behind nginx, hello, fresh upstream connections", "/s", Bar("ratio", ">=", 1.15), web.behind_nginx(False)),
+    Row("nginx-kept", "requests/s behind nginx, hello, kept upstream connections", "/s", Bar("ratio", ">=", 1.2), web.behind_nginx(True)),
+    Row("large-kept", "1 MiB replies/s, kept TCP against fresh TCP", "times", Bar("ours", ">=", 1.0), kept_to_fresh),
+    Row("p99-hello", "p99 at 70 % of saturation, hello", "ms", Bar("ratio", "<=", 0.8), tail("hello.php", 4)),
+    Row("p99-page", "p99 at 70 % of saturation, a page of 5 ms", "ms", Bar("ratio", "<=", 1.0), tail("page.php", 4)),
+    Row("fair-slowest", "slowest reply, 64 kept connections on 4 workers", "ms", Bar("ours", "<", 100), crowds.slowest),
+    Row("fair-jain", "Jain's fairness, 64 kept connections on 4 workers", "", Bar("ours", ">", 0.95), crowds.fairness),
+    Row("crowd", "new request beside 100 idle and 100 half-sent ones, 4 workers", "ms", Bar("ours", "<", 10), crowds.beside_a_crowd),
+    Row("switches", "voluntary context switches per connection, 64 idle workers", "", Bar("ours", "<=", 2.2), switches),
+    Row("ondemand", "first answer of pm = ondemand without a worker", "ms", Bar("ratio", "<=", 1.0), starts.ondemand),
+    Row("start", "from exec to the first answer, 4 workers", "ms", Bar("ratio", "<=", 1.5), starts.from_exec),
+    Row("memory", "PSS with 50 workers after 1,000 requests", "MiB", Bar("ratio", "<=", 1.0), memory),
+]
