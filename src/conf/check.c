@@ -370,6 +370,21 @@ static void check_pool(const struct conf_check *k, const struct conf_pool *pool)
         check_access_log(k, pool);
 }
 
+/* The names that php-fpm knows on Linux. */
+static void check_mechanism(const struct conf_check *k) {
+        static const char *const names[] = { "epoll", "poll", "select" };
+        const char *mechanism = k->conf->global.events_mechanism;
+        _cleanup_text_ struct text problem = {};
+
+        if (!mechanism)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (strcasecmp(mechanism, names[i]) == 0)
+                        return;
+        text_printf(&problem, "event mechanism '%s' is not available on this system", mechanism);
+        conf_check_global_problem(k, CONF_GLOBAL_events_mechanism, text_peek(&problem));
+}
+
 int conf_check(struct conf *c, const struct conf_options *options, struct text *problems) {
         struct conf_check k = { .conf = c, .options = options, .problems = problems };
         int r;
@@ -377,10 +392,7 @@ int conf_check(struct conf *c, const struct conf_options *options, struct text *
         r = conf_complete(&k);
         if (r < 0)
                 return r;
-        if (c->global.daemonize && !options->foreign)
-                conf_check_global_problem(
-                        &k, CONF_GLOBAL_daemonize,
-                        "fpmd runs in the foreground, under a supervisor: write daemonize = no, or leave it out");
+        check_mechanism(&k);
         if (c->n_pools == 0)
                 text_printf(problems, "[%s:0] no pool is defined: at least one [section] is needed\n", c->files[0]);
         for (size_t i = 0; i < c->n_pools; i++)

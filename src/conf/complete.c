@@ -38,6 +38,37 @@ static int set_joined(const struct conf_directive *d, void *section, const char 
         return r > 0 ? -ENAMETOOLONG : r;
 }
 
+/* A global directive that no file has set. */
+static int complete_unset(const struct conf_check *k, enum conf_global_row row, const char *value) {
+        struct conf_global *g = &k->conf->global;
+        _cleanup_text_ struct text reason = {};
+        int r;
+
+        if (!value || g->given[row].file)
+                return 0;
+        r = conf_value_set(&conf_global_directives[row], g, value, &reason);
+        if (r > 0)
+                conf_check_global_problem(k, row, text_peek(&reason));
+        return MIN(r, 0);
+}
+
+/* What the command line and the program's name say where the files do not. */
+static int complete_defaults(const struct conf_check *k) {
+        const struct conf_options *o = k->options;
+        int r;
+
+        r = complete_unset(k, CONF_GLOBAL_pid, o->pid);
+        if (r == 0)
+                r = complete_unset(k, CONF_GLOBAL_daemonize, o->php_fpm ? "yes" : NULL);
+        if (r == 0)
+                r = complete_unset(k, CONF_GLOBAL_error_log, o->php_fpm ? "log/php-fpm.log" : NULL);
+        if (r == 0)
+                r = complete_unset(k, CONF_GLOBAL_syslog_ident, o->php_fpm ? "php-fpm" : NULL);
+        if (r == 0)
+                r = complete_unset(k, CONF_GLOBAL_systemd_interval, o->php_fpm ? "10s" : NULL);
+        return r;
+}
+
 static int complete_global(const struct conf_check *k) {
         struct conf_global *g = &k->conf->global;
 
@@ -51,7 +82,7 @@ static int complete_global(const struct conf_check *k) {
                 path = *(char **)((char *)g + d->offset);
                 if (!path || path[0] == '/' || (i == CONF_GLOBAL_error_log && text_equal(path, "syslog")))
                         continue;
-                r = set_joined(d, g, "/var", path);
+                r = set_joined(d, g, k->options->prefix ?: "/var", path);
                 if (r == -ENAMETOOLONG)
                         conf_check_global_problem(k, (enum conf_global_row)i, "the path is too long");
                 else if (r < 0)
@@ -173,11 +204,21 @@ static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) 
                       "pool '%s': pm.start_servers is not set: it is %u", pool->name, pool->start_servers);
 }
 
+/* A pool without a prefix has the command line's. */
+static int complete_prefix(const struct conf_check *k, struct conf_pool *pool) {
+        if (pool->prefix || !k->options->prefix)
+                return 0;
+        pool->prefix = strdup(k->options->prefix);
+        return pool->prefix ? 0 : -ENOMEM;
+}
+
 static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
         int r;
 
         pool->listen_where = pool->given[CONF_POOL_listen];
-        r = complete_paths(k, pool);
+        r = complete_prefix(k, pool);
+        if (r == 0)
+                r = complete_paths(k, pool);
         if (r == 0)
                 r = complete_php_settings(k, pool);
         if (r == 0)
@@ -188,7 +229,9 @@ static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
 int conf_complete(const struct conf_check *k) {
         int r;
 
-        r = complete_global(k);
+        r = complete_defaults(k);
+        if (r == 0)
+                r = complete_global(k);
         for (size_t i = 0; r == 0 && i < k->conf->n_pools; i++)
                 r = complete_pool(k, &k->conf->pools[i]);
         return r;

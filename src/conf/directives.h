@@ -9,7 +9,7 @@
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
  *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
  *   default     as a file would write it; NULL: unset
- *   acts        NOW: it does what it says; LATER: checked and kept, not acted on yet
+ *   acts        NOW: it does what it says; NEVER: checked and kept for php-fpm's sake, and without effect here
  *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
  */
 
@@ -45,10 +45,10 @@
 // clang-format off
 /*    directive                      field                        type      min  max              default   acts   applies */
 #define CONF_GLOBAL_DIRECTIVES(D)                                                                                      \
-        D("pid",                         pid,                         PATH,     1,   CONF_PATH_BYTES, NULL,     LATER, RESTART)  \
+        D("pid",                         pid,                         PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RESTART)  \
         D("error_log",                   error_log,                   PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RESTART)  \
-        D("syslog.ident",                syslog_ident,                STRING,   0,   CONF_NAME_BYTES, "fpmd",   LATER, RESTART)  \
-        D("syslog.facility",             syslog_facility,             FACILITY, 0,   0,               "daemon", LATER, RESTART)  \
+        D("syslog.ident",                syslog_ident,                STRING,   0,   CONF_NAME_BYTES, "fpmd",   NOW,   RELOAD)   \
+        D("syslog.facility",             syslog_facility,             FACILITY, 0,   0,               "daemon", NOW,   RELOAD)   \
         D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
         D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
@@ -60,8 +60,8 @@
         D("daemonize",                   daemonize,                   BOOL,     0,   1,               "no",     NOW,   RESTART)  \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RESTART)  \
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RESTART)  \
-        D("events.mechanism",            events_mechanism,            STRING,   1,   CONF_NAME_BYTES, NULL,     LATER, RESTART)  \
-        D("systemd_interval",            systemd_interval,            TIME,     0,   CONF_TIME_MAX,   "10s",    LATER, RESTART)
+        D("events.mechanism",            events_mechanism,            STRING,   1,   CONF_NAME_BYTES, NULL,     NEVER, RESTART)  \
+        D("systemd_interval",            systemd_interval,            TIME,     0,   CONF_TIME_MAX,   "1s",     NOW,   RELOAD)
 
 #define CONF_POOL_DIRECTIVES(D)                                                                                        \
         D("prefix",                      prefix,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
@@ -140,7 +140,7 @@ enum conf_type {
         CONF_TYPE_WORDS,
 };
 
-enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_LATER };
+enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_NEVER };
 enum conf_applies { CONF_APPLIES_RELOAD, CONF_APPLIES_RESTART };
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

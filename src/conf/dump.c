@@ -61,21 +61,17 @@ void conf_dump(const struct conf *c, struct text *out) {
 
 static void list_row(const struct conf_directive *d, const void *section, const struct conf_where *given,
                      struct text *out) {
-        if (d->acts == CONF_ACTS_LATER && given->file && !conf_value_is_initial(d, section))
-                text_printf(out, "[%s:%u] directive '%s': accepted, not acted on by this version\n", given->file,
-                            given->line, d->name);
+        if (d->acts == CONF_ACTS_NEVER && given->file)
+                text_printf(out, "[%s:%u] directive '%s': accepted, and without effect\n", given->file, given->line,
+                            d->name);
 }
 
 static void list_pool(const struct conf_pool *pool, struct text *out) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 list_row(&conf_pool_directives[i], pool, &pool->given[i], out);
-        if (pool->suppress_paths.n > 0)
-                text_printf(out, "[%s:%u] directive '%s': accepted, not acted on by this version\n",
-                            pool->suppress_paths.items[0].where.file, pool->suppress_paths.items[0].where.line,
-                            conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
 }
 
-void conf_list_unimplemented(const struct conf *c, struct text *out) {
+void conf_list_ignored(const struct conf *c, struct text *out) {
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
                 list_row(&conf_global_directives[i], &c->global, &c->global.given[i], out);
         for (size_t i = 0; i < c->n_pools; i++)

@@ -43,6 +43,7 @@ struct loader {
         size_t n_problems;
         size_t n_files;
         bool files_allowed;
+        const char *prefix; /* -p, or NULL */
         enum section section;
         size_t pool; /* of SECTION_POOL */
         struct frame frames[DEPTH_MAX];
@@ -130,12 +131,14 @@ static int open_file(struct loader *l, const char *path) {
         return push(l, path, data, n);
 }
 
-/* The pattern as an absolute path, or relative to the including file. */
+/* The pattern as an absolute path, or relative to the command line's prefix, else to the including file. */
 static int include_pattern(const struct loader *l, const char *value, char **ret) {
         const char *file = where(l).file, *slash = strrchr(file, '/');
         _cleanup_text_ struct text path = {};
 
-        if (value[0] != '/' && slash)
+        if (value[0] != '/' && l->prefix)
+                text_printf(&path, "%s/", l->prefix);
+        else if (value[0] != '/' && slash)
                 text_append_n(&path, file, (size_t)(slash + 1 - file));
         text_append(&path, value);
         return text_finish(&path, ret, NULL);
@@ -429,6 +432,7 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
         r = loader_init(&l, problems, true);
         if (r < 0)
                 return r;
+        l.prefix = options->prefix;
         r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
         if (r == -ENOMEM)
                 return r;

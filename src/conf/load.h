@@ -12,8 +12,10 @@
 struct conf_options {
         bool running_as_root; /* pools then must name a user that is not root */
         bool allow_root;      /* -R: they need not */
-        bool foreign;         /* written for php-fpm: daemonize = yes is no problem */
         bool text_only;       /* do not look at this machine: whether users, groups and folders exist */
+        bool php_fpm;         /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
+        const char *prefix;   /* -p, or NULL: what relative paths begin at */
+        const char *pid;      /* -g, or NULL: pid, where no file sets it */
 };
 
 /*
@@ -40,6 +42,5 @@ int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text 
  * file it gives an equal model, unless a value holds a line break (which only ${NAME} can bring in). */
 void conf_dump(const struct conf *c, struct text *out);
 
-/* One "[FILE:LINE] directive 'NAME': accepted, not acted on by this version" line for each setting that differs from its default
- * and that this version does not act on; and one for each pool whose pm acts as static for now. */
-void conf_list_unimplemented(const struct conf *c, struct text *out);
+/* One "[FILE:LINE] directive 'NAME': accepted, and without effect" line for each setting that is there for php-fpm's sake alone. */
+void conf_list_ignored(const struct conf *c, struct text *out);

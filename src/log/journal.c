@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -82,13 +83,14 @@ static void journal_add_number(struct journal_frame *f, const char *name, uint64
         journal_add(f, name, text);
 }
 
-static void journal_fill(struct journal_frame *f, const char *ident, const char *pool, const struct log_entry *e) {
+static void journal_fill(struct journal_frame *f, const struct log_identity *who, const char *pool,
+                         const struct log_entry *e) {
         static const char priorities[8][2] = { "0", "1", "2", "3", "4", "5", "6", "7" };
 
         journal_add(f, "MESSAGE", e->message ? e->message : "");
         journal_add(f, "PRIORITY", priorities[log_line_priority(e->level)]);
-        journal_add(f, "SYSLOG_FACILITY", "3"); /* daemon: what systemd gives a service's stderr */
-        journal_add(f, "SYSLOG_IDENTIFIER", ident);
+        journal_add_number(f, "SYSLOG_FACILITY", (uint64_t)LOG_FAC(who->facility));
+        journal_add(f, "SYSLOG_IDENTIFIER", who->ident);
         journal_add(f, "MESSAGE_ID", journal_message_ids[e->event]);
         journal_add(f, "FPMD_POOL", pool);
         journal_add(f, "CODE_FILE", e->code_file);
@@ -136,12 +138,12 @@ static int journal_send_memfd(int fd, const struct journal_frame *f) {
         return sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int log_journal_send(int fd, const char *ident, const char *pool, const struct log_entry *entry) {
+int log_journal_send(int fd, const struct log_identity *who, const char *pool, const struct log_entry *entry) {
         struct journal_frame f;
         struct msghdr mh = { .msg_iov = f.iov };
 
         f.n_iov = f.n_fields = 0;
-        journal_fill(&f, ident, pool, entry);
+        journal_fill(&f, who, pool, entry);
         mh.msg_iovlen = f.n_iov;
         if (sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
                 return 0;

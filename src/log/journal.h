@@ -7,9 +7,9 @@
 /* A datagram socket connected to the native socket at path, close-on-exec. The descriptor or -errno. */
 int log_journal_connect(const char *path);
 
-/* Sends one entry with its fields; never waits. pool replaces entry->pool. 0; -EAGAIN (the journal's queue is full);
+/* Sends one entry of who with its fields; never waits. pool replaces entry->pool. 0; -EAGAIN (the journal's queue is full);
  * other -errno. */
-int log_journal_send(int fd, const char *ident, const char *pool, const struct log_entry *entry);
+int log_journal_send(int fd, const struct log_identity *who, const char *pool, const struct log_entry *entry);
 
 /* True when fd is the socket that a JOURNAL_STREAM= value ("device:inode", systemd.exec(5); may be NULL) names. */
 bool log_journal_is_stream(int fd, const char *journal_stream);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lines. A site's tools (log rotation, fail2ban, dashboards) know php-fpm's format, so it is kept to the byte. At
- * log_level debug php-fpm adds microseconds, the pid, and its C function and line; the first two are kept, the others
- * would name places in another program's source.
+ * log_level debug php-fpm adds microseconds, the pid, and the C function and line that speak; so do we, of our own source.
  *
  * What stands in a message may come from a client or a script, so control characters never reach the file: one entry is
  * one line, and no entry can pretend to be two. C1 controls (U+0080..U+009F) are among them, since terminals obey them.
@@ -114,7 +113,7 @@ void log_line_format(const struct log_line *line, struct text *out) {
         log_line_time(line->wall, line->detail_pid != 0, out);
         text_printf(out, "%s: ", line_levels[line->entry->level].label);
         if (line->detail_pid != 0)
-                text_printf(out, "pid %d, ", (int)line->detail_pid);
+                text_printf(out, "pid %d, %s(), line %u: ", (int)line->detail_pid, line->function, line->code_line);
         if (line->pool && *line->pool) {
                 text_append(out, "[pool ");
                 log_line_escape(line->pool, out);

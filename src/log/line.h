@@ -14,7 +14,9 @@ struct log_line {
         const struct log_entry *entry;
         const char *pool; /* "[pool NAME] "; NULL or "": none */
         usec_t wall;      /* when, microseconds since the epoch */
-        pid_t detail_pid; /* not 0: microseconds and "pid N, ", as php-fpm has them at log_level = debug */
+        pid_t detail_pid; /* not 0: microseconds and "pid N, FUNCTION(), line N: ", as php-fpm has them at log_level = debug */
+        const char *function;
+        unsigned code_line;
 };
 
 /* Appends "[21-Nov-2026 20:46:42] NOTICE: [pool www] text\n", local time. Out of memory shows in out->failed. */

@@ -18,9 +18,11 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <strings.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "log/journal.h"
@@ -47,7 +49,7 @@ static struct {
         const char *pool;
         uint64_t n_dropped;
 } log_state = {
-        .setup = { .ident = "fpmd", .journal_fd = -1, .file_fd = -1, .to_stderr = true, .level = LOG_LEVEL_NOTICE },
+        .setup = { .journal_fd = -1, .file_fd = -1, .to_stderr = true, .level = LOG_LEVEL_NOTICE },
         .file = { .fd = -1 },
         .err = { .fd = STDERR_FILENO },
 };
@@ -57,13 +59,26 @@ void log_init(const struct log_setup *setup) {
 
         tzset();
         log_state.setup = *setup;
-        if (!setup->ident)
-                log_state.setup.ident = "fpmd";
+        if (!setup->identity.ident)
+                log_state.setup.identity = (struct log_identity){ .ident = program_name(), .facility = LOG_DAEMON };
         log_state.file = (struct log_out){ .fd = setup->file_fd };
         log_state.err = (struct log_out){ .fd = STDERR_FILENO };
         if (!setup->to_stderr || (journal && setup->journal_fd >= 0))
                 log_state.err.fd = -1;
         log_state.priorities = journal;
+}
+
+void log_set_identity(const struct log_identity *identity) {
+        log_state.setup.identity = *identity;
+}
+
+const struct log_identity *log_identity(void) {
+        return &log_state.setup.identity;
+}
+
+void log_add_stderr(int fd) {
+        if (log_state.err.fd < 0 && !(log_state.priorities && log_state.setup.journal_fd >= 0))
+                log_state.err = (struct log_out){ .fd = fd };
 }
 
 void log_set_pool(const char *pool) {
@@ -98,18 +113,22 @@ static int log_write_line(struct log_out *out, bool priority, const struct log_l
         return out->cut ? -EAGAIN : 0;
 }
 
-static int log_write_all(const struct log_entry *entry) {
+static int log_write_all(const char *function, unsigned code_line, const struct log_entry *entry) {
         const char *pool = entry->pool ? entry->pool : log_state.pool;
         const struct log_line line = {
                 .entry = entry,
                 .pool = pool,
                 .wall = time_wall(),
                 .detail_pid = log_state.setup.level == LOG_LEVEL_DEBUG ? getpid() : 0,
+                .function = function,
+                .code_line = code_line,
         };
         bool dropped = false;
 
         if (log_state.setup.journal_fd >= 0)
-                dropped |= log_journal_send(log_state.setup.journal_fd, log_state.setup.ident, pool, entry) < 0;
+                dropped |= log_journal_send(log_state.setup.journal_fd, log_identity(), pool, entry) < 0;
+        if (entry->journal_only)
+                return dropped ? -EAGAIN : 0;
         if (log_state.file.fd >= 0)
                 dropped |= log_write_line(&log_state.file, false, &line) < 0;
         if (log_state.err.fd >= 0)
@@ -117,19 +136,19 @@ static int log_write_all(const struct log_entry *entry) {
         return dropped ? -EAGAIN : 0;
 }
 
-int log_write(const struct log_entry *entry) {
+int log_write_at(const char *function, unsigned line, const struct log_entry *entry) {
         int saved = errno, r;
 
         if (!log_enabled(entry->level))
                 return 0;
-        r = log_write_all(entry);
+        r = log_write_all(function, line, entry);
         if (r < 0)
                 log_state.n_dropped++;
         errno = saved;
         return r;
 }
 
-void log_printf(enum log_level level, const char *fmt, ...) {
+void log_printf_at(const char *function, unsigned line, enum log_level level, const char *fmt, ...) {
         _cleanup_text_ struct text t = {};
         int saved = errno;
         va_list ap;
@@ -142,8 +161,12 @@ void log_printf(enum log_level level, const char *fmt, ...) {
         if (t.failed)
                 log_state.n_dropped++;
         else
-                log_write(&(struct log_entry){ .level = level, .message = text_peek(&t) });
+                log_write_at(function, line, &(struct log_entry){ .level = level, .message = text_peek(&t) });
         errno = saved;
+}
+
+enum log_level log_level_own(void) {
+        return program_is_php_fpm() ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
 }
 
 bool log_stderr_is_journal(void) {

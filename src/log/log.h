@@ -54,11 +54,17 @@ enum log_event {
                 _LOG_EVENT_MAX,
 };
 
+/* Who writes, as the journal and syslog name it. */
+struct log_identity {
+        const char *ident; /* SYSLOG_IDENTIFIER; kept, not copied */
+        int facility;      /* LOG_DAEMON and so on, of syslog(3) */
+};
+
 struct log_setup {
-        const char *ident; /* SYSLOG_IDENTIFIER; NULL: "fpmd"; kept, not copied */
-        int journal_fd;    /* from log_open_journal(), or -1 */
-        int file_fd;       /* opened O_APPEND, or -1; lines go there */
-        bool to_stderr;    /* lines go to stderr as well, unless it is the journal and journal_fd is set */
+        struct log_identity identity; /* without ident: the program's name, LOG_DAEMON */
+        int journal_fd;               /* from log_open_journal(), or -1 */
+        int file_fd;                  /* opened O_APPEND, or -1; lines go there */
+        bool to_stderr;               /* lines go to stderr as well, unless it is the journal and journal_fd is set */
         enum log_level level;
 };
 
@@ -68,6 +74,7 @@ struct log_entry {
         enum log_event event;
         const char *pool;      /* FPMD_POOL= and the line's "[pool NAME] " */
         const char *message;   /* MESSAGE= and the line's text */
+        bool journal_only;     /* no line is written */
         bool bare;             /* the line is the message alone: decorate_workers_output = no */
         const char *code_file; /* CODE_FILE=: of the PHP source for PHP errors */
         uint64_t code_line;    /* CODE_LINE= */
@@ -84,26 +91,40 @@ struct log_entry {
  * time zone. */
 void log_init(const struct log_setup *setup);
 
+/* The identity alone: a zygote learns it after its first entries may have been written. */
+void log_set_identity(const struct log_identity *identity);
+const struct log_identity *log_identity(void);
+
+/* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. */
+void log_add_stderr(int fd);
+
 /* Pool of this process, for entries that name none: zygotes and workers. The string is kept, not copied. */
 void log_set_pool(const char *pool);
 
 /* True when an entry of the level would be written somewhere: for messages that cost something to build. */
 bool log_enabled(enum log_level level);
 
-/* Writes one entry. Keeps errno. 0, or -EAGAIN when a log could not take it now (the entry is dropped there). */
-int log_write(const struct log_entry *entry);
+/* Writes one entry. Keeps errno. 0, or -EAGAIN when a log could not take it now (the entry is dropped there). At level debug lines name
+ * the place that wrote them. */
+int log_write_at(const char *function, unsigned line, const struct log_entry *entry);
+#define log_write(...) log_write_at(__func__, __LINE__, __VA_ARGS__)
 
 /* Entries of this process that a log did not take, or took only in part, since its start; a fork begins with its
  * parent's. */
 uint64_t log_dropped(void);
 
 /* The short form. */
-void log_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+void log_printf_at(const char *function, unsigned line, enum log_level level, const char *fmt, ...) _printf_(4, 5);
+#define log_printf(...)  log_printf_at(__func__, __LINE__, __VA_ARGS__)
 #define log_debug(...)   log_printf(LOG_LEVEL_DEBUG, __VA_ARGS__)
 #define log_notice(...)  log_printf(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_warning(...) log_printf(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_error(...)   log_printf(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_alert(...)   log_printf(LOG_LEVEL_ALERT, __VA_ARGS__)
+
+/* News that php-fpm has no line for: a notice, but under php-fpm's name only for debugging, as whoever reads that log knows its order of lines. */
+enum log_level log_level_own(void);
+#define log_own(...) log_printf(log_level_own(), __VA_ARGS__)
 
 /* True when stderr is connected to the journal, as systemd says it in JOURNAL_STREAM= (systemd.exec(5)). */
 bool log_stderr_is_journal(void);

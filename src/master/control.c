@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
 #include "master/master.h"
@@ -273,6 +274,13 @@ void control_reload_ended(struct master *m, bool done, const char *text) {
         }
 }
 
+/* Under php-fpm's name nobody expects a control socket, unless a place for it was given. */
+static enum log_level control_warning_level(const struct master *m) {
+        bool expected = !program_is_php_fpm() || m->options->runtime_dir || getenv("RUNTIME_DIRECTORY");
+
+        return expected ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
+}
+
 /* The runtime directory: the option's, systemd's, or the usual one. */
 static int control_directory(const struct master *m, char **ret) {
         const char *env = getenv("RUNTIME_DIRECTORY");
@@ -287,8 +295,9 @@ static int control_directory(const struct master *m, char **ret) {
         if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
                 int r = -errno;
 
-                log_warning("no control socket, so fpmctl cannot reach this master: cannot make the directory '%s': %s",
-                            dir, strerror(-r));
+                log_printf(control_warning_level(m),
+                           "no control socket, so fpmctl cannot reach this master: cannot make the directory '%s': %s",
+                           dir, strerror(-r));
                 free(dir);
                 return r;
         }
@@ -309,14 +318,15 @@ int control_attach(struct master *m) {
         }
         r = ipc_exchange_listen(m->control_path);
         if (r < 0) {
-                log_warning("no control socket, so fpmctl cannot reach this master: '%s': %s", m->control_path,
-                            strerror(-r));
+                log_printf(control_warning_level(m), "no control socket, so fpmctl cannot reach this master: '%s': %s",
+                           m->control_path, strerror(-r));
                 free(TAKE_PTR(m->control_path));
                 return 0;
         }
         m->control_fd = r;
         if (chmod(m->control_path, 0660) < 0)
-                log_warning("control socket '%s': cannot set its mode: %s", m->control_path, strerror(errno));
+                log_printf(control_warning_level(m), "control socket '%s': cannot set its mode: %s", m->control_path,
+                           strerror(errno));
         r = sd_event_add_io(m->event, &m->control_source, m->control_fd, EPOLLIN, control_on_connection, m);
         if (r >= 0)
                 sd_event_source_set_description(m->control_source, "control-listener");

@@ -349,6 +349,21 @@ static void listen_compare_shards(const struct listen_set *s, const struct conf_
                             pool->name, pool->listen_shards, s->n);
 }
 
+void listen_log_inherited(const struct listen_set *s) {
+        char last[ADDR_TEXT_MAX] = "";
+
+        for (size_t i = 0; i < s->n; i++) {
+                char text[ADDR_TEXT_MAX] = "?";
+                struct addr a;
+
+                if (addr_of_socket(s->fds[i], &a) == 0)
+                        addr_format(&a, text);
+                if (!text_equal(text, last)) /* one line for all shards of an address */
+                        log_notice("using inherited socket fd=%d, \"%s\"", s->fds[i], text);
+                memcpy(last, text, sizeof(last));
+        }
+}
+
 int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
@@ -367,14 +382,7 @@ int listen_open(struct listen_all *inherited, const struct conf_pool *pool, stru
                 text_append(problems, "\n");
                 return LISTEN_E_PROBLEM;
         }
-        for (size_t i = 0; i < s->n; i++) {
-                char text[ADDR_TEXT_MAX] = "?";
-                struct addr a;
-
-                if (addr_of_socket(s->fds[i], &a) == 0)
-                        addr_format(&a, text);
-                log_notice("[pool %s] using inherited socket fd=%d, \"%s\"", pool->name, s->fds[i], text);
-        }
+        listen_log_inherited(s);
         listen_compare_shards(s, pool);
         *ret = TAKE_PTR(s);
         return 0;

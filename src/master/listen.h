@@ -42,6 +42,9 @@ enum { LISTEN_E_PROBLEM = 1 };
 int listen_take_inherited(struct listen_all *ret, struct text *problems);
 void listen_all_done(struct listen_all *all);
 
+/* Tells, for each of its sockets, that it was not opened now. */
+void listen_log_inherited(const struct listen_set *s);
+
 /* The set of one pool: claimed from the inherited ones when there are any, else bound. 0; LISTEN_E_PROBLEM; -errno. */
 int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems);

@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
 #include "conf/load.h"
 #include "log/log.h"
+#include "master/about.h"
+#include "master/daemon.h"
 #include "master/master.h"
 #include "master/options.h"
 
@@ -32,10 +36,11 @@ static void main_log_lines(enum log_level level, const char *lines) {
         }
 }
 
-/* An error of the configuration or of the sockets: told in full, and as the service's status its first line. */
-static int main_fail(const struct text *problems, int r) {
+/* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first line. */
+static int main_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
+        log_add_stderr(stderr_fd);
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
         main_log_lines(LOG_LEVEL_ERROR, text);
@@ -51,59 +56,101 @@ static int main_test(const struct options *options, const struct conf *conf) {
                 conf_dump(conf, &dump);
                 main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
         }
-        log_notice("configuration file %s test is successful", options->conf_path);
+        log_notice("configuration file %s test is successful", options->conf_name);
         return EXIT_SUCCESS;
 }
 
-static void main_log_unimplemented(const struct conf *conf) {
+static void main_log_remarks(const struct conf *conf) {
         _cleanup_text_ struct text lines = {};
 
-        conf_list_unimplemented(conf, &lines);
-        main_log_lines(LOG_LEVEL_WARNING, text_peek(&lines));
+        conf_list_ignored(conf, &lines);
+        main_log_lines(log_level_own(), text_peek(&lines));
         for (char *const *notice = conf->notices; notice && *notice; notice++)
-                log_notice("%s", *notice);
+                log_own("%s", *notice);
+}
+
+/* Under a supervisor that waits for READY=1 a fork would look like the service's end: the file's word, or php-fpm's default, is not for there. */
+static bool main_wants_daemon(const struct options *options, const struct conf *conf) {
+        if (options->daemonize != OPTIONS_DAEMONIZE_BY_FILE)
+                return options->daemonize == OPTIONS_DAEMONIZE;
+        if (conf->global.daemonize && getenv("NOTIFY_SOCKET")) {
+                log_own("daemonize = yes has no effect under a service manager that waits for READY=1");
+                return false;
+        }
+        return conf->global.daemonize;
+}
+
+static int main_start(struct master *m, int daemon_fd, struct text *problems) {
+        int r;
+
+        m->daemon_fd = daemon_fd;
+        m->daemonized = daemon_fd >= 0;
+        r = logs_open(m, m->conf, problems);
+        if (r != 0)
+                return r;
+        logs_apply(m, m->conf);
+        if (m->daemonized)
+                r = daemon_leave_stderr(m->log_file_fd);
+        if (r < 0)
+                return r;
+        main_log_remarks(m->conf);
+        return master_start(m, problems);
 }
 
 static int main_run(const struct options *options, struct conf *conf) {
         _cleanup_(master_freep) struct master *m = NULL;
         _cleanup_text_ struct text problems = {};
-        int r;
+        int daemon_fd = -1, r = 0;
 
-        r = master_new(options, conf, &m);
+        if (main_wants_daemon(options, conf))
+                r = daemon_begin(&daemon_fd);
         if (r == 0)
-                r = logs_open(m, conf, &problems);
-        if (r == 0) {
-                logs_apply(m, conf);
-                main_log_unimplemented(conf);
-                r = master_start(m, &problems);
-        }
+                r = master_new(options, conf, &m);
+        if (r == 0)
+                r = main_start(m, daemon_fd, &problems);
         if (r != 0)
-                return main_fail(&problems, r);
+                return main_fail(&problems, r, m && m->stderr_fd >= 0 ? m->stderr_fd : STDERR_FILENO);
         r = sd_event_loop(m->event);
         return r < 0 ? MASTER_EXIT_SOFTWARE : r;
 }
 
+static int main_load(const struct options *options, struct conf **ret, struct text *problems) {
+        const struct conf_options conf_options = options_for_conf(options);
+        struct stat st;
+
+        if (options->prefix && (stat(options->prefix, &st) < 0 || !S_ISDIR(st.st_mode))) {
+                text_printf(problems, "the global prefix '%s' does not exist or is not a directory\n", options->prefix);
+                return CONF_E_INVALID;
+        }
+        return conf_load(options->conf_name, &conf_options, ret, problems);
+}
+
 int main(int argc, char **argv) {
         static struct options options;
-        struct conf_options conf_options = { .running_as_root = geteuid() == 0 };
         _cleanup_text_ struct text problems = {};
         struct conf *conf = NULL;
         int r;
 
+        program_init(argv[0]);
         r = options_parse(argc, argv, &options);
         if (r != 0)
-                return r > 0 ? EXIT_SUCCESS : 64; /* EX_USAGE */
+                return MASTER_EXIT_USAGE;
+        if (options.task == OPTIONS_HELP) {
+                options_print_help();
+                return EXIT_SUCCESS;
+        }
+        if (options.task != OPTIONS_RUN && options.task != OPTIONS_TEST)
+                return about_print(&options);
         title_init(argc, argv);
         log_init(&(struct log_setup){ .journal_fd = log_stderr_is_journal() ? log_open_journal() : -1,
                                       .file_fd = -1,
                                       .to_stderr = true,
                                       .level = LOG_LEVEL_NOTICE });
 
-        conf_options.allow_root = options.allow_root;
-        r = conf_load(options.conf_path, &conf_options, &conf, &problems);
+        r = main_load(&options, &conf, &problems);
         if (r != 0)
-                return main_fail(&problems, r);
-        if (options.test) {
+                return main_fail(&problems, r, STDERR_FILENO);
+        if (options.task == OPTIONS_TEST) {
                 r = main_test(&options, conf);
                 conf_free(conf);
                 return r;

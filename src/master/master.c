@@ -15,13 +15,16 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
 #include "log/log.h"
+#include "master/daemon.h"
+#include "master/pidfile.h"
 #include "pool/attributes.h"
 
 /* The zygote's binary: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
-static int master_open_zygote(void) {
+int master_open_zygote(void) {
         char self[PATH_MAX], path[PATH_MAX + 16];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
         int fd;
@@ -69,11 +72,12 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         m->options = options;
         m->conf = conf;
         m->started = time_now();
-        m->control_fd = m->log_file_fd = m->old_log_file_fd = m->stderr_fd = -1;
+        m->control_fd = m->log_file_fd = m->old_log_file_fd = m->stderr_fd = m->daemon_fd = -1;
         m->env = (struct pool_env){
                 .zygote_fd = -1,
                 .php_ini = options->php_ini,
                 .no_php_ini = options->no_php_ini,
+                .extended_info = options->extended_info,
                 .allow_root = options->allow_root,
                 .php_defines = options->defines,
                 .journal_fd = -1,
@@ -98,6 +102,9 @@ void master_free(struct master *m) {
         if (!m)
                 return;
         control_detach(m);
+        if (m->pid_path)
+                pidfile_remove(m->pid_path);
+        free(m->pid_path);
         while (m->n_pools > 0)
                 master_remove_pool(m, m->n_pools - 1);
         free(m->pools);
@@ -114,6 +121,7 @@ void master_free(struct master *m) {
         fd_close(m->env.journal_fd);
         fd_close(m->log_file_fd);
         fd_close(m->stderr_fd);
+        fd_close(m->daemon_fd);
         free(m);
 }
 
@@ -215,8 +223,17 @@ static int master_start_generations(struct master *m, struct text *problems) {
 static void master_set_title(const struct master *m) {
         _cleanup_text_ struct text title = {};
 
-        text_printf(&title, "fpmd: master process (%s)", m->options->conf_path);
+        text_printf(&title, "%s: master process (%s)", program_name(), m->options->conf_name);
         title_set(text_peek(&title));
+}
+
+static int master_write_pid(struct master *m, struct text *problems) {
+        const char *path = m->conf->global.pid;
+        int r = path ? pidfile_write(path, problems) : 0;
+
+        if (r == 0 && path)
+                m->pid_path = strdup(path);
+        return r != 0 ? LISTEN_E_PROBLEM : path && !m->pid_path ? -ENOMEM : 0;
 }
 
 int master_start(struct master *m, struct text *problems) {
@@ -234,6 +251,8 @@ int master_start(struct master *m, struct text *problems) {
         if (r == 0)
                 r = master_start_pools(m, problems);
         if (r == 0)
+                r = master_write_pid(m, problems);
+        if (r == 0)
                 r = signal_attach(m);
         if (r == 0)
                 r = control_attach(m);
@@ -243,7 +262,7 @@ int master_start(struct master *m, struct text *problems) {
                 return r;
 
         master_set_title(m);
-        log_notice("fpmd is running, pid %d", getpid());
+        log_notice("fpm is running, pid %d", getpid());
         notify_status(m, time_now());
         return master_start_generations(m, problems);
 }
@@ -252,7 +271,7 @@ int master_start(struct master *m, struct text *problems) {
 static void master_forget_gone(struct master *m) {
         for (size_t i = 0; i < m->n_pools;)
                 if (m->pools[i]->leaving && pool_is_gone(m->pools[i]->pool)) {
-                        log_notice("[pool %s] is gone", m->pools[i]->pool->name);
+                        log_own("[pool %s] is gone", m->pools[i]->pool->name);
                         master_remove_pool(m, i);
                 } else
                         i++;
@@ -277,11 +296,23 @@ static void master_forget_later(struct master *m) {
                 }
 }
 
+void master_log_monitor(const struct master *m) {
+        usec_t interval = m->conf->global.systemd_interval;
+
+        if (!program_is_php_fpm())
+                return;
+        if (interval > 0)
+                log_notice("systemd monitor interval set to %llums", (unsigned long long)(interval / USEC_PER_MSEC));
+        else
+                log_notice("systemd monitor disabled");
+}
+
 static void master_advance_start(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
 
                 if (p->starting && p->starting->state == GENERATION_FAILED) {
+                        log_add_stderr(m->stderr_fd);
                         log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
                                                        .event = LOG_EVENT_CONFIG_ERROR,
                                                        .pool = p->name,
@@ -305,7 +336,9 @@ static void master_advance_start(struct master *m) {
         m->state = MASTER_RUNNING;
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_STARTED, .message = "ready to handle connections" });
+        master_log_monitor(m);
         notify_ready(m);
+        m->daemon_fd = daemon_up(m->daemon_fd);
 }
 
 static void master_advance_stop(struct master *m) {

@@ -20,6 +20,7 @@
 #include "pool/pool.h"
 
 /* Exit statuses: sysexits(3), as php-fpm. */
+#define MASTER_EXIT_USAGE    64
 #define MASTER_EXIT_CONFIG   78
 #define MASTER_EXIT_SOFTWARE 70
 
@@ -56,6 +57,9 @@ struct master {
         size_t n_pools;
         usec_t started;
         int exit_status;
+        char *pid_path; /* written, to be removed; or NULL */
+        int daemon_fd;  /* daemon.h; -1: in the foreground, or up */
+        bool daemonized;
 
         /* logs */
         int log_file_fd; /* error_log, or -1 */
@@ -86,6 +90,7 @@ struct master {
         char *status;
         uint64_t last_requests;
         usec_t last_tick;
+        usec_t next_status; /* systemd_interval */
 };
 
 /* master.c */
@@ -95,6 +100,10 @@ DEFINE_CLEANUP(struct master *, master_free)
 int master_start(struct master *m, struct text *problems);
 void master_advance(struct master *m);
 void master_stop(struct master *m, bool at_once);
+/* The zygote's binary. A descriptor for execveat(2), or -errno. */
+int master_open_zygote(void);
+/* The line that follows "ready to handle connections" in php-fpm's log. */
+void master_log_monitor(const struct master *m);
 struct master_pool *master_find(struct master *m, const char *name);
 int master_add_pool(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret);
 /* The page of settings->status_listen, which is set. 0; LISTEN_E_PROBLEM; -errno. */

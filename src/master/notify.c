@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conversation with the service manager, sd_notify(3): READY, RELOADING, STOPPING, a status line at most once a second, more time while requests
+ * The conversation with the service manager, sd_notify(3): READY, RELOADING, STOPPING, a status line once in systemd_interval when it has changed, more time while requests
  * finish, and the watchdog, which is fed by a timer of the loop that does the work and by nothing else.
  */
 
@@ -14,6 +14,9 @@
 #include "log/log.h"
 #include "master/master.h"
 #include "status/snapshot.h"
+
+/* How often the pools are sampled and, unless systemd_interval is longer, the status line is told. */
+#define NOTIFY_TICK USEC_PER_SEC
 
 /* More time than the drain needs: for what comes after it. */
 #define NOTIFY_EXTRA_TIME (5 * USEC_PER_SEC)
@@ -54,6 +57,8 @@ void notify_status(struct master *m, usec_t now) {
                 rate = (double)(c.requests - m->last_requests) / seconds;
         m->last_requests = c.requests;
         m->last_tick = now;
+        m->next_status =
+                now + m->conf->global.systemd_interval - NOTIFY_TICK / 2; /* ticks come a little early or late */
 
         switch (m->state) {
         case MASTER_STARTING:
@@ -89,11 +94,11 @@ static int notify_on_tick(sd_event_source *s, _unused_ uint64_t usec, void *user
         for (size_t i = 0; i < m->n_pools; i++)
                 pool_sample(m->pools[i]->pool);
         control_resume(m);
-        if (m->supervised)
+        if (m->supervised && m->conf->global.systemd_interval > 0 && now >= m->next_status)
                 notify_status(m, now);
         if (m->supervised && m->state == MASTER_STOPPING)
                 notify_extend(m, now);
-        return sd_event_source_set_time(s, now + USEC_PER_SEC);
+        return sd_event_source_set_time(s, now + NOTIFY_TICK);
 }
 
 static int notify_on_watchdog(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
@@ -118,7 +123,7 @@ int notify_attach(struct master *m) {
         int r;
 
         m->supervised = getenv("NOTIFY_SOCKET") != NULL;
-        r = notify_add_timer(m, &m->tick, time_now() + USEC_PER_SEC, notify_on_tick, "status-tick");
+        r = notify_add_timer(m, &m->tick, time_now() + NOTIFY_TICK, notify_on_tick, "status-tick");
         if (r < 0 || sd_watchdog_enabled(0, &watchdog) <= 0)
                 return r;
         m->watchdog_half = MAX(watchdog / 2, (uint64_t)1);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line; see options.h. */
+/*
+ * The command line; see options.h. The first of --help, --version, --modules, --info that is met decides, as with php-fpm; they win over --test. Wrong use is told as
+ * php-fpm tells it: the help on stdout, status 64; what exactly was wrong is on stderr.
+ */
 
 #include "master/options.h"
 
@@ -8,25 +11,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/macros.h"
+#include "base/program.h"
+#include "base/text.h"
 
-static void options_usage(FILE *to) {
-        fprintf(to,
-                "Usage: fpmd [-n] [-t] [-O] [-R] [-c PATH] [-d FOO[=BAR]] [-y FILE] [--runtime-dir DIR]\n"
-                "  -c PATH, --php-ini PATH    php.ini, or the folder it is in\n"
-                "  -n, --no-php-ini           read no php.ini\n"
-                "  -d FOO[=BAR], --define     set the INI entry FOO to BAR (default 1)\n"
-                "  -y FILE, --fpm-config FILE configuration (default %s)\n"
-                "  -t, --test                 test the configuration and exit; -tt: print it as well\n"
-                "  -O, --force-stderr         log to stderr, even when error_log or the journal would take it\n"
-                "  -F, --nodaemonize          stay in the foreground: always so\n"
-                "  -R, --allow-to-run-as-root a pool may run PHP as root\n"
-                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
-                "/run/fpmd)\n"
-                "  -h, --help                 this text\n"
-                "  -v, --version              version\n",
-                FPMD_SYSCONFDIR "/fpmd.conf");
+/* Where the configuration is when -y does not say: by name, and below -p. */
+#define OPTIONS_CONF(prefix_folder) (program_is_php_fpm() ? prefix_folder "/php-fpm.conf" : prefix_folder "/fpmd.conf")
+
+static const char *options_default_conf(void) {
+        return program_is_php_fpm() ? FPMD_PHP_INI_DIR "/php-fpm.conf" : FPMD_SYSCONFDIR "/fpmd.conf";
+}
+
+void options_print_help(void) {
+        printf("Usage: %s [-n] [-e] [-t] [-O] [-R] [-D | -F] [-c PATH] [-d FOO[=BAR]] [-y FILE] [-p DIR] [-g FILE]\n"
+               "       %s -h | -i | -m | -v\n"
+               "  -c PATH, --php-ini PATH    php.ini, or the folder it is in\n"
+               "  -n, --no-php-ini           read no php.ini\n"
+               "  -d FOO[=BAR], --define     set the INI entry FOO to BAR (default 1)\n"
+               "  -e, --profile-info         have PHP compile information for debuggers and profilers\n"
+               "  -y FILE, --fpm-config FILE configuration (default %s)\n"
+               "  -p DIR, --prefix DIR       what relative paths of the configuration begin at\n"
+               "  -g FILE, --pid FILE        pid file, where the configuration has none\n"
+               "  -t, --test                 test the configuration and exit; -tt: print it as well\n"
+               "  -D, --daemonize            run in the background, whatever the configuration says\n"
+               "  -F, --nodaemonize          stay in the foreground, whatever the configuration says\n"
+               "  -O, --force-stderr         log to stderr instead of error_log\n"
+               "  -R, --allow-to-run-as-root a pool may run PHP as root\n"
+               "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
+               "/run/fpmd)\n"
+               "  -h, --help                 this text\n"
+               "  -i, --info                 what phpinfo() shows\n"
+               "  -m, --modules              PHP's modules\n"
+               "  -v, --version              version\n",
+               program_name(), program_name(), options_default_conf());
 }
 
 static int options_set(char **field, const char *value) {
@@ -37,88 +56,157 @@ static int options_set(char **field, const char *value) {
 
 static int options_add_define(struct options *o, const char *value) {
         if (o->n_defines == OPTIONS_DEFINES_MAX) {
-                fprintf(stderr, "fpmd: more than %d -d options\n", OPTIONS_DEFINES_MAX);
+                fprintf(stderr, "%s: more than %d -d options\n", program_name(), OPTIONS_DEFINES_MAX);
                 return -EINVAL;
         }
         return options_set(&o->defines[o->n_defines++], value);
 }
 
-/* Absolute, so that it means the same at a reload, wherever the process is then. */
-static int options_finish(struct options *o) {
+static void options_set_task(struct options *o, enum options_task task) {
+        if (o->task == OPTIONS_RUN || o->task == OPTIONS_TEST)
+                o->task = task;
+}
+
+/* So that it means the same from another folder. Symbolic links stay: a reload follows where they lead then. */
+static int options_make_absolute(const char *path, char **ret) {
+        _cleanup_free_ char *cwd = NULL;
         char *absolute;
 
-        if (!o->conf_path)
-                return options_set(&o->conf_path, FPMD_SYSCONFDIR "/fpmd.conf");
-        absolute = realpath(o->conf_path, NULL);
-        if (!absolute)
-                return 0; /* the loader will say what is wrong with it */
-        free(o->conf_path);
-        o->conf_path = absolute;
+        if (path[0] == '/')
+                return options_set(ret, path);
+        cwd = getcwd(NULL, 0);
+        if (!cwd)
+                return -errno;
+        if (asprintf(&absolute, "%s/%s", cwd, path) < 0)
+                return -ENOMEM;
+        free(*ret);
+        *ret = absolute;
         return 0;
 }
 
+static int options_copy_arguments(int argc, char **argv, struct options *o) {
+        o->arguments = calloc((size_t)argc + 1, sizeof(*o->arguments));
+        if (!o->arguments)
+                return -ENOMEM;
+        for (int i = 0; i < argc; i++) {
+                int r = options_set(&o->arguments[i], argv[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int options_finish(struct options *o) {
+        int r = 0;
+
+        if (!o->conf_name && o->prefix) {
+                if (asprintf(&o->conf_name, "%s%s", o->prefix, OPTIONS_CONF("/etc")) < 0) {
+                        o->conf_name = NULL;
+                        return -ENOMEM;
+                }
+        } else if (!o->conf_name)
+                r = options_set(&o->conf_name, options_default_conf());
+        return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
+}
+
 enum { OPTION_RUNTIME_DIR = 256 };
+
+static int options_take(struct options *o, int c) {
+        switch (c) {
+        case 'c':
+                return options_set(&o->php_ini, optarg);
+        case 'n':
+                o->no_php_ini = true;
+                return 0;
+        case 'd':
+                return options_add_define(o, optarg);
+        case 'e':
+                o->extended_info = true;
+                return 0;
+        case 'y':
+                return options_set(&o->conf_name, optarg);
+        case 'p':
+                return options_set(&o->prefix, optarg);
+        case 'g':
+                return options_set(&o->pid_path, optarg);
+        case 't':
+                o->dump = o->task == OPTIONS_TEST;
+                options_set_task(o, OPTIONS_TEST);
+                return 0;
+        case 'D':
+                o->daemonize = OPTIONS_DAEMONIZE;
+                return 0;
+        case 'F':
+                o->daemonize = OPTIONS_NODAEMONIZE;
+                return 0;
+        case 'O':
+                o->force_stderr = true;
+                return 0;
+        case 'R':
+                o->allow_root = true;
+                return 0;
+        case OPTION_RUNTIME_DIR:
+                return options_set(&o->runtime_dir, optarg);
+        case 'h':
+                options_set_task(o, OPTIONS_HELP);
+                return 0;
+        case 'i':
+                options_set_task(o, OPTIONS_INFO);
+                return 0;
+        case 'm':
+                options_set_task(o, OPTIONS_MODULES);
+                return 0;
+        case 'v':
+                options_set_task(o, OPTIONS_VERSION);
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
 
 int options_parse(int argc, char **argv, struct options *ret) {
         static const struct option table[] = {
                 { "php-ini", required_argument, NULL, 'c' },
                 { "no-php-ini", no_argument, NULL, 'n' },
                 { "define", required_argument, NULL, 'd' },
+                { "profile-info", no_argument, NULL, 'e' },
                 { "fpm-config", required_argument, NULL, 'y' },
+                { "prefix", required_argument, NULL, 'p' },
+                { "pid", required_argument, NULL, 'g' },
                 { "test", no_argument, NULL, 't' },
-                { "force-stderr", no_argument, NULL, 'O' },
+                { "daemonize", no_argument, NULL, 'D' },
                 { "nodaemonize", no_argument, NULL, 'F' },
+                { "force-stderr", no_argument, NULL, 'O' },
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "help", no_argument, NULL, 'h' },
+                { "usage", no_argument, NULL, 'h' },
+                { "info", no_argument, NULL, 'i' },
+                { "modules", no_argument, NULL, 'm' },
                 { "version", no_argument, NULL, 'v' },
                 {},
         };
-        int c, r = 0;
+        int c, r;
 
-        while (r == 0 && (c = getopt_long(argc, argv, "c:nd:y:tOFRhv", table, NULL)) >= 0) {
-                switch (c) {
-                case 'c':
-                        r = options_set(&ret->php_ini, optarg);
-                        break;
-                case 'n':
-                        ret->no_php_ini = true;
-                        break;
-                case 'd':
-                        r = options_add_define(ret, optarg);
-                        break;
-                case 'y':
-                        r = options_set(&ret->conf_path, optarg);
-                        break;
-                case 't':
-                        ret->dump = ret->test;
-                        ret->test = true;
-                        break;
-                case 'O':
-                        ret->force_stderr = true;
-                        break;
-                case 'F':
-                        break;
-                case 'R':
-                        ret->allow_root = true;
-                        break;
-                case OPTION_RUNTIME_DIR:
-                        r = options_set(&ret->runtime_dir, optarg);
-                        break;
-                case 'h':
-                        options_usage(stdout);
-                        return OPTIONS_E_DONE;
-                case 'v':
-                        printf("fpmd %s (built for PHP %s)\n", FPMD_VERSION, FPMD_PHP_VERSION);
-                        return OPTIONS_E_DONE;
-                default:
-                        options_usage(stderr);
-                        return -EINVAL;
-                }
-        }
+        r = options_copy_arguments(argc, argv, ret);
+        while (r == 0 && (c = getopt_long(argc, argv, "+c:nd:ey:p:g:tDFORhimv", table, NULL)) >= 0)
+                r = options_take(ret, c);
         if (r == 0 && optind < argc) {
-                fprintf(stderr, "fpmd: unexpected argument '%s'\n", argv[optind]);
-                return -EINVAL;
+                fprintf(stderr, "%s: unexpected argument '%s'\n", program_name(), argv[optind]);
+                r = -EINVAL;
         }
+        if (r == -EINVAL)
+                options_print_help();
         return r < 0 ? r : options_finish(ret);
+}
+
+struct conf_options options_for_conf(const struct options *o) {
+        return (struct conf_options){
+                .running_as_root = geteuid() == 0,
+                .allow_root = o->allow_root,
+                .php_fpm = program_is_php_fpm(),
+                .prefix = o->prefix,
+                .pid = o->pid_path,
+        };
 }

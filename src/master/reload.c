@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
 #include "master/master.h"
@@ -206,11 +207,11 @@ static int reload_check_names(const struct master *m, const char *names, struct 
 
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 static int reload_try(struct master *m, const char *names, struct text *problems) {
-        struct conf_options options = { .running_as_root = geteuid() == 0, .allow_root = m->options->allow_root };
+        const struct conf_options options = options_for_conf(m->options);
         bool all = !*names;
         int r;
 
-        r = conf_load(m->options->conf_path, &options, &m->next_conf, problems);
+        r = conf_load(m->options->conf_name, &options, &m->next_conf, problems);
         if (r != 0)
                 return r < 0 ? r : LISTEN_E_PROBLEM;
         m->old_log_file_fd = m->log_file_fd;
@@ -238,10 +239,31 @@ void reload_request(struct master *m, const char *names) {
         text_append(&m->reload_names, names);
         m->reload_pending = true;
         if (m->state == MASTER_RELOADING || !master_is_settled(m))
-                log_notice("reload waits until %s", m->state == MASTER_STARTING
-                                                            ? "the start is complete"
-                                                            : "the previous generation has finished its requests");
+                log_own("reload waits until %s", m->state == MASTER_STARTING
+                                                         ? "the start is complete"
+                                                         : "the previous generation has finished its requests");
         master_advance(m);
+}
+
+/* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew; here its zygotes are, under the same command line, and the listeners stay. */
+static void reload_log_as_php_fpm(const struct master *m, bool begun) {
+        _cleanup_text_ struct text arguments = {};
+        char *const *argv = m->options->arguments;
+
+        if (!program_is_php_fpm())
+                return;
+        if (begun) {
+                for (size_t i = 0; argv[i]; i++)
+                        text_printf(&arguments, "%s\"%s\"", i > 0 ? ", " : "", argv[i]);
+                log_notice("reloading: execvp(\"%s\", {%s})", argv[0], text_peek(&arguments));
+                return;
+        }
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (!m->pools[i]->leaving)
+                        listen_log_inherited(m->pools[i]->listeners);
+        log_notice("fpm is running, pid %d", getpid());
+        log_notice("ready to handle connections");
+        master_log_monitor(m);
 }
 
 void reload_begin_pending(struct master *m) {
@@ -255,6 +277,7 @@ void reload_begin_pending(struct master *m) {
         control_reload_begun(m);
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_BEGUN, .message = "Reloading in progress ..." });
+        reload_log_as_php_fpm(m, true);
         notify_reloading(m);
 
         r = reload_try(m, all ? "" : text_peek(&names), &problems);
@@ -305,7 +328,8 @@ static void reload_commit(struct master *m) {
                     n == 1 ? "" : "s");
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
-                .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
+                .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
+        reload_log_as_php_fpm(m, false);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));
         if (m->reopen_pending)

@@ -75,7 +75,9 @@ static int messages_on_spawned(struct generation *g, const struct ipc_message *m
         w->pid = m->pid;
         w->pidfd = TAKE_FD(*pidfd);
         w->started = time_now();
-        log_debug("[pool %s] child %d started", g->pool->name, w->pid);
+        log_printf(g->n_to_replace > 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG, "[pool %s] child %d started",
+                   g->pool->name, w->pid);
+        g->n_to_replace -= g->n_to_replace > 0;
         if (w->early)
                 worker_accepts(w);
         return 0;
@@ -120,8 +122,8 @@ static int messages_on_ready(struct generation *g, const struct ipc_message *m, 
         g->ready = true;
         if (g->n_first == 0 && g->state == GENERATION_STARTING)
                 g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
-        log_notice("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text,
-                   *g->ini_files ? g->ini_files : "no file");
+        log_own("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text,
+                *g->ini_files ? g->ini_files : "no file");
         return 0;
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "ipc/message.h"
 #include "log/line.h"
@@ -74,7 +75,7 @@ int overtime_open_log(struct generation *g) {
 void pool_reopen_slow_log(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next)
                 if (overtime_open_log(g) == 0 && g->conf->slowlog && g == p->current)
-                        log_notice("[pool %s] slow log file re-opened", p->name);
+                        log_own("[pool %s] slow log file re-opened", p->name);
 }
 
 /* "GET /index.php?a=1" */
@@ -82,9 +83,11 @@ static void overtime_describe(const struct scoreboard_slot *s, char *buf, size_t
         snprintf(buf, n, "%s %s%s%s", s->method, s->uri, *s->query ? "?" : "", s->query);
 }
 
+/* What php-fpm says is a warning; what it does not say, details of that, is one too, but under php-fpm's name only for debugging. */
 static void overtime_log(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
                          enum log_event event, const char *message) {
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+        log_write(&(struct log_entry){ .level = event != LOG_EVENT_NONE || !program_is_php_fpm() ? LOG_LEVEL_WARNING
+                                                                                                 : LOG_LEVEL_DEBUG,
                                        .event = event,
                                        .pool = p->name,
                                        .message = message,
@@ -147,12 +150,27 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
                 log_error("[pool %s] cannot write to the slow log: %s", p->name, strerror(-r));
 }
 
+/* php-fpm's lines about a backtrace, for who follows them in a log of that name. There the worker is stopped meanwhile; here nothing is. */
+static void overtime_log_trace_begin(const struct pool_worker *w) {
+        if (!program_is_php_fpm())
+                return;
+        log_notice("child %d stopped for tracing", w->pid);
+        log_notice("about to trace %d", w->pid);
+}
+
+static void overtime_log_trace_end(const struct pool_worker *w) {
+        if (program_is_php_fpm())
+                log_notice("finished trace of %d", w->pid);
+}
+
 static void overtime_close_case(struct pool *p, struct pool_worker *w, const char *trace) {
         _cleanup_free_ struct overtime_case *c = TAKE_PTR(w->overtime);
 
         if (!c)
                 return;
         w->patience.traced = true;
+        if (c->slow)
+                overtime_log_trace_end(w);
         if (c->slow)
                 overtime_write_slow(p, w, &c->slot, trace);
         if (c->condemned)
@@ -193,6 +211,8 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
                 w->patience.traced = true;
                 return;
         }
+        if (slow)
+                overtime_log_trace_begin(w);
         *w->overtime = (struct overtime_case){ .slow = slow, .condemned = condemned, .slot = *s };
         g->n_tracing++;
         w->patience.traced = false;

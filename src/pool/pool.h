@@ -32,6 +32,7 @@ struct pool_env {
         int zygote_fd; /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
         const char *php_ini;      /* -c, or NULL */
         bool no_php_ini;          /* -n */
+        bool extended_info;       /* -e */
         bool allow_root;          /* -R: a pool's user may be root */
         char *const *php_defines; /* -d, NULL-terminated */
         int journal_fd;           /* or -1 */
@@ -86,8 +87,9 @@ struct generation {
         unsigned n_workers; /* alive or asked for */
         unsigned n_asked;   /* asked for, and not heard of yet */
         unsigned n_accepting;
-        unsigned n_tracing; /* TRACE orders without an answer */
-        unsigned n_leaving; /* alive, and told to end one by one: the pool needs fewer */
+        unsigned n_tracing;    /* TRACE orders without an answer */
+        unsigned n_leaving;    /* alive, and told to end one by one: the pool needs fewer */
+        unsigned n_to_replace; /* that have ended by themselves: the news of as many new ones is worth a notice */
 
         struct scale_state scale;
         int backlog_fd; /* backlog.h; -1: not watched yet */
@@ -233,6 +235,8 @@ const char *generation_state_name(enum generation_state state);
 
 /* spawn.c: the zygote's process. */
 int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read);
+/* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed strings, a fresh array; NULL: out of memory. */
+char **zygote_process_arguments(const struct pool_env *env, char *const *first);
 
 /* access.c: opens the pool's access log. 0 and *ret, the caller's, -1 when the pool has none; -errno, logged. */
 int pool_access_open(const struct conf_pool *conf, int *ret);

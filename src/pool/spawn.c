@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/number.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
@@ -151,28 +152,24 @@ struct spawn_args {
         char level[32];
 };
 
-/* The argument list; borrowed strings, a fresh array. */
-static char **spawn_arguments(const struct generation *g, struct spawn_args *a) {
-        const struct pool_env *env = g->pool->env;
-        size_t n_defines = 0, n = 0;
+char **zygote_process_arguments(const struct pool_env *env, char *const *first) {
+        size_t n_defines = 0, n_first = 0, n = 0;
         char **argv;
 
         while (env->php_defines && env->php_defines[n_defines])
                 n_defines++;
-        argv = calloc(n_defines * 2 + 9, sizeof(*argv));
+        while (first[n_first])
+                n_first++;
+        argv = calloc(n_defines * 2 + n_first + 6, sizeof(*argv));
         if (!argv)
                 return NULL;
-        snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
-        snprintf(a->listeners, sizeof(a->listeners), "--listeners=%zu", g->listeners.n);
-        snprintf(a->level, sizeof(a->level), "--log-level=%d", (int)env->log_level);
-        argv[n++] = (char *)"fpmd-zygote";
-        argv[n++] = a->generation;
-        argv[n++] = a->listeners;
-        argv[n++] = a->level;
-        if (env->allow_root)
-                argv[n++] = (char *)"--allow-to-run-as-root";
+        argv[n++] = program_is_php_fpm() ? (char *)program_command() : (char *)"fpmd-zygote";
+        for (size_t i = 0; i < n_first; i++)
+                argv[n++] = first[i];
         if (env->no_php_ini)
                 argv[n++] = (char *)"--no-php-ini";
+        if (env->extended_info)
+                argv[n++] = (char *)"--extended-info";
         if (env->php_ini) {
                 argv[n++] = (char *)"--php-ini";
                 argv[n++] = (char *)env->php_ini;
@@ -182,6 +179,17 @@ static char **spawn_arguments(const struct generation *g, struct spawn_args *a) 
                 argv[n++] = env->php_defines[i];
         }
         return argv;
+}
+
+static char **spawn_arguments(const struct generation *g, struct spawn_args *a) {
+        const struct pool_env *env = g->pool->env;
+        char *first[] = { a->generation, a->listeners, a->level,
+                          env->allow_root ? (char *)"--allow-to-run-as-root" : NULL, NULL };
+
+        snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
+        snprintf(a->listeners, sizeof(a->listeners), "--listeners=%zu", g->listeners.n);
+        snprintf(a->level, sizeof(a->level), "--log-level=%d", (int)env->log_level);
+        return zygote_process_arguments(env, first);
 }
 
 _noreturn_ static void spawn_report(int ipc, const char *what, int r) {

@@ -141,6 +141,13 @@ int supervise_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint3
         return 0;
 }
 
+/* php-fpm's levels: a warning when something went wrong, a notice when a worker left by itself and is replaced, and nothing of those that were told to end. */
+static enum log_level supervise_exit_level(const struct pool_worker *w, bool bad) {
+        if (bad)
+                return LOG_LEVEL_WARNING;
+        return w->leaving || w->generation->draining ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
+}
+
 static void supervise_log_exit(const struct pool *p, const struct pool_worker *w, int status, bool known, bool bad) {
         char message[256], how[96];
         double age = (double)(time_now() - w->started) / (double)USEC_PER_SEC;
@@ -153,7 +160,7 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
         else
                 snprintf(how, sizeof(how), "exited with code %d", WEXITSTATUS(status));
         snprintf(message, sizeof(message), "child %d %s after %f seconds from start", w->pid, how, age);
-        log_write(&(struct log_entry){ .level = bad ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+        log_write(&(struct log_entry){ .level = supervise_exit_level(w, bad),
                                        .event = bad ? LOG_EVENT_WORKER_DIED : LOG_EVENT_NONE,
                                        .pool = p->name,
                                        .message = message,
@@ -170,9 +177,9 @@ static void supervise_count_crash(const struct generation *g, usec_t now) {
             !crashes_add(&p->crashes, conf->emergency_restart_threshold, conf->emergency_restart_interval, now))
                 return;
         p->renew = true;
-        log_notice("[pool %s] failed processes threshold (%u in %llu sec) is reached, starting a fresh generation",
-                   p->name, conf->emergency_restart_threshold,
-                   (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
+        log_warning("[pool %s] failed processes threshold (%u in %llu sec) is reached, initiating reload", p->name,
+                    conf->emergency_restart_threshold,
+                    (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
 }
 
 /* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is
@@ -187,6 +194,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         usec_t now = time_now();
 
         supervise_log_exit(p, w, status, status_known, bad);
+        w->generation->n_to_replace += !w->leaving && !w->generation->draining;
         if (bad)
                 p->n_died++;
         if (bad && supervise_is_young(p, slot, now) && !w->patience.terminated_at) {
@@ -393,7 +401,7 @@ static usec_t supervise_replace(struct pool *p, usec_t now) {
 
         if (g && p->starting_is_replacement) {
                 if (g->state == GENERATION_ACCEPTING) {
-                        log_notice("[pool %s] generation %u has taken over", p->name, g->number);
+                        log_own("[pool %s] generation %u has taken over", p->name, g->number);
                         pool_promote(p);
                         return USEC_INFINITY;
                 }

@@ -87,8 +87,9 @@ void sapi_ini_apply_request(void);
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);
 
-/* module.c: the pool given to sapi_start(). */
+/* module.c: the pool given to sapi_start(), and -e. */
 const struct conf_pool *sapi_module_pool(void);
+bool sapi_module_wants_extended_info(void);
 
 /* functions.c */
 extern zend_module_entry sapi_functions_module;

@@ -13,6 +13,8 @@
 
 #include "sapi/internal.h"
 
+#include "base/fd.h"
+#include "base/program.h"
 #include "base/text.h"
 
 static struct {
@@ -76,6 +78,8 @@ static bool ends_as_observed(const char *message) {
 static void write_entry(enum log_level level, enum log_event event, const char *message) {
         struct log_entry e = { .level = level, .event = event, .message = message };
 
+        if (event == LOG_EVENT_PHP_ERROR && sapi_current.io && program_is_php_fpm())
+                e.journal_only = true;
         if (!log_enabled(level))
                 return;
         if (sapi_current.io) {
@@ -91,6 +95,17 @@ static void write_entry(enum log_level level, enum log_event event, const char *
                 e.code_line = zend_get_executed_lineno();
         }
         (void)log_write(&e);
+}
+
+/* Under php-fpm's name a request's messages are no lines of the log, but something the worker says on stderr, which catch_workers_output may put there. */
+static void say_on_stderr(const char *message) {
+        _cleanup_text_ struct text t = { 0 };
+
+        if (!sapi_current.io || !program_is_php_fpm() || !sapi_module_pool()->catch_workers_output)
+                return;
+        text_printf(&t, "NOTICE: PHP message: %s\n", message);
+        if (!t.failed)
+                (void)fd_write_all(STDERR_FILENO, t.data, t.n);
 }
 
 /* False: the peer is gone. */
@@ -120,6 +135,7 @@ void sapi_message_php(const char *message, int severity) {
                 text_append(&collected.text, message);
         }
         write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+        say_on_stderr(message);
         if (!tell_peer("PHP message: ", message))
                 php_handle_aborted_connection();
 }

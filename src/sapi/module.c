@@ -26,6 +26,10 @@ const struct conf_pool *sapi_module_pool(void) {
         return module.options->pool;
 }
 
+bool sapi_module_wants_extended_info(void) {
+        return module.options->extended_info;
+}
+
 static void module_ini_defaults(HashTable *configuration) {
         zval on;
 

@@ -152,6 +152,8 @@ static bool request_life(const struct sapi_request *request) {
         sapi_ini_apply_request();
         if (php_request_startup() == FAILURE)
                 return false;
+        if (sapi_module_wants_extended_info())
+                CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         answer();
         put_error_header();
         php_request_shutdown(NULL);

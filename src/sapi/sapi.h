@@ -22,6 +22,7 @@ struct sapi_options {
         const struct conf_pool *pool;
         const char *ini_path; /* -c: a php.ini file or a folder; NULL: the site's FPM folder where there is one */
         bool no_ini;          /* -n */
+        bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
 };
 
@@ -30,6 +31,10 @@ struct sapi_options {
  * warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
 int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
 void sapi_stop(void);
+
+/* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As sapi_start(), and -EIO when PHP ended it. */
+enum sapi_print { SAPI_PRINT_VERSION, SAPI_PRINT_MODULES, SAPI_PRINT_INFO };
+int sapi_print(const struct sapi_options *options, enum sapi_print what, char **ret_reason);
 
 /* PHP's version, "8.2.28". */
 const char *sapi_version(void);

@@ -126,7 +126,7 @@ static bool access_is_suppressed(const struct access *a, const struct log_access
 
 static bool access_write_journal(const struct access *a, const struct log_access_record *r, struct text *line) {
         line->data[--line->n] = '\0'; /* its newline */
-        return log_journal_send(a->fd, "fpmd", a->pool->name,
+        return log_journal_send(a->fd, log_identity(), a->pool->name,
                                 &(struct log_entry){ .level = LOG_LEVEL_NOTICE,
                                                      .message = line->data,
                                                      .method = r->method,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "base/title.h"
 #include "log/log.h"
 #include "worker/confine.h"
@@ -110,9 +111,9 @@ static void setup_dumpable(const struct conf_pool *pool) {
 static void setup_title(const struct conf_pool *pool) {
         char title[128];
 
-        snprintf(title, sizeof(title), "fpmd: pool %s", pool->name);
+        snprintf(title, sizeof(title), "%s: pool %s", program_name(), pool->name);
         title_set(title);
-        prctl(PR_SET_NAME, "fpmd-worker");
+        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
 }
 
 int worker_setup_process(const struct worker_setup *setup, int quit_fd) {

@@ -20,6 +20,7 @@
 #include "base/capability.h"
 #include "base/fd.h"
 #include "base/number.h"
+#include "base/program.h"
 #include "base/title.h"
 #include "conf/load.h"
 #include "ipc/inherit.h"
@@ -38,6 +39,7 @@ struct zygote_options {
         uint64_t log_level;
         bool allow_root;         /* the master was told -R */
         bool no_journal, no_log; /* what was not inherited */
+        int print;               /* what to print of PHP, and nothing else, or -1 */
         struct sapi_options sapi;
         char *defines[ZYGOTE_DEFINES_MAX + 1];
 };
@@ -50,6 +52,10 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                 { "php-ini", required_argument, NULL, 'c' },
                 { "no-php-ini", no_argument, NULL, 'n' },
                 { "define", required_argument, NULL, 'd' },
+                { "extended-info", no_argument, NULL, 'e' },
+                { "print-version", no_argument, NULL, 'V' },
+                { "print-modules", no_argument, NULL, 'M' },
+                { "print-info", no_argument, NULL, 'I' },
                 { "version", no_argument, NULL, 'v' },
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 {},
@@ -80,6 +86,18 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         break;
                 case 'R':
                         o->allow_root = true;
+                        break;
+                case 'e':
+                        o->sapi.extended_info = true;
+                        break;
+                case 'V':
+                        o->print = SAPI_PRINT_VERSION;
+                        break;
+                case 'M':
+                        o->print = SAPI_PRINT_MODULES;
+                        break;
+                case 'I':
+                        o->print = SAPI_PRINT_INFO;
                         break;
                 case 'v':
                         printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_version());
@@ -135,6 +153,8 @@ static int zygote_read_conf(struct zygote *z) {
         fd_close(INHERIT_CONF);
         z->pool = &z->conf->pools[0];
         log_set_pool(z->pool->name);
+        log_set_identity(&(struct log_identity){ .ident = z->conf->global.syslog_ident,
+                                                 .facility = z->conf->global.syslog_facility });
         return 0;
 }
 
@@ -166,7 +186,7 @@ static int zygote_take_signals(struct zygote *z) {
 static void zygote_set_title(const struct zygote *z) {
         char title[160];
 
-        snprintf(title, sizeof(title), "fpmd: zygote %s (generation %u)", z->pool->name, z->generation);
+        snprintf(title, sizeof(title), "%s: zygote %s (generation %u)", program_name(), z->pool->name, z->generation);
         title_set(title);
         prctl(PR_SET_NAME, "fpmd-zygote");
 }
@@ -224,13 +244,25 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         return ipc_send(z->ipc, &m, &fd);
 }
 
+static int zygote_print(const struct zygote_options *o) {
+        _cleanup_free_ char *reason = NULL;
+        int r = sapi_print(&o->sapi, (enum sapi_print)o->print, &reason);
+
+        if (r < 0)
+                fprintf(stderr, "PHP does not start: %s\n", reason ? reason : strerror(-r));
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv) {
-        static struct zygote_options options;
+        static struct zygote_options options = { .print = -1 };
         static struct zygote z = { .ipc = INHERIT_IPC, .lifeline_write = INHERIT_LIFELINE_WRITE, .signal_fd = -1 };
         int r;
 
-        if (zygote_parse_options(argc, argv, &options) < 0 || options.n_listeners == 0 ||
-            zygote_check_descriptors(&options) < 0) {
+        program_init(argv[0]);
+        r = zygote_parse_options(argc, argv, &options);
+        if (r == 0 && options.print >= 0)
+                return zygote_print(&options);
+        if (r < 0 || options.n_listeners == 0 || zygote_check_descriptors(&options) < 0) {
                 fprintf(stderr, "fpmd-zygote is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }

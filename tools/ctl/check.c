@@ -24,7 +24,7 @@ static void tell_notices(const struct conf *conf) {
 
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
                 fprintf(stderr, "%s\n", conf->notices[i]);
-        conf_list_unimplemented(conf, &unimplemented);
+        conf_list_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stderr);
         danger_list(conf, &dangers);
         fputs(text_peek(&dangers), stderr);

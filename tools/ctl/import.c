@@ -35,7 +35,7 @@ static const struct {
 } global_rows[] = {
         { "pid", IMPORT_GIVEN, "leave it out: systemd knows the main process" },
         { "error_log", IMPORT_GIVEN, "the journal has every entry, with fields, when it is left out; where it is set, php-fpm's lines are written there" },
-        { "daemonize", IMPORT_SET, "leave it out: fpmd stays in the foreground, and refuses yes" },
+        { "daemonize", IMPORT_SET, "write no, or leave it out: the unit wants fpmd in the foreground" },
         { "process_control_timeout", IMPORT_ABSENT, "the default is 30s, not 0: requests in hand are given that time in reloads and graceful stops" },
         { "events.mechanism", IMPORT_GIVEN, "leave it out: there is one mechanism, epoll" },
         { "emergency_restart_threshold", IMPORT_SET, "a pool whose workers crash that often gets a fresh generation; the master and other pools go on" },
@@ -126,7 +126,7 @@ static void tell_all(const struct conf *conf) {
         tell_global(conf);
         for (size_t i = 0; i < conf->n_pools; i++)
                 tell_pool(&conf->pools[i]);
-        conf_list_unimplemented(conf, &unimplemented);
+        conf_list_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stdout);
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
                 puts(conf->notices[i]);
@@ -138,7 +138,7 @@ static void tell_all(const struct conf *conf) {
 }
 
 static int import(const char *path) {
-        static const struct conf_options options = { .text_only = true, .foreign = true };
+        static const struct conf_options options = { .text_only = true };
         _cleanup_conf_ struct conf *conf = NULL;
         _cleanup_text_ struct text problems = {};
         int r;

@@ -77,10 +77,9 @@ static const struct {
         { "a bad pm", "pm = fixed\n", "[x:6] directive 'pm': 'fixed' is none of static, dynamic, ondemand\n" },
         { "a bad level", "[global]\nlog_level = loud\n",
           "[x:7] directive 'log_level': 'loud' is none of debug, notice, warning, error, alert\n" },
-        { "daemonize is refused", "[global]\ndaemonize = yes\n",
-          "[x:7] directive 'daemonize': fpmd runs in the foreground, under a supervisor: write daemonize = no, or "
-          "leave it out\n" },
-        { "not daemonizing is fine", "[global]\ndaemonize = no\n", "" },
+        { "a known event mechanism", "[global]\nevents.mechanism = Select\n", "" },
+        { "an event mechanism of another system", "[global]\nevents.mechanism = kqueue\n",
+          "[x:7] directive 'events.mechanism': event mechanism 'kqueue' is not available on this system\n" },
         { "$pool in global", "[global]\npid = /$pool\n", "[x:7] directive 'pid': $pool has no meaning in [global]\n" },
         { "a port", "listen = 9000\n", "" },
         { "a port that is none", "listen = 0\n",
@@ -394,13 +393,13 @@ static void test_start_servers_follow(void **state) {
         assert_non_null(strstr(c->notices[0], "pm.start_servers is not set: it is 4"));
 }
 
-static void test_unimplemented_is_told(void **state) {
+static void test_ignored_is_told(void **state) {
         _cleanup_conf_ struct conf *c = must_load("pm = ondemand\nslowlog = /x\nrequest_terminate_timeout = 0\n"
-                                                  "ping.path = /p\n[global]\npid = /x\n");
+                                                  "ping.path = /p\n[global]\npid = /x\nevents.mechanism = epoll\n");
         _cleanup_text_ struct text list = {};
 
-        conf_list_unimplemented(c, &list);
-        assert_string_equal(text_peek(&list), "[x:11] directive 'pid': accepted, not acted on by this version\n");
+        conf_list_ignored(c, &list);
+        assert_string_equal(text_peek(&list), "[x:12] directive 'events.mechanism': accepted, and without effect\n");
 }
 
 static void test_dump_reads_back(void **state) {
@@ -570,7 +569,7 @@ int main(void) {
                 cmocka_unit_test(test_php_settings_given_twice),
                 cmocka_unit_test(test_environment),
                 cmocka_unit_test(test_start_servers_follow),
-                cmocka_unit_test(test_unimplemented_is_told),
+                cmocka_unit_test(test_ignored_is_told),
                 cmocka_unit_test(test_dump_reads_back),
                 cmocka_unit_test(test_defaults_of_the_table_read_back),
                 cmocka_unit_test_setup_teardown(test_includes, set_up, tear_down),

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -147,7 +148,7 @@ static void test_every_field(void **state) {
         int s[2];
 
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], "php-fpm", "www", &e), 0);
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "php-fpm", LOG_DAEMON }, "www", &e), 0);
         assert_false(receive(s[1], &p));
         assert_int_equal(p.n_fields, 14);
         assert_field(&p, "MESSAGE", "PHP Warning:  x");
@@ -173,7 +174,9 @@ static void test_what_is_unknown_is_left_out(void **state) {
         int s[2];
 
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], "fpmd", NULL, &(struct log_entry){ .level = LOG_LEVEL_NOTICE }), 0);
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
+                                          &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
+                         0);
         receive(s[1], &p);
         assert_int_equal(p.n_fields, 4);
         assert_field(&p, "MESSAGE", "");
@@ -214,7 +217,7 @@ static void test_no_value_becomes_a_field(void **state) {
                                              .peer = h };
                 __attribute__((__cleanup__(parsed_done))) struct parsed p = {};
 
-                assert_int_equal(log_journal_send(s[0], h, h, &e), 0);
+                assert_int_equal(log_journal_send(s[0], &(struct log_identity){ h, LOG_DAEMON }, h, &e), 0);
                 receive(s[1], &p);
                 assert_int_equal(p.n_fields, ELEMENTSOF(names) + 2);
                 for (size_t j = 0; j < ELEMENTSOF(names); j++)
@@ -236,7 +239,7 @@ static void test_too_large_for_a_datagram(void **state) {
                 message[i] = i % 100 ? 'm' : '\n';
         message[N] = '\0';
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], "fpmd", "www",
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, "www",
                                           &(struct log_entry){ .level = LOG_LEVEL_ERROR, .message = message }),
                          0);
         assert_true(receive(s[1], &p));
@@ -252,7 +255,7 @@ static void test_full_queue_does_not_wait(void **state) {
 
         make_journal(s);
         alarm(20);
-        while ((r = log_journal_send(s[0], "fpmd", NULL, &e)) == 0)
+        while ((r = log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e)) == 0)
                 n++;
         alarm(0);
         assert_true(n > 0);
@@ -262,9 +265,9 @@ static void test_full_queue_does_not_wait(void **state) {
 
                 receive(s[1], &p);
         }
-        assert_int_equal(log_journal_send(s[0], "fpmd", NULL, &e), 0);
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), 0);
         close(s[1]);
-        assert_int_equal(log_journal_send(s[0], "fpmd", NULL, &e), -ECONNREFUSED);
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), -ECONNREFUSED);
         close(s[0]);
 }
 
@@ -283,7 +286,9 @@ static void test_connect(void **state) {
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         unlink(sa.sun_path); /* as a chroot does: the name is not needed any more */
         rmdir(dir);
-        assert_int_equal(log_journal_send(fd, "fpmd", NULL, &(struct log_entry){ .level = LOG_LEVEL_ALERT }), 0);
+        assert_int_equal(log_journal_send(fd, &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
+                                          &(struct log_entry){ .level = LOG_LEVEL_ALERT }),
+                         0);
         receive(journald, &p);
         assert_field(&p, "PRIORITY", "1");
 

@@ -44,11 +44,11 @@ static const struct {
           "[21-Nov-2026 20:46:42] WARNING: [pool www] child 41 exited with code 1\n" },
         { "errors", { .level = LOG_LEVEL_ERROR, .message = "x" }, NULL, 0, "[21-Nov-2026 20:46:42] ERROR: x\n" },
         { "alerts", { .level = LOG_LEVEL_ALERT, .message = "x" }, NULL, 0, "[21-Nov-2026 20:46:42] ALERT: x\n" },
-        { "debug adds microseconds and pid",
+        { "debug adds microseconds, pid and place",
           { .level = LOG_LEVEL_DEBUG, .message = "x" },
           "www",
           7,
-          "[21-Nov-2026 20:46:42.000123] DEBUG: pid 7, [pool www] x\n" },
+          "[21-Nov-2026 20:46:42.000123] DEBUG: pid 7, place(), line 9: [pool www] x\n" },
         { "a bare one", { .level = LOG_LEVEL_WARNING, .message = "a\nb", .bare = true }, "www", 0, "a\\nb\n" },
         { "no message", { .level = LOG_LEVEL_NOTICE }, "", 0, "[21-Nov-2026 20:46:42] NOTICE: \n" },
         { "a newline cannot forge a line",
@@ -70,7 +70,9 @@ static void test_format(void **state) {
                 log_line_format(&(struct log_line){ .entry = &formats[i].entry,
                                                     .pool = formats[i].pool,
                                                     .wall = WALL,
-                                                    .detail_pid = formats[i].detail_pid },
+                                                    .detail_pid = formats[i].detail_pid,
+                                                    .function = "place",
+                                                    .code_line = 9 },
                                 &t);
                 if (strcmp(text_peek(&t), formats[i].line) != 0)
                         fail_msg("%s: %s", formats[i].says, text_peek(&t));

@@ -131,13 +131,15 @@ static void test_level(void **state) {
         assert_false(log_enabled(LOG_LEVEL_ALERT)); /* there is nowhere to write */
 }
 
-static void test_debug_adds_the_pid(void **state) {
+static void test_debug_adds_pid_and_place(void **state) {
         const struct world *w = *state;
-        char want[64];
+        char want[96];
+        int line;
 
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = w->file, .level = LOG_LEVEL_DEBUG });
+        line = __LINE__ + 1;
         log_notice("x");
-        snprintf(want, sizeof(want), "NOTICE: pid %d, x\n", (int)getpid());
+        snprintf(want, sizeof(want), "NOTICE: pid %d, %s(), line %d: x\n", (int)getpid(), __func__, line);
         assert_lines(w->file, want);
 }
 
@@ -340,7 +342,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_before_init_stderr),
                 TEST(test_level),
-                TEST(test_debug_adds_the_pid),
+                TEST(test_debug_adds_pid_and_place),
                 TEST(test_pool),
                 TEST(test_to_all),
                 TEST(test_journal_gets_it_once),
