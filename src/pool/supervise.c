@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
@@ -171,15 +172,19 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
 /* emergency_restart_threshold: what crashes often may do so for what the pool's processes share (opcache's memory), and that ends with them. */
 static void supervise_count_crash(const struct generation *g, usec_t now) {
         const struct conf_global *conf = &g->settings->global;
+        char message[128];
         struct pool *p = g->pool;
 
         if (g != p->current || p->starting ||
             !crashes_add(&p->crashes, conf->emergency_restart_threshold, conf->emergency_restart_interval, now))
                 return;
         p->renew = true;
-        log_warning("[pool %s] failed processes threshold (%u in %llu sec) is reached, initiating reload", p->name,
-                    conf->emergency_restart_threshold,
-                    (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
+        snprintf(message, sizeof(message), "failed processes threshold (%u in %llu sec) is reached, initiating reload",
+                 conf->emergency_restart_threshold,
+                 (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+                                       .pool = program_is_php_fpm() ? NULL : p->name, /* php-fpm's line has none */
+                                       .message = message });
 }
 
 /* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is

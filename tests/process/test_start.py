@@ -138,7 +138,7 @@ BROKEN = {
     "unknown pm": ("[www]\nlisten = {d}/x.sock\npm = magic\npm.max_children = 1\n{user}", 3, "pm"),
     "pool without listen": ("[www]\npm = static\npm.max_children = 1\n{user}", 1, "listen"),
     "pool without pm": ("[www]\nlisten = {d}/x.sock\n{user}", 1, "pm"),
-    "daemonize": ("[global]\ndaemonize = yes\n[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}", 2, "daemonize"),
+    "event mechanism": ("[global]\nevents.mechanism = kqueue\n[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}", 2, "events.mechanism"),
     "extension without a dot": ("[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}security.limit_extensions = php\n",
                                 None, "security.limit_extensions"),
 }
@@ -203,10 +203,10 @@ def test_two_pools_on_one_address(make):
     assert status == EX_CONFIG and s.pools["a"]["listen"] in said
 
 
-def test_directives_of_other_versions_are_named_in_a_warning(start):
+def test_what_has_no_effect_is_named(start):
     s = start({"www": {"pm": "dynamic", "pm.max_children": "3", "pm.start_servers": "2", "pm.min_spare_servers": "1",
-                       "pm.max_spare_servers": "3"}}, settings={"systemd_interval": "20s"})
-    assert "systemd_interval" in s.log() + s.output()
+                       "pm.max_spare_servers": "3"}}, settings={"events.mechanism": "poll"})
+    assert "directive 'events.mechanism': accepted, and without effect" in s.log()
     assert s.run(s.pid_script).complete
 
 
