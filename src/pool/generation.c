@@ -20,6 +20,7 @@
 #include "pool/backlog.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
+#include "pool/replace.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
 
@@ -44,7 +45,7 @@ static int generation_watch(struct generation *g) {
         if (r < 0)
                 return r;
         sd_event_source_set_description(g->ipc_source, "zygote-messages");
-        r = sd_event_add_io(event, &g->zygote_source, g->zygote_pidfd, EPOLLIN, supervise_on_zygote_exit, g);
+        r = sd_event_add_io(event, &g->zygote_source, g->zygote_pidfd, EPOLLIN, replace_on_zygote_exit, g);
         if (r < 0)
                 return r;
         sd_event_source_set_description(g->zygote_source, "zygote-exit");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a pool over time: deaths, and the plan that follows. Callbacks translate an event into a change of the picture;
- * pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever the event was. What zygotes tell is in messages.c.
+ * What happens to a pool over time: deaths of workers, and the plan that follows. Callbacks translate an event into a change of the picture;
+ * pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever the event was. What zygotes tell is in messages.c, what
+ * follows when they end in replace.c.
  */
 
 #include "pool/supervise.h"
@@ -17,12 +18,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/program.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
+#include "pool/replace.h"
 #include "pool/scale.h"
 #include "scoreboard/slot.h"
 
@@ -56,92 +57,6 @@ void supervise_release(struct pool *p, uint32_t slot) {
         slot_clear(&p->scoreboard->slots[slot]);
 }
 
-/* A worker whose zygote is gone: the master is its subreaper. */
-static int supervise_on_orphan_exit(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
-        struct generation *g = userdata;
-        struct pool *p = g->pool;
-
-        for (uint32_t i = 0; i < p->n_used; i++) {
-                struct pool_worker *w = &p->workers[i];
-                siginfo_t info = {};
-                bool known;
-                int status;
-
-                if (w->generation != g || w->state <= WORKER_ASKED || w->pidfd != fd)
-                        continue;
-                known = waitid(P_PIDFD, (id_t)w->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == w->pid;
-                status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status & 0x7f;
-                fd_ring(p->doorbell);
-                pool_worker_exited(p, i, status, known);
-                break;
-        }
-        supervise_changed(p);
-        return 0;
-}
-
-static void supervise_adopt_workers(struct generation *g) {
-        struct pool *p = g->pool;
-
-        for (uint32_t i = 0; i < p->n_used; i++) {
-                struct pool_worker *w = &p->workers[i];
-                int r;
-
-                if (w->state == WORKER_NONE || w->generation != g)
-                        continue;
-                if (w->state == WORKER_ASKED) {
-                        supervise_release(p, i);
-                        continue;
-                }
-                overtime_forget(p, w, "the zygote has ended");
-                r = sd_event_add_io(p->env->event, &w->exit_source, w->pidfd, EPOLLIN, supervise_on_orphan_exit, g);
-                if (r < 0)
-                        log_error("[pool %s] cannot watch child %d: %s", p->name, w->pid, strerror(-r));
-                else
-                        sd_event_source_set_description(w->exit_source, "orphan-exit");
-        }
-}
-
-static void supervise_log_zygote_death(const struct generation *g, int status) {
-        char message[256];
-
-        if (WIFSIGNALED(status))
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited on signal %d (SIG%s)%s",
-                         g->zygote_pid, g->number, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?",
-                         g->state == GENERATION_ACCEPTING ? "; its workers serve until a fresh one has taken over"
-                                                          : "");
-        else
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited with code %d", g->zygote_pid,
-                         g->number, WEXITSTATUS(status));
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
-                                       .event = LOG_EVENT_ZYGOTE_DIED,
-                                       .pool = g->pool->name,
-                                       .message = message,
-                                       .generation = g->number });
-}
-
-int supervise_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
-        struct generation *g = userdata;
-        struct pool *p = g->pool;
-        int status = 0;
-
-        if (waitpid(g->zygote_pid, &status, WNOHANG) != g->zygote_pid)
-                return 0;
-        g->zygote_source = sd_event_source_disable_unref(s);
-        g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
-        g->ipc = fd_close(g->ipc);
-        if (!g->draining)
-                supervise_log_zygote_death(g, status);
-        if (g == p->starting && g->state == GENERATION_ACCEPTING)
-                g->state = GENERATION_STARTING; /* not in charge yet: this is a failed start */
-        generation_fail(g, "the zygote ended while it was starting; see the log above");
-        if (g->state == GENERATION_ACCEPTING)
-                g->state = GENERATION_ENDING;
-        g->zygote_pid = 0;
-        supervise_adopt_workers(g);
-        supervise_changed(p);
-        return 0;
-}
-
 /* php-fpm's levels: a warning when something went wrong, a notice when a worker left by itself and is replaced, and nothing of those that were told to end. */
 static enum log_level supervise_exit_level(const struct pool_worker *w, bool bad) {
         if (bad)
@@ -167,24 +82,6 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
                                        .message = message,
                                        .worker_pid = (uint64_t)w->pid,
                                        .generation = w->generation->number });
-}
-
-/* emergency_restart_threshold: what crashes often may do so for what the pool's processes share (opcache's memory), and that ends with them. */
-static void supervise_count_crash(const struct generation *g, usec_t now) {
-        const struct conf_global *conf = &g->settings->global;
-        char message[128];
-        struct pool *p = g->pool;
-
-        if (g != p->current || p->starting ||
-            !crashes_add(&p->crashes, conf->emergency_restart_threshold, conf->emergency_restart_interval, now))
-                return;
-        p->renew = true;
-        snprintf(message, sizeof(message), "failed processes threshold (%u in %llu sec) is reached, initiating reload",
-                 conf->emergency_restart_threshold,
-                 (unsigned long long)(conf->emergency_restart_interval / USEC_PER_SEC));
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
-                                       .pool = program_is_php_fpm() ? NULL : p->name, /* php-fpm's line has none */
-                                       .message = message });
 }
 
 /* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is
@@ -215,7 +112,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         } else if (now - w->started >= SCALE_YOUNG)
                 p->n_young_dead = 0;
         if (bad && WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS))
-                supervise_count_crash(w->generation, now);
+                replace_count_crash(w->generation, now);
         if (bad && w->state == WORKER_STARTING && w->generation->state == GENERATION_STARTING)
                 generation_fail(w->generation,
                                 "a worker ended before it accepted its first connection; see the log above");
@@ -399,43 +296,6 @@ static usec_t supervise_start_limit(struct generation *g, usec_t now) {
         return now; /* whoever waits for it looks again */
 }
 
-/* The current generation's zygote has died, or its workers crash: a fresh one is started, and takes over when it accepts. */
-static usec_t supervise_replace(struct pool *p, usec_t now) {
-        struct generation *g = p->starting, *failed = g;
-        int r;
-
-        if (g && p->starting_is_replacement) {
-                if (g->state == GENERATION_ACCEPTING) {
-                        log_own("[pool %s] generation %u has taken over", p->name, g->number);
-                        pool_promote(p);
-                        return USEC_INFINITY;
-                }
-                if (g->state != GENERATION_FAILED)
-                        return USEC_INFINITY;
-                log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
-                p->n_failed_starts++;
-                p->last_death = now;
-                p->starting = g = NULL;
-                generation_end(failed);
-        }
-        if (g || !p->current || (p->current->zygote_pid > 0 && !p->renew) || p->stopping)
-                return USEC_INFINITY;
-        if (p->n_failed_starts > 0) {
-                usec_t due = p->last_death + scale_delay(SCALE_YOUNG_FREE + p->n_failed_starts);
-
-                if (now < due)
-                        return due;
-        }
-        r = pool_start_replacement(p);
-        if (r < 0) {
-                log_error("[pool %s] cannot start a fresh zygote: %s", p->name, strerror(-r));
-                p->n_failed_starts++;
-                p->last_death = now;
-                return now + scale_delay(SCALE_YOUNG_FREE + p->n_failed_starts);
-        }
-        return USEC_INFINITY;
-}
-
 static void supervise_forget_gone(struct pool *p) {
         for (struct generation **link = &p->generations; *link;) {
                 struct generation *g = *link;
@@ -492,7 +352,7 @@ static void supervise_arm(struct pool *p, usec_t at) {
 }
 
 void pool_supervise(struct pool *p) {
-        usec_t at = supervise_replace(p, time_now()), now = time_now(); /* a promotion above has begun drains */
+        usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
 
         for (struct generation *g = p->generations; g; g = g->next) {
                 at = MIN(at, supervise_start_limit(g, now));

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Between the files of this folder: event callbacks of a generation's sources (userdata is the generation), and what they share. */
+/* Between the files of this folder: the callback of a generation's messages (userdata is the generation), and what is shared. */
 
 #include <systemd/sd-event.h>
 
 #include "pool/pool.h"
 
 int messages_on_readable(sd_event_source *s, int fd, uint32_t revents, void *userdata);
-int supervise_on_zygote_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata);
 
 /* A worker has left its slot, whatever its state was. */
 void supervise_release(struct pool *p, uint32_t slot);
