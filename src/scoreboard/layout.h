@@ -46,21 +46,9 @@
 #define SCOREBOARD_DURATION_ONE(usec, label) +1
 #define SCOREBOARD_DURATIONS                 (1 SCOREBOARD_DURATION_BOUNDS(SCOREBOARD_DURATION_ONE))
 
-/* THE table of the buckets of waits, likewise. */
-#define SCOREBOARD_WAIT_BOUNDS(X)                                                                                      \
-        X(1000, "0.001")                                                                                               \
-        X(5000, "0.005")                                                                                               \
-        X(10000, "0.01")                                                                                               \
-        X(25000, "0.025")                                                                                              \
-        X(50000, "0.05")                                                                                               \
-        X(100000, "0.1")                                                                                               \
-        X(250000, "0.25")                                                                                              \
-        X(500000, "0.5")                                                                                               \
-        X(1000000, "1.0")                                                                                              \
-        X(2500000, "2.5")                                                                                              \
-        X(5000000, "5.0")                                                                                              \
-        X(10000000, "10.0")
-#define SCOREBOARD_WAITS (1 SCOREBOARD_WAIT_BOUNDS(SCOREBOARD_DURATION_ONE))
+/* The buckets of waits: one more in front. */
+#define SCOREBOARD_WAIT_BOUNDS(X) X(1000, "0.001") SCOREBOARD_DURATION_BOUNDS(X)
+#define SCOREBOARD_WAITS          (1 SCOREBOARD_WAIT_BOUNDS(SCOREBOARD_DURATION_ONE))
 
 /* How long connections waited for a worker. */
 struct scoreboard_waits {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "status/text.h"
+
 #define NUMBER(label, value)                                                                                           \
         { .name = label, .kind = STATUS_NUMBER, .number = value }
 #define CENTS(label, value)                                                                                            \
@@ -78,11 +80,31 @@ const char *status_fields_dashed(const char *name, char buf[static STATUS_NAME_M
         return buf;
 }
 
-void status_fields_digits(const struct status_value *v, struct text *out) {
+void status_fields_render(const struct status_value *v, bool seconds, void (*append)(const char *s, struct text *out),
+                          struct text *out) {
         unsigned long long n = v->number;
 
-        if (v->kind == STATUS_CENTS)
-                text_printf(out, "%llu.%02llu", n / 100, n % 100);
-        else
+        switch (v->kind) {
+        case STATUS_NUMBER:
                 text_printf(out, "%llu", n);
+                break;
+        case STATUS_CENTS:
+                text_printf(out, "%llu.%02llu", n / 100, n % 100);
+                break;
+        case STATUS_MOMENT:
+                if (seconds)
+                        text_printf(out, "%llu", n);
+                else
+                        status_text_time(n * USEC_PER_SEC, out);
+                break;
+        case STATUS_TEXT:
+                append(v->text, out);
+                break;
+        case STATUS_URI:
+                append(fields_text(v->text), out);
+                if (*v->query) {
+                        text_append_c(out, '?');
+                        append(v->query, out);
+                }
+        }
 }

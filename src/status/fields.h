@@ -2,6 +2,7 @@
 #pragma once
 /* What php-fpm's pages tell of a pool and of a worker: the two lists behind the text, HTML, XML and JSON pages and fpm_get_status(). */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/text.h"
@@ -34,5 +35,6 @@ size_t status_fields_worker(const struct status_snapshot *s, const struct scoreb
 #define STATUS_NAME_MAX 32
 const char *status_fields_dashed(const char *name, char buf[static STATUS_NAME_MAX]);
 
-/* The kinds that are digits on every page: STATUS_NUMBER, STATUS_CENTS, and STATUS_MOMENT in seconds. */
-void status_fields_digits(const struct status_value *v, struct text *out);
+/* A value as people read it, or (seconds) with moments as seconds since the epoch. append writes what is of unknown origin so that it can stand there. */
+void status_fields_render(const struct status_value *v, bool seconds, void (*append)(const char *s, struct text *out),
+                          struct text *out);

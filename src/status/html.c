@@ -19,7 +19,7 @@ static void render_row(const struct status_snapshot *s, const struct scoreboard_
         text_append(out, "<tr>");
         for (size_t i = 0; i < n; i++) {
                 text_append(out, "<td>");
-                status_markup_value(&values[i], out);
+                status_fields_render(&values[i], false, status_markup_text, out);
                 text_append(out, "</td>");
         }
         text_append(out, "</tr>\n");
@@ -45,7 +45,7 @@ void status_html_render(const struct status_snapshot *s, bool full, struct text 
         text_append(out, "<table>\n");
         for (size_t i = 0; i < n; i++) {
                 text_printf(out, "<tr><th>%s</th><td>", values[i].name);
-                status_markup_value(&values[i], out);
+                status_fields_render(&values[i], false, status_markup_text, out);
                 text_append(out, "</td></tr>\n");
         }
         text_append(out, "</table>\n");

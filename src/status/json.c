@@ -53,27 +53,14 @@ void status_json_string(const char *s, struct text *out) {
         text_append_c(out, '"');
 }
 
-static void field_uri(const struct status_value *v, struct text *out) {
-        text_append_c(out, '"');
-        string_body(*v->text ? v->text : "-", out);
-        if (*v->query) {
-                text_append_c(out, '?');
-                string_body(v->query, out);
-        }
-        text_append_c(out, '"');
-}
-
 static void render_fields(const struct status_value *values, size_t n, struct text *out) {
         for (size_t i = 0; i < n; i++) {
                 const struct status_value *v = &values[i];
+                const char *quote = v->kind == STATUS_TEXT || v->kind == STATUS_URI ? "\"" : "";
 
-                text_printf(out, "%s\"%s\":", i > 0 ? "," : "", v->name);
-                if (v->kind == STATUS_TEXT)
-                        status_json_string(v->text, out);
-                else if (v->kind == STATUS_URI)
-                        field_uri(v, out);
-                else
-                        status_fields_digits(v, out);
+                text_printf(out, "%s\"%s\":%s", i > 0 ? "," : "", v->name, quote);
+                status_fields_render(v, true, string_body, out);
+                text_append(out, quote);
         }
 }
 

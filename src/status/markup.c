@@ -7,7 +7,6 @@
 #include "status/markup.h"
 
 #include "base/utf8.h"
-#include "status/text.h"
 
 static bool markup_has_character(uint32_t code) {
         if (code < 0x20)
@@ -44,26 +43,5 @@ void status_markup_text(const char *s, struct text *out) {
                 else
                         markup_character(s, n, out);
                 s += MAX(n, (size_t)1);
-        }
-}
-
-void status_markup_value(const struct status_value *v, struct text *out) {
-        switch (v->kind) {
-        case STATUS_NUMBER:
-        case STATUS_CENTS:
-                status_fields_digits(v, out);
-                break;
-        case STATUS_MOMENT:
-                status_text_time(v->number * USEC_PER_SEC, out);
-                break;
-        case STATUS_TEXT:
-                status_markup_text(v->text, out);
-                break;
-        case STATUS_URI:
-                status_markup_text(*v->text ? v->text : "-", out);
-                if (*v->query) {
-                        text_append_c(out, '?');
-                        status_markup_text(v->query, out);
-                }
         }
 }

@@ -3,11 +3,7 @@
 /* Text inside HTML and XML. */
 
 #include "base/text.h"
-#include "status/fields.h"
 
 /* Appends s as character data: escaped, UTF-8 and without characters that XML 1.0 has not, whatever the bytes. What cannot be shown
  * becomes U+FFFD. */
 void status_markup_text(const char *s, struct text *out);
-
-/* A field as text inside HTML; in XML, too, but for moments. */
-void status_markup_value(const struct status_value *v, struct text *out);

@@ -46,34 +46,13 @@ void status_text_clean(const char *s, struct text *out) {
         }
 }
 
-static void text_uri(const struct status_value *v, struct text *out) {
-        status_text_clean(v->text, out);
-        if (*v->query) {
-                text_append_c(out, '?');
-                status_text_clean(v->query, out);
-        }
-}
-
 static void text_line(const struct status_value *v, struct text *out) {
         size_t begin = out->n;
 
         text_append(out, v->kind == STATUS_URI ? "request URI" : v->name); /* in capitals here alone */
         text_printf(out, ":%*s", (int)(STATUS_TEXT_COLUMN - 1 - MIN(out->n - begin, (size_t)STATUS_TEXT_COLUMN - 1)),
                     "");
-        switch (v->kind) {
-        case STATUS_NUMBER:
-        case STATUS_CENTS:
-                status_fields_digits(v, out);
-                break;
-        case STATUS_MOMENT:
-                status_text_time(v->number * USEC_PER_SEC, out);
-                break;
-        case STATUS_TEXT:
-                status_text_clean(v->text, out);
-                break;
-        case STATUS_URI:
-                text_uri(v, out);
-        }
+        status_fields_render(v, false, status_text_clean, out);
         text_append_c(out, '\n');
 }
 

@@ -12,10 +12,7 @@ static void render_fields(const struct status_value *values, size_t n, const cha
                 const char *name = status_fields_dashed(values[i].name, buf);
 
                 text_printf(out, "<%s>", name);
-                if (values[i].kind == STATUS_MOMENT)
-                        status_fields_digits(&values[i], out);
-                else
-                        status_markup_value(&values[i], out);
+                status_fields_render(&values[i], true, status_markup_text, out);
                 text_printf(out, "</%s>%s", name, end);
         }
 }

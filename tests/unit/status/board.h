@@ -41,3 +41,27 @@ static inline struct scoreboard_slot *board_add(struct scoreboard *s, uint32_t i
         w->start_mono = NOW - 88 * SECOND;
         return w;
 }
+
+/* With one worker that has served a POST of /a.php?b=<1>. */
+static inline struct scoreboard *board_example(void) {
+        struct scoreboard *board = board_new();
+        struct scoreboard_slot *w;
+
+        board->header.listen_queue = 1;
+        board->header.max_listen_queue = 4;
+        board->header.listen_queue_len = 511;
+        board->header.max_active = 2;
+        board->header.max_children_reached = 3;
+        w = board_add(board, 0, STAGE_ACCEPTING);
+        w->request_id = 8;
+        w->requests = 8;
+        w->duration = 145;
+        w->cpu = 100;
+        w->memory = 2097152;
+        w->content_length = 5;
+        strcpy(w->method, "POST");
+        strcpy(w->uri, "/a.php");
+        strcpy(w->query, "b=<1>");
+        strcpy(w->script, "/srv/a.php");
+        return board;
+}

@@ -68,29 +68,6 @@
         "<last-request-cpu>68.97</last-request-cpu><last-request-memory>2097152</last-request-memory></process>\n"     \
         "</processes>\n"
 
-static struct scoreboard *example(void) {
-        struct scoreboard *board = board_new();
-        struct scoreboard_slot *w;
-
-        board->header.listen_queue = 1;
-        board->header.max_listen_queue = 4;
-        board->header.listen_queue_len = 511;
-        board->header.max_active = 2;
-        board->header.max_children_reached = 3;
-        w = board_add(board, 0, STAGE_ACCEPTING);
-        w->request_id = 8;
-        w->requests = 8;
-        w->duration = 145;
-        w->cpu = 100;
-        w->memory = 2097152;
-        w->content_length = 5;
-        strcpy(w->method, "POST");
-        strcpy(w->uri, "/a.php");
-        strcpy(w->query, "b=<1>");
-        strcpy(w->script, "/srv/a.php");
-        return board;
-}
-
 static const struct {
         const char *says;
         void (*render)(const struct status_snapshot *s, bool full, struct text *out);
@@ -105,7 +82,7 @@ static const struct {
 
 static void test_pages(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                _cleanup_board_ struct scoreboard *board = example();
+                _cleanup_board_ struct scoreboard *board = board_example();
                 _cleanup_snapshot_ struct status_snapshot s = {};
                 _cleanup_text_ struct text out = {};
 
@@ -146,7 +123,7 @@ static void test_metrics(void **state) {
                                             "\nphpfpm_worker_last_request_cpu_ratio{pid=\"100\"} 0.6897\n",
                                             "\n# EOF\n",
                                             NULL };
-        _cleanup_board_ struct scoreboard *board = example();
+        _cleanup_board_ struct scoreboard *board = board_example();
         _cleanup_snapshot_ struct status_snapshot s = {};
         _cleanup_text_ struct text full = {}, brief = {};
 

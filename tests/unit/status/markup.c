@@ -46,27 +46,6 @@ static void test_rows(void **state) {
         }
 }
 
-static void test_values(void **state) {
-        static const struct {
-                struct status_value value;
-                const char *want;
-        } values[] = {
-                { { .kind = STATUS_NUMBER, .number = 7 }, "7" },
-                { { .kind = STATUS_CENTS, .number = 1203 }, "12.03" },
-                { { .kind = STATUS_MOMENT, .number = 0 }, "01/Jan/1970:00:00:00 +0000" },
-                { { .kind = STATUS_TEXT, .text = "<" }, "&lt;" },
-                { { .kind = STATUS_URI, .text = "", .query = "" }, "-" },
-                { { .kind = STATUS_URI, .text = "/a", .query = "b&c" }, "/a?b&amp;c" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(values); i++) {
-                _cleanup_text_ struct text out = {};
-
-                status_markup_value(&values[i].value, &out);
-                assert_string_equal(text_peek(&out), values[i].want);
-        }
-}
-
 /* Character data: no markup but the four references, and characters of XML 1.0 alone. */
 static bool is_character_data(const char *s) {
         while (*s) {
@@ -103,10 +82,8 @@ static void test_any_bytes(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
-                cmocka_unit_test(test_values),
                 cmocka_unit_test(test_any_bytes),
         };
 
-        setenv("TZ", "UTC", 1);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,27 +68,12 @@
         "last request memory:  0\n"
 
 static struct scoreboard *example(void) {
-        struct scoreboard *board = board_new();
-        struct scoreboard_slot *w;
+        struct scoreboard *board = board_example();
+        struct scoreboard_slot *w = &board->slots[0];
 
-        board->header.listen_queue = 1;
-        board->header.max_listen_queue = 4;
-        board->header.listen_queue_len = 511;
-        board->header.max_active = 2;
-        board->header.max_children_reached = 3;
-
-        w = board_add(board, 0, STAGE_ACCEPTING);
-        w->request_id = 8;
         w->requests = 16; /* the slot's, another worker's before included */
-        w->duration = 145;
-        w->cpu = 100;
-        w->memory = 2097152;
-        w->content_length = 5;
-        strcpy(w->method, "POST");
-        strcpy(w->uri, "/a.php");
         strcpy(w->query, "b=1");
         strcpy(w->user, "bob");
-        strcpy(w->script, "/srv/a.php");
 
         w = board_add(board, 2, STAGE_EXECUTING);
         w->request_id = 1;
