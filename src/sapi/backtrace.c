@@ -21,12 +21,13 @@
 
 #include "base/macros.h"
 
-#define BACKTRACE_FRAMES_MAX 2048U
-#define BACKTRACE_LINES_MAX  256U
-#define BACKTRACE_NAME_MAX   256U
-#define BACKTRACE_PATH_MAX   1024U
-#define BACKTRACE_BYTES_MAX  (60U * 1024U)
-#define BACKTRACE_WALKS_MAX  4U
+#define BACKTRACE_FRAMES_MAX     2048U
+#define BACKTRACE_GENERATORS_MAX 64U
+#define BACKTRACE_LINES_MAX      256U
+#define BACKTRACE_NAME_MAX       256U
+#define BACKTRACE_PATH_MAX       1024U
+#define BACKTRACE_BYTES_MAX      (60U * 1024U)
+#define BACKTRACE_WALKS_MAX      4U
 
 /* What of a function's structure is needed; internal functions may lie at the end of readable memory. */
 struct backtrace_function {
@@ -44,6 +45,7 @@ struct backtrace_frame {
         uintptr_t previous;
         uintptr_t opline;
         bool has_this;
+        uintptr_t object; /* $this, when it has one */
         bool has_function;
         struct backtrace_function function;
 };
@@ -101,6 +103,7 @@ static bool backtrace_read_frame(const struct sapi_backtrace_reader *r, uintptr_
                                          .previous = (uintptr_t)ex.prev_execute_data,
                                          .opline = (uintptr_t)ex.opline,
                                          .has_this = Z_TYPE(ex.This) == IS_OBJECT,
+                                         .object = (uintptr_t)Z_OBJ(ex.This),
                                          .has_function = ex.func != NULL };
         return !ex.func || backtrace_read_function(r, (uintptr_t)ex.func, &ret->function);
 }
@@ -128,7 +131,7 @@ static void backtrace_append_name(const struct sapi_backtrace_reader *r, const s
 
         text_printf(out, "[0x%016llx] ", (unsigned long long)f->address);
         if (!f->function.name) {
-                text_append(out, backtrace_is_user(f) ? "[INCLUDE_OR_EVAL]()" : "{unknown}()");
+                text_append(out, "[INCLUDE_OR_EVAL]()");
                 return;
         }
         backtrace_read_string(r, f->function.name, name, sizeof(name));
@@ -150,29 +153,59 @@ static void backtrace_append_place(const struct sapi_backtrace_reader *r, const 
         text_printf(out, " %s:%u\n", *path ? path : "unknown", backtrace_line(r, f));
 }
 
-/* The next frame outwards; frames without a function are PHP's own stand-ins. */
-static bool backtrace_next(const struct sapi_backtrace_reader *r, uintptr_t address, unsigned *n_left,
-                           struct backtrace_frame *ret) {
-        while (address && *n_left > 0) {
-                (*n_left)--;
-                if (!backtrace_read_frame(r, address, ret))
+/* What is left of a stack, from the inside outwards. */
+struct backtrace_stack {
+        const struct sapi_backtrace_reader *reader;
+        uintptr_t next;
+        uintptr_t generators[BACKTRACE_GENERATORS_MAX]; /* frames that come before next, the last one first */
+        unsigned n_generators;
+        unsigned n_left; /* frames that may still be read */
+};
+
+/* In place of the generators between the one that runs and the one that was called, which wait in "yield from", the stack has a stand-in with the latter. */
+static void backtrace_find_generators(struct backtrace_stack *s, uintptr_t generator) {
+        const struct sapi_backtrace_reader *r = s->reader;
+        uintptr_t class, frame, parent;
+
+        if (!backtrace_read(r, generator + offsetof(zend_object, ce), &class, sizeof(class)) ||
+            class != (uintptr_t)zend_ce_generator)
+                return;
+        while (s->n_generators < BACKTRACE_GENERATORS_MAX &&
+               backtrace_read(r, generator + offsetof(zend_generator, node.parent), &parent, sizeof(parent)) &&
+               parent != 0 &&
+               backtrace_read(r, generator + offsetof(zend_generator, execute_data), &frame, sizeof(frame))) {
+                s->generators[s->n_generators++] = frame;
+                generator = parent;
+        }
+}
+
+/* The next frame outwards. Frames without a function, and internal ones without a name, are PHP's own stand-ins. */
+static bool backtrace_next(struct backtrace_stack *s, struct backtrace_frame *ret) {
+        while (s->n_left > 0) {
+                bool between = s->n_generators > 0;
+
+                s->n_left--;
+                if (!backtrace_read_frame(s->reader, between ? s->generators[--s->n_generators] : s->next, ret))
                         return false;
-                if (ret->has_function)
+                if (!between)
+                        s->next = ret->previous;
+                if (ret->has_function && (backtrace_is_user(ret) || ret->function.name))
                         return true;
-                address = ret->previous;
+                if (!ret->has_function && ret->has_this && !between)
+                        backtrace_find_generators(s, ret->object);
         }
         return false;
 }
 
 void sapi_backtrace_walk(const struct sapi_backtrace_reader *r, uintptr_t current, unsigned depth, struct text *out) {
         struct backtrace_frame called[BACKTRACE_LINES_MAX], f; /* called: those whose caller has not been met */
-        unsigned n_called = 0, n_frames = BACKTRACE_FRAMES_MAX, n_left = MIN(depth, BACKTRACE_LINES_MAX);
+        struct backtrace_stack stack = { .reader = r, .n_left = BACKTRACE_FRAMES_MAX };
+        unsigned n_called = 0, n_left = MIN(depth, BACKTRACE_LINES_MAX);
         size_t limit = out->n + BACKTRACE_BYTES_MAX - 2 * BACKTRACE_PATH_MAX;
-        uintptr_t address = 0;
 
-        if (!backtrace_read(r, current, &address, sizeof(address)))
+        if (!backtrace_read(r, current, &stack.next, sizeof(stack.next)))
                 return;
-        for (bool innermost = true; backtrace_next(r, address, &n_frames, &f) && out->n < limit; innermost = false) {
+        for (bool innermost = true; backtrace_next(&stack, &f) && out->n < limit; innermost = false) {
                 if (innermost && backtrace_is_user(&f)) {
                         text_printf(out, "[0x%016llx] {running}", (unsigned long long)f.address);
                         backtrace_append_place(r, &f, out);
@@ -188,7 +221,6 @@ void sapi_backtrace_walk(const struct sapi_backtrace_reader *r, uintptr_t curren
                         called[n_called++] = f;
                 } else if (n_called == 0)
                         return;
-                address = f.previous;
         }
         /* what nobody's code has called, such as a shutdown function; the script itself is no call */
         for (unsigned i = 0; i < n_called && out->n < limit; i++) {

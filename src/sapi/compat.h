@@ -23,6 +23,7 @@
 #include <php_output.h>
 #include <php_variables.h>
 #include <zend_exceptions.h>
+#include <zend_generators.h>
 #include <zend_ini.h>
 #include <zend_ini_scanner.h>
 #include <zend_observer.h>

@@ -24,6 +24,7 @@ struct world {
         zend_op_array functions[40];
         zend_op ops[40];
         zend_class_entry class;
+        zend_generator generators[3];
         union {
                 zend_string s;
                 char space[128];
@@ -173,6 +174,37 @@ static void test_stand_ins_are_skipped(void **state) {
 
         w->frames[2].func = NULL;
         assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f3.php:4\n");
+        frame(w, 2, NULL, false, 0); /* around a fiber */
+        assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f3.php:4\n");
+}
+
+/* sleep() in a(), which b() delegates to, and c() to b(): the script goes through c(). Frame 2 is the stand-in, frames 4 and 5 are b's and c's. */
+static void test_delegating_generators(void **state) {
+        _cleanup_free_ struct world *w = world_new();
+
+        frame(w, 0, "sleep", false, 0);
+        frame(w, 1, "a", true, 5);
+        frame(w, 3, NULL, true, 9);
+        frame(w, 4, "b", true, 6);
+        frame(w, 5, "c", true, 7);
+        w->frames[2].prev_execute_data = &w->frames[3];
+        w->frames[3].prev_execute_data = NULL;
+        w->frames[4].prev_execute_data = w->frames[5].prev_execute_data = NULL;
+        Z_TYPE_INFO(w->frames[2].This) = IS_OBJECT;
+        Z_OBJ(w->frames[2].This) = &w->generators[0].std;
+        w->generators[0].std.ce = zend_ce_generator = &w->class;
+        w->generators[0].execute_data = &w->frames[5];
+        w->generators[0].node.parent = &w->generators[1];
+        w->generators[1].execute_data = &w->frames[4];
+        w->generators[1].node.parent = &w->generators[2];
+        w->generators[2].execute_data = &w->frames[1];
+        assert_trace(w, 20, "sleep() /f1.php:5\na() /f4.php:6\nb() /f5.php:7\nc() /f3.php:9\n");
+
+        w->generators[2].node.parent = &w->generators[0]; /* a circle */
+        free(walk(w, 20));
+        assert_true(w->n_reads < 1000);
+        w->generators[0].std.ce = NULL; /* some other object */
+        assert_trace(w, 20, "sleep() /f1.php:5\na() /f3.php:9\n");
 }
 
 static void test_instruction_of_nobody(void **state) {
@@ -201,6 +233,10 @@ static void test_circle_ends(void **state) {
         w->frames[3].prev_execute_data = &w->frames[0];
         got = walk(w, UINT32_MAX);
         assert_true(w->n_reads < 20000);
+        w->frames[0].prev_execute_data = &w->frames[0]; /* of internal functions alone */
+        free(walk(w, 20));
+        assert_true(w->n_reads < 20000);
+        w->frames[0].prev_execute_data = &w->frames[1];
         w->frames[3].func = NULL;
         w->frames[3].prev_execute_data = &w->frames[3];
         assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f2.php:3\n");
@@ -247,6 +283,7 @@ int main(void) {
                 cmocka_unit_test(test_running_code_has_its_line),
                 cmocka_unit_test(test_callbacks_have_the_callers_place),
                 cmocka_unit_test(test_stand_ins_are_skipped),
+                cmocka_unit_test(test_delegating_generators),
                 cmocka_unit_test(test_instruction_of_nobody),
                 cmocka_unit_test(test_texts_stay_on_their_line),
                 cmocka_unit_test(test_circle_ends),
