@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from container import Container
-from service import Fpmd
+from service import DebianFpm, Fpmd
 from web import serve_nginx
 
 HERE = Path(__file__).resolve().parent
@@ -85,9 +85,7 @@ def backend(request):
         service.listen()
         yield f"unix:{service.socket_path}"
         return
-    container = request.getfixturevalue("bare_container")
-    unit = container.run("sh", "-c", "cd /lib/systemd/system && echo php*-fpm.service").stdout.strip()
-    container.systemctl("start", unit)
-    container.wait_for(unit, "active")
-    yield f"unix:/run/php/{unit.removesuffix('.service')}.sock"
-    container.systemctl("stop", unit)
+    service = DebianFpm(request.getfixturevalue("bare_container"))
+    service.container.systemctl("start", service.unit)
+    yield f"unix:{service.socket_path}"
+    service.stop()

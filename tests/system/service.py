@@ -1,19 +1,51 @@
 # SPDX-License-Identifier: MIT
-"""fpmd under its units, as the tests handle it."""
+"""fpmd under systemd units, as the tests handle it."""
+
+import re
+from pathlib import Path
 
 from container import wait_until
 
+README = Path(__file__).resolve().parent.parent.parent / "README.md"
 DROPIN = "/etc/systemd/system/{}.d/test.conf"
 
 
-class Fpmd:
-    """fpmd under its units."""
+class Service:
+    """fpmd as the main process of some unit."""
+
+    def __init__(self, container, unit):
+        self.container = container
+        self.unit = unit
+        self.cursor = container.journal_cursor()
+
+    @property
+    def master(self):
+        return int(self.container.show(self.unit, "MainPID"))
+
+    def children(self):
+        """{zygote: [workers]} as the process table has it."""
+        table = self.container.processes()
+        ours = {pid: parent for pid, (parent, exe, _) in table.items() if exe == "fpmd-zygote"}
+        zygotes = [pid for pid, parent in ours.items() if parent == self.master]
+        return {zygote: [pid for pid, parent in ours.items() if parent == zygote] for zygote in zygotes}
+
+    def workers(self):
+        return [worker for workers in self.children().values() for worker in workers]
+
+    def wait_for_workers(self, count):
+        return wait_until(lambda: len(workers := self.workers()) == count and workers, f"{count} workers")
+
+    def journal(self, *matches):
+        return self.container.journal(self.cursor, *matches)
+
+
+class Fpmd(Service):
+    """fpmd under its own units."""
 
     socket_path = "/run/fpmd-www.sock"
 
     def __init__(self, container):
-        self.container = container
-        self.cursor = container.journal_cursor()
+        super().__init__(container, "fpmd.service")
         self.dropins = []
 
     def configure(self, pool="", name="www", max_children=8, listen=None):
@@ -49,22 +81,35 @@ pm.max_children = {max_children}
         for path in (container.root / "etc/fpmd/pool.d").iterdir():
             path.unlink()
 
+
+class DebianFpm(Service):
+    """Debian's own service with Debian's own configuration, and what runs in it: php-fpm, or fpmd after README's commands."""
+
+    def __init__(self, container):
+        unit = container.run("sh", "-c", "cd /lib/systemd/system && echo php*-fpm.service").stdout.strip()
+        super().__init__(container, unit)
+        self.name = unit.removesuffix(".service")
+        self.version = self.name.removeprefix("php").removesuffix("-fpm")
+        self.socket_path = f"/run/php/{self.name}.sock"
+        self.log_path = f"/var/log/{self.name}.log"
+
+    def follow(self, commands):
+        """Runs commands of the documentation, which are written for any version."""
+        for command in commands:
+            self.container.run("sh", "-c", command.replace("sudo ", "").replace("X.Y", self.version))
+
     @property
-    def master(self):
-        return int(self.container.show("fpmd.service", "MainPID"))
+    def program(self):
+        return self.container.processes()[self.master][1]
 
-    def children(self):
-        """{zygote: [workers]} as the process table has it."""
-        table = self.container.processes()
-        ours = {pid: parent for pid, (parent, exe, _) in table.items() if exe == "fpmd-zygote"}
-        zygotes = [pid for pid, parent in ours.items() if parent == self.master]
-        return {zygote: [pid for pid, parent in ours.items() if parent == zygote] for zygote in zygotes}
+    def stop(self):
+        self.container.systemctl("stop", self.unit, check=False)
+        self.container.systemctl("reset-failed", check=False)
 
-    def workers(self):
-        return [worker for workers in self.children().values() for worker in workers]
 
-    def wait_for_workers(self, count):
-        return wait_until(lambda: len(workers := self.workers()) == count and workers, f"{count} workers")
-
-    def journal(self, *matches):
-        return self.container.journal(self.cursor, *matches)
+def documented(first_words):
+    """The commands of README's block that begins with these words."""
+    for block in re.findall(r"(?:^    .*\n)+", README.read_text(), re.MULTILINE):
+        if block.startswith(f"    {first_words}"):
+            return [line.partition(" # ")[0].strip() for line in block.splitlines()]
+    raise AssertionError(f"README has no commands that begin with: {first_words}")

@@ -35,29 +35,46 @@ def snippet(container, name, connect):
     return f"/etc/{name}-fpmd.conf"
 
 
+# Each host name is one application as Debian's packages lay it out.
+SITES = {
+    "localhost": "root /var/www/html;",
+    "wiki.localhost": "root /usr/share/dokuwiki;",
+    "blog.localhost": "root /usr/share/wordpress; location /wp-content/ { root /var/lib/wordpress; }",
+    "mysql.localhost": "root /usr/share/phpmyadmin;",
+}
+
+
 def serve_nginx(container, connect=FPMD):
-    include = snippet(container, "nginx", connect)
+    return start_nginx(container, f"include {snippet(container, 'nginx', connect)};")
+
+
+def start_nginx(container, php):
+    """php: what passes PHP's requests on, in each server block."""
     container.write("/etc/nginx/sites-enabled/default", "".join(f"""\
 server {{
         listen 127.0.0.1:80;
         server_name {name};
-        root {root};
         client_max_body_size 16m;
-        include {include};
+        {site}
+        {php}
 }}
-""" for name, root in (("localhost", "/var/www/html"), ("wiki.localhost", "/usr/share/dokuwiki"))))
+""" for name, site in SITES.items()))
     container.systemctl("restart", "nginx.service")
     container.wait_for("nginx.service", "active")
     return Web(container, 80)
 
 
 def serve_apache(container, connect=FPMD):
-    include = snippet(container, "apache", connect)
+    return start_apache(container, f"Include {snippet(container, 'apache', connect)}")
+
+
+def start_apache(container, php=""):
+    """php: what passes PHP's requests on, in the virtual host; nothing when the server's own configuration does."""
     container.write("/etc/apache2/ports.conf", "Listen 127.0.0.1:8080\n")
     container.write("/etc/apache2/sites-enabled/000-default.conf", f"""\
 <VirtualHost *:8080>
         DocumentRoot /var/www/html
-        Include {include}
+        {php}
 </VirtualHost>
 """)
     container.run("sh", "-c", "rm -f /etc/apache2/mods-enabled/php*.* /etc/apache2/mods-enabled/mpm_prefork.*")
