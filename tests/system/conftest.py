@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from container import Container
+from database import Database
 from service import DebianFpm, Fpmd
 from web import serve_nginx
 
@@ -89,3 +90,8 @@ def backend(request):
     service.container.systemctl("start", service.unit)
     yield f"unix:{service.socket_path}"
     service.stop()
+
+
+@pytest.fixture(scope="session")
+def database(bare_container):
+    return Database(bare_container)

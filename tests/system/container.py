@@ -65,7 +65,7 @@ class Container:
             (self.dir / name).mkdir()
         if not self._mount("overlay", self.root, f"lowerdir={lower},upperdir={self.dir}/upper,workdir={self.dir}/work"):
             subprocess.run(["cp", "-a", f"{lower}/.", self.root], check=True)
-        self.write("/etc/hosts", "127.0.0.1 localhost\n")
+        self.write("/etc/hosts", "127.0.0.1 localhost wiki.localhost blog.localhost mysql.localhost\n")
 
     def _mount(self, kind, where, options, check=False):
         done = subprocess.run(["mount", "-t", kind, "-o", options, kind, where], check=check, stderr=subprocess.DEVNULL)
