@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What Debian's package of php-fpm sets up, unchanged, with php-fpm and with fpmd in its service: configuration, web servers' snippets,
-socket. README's commands lead from the one to the other and back."""
+"""What Debian's package of php-fpm sets up, unchanged, with php-fpm and with fpmd in its service: configuration, web servers' snippets, socket,
+pid file, logrotate. README's commands lead from the one to the other and back."""
 
 import pytest
 
@@ -44,6 +44,10 @@ def switched(debian):
 @pytest.fixture
 def nginx(debian):
     return start_nginx(debian.container, f"location ~ \\.php {{ include snippets/fastcgi-php.conf; fastcgi_pass unix:{debian.socket_path}; }}")
+
+
+def log_lines(service, suffix=""):
+    return service.container.run("cat", service.log_path + suffix).stdout.splitlines()
 
 
 def test_three_commands_lead_to_fpmd_and_three_back(debian, nginx):
@@ -91,6 +95,16 @@ def test_workers_are_the_pools_user(either, nginx):
     assert nginx.json("/info.php")["user"] == user
 
 
+def test_monitoring_finds_the_processes_by_their_titles(either, nginx):
+    worker = nginx.json("/load.php")["worker"]
+    assert str(worker) in either.container.run("pgrep", "-f", "php-fpm: pool www").stdout.split()
+    assert either.container.run("pgrep", "-f", "php-fpm: master process").stdout.split() == [str(either.master)]
+
+
+def test_the_pid_file_names_the_master(either):
+    assert int(either.container.run("cat", f"/run/php/{either.name}.pid").stdout) == either.master
+
+
 def test_a_reload_renews_the_workers(either, nginx):
     before = nginx.json("/load.php")
     either.container.systemctl("reload", either.unit)
@@ -106,6 +120,19 @@ def test_a_reload_under_load_fails_no_request(switched, nginx):
             load.wait_for(200)
     assert not load.failures, load.explain()
     assert len({record.generation for record in load.records}) == 4
+
+
+def test_logrotate_moves_the_error_log_and_lines_go_to_the_new_one(either, nginx):
+    container = either.container
+    container.run("logrotate", "--force", f"/etc/logrotate.d/{either.name}")
+    wait_until(lambda: container.run("test", "-s", either.log_path, check=False).returncode == 0, "the new log")
+    old = log_lines(either, ".1")
+    assert any("fpm is running" in line for line in old)
+    survivor = wait_until(lambda: nginx.get("/load.php")[0] == 200 and nginx.json("/load.php")["worker"], "an answer after the rotation")
+    container.run("kill", "-SEGV", str(survivor))
+    wait_until(lambda: any(f"child {survivor} exited on signal 11" in line for line in log_lines(either)), "the death of a worker in the new log")
+    assert log_lines(either, ".1") == old
+    assert container.run("stat", "-c", "%U %a", either.log_path).stdout == container.run("stat", "-c", "%U %a", f"{either.log_path}.1").stdout
 
 
 def test_a_restart_by_the_packages_own_means_keeps_fpmd(switched, nginx):
