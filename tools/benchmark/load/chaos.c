@@ -35,10 +35,11 @@ static size_t draw_size(uint64_t *state, size_t max) {
 static void draw_sending(struct load_plan *p) {
         if (!one_in(&p->random, 3))
                 return;
-        /* At most some forty writes, whatever the size. */
         p->piece_max = 1 + draw_size(&p->random, 512) + p->n_body / 20;
-        if (one_in(&p->random, 4))
-                p->pause_max = below(&p->random, 3 * 1000 * 1000);
+        if (!one_in(&p->random, 4))
+                return;
+        p->pause_max = below(&p->random, 3 * 1000 * 1000);
+        p->piece_max += 64; /* or a request would take a second */
 }
 
 static void draw_abort(struct load_plan *p) {

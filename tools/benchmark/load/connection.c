@@ -27,6 +27,7 @@ enum step { STEP_ON, STEP_WAIT, STEP_DONE };
 static void drop_socket(struct load_connection *c) {
         c->fd = fd_close(c->fd);
         c->watched = 0;
+        c->hung_up = false;
         c->n_on_socket = 0;
         c->client = (struct fcgi_client){};
 }
@@ -44,7 +45,7 @@ static enum step finish(struct load_connection *c, enum load_outcome outcome, bo
         c->n_on_socket++;
         if (outcome == LOAD_OUTCOME_OK)
                 c->n_replies++;
-        if (!keep || !c->job.keep || c->send_broken || c->n_sent < c->job.n)
+        if (!keep || !c->job.keep || c->hung_up || c->send_broken || c->n_sent < c->job.n)
                 drop_socket(c);
         return STEP_DONE;
 }
@@ -244,7 +245,10 @@ static bool go(struct load_connection *c, struct load_channel *ch, uint64_t now,
         return step == STEP_DONE;
 }
 
-bool load_connection_go(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+bool load_connection_go(struct load_connection *c, struct load_channel *ch, uint32_t events, uint64_t now) {
+        /* Told once, and perhaps together with a reply that is whole: nobody would tell the next request. */
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+                c->hung_up = true;
         if (c->wake > now)
                 return false;
         c->wake = 0;

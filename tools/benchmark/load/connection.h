@@ -43,6 +43,7 @@ struct load_connection {
         bool busy;
         bool retried;
         bool send_broken;
+        bool hung_up;              /* the server will send no more than has come */
         uint32_t watched;          /* events that epoll tells of */
         enum load_outcome outcome; /* of the last job */
         uint64_t n_on_socket;      /* requests that this socket has carried */
@@ -63,8 +64,8 @@ void load_connection_done(struct load_connection *c);
 bool load_connection_begin(struct load_connection *c, struct load_channel *ch, const struct load_job *job,
                            uint64_t now);
 
-/* Goes on after an event or a pause. True when the job is done. */
-bool load_connection_go(struct load_connection *c, struct load_channel *ch, uint64_t now);
+/* Goes on after an event, or after a pause (events: 0). True when the job is done. */
+bool load_connection_go(struct load_connection *c, struct load_channel *ch, uint32_t events, uint64_t now);
 
 /* Gives the job up. */
 void load_connection_give_up(struct load_connection *c, enum load_outcome outcome);

@@ -143,10 +143,10 @@ static int send_due(struct run *run, uint64_t now) {
         return 0;
 }
 
-static void handle(struct run *run, struct load_connection *c, uint64_t now) {
+static void handle(struct run *run, struct load_connection *c, uint32_t events, uint64_t now) {
         if (!c->busy)
                 load_connection_look(c);
-        else if (load_connection_go(c, &run->channel, now))
+        else if (load_connection_go(c, &run->channel, events, now))
                 settle(run, c);
 }
 
@@ -158,7 +158,7 @@ static void end_pauses(struct run *run, uint64_t now) {
                 struct load_connection *c = &run->connections[i];
 
                 if (c->wake > 0 && c->wake <= now)
-                        handle(run, c, now);
+                        handle(run, c, 0, now);
                 if (c->wake > 0)
                         run->channel.next_wake = MIN(run->channel.next_wake, c->wake);
         }
@@ -193,10 +193,22 @@ static int wait_and_handle(struct run *run, uint64_t now) {
                 return errno == EINTR ? 0 : -errno;
         now = time_read_nsec(CLOCK_MONOTONIC);
         for (int i = 0; i < n; i++)
-                handle(run, events[i].data.ptr, now);
+                handle(run, events[i].data.ptr, events[i].events, now);
         end_pauses(run, now);
         end_overdue(run, now);
         return 0;
+}
+
+/* Requests that are still in hand when the time is up. */
+static void give_up_all(struct run *run) {
+        for (uint64_t i = 0; i < run->options->n_connections; i++) {
+                struct load_connection *c = &run->connections[i];
+
+                if (!c->busy)
+                        continue;
+                load_connection_give_up(c, LOAD_OUTCOME_TIMEOUT);
+                settle(run, c);
+        }
 }
 
 /* Requests that were due and never got a connection. They waited, and say so. */
@@ -248,6 +260,7 @@ int load_run(const struct load_options *options, struct load_result *ret) {
                 if (r < 0)
                         return r;
         }
+        give_up_all(&run);
         count_unsent(&run, now);
         ret->elapsed = now - run.started;
         ret->cpu = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID);
