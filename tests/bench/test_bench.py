@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""tools/bench as a whole, with as little measuring as it takes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import server as programs
+
+BENCH = os.path.join(programs.TREE, "tools", "bench")
+
+
+def bench(*words, limit=280):
+    return subprocess.run([BENCH, "--build", programs.BUILD, *words], capture_output=True, text=True, timeout=limit, stdin=subprocess.DEVNULL)
+
+
+def names():
+    return [line.split()[0] for line in bench("--list").stdout.splitlines()]
+
+
+def test_every_row_has_its_place_in_the_result(folder):
+    path = os.path.join(folder, "bench.json")
+    r = bench("--quick", "--rounds", "1", "--json", path)
+    assert r.returncode == 0, r.stdout + r.stderr
+    with open(path) as f:
+        found = json.load(f)
+    assert [row["row"] for row in found["rows"]] == names()
+    assert found["machine"]["cpus"] >= 1 and found["versions"]["fpmd"].startswith("fpmd")
+    for row in found["rows"]:
+        if row["problem"]:
+            assert row["row"].startswith("instructions") and not row["failed"], row
+            continue
+        assert row["servers"]["fpmd"]["median"] > 0, row
+        assert (row["met"] is None) == (row["bar"] is None), row
+
+
+def test_a_row_that_is_not_there():
+    r = bench("--only", "no-such-row")
+    assert r.returncode != 0 and "no-such-row" in r.stderr
+
+
+def test_the_table_of_the_readme_is_replaced(folder):
+    sys.path.insert(0, os.path.join(programs.TREE, "tools", "benchmark"))
+    import report
+    from bench import QUICK
+    from result import Bar, Result, Spread
+    path = os.path.join(folder, "README.md")
+    with open(path, "w") as f:
+        f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    ours = Result("a", "A title", "µs", Bar("ratio", "<=", 0.5), {"fpmd": Spread([1.0, 3.0, 2.0]), "php-fpm": Spread([5.0])}, Spread([0.4]))
+    lacking = Result("b", "Another", "", None, problem="not available here: no such thing")
+    report.write_readme(path, [ours, lacking], QUICK)
+    with open(path) as f:
+        text = f.read()
+    assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
+    assert "| A title, µs | 2.00 (1.00-3.00) | 5.00 | 0.40 | ratio <= 0.5 | met |" in text
+    assert "not available here: no such thing" in text
+
+
+def test_a_soak():
+    """Clients that misbehave, workers that end after 100 requests, reloads: nothing is lost, nothing is left."""
+    r = bench("--soak", "20000", "--reload-every", "2")
+    assert r.returncode == 0, r.stdout + r.stderr
+    assert "PROBLEM" not in r.stdout and "20000 requests" in r.stdout
