@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""What the way from a listener to a worker guarantees: one connection wakes one worker, none waits beside an idle one, and a worker that ends takes at
+most its own request along.
+
+FPMD_TRICKLE=25000 makes the trickle as long as the promise (100,000 connections over the four kinds of listeners).
+"""
+
+import contextlib
+import os
+import re
+import signal
+import time
+
+import pytest
+
+import fastcgi
+import procs
+import server as programs
+from load import Gate, Held, Load
+from test_shards import tcp_pool
+from trickle import Trickle, limit, of_server
+
+KINDS = ["unix", "tcp1", "tcp2", "tcp4"]
+
+
+def pool(kind, **more):
+    return {"www": more} if kind == "unix" else tcp_pool(**{"listen.shards": kind[3:], **more})
+
+
+def trickle(s):
+    return Trickle(s.address(), s.pid_script, of_server(s))
+
+
+def assert_nobody_starved(result):
+    print(result)
+    assert not result.starved, f"{result}: {result.starved[:10]}"
+    assert result.n_lost <= result.n_killed
+
+
+# --- wake-ups
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_killed_between_wake_up_and_accept_leave_nobody_waiting(start, kind):
+    s = start(pool(kind, **{"pm.max_children": "4"}))
+    n, zygotes = limit(2500), s.zygotes()
+    result = trickle(s).run(n)
+    assert_nobody_starved(result)
+    assert result.n_killed > n // 20 and s.zygotes() == zygotes
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_killed_workers_wake_ups_are_handed_on_without_a_master(start, kind):
+    """The zygote alone. It replaces a worker that died young after a second, so only as many are killed as leave one."""
+    s = start(pool(kind, **{"pm.max_children": "24"}))
+    zygote, = s.zygotes()
+    s.process.kill()
+    s.process.wait(10)
+    t = Trickle(s.address(), s.pid_script, lambda: [zygote] + procs.descendants(zygote))
+    try:
+        for _ in range(20):
+            t.run(4, kills=False)
+            t.one("connected")
+    finally:
+        procs.kill(zygote, signal.SIGTERM)
+        procs.wait_gone(zygote)
+    assert_nobody_starved(t.result)
+    assert t.result.n_killed == 20
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_killed_workers_wake_ups_are_handed_on_without_a_zygote(make, kind):
+    """The master alone, while a fresh zygote starts as slowly as it likes."""
+    s = make(pool(kind, **{"pm.max_children": "24"}))
+    gate = Gate(s)
+    gate.open()
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    os.unlink(gate.mark + "-go")
+    s.wait_workers(24)
+    os.kill(s.zygotes()[0], signal.SIGKILL)
+    gate.wait_reached(2)
+    t = trickle(s)
+    for _ in range(20):
+        t.run(4, kills=False)
+        t.one("connected")
+    assert gate.runs() == 2 and s.generations()[-1]["state"] != "accepting", "the fresh zygote came too early"
+    gate.open()
+    assert_nobody_starved(t.result)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_recycled_workers_leave_nobody_waiting(start, kind, most):
+    s = start(pool(kind, **{"pm.max_children": "3", "pm.max_requests": str(most)}))
+    result = trickle(s).run(limit(2500) // 10, kills=False)
+    assert_nobody_starved(result)
+    assert result.n_lost == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_recycling_under_load_loses_no_connection(start, kind, most):
+    s = start(pool(kind, **{"pm.max_children": "4", "pm.max_requests": str(most)}))
+    with Load(s.address(), fastcgi.environment(s.pid_script), clients=8) as load:
+        load.wait_more(1000)
+    assert load.failures() == []
+    bodies = [r.body for r in load.results]
+    assert max(bodies.count(b) for b in set(bodies)) <= most
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_workers_told_to_end_one_by_one_leave_nobody_waiting(start, kind):
+    """SIGQUIT to the one that is likely to be woken next."""
+    s = start(pool(kind, **{"pm.max_children": "4"}))
+    t = trickle(s)
+    for _ in range(100):
+        t.run(2, kills=False)
+        procs.kill(t.last, signal.SIGQUIT)
+    assert_nobody_starved(t.result)
+    assert t.result.n_lost == 0
+
+
+# --- scaling
+
+WAVES = {
+    "dynamic": {"pm": "dynamic", "pm.max_children": "8", "pm.start_servers": "2", "pm.min_spare_servers": "1", "pm.max_spare_servers": "2",
+                "pm.process_idle_timeout": "1s"},
+    "ondemand": {"pm": "ondemand", "pm.max_children": "8", "pm.process_idle_timeout": "1s"},
+}
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+@pytest.mark.parametrize("pm", WAVES)
+def test_waves_of_load_lose_no_connection(start, pm, kind):
+    """Up under load, and down again, with a trickle of connections that meet the workers as they leave."""
+    s = start(pool(kind, **WAVES[pm]))
+    t = trickle(s)
+    for _ in range(2):
+        with Load(s.address(), fastcgi.environment(s.script("work.php", "<?php usleep(2000); echo getmypid();")), clients=12) as load:
+            procs.until("the pool to grow", lambda: len(s.workers()) >= 6)
+            load.wait_more(200)
+        assert load.failures() == []
+        deadline = time.monotonic() + 30
+        while len(s.workers()) > 4 and time.monotonic() < deadline:
+            t.run(20, kills=False)
+        assert len(s.workers()) <= 4
+    assert_nobody_starved(t.result)
+    assert t.result.n_lost == 0
+
+
+def started(pid):
+    """In clock ticks; processes that a zygote forks have rising numbers, too, until those begin anew."""
+    with open(f"/proc/{pid}/stat", "rb") as f:
+        return int(f.read().rpartition(b")")[2].split()[19]), pid
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_scale_down_takes_the_workers_that_are_woken_last(start, kind):
+    """The others keep what they have in their caches, and no wake-up is on its way to one that goes."""
+    s = start(pool(kind, **{**WAVES["dynamic"], "pm.max_spare_servers": "1", "pm.start_servers": "1"}))
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(Held(s)).wait_running()
+    left = sorted(s.workers(), key=started)
+    assert len(left) >= 5
+    while len(left) > 1:
+        now = procs.until("another to leave", lambda: (lambda w: w if len(w) < len(left) else None)(set(s.workers())))
+        assert now == set(left[:len(now)]), "one that waits for connections longer than another has left before it"
+        left = left[:len(now)]
+    t = trickle(s)
+    t.run(20, kills=False)
+    assert t.last == left[0]
+    assert_nobody_starved(t.result)
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_connections_go_to_few_workers_while_few_are_needed(start, kind):
+    """The next one comes when the last worker has answered, but may not wait again yet."""
+    s = start(pool(kind, **{"pm.max_children": "16"}))
+    assert len({s.run(s.pid_script).text for _ in range(200)}) <= 8
+
+
+# --- busy workers
+
+@pytest.mark.parametrize("n_busy", [1, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_short_requests_do_not_wait_for_busy_workers(start, kind, n_busy):
+    s = start(pool(kind, **{"pm.max_children": "4"}))
+    with contextlib.ExitStack() as stack:
+        busy = {stack.enter_context(Held(s)).wait_running() for _ in range(n_busy)}
+        t = trickle(s)
+        for _ in range(100):
+            t.one()
+            assert t.last not in busy
+    assert_nobody_starved(t.result)
+    assert t.result.n_lost == 0
+
+
+# --- the herd
+
+def switches(pids):
+    """Voluntary context switches: how often each went to sleep, which is how often it was woken."""
+    n = 0
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/status") as f:
+                n += int(re.search(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", f.read()).group(1))
+    return n
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_connection_wakes_one_worker_of_sixty_four(start, kind):
+    s = start(pool(kind, **{"pm.max_children": "64"}))
+    t = trickle(s)
+    t.run(50, kills=False)
+    pids = of_server(s)()
+    before, n = switches(pids), 1000
+    t.run(n, kills=False)
+    per_connection = (switches(pids) - before) / n
+    print(f"{per_connection:.2f} wake-ups for a connection")
+    assert per_connection <= 2.2
+    assert_nobody_starved(t.result)
+
+
+# --- a listener outlives its workers
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGQUIT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", KINDS)
+def test_connections_in_the_queue_outlive_all_workers(start, kind, how):
+    s = start(pool(kind, **{"pm.max_children": "3"}))
+    old = s.wait_workers(3)
+    for w in old:
+        os.kill(w, signal.SIGSTOP)
+    connections = [s.connect() for _ in range(30)]
+    for c in connections:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    for w in old:
+        os.kill(w, how)
+        procs.kill(w, signal.SIGCONT)
+    answers = [c.read_response() for c in connections]
+    assert all(a.complete for a in answers)
+    if how != signal.SIGQUIT:
+        assert not {int(a.text) for a in answers} & set(old)
