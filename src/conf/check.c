@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rules across directives, pools and the machine. Each rule is a function of one pool that appends a line to the problems
- * and goes on; they see completed values only (complete.c).
+ * Rules across directives and pools. Each is a function of one pool that appends to the problems and goes on; they see
+ * completed values only (complete.c). Rules that php-fpm has as well come in its order and first say its line.
  *
  * Listen addresses are compared and checked without resolving host names: a test of a configuration must not wait for DNS.
  */
@@ -10,16 +10,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 #include "base/addr.h"
 #include "base/number.h"
 #include "conf/complete.h"
+#include "conf/machine.h"
 #include "log/access.h"
 
 struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row) {
@@ -38,6 +35,29 @@ void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool
         text_append_c(k->problems, '\n');
 }
 
+static void append_words(const struct conf_check *k, const struct conf_pool *pool, const char *level, const char *fmt,
+                         va_list ap) {
+        text_printf(k->problems, "%s[pool %s] ", level, pool->name);
+        text_vprintf(k->problems, fmt, ap);
+        text_append_c(k->problems, '\n');
+}
+
+void conf_check_alert(const struct conf_check *k, const struct conf_pool *pool, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        append_words(k, pool, "ALERT: ", fmt, ap);
+        va_end(ap);
+}
+
+void conf_check_error(const struct conf_check *k, const struct conf_pool *pool, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        append_words(k, pool, "", fmt, ap);
+        va_end(ap);
+}
+
 void conf_check_global_problem(const struct conf_check *k, enum conf_global_row row, const char *what) {
         const struct conf_where *w = &k->conf->global.given[row];
 
@@ -45,14 +65,11 @@ void conf_check_global_problem(const struct conf_check *k, enum conf_global_row 
                     conf_global_directives[row].name, what);
 }
 
-static void check_required(const struct conf_check *k, const struct conf_pool *pool) {
-        if (!pool->listen)
-                conf_check_problem(k, pool, CONF_POOL_listen, "pool '%s' has no address to listen on", pool->name);
-        if (!pool->pm && !pool->given[CONF_POOL_pm].file)
-                conf_check_problem(k, pool, CONF_POOL_pm, "pool '%s' has none: static, dynamic or ondemand",
-                                   pool->name);
-        if (!pool->max_children && !pool->given[CONF_POOL_max_children].file)
-                conf_check_problem(k, pool, CONF_POOL_max_children, "pool '%s' has none", pool->name);
+static void check_listen_given(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->listen)
+                return;
+        conf_check_alert(k, pool, "no listen address have been defined!");
+        conf_check_problem(k, pool, CONF_POOL_listen, "pool '%s' has no address to listen on", pool->name);
 }
 
 /* True when the text is an address that can be taken apart without DNS. *ret_r: what came of it. */
@@ -114,9 +131,13 @@ static void check_shared_address(const struct conf_check *k, const struct conf_p
                 conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
                                    pool->status_listen);
         for (const struct conf_pool *other = k->conf->pools; other < pool; other++) {
-                if (same_address(pool->listen, other->listen) || same_address(pool->listen, other->status_listen))
+                if (same_address(pool->listen, other->listen) || same_address(pool->listen, other->status_listen)) {
+                        conf_check_error(k, pool,
+                                         "unable to set listen address as it's already used in another pool '%s'",
+                                         other->name);
                         conf_check_problem(k, pool, CONF_POOL_listen, "'%s' is taken by pool '%s' already",
                                            pool->listen, other->name);
+                }
                 if (same_address(pool->status_listen, other->listen) ||
                     same_address(pool->status_listen, other->status_listen))
                         conf_check_problem(k, pool, CONF_POOL_status_listen, "'%s' is taken by pool '%s' already",
@@ -124,155 +145,127 @@ static void check_shared_address(const struct conf_check *k, const struct conf_p
         }
 }
 
-static bool is_number(const char *s) {
-        uint64_t v;
-
-        return number_parse_u64(s, UINT32_MAX, &v) == 0;
+static bool check_positive(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                           unsigned v) {
+        if (v == 0) {
+                conf_check_alert(k, pool, "%s(0) must be a positive value", conf_pool_directives[row].name);
+                conf_check_problem(k, pool, row, "with pm = dynamic it must be at least 1");
+        }
+        return v > 0;
 }
 
-/* "0", "00", or the name of an id 0. Names that do not exist are none of its business. */
-static bool is_root_user(const char *name) {
-        const struct passwd *p;
-
-        if (is_number(name))
-                return strspn(name, "0") == strlen(name);
-        p = getpwnam(name);
-        return p && p->pw_uid == 0;
+static void check_spawn_rate(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->max_spawn_rate > 0)
+                return;
+        conf_check_alert(k, pool, "pm.max_spawn_rate must be a positive value");
+        conf_check_problem(k, pool, CONF_POOL_max_spawn_rate, "it must be at least 1");
 }
 
-static bool is_root_group(const char *name) {
-        const struct group *g;
+static void check_spare(const struct conf_check *k, const struct conf_pool *pool) {
+        unsigned min = pool->min_spare_servers, max = pool->max_spare_servers, start = pool->start_servers;
 
-        if (is_number(name))
-                return strspn(name, "0") == strlen(name);
-        g = getgrnam(name);
-        return g && g->gr_gid == 0;
-}
-
-static bool user_exists(const char *name) {
-        return is_number(name) || getpwnam(name);
-}
-
-static bool group_exists(const char *name) {
-        return is_number(name) || getgrnam(name);
-}
-
-/* A list with commas. */
-static void check_names(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                        const char *list, bool (*exists)(const char *), const char *kind) {
-        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
-                size_t n = strcspn(p, ", \t");
-                char name[CONF_NAME_BYTES + 1];
-
-                text_copy(name, sizeof(name), p, n);
-                if (n >= sizeof(name) || !exists(name))
-                        conf_check_problem(k, pool, row, "there is no %s '%s'", kind, name);
-                p += n;
+        if (min > pool->max_children || max > pool->max_children) {
+                conf_check_alert(k, pool,
+                                 "pm.min_spare_servers(%u) and pm.max_spare_servers(%u) cannot be greater than "
+                                 "pm.max_children(%u)",
+                                 min, max, pool->max_children);
+                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "there are %u workers at most",
+                                   pool->max_children);
+        }
+        if (max < min) {
+                conf_check_alert(k, pool, "pm.max_spare_servers(%u) must not be less than pm.min_spare_servers(%u)",
+                                 max, min);
+                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "%u is below %u", max, min);
+        } else if (start < min || start > max) {
+                conf_check_alert(k, pool,
+                                 "pm.start_servers(%u) must not be less than pm.min_spare_servers(%u) and not greater "
+                                 "than pm.max_spare_servers(%u)",
+                                 start, min, max);
+                conf_check_problem(k, pool, CONF_POOL_start_servers, "%u is not between %u and %u", start, min, max);
         }
 }
 
-static void check_identity(const struct conf_check *k, const struct conf_pool *pool) {
-        static const char advice[] = "please specify user and group other than root";
+static void check_dynamic(const struct conf_check *k, const struct conf_pool *pool) {
+        bool min, max;
 
-        if (k->options->running_as_root && !k->options->allow_root && !pool->user)
-                conf_check_problem(k, pool, CONF_POOL_user, "pool '%s' has none: %s", pool->name, advice);
-        if (k->options->text_only)
-                return;
-        if (pool->user && !is_number(pool->user) && !getpwnam(pool->user))
-                conf_check_problem(k, pool, CONF_POOL_user, "there is no user '%s'", pool->user);
-        if (pool->group && !is_number(pool->group) && !getgrnam(pool->group))
-                conf_check_problem(k, pool, CONF_POOL_group, "there is no group '%s'", pool->group);
-        if (pool->listen_owner && !is_number(pool->listen_owner) && !getpwnam(pool->listen_owner))
-                conf_check_problem(k, pool, CONF_POOL_listen_owner, "there is no user '%s'", pool->listen_owner);
-        if (pool->listen_group && !is_number(pool->listen_group) && !getgrnam(pool->listen_group))
-                conf_check_problem(k, pool, CONF_POOL_listen_group, "there is no group '%s'", pool->listen_group);
-        check_names(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, user_exists, "user");
-        check_names(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, group_exists, "group");
-        if (!k->options->running_as_root || k->options->allow_root)
-                return;
-        if (pool->user && is_root_user(pool->user))
-                conf_check_problem(k, pool, CONF_POOL_user, "'%s': %s", pool->user, advice);
-        if (pool->group && is_root_group(pool->group))
-                conf_check_problem(k, pool, CONF_POOL_group, "'%s': %s", pool->group, advice);
+        min = check_positive(k, pool, CONF_POOL_min_spare_servers, pool->min_spare_servers);
+        max = check_positive(k, pool, CONF_POOL_max_spare_servers, pool->max_spare_servers);
+        check_spawn_rate(k, pool);
+        if (min && max && pool->max_children > 0)
+                check_spare(k, pool);
 }
 
-static void check_dynamic(const struct conf_check *k, const struct conf_pool *pool) {
-        unsigned min = pool->min_spare_servers, max = pool->max_spare_servers, start = pool->start_servers;
-
-        if (min == 0)
-                conf_check_problem(k, pool, CONF_POOL_min_spare_servers, "with pm = dynamic it must be at least 1");
-        if (max == 0)
-                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "with pm = dynamic it must be at least 1");
-        if (min == 0 || max == 0)
+static void check_ondemand(const struct conf_check *k, const struct conf_pool *pool) {
+        check_spawn_rate(k, pool);
+        if (pool->process_idle_timeout > 0)
                 return;
-        if (min > pool->max_children || max > pool->max_children)
-                conf_check_problem(k, pool, CONF_POOL_max_spare_servers,
-                                   "neither pm.min_spare_servers (%u) nor it (%u) can be above pm.max_children (%u)",
-                                   min, max, pool->max_children);
-        if (max < min)
-                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "%u is below pm.min_spare_servers (%u)", max,
-                                   min);
-        else if (start < min || start > max)
-                conf_check_problem(k, pool, CONF_POOL_start_servers,
-                                   "%u is not between pm.min_spare_servers (%u) and pm.max_spare_servers (%u)", start,
-                                   min, max);
+        conf_check_alert(k, pool, "pm.process_idle_timeout(0s) must be greater than 0s");
+        conf_check_problem(k, pool, CONF_POOL_process_idle_timeout, "with pm = ondemand it must be above 0s");
 }
 
 static void check_pm(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->pm == CONF_PM_DYNAMIC && pool->max_children > 0)
+        if (!pool->pm && !pool->given[CONF_POOL_pm].file) {
+                conf_check_alert(k, pool, "the process manager is missing (static, dynamic or ondemand)");
+                conf_check_problem(k, pool, CONF_POOL_pm, "pool '%s' has none", pool->name);
+        }
+        if (!pool->max_children) {
+                conf_check_alert(k, pool, "pm.max_children must be a positive value");
+                conf_check_problem(k, pool, CONF_POOL_max_children, "pool '%s' could have no worker", pool->name);
+        }
+        if (pool->pm == CONF_PM_DYNAMIC)
                 check_dynamic(k, pool);
-        if ((pool->pm == CONF_PM_DYNAMIC || pool->pm == CONF_PM_ONDEMAND) && pool->max_spawn_rate == 0)
-                conf_check_problem(k, pool, CONF_POOL_max_spawn_rate, "it must be at least 1");
-        if (pool->pm == CONF_PM_ONDEMAND && pool->process_idle_timeout == 0)
-                conf_check_problem(k, pool, CONF_POOL_process_idle_timeout, "with pm = ondemand it must be above 0s");
+        else if (pool->pm == CONF_PM_ONDEMAND)
+                check_ondemand(k, pool);
 }
 
+/* what: "status" or "ping", of the path and its directive. */
 static void check_page(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                       const char *path) {
+                       const char *what, const char *path) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-.~";
 
         if (!path)
                 return;
-        if (path[0] != '/')
+        if (path[0] != '/') {
+                conf_check_error(k, pool, "the %s path '%s' must start with a '/'", what, path);
                 conf_check_problem(k, pool, row, "'%s' must begin with a '/'", path);
-        else if (path[strspn(path, allowed)])
+        } else if (!path[1]) {
+                conf_check_error(k, pool, "the %s path '%s' is not long enough", what, path);
+                conf_check_problem(k, pool, row, "something must follow the '/'");
+        } else if (path[strspn(path, allowed)]) {
+                conf_check_error(k, pool,
+                                 "the %s path '%s' must contain only the following characters '[alphanum]/_-.~'", what,
+                                 path);
                 conf_check_problem(k, pool, row, "'%s' must consist of letters, digits and /_-.~", path);
+        }
+}
+
+static void check_pages(const struct conf_check *k, const struct conf_pool *pool) {
+        check_page(k, pool, CONF_POOL_status_path, "status", pool->status_path);
+        check_page(k, pool, CONF_POOL_ping_path, "ping", pool->ping_path);
+        if (!pool->ping_path || pool->ping_response[0])
+                return;
+        conf_check_error(k, pool, "the ping response page '' is not long enough");
+        conf_check_problem(k, pool, CONF_POOL_ping_response, "it is empty");
 }
 
 static void check_timeouts(const struct conf_check *k, const struct conf_pool *pool) {
         usec_t slow = pool->request_slowlog_timeout, terminate = pool->request_terminate_timeout;
 
-        if (slow > 0 && !pool->slowlog)
+        if (slow > 0 && !pool->slowlog) {
+                conf_check_error(k, pool, "'slowlog' must be specified for use with 'request_slowlog_timeout'");
                 conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it needs 'slowlog'");
-        if (slow > 0 && terminate > 0 && slow > terminate)
+        }
+        if (slow > 0 && terminate > 0 && slow > terminate) {
+                conf_check_error(k, pool,
+                                 "'request_slowlog_timeout' (%" PRIu64
+                                 ") can't be greater than 'request_terminate_timeout' (%" PRIu64 ")",
+                                 slow / USEC_PER_SEC, terminate / USEC_PER_SEC);
                 conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it is above request_terminate_timeout");
-        if (pool->request_slowlog_trace_depth != 20 && !pool->slowlog)
+        }
+        if (pool->request_slowlog_trace_depth != 20 && !pool->slowlog) {
+                conf_check_error(k, pool, "'slowlog' must be specified for use with 'request_slowlog_trace_depth'");
                 conf_check_problem(k, pool, CONF_POOL_request_slowlog_trace_depth, "it needs 'slowlog'");
-}
-
-static void check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                         const char *root, const char *path) {
-        _cleanup_text_ struct text full = {};
-        struct stat st;
-
-        if (!path || k->options->text_only)
-                return;
-        text_printf(&full, "%s%s", root, path);
-        if (full.failed)
-                k->problems->failed = true;
-        else if (stat(text_peek(&full), &st) < 0)
-                conf_check_problem(k, pool, row, "'%s': %s", text_peek(&full), strerror(errno));
-        else if (!S_ISDIR(st.st_mode))
-                conf_check_problem(k, pool, row, "'%s' is not a directory", text_peek(&full));
-}
-
-static void check_folders(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->prefix && pool->prefix[0] != '/')
-                conf_check_problem(k, pool, CONF_POOL_prefix, "'%s' must begin with a '/'", pool->prefix);
-        else
-                check_folder(k, pool, CONF_POOL_prefix, "", pool->prefix);
-        check_folder(k, pool, CONF_POOL_chroot, "", pool->chroot);
-        check_folder(k, pool, CONF_POOL_chdir, pool->chroot ? pool->chroot : "", pool->chdir);
+        }
 }
 
 static void check_access_format(const struct conf_check *k, const struct conf_pool *pool) {
@@ -283,37 +276,16 @@ static void check_access_format(const struct conf_check *k, const struct conf_po
         if (!pool->access_log || !pool->access_format)
                 return; /* nothing is written: a format that was never used is not refused now */
         r = log_access_format_new(pool->access_format, &format, &reason);
-        if (r > 0)
-                conf_check_problem(k, pool, CONF_POOL_access_format, "wrong format '%s': %s", pool->access_format,
-                                   text_peek(&reason));
-        k->problems->failed |= r < 0;
-}
-
-/* Whether the file could be opened, as far as that can be said without making it. */
-static void check_access_log(const struct conf_check *k, const struct conf_pool *pool) {
-        _cleanup_free_ char *folder = NULL;
-        const char *path = pool->access_log;
-        struct stat st;
-
-        if (!path || path[0] != '/' || k->options->text_only)
-                return;
-        if (stat(path, &st) == 0) {
-                if (S_ISDIR(st.st_mode))
-                        conf_check_problem(k, pool, CONF_POOL_access_log, "'%s' is a folder", path);
-                return;
+        if (r > 0) {
+                conf_check_error(k, pool, "wrong format for access.format '%s'", pool->access_format);
+                conf_check_problem(k, pool, CONF_POOL_access_format, "%s", text_peek(&reason));
         }
-        folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
-        if (!folder)
-                k->problems->failed = true;
-        else if (stat(folder, &st) < 0)
-                conf_check_problem(k, pool, CONF_POOL_access_log, "'%s' cannot be opened: %s", path, strerror(errno));
+        k->problems->failed |= r < 0;
 }
 
 static void check_extensions(const struct conf_check *k, const struct conf_pool *pool) {
         for (char **e = pool->limit_extensions; e && *e; e++)
-                if ((*e)[0] != '.')
-                        conf_check_problem(k, pool, CONF_POOL_limit_extensions, "'%s' must begin with a '.'", *e);
-                else if (strchr(*e, ','))
+                if (strchr(*e, ','))
                         conf_check_problem(k, pool, CONF_POOL_limit_extensions,
                                            "'%s': blanks stand between extensions, not commas", *e);
 }
@@ -350,24 +322,22 @@ static void check_shards(const struct conf_check *k, const struct conf_pool *poo
 }
 
 static void check_pool(const struct conf_check *k, const struct conf_pool *pool) {
-        check_required(k, pool);
+        conf_machine_check_user(k, pool);
+        check_listen_given(k, pool);
         check_address(k, pool, CONF_POOL_listen, pool->listen);
         check_address(k, pool, CONF_POOL_status_listen, pool->status_listen);
         if (text_equal(pool->status_listen, "systemd"))
                 conf_check_problem(k, pool, CONF_POOL_status_listen,
                                    "write its address; a socket of the service manager is known by it");
-        check_shared_address(k, pool);
         check_shards(k, pool);
-        check_identity(k, pool);
         check_pm(k, pool);
-        check_page(k, pool, CONF_POOL_status_path, pool->status_path);
-        check_page(k, pool, CONF_POOL_ping_path, pool->ping_path);
+        check_pages(k, pool);
+        check_access_format(k, pool);
         check_timeouts(k, pool);
-        check_folders(k, pool);
+        check_shared_address(k, pool);
         check_extensions(k, pool);
         check_clients(k, pool);
-        check_access_format(k, pool);
-        check_access_log(k, pool);
+        conf_machine_check_pool(k, pool);
 }
 
 /* The names that php-fpm knows on Linux. */
@@ -382,6 +352,7 @@ static void check_mechanism(const struct conf_check *k) {
                 if (strcasecmp(mechanism, names[i]) == 0)
                         return;
         text_printf(&problem, "event mechanism '%s' is not available on this system", mechanism);
+        text_printf(k->problems, "%s\n", text_peek(&problem));
         conf_check_global_problem(k, CONF_GLOBAL_events_mechanism, text_peek(&problem));
 }
 
@@ -394,7 +365,11 @@ int conf_check(struct conf *c, const struct conf_options *options, struct text *
                 return r;
         check_mechanism(&k);
         if (c->n_pools == 0)
-                text_printf(problems, "[%s:0] no pool is defined: at least one [section] is needed\n", c->files[0]);
+                text_printf(problems,
+                            "No pool defined. at least one pool section must be specified in config file\n"
+                            "[%s:0] no pool is defined: at least one [section] is needed\n",
+                            c->files[0]);
+        conf_machine_check_global(&k);
         for (size_t i = 0; i < c->n_pools; i++)
                 check_pool(&k, &c->pools[i]);
         return problems->failed ? -ENOMEM : 0;

@@ -10,16 +10,18 @@
 #include <string.h>
 
 #include "conf/values.h"
+#include "log/access.h"
 
 /* pm.process_idle_timeout of pm = ondemand, where it is not set. */
 #define COMPLETE_IDLE_TIMEOUT (10 * USEC_PER_SEC)
 
-static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) _printf_(3, 4);
-static int notice(const struct conf_check *k, struct conf_where w, const char *fmt, ...) {
+#define COMPLETE_STATE_FOLDER "/var" /* of pid and error_log */
+
+static int notice(const struct conf_check *k, const char *fmt, ...) _printf_(2, 3);
+static int notice(const struct conf_check *k, const char *fmt, ...) {
         _cleanup_text_ struct text line = {};
         va_list ap;
 
-        text_printf(&line, "[%s:%u] ", w.file, w.line);
         va_start(ap, fmt);
         text_vprintf(&line, fmt, ap);
         va_end(ap);
@@ -82,7 +84,7 @@ static int complete_global(const struct conf_check *k) {
                 path = *(char **)((char *)g + d->offset);
                 if (!path || path[0] == '/' || (i == CONF_GLOBAL_error_log && text_equal(path, "syslog")))
                         continue;
-                r = set_joined(d, g, k->options->prefix ?: "/var", path);
+                r = set_joined(d, g, k->options->prefix ? k->options->prefix : COMPLETE_STATE_FOLDER, path);
                 if (r == -ENAMETOOLONG)
                         conf_check_global_problem(k, (enum conf_global_row)i, "the path is too long");
                 else if (r < 0)
@@ -96,18 +98,19 @@ bool conf_complete_is_relative(const char *listen) {
                (strchr(listen, '/') || (!strchr(listen, ':') && listen[strspn(listen, "0123456789")]));
 }
 
+const char *conf_complete_prefix(const struct conf_options *options) {
+        return options->prefix ? options->prefix : "/usr";
+}
+
 static int complete_path(const struct conf_check *k, struct conf_pool *pool, enum conf_pool_row row) {
         const struct conf_directive *d = &conf_pool_directives[row];
         const char *path = *(char **)((char *)pool + d->offset);
         int r;
 
-        if (!pool->prefix) {
-                conf_check_problem(k, pool, row, "'%s' is relative, and the pool has no prefix", path);
-                return 0;
-        }
         if (text_has_prefix(path, "$prefix/"))
                 path += strlen("$prefix/");
-        r = set_joined(d, pool, pool->prefix, path);
+        r = set_joined(d, pool,
+                       row != CONF_POOL_prefix && pool->prefix ? pool->prefix : conf_complete_prefix(k->options), path);
         if (r == -ENAMETOOLONG)
                 conf_check_problem(k, pool, row, "the path is too long");
         return r == -ENAMETOOLONG ? 0 : r;
@@ -119,7 +122,7 @@ static int complete_paths(const struct conf_check *k, struct conf_pool *pool) {
                 const char *text;
                 int r;
 
-                if (d->type == CONF_TYPE_PATH && i != CONF_POOL_prefix) {
+                if (d->type == CONF_TYPE_PATH) {
                         text = *(char **)((char *)pool + d->offset);
                         if (!text || text[0] == '/' || (i == CONF_POOL_access_log && conf_is_journal(text)))
                                 continue;
@@ -163,8 +166,8 @@ static int complete_php_settings(const struct conf_check *k, struct conf_pool *p
                 other = adds_up(s->key) ? NULL : beaten_by(pool, i);
                 if (!other)
                         continue;
-                r = notice(k, s->where, "PHP setting '%s' has no effect: %s:%u has it already", s->key,
-                           other->where.file, other->where.line);
+                r = notice(k, "[%s:%u] PHP setting '%s' has no effect: %s:%u has it already", s->where.file,
+                           s->where.line, s->key, other->where.file, other->where.line);
                 if (r < 0)
                         return r;
                 conf_remove_php_setting(pool, i);
@@ -182,8 +185,8 @@ static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
                         j++;
                 if (j == i)
                         continue;
-                r = notice(k, pair->where, "env[%s] has no effect: %s:%u has it already", pair->key,
-                           pool->env.items[j].where.file, pool->env.items[j].where.line);
+                r = notice(k, "[%s:%u] env[%s] has no effect: %s:%u has it already", pair->where.file, pair->where.line,
+                           pair->key, pool->env.items[j].where.file, pool->env.items[j].where.line);
                 if (r < 0)
                         return r;
                 conf_pairs_remove(&pool->env, i);
@@ -192,6 +195,8 @@ static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
 }
 
 static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) {
+        if (pool->pm == CONF_PM_ONDEMAND)
+                pool->start_servers = pool->min_spare_servers = pool->max_spare_servers = 0;
         if (pool->request_slowlog_trace_depth == 0)
                 pool->request_slowlog_trace_depth = 20;
         if (pool->pm == CONF_PM_ONDEMAND && pool->process_idle_timeout == 0 &&
@@ -200,8 +205,15 @@ static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) 
         if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
                 return 0;
         pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;
-        return notice(k, conf_check_where(pool, CONF_POOL_start_servers),
-                      "pool '%s': pm.start_servers is not set: it is %u", pool->name, pool->start_servers);
+        return notice(k, "NOTICE: [pool %s] pm.start_servers is not set. It's been set to %u.", pool->name,
+                      pool->start_servers);
+}
+
+static int complete_access_format(struct conf_pool *pool) {
+        if (!pool->access_log || pool->access_format)
+                return 0;
+        pool->access_format = strdup(LOG_ACCESS_FORMAT_DEFAULT);
+        return pool->access_format ? 0 : -ENOMEM;
 }
 
 /* A pool without a prefix has the command line's. */
@@ -223,6 +235,8 @@ static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
                 r = complete_php_settings(k, pool);
         if (r == 0)
                 r = complete_env(k, pool);
+        if (r == 0)
+                r = complete_access_format(pool);
         return r == 0 ? complete_numbers(k, pool) : r;
 }
 

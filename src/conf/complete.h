@@ -12,5 +12,8 @@
  */
 int conf_complete(const struct conf_check *k);
 
+/* The folder that relative paths of a pool without a prefix of its own begin in, and those of include=. */
+const char *conf_complete_prefix(const struct conf_options *options) _pure_;
+
 /* A unix path of `listen` that does not begin with a slash; ports and host:port have none and are no paths. */
 bool conf_complete_is_relative(const char *listen) _pure_;

@@ -8,6 +8,7 @@
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
  *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
+ *               A COUNT that may be negative is 0 then: php-fpm takes both for "no limit"
  *   default     as a file would write it; NULL: unset
  *   acts        NOW: it does what it says; NEVER: checked and kept for php-fpm's sake, and without effect here
  *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
@@ -52,7 +53,7 @@
         D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
         D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
-        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -1,  INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
         D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
@@ -79,19 +80,19 @@
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
-        D("pm.max_children",             max_children,                COUNT,    1,   8192,            NULL,     NOW,   RELOAD)   \
+        D("pm.max_children",             max_children,                COUNT,    -1,  8192,            NULL,     NOW,   RELOAD)   \
         D("pm.start_servers",            start_servers,               COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \
         D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
-        D("pm.max_requests",             max_requests,                COUNT,    0,   UINT32_MAX,      "0",      NOW,   RELOAD)   \
+        D("pm.max_requests",             max_requests,                COUNT,    -1,  UINT32_MAX,      "0",      NOW,   RELOAD)   \
         D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
-        D("pm.status_path",              status_path,                 STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("pm.status_path",              status_path,                 STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
-        D("ping.path",                   ping_path,                   STRING,   2,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
-        D("ping.response",               ping_response,               STRING,   1,   CONF_TEXT_BYTES, "pong",   NOW,   RELOAD)   \
+        D("ping.path",                   ping_path,                   STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
+        D("ping.response",               ping_response,               STRING,   0,   CONF_TEXT_BYTES, "pong",   NOW,   RELOAD)   \
         D("access.log",                  access_log,                  PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("access.format",               access_format,               STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("slowlog",                     slowlog,                     PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \

@@ -3,8 +3,7 @@
  * Reads a file and what it includes, line by line, into a fresh model. Files are a stack, not a recursion. A section opened
  * inside an included file stays open behind the include, as with php-fpm.
  *
- * Relative names in include= are relative to the file that has them (php-fpm: to the prefix it was built with); error_log and
- * pid are relative to /var, as php-fpm has them.
+ * Relative names in include= begin where php-fpm's do, in the prefix; where that has none, beside the file that has the line.
  */
 
 #include "conf/load.h"
@@ -17,6 +16,8 @@
 
 #include "base/fd.h"
 #include "conf/check.h"
+#include "conf/complete.h"
+#include "conf/include.h"
 #include "conf/ini.h"
 #include "conf/values.h"
 
@@ -39,11 +40,11 @@ enum section { SECTION_GLOBAL, SECTION_POOL, SECTION_SKIP };
 
 struct loader {
         struct conf *conf;
+        const struct conf_options *options;
         struct text *problems;
         size_t n_problems;
         size_t n_files;
         bool files_allowed;
-        const char *prefix; /* -p, or NULL */
         enum section section;
         size_t pool; /* of SECTION_POOL */
         struct frame frames[DEPTH_MAX];
@@ -81,13 +82,12 @@ static void problem(struct loader *l, const char *fmt, ...) {
         text_append_c(l->problems, '\n');
 }
 
+/* A line for the log that is no problem; it begins with its level where that is not a notice. */
 static int notice(struct loader *l, const char *fmt, ...) _printf_(2, 3);
 static int notice(struct loader *l, const char *fmt, ...) {
         _cleanup_text_ struct text line = {};
-        struct conf_where w = where(l);
         va_list ap;
 
-        text_printf(&line, "[%s:%u] ", w.file, w.line);
         va_start(ap, fmt);
         text_vprintf(&line, fmt, ap);
         va_end(ap);
@@ -124,6 +124,9 @@ static int open_file(struct loader *l, const char *path) {
         r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
         if (r == -ENOMEM)
                 return r;
+        if (r == -EISDIR)
+                return notice(l, "WARNING: [%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
+                              where(l).file, where(l).line, path, path);
         if (r < 0) {
                 problem(l, "directive 'include': cannot read '%s': %s", path, strerror(-r));
                 return 0;
@@ -131,22 +134,9 @@ static int open_file(struct loader *l, const char *path) {
         return push(l, path, data, n);
 }
 
-/* The pattern as an absolute path, or relative to the command line's prefix, else to the including file. */
-static int include_pattern(const struct loader *l, const char *value, char **ret) {
-        const char *file = where(l).file, *slash = strrchr(file, '/');
-        _cleanup_text_ struct text path = {};
-
-        if (value[0] != '/' && l->prefix)
-                text_printf(&path, "%s/", l->prefix);
-        else if (value[0] != '/' && slash)
-                text_append_n(&path, file, (size_t)(slash + 1 - file));
-        text_append(&path, value);
-        return text_finish(&path, ret, NULL);
-}
-
 static int read_include(struct loader *l, const char *value) {
         struct frame *f = &l->frames[l->depth - 1];
-        _cleanup_free_ char *pattern = NULL;
+        _cleanup_text_ struct text pattern = {};
         int r;
 
         if (!l->files_allowed) {
@@ -155,23 +145,17 @@ static int read_include(struct loader *l, const char *value) {
         }
         if (!*value)
                 return 0;
-        r = include_pattern(l, value, &pattern);
-        if (r < 0)
-                return r;
-        if (!strpbrk(pattern, "*?["))
-                return open_file(l, pattern);
-        r = glob(pattern, GLOB_ERR, NULL, &f->matches);
-        f->next_match = 0;
-        if (r == 0)
-                return 0;
         globfree(&f->matches);
-        f->matches = (glob_t){};
-        if (r == GLOB_NOSPACE)
-                return -ENOMEM;
-        if (r == GLOB_NOMATCH)
-                return notice(l, "directive 'include': nothing matches '%s'", pattern);
-        problem(l, "directive 'include': cannot look for '%s': %s", pattern, strerror(errno));
-        return 0;
+        f->next_match = 0;
+        r = conf_include_find(conf_complete_prefix(l->options), f->where.file, value, &f->matches, &pattern);
+        if (r == CONF_INCLUDE_E_NOTHING)
+                return notice(l, "WARNING: Nothing matches the include pattern '%s' from %s at line %u.",
+                              text_peek(&pattern), where(l).file, where(l).line);
+        if (r < 0 && r != -ENOMEM) {
+                problem(l, "Unable to globalize '%s': %s", text_peek(&pattern), strerror(-r));
+                return 0;
+        }
+        return r;
 }
 
 static bool valid_pool_name(const char *name) {
@@ -202,7 +186,8 @@ static int read_section(struct loader *l, const char *name) {
         old = conf_find_pool(l->conf, name);
         if (old) {
                 l->pool = (size_t)(old - l->conf->pools);
-                return notice(l, "section [%s] continues that of %s:%u", name, old->where.file, old->where.line);
+                return notice(l, "[%s:%u] section [%s] continues that of %s:%u", where(l).file, where(l).line, name,
+                              old->where.file, old->where.line);
         }
         l->pool = l->conf->n_pools;
         return conf_add_pool(l->conf, name, where(l), &pool);
@@ -230,7 +215,7 @@ static int set_value(struct loader *l, const struct conf_directive *d, void *sec
         *given = where(l);
         r = conf_value_set(d, section, value, &reason);
         if (r > 0)
-                problem(l, "directive '%s': %s", d->name, text_peek(&reason));
+                problem(l, "unable to parse value for entry '%s': %s", d->name, text_peek(&reason));
         return r < 0 ? r : 0;
 }
 
@@ -261,7 +246,8 @@ static int read_global(struct loader *l, const char *name, const char *value) {
                 return 0;
         }
         if (strstr(value, "$pool")) {
-                problem(l, "directive '%s': $pool has no meaning in [global]", name);
+                problem(l, "unable to parse value for entry '%s': Can't use '$pool' when the pool is not defined",
+                        name);
                 return 0;
         }
         return set_value(l, &conf_global_directives[i], &l->conf->global, &l->conf->global.given[i], value);
@@ -277,8 +263,8 @@ static int read_php(struct loader *l, struct conf_pool *pool, int kind, const ch
         setting.flag = kind == CONF_ARRAY_PHP_FLAG || kind == CONF_ARRAY_PHP_ADMIN_FLAG;
         if (setting.flag) {
                 if (conf_value_parse_bool(value, &on) < 0) {
-                        problem(l, "directive '%s[%s]': '%s' is neither yes nor no", conf_pool_arrays[kind].name, key,
-                                value);
+                        problem(l, "error while parsing '%s[%s]' : invalid boolean value '%s'",
+                                conf_pool_arrays[kind].name, key, value);
                         return 0;
                 }
                 setting.value = (char *)(on ? "1" : "0");
@@ -293,7 +279,7 @@ static int read_env(struct loader *l, struct conf_pool *pool, const char *key, c
         int r;
 
         if (!*value || strchr(key, '=')) {
-                problem(l, "directive 'env[%s]': %s", key, *value ? "a name cannot have a '='" : "the value is empty");
+                problem(l, "%s: env[%s]", *value ? "a name cannot have a '='" : "empty value", key);
                 return 0;
         }
         r = conf_pairs_add(&pool->env, key, !source ? value : found ? found : "", where(l));
@@ -309,16 +295,18 @@ static int read_array(struct loader *l, struct conf_pool *pool, const char *name
 
         if (kind == CONF_ARRAY_SUPPRESS_PATH) {
                 if (*key || value[0] != '/')
-                        problem(l, "directive '%s': %s", name,
-                                *key ? "it takes no key: access.suppress_path[]" : "the path must begin with '/'");
+                        problem(l,
+                                *key ? "Keys provided to field '%s' are ignored: write %s[] = PATH"
+                                     : "Values provided to field '%s' must begin with '/': %s[] = /PATH",
+                                name, name);
                 else
                         return conf_pairs_add(&pool->suppress_paths, "", value, where(l));
         } else if (kind < 0 && conf_directives_find_pool(name) >= 0)
-                problem(l, "directive '%s': it takes no [key]", name);
+                problem(l, "unknown directive '%s' with a [key]: it takes none", name);
         else if (kind < 0)
                 unknown_entry(l, name);
         else if (!*key)
-                problem(l, "directive '%s': a key is missing: %s[NAME]", name, name);
+                problem(l, "You must provide a key for field '%s': %s[NAME]", name, name);
         else
                 return kind == CONF_ARRAY_ENV ? read_env(l, pool, key, value) : read_php(l, pool, kind, key, value);
         return 0;
@@ -347,14 +335,14 @@ static int read_pool(struct loader *l, const struct conf_ini_line *line) {
 }
 
 static int read_entry(struct loader *l, const struct conf_ini_line *line) {
-        if (strcasecmp(line->name, "include") == 0 && !line->key)
+        if (text_equal(line->name, "include") && !line->key)
                 return read_include(l, line->value);
         if (l->section == SECTION_SKIP)
                 return 0;
         if (l->section == SECTION_POOL)
                 return read_pool(l, line);
         if (line->key) {
-                problem(l, "directive '%s': no [key] is taken in [global]", line->name);
+                problem(l, "Array are not allowed in the global section: %s[%s]", line->name, line->key);
                 return 0;
         }
         return read_global(l, line->name, line->value);
@@ -396,7 +384,7 @@ static int step(struct loader *l) {
 }
 
 /* Everything after the first file is on the stack. */
-static int load(struct loader *l, const struct conf_options *options, struct conf **ret) {
+static int load(struct loader *l, struct conf **ret) {
         size_t n_before = l->problems->n;
         int r;
 
@@ -407,19 +395,27 @@ static int load(struct loader *l, const struct conf_options *options, struct con
         }
         if (l->n_problems > PROBLEMS_MAX)
                 text_printf(l->problems, "%zu more problems\n", l->n_problems - PROBLEMS_MAX);
-        r = conf_check(l->conf, options, l->problems);
+        r = conf_check(l->conf, l->options, l->problems);
         if (r < 0)
                 return r;
         if (l->problems->failed)
                 return -ENOMEM;
-        if (l->n_problems > 0 || l->problems->n > n_before)
+        if (l->n_problems > 0 || l->problems->n > n_before) {
+                if (l->n_problems > 0)
+                        text_printf(l->problems, "failed to load configuration file '%s'\n", l->conf->files[0]);
+                else
+                        text_append(l->problems, "failed to post process the configuration\n");
                 return CONF_E_INVALID;
+        }
         *ret = TAKE_PTR(l->conf);
         return 0;
 }
 
-static int loader_init(struct loader *l, struct text *problems, bool files_allowed) {
-        *l = (struct loader){ .conf = conf_new(), .problems = problems, .files_allowed = files_allowed };
+static int loader_init(struct loader *l, const struct conf_options *options, struct text *problems,
+                       bool files_allowed) {
+        *l = (struct loader){
+                .conf = conf_new(), .options = options, .problems = problems, .files_allowed = files_allowed
+        };
         return l->conf ? 0 : -ENOMEM;
 }
 
@@ -429,19 +425,21 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
         size_t n;
         int r;
 
-        r = loader_init(&l, problems, true);
+        r = loader_init(&l, options, problems, true);
         if (r < 0)
                 return r;
-        l.prefix = options->prefix;
         r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
-                text_printf(problems, "[%s:0] cannot read it: %s\n", path, strerror(-r));
+                text_printf(problems,
+                            "failed to open configuration file '%s': %s (%d)\n"
+                            "failed to load configuration file '%s'\n",
+                            path, strerror(-r), -r, path);
                 return problems->failed ? -ENOMEM : CONF_E_INVALID;
         }
         r = push(&l, path, data, n);
-        return r < 0 ? r : load(&l, options, ret);
+        return r < 0 ? r : load(&l, ret);
 }
 
 int conf_load_text(const char *path, const char *data, size_t n, const struct conf_options *options, struct conf **ret,
@@ -450,7 +448,7 @@ int conf_load_text(const char *path, const char *data, size_t n, const struct co
         char *copy;
         int r;
 
-        r = loader_init(&l, problems, false);
+        r = loader_init(&l, options, problems, false);
         if (r < 0)
                 return r;
         copy = malloc(n + 1);
@@ -459,5 +457,5 @@ int conf_load_text(const char *path, const char *data, size_t n, const struct co
         if (n > 0)
                 memcpy(copy, data, n);
         r = push(&l, path, copy, n);
-        return r < 0 ? r : load(&l, options, ret);
+        return r < 0 ? r : load(&l, ret);
 }

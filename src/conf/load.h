@@ -14,13 +14,13 @@ struct conf_options {
         bool allow_root;      /* -R: they need not */
         bool text_only;       /* do not look at this machine: whether users, groups and folders exist */
         bool php_fpm;         /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
-        const char *prefix;   /* -p, or NULL: what relative paths begin at */
-        const char *pid;      /* -g, or NULL: pid, where no file sets it */
+        const char *prefix; /* -p: where relative paths begin; NULL: where those of php-fpm do, in /usr, logs in /var */
+        const char *pid;    /* -g, or NULL: pid, where no file sets it */
 };
 
 /*
  * Reads path and all it includes, applies defaults, checks the rules across directives. 0 and *ret, the caller's. CONF_E_INVALID:
- * problems holds one "[FILE:LINE] directive 'NAME': what is wrong" line for each problem, and the model is not returned. -errno: out of
+ * problems holds a "[FILE:LINE] what is wrong" line for each problem, where php-fpm has one after its own, and the model is not returned. -errno: out of
  * memory and the like. A file that is missing or unreadable is CONF_E_INVALID too.
  */
 enum { CONF_E_INVALID = 1 };

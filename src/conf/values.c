@@ -118,7 +118,7 @@ static void format_words(const void *field, struct text *out) {
 static int parse_bool(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         if (conf_value_parse_bool(text, field) == 0)
                 return 0;
-        text_printf(reason, "'%s' is neither yes nor no", text);
+        text_printf(reason, "invalid boolean value: '%s' is neither yes nor no", text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -142,7 +142,7 @@ static int parse_number(const struct conf_directive *d, const char *text, struct
                 }
         }
         if (r == -EINVAL)
-                text_printf(reason, "'%s' is not a whole number", text);
+                text_printf(reason, "is not a valid number (greater or equal than zero): '%s'", text);
         else
                 text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
         return CONF_VALUE_E_INVALID;
@@ -154,7 +154,7 @@ static int parse_count(const struct conf_directive *d, void *field, const char *
 
         r = parse_number(d, text, reason, &v);
         if (r == 0)
-                *(unsigned *)field = (unsigned)v;
+                *(unsigned *)field = v < 0 ? 0 : (unsigned)v;
         return r;
 }
 
@@ -296,7 +296,8 @@ static int parse_time(const struct conf_directive *d, void *field, const char *t
         if (r == -ERANGE)
                 text_printf(reason, "%s is more than %" PRId64 " seconds", text, d->max);
         else
-                text_printf(reason, "'%s' is not a time: a whole number, then s, m, h, d or nothing", text);
+                text_printf(reason, "%s: '%s' is not a whole number, then s, m, h, d or nothing",
+                            *text ? "unknown suffix used in time value" : "invalid time value", text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -322,7 +323,8 @@ static void format_mode(const void *field, struct text *out) {
 static int parse_level(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         if (log_level_from_name(strcasecmp(text, "warn") == 0 ? "warning" : text, field) == 0)
                 return 0;
-        text_printf(reason, "'%s' is none of debug, notice, warning, error, alert", text);
+        text_printf(reason, "invalid value for '%s': '%s' is none of debug, notice, warning, error, alert", d->name,
+                    text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -337,7 +339,7 @@ static int parse_pm(const struct conf_directive *d, void *field, const char *tex
                         *(enum conf_pm *)field = pm;
                         return 0;
                 }
-        text_printf(reason, "'%s' is none of static, dynamic, ondemand", text);
+        text_printf(reason, "invalid process manager (static, dynamic or ondemand): '%s'", text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -362,7 +364,7 @@ static int parse_facility(const struct conf_directive *d, void *field, const cha
                         *(int *)field = facilities[i].facility;
                         return 0;
                 }
-        text_printf(reason, "'%s' is no syslog facility", text);
+        text_printf(reason, "invalid value: '%s' is no syslog facility", text);
         return CONF_VALUE_E_INVALID;
 }
 

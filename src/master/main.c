@@ -15,6 +15,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
+#include "conf/lines.h"
 #include "conf/load.h"
 #include "log/log.h"
 #include "master/about.h"
@@ -22,18 +23,33 @@
 #include "master/master.h"
 #include "master/options.h"
 
-static void main_log_lines(enum log_level level, const char *lines) {
-        for (const char *p = lines; *p;) {
-                size_t k = strcspn(p, "\n");
+static void main_log_lines(enum log_level usual, const char *lines) {
+        const char *p;
+        size_t n;
+
+        for (enum log_level level = usual; conf_lines_next(&lines, &level, &p, &n); level = usual) {
                 _cleanup_text_ struct text line = {};
 
-                text_append_n(&line, p, k);
+                text_append_n(&line, p, n);
                 log_write(&(struct log_entry){ .level = level,
                                                .event = level >= LOG_LEVEL_ERROR ? LOG_EVENT_CONFIG_ERROR
                                                                                  : LOG_EVENT_NONE,
                                                .message = text_peek(&line) });
-                p += k + (p[k] == '\n');
         }
+}
+
+/* The first line that tells a place, else the first. */
+static void main_notify_failure(const char *lines) {
+        enum log_level level = LOG_LEVEL_ERROR;
+        const char *first = lines, *line;
+        size_t n;
+
+        for (const char *p = lines; conf_lines_next(&p, &level, &line, &n);)
+                if (conf_lines_is_place(line)) {
+                        first = line;
+                        break;
+                }
+        sd_notifyf(0, "STATUS=Start failed: %.*s", (int)strcspn(first, "\n"), first);
 }
 
 /* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first line. */
@@ -45,19 +61,8 @@ static int main_fail(const struct text *problems, int r, int stderr_fd) {
                 log_error("cannot start: %s", strerror(-r));
         main_log_lines(LOG_LEVEL_ERROR, text);
         log_error("FPM initialization failed");
-        sd_notifyf(0, "STATUS=Start failed: %.*s", (int)strcspn(text, "\n"), text);
+        main_notify_failure(text);
         return r == -ENOMEM ? MASTER_EXIT_SOFTWARE : MASTER_EXIT_CONFIG;
-}
-
-static int main_test(const struct options *options, const struct conf *conf) {
-        if (options->dump) {
-                _cleanup_text_ struct text dump = {};
-
-                conf_dump(conf, &dump);
-                main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
-        }
-        log_notice("configuration file %s test is successful", options->conf_name);
-        return EXIT_SUCCESS;
 }
 
 static void main_log_remarks(const struct conf *conf) {
@@ -66,7 +71,19 @@ static void main_log_remarks(const struct conf *conf) {
         conf_list_ignored(conf, &lines);
         main_log_lines(log_level_own(), text_peek(&lines));
         for (char *const *notice = conf->notices; notice && *notice; notice++)
-                log_own("%s", *notice);
+                main_log_lines(log_level_own(), *notice);
+}
+
+static int main_test(const struct options *options, const struct conf *conf) {
+        main_log_remarks(conf);
+        if (options->dump) {
+                _cleanup_text_ struct text dump = {};
+
+                conf_dump(conf, &dump);
+                main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
+        }
+        log_notice("configuration file %s test is successful", options->conf_name);
+        return EXIT_SUCCESS;
 }
 
 /* Under a supervisor that waits for READY=1 a fork would look like the service's end: the file's word, or php-fpm's default, is not for there. */

@@ -78,16 +78,19 @@ int sapi_request_deactivate(void) {
         return SUCCESS;
 }
 
-/* security.limit_extensions: the name's last extension must be one of the list; an empty list allows all. */
+/* security.limit_extensions: the path must end with one of the list, and be longer; an empty list allows all. */
 static bool extension_allowed(const char *path) {
         char *const *allowed = sapi_module_pool()->limit_extensions;
-        const char *dot = strrchr(path, '.');
+        size_t n = strlen(path);
 
         if (!allowed || !*allowed)
                 return true;
-        for (; dot && *allowed; allowed++)
-                if (strcmp(dot, *allowed) == 0)
+        for (; *allowed; allowed++) {
+                size_t n_end = strlen(*allowed);
+
+                if (n > n_end && memcmp(path + n - n_end, *allowed, n_end) == 0)
                         return true;
+        }
         return false;
 }
 

@@ -139,7 +139,7 @@ BROKEN = {
     "pool without listen": ("[www]\npm = static\npm.max_children = 1\n{user}", 1, "listen"),
     "pool without pm": ("[www]\nlisten = {d}/x.sock\n{user}", 1, "pm"),
     "event mechanism": ("[global]\nevents.mechanism = kqueue\n[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}", 2, "events.mechanism"),
-    "extension without a dot": ("[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}security.limit_extensions = php\n",
+    "extensions with a comma": ("[www]\nlisten = {d}/x.sock\npm = static\npm.max_children = 1\n{user}security.limit_extensions = .php, .html\n",
                                 None, "security.limit_extensions"),
 }
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a loader has to say is lines of text, so that every program can print them as they are. One that is not of the level the reader
+ * expects has it in front.
+ */
+
+#include "conf/lines.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+bool conf_lines_next(const char **lines, enum log_level *level, const char **ret, size_t *ret_n) {
+        static const struct {
+                const char *head;
+                enum log_level level;
+        } heads[] = { { "ALERT: ", LOG_LEVEL_ALERT },
+                      { "NOTICE: ", LOG_LEVEL_NOTICE },
+                      { "WARNING: ", LOG_LEVEL_WARNING } };
+        const char *line = *lines;
+        size_t n = strcspn(line, "\n");
+
+        if (!*line)
+                return false;
+        *lines = line + n + (line[n] == '\n');
+        for (size_t i = 0; i < ELEMENTSOF(heads); i++)
+                if (text_has_prefix(line, heads[i].head)) {
+                        *level = heads[i].level;
+                        line += strlen(heads[i].head);
+                        n -= strlen(heads[i].head);
+                        break;
+                }
+        *ret = line;
+        *ret_n = n;
+        return true;
+}
+
+bool conf_lines_is_place(const char *line) {
+        return line[0] == '[' && !text_has_prefix(line, "[pool ");
+}

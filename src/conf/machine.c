@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What only this machine can tell about a configuration: whether names exist and folders are there. Nothing is made, opened or changed
+ * to find out, so the answer is as good as stat(2) can give it.
+ */
+
+#include "conf/machine.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/number.h"
+
+static bool is_number(const char *s) {
+        uint64_t v;
+
+        return number_parse_u64(s, UINT32_MAX, &v) == 0;
+}
+
+/* "0", "00", or the name of an id 0. Names that do not exist are none of its business. */
+static bool is_root_user(const char *name) {
+        const struct passwd *p;
+
+        if (is_number(name))
+                return strspn(name, "0") == strlen(name);
+        p = getpwnam(name);
+        return p && p->pw_uid == 0;
+}
+
+static bool is_root_group(const char *name) {
+        const struct group *g;
+
+        if (is_number(name))
+                return strspn(name, "0") == strlen(name);
+        g = getgrnam(name);
+        return g && g->gr_gid == 0;
+}
+
+static bool user_exists(const char *name) {
+        return is_number(name) || getpwnam(name);
+}
+
+static bool group_exists(const char *name) {
+        return is_number(name) || getgrnam(name);
+}
+
+static void check_user(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                       const char *name) {
+        if (!name || user_exists(name))
+                return;
+        conf_check_error(k, pool, "cannot get uid for user '%s'", name);
+        conf_check_problem(k, pool, row, "there is no user '%s'", name);
+}
+
+static void check_group(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                        const char *name) {
+        if (!name || group_exists(name))
+                return;
+        conf_check_error(k, pool, "cannot get gid for group '%s'", name);
+        conf_check_problem(k, pool, row, "there is no group '%s'", name);
+}
+
+/* Each name of a list with commas. */
+static void check_list(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                       const char *list,
+                       void (*check)(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                                     const char *name)) {
+        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
+                size_t n = strcspn(p, ", \t");
+                char name[CONF_NAME_BYTES + 1];
+
+                text_copy(name, sizeof(name), p, n);
+                if (n >= sizeof(name))
+                        conf_check_problem(k, pool, row, "'%.*s' is too long for a name", (int)n, p);
+                else
+                        check(k, pool, row, name);
+                p += n;
+        }
+}
+
+static void check_not_root(const struct conf_check *k, const struct conf_pool *pool) {
+        bool user = pool->user && is_root_user(pool->user), group = pool->group && is_root_group(pool->group);
+
+        if (user || group)
+                conf_check_error(k, pool, "please specify user and group other than root");
+        if (user)
+                conf_check_problem(k, pool, CONF_POOL_user, "'%s' is root", pool->user);
+        if (group)
+                conf_check_problem(k, pool, CONF_POOL_group, "'%s' is root", pool->group);
+}
+
+static void check_names(const struct conf_check *k, const struct conf_pool *pool) {
+        check_user(k, pool, CONF_POOL_user, pool->user);
+        check_group(k, pool, CONF_POOL_group, pool->group);
+        check_user(k, pool, CONF_POOL_listen_owner, pool->listen_owner);
+        check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
+        check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, check_user);
+        check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, check_group);
+        if (k->options->running_as_root && !k->options->allow_root)
+                check_not_root(k, pool);
+}
+
+/* Zero, or an errno that tells why there is no such folder. */
+static int folder_error(const char *path) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return errno;
+        return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+}
+
+static void check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                         const char *what, const char *path) {
+        int error = path ? folder_error(path) : 0;
+
+        if (error == 0)
+                return;
+        conf_check_error(k, pool, "the %s '%s' does not exist or is not a directory", what, path);
+        conf_check_problem(k, pool, row, "'%s': %s", path, strerror(error));
+}
+
+static void check_chdir(const struct conf_check *k, const struct conf_pool *pool) {
+        _cleanup_text_ struct text full = {};
+        int error;
+
+        if (!pool->chroot || !pool->chdir) {
+                check_folder(k, pool, CONF_POOL_chdir, "chdir path", pool->chdir);
+                return;
+        }
+        text_printf(&full, "%s%s", pool->chroot, pool->chdir);
+        error = full.failed ? 0 : folder_error(text_peek(&full));
+        k->problems->failed |= full.failed;
+        if (error == 0)
+                return;
+        conf_check_error(k, pool,
+                         "the chdir path '%s' within the chroot path '%s' ('%s') does not exist or is not a directory",
+                         pool->chdir, pool->chroot, text_peek(&full));
+        conf_check_problem(k, pool, CONF_POOL_chdir, "'%s': %s", text_peek(&full), strerror(error));
+}
+
+/* Zero, or an errno that tells why the log could not be opened, as far as that can be said without making it. */
+static int log_error_of(const struct conf_check *k, const char *path) {
+        _cleanup_free_ char *folder = NULL;
+        struct stat st;
+
+        if (!path || path[0] != '/')
+                return 0;
+        if (stat(path, &st) == 0)
+                return S_ISDIR(st.st_mode) ? EISDIR : 0;
+        if (errno != ENOENT)
+                return errno;
+        folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+        if (!folder) {
+                k->problems->failed = true;
+                return 0;
+        }
+        return folder_error(folder);
+}
+
+static void check_logs(const struct conf_check *k, const struct conf_pool *pool) {
+        int error = log_error_of(k, pool->access_log);
+
+        if (error > 0) {
+                text_printf(k->problems, "failed to open access log (%s): %s (%d)\n", pool->access_log, strerror(error),
+                            error);
+                conf_check_problem(k, pool, CONF_POOL_access_log, "it cannot be opened");
+        }
+        error = pool->request_slowlog_timeout > 0 ? log_error_of(k, pool->slowlog) : 0;
+        if (error > 0) {
+                text_printf(k->problems, "Unable to create or open slowlog(%s): %s (%d)\n", pool->slowlog,
+                            strerror(error), error);
+                conf_check_problem(k, pool, CONF_POOL_slowlog, "it cannot be opened");
+        }
+}
+
+void conf_machine_check_global(const struct conf_check *k) {
+        const char *path = k->conf->global.error_log;
+        int error = k->options->text_only ? 0 : log_error_of(k, path);
+
+        if (error == 0)
+                return;
+        text_printf(k->problems, "failed to open error_log (%s): %s (%d)\n", path, strerror(error), error);
+        conf_check_global_problem(k, CONF_GLOBAL_error_log, "it cannot be opened");
+}
+
+void conf_machine_check_user(const struct conf_check *k, const struct conf_pool *pool) {
+        if (!k->options->text_only)
+                check_folder(k, pool, CONF_POOL_prefix, "prefix", pool->prefix);
+        if (!k->options->running_as_root || k->options->allow_root || pool->user)
+                return;
+        conf_check_alert(k, pool, "user has not been defined");
+        conf_check_problem(k, pool, CONF_POOL_user, "pool '%s' has none: please specify user and group other than root",
+                           pool->name);
+}
+
+void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool *pool) {
+        if (k->options->text_only)
+                return;
+        check_logs(k, pool);
+        check_folder(k, pool, CONF_POOL_chroot, "chroot path", pool->chroot);
+        check_chdir(k, pool);
+        check_names(k, pool);
+}
