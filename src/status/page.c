@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ping and status, for workers and for the master's own socket. The request's SCRIPT_NAME chooses the page, as web servers set it for a
- * location with no file behind it, and words of its query the form: "full&json".
+ * location with no file behind it, and names in its query the form: "full&json".
  */
 
 #include "status/page.h"
@@ -20,7 +20,7 @@ static void page_plain(const struct status_snapshot *s, _unused_ bool full, stru
         status_text_render(s, out);
 }
 
-/* The first word that the query has decides, in php-fpm's order. */
+/* The first name that the query has decides, in php-fpm's order. */
 static const struct page_form {
         const char *word;
         const char *type;
@@ -40,20 +40,49 @@ static bool page_param_is(const struct status_page *p, const char *name, const c
                memcmp(pair.value, value, pair.n_value) == 0;
 }
 
-/* The query is a list of words here. */
+static unsigned page_hex(char c) {
+        return c >= '0' && c <= '9'                     ? (unsigned)(c - '0')
+               : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (unsigned)((c | 0x20) - 'a' + 10)
+                                                        : 16;
+}
+
+/* The next character of a query's name, decoded; 0 where the name ends for PHP: "full", "full=1" and "full[]" are all called so. */
+static char page_name_next(const char **s, const char *end) {
+        const char *p = *s;
+
+        if (p == end || *p == '=' || *p == '[')
+                return 0;
+        if (*p == '%' && end - p > 2 && page_hex(p[1]) < 16 && page_hex(p[2]) < 16) {
+                *s += 3;
+                return (char)(page_hex(p[1]) << 4 | page_hex(p[2]));
+        }
+        *s += 1;
+        return *p == '+' ? ' ' : *p;
+}
+
+static bool page_name_is(const char *s, const char *end, const char *word) {
+        char c;
+
+        do
+                c = page_name_next(&s, end);
+        while (c == ' ');
+        for (; *word && c == *word; word++)
+                c = page_name_next(&s, end);
+        return *word == '\0' && (c == '\0' || c == '[');
+}
+
+/* Whether the query has a variable of that name, whatever its value. */
 static bool page_query_has(const struct status_page *p, const char *word) {
         struct fcgi_pair pair;
-        size_t n = strlen(word);
 
         if (!fcgi_params_find(p->params, p->n_params, "QUERY_STRING", &pair))
                 return false;
         for (const char *s = pair.value, *end = s + pair.n_value; s < end;) {
-                const char *amp = memchr(s, '&', (size_t)(end - s));
-                size_t k = (size_t)((amp ? amp : end) - s);
+                const char *amp = memchr(s, '&', (size_t)(end - s)) ?: end;
 
-                if (k == n && memcmp(s, word, n) == 0)
+                if (page_name_is(s, amp, word))
                         return true;
-                s += k + 1;
+                s = amp + (amp < end);
         }
         return false;
 }

@@ -16,6 +16,10 @@ import server as programs
 SAME = ("%m %r|%Q%q|%s|%f|%l|%u|%n|%{Location}o|%{SCRIPT_NAME}e|%{PATH_INFO}e|%{NONE}e|%{HTTP_HOST}e|%R|%{REMOTE_ADDR}e|%{X}t|%M|%{kilo}M|%{megabytes}M|%%|a\\b")
 MARK = "/marker"
 
+# What depends on time; numbers are compared by their shape.
+MODIFIERS = ["%d", "%{seconds}d", "%{milli}d", "%{mili}d", "%{milliseconds}d", "%{micro}d", "%{microseconds}d", "%C", "%{user}C", "%{system}C", "%{total}C",
+             "%M", "%{bytes}M", "%{kilo}M", "%{kilobytes}M", "%{mega}M", "%{megabytes}M", "%t", "%T", "%{%Y-%m-%d %H}t", "%{%s}T", "%{}t", "%p", "%P", "%%d"]
+
 SCRIPTS = {
     "plain.php": "echo 1;",
     "location.php": "header('Location: /elsewhere');",
@@ -69,6 +73,7 @@ def pools(folder):
         "tcp": {**base, "listen": f"127.0.0.1:{programs.free_port()}", "access.format": "%R"},
         "times": {**base, "access.format": "'%d %{milli}d %{micro}d %C %{user}C %{system}C %t %T %p %P'"},
         "headers": {**base, "access.format": "'%{Content-Type}o|%{x-name}o|%{X-None}o|%s'"},
+        "modifiers": {**base, "access.format": f"'{' '.join(MODIFIERS)}'"},
         "forged": {**base, "access.format": "'%r %q %{HTTP_HOST}e'"},
     }
 
@@ -151,6 +156,37 @@ def test_times_and_processes(running):
         assert numbers[7] == answer
 
 
+@pytest.mark.parametrize("how", [{}, {"method": "HEAD"}, {"method": "POST", "body": b"a=1"}, {"query": "x=1"}], ids=["get", "head", "post", "query"])
+def test_numbers_look_as_in_php_fpm(running, how):
+    seen = []
+    for s in running:
+        before = len(lines(s, "modifiers"))
+        s.client("modifiers").request(fastcgi.environment(s.folder + "/plain.php", **how), how.get("body", b""))
+        line = wait_lines(s, "modifiers", before + 1)[before]
+        assert len(re.findall(r"\d+/\w{3}/\d{4}:[\d:]+ [+-]\d{4}", line)) == 3
+        seen.append(re.sub(r"\d+(\.\d+)?", lambda m: "N" + (f".{len(m[1]) - 1}" if m[1] else ""), line))
+    assert seen[1] == seen[0]
+
+
+def test_long_line_begins_as_php_fpms(running):
+    """php-fpm's paths end at 127 bytes, and its lines at 1,024, with a NUL."""
+    seen = []
+    for s in running:
+        before = len(lines(s, "forged"))
+        s.client("forged").request(fastcgi.environment(s.folder + "/plain.php", QUERY_STRING="q" * 300, HTTP_HOST="h" * 3000))
+        seen.append(wait_lines(s, "forged", before + 1)[before])
+    assert 900 < len(seen[0]) <= 1024 and seen[1].startswith(seen[0].rstrip("\0")) and seen[1] == "/plain.php " + "q" * 300 + " " + "h" * 3000
+
+
+@pytest.mark.parametrize("text", ["\r\n", "a\rb", "a\nb", "\x00", "\x7f", "\t"])
+def test_control_characters_are_escaped(running, text):
+    s = running[1]
+    before = len(lines(s, "forged"))
+    s.client("forged").request(fastcgi.environment(s.folder + "/plain.php", SCRIPT_NAME="/" + text, QUERY_STRING=text))
+    line = wait_lines(s, "forged", before + 1)[before]
+    assert len(lines(s, "forged")) == before + 1 and not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", line)
+
+
 def test_headers_of_the_reply(running):
     """php-fpm writes its line before the headers are complete, and finds a name only in the script's own spelling."""
     path = running[1].script("headers.php", "<?php header('X-Name:  v'); header('Status: 418 Teapot'); echo 1;")
@@ -161,8 +197,9 @@ def test_headers_of_the_reply(running):
 def test_no_line_can_be_forged_and_none_is_cut(running):
     s = running[1]
     how = {"SCRIPT_NAME": "/a\n- - forged", "query": "b\r\x1b[2J", "HTTP_HOST": "h" * 5000}
+    before = len(lines(s, "forged"))
     s.client("forged").request(fastcgi.environment(s.folder + "/plain.php", **how))
-    assert wait_lines(s, "forged", 1) == ["/a\\n- - forged b\\r\\x1b[2J " + "h" * 5000]
+    assert wait_lines(s, "forged", before + 1)[before:] == ["/a\\n- - forged b\\r\\x1b[2J " + "h" * 5000]
 
 
 def start_logged(make, **more):

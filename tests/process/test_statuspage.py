@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import socket
 import stat
 import time
@@ -13,7 +14,7 @@ import fastcgi
 import openmetrics
 import procs
 import server as programs
-from load import Held
+from load import Held, Load
 
 PATHS = {"pm.status_path": "/status", "ping.path": "/ping"}
 
@@ -224,6 +225,32 @@ def test_inherited_socket_serves_the_page(make, folder):
         assert status(folder + "/status.sock")["pool"] == "www" and ask(s.address(), "/ping").text == "pong"
         s.stop()
         assert os.path.exists(folder + "/status.sock")
+
+
+@pytest.mark.parametrize("pm", ["static", "dynamic"])
+def test_active_and_idle_are_the_total_always(start, folder, pm):
+    """Read over and over, by the master's page and by the workers', under load and while generations change."""
+    how = {"pm": pm, "pm.max_children": "6", "pm.max_requests": "40"}
+    if pm == "dynamic":
+        how.update({"pm.start_servers": "2", "pm.min_spare_servers": "1", "pm.max_spare_servers": "3"})
+    s = start({"www": pool(folder, **how)})
+    looks = 0
+
+    def look():
+        nonlocal looks
+        for address in (folder + "/status.sock", s.address()):
+            seen = json.loads(ask(address, query="json&full").text)
+            assert seen["active processes"] + seen["idle processes"] == seen["total processes"] == len(seen["processes"]), seen
+            assert seen["active processes"] <= seen["max active processes"] and seen["total processes"] <= 2 * 6
+            looks += 1
+    with Load(s.address(), fastcgi.environment(s.script("short.php", "<?php usleep(2000);")), clients=4) as load:
+        for _ in range(3):
+            since = s.notify.mark()
+            s.signal(signal.SIGUSR2)
+            procs.until("the reload", lambda: look() or s.notify.count("READY", since), 30)
+            for _ in range(10):
+                look()
+        assert not load.failures() and looks > 60
 
 
 # --- the listen queue

@@ -67,6 +67,10 @@ DIFFERENCES = {
     "status-metrics":
         "php-fpm's metrics say nothing of single workers, of how long requests take and connections wait, and its counters have names that"
         " counters cannot have. fpmd's have histograms, with &full each worker, and types that linters take.",
+    "status-head":
+        "php-fpm's Content-Type for HEAD of a page is that of scripts. fpmd's is the one GET has.",
+    "status-params":
+        "php-fpm's pages are not found without SCRIPT_FILENAME or REQUEST_METHOD. fpmd's are found by SCRIPT_NAME alone.",
     "status-json":
         "php-fpm's JSON is not JSON when a URI holds bytes that are not UTF-8. fpmd replaces them.",
     "tcp-nodelay":

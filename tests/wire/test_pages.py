@@ -186,10 +186,72 @@ def normal(text):
     return re.sub(r"\d+(\.\d+)?", "N", text)
 
 
-@pytest.mark.parametrize("query", ["", "json", "html", "xml", "html&json", "xml&json", "openmetrics&json", "openmetrics&html", "html&xml", "HTML"])
+# What PHP takes for a variable's name, and what it does not.
+ODD = ["html=1", "xml=", "json=xml", "xml[]=1", "json[a]", "j%73on", "%6A%53on", "+json", " json", "%20json", "json%00x", "htmlx", "a=json", "json;html", "&&json", "?json", "json%26html",
+       "&", "=json", "json\n", "%", "json%", "%6", "xml%5b%5d", "openmetricsx", "a&json&a"]
+
+
+@pytest.mark.parametrize("query", ["", "json", "html", "xml", "html&json", "xml&json", "openmetrics&json", "openmetrics&html", "html&xml", "HTML", *ODD])
 def test_status_as_in_php_fpm(both, query):
     a, b = [x.page("/fpm-status", query=query) for x in both]
     assert headers(b) == headers(a) and normal(b.text) == normal(a.text)
+
+
+@pytest.mark.parametrize("query", ["full", "full=", "full=0", "full[]", "%66ull", "full%00", "fullx", "a=full", "full;json", "+full", "ful%6C", "json%26full", "FULL", "json&full&html",
+                                   "json=1&full=1", "html&full&xml"])
+def test_full_is_a_variables_name(both, query):
+    """Which form it is, and whether it has workers."""
+    shapes = []
+    for backend in both:
+        r = backend.page("/fpm-status", query=query)
+        shapes.append((headers(r), len(re.findall("pid|process>", normal(r.text))), r.text[:9]))
+    assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+@pytest.mark.parametrize("page", ["/fpm-status", "/fpm-ping", "/fpm-status/", "/fpm-status/more", "//fpm-status", "/FPM-STATUS"])
+def test_pages_by_method_and_path_as_in_php_fpm(both, method, page):
+    a, b = [x.page(page, method=method) for x in both]
+    assert (b.status, headers(b), normal(b.text)) == (a.status, headers(a), normal(a.text))
+
+
+@pytest.mark.parametrize("query", ["", "json", "full&xml", "html", "openmetrics"])
+def test_head_has_the_headers_of_get(backend, query):
+    get, head = [headers(backend.page("/fpm-status", method=method, query=query)) for method in ("GET", "HEAD")]
+    if backend.reference("status-head"):
+        del get["content-type"], head["content-type"]
+    assert head == get
+
+
+@pytest.mark.parametrize("missing", ["SCRIPT_FILENAME", "REQUEST_METHOD"])
+def test_pages_need_no_script(backend, missing):
+    r = backend.page("/fpm-ping", **{missing: None})
+    assert r.status == (404 if backend.reference("status-params") else 200)
+
+
+@pytest.mark.parametrize("query", ["html&full", "xml&full", "json&full", "full", "openmetrics&full"])
+def test_every_byte_in_a_uri(fpmd_server, site, query):
+    """Each byte in a path and in a query, alone and in company; the pages stay what they are."""
+    backend = Backend(fpmd_server, site)
+    script = site.script("<?php echo 1;")
+    odd = [bytes([i]) for i in range(256)] + [bytes(range(256)), b"\xc3(", b"\xe2\x82" * 300, b"\xf0\x9f\x98\x80" * 200, b"\\u0000]}\"'<!--", b"a" * 70000]
+    for i, text in enumerate(odd):
+        r = backend.run(script, SCRIPT_NAME=b"/" + text, QUERY_STRING=text, REQUEST_METHOD=text if i % 3 else "GET", CONTENT_LENGTH=text if i % 5 == 0 else "")
+        assert r.complete
+        if i % 8 and i < 256:
+            continue  # the workers' slots hold what they served last; a look at every eighth, and at all that is long
+        body = backend.page("/fpm-status", query=query).body
+        if query.startswith("json"):
+            assert len(json.loads(body.decode("ascii"))["processes"]) == 2
+        elif query.startswith("openmetrics"):
+            openmetrics.parse(body.decode("ascii"))
+        elif query.startswith("full"):
+            lines = body.split(b"\n")
+            assert len(lines) == len(FIELDS) + 2 * (len(ROW) + 2) + 1 and not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", body)
+        else:
+            # XHTML: a document type, which is not fetched
+            document = xml.dom.minidom.parseString(body)
+            assert len(document.getElementsByTagName("process" if query.startswith("xml") else "tr")) in (2, len(FIELDS) + 3)
 
 
 def test_full_status_as_in_php_fpm(both):
