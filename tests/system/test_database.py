@@ -11,20 +11,31 @@ from container import wait_until
 WORKERS = 4
 
 
-def ask_often(container, nginx, by, count=60):
-    """What so many pages said, fetched by more clients than there are workers."""
+def ask_often(nginx, by):
+    """What many pages said, fetched by more clients than there are workers."""
     def batch(_):
-        done = container.run("curl", "-sS", "-m", "30", *[f"{nginx.base}/database.php?by={by}&n={n}" for n in range(count // 6)])
-        return [json.loads("{" + page) for page in done.stdout.split("{")[1:]]
+        urls = [f"{nginx.base}/database.php?by={by}&n={n}" for n in range(10)]
+        pages = nginx.container.run("curl", "-sS", "-m", "30", *urls).stdout
+        return [json.loads("{" + page) for page in pages.split("{")[1:]]
 
-    with ThreadPoolExecutor(6) as clients:
-        pages = [page for pages in clients.map(batch, range(6)) for page in pages]
-    assert len(pages) == count
-    return pages
+    with ThreadPoolExecutor(WORKERS + 2) as clients:
+        batches = list(clients.map(batch, range(WORKERS + 2)))
+    assert [len(pages) for pages in batches] == [10] * (WORKERS + 2)
+    return {(page["worker"], page["connection"]) for pages in batches for page in pages}
 
 
-def pairs(pages):
-    return {(page["worker"], page["connection"]) for page in pages}
+def ask_every_worker(nginx, by):
+    """{worker: its connection} of all workers; each has told of one connection alone."""
+    seen = set()
+
+    def all_have_answered():
+        seen.update(ask_often(nginx, by))
+        return len({worker for worker, _ in seen}) >= WORKERS
+
+    wait_until(all_have_answered, "an answer from each worker")
+    assert len(seen) == WORKERS, seen
+    assert len({connection for _, connection in seen}) == WORKERS, seen
+    return dict(seen)
 
 
 @pytest.mark.parametrize("by", ["pdo", "mysqli"])
@@ -32,19 +43,14 @@ def test_a_persistent_connection_is_one_per_worker_and_ends_with_a_reload(fpmd, 
     fpmd.configure(max_children=WORKERS)
     fpmd.start()
     wait_until(lambda: not database.connections(), "connections of earlier tests to end")
-    first = pairs(ask_often(container, nginx, by))
-    assert len(first) == len({worker for worker, _ in first}) == len({connection for _, connection in first}), first
-    assert 1 < len(first) <= WORKERS
-    assert set(database.connections()) == {connection for _, connection in first}
-    again = pairs(ask_often(container, nginx, by))
-    known = dict(first)
-    assert all(known.get(worker, connection) == connection for worker, connection in again), (first, again)
-    old = {connection for _, connection in first | again}
-    assert set(database.connections()) == old
+    first = ask_every_worker(nginx, by)
+    assert set(first) == set(fpmd.workers())
+    assert set(database.connections()) == set(first.values())
+    assert ask_every_worker(nginx, by) == first
+    assert set(database.connections()) == set(first.values())
 
     container.systemctl("reload", "fpmd.service")
-    wait_until(lambda: not old & set(database.connections()), "the old workers' connections to end")
-    new = pairs(ask_often(container, nginx, by))
-    assert not old & {connection for _, connection in new}
-    assert not {worker for worker, _ in first} & {worker for worker, _ in new}
-    assert set(database.connections()) == {connection for _, connection in new}
+    wait_until(lambda: not set(first.values()) & set(database.connections()), "the old workers' connections to end")
+    new = ask_every_worker(nginx, by)
+    assert not set(first) & set(new) and not set(first.values()) & set(new.values())
+    assert set(database.connections()) == set(new.values())

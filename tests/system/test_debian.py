@@ -141,3 +141,25 @@ def test_a_restart_by_the_packages_own_means_keeps_fpmd(switched, nginx):
     switched.container.run("invoke-rc.d", switched.name, "restart")
     assert switched.master != before and switched.program == "fpmd"
     assert nginx.json("/load.php")["worker"] in switched.workers()
+
+
+def test_with_a_socket_unit_a_restart_under_load_fails_no_request(switched, nginx):
+    """The unit that fpmctl proposes, for this service."""
+    container = switched.container
+    proposed = container.run("fpmctl", "import", f"/etc/php/{switched.version}/fpm").stdout.partition("\n# /etc/systemd/system/")[2]
+    path = f"/etc/systemd/system/{switched.name}.socket"
+    container.write(path, proposed.partition("\n")[2].replace("Service=fpmd.service", f"Service={switched.unit}"))
+    container.systemctl("stop", switched.unit)
+    container.systemctl("daemon-reload")
+    container.systemctl("start", f"{switched.name}.socket")
+    try:
+        with Load(container, clients=16, least=1_000) as load:
+            for _ in range(3):
+                load.wait_for(200)
+                container.systemctl("restart", switched.unit)
+        assert not load.failures, load.explain()
+        assert len({record.generation for record in load.records}) == 4
+    finally:
+        container.systemctl("stop", f"{switched.name}.socket", switched.unit)
+        container.remove(path)
+        container.systemctl("daemon-reload")

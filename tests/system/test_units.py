@@ -4,6 +4,7 @@
 import pytest
 
 from container import wait_until
+from service import documented
 
 
 def test_the_first_connection_starts_the_service(fpmd, nginx, container):
@@ -149,3 +150,24 @@ def test_the_shipped_configuration_is_valid_and_kept_by_a_second_install(fpmd, c
     container.write("/etc/fpmd/pool.d/www.conf", "; mine\n")
     container.install(build_dir())
     assert (container.root / "etc/fpmd/pool.d/www.conf").read_text() == "; mine\n"
+
+
+def test_readmes_first_steps_work_as_they_stand(fpmd, container):
+    from conftest import build_dir
+
+    container.remove("/etc/fpmd/pool.d/www.conf")
+    container.install(build_dir())
+    said = {}
+    try:
+        for command in documented("sudo systemctl enable --now fpmd.socket"):
+            if "reload" in command:  # one that comes before the start is done would be the start
+                container.wait_for("fpmd.service", "active")
+            said[command] = container.run("sh", "-c", command.replace("sudo ", "")).stdout
+        first, = [text for command, text in said.items() if "fpmctl get" in command]
+        assert first.startswith("worker "), said
+        wait_until(lambda: int(first.split()[1]) not in fpmd.workers(), "the reload to renew the worker that answered")
+        assert "pool www" in said["sudo fpmctl status"]
+        assert container.show("fpmd.socket", "UnitFileState") == "enabled"
+    finally:
+        container.remove("/var/www/html/index.php")
+        container.systemctl("disable", "fpmd.socket")

@@ -7,6 +7,6 @@ if ($_GET['by'] === 'pdo') {
     $mysqli = new mysqli('p:localhost', 'tester', "se'cret");
     $connection = $mysqli->query('SELECT CONNECTION_ID()')->fetch_row()[0];
 }
-usleep(2000); // long enough for the other workers to get requests as well
+usleep(5000); // so that the other workers get requests as well
 header('Content-Type: application/json');
 echo json_encode(['worker' => getmypid(), 'generation' => posix_getppid(), 'connection' => (int) $connection]);
