@@ -13,6 +13,7 @@
 #include "base/program.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "master/daemon.h"
 #include "master/master.h"
 
 /* error_log = syslog: on a machine with systemd that is the journal. In the background there is no stderr to fall back to. */
@@ -49,11 +50,11 @@ void logs_apply(struct master *m, const struct conf *conf) {
 
         if (journal && m->env.journal_fd < 0)
                 m->env.journal_fd = log_open_journal();
-        if (m->stderr_fd < 0)
+        if (m->stderr_fd < 0 && (!m->daemonized || m->daemon_fd >= 0))
                 m->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         m->env.log_level = conf->global.log_level;
         m->env.log_fd = file;
-        if (file < 0 && m->env.journal_fd < 0)
+        if (file < 0 && m->env.journal_fd < 0 && !m->daemonized)
                 m->env.log_fd = m->stderr_fd;
         log_init(&(struct log_setup){
                 .identity = { .ident = conf->global.syslog_ident, .facility = conf->global.syslog_facility },
@@ -87,6 +88,8 @@ void logs_reopen(struct master *m) {
                 return;
         }
         logs_apply(m, m->conf);
+        if (m->daemonized)
+                (void)daemon_leave_stderr(m->log_file_fd);
         fd_close(old);
         log_notice("error log file re-opened");
         for (size_t i = 0; i < m->n_pools; i++) {

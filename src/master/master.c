@@ -338,6 +338,8 @@ static void master_advance_start(struct master *m) {
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_STARTED, .message = "ready to handle connections" });
         master_log_monitor(m);
         notify_ready(m);
+        if (m->daemonized)
+                m->stderr_fd = fd_close(m->stderr_fd); /* the caller's: somebody may wait for its end */
         m->daemon_fd = daemon_up(m->daemon_fd);
 }
 

@@ -165,6 +165,13 @@ static int options_take(struct options *o, int c) {
         }
 }
 
+/* getopt_long(3) takes the beginning of a word for the word; php-fpm does not. */
+static bool options_is_whole(const char *word, const char *name) {
+        size_t n = strlen(name);
+
+        return strncmp(word + 2, name, n) == 0 && (word[2 + n] == '\0' || word[2 + n] == '=');
+}
+
 int options_parse(int argc, char **argv, struct options *ret) {
         static const struct option table[] = {
                 { "php-ini", required_argument, NULL, 'c' },
@@ -187,11 +194,17 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "version", no_argument, NULL, 'v' },
                 {},
         };
-        int c, r;
+        int c, r, at, row;
 
         r = options_copy_arguments(argc, argv, ret);
-        while (r == 0 && (c = getopt_long(argc, argv, "+c:nd:ey:p:g:tDFORhimv", table, NULL)) >= 0)
-                r = options_take(ret, c);
+        while (r == 0) {
+                at = optind;
+                row = -1;
+                c = getopt_long(argc, argv, "+c:nd:ey:p:g:tDFORhimv", table, &row);
+                if (c < 0)
+                        break;
+                r = row >= 0 && !options_is_whole(argv[at], table[row].name) ? -EINVAL : options_take(ret, c);
+        }
         if (r == 0 && optind < argc) {
                 fprintf(stderr, "%s: unexpected argument '%s'\n", program_name(), argv[optind]);
                 r = -EINVAL;

@@ -6,6 +6,7 @@ import os
 import pytest
 
 import server as programs
+from twins import Twin
 
 PID = "<?php echo getmypid();"
 
@@ -37,3 +38,18 @@ def start(make):
         s.pid_script = s.script("pid.php", PID)
         return s.start()
     return run
+
+
+@pytest.fixture
+def twins():
+    """(php-fpm, fpmd under php-fpm's name): the same command for both."""
+    if not programs.php_fpm():
+        pytest.fail("no /usr/sbin/php-fpm8.*: install php-fpm, the reference of this suite")
+    made = []
+    try:
+        for ours in (False, True):
+            made.append(Twin(ours))
+        yield tuple(made)
+    finally:
+        for twin in made:
+            twin.cleanup()

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""The log of fpmd under php-fpm's name: the same lines in the same order as php-fpm's, at notice and above, whatever happens."""
+
+import os
+import re
+import signal
+import threading
+
+import pytest
+
+import procs
+import server as programs
+
+READY = r"ready to handle connections\n.*systemd monitor"
+
+
+def kill_worker(number):
+    def step(twin):
+        n = len(re.findall(r"child \d+ started", twin.output()))
+        worker = twin.workers()[0]
+        os.kill(worker, number)
+        twin.wait_said(r"child \d+ started", n + 1)
+    return step
+
+
+def kill_quietly(number):
+    """Where the log does not tell of the next worker."""
+    def step(twin):
+        worker = twin.workers()[0]
+        os.kill(worker, number)
+        procs.until("the worker's end", lambda: not procs.alive(worker))
+        procs.until("another worker", twin.workers)
+    return step
+
+
+def hello(twin):
+    assert twin.request(twin.script("hello.php", "<?php echo 'hello';")).text == "hello"
+
+
+def reload(twin):
+    n = len(re.findall(READY, twin.output()))
+    old = twin.workers()
+    twin.send(signal.SIGUSR2)
+    twin.wait_said(READY, n + 1)
+    procs.until("the old worker's end", lambda: not any(procs.alive(w) for w in old))
+    procs.until("a new worker", twin.workers)
+
+
+def reopen(twin):
+    n = len(re.findall("error log file re-opened", twin.output()))
+    twin.send(signal.SIGUSR1)
+    twin.wait_said("error log file re-opened", n + 1)
+
+
+def reopen_with_access_log(twin):
+    reopen(twin)
+    twin.wait_said(r"child \d+ started")
+
+
+def run(name, code, said=None):
+    def step(twin):
+        twin.request(twin.script(name, code))
+        if said:
+            twin.wait_said(said)
+    return step
+
+
+def run_until_ended(name, code, said):
+    """A request whose worker is ended: it gets no answer."""
+    def step(twin):
+        try:
+            twin.request(twin.script(name, code))
+        except (OSError, EOFError):
+            pass
+        twin.wait_said(said)
+    return step
+
+
+def occupy(twin):
+    """Keeps a worker busy until the program ends."""
+    path = os.path.join(twin.folder, "busy")
+    script = twin.script("busy.php", f"<?php touch('{path}'); sleep(20);")
+    os.chmod(twin.folder, 0o777)
+
+    def ask():
+        try:
+            twin.request(script)
+        except (OSError, EOFError):
+            pass
+    threading.Thread(target=ask, daemon=True).start()
+    procs.until("the script to run", lambda: os.path.exists(path))
+
+
+def occupy_shortly(twin):
+    path = os.path.join(twin.folder, "busy")
+    script = twin.script("short.php", f"<?php touch('{path}'); usleep(600000);")
+    os.chmod(twin.folder, 0o777)
+    threading.Thread(target=lambda: twin.request(script), daemon=True).start()
+    procs.until("the script to run", lambda: os.path.exists(path))
+
+
+# what: (pool's settings, global settings, steps, last signal)
+STORIES = {
+    "start, SIGTERM": ({}, {}, [], signal.SIGTERM),
+    "start, SIGINT": ({}, {}, [], signal.SIGINT),
+    "start, SIGQUIT": ({}, {}, [], signal.SIGQUIT),
+    "requests": ({}, {}, [hello, hello], signal.SIGTERM),
+    "SIGTERM while a request runs": ({}, {}, [occupy], signal.SIGTERM),
+    "SIGQUIT while a request runs": ({}, {"process_control_timeout": "5s"}, [occupy_shortly], signal.SIGQUIT),
+    "a reload": ({}, {}, [hello, reload, hello], signal.SIGTERM),
+    "two reloads, SIGQUIT": ({}, {}, [reload, reload], signal.SIGQUIT),
+    "a reload of a TCP pool": ({"listen": "127.0.0.1:{port}"}, {}, [reload], signal.SIGTERM),
+    "a reload while a request runs": ({"pm.max_children": "2"}, {"process_control_timeout": "5s"}, [occupy_shortly, reload], signal.SIGTERM),
+    "SIGUSR1": ({}, {}, [reopen, reopen], signal.SIGTERM),
+    "SIGUSR1 with an access log": ({"access.log": "{d}/access.log"}, {}, [reopen_with_access_log], signal.SIGTERM),
+    "a worker dies by SIGSEGV": ({}, {}, [kill_worker(signal.SIGSEGV)], signal.SIGTERM),
+    "a worker dies by SIGKILL": ({}, {}, [kill_worker(signal.SIGKILL)], signal.SIGTERM),
+    "a worker dies by SIGTERM": ({}, {}, [kill_worker(signal.SIGTERM)], signal.SIGTERM),
+    "a worker is told to leave": ({}, {}, [kill_worker(signal.SIGQUIT)], signal.SIGTERM),
+    "pm.max_requests": ({"pm.max_requests": "2"}, {}, [hello, run("hello.php", "<?php echo 1;", r"child \d+ started")], signal.SIGTERM),
+    "log_level = warning": ({}, {"log_level": "warning"}, [kill_quietly(signal.SIGSEGV)], signal.SIGTERM),
+    "log_level = error": ({}, {"log_level": "error"}, [kill_quietly(signal.SIGSEGV)], signal.SIGTERM),
+    "pm = ondemand": ({"pm": "ondemand"}, {}, [hello], signal.SIGTERM),
+    "pm = dynamic": ({"pm": "dynamic", "pm.start_servers": "1", "pm.min_spare_servers": "1", "pm.max_spare_servers": "1"}, {}, [hello],
+                     signal.SIGTERM),
+    "request_terminate_timeout": ({"request_terminate_timeout": "1s"}, {},
+                                  [run_until_ended("long.php", "<?php while (true);", r"child \d+ started")], signal.SIGTERM),
+    "what a worker says, caught": ({"catch_workers_output": "yes"}, {},
+                                   [run("say.php", "<?php file_put_contents('php://stderr', \"one\\ntwo\\n\");", '"two"')], signal.SIGTERM),
+    "what a worker says, not caught": ({}, {}, [run("say.php", "<?php file_put_contents('php://stderr', \"one\\ntwo\\n\");")], signal.SIGTERM),
+    "what PHP says, caught": ({"catch_workers_output": "yes", "php_admin_flag[log_errors]": "on"}, {},
+                              [run("err.php", "<?php echo $nothing; error_log('word');", '"NOTICE: PHP message: word"')], signal.SIGTERM),
+    "what PHP says, not caught": ({"php_admin_flag[log_errors]": "on"}, {}, [run("err.php", "<?php echo $nothing; error_log('word');")],
+                                  signal.SIGTERM),
+    "an event mechanism": ({}, {"events.mechanism": "select"}, [], signal.SIGTERM),
+    "systemd_interval": ({}, {"systemd_interval": "3s"}, [], signal.SIGTERM),
+    "systemd_interval off": ({}, {"systemd_interval": "0"}, [], signal.SIGTERM),
+}
+
+
+def prepare(twin, pool):
+    if "{port}" in pool.get("listen", ""):
+        twin.pool["listen"] = pool["listen"].replace("{port}", str(programs.free_port()))
+        return {k: v for k, v in pool.items() if k != "listen"}
+    return pool
+
+
+def tell(twin, what):
+    pool, settings, steps, last = STORIES[what]
+    pool = prepare(twin, pool)
+    if pool.get("pm") == "ondemand":
+        twin.workers = lambda: True
+    twin.start(settings=settings, pool=pool)
+    if "log_level" not in settings:
+        twin.wait_said("systemd monitor")  # php-fpm's last word of a start
+    for step in steps:
+        step(twin)
+    status = twin.end(last)
+    lines = twin.lines()
+    address = twin.pool["listen"]
+    return status, [line.replace(address, "ADDRESS") for line in lines]
+
+
+@pytest.mark.parametrize("what", STORIES)
+def test_log_is_php_fpms(twins, what):
+    reference, ours = (tell(twin, what) for twin in twins)
+    assert ours == reference
+    if "log_level" not in STORIES[what][1]:
+        assert len(ours[1]) >= 5  # running, ready, the monitor, the signal, bye-bye
+
+
+def test_each_line_has_php_fpms_form_at_level_debug(twins):
+    """Microseconds, pid, function and line; the same notices among them."""
+    notices = []
+    form = re.compile(r"^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{6}\] [A-Z]+: pid \d+, \w+\(\), line \d+: (.+)$")
+    for twin in twins:
+        twin.start(settings={"log_level": "debug"})
+        twin.wait_said("systemd monitor")
+        assert twin.end() == 0
+        said = [(line, form.match(line)) for line in twin.output().splitlines() if line]
+        assert all(match for _, match in said), [line for line, match in said if not match]
+        notices.append([re.sub(r"pid \d+", "pid N", match[1]) for line, match in said if "] NOTICE: " in line])
+    assert notices[0] == notices[1]
+
+
+def test_without_O_the_log_is_error_log_and_stderr_is_silent(twins):
+    said = []
+    for twin in twins:
+        twin.write_conf()
+        with open(twin.output_path, "wb") as out:
+            import subprocess
+            twin.process = subprocess.Popen(twin.command(["-n", "-y", "fpm.conf", "-F"]), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                            env=twin.environment(), cwd=twin.folder, preexec_fn=procs.die_with_parent)
+        programs.Server.running_pids.add(twin.process.pid)
+        procs.until("the log's third line", lambda: os.path.exists(twin.log_path) and "systemd monitor" in open(twin.log_path).read())
+        assert twin.end() == 0
+        with open(twin.log_path) as f:
+            said.append((twin.output(), twin.lines(f.read())))
+    assert said[0] == said[1]
+    assert said[1][0] == ""
+
+
+def test_with_O_error_log_stays_empty(twins):
+    for twin in twins:
+        twin.start()
+        assert twin.end() == 0
+        assert os.path.getsize(twin.log_path) == 0, twin.program
+
+
+def test_an_emergency_restart_is_announced(twins):
+    lines = []
+    for twin in twins:
+        twin.start(settings={"emergency_restart_threshold": "2", "emergency_restart_interval": "1m"})
+        for n in range(2):
+            kill_quietly(signal.SIGSEGV)(twin)
+        twin.wait_said("failed processes threshold")
+        assert twin.end() == 0
+        lines.append([line for line in twin.lines() if "threshold" in line])
+    assert lines[0] == lines[1] == [re.sub(r"\d+ sec", "60 sec", lines[1][0])]
+
+
+def test_fpmd_by_its_own_name_says_more(start):
+    s = start()
+    log = s.log()
+    assert re.search(r"NOTICE: fpm is running, pid \d+\n", log)
+    assert re.search(r"NOTICE: \[pool www\] PHP [\d.]+, settings read from: ", log)
+    assert "NOTICE: ready to handle connections\n" in log
+    assert "systemd monitor" not in log
