@@ -99,7 +99,7 @@ void logs_reopen(struct master *m) {
 
                 if (access)
                         logs_tell_access(p);
-                if (m->log_file_fd >= 0 || access)
+                if ((m->log_file_fd >= 0 && m->env.log_fd == m->log_file_fd) || access)
                         pool_renew_log(p);
                 pool_reopen_slow_log(p);
         }
