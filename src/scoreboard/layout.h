@@ -94,7 +94,7 @@ struct scoreboard_slot {
         uint64_t request_mono; /* usec: the request's start */
         uint64_t request_wall;
         uint64_t duration; /* usec: the last finished request's time */
-        uint64_t cpu;      /* usec of CPU: the last finished request's */
+        uint64_t cpu;      /* usec of CPU: the last finished request's; see worker/cputime.h about short ones */
         uint64_t memory;   /* bytes: PHP's peak in the last finished request */
         uint64_t content_length;
         uint64_t accepted;     /* connections taken from listeners; cumulative over all workers this slot has had */

@@ -12,7 +12,7 @@ void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot)
         *t = (struct track){ .pool = pool,
                              .slot = slot,
                              .pid = (uint32_t)getpid(),
-                             .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) };
+                             .cpu = { .read = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) } };
 
         slot_begin(slot);
         slot->pid = (int32_t)t->pid;
@@ -89,22 +89,32 @@ void track_executing(struct track *t, const char *script, const char *user) {
                 PROBE_REQUEST_START(t->pool, t->pid, t->request_id, slot->method, slot->uri, slot->script);
 }
 
+uint64_t track_cpu_begun(const struct track *t) {
+        return cputime_now(&t->cpu);
+}
+
+static uint64_t track_read_cpu(struct track *t, uint64_t duration) {
+        bool due = cputime_is_due(&t->cpu, duration);
+
+        return cputime_account(&t->cpu, duration, due ? time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) : 0);
+}
+
 void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_reply) {
         struct scoreboard_slot *slot = t->slot;
-        uint64_t now = time_read_nsec(CLOCK_MONOTONIC), cpu = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID);
+        uint64_t now = time_read_nsec(CLOCK_MONOTONIC), duration = now - t->request_nsec;
+        uint64_t cpu = track_read_cpu(t, duration);
 
         slot_begin(slot);
-        slot->duration = (now - t->request_nsec) / NSEC_PER_USEC;
+        slot->duration = duration / NSEC_PER_USEC;
         slot->duration_sum += slot->duration;
         slot->durations[slot_duration_bucket(slot->duration)]++;
-        slot->cpu = (cpu - t->cpu_nsec) / NSEC_PER_USEC; /* waiting takes none, so this is the request's */
+        slot->cpu = cpu / NSEC_PER_USEC;
         slot->memory = memory;
         slot->memory_peak = MAX(slot->memory_peak, memory);
         track_enter(t, STAGE_FINISHED, now);
         slot_end(slot);
-        t->cpu_nsec = cpu;
         if (PROBE_ENABLED(request_done))
-                PROBE_REQUEST_DONE(t->pool, t->pid, t->request_id, status, now - t->request_nsec, n_reply);
+                PROBE_REQUEST_DONE(t->pool, t->pid, t->request_id, status, duration, n_reply);
 }
 
 void track_log_dropped(struct track *t) {

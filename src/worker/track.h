@@ -2,11 +2,12 @@
 #pragma once
 /*
  * What a worker tells the world about its request: every stage change goes to its scoreboard slot and fires the probe
- * fpmd:request_stage, in this one place. A change costs stores and a clock from the vDSO; the end of a request one system call, for its CPU time.
+ * fpmd:request_stage, in this one place. A change costs stores and a clock from the vDSO, no system call; see cputime.h for the exception.
  */
 
 #include "base/time.h"
 #include "scoreboard/slot.h"
+#include "worker/cputime.h"
 
 struct track {
         const char *pool;
@@ -15,7 +16,7 @@ struct track {
         enum stage stage;
         uint64_t request_id;   /* of this worker, from 1 */
         uint64_t request_nsec; /* CLOCK_MONOTONIC at its start */
-        uint64_t cpu_nsec;     /* CPU time of this process at the end of its last request */
+        struct cputime cpu;
 };
 
 /* The texts of a request, not terminated: as they lie in the decoded parameters. */
@@ -35,6 +36,9 @@ void track_connection(struct track *t);
 
 /* A request begins: its first bytes are there. READING_HEADERS. */
 void track_begin(struct track *t);
+
+/* The process's CPU clock when the request began, nsec. */
+uint64_t track_cpu_begun(const struct track *t);
 
 /* Its head is complete. INFO. */
 void track_head(struct track *t, const struct track_request *request);
