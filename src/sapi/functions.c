@@ -80,6 +80,15 @@ static PHP_FUNCTION(apache_request_headers) {
                 sapi_env_headers(return_value);
 }
 
+void sapi_functions_watch(const char *name, zif_handler watcher, zif_handler *ret_original) {
+        zend_function *f = zend_hash_str_find_ptr(CG(function_table), name, strlen(name));
+
+        if (!f || f->type != ZEND_INTERNAL_FUNCTION)
+                return;
+        *ret_original = f->internal_function.handler;
+        f->internal_function.handler = watcher;
+}
+
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_bool, 0, 0, _IS_BOOL, 0)
 ZEND_END_ARG_INFO()
 
@@ -114,6 +123,8 @@ PHP_INI_END()
 static PHP_MINIT_FUNCTION(sapi_functions) {
         REGISTER_INI_ENTRIES();
         sapi_message_observe();
+        sapi_signals_start();
+        sapi_directory_start();
         return SUCCESS;
 }
 
@@ -125,6 +136,7 @@ static PHP_MSHUTDOWN_FUNCTION(sapi_functions) {
 static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
         if (!sapi_current.io)
                 return SUCCESS;
+        sapi_limit_end();
         if (php_session_flush)
                 php_session_flush(1);
         php_header();

@@ -58,6 +58,28 @@ void sapi_env_headers(zval *array);
  * SCRIPT_NAME), and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
 const char *sapi_script_resolve(void);
 
+/* signals.c: PHP's signal handlers. In each worker after it has set its own, which PHP notes as those to fall back to; before each request. True:
+ * somebody may have changed handlers or mask since the last one, and what others rely on is theirs to put back. */
+void sapi_signals_start(void);
+void sapi_signals_begin_worker(void);
+bool sapi_signals_begin_request(void);
+
+/* limit.c: max_execution_time and max_input_time. begin: before any setting that came with the request; cpu_nsec: where the process's CPU clock stood then.
+ * signals_changed: what sapi_signals_begin_request() said.
+ * decide: all of them are known, and PHP's request start-up goes on. execute: the script is next. end: no user code runs any more. */
+void sapi_limit_begin_worker(void);
+void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
+void sapi_limit_decide(void);
+void sapi_limit_execute(void);
+void sapi_limit_end(void);
+
+/* directory.c: the current directory while a script runs; end: no user code runs any more. */
+void sapi_directory_start(void);
+void sapi_directory_begin_worker(void);
+void sapi_directory_enter(const char *script);
+void sapi_directory_leave(void);
+void sapi_directory_end(void);
+
 /* body.c */
 size_t sapi_body_read(char *buf, size_t n);
 void sapi_body_check_size(void);
@@ -91,5 +113,6 @@ void sapi_userini_stop(void);
 const struct conf_pool *sapi_module_pool(void);
 bool sapi_module_wants_extended_info(void);
 
-/* functions.c */
+/* functions.c. watch: from now on PHP's function of that name, if there is one, is watcher, which calls the original. For module start-up. */
+void sapi_functions_watch(const char *name, zif_handler watcher, zif_handler *ret_original);
 extern zend_module_entry sapi_functions_module;

@@ -9,7 +9,6 @@
  */
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include "sapi/internal.h"
@@ -200,6 +199,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         sapi_register_default_post_reader(sapi_body_check_size);
         sapi_env_hook();
         sapi_ini_apply_pool(options->pool);
+        zend_unset_timeout(); /* a pool's max_execution_time has begun to count */
         return list_ini_files(ret_ini_files);
 }
 
@@ -221,12 +221,12 @@ const char *sapi_version(void) {
 
 /*
  * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
- * up or a preload script may have begun must not go on in every worker alike. SIGPROF is PHP's own, for
- * max_execution_time.
+ * up or a preload script may have begun must not go on in every worker alike.
  */
 void sapi_worker_begin(void) {
-        (void)signal(SIGPROF, SIG_DFL);
-        zend_signal_startup();
+        sapi_signals_begin_worker();
+        sapi_limit_begin_worker();
+        sapi_directory_begin_worker();
         RANDOM_G(combined_lcg_seeded) = false;
         RANDOM_G(mt19937_seeded) = false;
         SAPI_COMPAT_RANDOM_FORGET();

@@ -59,8 +59,11 @@ static void fill_request_info(void) {
 
 /* PHP's activate hook, early in request start-up. */
 int sapi_request_activate(void) {
-        if (sapi_current.io && sapi_current.script)
+        if (!sapi_current.io)
+                return SUCCESS;
+        if (sapi_current.script)
                 sapi_userini_activate(sapi_current.script);
+        sapi_limit_decide();
         return SUCCESS;
 }
 
@@ -68,6 +71,8 @@ int sapi_request_activate(void) {
 int sapi_request_deactivate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
+        sapi_limit_end();
+        sapi_directory_end();
         sapi_current.over = true; /* headers and user are gone already */
         sapi_request_finish(false);
         sapi_message_forget();
@@ -118,7 +123,10 @@ static void run_script(void) {
         }
         sapi_current.io->executing(sapi_current.ctx, sapi_current.script, SG(request_info).auth_user);
         EG(exit_status) = 0;
+        sapi_directory_enter(ZSTR_VAL(file.filename));
+        sapi_limit_execute();
         php_execute_script(&file);
+        sapi_directory_leave();
         zend_destroy_file_handle(&file);
 }
 
@@ -152,6 +160,7 @@ static bool request_life(const struct sapi_request *request) {
         EG(exit_status) = 0;
         sapi_env_load(request->params, request->n_params);
         fill_request_info();
+        sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
         sapi_ini_apply_request();
         if (php_request_startup() == FAILURE)
                 return false;

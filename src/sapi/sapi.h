@@ -96,6 +96,7 @@ struct sapi_request {
         void *ctx;
         const uint8_t *params;
         size_t n_params;
+        uint64_t cpu_nsec; /* CLOCK_PROCESS_CPUTIME_ID when the request began; max_execution_time counts from there */
 };
 
 struct sapi_result {

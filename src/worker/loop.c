@@ -80,10 +80,12 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
 
         if (pages_answer(t, w->setup->pool, w->setup->scoreboard))
                 return;
-        sapi_request_run(
-                &(struct sapi_request){
-                        .io = &transport_io, .ctx = t, .params = t->decoder.params, .n_params = t->decoder.n_params },
-                ret);
+        sapi_request_run(&(struct sapi_request){ .io = &transport_io,
+                                                 .ctx = t,
+                                                 .params = t->decoder.params,
+                                                 .n_params = t->decoder.n_params,
+                                                 .cpu_nsec = track_cpu_begun(&w->track) },
+                         ret);
 }
 
 /* catch_workers_output: what was written without a line's end is a line of this request, see pool/output.c. */

@@ -85,4 +85,7 @@ DIFFERENCES = {
     "finish-closes":
         "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. fpmd closes it with the reply, so"
         " that the next request goes to a worker that is free.",
+    "late-chdir":
+        "What a shutdown function or destructor makes the current directory is where later requests of that php-fpm worker begin and end."
+        " In fpmd it ends with the request.",
 }

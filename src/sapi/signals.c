@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PHP looks at its seven signals, and installs the handler of its time limit, once more for each request: nine system calls that nearly
+ * always find what they want. This file lets it do so only after something has been changed.
+ *
+ * Whoever runs inside PHP sets handlers through zend_sigaction() and zend_signal(), which libphp exports and itself calls like anybody else. The
+ * executable has both by these names too, and the linker prefers those of the executable: so a change is noticed, and the next request puts back what php-
+ * fpm's next request would. PHP's own table of handlers is renewed for each request, without the kernel, by PHP itself.
+ *
+ * pcntl_sigprocmask() changes what these two do not see, so that function has ours before it.
+ */
+
+#include "sapi/internal.h"
+
+#ifdef ZEND_SIGNALS
+
+#include <dlfcn.h>
+#include <signal.h>
+
+typedef void (*sigaction_fn)(int sig, const struct sigaction *act, struct sigaction *old);
+
+static struct {
+        bool distrust;    /* a changed signal mask would not be noticed */
+        bool changed;     /* the kernel may have other handlers, or another mask, than PHP starts a request with */
+        bool has_profile; /* it has PHP's for SIGPROF, whose target is PHP's own table */
+} signals;
+
+static void signals_act(int sig, const struct sigaction *act, struct sigaction *old) {
+        static sigaction_fn real;
+
+        if (!real)
+                real = (sigaction_fn)dlsym(RTLD_NEXT, "zend_sigaction");
+        assert(real); /* libphp has it, or it would be another one than we were built for */
+        real(sig, act, old);
+}
+
+/* In place of libphp's. */
+ZEND_API void zend_sigaction(int sig, const struct sigaction *act, struct sigaction *old) {
+        signals.changed |= act != NULL;
+        signals_act(sig, act, old);
+}
+
+/* In place of libphp's. */
+ZEND_API void zend_signal(int sig, void (*handler)(int)) {
+        if (sig == SIGPROF && signals.has_profile) {
+                SIGG(handlers)[SIGPROF - 1] = (zend_signal_entry_t){ .handler = (void *)handler };
+                return;
+        }
+        signals_act(sig, &(struct sigaction){ .sa_handler = handler }, NULL);
+        signals.has_profile |= sig == SIGPROF;
+        signals.changed |= sig != SIGPROF;
+}
+
+static zif_handler signals_set_mask;
+
+static ZEND_NAMED_FUNCTION(signals_on_set_mask) {
+        signals.changed = true;
+        signals_set_mask(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+void sapi_signals_start(void) {
+        sapi_functions_watch("pcntl_sigprocmask", signals_on_set_mask, &signals_set_mask);
+}
+
+void sapi_signals_begin_worker(void) {
+        (void)signal(SIGPROF, SIG_DFL);
+        zend_signal_startup();
+        signals.changed = true;
+}
+
+bool sapi_signals_begin_request(void) {
+        bool changed = signals.changed;
+
+        SIGG(reset) = changed;
+        signals.has_profile &= !changed;
+        signals.changed = false;
+        return changed;
+}
+
+#else
+
+void sapi_signals_start(void) {
+}
+
+void sapi_signals_begin_worker(void) {
+        (void)signal(SIGPROF, SIG_DFL);
+}
+
+bool sapi_signals_begin_request(void) {
+        return true;
+}
+
+#endif
