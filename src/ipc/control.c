@@ -34,6 +34,7 @@ struct field {
 #define F(tag, kind, type, member) { tag, kind, offsetof(struct ipc_control_##type, member) }
 static const struct field request_fields[] = {
         F(1,  LIST,   request,    pools),
+        F(2,  NUMBER, request,    changed),
         {},
 };
 static const struct field service_fields[] = {

@@ -85,9 +85,10 @@ struct ipc_control_list {
         uint64_t n_left_out; /* decoded: items that did not fit into the packet */
 };
 
-/* STATUS (no field is used) and RELOAD (names of pools; none: all of them). */
+/* STATUS (no field is used) and RELOAD (names of pools; none: all of them, or those whose settings have changed). */
 struct ipc_control_request {
         struct ipc_control_list pools;
+        uint64_t changed;
 };
 
 struct ipc_control_service {

@@ -156,7 +156,10 @@ static int control_on_reload_request(struct control_client *c, const struct ipc_
         if (names.failed)
                 return -ENOMEM;
         c->wait = CONTROL_WAITS_FOR_NEXT;
-        reload_request(m, text_peek(&names)); /* may end at once, and answer */
+        if (request->changed && request->pools.n == 0)
+                reload_request_changed(m);
+        else
+                reload_request(m, text_peek(&names)); /* each may end at once, and answer */
         return 0;
 }
 

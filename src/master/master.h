@@ -78,6 +78,7 @@ struct master {
         bool reload_pending;      /* asked for while another was under way */
         struct text reload_names; /* pools that the pending one is for, one a line; "" for all */
         bool reload_pending_all;
+        bool reload_pending_changed; /* and those whose settings have changed */
         enum ipc_control_outcome reload_outcome;
         char *reload_text;
         usec_t reload_wall;
@@ -130,6 +131,8 @@ void notify_status(struct master *m, usec_t now);
 
 /* reload.c: asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is under way. */
 void reload_request(struct master *m, const char *names);
+/* The same for the pools whose settings are not those that they run with. */
+void reload_request_changed(struct master *m);
 void reload_begin_pending(struct master *m);
 void reload_advance(struct master *m);
 

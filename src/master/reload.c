@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "conf/diff.h"
 #include "log/log.h"
 #include "master/master.h"
 #include "pool/attributes.h"
@@ -188,6 +189,28 @@ static int reload_check_removed(const struct master *m, struct text *problems) {
         return r;
 }
 
+/* Which pools a reload is for. */
+struct reload_scope {
+        bool all;
+        bool changed;
+        const char *names; /* one a line */
+};
+
+/* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count: zygotes and workers have them. */
+static bool reload_has_changed(struct master *m, const struct conf_pool *settings) {
+        const struct master_pool *mp = master_find(m, settings->name);
+        const struct generation *g = mp ? mp->pool->current : NULL;
+        _cleanup_text_ struct text names = {};
+
+        return !g || !conf_pool_equal(g->conf, settings) ||
+               conf_diff_global(&g->settings->global, &m->next_conf->global, CONF_APPLIES_RELOAD, &names) > 0;
+}
+
+static bool reload_is_for(struct master *m, const struct reload_scope *scope, const struct conf_pool *settings) {
+        return scope->all || names_have(scope->names, settings->name) ||
+               (scope->changed && reload_has_changed(m, settings));
+}
+
 static int reload_check_names(const struct master *m, const char *names, struct text *problems) {
         int r = 0;
 
@@ -206,9 +229,8 @@ static int reload_check_names(const struct master *m, const char *names, struct 
 }
 
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
-static int reload_try(struct master *m, const char *names, struct text *problems) {
+static int reload_try(struct master *m, const struct reload_scope *scope, struct text *problems) {
         const struct conf_options options = options_for_conf(m->options);
-        bool all = !*names;
         int r;
 
         r = conf_load(m->options->conf_name, &options, &m->next_conf, problems);
@@ -224,11 +246,22 @@ static int reload_try(struct master *m, const char *names, struct text *problems
         m->env.control_timeout = m->next_conf->global.process_control_timeout;
         m->env.process_max = m->next_conf->global.process_max;
 
-        r = all ? reload_check_removed(m, problems) : reload_check_names(m, names, problems);
+        r = reload_check_names(m, scope->all ? "" : scope->names, problems);
+        if (r == 0 && (scope->all || scope->changed))
+                r = reload_check_removed(m, problems);
         for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
-                if (all || names_have(names, m->next_conf->pools[i].name))
+                if (reload_is_for(m, scope, &m->next_conf->pools[i]))
                         r = reload_start_pool(m, &m->next_conf->pools[i], problems);
         return r;
+}
+
+static void reload_ask(struct master *m) {
+        m->reload_pending = true;
+        if (m->state == MASTER_RELOADING || !master_is_settled(m))
+                log_own("reload waits until %s", m->state == MASTER_STARTING
+                                                         ? "the start is complete"
+                                                         : "the previous generation has finished its requests");
+        master_advance(m);
 }
 
 void reload_request(struct master *m, const char *names) {
@@ -237,12 +270,14 @@ void reload_request(struct master *m, const char *names) {
         if (!*names)
                 m->reload_pending_all = true;
         text_append(&m->reload_names, names);
-        m->reload_pending = true;
-        if (m->state == MASTER_RELOADING || !master_is_settled(m))
-                log_own("reload waits until %s", m->state == MASTER_STARTING
-                                                         ? "the start is complete"
-                                                         : "the previous generation has finished its requests");
-        master_advance(m);
+        reload_ask(m);
+}
+
+void reload_request_changed(struct master *m) {
+        if (m->state == MASTER_STOPPING)
+                return;
+        m->reload_pending_changed = true;
+        reload_ask(m);
 }
 
 /* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew; here its zygotes are, under the same command line, and the listeners stay. */
@@ -268,11 +303,12 @@ static void reload_log_as_php_fpm(const struct master *m, bool begun) {
 
 void reload_begin_pending(struct master *m) {
         _cleanup_text_ struct text problems = {}, names = m->reload_names;
-        bool all = m->reload_pending_all;
+        struct reload_scope scope = { .all = m->reload_pending_all, .changed = m->reload_pending_changed };
         int r;
 
+        scope.names = text_peek(&names);
         m->reload_names = (struct text){};
-        m->reload_pending = m->reload_pending_all = false;
+        m->reload_pending = m->reload_pending_all = m->reload_pending_changed = false;
         m->state = MASTER_RELOADING;
         control_reload_begun(m);
         log_write(&(struct log_entry){
@@ -280,11 +316,13 @@ void reload_begin_pending(struct master *m) {
         reload_log_as_php_fpm(m, true);
         notify_reloading(m);
 
-        r = reload_try(m, all ? "" : text_peek(&names), &problems);
+        r = reload_try(m, &scope, &problems);
         if (r < 0)
                 text_printf(&problems, "reload failed: %s\n", strerror(-r));
         if (r != 0)
                 reload_refuse(m, text_peek(&problems));
+        else
+                reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }
 
 static void reload_commit(struct master *m) {
@@ -324,8 +362,11 @@ static void reload_commit(struct master *m) {
         attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = MASTER_RUNNING;
 
-        text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
-                    n == 1 ? "" : "s");
+        if (n == 0)
+                text_append(&summary, "reload done, no pool's settings have changed");
+        else
+                text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
+                            n == 1 ? "" : "s");
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });

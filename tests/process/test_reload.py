@@ -288,6 +288,84 @@ def test_reload_of_one_pool_leaves_the_others(start):
     assert int(s.run(s.pid_script, "b").text) in workers and procs.alive(before["b"])
 
 
+def test_reload_of_what_has_changed_leaves_the_others(start):
+    s = start({"a": {}, "b": {}, "c": {}})
+    workers = set(s.wait_workers(6))
+    s.pools["b"]["env[NEW]"] = "new"
+    code = s.script("env.php", "<?php echo getenv('NEW');")
+    s.write_config()
+    done = s.ctl("reload", "--changed")
+    assert done.returncode == 0 and "reload done in part, 1 pool renewed" in done.stdout
+    assert s.run(code, "b").text == "new"
+    procs.until("the old workers of b to be gone", lambda: len(workers & set(s.workers())) == 4)
+    assert {int(s.run(s.pid_script, pool).text) for pool in "ac"} < workers
+    assert int(s.run(s.pid_script, "b").text) not in workers
+
+
+def test_reload_of_what_has_changed_when_nothing_has(start):
+    s = start({"a": {}, "b": {}})
+    workers = s.wait_workers(4)
+    with open(s.config_path, "a") as f:
+        f.write("\n; lines that say nothing, and one that says again what is so\npm = static\n")
+    done = s.ctl("reload", "--changed")
+    assert done.returncode == 0 and "no pool's settings have changed" in done.stdout
+    assert s.workers() == workers
+    assert "running" in s.ctl("status").stdout
+
+
+def test_reload_of_what_has_changed_asks_what_a_pool_runs_with(start):
+    """A pool that a reload of others left alone has changed still."""
+    s = start({"a": {}, "b": {}})
+    s.wait_workers(4)
+    for pool in "ab":
+        s.pools[pool]["env[NEW]"] = "new"
+    code = s.script("env.php", "<?php echo getenv('NEW');")
+    s.write_config()
+    assert s.ctl("reload", "a").returncode == 0
+    assert [s.run(code, pool).text for pool in "ab"] == ["new", ""]
+    done = s.ctl("reload", "--changed")
+    assert done.returncode == 0 and "1 pool renewed" in done.stdout
+    assert s.run(code, "b").text == "new"
+
+
+def test_reload_of_what_has_changed_with_global_settings_is_for_all(start):
+    s = start({"a": {}, "b": {}})
+    workers = set(s.wait_workers(4))
+    s.settings["log_limit"] = "2048"
+    s.write_config()
+    done = s.ctl("reload", "--changed")
+    assert done.returncode == 0 and "reload done, 2 pools renewed" in done.stdout
+    procs.until("all old workers to be gone", lambda: not workers & set(s.workers()))
+
+
+def test_reload_of_what_has_changed_adds_and_removes_pools(start):
+    s = start({"a": {}, "b": {}})
+    workers = set(s.wait_workers(4))
+    s.pools["c"] = dict(s.pools["a"], listen=s.folder + "/c.sock")
+    del s.pools["b"]
+    s.write_config()
+    done = s.ctl("reload", "--changed")
+    assert done.returncode == 0, done.stderr
+    assert s.run(s.pid_script, "c").status == 200
+    procs.until("the workers of b to be gone", lambda: len(workers & set(s.workers())) == 2)
+    assert int(s.run(s.pid_script, "a").text) in workers
+
+
+def test_reload_of_what_has_changed_that_is_wrong_keeps_all(start):
+    s = start()
+    workers = s.wait_workers(2)
+    s.pools["www"]["nonsense"] = "1"
+    s.write_config()
+    refused = s.ctl("reload", "--changed")
+    assert refused.returncode == 1 and "unknown entry 'nonsense'" in refused.stderr
+    assert s.workers() == workers
+
+
+def test_reload_of_what_has_changed_names_no_pool(start):
+    s = start()
+    assert s.ctl("reload", "--changed", "www").returncode == 2
+
+
 def test_reload_of_an_unknown_pool_is_refused(start):
     s = start()
     workers = s.wait_workers(2)

@@ -14,7 +14,7 @@ static const char usage[] =
         "fpmctl [--socket PATH | --runtime-dir DIR] COMMAND ...\n"
         "\n"
         "  status [--full] [--json] [POOL...]  who runs, what it does, what it read\n"
-        "  reload [--timeout S] [POOL...]      renew pools (all of them by default), wait for the outcome\n"
+        "  reload [--changed | POOL...]        renew pools (all of them by default), wait for the outcome\n"
         "  get [OPTION...] SCRIPT|URI          send a request to a pool, print the reply's body\n"
         "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
         "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"

@@ -6,19 +6,21 @@
 #include "base/fd.h"
 #include "ctl.h"
 
-static const char usage[] = "fpmctl reload [--timeout SECONDS] [POOL...]\n"
-                            "\n"
-                            "Starts a new generation of the named pools, or of all, and waits until it has taken over, "
-                            "however long that takes.\n"
-                            "Ends with 0 when it has, with 1 when the reload was refused or failed and the old "
-                            "generation goes on serving (stderr\n"
-                            "says why), with 69 when no master answers, or not in time.\n"
-                            "\n"
-                            "  --timeout SECONDS    wait no longer; the reload itself goes on\n";
+static const char usage[] =
+        "fpmctl reload [--timeout SECONDS] [--changed | POOL...]\n"
+        "\n"
+        "Starts a new generation of the named pools, or of all, and waits until it has taken over, "
+        "however long that takes.\n"
+        "Ends with 0 when it has, with 1 when the reload was refused or failed and the old "
+        "generation goes on serving (stderr\n"
+        "says why), with 69 when no master answers, or not in time.\n"
+        "\n"
+        "  --changed            only the pools whose settings have changed since they were started, new\n"
+        "                       ones, and those that are gone; PHP's own files are not looked at\n"
+        "  --timeout SECONDS    wait no longer; the reload itself goes on\n";
 
-static int ask(const struct ctl *ctl, usec_t timeout, char *pools[], size_t n_pools) {
-        const struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD,
-                                                     .request.pools = { .items = pools, .n = n_pools } };
+static int ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_request *what) {
+        const struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD, .request = *what };
         _cleanup_control_message_ struct ipc_control_message answer = {};
         _cleanup_fd_ int fd = -1;
         int r;
@@ -45,10 +47,14 @@ static int ask(const struct ctl *ctl, usec_t timeout, char *pools[], size_t n_po
         }
 }
 
+enum { OPTION_CHANGED = CTL_OPTION_OWN + 1 };
+
 int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
         static const struct option options[] = { CTL_COMMON_OPTIONS,
                                                  { "timeout", required_argument, NULL, CTL_OPTION_OWN },
+                                                 { "changed", no_argument, NULL, OPTION_CHANGED },
                                                  {} };
+        struct ipc_control_request what = {};
         usec_t timeout = 0;
         int c, code;
 
@@ -58,8 +64,15 @@ int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
                                 ctl_error("--timeout wants seconds, not '%s'", optarg);
                                 return CTL_EXIT_USAGE;
                         }
-                } else if (ctl_option(ctl, c, usage, &code) != 0)
+                } else if (c == OPTION_CHANGED)
+                        what.changed = true;
+                else if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
         }
-        return ask(ctl, timeout, argv + optind, (size_t)(argc - optind));
+        what.pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
+        if (what.changed && what.pools.n > 0) {
+                ctl_error("--changed finds the pools itself: it takes no '%s'", argv[optind]);
+                return CTL_EXIT_USAGE;
+        }
+        return ask(ctl, timeout, &what);
 }

@@ -99,9 +99,12 @@ static void test_requests_and_results(void **state) {
 
         round_trip(&in, &all);
         assert_int_equal(all.request.pools.n, 0);
+        assert_false(all.request.changed);
+        in.request.changed = true;
         in.request.pools = (struct ipc_control_list){ .items = files, .n = 2 };
         round_trip(&in, &some);
         assert_int_equal(some.request.pools.n, 2);
+        assert_true(some.request.changed);
         assert_string_equal(some.request.pools.items[0], main_file);
         assert_string_equal(some.request.pools.items[1], pool_file);
         round_trip(&(struct ipc_control_message){ .type = IPC_CONTROL_STATUS }, &status);
