@@ -90,7 +90,7 @@ def test_import_names_each_difference_with_its_line(make, folder):
     out = imported(make, folder)
     assert out.returncode == 0, out.stderr
     pool = os.path.join(folder, "pool.d", "a.conf")
-    for line in (f"[{path}:2] daemonize: ", f"[{path}:4] events.mechanism: ", f"[{path}:5] emergency_restart_threshold: ",
+    for line in (f"[{path}:2] daemonize: ", f"[{path}:4] directive 'events.mechanism': ", f"[{path}:5] emergency_restart_threshold: ",
                  f"[{path}:6] include: a relative name ", f"[{pool}:2] user: ", f"[{pool}:3] listen: ",
                  f"[{pool}:4] listen.backlog: ", f"[{pool}:7] chroot: "):
         assert line in out.stdout, line
@@ -128,3 +128,57 @@ def test_import_of_what_fpmd_would_refuse(make, folder):
 def test_import_takes_one_name(make):
     assert make({}).ctl("import").returncode == 2
     assert imported(make, "/nowhere").returncode == 78
+
+
+# What hosters, images and applications ship, and what is told of it: (line, directive), and the unit's address.
+REALISTIC = {
+    "an image for containers": (
+        "[global]\nerror_log = /proc/self/fd/2\nlog_limit = 8192\ndaemonize = no\n"
+        "[www]\nuser = www-data\ngroup = www-data\nlisten = 9000\naccess.log = /proc/self/fd/2\nclear_env = no\ncatch_workers_output = yes\n"
+        "decorate_workers_output = no\npm = dynamic\npm.max_children = 5\npm.start_servers = 2\npm.min_spare_servers = 1\npm.max_spare_servers = 3\n",
+        [(2, "error_log"), (6, "user"), (8, "listen"), (9, "access.log")], "ListenStream=9000"),
+    "a web space of a hoster": (
+        "[web1]\nuser = web1\ngroup = client1\nlisten = /var/lib/php8.2-fpm/web1.sock\nlisten.owner = web1\nlisten.group = www-data\nlisten.mode = 0660\n"
+        "pm = ondemand\npm.max_children = 10\npm.process_idle_timeout = 30s\npm.max_requests = 0\nchdir = /\nenv[HOSTNAME] = $HOSTNAME\n"
+        "env[TMP] = /var/www/clients/client1/web1/tmp\nphp_admin_value[open_basedir] = /var/www/clients/client1/web1/web:/usr/share/php\n"
+        "php_admin_value[session.save_path] = /var/www/clients/client1/web1/tmp\nphp_admin_flag[log_errors] = on\n"
+        "php_admin_value[sendmail_path] = \"/usr/sbin/sendmail -t -i -fwebmaster@web1.example\"\n",
+        [(2, "user"), (4, "listen"), (5, "listen.owner"), (6, "listen.group"), (10, "pm.process_idle_timeout")],
+        "ListenStream=/var/lib/php8.2-fpm/web1.sock"),
+    "a panel's pool with a prefix": (
+        "[example.org]\nprefix = /var/www/vhosts/system/$pool\nuser = web\ngroup = web\nlisten = php-fpm.sock\nlisten.owner = root\nlisten.group = web\n"
+        "listen.backlog = 511\nchdir = /\npm = ondemand\npm.max_children = 5\nsecurity.limit_extensions = .php .html\n"
+        "php_value[include_path] = \".:/usr/share/pear\"\nphp_value[max_execution_time] = 30\nphp_admin_flag[display_errors] = off\n",
+        [(3, "user"), (5, "listen"), (6, "listen.owner"), (7, "listen.group"), (8, "listen.backlog")],
+        "ListenStream=/var/www/vhosts/system/example.org/php-fpm.sock"),
+    "a cloud application's advice": (
+        "[global]\nprocess.max = 128\nevents.mechanism = epoll\nemergency_restart_threshold = 10\nemergency_restart_interval = 1m\n"
+        "[nextcloud]\nuser = www-data\nlisten = /run/php/nextcloud.sock\nlisten.allowed_clients = 127.0.0.1\npm = dynamic\npm.max_children = 120\n"
+        "pm.start_servers = 12\npm.min_spare_servers = 6\npm.max_spare_servers = 18\nenv[PATH] = /usr/local/bin:/usr/bin:/bin\nenv[TEMP] = /tmp\n"
+        "php_value[memory_limit] = 512M\nphp_value[upload_max_filesize] = 10G\nphp_value[output_buffering] = 0\nphp_value[apc.enable_cli] = 1\n",
+        [(2, "process.max"), (3, "directive 'events.mechanism'"), (4, "emergency_restart_threshold"), (7, "user"), (8, "listen")],
+        "ListenStream=/run/php/nextcloud.sock"),
+    "a shop with monitoring": (
+        "[shop]\nuser = shop\nlisten = 127.0.0.1:9001\nlisten.allowed_clients = 127.0.0.1\npm = static\npm.max_children = 48\npm.max_requests = 500\n"
+        "pm.status_path = /fpm-status\npm.status_listen = 127.0.0.1:9002\nping.path = /fpm-ping\nslowlog = /var/log/$pool.slow.log\n"
+        "request_slowlog_timeout = 5s\nrequest_terminate_timeout = 60s\naccess.log = /var/log/$pool.access.log\n"
+        "access.format = \"%R - %u %t \\\"%m %r%Q%q\\\" %s %f %{mili}d %{kilo}M %C%%\"\nrlimit_files = 65536\nrlimit_core = unlimited\n",
+        [(2, "user"), (3, "listen"), (9, "pm.status_listen"), (12, "request_slowlog_timeout"), (13, "request_terminate_timeout"), (14, "access.log")],
+        "ListenStream=127.0.0.1:9001"),
+    "a chroot": (
+        "[jail]\nuser = jail\nlisten = /run/jail.sock\nlisten.acl_users = nginx,caddy\nchroot = /srv/jail\nchdir = /www\npm = static\npm.max_children = 2\n",
+        [(2, "user"), (3, "listen"), (4, "listen.acl_users"), (5, "chroot")], "ListenStream=/run/jail.sock"),
+}
+
+
+@pytest.mark.parametrize("what", REALISTIC)
+def test_import_of_what_is_out_there(make, folder, what):
+    text, told, stream = REALISTIC[what]
+    path = write(folder, "pool.conf", text)
+    out = imported(make, path)
+    assert out.returncode == 0, out.stderr
+    found = [line.partition("] ")[2].partition(": ")[0] for line in out.stdout.splitlines() if line.startswith("[/")]
+    for line, directive in told:
+        assert f"[{path}:{line}] {directive}: " in out.stdout, (line, directive)
+    assert {d for d in found if " is not set" not in d} <= {d for _, d in told} | {"emergency_restart_interval", "rlimit_files", "rlimit_core"}
+    assert stream in out.stdout.splitlines()

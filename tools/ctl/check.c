@@ -33,19 +33,12 @@ static void tell_notices(const struct conf *conf) {
 static int check(const char *path, bool allow_root) {
         const struct conf_options options = { .running_as_root = geteuid() == 0, .allow_root = allow_root };
         _cleanup_conf_ struct conf *conf = NULL;
-        _cleanup_text_ struct text problems = {};
         size_t n_files = 0;
         int r;
 
-        r = conf_load(path, &options, &conf, &problems);
-        if (r < 0) {
-                ctl_error("%s: %s", path, strerror(-r));
-                return CTL_EXIT_FAILED;
-        }
-        fputs(text_peek(&problems), stderr);
-        if (r == CONF_E_INVALID)
-                return CTL_EXIT_CONFIG;
-
+        r = ctl_load_conf(path, &options, &conf);
+        if (r < 0)
+                return -r;
         tell_notices(conf);
         while (conf->files && conf->files[n_files])
                 n_files++;

@@ -18,15 +18,10 @@
 int ctl_connect_configured(const char *config, const char *pool_name, char **ret) {
         const struct conf_options options = { .text_only = true };
         _cleanup_conf_ struct conf *conf = NULL;
-        _cleanup_text_ struct text problems = {};
         const struct conf_pool *pool;
-        int r;
 
-        r = conf_load(config, &options, &conf, &problems);
-        if (r != 0) {
-                fputs(text_peek(&problems), stderr);
-                ctl_error("cannot take the address from %s%s%s; --connect names one", config, r < 0 ? ": " : "",
-                          r < 0 ? strerror(-r) : "");
+        if (ctl_load_conf(config, &options, &conf) < 0) {
+                ctl_error("cannot take the address from %s; --connect names one", config);
                 return CTL_EXIT_CONFIG;
         }
         pool = pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];

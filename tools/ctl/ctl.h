@@ -57,6 +57,11 @@ void ctl_print_span(usec_t span, struct text *out);
 /* Appends s with control characters made harmless for a terminal, padded to a width. */
 void ctl_print_cell(const char *s, int width, struct text *out);
 
+/* The configuration at path. 0 and *ret, the caller's; or a negative exit code after the problems were told. */
+struct conf;
+struct conf_options;
+int ctl_load_conf(const char *path, const struct conf_options *options, struct conf **ret);
+
 /* Connects to the master; timeout (0: none) is for each answer. The descriptor, or a negative exit code after the
  * error was told. */
 int ctl_master_connect(const struct ctl *ctl, usec_t timeout);

@@ -37,13 +37,13 @@ static const struct {
         { "error_log", IMPORT_GIVEN, "the journal has every entry, with fields, when it is left out; where it is set, php-fpm's lines are written there" },
         { "daemonize", IMPORT_SET, "write no, or leave it out: the unit wants fpmd in the foreground" },
         { "process_control_timeout", IMPORT_ABSENT, "the default is 30s, not 0: requests in hand are given that time in reloads and graceful stops" },
-        { "events.mechanism", IMPORT_GIVEN, "leave it out: there is one mechanism, epoll" },
         { "emergency_restart_threshold", IMPORT_SET, "a pool whose workers crash that often gets a fresh generation; the master and other pools go on" },
         { "emergency_restart_interval", IMPORT_SET, "see emergency_restart_threshold" },
         { "process.priority", IMPORT_GIVEN, "Nice= in the service does the same without root" },
         { "rlimit_files", IMPORT_SET, "LimitNOFILE= in the service does the same without root" },
         { "rlimit_core", IMPORT_SET, "LimitCORE= in the service does the same without root" },
-        { "systemd_interval", IMPORT_GIVEN, "leave it out: systemd is told the numbers once a second when they have changed" },
+        { "process.max", IMPORT_SET, "a reload may exceed it for as long as it takes" },
+        { "systemd_interval", IMPORT_SET, "the default is 1s, not 10s" },
 }, pool_rows[] = {
         { "user", IMPORT_GIVEN, "only a service that starts as root can change it; else it is the unit's User=, the same for all its pools" },
         { "listen", IMPORT_GIVEN, "the socket unit below makes the socket; where no unit does, fpmd binds it" },
@@ -53,6 +53,11 @@ static const struct {
         { "listen.mode", IMPORT_SET, "SocketMode= in the socket unit" },
         { "listen.acl_users", IMPORT_GIVEN, "setfacl in the socket unit; fpmd sets an ACL only on sockets that it binds" },
         { "listen.acl_groups", IMPORT_GIVEN, "setfacl in the socket unit; fpmd sets an ACL only on sockets that it binds" },
+        { "pm.process_idle_timeout", IMPORT_SET, "ondemand ends all workers whose time is over at once; dynamic falls back to pm.min_spare_servers" },
+        { "pm.status_listen", IMPORT_GIVEN, "the master answers there, with ping and status alone; php-fpm has a worker there that runs any script" },
+        { "access.log", IMPORT_GIVEN, "written when the request has ended, with control characters escaped, each line whole" },
+        { "request_slowlog_timeout", IMPORT_SET, "no process is stopped for it, but workers are dumpable then: others of the pool's user may read them" },
+        { "request_terminate_timeout", IMPORT_SET, "kept to a tenth of a second, shutdown functions included" },
         { "chroot", IMPORT_GIVEN, "it takes a start as root or CAP_SYS_CHROOT; without, the pool does not start (php-fpm ignores the directive)" },
         { "apparmor_hat", IMPORT_GIVEN, "the service needs a profile with that child profile (AppArmorProfile=)" },
 };
@@ -98,7 +103,7 @@ static void tell_pool(const struct conf_pool *pool) {
         }
 }
 
-/* php-fpm looks for relative includes below the prefix it was built with. */
+/* Which of the two places a relative include means depends on what is there. */
 static void tell_relative_includes(const char *path) {
         _cleanup_free_ char *data = NULL;
         const char *rest, *line, *reason;
@@ -114,7 +119,8 @@ static void tell_relative_includes(const char *path) {
                 if (conf_ini_parse(line, n_line, getenv, &entry, &reason) == 0 && entry.kind == CONF_INI_ENTRY &&
                     strcasecmp(entry.name, "include") == 0 && entry.value && entry.value[0] != '/')
                         tell(path, number, "include",
-                             "a relative name is looked for beside this file, not below php-fpm's prefix");
+                             "a relative name begins in /usr, as with php-fpm; where nothing is there, beside this "
+                             "file");
         }
 }
 
@@ -140,17 +146,11 @@ static void tell_all(const struct conf *conf) {
 static int import(const char *path) {
         static const struct conf_options options = { .text_only = true };
         _cleanup_conf_ struct conf *conf = NULL;
-        _cleanup_text_ struct text problems = {};
         int r;
 
-        r = conf_load(path, &options, &conf, &problems);
-        if (r < 0) {
-                ctl_error("%s: %s", path, strerror(-r));
-                return CTL_EXIT_FAILED;
-        }
-        fputs(text_peek(&problems), stderr);
-        if (r == CONF_E_INVALID)
-                return CTL_EXIT_CONFIG;
+        r = ctl_load_conf(path, &options, &conf);
+        if (r < 0)
+                return -r;
         tell_all(conf);
         return CTL_EXIT_OK;
 }
