@@ -19,28 +19,33 @@ class Extent:
     rounds: int
     requests: int   # of a measurement that counts requests
     seconds: float  # of one that counts time
+    stepped: int    # requests that are followed instruction by instruction
 
 
-QUICK = Extent(rounds=5, requests=1500, seconds=0.6)
-FULL = Extent(rounds=9, requests=10000, seconds=3.0)
+QUICK = Extent(rounds=5, requests=1000, seconds=0.4, stepped=1)
+FULL = Extent(rounds=9, requests=10000, seconds=3.0, stepped=4)
 
 
 class Bench:
-    def __init__(self, extent, kinds):
+    def __init__(self, extent, kinds, others=()):
         self.extent = extent
         self.kinds = kinds
+        self.others = list(others)
 
     @contextlib.contextmanager
-    def servers(self, listens=("unix",), only=None, **directives):
-        """Started servers, one of each kind, with the same pools."""
+    def servers(self, listens=("unix",), kinds=None, **directives):
+        """Started servers, one of each kind, with the same pools. kinds: fpmd and php-fpm."""
         with contextlib.ExitStack() as stack:
             started = []
-            for kind in self.kinds:
-                if only is None or kind.label in only:
-                    s = kind(peers.pools(listens, **directives))
-                    stack.callback(s.cleanup)
-                    started.append(s.prepare().start())
+            for kind in kinds or self.kinds:
+                s = kind(peers.pools(listens, **directives))
+                stack.callback(s.cleanup)
+                started.append(s.prepare().start())
             yield started
+
+    def all_kinds(self, listen, keep):
+        """The kinds of servers that can be asked in this way, those among them that speak HTTP."""
+        return self.kinds + [k for k in self.others if listen == "tcp" and (k.keeps or not keep)]
 
     def compare(self, result, servers, measure, rounds=None):
         """Fills the result with what measure(server) says of each, in rounds."""

@@ -46,20 +46,21 @@ def cpu(listen, keep):
             server.load(listen, "hello.php", requests=n, keep=keep, expect_length=12)
             return (machine.cpu_ns(pids) - before) / n / 1000
 
-        with bench.servers([listen], pm="static", pm_max_children=4) as servers:
+        with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=4) as servers:
             for s in servers:
                 s.load(listen, "hello.php", requests=400, keep=keep)
             bench.compare(result, servers, measure)
     return run
 
 
-def counted(count, script, n, **how):
-    """Something that is counted, not timed: once, over n requests, by what count(pids) makes."""
+def counted(count, script, requests, **how):
+    """Something that is counted, not timed: once, over some requests (a number, or a function of the extent), by what count(server) makes."""
     def run(bench, result):
-        with bench.servers(["unix"], pm="static", pm_max_children=2) as servers:
+        n = requests(bench.extent) if callable(requests) else requests
+        with bench.servers(["unix"], pm="static", pm_max_children=1) as servers:
             for s in servers:
-                s.load("unix", script, requests=100, connections=2, **how)
-                with count(machine.family(s)) as counter:
+                s.load("unix", script, requests=100, **how)
+                with count(s) as counter:
                     s.load("unix", script, requests=n, **how)
                 result.servers[s.label] = Spread([counter.total / n])
                 if getattr(counter, "calls", None):
@@ -70,15 +71,15 @@ def counted(count, script, n, **how):
 
 # --- throughput
 
-def rate(listen, script="hello.php", workers=64, connections=64, **how):
-    """Requests a second in a closed loop."""
+def rate(listen, keep=False, connections=64):
+    """Hello requests a second in a closed loop. As many workers as connections, since php-fpm serves no more kept ones than that."""
     def run(bench, result):
         def measure(server):
-            return server.load(listen, script, connections=connections, duration=int(bench.extent.seconds * 1000), **how)["rate"]
+            return server.load(listen, "hello.php", connections=connections, keep=keep, duration=int(bench.extent.seconds * 1000))["rate"]
 
-        with bench.servers([listen], pm="static", pm_max_children=workers) as servers:
+        with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=connections) as servers:
             for s in servers:
-                s.load(listen, script, connections=connections, requests=4 * workers, **how)
+                s.load(listen, "hello.php", connections=connections, keep=keep, requests=4 * connections)
             bench.compare(result, servers, measure)
     return run
 
@@ -156,9 +157,9 @@ ROWS = [
         counted(STRACE, "post.php", 200, body=16 * KIB, expect_length=5)),
     Row("calls-reply", "system calls, 1 MiB reply in 4 KiB echoes", "calls", Bar("ours", "<=", 40),
         counted(STRACE, "large.php", 50, expect_length=KIB * KIB)),
-    Row("instructions-fresh", "user instructions per hello request, a connection each", "instr.", None, counted(machine.Instructions, "hello.php", 2000)),
+    Row("instructions-fresh", "user instructions per hello request, a connection each", "instr.", None, counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000)),
     Row("instructions-kept", "user instructions per hello request, kept connection", "instr.", None,
-        counted(machine.Instructions, "hello.php", 2000, keep=True)),
+        counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000, keep=True)),
     Row("rate-unix-fresh", "requests/s, hello, 64 connections, unix fresh", "/s", Bar("ratio", ">=", 1.35), rate("unix")),
     Row("rate-unix-kept", "requests/s, hello, 64 connections, unix kept", "/s", Bar("ratio", ">=", 1.35), rate("unix", keep=True)),
     Row("rate-tcp-fresh", "requests/s, hello, 64 connections, TCP fresh", "/s", Bar("ratio", ">=", 1.35), rate("tcp")),
