@@ -5,12 +5,15 @@
  *
  * All of it reads as OpenMetrics 1.0 and as Prometheus' older text format, and passes the linters of both. So there is no family of type counter: the one wants
  * it named without _total, the other with it. php-fpm's have that type and no _total: here what only ever grows has no type, and the rest are gauges.
+ * Only a program that goes by php-fpm's name says, when full is not asked for, what php-fpm says to the byte, its types included: whoever compares pages under
+ * that name expects no more.
  *
  * A worker is told by its pid. No label holds a client's bytes: a label value makes a time series, and clients could make them without end.
  */
 
 #include "status/openmetrics.h"
 
+#include "base/program.h"
 #include "base/utf8.h"
 
 /* Help texts escape a backslash and a line feed; the rest must be UTF-8. */
@@ -46,40 +49,43 @@ static void render_up(const struct status_snapshot *s, struct text *out) {
         text_append(out, " PM on PHP-FPM be reached?\n# TYPE phpfpm_up gauge\nphpfpm_up 1\n");
 }
 
-static void render_pool(const struct status_snapshot *s, struct text *out) {
+/* as_php_fpm: with its types. */
+static void render_pool(const struct status_snapshot *s, bool as_php_fpm, struct text *out) {
         const struct {
-                const char *name, *type, *help;
+                const char *name, *type, *php_fpm_type, *help;
                 uint64_t value;
         } metrics[] = {
-                { "phpfpm_start_since", "gauge", "The number of seconds since FPM has started.",
+                { "phpfpm_start_since", "gauge", "counter", "The number of seconds since FPM has started.",
                   s->start_since / USEC_PER_SEC },
-                { "phpfpm_accepted_connections", NULL, "The number of requests accepted by the pool.", s->requests },
-                { "phpfpm_listen_queue", "gauge", "The number of requests in the queue of pending connections.",
-                  s->listen_queue },
-                { "phpfpm_max_listen_queue", "gauge",
+                { "phpfpm_accepted_connections", NULL, "counter", "The number of requests accepted by the pool.",
+                  s->requests },
+                { "phpfpm_listen_queue", "gauge", "gauge",
+                  "The number of requests in the queue of pending connections.", s->listen_queue },
+                { "phpfpm_max_listen_queue", "gauge", "counter",
                   "The maximum number of requests in the queue of pending connections since FPM has started.",
                   s->max_listen_queue },
-                { "phpfpm_listen_queue_length", "gauge", "The size of the socket queue of pending connections.",
-                  s->listen_queue_len },
-                { "phpfpm_idle_processes", "gauge", "The number of idle processes.", s->n_idle },
-                { "phpfpm_active_processes", "gauge", "The number of active processes.", s->n_active },
-                { "phpfpm_total_processes", "gauge", "The number of idle + active processes.", s->n_total },
-                { "phpfpm_max_active_processes", "gauge",
+                { "phpfpm_listen_queue_length", "gauge", "gauge",
+                  "The size of the socket queue of pending connections.", s->listen_queue_len },
+                { "phpfpm_idle_processes", "gauge", "gauge", "The number of idle processes.", s->n_idle },
+                { "phpfpm_active_processes", "gauge", "gauge", "The number of active processes.", s->n_active },
+                { "phpfpm_total_processes", "gauge", "gauge", "The number of idle + active processes.", s->n_total },
+                { "phpfpm_max_active_processes", "gauge", "counter",
                   "The maximum number of active processes since FPM has started.", s->max_active },
-                { "phpfpm_max_children_reached", NULL,
+                { "phpfpm_max_children_reached", NULL, "counter",
                   "The number of times, the process limit has been reached, when pm tries to start more children "
                   "(works only for pm 'dynamic' and 'ondemand').",
                   s->max_children_reached },
-                { "phpfpm_slow_requests", NULL,
+                { "phpfpm_slow_requests", NULL, "counter",
                   "The number of requests that exceeded your 'request_slowlog_timeout' value.", s->slow_requests },
 #if FPMD_PHP_VERSION_ID >= 80400
-                { "phpfpm_memory_peak", "gauge", "The memory usage peak since FPM has started.", s->memory_peak },
+                { "phpfpm_memory_peak", "gauge", "gauge", "The memory usage peak since FPM has started.",
+                  s->memory_peak },
 #endif
         };
 
         render_up(s, out);
         for (size_t i = 0; i < ELEMENTSOF(metrics); i++) {
-                family(metrics[i].name, metrics[i].type, metrics[i].help, out);
+                family(metrics[i].name, as_php_fpm ? metrics[i].php_fpm_type : metrics[i].type, metrics[i].help, out);
                 text_printf(out, "%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
         }
 }
@@ -178,8 +184,11 @@ static void render_workers(const struct status_snapshot *s, struct text *out) {
 }
 
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out) {
-        render_pool(s, out);
-        render_histograms(s, out);
+        bool as_php_fpm = program_is_php_fpm() && !full;
+
+        render_pool(s, as_php_fpm, out);
+        if (!as_php_fpm)
+                render_histograms(s, out);
         if (full)
                 render_workers(s, out);
         text_append(out, "# EOF\n");

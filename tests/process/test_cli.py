@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+import fastcgi
 import procs
 import server as programs
+import twins
 
 # php-fpm's own help is not ours: it must be a help, on the same stream.
 HELP = {
@@ -302,3 +304,20 @@ def test_scripts_run_when_compiled_for_a_profiler(twins):
         twin.start("-e")
         assert twin.request(twin.script("x.php", "<?php echo 6 * 7;")).text == "42"
         assert twin.end() == 0
+
+
+def test_metrics_under_php_fpms_name():
+    """To the byte, types included, but for the numbers; more only where php-fpm knows nothing of it: with full."""
+    pages = []
+    for ours in (False, True):
+        twin = twins.Twin(ours)
+        try:
+            twin.start(pool={"pm.status_path": "/status"})
+            ask = fastcgi.Client(twin.pool["listen"]).request
+            page = ask(fastcgi.environment("/status", root="", query="openmetrics")).text
+            full = ask(fastcgi.environment("/status", root="", query="openmetrics&full")).text
+            pages.append(re.sub(r"(?m)^(phpfpm_\w+) \d+$", r"\1 N", page))
+            assert ("phpfpm_worker_active{" in full) == ours
+        finally:
+            twin.cleanup()
+    assert pages[0].count("# TYPE") > 10 and pages[1] == pages[0]
