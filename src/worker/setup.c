@@ -83,9 +83,20 @@ static int setup_descriptors(int stdout_fd, int stderr_fd) {
         return 0;
 }
 
-static int setup_environment(const struct conf_pool *pool) {
+/* Who workers are, for their environment. NULL: the user has no name. */
+static char *setup_user, *setup_home;
+
+int worker_prepare(void) {
         const struct passwd *pw = getpwuid(geteuid());
 
+        if (!pw)
+                return 0;
+        setup_user = strdup(pw->pw_name);
+        setup_home = strdup(pw->pw_dir);
+        return setup_user && setup_home ? 0 : -ENOMEM;
+}
+
+static int setup_environment(const struct conf_pool *pool) {
         if (pool->clear_env) {
                 char **empty =
                         calloc(1, sizeof(char *)); /* clearenv(3) would leave a NULL environ, which PHP reads through */
@@ -94,7 +105,7 @@ static int setup_environment(const struct conf_pool *pool) {
                         return -ENOMEM;
                 environ = empty;
         }
-        if (pw && (setenv("USER", pw->pw_name, 1) < 0 || setenv("HOME", pw->pw_dir, 1) < 0))
+        if (setup_user && (setenv("USER", setup_user, 1) < 0 || setenv("HOME", setup_home, 1) < 0))
                 return -errno;
         for (size_t i = 0; i < pool->env.n; i++)
                 if (setenv(pool->env.items[i].key, pool->env.items[i].value, 1) < 0)

@@ -28,6 +28,7 @@
 #include "log/log.h"
 #include "sapi/sapi.h"
 #include "scoreboard/create.h"
+#include "worker/worker.h"
 #include "zygote/zygote.h"
 
 #define ZYGOTE_CONF_MAX    (16U * 1024U * 1024U)
@@ -287,6 +288,8 @@ int main(int argc, char **argv) {
         }
         if (r == 0)
                 r = zygote_take_signals(&z);
+        if (r == 0)
+                r = worker_prepare();
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {
