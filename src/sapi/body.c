@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The request's body. PHP asks for it through two doors: while a request starts, for form posts, which it reads whole
- * to fill $_POST and $_FILES; and from php://input, which keeps what it has read in a temporary stream of its own.
+ * to fill $_POST and $_FILES; and from php://input. Both keep what was read in a temporary stream, which PHP moves to a file above 16 KiB; a body of
+ * usual size costs a dozen system calls by that. The streams that are made here stay in memory further than that.
+ *
  * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
  * connection until php://input is read: a script that refuses an upload by its headers never receives it.
  *
@@ -20,6 +22,14 @@ static struct {
         int fd;      /* REQUEST_BODY_FILE: the web server has stored the body there */
         bool opened; /* or tried in vain */
 } body = { .fd = -1 };
+
+#define BODY_BLOCK SAPI_POST_BLOCK_SIZE /* what PHP reads at once */
+
+/* Above this a body goes to a temporary file. It counts as the script's memory: a script with little of that keeps PHP's own bound. */
+#define BODY_MEMORY_MAX   (256 * 1024)
+#define BODY_MEMORY_SHARE 32 /* of memory_limit */
+
+static void (*body_read_form_by_php)(void);
 
 static bool body_is_unmeasured(void) {
         const char *length = SAPI_ENV("CONTENT_LENGTH");
@@ -76,14 +86,89 @@ size_t sapi_body_read(char *buf, size_t n) {
         return done;
 }
 
-/* In place of PHP's default post reader, for bodies that are no form. */
-void sapi_body_check_size(void) {
-        if (SG(request_info).post_entry || SG(post_max_size) <= 0 ||
-            SG(request_info).content_length <= SG(post_max_size))
-                return;
+static php_stream *body_make_stream(void) {
+        zend_long max = BODY_MEMORY_MAX;
+
+        if (PG(memory_limit) > 0)
+                max = MIN(max, PG(memory_limit) / BODY_MEMORY_SHARE);
+        return php_stream_temp_create_ex(TEMP_STREAM_DEFAULT, (size_t)MAX(max, (zend_long)BODY_BLOCK),
+                                         PG(upload_tmp_dir));
+}
+
+/* A GET without CONTENT_LENGTH has none. */
+static bool body_is_likely(void) {
+        const char *method = SG(request_info).request_method;
+
+        if (!body_is_unmeasured())
+                return SG(request_info).content_length > 0;
+        return method && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
+}
+
+/* For php://input, which takes the stream that is there. Bodies of forms have theirs, or are taken apart while they are read. */
+void sapi_body_prepare(void) {
+        if (!SG(request_info).request_body && !SG(request_info).post_entry && body_is_likely())
+                SG(request_info).request_body = body_make_stream();
+}
+
+static bool body_is_too_large(void) {
+        return SG(post_max_size) > 0 && SG(request_info).content_length > SG(post_max_size);
+}
+
+static void body_warn_of_size(void) {
         php_error_docref(NULL, E_WARNING,
                          "POST Content-Length of " ZEND_LONG_FMT " bytes exceeds the limit of " ZEND_LONG_FMT " bytes",
                          SG(request_info).content_length, SG(post_max_size));
+}
+
+/* All of a form's body, for PHP to take apart, and for php://input. A script can ask for that itself, request_parse_body(), and then has PHP's reader. */
+static void body_read_form(void) {
+        php_stream *stream;
+        size_t n;
+
+        if (!PG(during_request_startup)) {
+                body_read_form_by_php();
+                return;
+        }
+        if (body_is_too_large()) {
+                body_warn_of_size();
+                return;
+        }
+        stream = SG(request_info).request_body = body_make_stream();
+        do {
+                char block[BODY_BLOCK];
+
+                n = sapi_read_post_block(block, sizeof(block));
+                if (n > 0 && php_stream_write(stream, block, n) != (ssize_t)n) {
+                        php_stream_truncate_set_size(stream, 0); /* half a form is none */
+                        php_error_docref(NULL, E_WARNING, "the form could not be buffered and is left out");
+                        break;
+                }
+                if (SG(post_max_size) > 0 && SG(read_post_bytes) > SG(post_max_size)) {
+                        php_error_docref(NULL, E_WARNING,
+                                         "Actual POST length does not match Content-Length, and exceeds " ZEND_LONG_FMT
+                                         " bytes",
+                                         SG(post_max_size));
+                        break;
+                }
+        } while (n == BODY_BLOCK);
+        php_stream_rewind(stream);
+}
+
+/* In place of PHP's default post reader, for bodies that are no form. */
+static void body_check_size(void) {
+        if (!SG(request_info).post_entry && body_is_too_large())
+                body_warn_of_size();
+}
+
+void sapi_body_start(void) {
+        sapi_post_entry *form =
+                zend_hash_str_find_ptr(&SG(known_post_content_types), ZEND_STRL(DEFAULT_POST_CONTENT_TYPE));
+
+        sapi_register_default_post_reader(body_check_size);
+        if (!form || form->post_reader != sapi_read_standard_form_data)
+                return;
+        body_read_form_by_php = form->post_reader;
+        form->post_reader = body_read_form;
 }
 
 void sapi_body_end(void) {

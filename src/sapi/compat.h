@@ -18,6 +18,7 @@
 #include <ext/standard/info.h>
 #include <ext/standard/url.h>
 #include <php.h>
+#include <php_content_types.h>
 #include <php_ini.h>
 #include <php_main.h>
 #include <php_output.h>

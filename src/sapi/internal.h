@@ -80,9 +80,10 @@ void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
 
-/* body.c */
+/* body.c. start: after module start-up; prepare: the request's settings are known. */
+void sapi_body_start(void);
+void sapi_body_prepare(void);
 size_t sapi_body_read(char *buf, size_t n);
-void sapi_body_check_size(void);
 void sapi_body_end(void);
 
 /* output.c */

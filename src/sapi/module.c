@@ -196,7 +196,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
                 return report_failure(ret_reason);
         free(sapi_message_collected());
         module.started = true;
-        sapi_register_default_post_reader(sapi_body_check_size);
+        sapi_body_start();
         sapi_env_hook();
         sapi_ini_apply_pool(options->pool);
         zend_unset_timeout(); /* a pool's max_execution_time has begun to count */

@@ -64,6 +64,7 @@ int sapi_request_activate(void) {
         if (sapi_current.script)
                 sapi_userini_activate(sapi_current.script);
         sapi_limit_decide();
+        sapi_body_prepare();
         return SUCCESS;
 }
 

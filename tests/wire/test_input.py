@@ -7,6 +7,7 @@ import json
 import pytest
 
 import fastcgi
+from backend import Backend
 from fastcgi import PARAMS, STDIN, begin, pairs, record, stream
 
 FORM = "application/x-www-form-urlencoded"
@@ -275,3 +276,73 @@ def test_max_input_vars(backend):
     body = "&".join(f"v{i}=1" for i in range(1500)).encode()
     r = post(backend, "<?php echo count($_POST);", body)
     assert int(r.text) <= 1001 and b"Input variables exceeded 1000" in r.stderr
+
+
+SIZES = [1000, 16383, 16384, 16385, 40000, 262143, 262144, 262145, 700000]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_large_forms_are_taken_apart_and_stay_readable(backend, size):
+    """Around the sizes at which a body goes on in a temporary file."""
+    body = b"first=1&value=" + b"v" * (size - 21) + b"&last=9"
+    code = ("<?php $in = file_get_contents('php://input'); echo strlen($in), ' ', md5($in), ' ', strlen($_POST['value']), ' ', $_POST['last'],"
+            " ' ', md5(stream_get_contents(fopen('php://input', 'r'), -1, 7));")
+    expected = f"{size} {hashlib.md5(body).hexdigest()} {size - 21} 9 {hashlib.md5(body[7:]).hexdigest()}"
+    assert post(backend, code, body).text == expected
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_large_input_can_be_read_from_anywhere(backend, size, method):
+    body = (bytes(range(256)) * (size // 256 + 1))[:size]
+    code = ("<?php $f = fopen('php://input', 'r'); stream_get_contents($f); rewind($f); $a = fread($f, 100); fseek($f, -10, SEEK_END);"
+            " $end = fread($f, 100); rewind($f); echo md5($a), md5($end), md5(stream_get_contents($f)), ftell($f);")
+    expected = "".join(hashlib.md5(piece).hexdigest() for piece in (body[:100], body[-10:], body)) + str(size)
+    assert post(backend, code, body, "application/json", method=method).text == expected
+
+
+@pytest.mark.parametrize("content_type", [FORM, "application/json", "multipart/form-data; boundary=x", ""])
+@pytest.mark.parametrize("body", [b"", b"a=1", b"a=" + b"x" * 50000])
+def test_streams_that_a_script_finds_open(both, content_type, body):
+    code = "<?php echo count(get_resources()), ' ', get_resource_id(fopen('php://memory', 'r')) > 1, ' ', strlen(file_get_contents('php://input')), json_encode(array_keys($_POST));"
+    answers = [post(b, code, body, content_type) for b in both]
+    assert answers[0].text == answers[1].text and answers[0].stderr == answers[1].stderr
+
+
+FILES = ("<?php $in = file_get_contents('php://input'); $files = 0; foreach (glob('/proc/self/fd/*') as $fd)"
+         " $files += (bool) preg_match('~/php[^/]*( \\(deleted\\))?$~', (string) @readlink($fd)); echo strlen($in), ' ', $files;")
+
+
+@pytest.mark.parametrize("content_type", [FORM, "application/json"])
+def test_a_body_of_usual_size_takes_no_file(fpmd_server, site, content_type):
+    fpmd = Backend(fpmd_server, site)
+    for size, files in ((1000, 0), (20000, 0), (200000, 0), (300000, 1)):
+        assert post(fpmd, FILES, b"a=" + b"x" * (size - 2), content_type).text == f"{size} {files}"
+
+
+def test_a_script_of_little_memory_has_its_body_in_a_file(fpmd_server, site):
+    fpmd = Backend(fpmd_server, site)
+    body = b"x" * 100000
+    assert post(fpmd, FILES, body, "application/json", pool="values", PHP_VALUE="memory_limit=2M").text == "100000 1"
+
+
+def test_a_body_far_larger_than_memory(backend):
+    code = "<?php $f = fopen('php://input', 'r'); $n = 0; while (!feof($f)) $n += strlen(fread($f, 65536)); echo $n, ' ', memory_get_peak_usage() < 3 << 20;"
+    assert post(backend, code, b"x" * 6_000_000, "application/octet-stream").text == "6000000 1"
+
+
+def test_request_parse_body(both):
+    """Since PHP 8.4: forms of other methods, when a script asks."""
+    code = ("<?php if (!function_exists('request_parse_body')) exit('none');"
+            " [$post, $files] = request_parse_body(); echo json_encode([strlen($post['a']), $files, strlen(file_get_contents('php://input'))]);")
+    for size in (10, 40000):
+        answers = [post(b, code, b"a=" + b"x" * size, method="PUT").text for b in both]
+        assert answers[0] == answers[1] and (answers[0] == "none" or answers[0].startswith(f"[{size},"))
+    answers = [upload(b, code, part("a", b"x" * 300), method="PATCH").text for b in both]
+    assert answers[0] == answers[1]
+
+
+def test_reading_forms_turned_off(backend):
+    body = b"a=" + b"x" * 30000
+    code = "<?php echo json_encode($_POST), strlen(file_get_contents('php://input'));"
+    assert post(backend, code, body, pool="values", PHP_VALUE="enable_post_data_reading=0").text == "[]30002"
