@@ -13,6 +13,8 @@
 
 #include "status/openmetrics.h"
 
+#include <string.h>
+
 #include "base/program.h"
 #include "base/utf8.h"
 
@@ -38,6 +40,17 @@ static void help_text(const char *s, struct text *out) {
 static void family(const char *name, const char *type, const char *help, struct text *out) {
         text_printf(out, "# HELP %s %s\n", name, help);
         if (type)
+                text_printf(out, "# TYPE %s %s\n", name, type);
+}
+
+/* One of php-fpm's families has its two lines the other way round. */
+static void php_fpm_family(const char *name, const char *type, const char *help, struct text *out) {
+        bool type_first = strcmp(name, "phpfpm_listen_queue_length") == 0;
+
+        if (type_first)
+                text_printf(out, "# TYPE %s %s\n", name, type);
+        text_printf(out, "# HELP %s %s\n", name, help);
+        if (!type_first)
                 text_printf(out, "# TYPE %s %s\n", name, type);
 }
 
@@ -85,7 +98,10 @@ static void render_pool(const struct status_snapshot *s, bool as_php_fpm, struct
 
         render_up(s, out);
         for (size_t i = 0; i < ELEMENTSOF(metrics); i++) {
-                family(metrics[i].name, as_php_fpm ? metrics[i].php_fpm_type : metrics[i].type, metrics[i].help, out);
+                if (as_php_fpm)
+                        php_fpm_family(metrics[i].name, metrics[i].php_fpm_type, metrics[i].help, out);
+                else
+                        family(metrics[i].name, metrics[i].type, metrics[i].help, out);
                 text_printf(out, "%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
         }
 }
