@@ -25,7 +25,6 @@
 #define TRANSPORT_ALIGN 8U
 
 int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits) {
-        memset(t, 0, sizeof(*t));
         t->stream.fd = -1;
         t->track = track;
         t->access = access;

@@ -45,7 +45,7 @@ struct transport {
 
 extern const struct sapi_io transport_io;
 
-/* 0 or -ENOMEM. */
+/* t is all zero: its buffers are large, and memory that nobody has touched is no memory. 0 or -ENOMEM. */
 int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits);
 void transport_done(struct transport *t);
 
