@@ -10,7 +10,7 @@ from service import DebianFpm, documented
 from test_web import check_missing, check_path_info, check_post, check_server
 from web import start_apache, start_nginx
 
-SWITCH = "sudo cp -r /usr/share/fpmd/phpX.Y-fpm.service.d"
+SWITCH = "sudo cp -rs /usr/share/fpmd/phpX.Y-fpm.service.d"
 BACK = "sudo rm /etc/systemd/system/phpX.Y-fpm.service.d"
 
 
