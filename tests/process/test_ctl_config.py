@@ -112,6 +112,12 @@ def test_import_of_tcp_has_a_shard_for_each_cpu(make, folder, listen, stream):
     assert "SocketMode" not in out.stdout
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_import_of_tcp_has_the_shards_that_are_set(make, folder, n):
+    out = imported(make, write(folder, "x.conf", f"[tcp]\nlisten = 127.0.0.1:9000\nlisten.shards = {n}\npm = static\npm.max_children = 1\n"))
+    assert out.stdout.count("ListenStream=127.0.0.1:9000\n") == n and ("ReusePort=yes\n" in out.stdout) == (n > 1)
+
+
 def test_import_of_an_acl_sets_it_when_the_socket_is_made(make, folder):
     path = write(folder, "x.conf", "[x]\nlisten = /run/x.sock\npm = static\npm.max_children = 1\nlisten.acl_users = web, www-data\n"
                                    "listen.acl_groups = adm\n")
