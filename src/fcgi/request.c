@@ -99,6 +99,13 @@ bool fcgi_decoder_idle(const struct fcgi_decoder *d) {
         return !d->in_request && fcgi_record_between(&d->p->record);
 }
 
+bool fcgi_decoder_rest(const struct fcgi_decoder *d, size_t *ret) {
+        const struct fcgi_record *r = &d->p->record;
+
+        *ret = r->n_left + r->n_padding;
+        return r->n_raw == 0;
+}
+
 bool fcgi_decoder_between_records(const struct fcgi_decoder *d) {
         return fcgi_record_between(&d->p->record);
 }

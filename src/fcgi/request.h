@@ -107,5 +107,8 @@ void fcgi_decoder_end_request(struct fcgi_decoder *d);
 /* True when no byte of a further record has been taken: the connection is idle between requests. */
 bool fcgi_decoder_idle(const struct fcgi_decoder *d);
 
+/* Bytes still to come of the record that was opened last, content and padding. False: inside a header. */
+bool fcgi_decoder_rest(const struct fcgi_decoder *d, size_t *ret);
+
 /* True between two records, in a request or not: the next byte is the first of a record's header. */
 bool fcgi_decoder_between_records(const struct fcgi_decoder *d);
