@@ -104,6 +104,9 @@
                                          request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     NOW,   RELOAD)   \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
+        D("park.max_connections",        park_max_connections,        COUNT,    1,   1000000,         "4096",   NOW,   RELOAD)   \
+        D("park.max_bytes",              park_max_bytes,              SIZE,     65536, INT64_MAX,     "64M",    NOW,   RELOAD)   \
+        D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     NOW,   RELOAD)   \
         D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \

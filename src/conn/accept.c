@@ -8,6 +8,7 @@
 #include "conn/accept.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include "base/fd.h"
 
 /* What an epoll event is about; listeners have their index. */
-enum { WATCH_DOORBELL = -1, WATCH_LIFELINE = -2, WATCH_QUIT = -3, WATCH_KEPT = -4 };
+enum { WATCH_DOORBELL = -1, WATCH_LIFELINE = -2, WATCH_QUIT = -3, WATCH_KEPT = -4, WATCH_OFFERS = -5 };
 
 static int acceptor_watch(struct acceptor *a, int fd, uint32_t events, int what) {
         struct epoll_event event = { .events = events, .data.u64 = (uint64_t)(int64_t)what };
@@ -28,12 +29,19 @@ static int acceptor_watch(struct acceptor *a, int fd, uint32_t events, int what)
         return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int doorbell, int lifeline) {
-        _cleanup_acceptor_ struct acceptor b = {
-                .epoll_fd = -1, .doorbell = doorbell, .lifeline = lifeline, .quit = -1, .kept = -1
-        };
+/* Holds nothing. */
+static const struct acceptor acceptor_empty = {
+        .epoll_fd = -1, .offers = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1
+};
+
+int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int offers, int doorbell,
+                  int lifeline) {
+        _cleanup_acceptor_ struct acceptor b = acceptor_empty;
         int r = 0;
 
+        b.offers = offers;
+        b.doorbell = doorbell;
+        b.lifeline = lifeline;
         b.listeners = malloc(sizeof(int) * MAX(n_listeners, (size_t)1));
         if (!b.listeners)
                 return -ENOMEM;
@@ -49,6 +57,8 @@ int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, 
 
         for (size_t i = 0; i < n_listeners && r == 0; i++)
                 r = acceptor_watch(&b, listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (int)i);
+        if (r == 0 && offers >= 0)
+                r = acceptor_watch(&b, offers, EPOLLIN | EPOLLEXCLUSIVE, WATCH_OFFERS);
         if (r == 0)
                 r = acceptor_watch(&b, doorbell, EPOLLIN | EPOLLEXCLUSIVE, WATCH_DOORBELL);
         if (r == 0)
@@ -59,7 +69,7 @@ int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, 
                 return r;
 
         *a = b;
-        b = (struct acceptor){ .epoll_fd = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1 };
+        b = acceptor_empty;
         return 0;
 }
 
@@ -68,15 +78,22 @@ void acceptor_done(struct acceptor *a) {
                 fd_close(a->listeners[i]);
         free(a->listeners);
         fd_close(a->epoll_fd);
+        fd_close(a->offers);
         fd_close(a->doorbell);
         fd_close(a->lifeline);
         fd_close(a->quit);
-        *a = (struct acceptor){ .epoll_fd = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1 };
+        *a = acceptor_empty;
 }
 
-int acceptor_keep(struct acceptor *a, int fd) {
+static void acceptor_unwatch(struct acceptor *a, int fd) {
+        if (fd >= 0)
+                epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int acceptor_keep(struct acceptor *a, int fd, usec_t until) {
         int r;
 
+        a->kept_until = until;
         if (a->kept == fd)
                 return 0;
         r = acceptor_watch(a, fd, EPOLLIN | EPOLLRDHUP, WATCH_KEPT);
@@ -86,21 +103,39 @@ int acceptor_keep(struct acceptor *a, int fd) {
 }
 
 void acceptor_forget(struct acceptor *a) {
-        if (a->kept < 0)
-                return;
-        epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->kept, NULL);
+        acceptor_unwatch(a, a->kept);
         a->kept = -1;
-        a->yield = false;
+        a->others_since = 0;
+        a->kept_alone = false;
 }
 
-void acceptor_leave(struct acceptor *a) {
+void acceptor_forget_offers(struct acceptor *a) {
+        acceptor_unwatch(a, a->offers);
+        a->offers = fd_close(a->offers);
+}
+
+static void acceptor_leave_listeners(struct acceptor *a) {
         for (size_t i = 0; i < a->n_listeners; i++) {
-                epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->listeners[i], NULL);
+                acceptor_unwatch(a, a->listeners[i]);
                 fd_close(a->listeners[i]);
         }
         a->n_listeners = 0;
-        epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->doorbell, NULL);
+        acceptor_unwatch(a, a->doorbell);
+}
+
+void acceptor_leave(struct acceptor *a) {
+        acceptor_leave_listeners(a);
+        acceptor_forget_offers(a);
         fd_ring(a->doorbell);
+        a->has_reported = false;
+}
+
+void acceptor_leave_for_offers(struct acceptor *a) {
+        acceptor_leave_listeners(a);
+        acceptor_unwatch(a, a->lifeline);
+        acceptor_unwatch(a, a->quit);
+        fd_ring(a->doorbell);
+        a->has_reported = false;
 }
 
 static bool fd_readable(int fd) {
@@ -142,28 +177,32 @@ static int acceptor_take(int listener, int *ret_fd) {
         }
 }
 
+/* After a ring of the doorbell: everything is tried. */
 static int acceptor_take_any(struct acceptor *a, int *ret_fd) {
         uint64_t rings;
+        int r = 0;
 
         if (read(a->doorbell, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
                 return -errno;
-        for (size_t i = 0; i < a->n_listeners; i++) {
-                int r = acceptor_take(a->listeners[i], ret_fd);
-
-                if (r != 0) {
-                        fd_ring(a->doorbell); /* there may be more, here or behind */
-                        return r;
-                }
-        }
-        return 0;
+        for (size_t i = 0; i < a->n_listeners && r == 0; i++)
+                r = acceptor_take(a->listeners[i], ret_fd);
+        if (r == 0 && a->offers >= 0 && fd_readable(a->offers))
+                r = ACCEPT_E_OFFER;
+        if (r != 0)
+                fd_ring(a->doorbell); /* there may be more, here or behind */
+        else
+                a->others_since = 0;
+        return r;
 }
 
-/* A listener has something while a connection is kept. A request that has already come in on the kept one must not be lost with
- * it: it is served first, once, and the wake-up handed to another worker. */
+/* Something of others' is ready while a connection is kept. A request that has already come in on the kept one goes first for a while, and the wake-up is
+ * handed to another worker: once, since those that come within that while are this worker's when it is over. */
 static bool acceptor_serve_kept_first(struct acceptor *a) {
-        if (a->kept < 0 || a->yield || !fd_readable(a->kept))
+        if (!fd_readable(a->kept))
                 return false;
-        a->yield = true;
+        if (a->others_since > 0)
+                return time_now() - a->others_since < ACCEPT_SPAN;
+        a->others_since = time_now();
         fd_ring(a->doorbell);
         return true;
 }
@@ -177,16 +216,78 @@ static bool acceptor_is_over(const struct acceptor *a) {
         return a->latest && a->generation < *a->latest;
 }
 
-int acceptor_wait(struct acceptor *a, int *ret_fd) {
+/* Milliseconds for epoll_wait(2). */
+static int acceptor_timeout(const struct acceptor *a, bool ready) {
+        usec_t now;
+
+        if (ready)
+                return 0;
+        if (a->kept < 0 || a->kept_until == USEC_INFINITY)
+                return -1;
+        now = time_now();
+        return a->kept_until <= now
+                       ? 0
+                       : (int)MIN((a->kept_until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX);
+}
+
+/* What a listener, the offers or the doorbell mean now; 0: nothing, for this worker. */
+static int acceptor_act(struct acceptor *a, int what, int *ret_fd) {
+        if (acceptor_is_over(a))
+                return ACCEPT_E_DRAIN; /* acceptor_leave() hands the wake-up on */
+        switch (what) {
+        case WATCH_DOORBELL:
+                return acceptor_take_any(a, ret_fd);
+        case WATCH_OFFERS:
+                return ACCEPT_E_OFFER;
+        default:
+                return acceptor_take(a->listeners[what], ret_fd);
+        }
+}
+
+/* The same, while a connection is in hand. */
+static int acceptor_weigh(struct acceptor *a, int what, bool ready) {
+        a->kept_alone = false;
+        if (acceptor_is_over(a))
+                return ACCEPT_E_DRAIN;
+        if (!ready && a->kept >= 0 && acceptor_serve_kept_first(a))
+                return ACCEPT_E_KEPT;
+        a->reported = what;
+        a->has_reported = true;
+        return ACCEPT_E_YIELD;
+}
+
+void acceptor_hand_on(struct acceptor *a) {
+        if (a->has_reported)
+                fd_ring(a->doorbell);
+        a->has_reported = false;
+}
+
+/* The kept connection is ready twice in a row: epoll reports in turn, so nothing of others' is. */
+static int acceptor_on_kept(struct acceptor *a) {
+        if (a->kept_alone)
+                a->others_since = 0;
+        a->kept_alone = true;
+        return ACCEPT_E_KEPT;
+}
+
+int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd) {
         for (;;) {
                 struct epoll_event event;
                 int what, r;
 
-                r = epoll_wait(a->epoll_fd, &event, 1, -1);
+                if (a->has_reported && !in_hand) {
+                        a->has_reported = false;
+                        r = acceptor_act(a, a->reported, ret_fd);
+                        if (r != 0)
+                                return r;
+                }
+                r = epoll_wait(a->epoll_fd, &event, 1, acceptor_timeout(a, ready));
                 if (r < 0 && errno == EINTR)
                         continue;
                 if (r < 0)
                         return -errno;
+                if (r == 0)
+                        return ready ? acceptor_on_kept(a) : ACCEPT_E_TIMEOUT;
 
                 what = (int)(int64_t)event.data.u64;
                 switch (what) {
@@ -194,16 +295,9 @@ int acceptor_wait(struct acceptor *a, int *ret_fd) {
                 case WATCH_QUIT:
                         return ACCEPT_E_DRAIN;
                 case WATCH_KEPT:
-                        return ACCEPT_E_KEPT;
+                        return acceptor_on_kept(a);
                 default:
-                        if (acceptor_is_over(a))
-                                return ACCEPT_E_DRAIN; /* acceptor_leave() hands the wake-up on */
-                        if (acceptor_serve_kept_first(a))
-                                return ACCEPT_E_KEPT;
-                        if (what == WATCH_DOORBELL)
-                                r = acceptor_take_any(a, ret_fd);
-                        else
-                                r = acceptor_take(a->listeners[what], ret_fd);
+                        r = in_hand ? acceptor_weigh(a, what, ready) : acceptor_act(a, what, ret_fd);
                         if (r != 0)
                                 return r;
                 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * How a worker waits: for a new connection on any listener of its pool, for bytes on the one connection it keeps, or for the order to
- * end. All at once, in one epoll of its own, so that neither a kept connection nor a listener is ever ignored for the other.
+ * How a worker waits: for a new connection on any listener of its pool, for one that the park offers, for bytes on the one connection it keeps, or
+ * for the order to end. All at once, in one epoll of its own, so that neither a kept connection nor a listener is ever ignored for the other.
  *
  * Exclusive wake-ups (EPOLLEXCLUSIVE, epoll_ctl(2)) give each new connection to one idle worker. A wake-up that nobody acts on would
  * leave a connection waiting beside idle workers, so whoever drops one rings the doorbell: an eventfd that all workers watch
- * exclusively too. Who takes the doorbell tries every listener, and rings it again when there was something, until there is nothing.
+ * exclusively too. Who takes the doorbell tries every listener and the offers, and rings it again when there was something, until there is nothing.
+ *
+ * A kept connection that has a request is served first, for ACCEPT_SPAN at most while others wait, with one ring of the doorbell for all that time; one
+ * that has none is to be given up as soon as something else comes, or when the time is over that was set for it.
  */
 
 #include <stdbool.h>
@@ -14,18 +17,26 @@
 #include <stdint.h>
 
 #include "base/macros.h"
+#include "base/time.h"
+
+#define ACCEPT_SPAN (2 * USEC_PER_MSEC)
 
 struct acceptor {
         int epoll_fd;
         int *listeners; /* non-blocking; shared with the whole pool */
         size_t n_listeners;
+        int offers; /* the park's, park.h; shared with the whole pool; -1: there are none, or there will be none any more */
         int doorbell; /* eventfd, non-blocking; shared with the whole pool */
         int lifeline; /* read end of a pipe: hangs up when this generation is told to end, or has lost all its parents */
         int quit;     /* eventfd of this worker alone, written by its SIGQUIT handler */
         int kept;     /* the connection between two of its requests, or -1; owned by the caller */
         const volatile uint32_t *latest; /* number of the generation that accepts, in shared memory */
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
-        bool yield; /* a listener had something while the kept connection was served first: give it up next */
+        usec_t kept_until;               /* when ACCEPT_E_TIMEOUT is due for the kept connection */
+        usec_t others_since; /* something of others' has been ready, and the kept connection served first, since then; 0: not */
+        bool kept_alone; /* the last event was the kept connection's */
+        int reported;    /* what YIELD was for, to be acted on next; 0 with has_reported unset */
+        bool has_reported;
 };
 
 /* Before the first wait: where to see that this worker's generation is over. Costs a load; without it a connection that comes in the moment
@@ -33,27 +44,39 @@ struct acceptor {
 void acceptor_set_generation(struct acceptor *a, const volatile uint32_t *latest, uint32_t generation);
 
 /* Takes over the descriptors (closed by acceptor_done()); the list is copied. 0 or -errno. */
-int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int doorbell, int lifeline);
+int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int offers, int doorbell, int lifeline);
 void acceptor_done(struct acceptor *a);
 #define _cleanup_acceptor_ _cleanup_(acceptor_done)
 
 /* The outcomes of waiting. */
 enum {
         ACCEPT_E_CONNECTION = 1, /* *ret_fd is a new connection (close-on-exec, blocking), the caller's */
+        ACCEPT_E_OFFER,          /* the park may offer one: nobody else was woken for it */
         ACCEPT_E_KEPT,           /* the kept connection has bytes, or has ended */
+        ACCEPT_E_YIELD,          /* something of others' is ready: give the kept connection up, and wait again */
+        ACCEPT_E_TIMEOUT,        /* neither within the kept connection's time */
         ACCEPT_E_DRAIN,          /* this worker is to end; nothing more will be accepted */
 };
 
-/* Waits. One of the outcomes, or -errno. */
-int acceptor_wait(struct acceptor *a, int *ret_fd);
+/* Waits. One of the outcomes, or -errno. in_hand: a connection is kept, watched or not. ready: its next request is in memory already, but it has had
+ * its turn: others that wait come first now, and when there are none it is KEPT at once. */
+int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd);
 
-/* Watches the connection between requests, or stops watching it (before it is closed). 0 or -errno. */
-int acceptor_keep(struct acceptor *a, int fd);
+/* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
+void acceptor_hand_on(struct acceptor *a);
+
+/* Watches the connection between requests, until then (USEC_INFINITY: for ever); or stops watching it, before it is closed or handed to another process. 0
+ * or -errno. */
+int acceptor_keep(struct acceptor *a, int fd, usec_t until);
 void acceptor_forget(struct acceptor *a);
 
-/* Gives up the listeners: deregistered first, then closed, then the doorbell rung for a wake-up that may have been on its way
- * to this worker. */
+/* The offers are at their end. */
+void acceptor_forget_offers(struct acceptor *a);
+
+/* Gives up the listeners and the offers: deregistered first, then closed, then the doorbell rung for a wake-up that may have been on its way
+ * to this worker. Or all but the offers: then acceptor_wait() goes on for those alone, and the order to end is not heard any more. */
 void acceptor_leave(struct acceptor *a);
+void acceptor_leave_for_offers(struct acceptor *a);
 
 /* True when the order to end has been given; a system call. For loops that do not wait in acceptor_wait(). */
 bool acceptor_should_drain(const struct acceptor *a);

@@ -3,6 +3,7 @@
 
 #include "conn/peer.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -28,4 +29,22 @@ const char *peer_describe(int fd, char buf[static PEER_TEXT_MAX]) {
         }
         snprintf(buf, PEER_TEXT_MAX, "%s", text);
         return buf;
+}
+
+void peer_log_closed(int fd, enum log_event event, const char *why, ...) {
+        char text[PEER_TEXT_MAX], reason[256], message[PEER_TEXT_MAX + sizeof(reason) + 32];
+        va_list ap;
+
+        peer_describe(fd, text);
+        va_start(ap, why);
+        vsnprintf(reason, sizeof(reason), why, ap);
+        va_end(ap);
+        snprintf(message, sizeof(message), "connection from %s closed: %s", text, reason);
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING, .event = event, .message = message, .peer = text });
+}
+
+void peer_log_receive_timeout(int fd, usec_t timeout) {
+        peer_log_closed(fd, LOG_EVENT_RECEIVE_TIMEOUT,
+                        "its request did not come within request_receive_timeout (%.3f sec)",
+                        (double)timeout / (double)USEC_PER_SEC);
 }

@@ -4,7 +4,17 @@
 
 #include <stddef.h>
 
+#include "base/macros.h"
+#include "base/time.h"
+#include "log/log.h"
+
 #define PEER_TEXT_MAX 192
 
 /* "127.0.0.1:4711", or "unix (pid 12, uid 33, gid 33)" with the credentials of unix(7)'s SO_PEERCRED: of the moment of connect(2). */
 const char *peer_describe(int fd, char buf[static PEER_TEXT_MAX]);
+
+/* A warning: "connection from PEER closed: " and why. */
+void peer_log_closed(int fd, enum log_event event, const char *why, ...) _printf_(3, 4);
+
+/* The same for a request that took too long. */
+void peer_log_receive_timeout(int fd, usec_t timeout);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,6 +99,29 @@ int stream_fill(struct stream *s, bool dont_wait) {
         return 0;
 }
 
+int stream_more(struct stream *s) {
+        ssize_t k;
+
+        if (s->pos > 0) {
+                memmove(s->buf, s->buf + s->pos, s->n - s->pos);
+                s->n -= s->pos;
+                s->pos = 0;
+        }
+        if (s->n == sizeof(s->buf))
+                return STREAM_E_FULL;
+        do
+                k = recv(s->fd, s->buf + s->n, sizeof(s->buf) - s->n, MSG_DONTWAIT);
+        while (k < 0 && errno == EINTR);
+        if (k < 0 && errno == EAGAIN)
+                return STREAM_E_EMPTY;
+        if (k == 0 || (k < 0 && errno == ECONNRESET))
+                return STREAM_E_END;
+        if (k < 0)
+                return -errno;
+        s->n += (size_t)k;
+        return 0;
+}
+
 size_t stream_peek(struct stream *s, void *buf, size_t n) {
         ssize_t k;
 
@@ -131,4 +155,16 @@ int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {
                 }
         }
         return 0;
+}
+
+ssize_t stream_write_now(struct stream *s, const void *data, size_t n) {
+        ssize_t k;
+
+        do
+                k = send(s->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        while (k < 0 && errno == EINTR);
+        if (k < 0)
+                return errno == EAGAIN ? 0 : -errno;
+        s->n_written += (uint64_t)k;
+        return k;
 }

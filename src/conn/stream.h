@@ -13,7 +13,7 @@
 
 #include "base/time.h"
 
-#define STREAM_BUFFER_SIZE 16384U
+#define STREAM_BUFFER_SIZE 65536U /* PARK_BYTES_MAX: what the park has read fits */
 
 struct stream {
         int fd;     /* owned; -1: no connection */
@@ -50,6 +50,10 @@ static inline void stream_consume(struct stream *s, size_t n) {
 enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
 int stream_fill(struct stream *s, bool dont_wait);
 
+/* Receives what there is behind the bytes that are pending, without waiting. 0; STREAM_E_END; STREAM_E_EMPTY; STREAM_E_FULL (no room); -errno. */
+enum { STREAM_E_FULL = 3 };
+int stream_more(struct stream *s);
+
 /* Looks at the next n bytes without receiving them, and without waiting. How many there are, at most n. Only when nothing is pending. */
 size_t stream_peek(struct stream *s, void *buf, size_t n);
 
@@ -58,3 +62,6 @@ bool stream_is_dead(const struct stream *s);
 
 /* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer is gone). */
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
+
+/* Sends what goes without waiting. How many bytes, or -errno. */
+ssize_t stream_write_now(struct stream *s, const void *data, size_t n);

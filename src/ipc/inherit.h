@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a zygote inherits from the master: THE list. Each descriptor has its fixed number; one that is closed is absent. The listeners
+ * What a zygote, and what a park, inherits from the master: THE lists. Each descriptor has its fixed number; one that is closed is absent. The listeners
  * follow behind the last; their number is an argument. Everything else the master has is close-on-exec.
  */
 
@@ -11,6 +11,8 @@
         X(CONF)           /* memfd: the pool's settings, as conf_pool_pack() writes them */                            \
         X(SCOREBOARD)     /* memfd */                                                                                  \
         X(DOORBELL)       /* eventfd */                                                                                \
+        X(PARK_OFFERS)    /* connections that the park offers: to receive from */                                      \
+        X(PARK_INTAKE)    /* connections for the park: to send to */                                                   \
         X(LIFELINE_READ)  /* pipe: workers end when all its write ends are closed */                                   \
         X(LIFELINE_WRITE) /* held by the master and the zygote */                                                      \
         X(JOURNAL)        /* optional: connected to journald */                                                        \
@@ -28,3 +30,21 @@ enum inherit {
 };
 
 #define INHERIT_N_FIXED (INHERIT_LISTENERS - INHERIT_FIRST)
+
+/*   symbol      what */
+#define INHERIT_PARK_FDS(X)                                                                                            \
+        X(ORDERS)     /* the park's end of a message socket */                                                         \
+        X(CONF)       /* memfd: the pool's settings, as conf_pool_pack() writes them */                                \
+        X(SCOREBOARD) /* memfd */                                                                                      \
+        X(INTAKE)     /* to receive from */                                                                            \
+        X(OFFERS)     /* to send to */                                                                                 \
+        X(JOURNAL)    /* optional: connected to journald */                                                            \
+        X(LOG)        /* optional: log file, or the master's stderr */
+
+enum inherit_park {
+        PARK_BEFORE_FIRST = INHERIT_FIRST - 1,
+#define X(symbol) PARK_FD_##symbol,
+        INHERIT_PARK_FDS(X)
+#undef X
+                _PARK_FD_MAX,
+};

@@ -21,6 +21,8 @@
         X(TRACE, 0) /* tell where the PHP code of worker pid of slot is */                                             \
         X(RENEW,                                                                                                       \
           4) /* descriptors: log file, access log and lifeline (read, write end) for workers forked from now on */     \
+        /* master to park, over a pair of their own */                                                                 \
+        X(PARK_LOG, 1) /* descriptor: the log file from now on */                                                      \
         /* zygote to master */                                                                                         \
         X(READY, 1)        /* PHP is up; text: its version; descriptor: memfd with the names of the ini files */       \
         X(FAILED, 0)       /* PHP is not up; text: why */                                                              \

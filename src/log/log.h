@@ -43,7 +43,9 @@ enum log_level {
         X(WORKER_OUTPUT,      "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0d") /* catch_workers_output */                         \
         X(REQUEST_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b21") /* request_terminate_timeout ended a worker */     \
         X(REQUEST_SLOW,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b22") /* request_slowlog_timeout */                      \
-        X(RECEIVE_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b23") /* request_receive_timeout */
+        X(RECEIVE_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b23") /* a client let itself be waited for too long */ \
+        X(PARK_LIMIT,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b31") /* park.max_connections, park.max_bytes */          \
+        X(PARK_DIED,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b32") /* the connections it held are lost */
 // clang-format on
 
 enum log_event {

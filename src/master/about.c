@@ -43,7 +43,7 @@ static int about_become(const struct options *options, const char *what) {
         char *first[] = { (char *)what, NULL }, **argv;
         int fd, r;
 
-        fd = master_open_zygote();
+        fd = master_open_program("fpmd-zygote");
         if (fd < 0)
                 return fd;
         argv = zygote_process_arguments(&env, first);

@@ -105,7 +105,9 @@ static uint64_t control_life(const struct generation *g) {
 static int control_add_pool(struct control_client *c, const struct master_pool *mp) {
         struct ipc_control_message answer = {
                 .type = IPC_CONTROL_POOL,
-                .pool = { .name = mp->pool->name, .scoreboard_fd = mp->pool->scoreboard_fd },
+                .pool = { .name = mp->pool->name,
+                          .park_pid = (uint64_t)parks_pid(&mp->pool->parks),
+                          .scoreboard_fd = mp->pool->scoreboard_fd },
         };
         struct ipc_control_pool *pool = &answer.pool;
         char **names = listen_names(mp->listeners);

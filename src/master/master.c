@@ -23,9 +23,9 @@
 #include "master/pidfile.h"
 #include "pool/attributes.h"
 
-/* The zygote's binary: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
-int master_open_zygote(void) {
-        char self[PATH_MAX], path[PATH_MAX + 16];
+/* A program of ours: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
+int master_open_program(const char *name) {
+        char self[PATH_MAX], path[PATH_MAX + 32];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
         int fd;
 
@@ -36,12 +36,13 @@ int master_open_zygote(void) {
                 slash = strrchr(self, '/');
                 if (slash)
                         *slash = '\0';
-                snprintf(path, sizeof(path), "%s/fpmd-zygote", self);
+                snprintf(path, sizeof(path), "%s/%s", self, name);
                 fd = open(path, O_PATH | O_CLOEXEC);
                 if (fd >= 0)
                         return fd;
         }
-        fd = open(FPMD_LIBEXECDIR "/fpmd-zygote", O_PATH | O_CLOEXEC);
+        snprintf(path, sizeof(path), "%s/%s", FPMD_LIBEXECDIR, name);
+        fd = open(path, O_PATH | O_CLOEXEC);
         return fd < 0 ? -errno : fd;
 }
 
@@ -75,6 +76,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         m->control_fd = m->log_file_fd = m->old_log_file_fd = m->stderr_fd = m->daemon_fd = -1;
         m->env = (struct pool_env){
                 .zygote_fd = -1,
+                .park_fd = -1,
                 .php_ini = options->php_ini,
                 .no_php_ini = options->no_php_ini,
                 .extended_info = options->extended_info,
@@ -118,6 +120,7 @@ void master_free(struct master *m) {
         free(m->reload_text);
         free(m->status);
         fd_close(m->env.zygote_fd);
+        fd_close(m->env.park_fd);
         fd_close(m->env.journal_fd);
         fd_close(m->log_file_fd);
         fd_close(m->stderr_fd);
@@ -236,15 +239,30 @@ static int master_write_pid(struct master *m, struct text *problems) {
         return r != 0 ? LISTEN_E_PROBLEM : path && !m->pid_path ? -ENOMEM : 0;
 }
 
+/* 0, or -errno with the problem. */
+static int master_open_programs(struct master *m, struct text *problems) {
+        const struct {
+                const char *name;
+                int *fd;
+        } rows[] = { { "fpmd-zygote", &m->env.zygote_fd }, { "fpmd-park", &m->env.park_fd } };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                *rows[i].fd = master_open_program(rows[i].name);
+                if (*rows[i].fd >= 0)
+                        continue;
+                text_printf(problems, "cannot find %s beside this program or in %s: %s\n", rows[i].name,
+                            FPMD_LIBEXECDIR, strerror(-*rows[i].fd));
+                return *rows[i].fd;
+        }
+        return 0;
+}
+
 int master_start(struct master *m, struct text *problems) {
         int r;
 
-        m->env.zygote_fd = master_open_zygote();
-        if (m->env.zygote_fd < 0) {
-                text_printf(problems, "cannot find fpmd-zygote beside this program or in %s: %s\n", FPMD_LIBEXECDIR,
-                            strerror(-m->env.zygote_fd));
-                return m->env.zygote_fd;
-        }
+        r = master_open_programs(m, problems);
+        if (r < 0)
+                return r;
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return -errno;
         r = listen_take_inherited(&m->inherited, problems);

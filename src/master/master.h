@@ -101,8 +101,8 @@ DEFINE_CLEANUP(struct master *, master_free)
 int master_start(struct master *m, struct text *problems);
 void master_advance(struct master *m);
 void master_stop(struct master *m, bool at_once);
-/* The zygote's binary. A descriptor for execveat(2), or -errno. */
-int master_open_zygote(void);
+/* "fpmd-zygote" or "fpmd-park". A descriptor for execveat(2), or -errno. */
+int master_open_program(const char *name);
 /* The line that follows "ready to handle connections" in php-fpm's log. */
 void master_log_monitor(const struct master *m);
 struct master_pool *master_find(struct master *m, const char *name);

@@ -36,6 +36,11 @@ static int backlog_begin(struct generation *g) {
         return 0;
 }
 
+/* Where connections wait for a worker: at the listeners, and behind them in the park's offers. */
+static int backlog_fd(const struct generation *g, size_t i) {
+        return i < g->listeners.n ? g->listeners.fds[i] : g->pool->parks.offers[0];
+}
+
 int backlog_watch(struct generation *g) {
         if (g->backlog_fd < 0) {
                 int r = backlog_begin(g);
@@ -43,11 +48,12 @@ int backlog_watch(struct generation *g) {
                 if (r < 0)
                         return r;
         }
-        for (size_t i = 0; i < g->listeners.n; i++) {
+        for (size_t i = 0; i <= g->listeners.n; i++) {
                 struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET };
+                int fd = backlog_fd(g, i);
 
-                epoll_ctl(g->backlog_fd, EPOLL_CTL_DEL, g->listeners.fds[i], NULL);
-                if (epoll_ctl(g->backlog_fd, EPOLL_CTL_ADD, g->listeners.fds[i], &event) < 0)
+                epoll_ctl(g->backlog_fd, EPOLL_CTL_DEL, fd, NULL);
+                if (epoll_ctl(g->backlog_fd, EPOLL_CTL_ADD, fd, &event) < 0)
                         return -errno;
         }
         return 0;
@@ -59,8 +65,8 @@ void backlog_end(struct generation *g) {
 }
 
 bool backlog_is_there(const struct generation *g) {
-        for (size_t i = 0; i < g->listeners.n; i++) {
-                struct pollfd p = { .fd = g->listeners.fds[i], .events = POLLIN };
+        for (size_t i = 0; i <= g->listeners.n; i++) {
+                struct pollfd p = { .fd = backlog_fd(g, i), .events = POLLIN };
 
                 if (poll(&p, 1, 0) > 0 && (p.revents & POLLIN))
                         return true;

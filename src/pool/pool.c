@@ -45,6 +45,9 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
                 return -ENOMEM;
         p->env = env;
         p->scoreboard_fd = p->doorbell = -1;
+        r = parks_init(&p->parks);
+        if (r < 0)
+                return r;
         p->name = strdup(name);
         if (!p->name)
                 return -ENOMEM;
@@ -70,6 +73,7 @@ void pool_free(struct pool *p) {
         if (!p)
                 return;
         sd_event_source_unref(p->timer);
+        parks_done(&p->parks);
         sd_event_source_unref(p->overtime_timer);
         while (p->generations) {
                 struct generation *g = p->generations;
@@ -105,6 +109,7 @@ static int pool_start(struct pool *p, const char *packed, size_t n_packed, const
         p->generations = g;
         p->starting = g;
         p->starting_is_replacement = replacement;
+        (void)parks_supervise(p, time_now()); /* before any worker has use for it */
         return 0;
 }
 
@@ -150,6 +155,8 @@ void pool_stop(struct pool *p, bool at_once) {
 
         p->stopping = true;
         p->current = p->starting = NULL;
+        p->scoreboard->header.stopping = 1; /* before the drain: workers look here what it is for */
+        parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once)
                         generation_end(g);
@@ -165,10 +172,11 @@ void pool_renew_log(struct pool *p) {
                 if (r < 0)
                         log_error("[pool %s] workers keep the old log file: %s", p->name, strerror(-r));
         }
+        parks_renew_log(p);
 }
 
 bool pool_is_gone(const struct pool *p) {
-        return !p->generations;
+        return !p->generations && !p->parks.processes;
 }
 
 bool pool_is_settled(const struct pool *p) {
@@ -187,6 +195,8 @@ usec_t pool_drain_deadline(const struct pool *p) {
 }
 
 bool pool_owns(const struct pool *p, pid_t pid) {
+        if (parks_own(&p->parks, pid))
+                return true;
         for (const struct generation *g = p->generations; g; g = g->next)
                 if (g->zygote_pid == pid)
                         return true;

@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "conf/model.h"
 #include "pool/crashes.h"
+#include "pool/parks.h"
 #include "pool/patience.h"
 #include "pool/scale.h"
 #include "pool/timeouts.h"
@@ -30,6 +31,7 @@ struct pool;
 struct pool_env {
         sd_event *event;
         int zygote_fd; /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
+        int park_fd;   /* the park's binary, likewise */
         const char *php_ini;      /* -c, or NULL */
         bool no_php_ini;          /* -n */
         bool extended_info;       /* -e */
@@ -129,6 +131,7 @@ struct pool {
         int scoreboard_fd;
         struct scoreboard *scoreboard;
         int doorbell;
+        struct parks parks;
 
         struct generation *generations; /* newest first */
         struct generation

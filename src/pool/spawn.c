@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. What fails between fork and exec is told to the
- * master over the message socket, in words, as a failed start-up of PHP would be.
+ * master over the message socket, in words, as a failed start-up of PHP would be. The park's (parks.c) takes the same steps.
  */
+
+#include "pool/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,13 +26,6 @@
 #include "log/log.h"
 #include "pool/attributes.h"
 #include "pool/pool.h"
-
-struct spawn_identity {
-        bool change;
-        uid_t uid;
-        gid_t gid;
-        char name[256]; /* for initgroups(3); "" for a bare number */
-};
 
 static int spawn_resolve_user(const char *user, struct spawn_identity *ret) {
         const struct passwd *pw;
@@ -69,8 +64,7 @@ static int spawn_resolve_group(const char *group, gid_t *ret) {
         return 0;
 }
 
-/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. */
-static int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret) {
+int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret) {
         int r = 0;
 
         *ret = (struct spawn_identity){ .uid = getuid(), .gid = getgid() };
@@ -87,7 +81,7 @@ static int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root,
         return r;
 }
 
-static int spawn_become(const struct spawn_identity *who, bool keep_chroot) {
+int spawn_become(const struct spawn_identity *who, bool keep_chroot) {
         int r = 0;
 
         if (!who->change)
@@ -103,8 +97,7 @@ static int spawn_become(const struct spawn_identity *who, bool keep_chroot) {
         return keep_chroot ? attributes_keep_chroot_end() : 0;
 }
 
-/* Moves descriptors to their fixed numbers, by way of numbers above all of them so that none is overwritten before it has moved. */
-static int spawn_arrange(int *fds, int n) {
+int spawn_arrange(int *fds, int n) {
         for (int i = 0; i < n; i++) {
                 if (fds[i] < 0)
                         continue;
@@ -123,8 +116,7 @@ static int spawn_arrange(int *fds, int n) {
         return 0;
 }
 
-/* The master's environment without what is between it and systemd. */
-static char **spawn_environment(void) {
+char **spawn_environment(void) {
         static const char *const private[] = { "NOTIFY_SOCKET=",  "LISTEN_PID=",    "LISTEN_FDS=",   "LISTEN_FDNAMES=",
                                                "LISTEN_PIDFDID=", "WATCHDOG_USEC=", "WATCHDOG_PID=", "MAINPID=" };
         size_t n = 0, k = 0;
@@ -230,6 +222,8 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         fds[INHERIT_CONF - INHERIT_FIRST] = conf_fd;
         fds[INHERIT_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
         fds[INHERIT_DOORBELL - INHERIT_FIRST] = p->doorbell;
+        fds[INHERIT_PARK_OFFERS - INHERIT_FIRST] = p->parks.offers[0];
+        fds[INHERIT_PARK_INTAKE - INHERIT_FIRST] = p->parks.intake[1];
         fds[INHERIT_LIFELINE_READ - INHERIT_FIRST] = lifeline_read;
         fds[INHERIT_LIFELINE_WRITE - INHERIT_FIRST] = g->lifeline;
         fds[INHERIT_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;

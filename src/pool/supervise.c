@@ -354,6 +354,7 @@ static void supervise_arm(struct pool *p, usec_t at) {
 void pool_supervise(struct pool *p) {
         usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
 
+        at = MIN(at, parks_supervise(p, now));
         for (struct generation *g = p->generations; g; g = g->next) {
                 at = MIN(at, supervise_start_limit(g, now));
                 at = MIN(at, supervise_scale(g, now));

@@ -4,7 +4,7 @@
  * The scoreboard: one memfd per pool, sealed against shrinking and growing, mapped by the master, the pool's zygotes
  * and workers (read-write) and by fpmctl (read-only). This file is its ABI, versioned as a whole by SCOREBOARD_VERSION.
  *
- * Writers: the header is the master's. A slot is its worker's from the fork on; when the worker has been reaped it is
+ * Writers: the header is the master's, but for the park's numbers. A slot is its worker's from the fork on; when the worker has been reaped it is
  * the master's until it is given away again. Nobody locks. A slot's seq is odd while its writer is at work; a reader
  * copies, compares, retries a few times, and takes a torn copy (marked) when the writer died half-way. PHP code of the
  * pool's user can scribble over all of it, so readers check every value they act on; see read.h.
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 3U
+#define SCOREBOARD_VERSION 4U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -56,6 +56,25 @@ struct scoreboard_waits {
         uint64_t n[SCOREBOARD_WAITS];
 };
 
+/* THE table of the park's numbers: what it has at the moment, and what it has done since the pool's start.
+ *   field     name in pages and metrics  kind     help */
+#define SCOREBOARD_PARK_NUMBERS(X)                                                                                     \
+        X(idle, "idle", GAUGE, "Connections between two requests.")                                                    \
+        X(receiving, "receiving", GAUGE, "Connections whose request is on its way.")                                   \
+        X(waiting, "waiting", GAUGE, "Connections with a request that waits for a worker.")                            \
+        X(writing, "writing", GAUGE, "Connections with a reply that waits for its client.")                            \
+        X(bytes, "bytes", GAUGE, "Bytes of requests and replies in the park's memory.")                                \
+        X(parked, "parked", COUNTER, "Connections that workers have given to the park.")                               \
+        X(offered, "offered", COUNTER, "Connections that the park has given to workers.")                              \
+        X(refused, "refused", COUNTER, "Connections closed because of park.max_connections or park.max_bytes.")        \
+        X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")
+
+struct scoreboard_park {
+#define X(field, name, kind, help) _Atomic uint64_t field;
+        SCOREBOARD_PARK_NUMBERS(X)
+#undef X
+};
+
 struct scoreboard_header {
         uint64_t magic;
         uint32_t version;
@@ -80,6 +99,9 @@ struct scoreboard_header {
         uint64_t workers_died;         /* workers that ended by a signal or with a failure */
         uint64_t slow_requests;        /* requests that took longer than request_slowlog_timeout */
         struct scoreboard_waits waits; /* in the listeners' queues, as the master works it out; see pool/waits.h */
+        uint32_t stopping;             /* the pool ends: workers serve what the park still has, and then end */
+
+        struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
 } __attribute__((__aligned__(4096)));
 
 struct scoreboard_slot {

@@ -3,8 +3,9 @@
  * A worker's life, top to bottom: wait, take, read a head, answer, end, again. worker_serve() is the path of a request; everything it
  * calls is one of the boxes of the data flow in ARCHITECTURE.md.
  *
- * The worker keeps at most one connection between requests. It waits on that and on the listeners at once, and gives it up when it takes
- * another, so that a client that keeps its connection never keeps the worker.
+ * A request is taken up when it is there whole, as far as the buffer goes. Up to then its connection is kept like one between two requests: the worker keeps at most
+ * one, for a short time, waits on that, the listeners and the park's offers at once, and gives it to the park when it takes another. So no client that keeps its
+ * connection, or sends slowly, keeps the worker. A request that has come in on the kept one has no other worker to go to, and goes first for a moment.
  */
 
 #include <errno.h>
@@ -24,15 +25,21 @@
 #include "worker/access.h"
 #include "worker/memory.h"
 #include "worker/pages.h"
+#include "worker/parking.h"
 #include "worker/phpstatus.h"
 #include "worker/setup.h"
 #include "worker/track.h"
 #include "worker/transport.h"
 #include "worker/worker.h"
 
+/* How long a connection stays with an idle worker: one whose request is on its way, and one between two requests. */
+#define WORKER_PARTIAL_TIME (10 * USEC_PER_MSEC)
+#define WORKER_IDLE_TIME    USEC_PER_SEC
+
 struct worker {
         const struct worker_setup *setup;
         struct acceptor acceptor;
+        struct parking parking;
         struct allow allow;
         struct track track;
         struct access access;
@@ -40,12 +47,25 @@ struct worker {
         uint64_t n_served;
         uint64_t n_max; /* requests it serves at most; 0: any number */
         struct memory memory;
+        bool ready;  /* the connection in hand has a request in the buffer */
+        usec_t turn; /* since when this connection has been served without a look at others */
+        bool last;   /* the pool stops: only what the park still has is served */
         bool ending;
 };
 
 static void worker_drop_connection(struct worker *w) {
         acceptor_forget(&w->acceptor);
         transport_close(&w->transport);
+        w->ready = false;
+}
+
+static bool worker_has_connection(const struct worker *w) {
+        return w->transport.stream.fd >= 0;
+}
+
+/* The pool stops, and the park with it: nothing is kept for a next request. */
+static bool worker_pool_stops(const struct worker *w) {
+        return *w->parking.stopping;
 }
 
 /* Facts for the scoreboard, straight from the decoded block. */
@@ -98,6 +118,47 @@ static void worker_end_output(const struct worker *w) {
         (void)log_line_write(STDERR_FILENO, end, sizeof(end));
 }
 
+/* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its way is served, the worker waiting
+ * for it. */
+static void worker_give_up(struct worker *w) {
+        struct transport *t = &w->transport;
+        bool rests = !w->ready && t->begun == 0;
+
+        if (!worker_has_connection(w))
+                return;
+        acceptor_forget(&w->acceptor);
+        if (!(rests && worker_pool_stops(w)) && parking_hand_over(t, PARK_KEEP) == 0)
+                w->ready = false;
+        else if (rests || w->ending)
+                worker_drop_connection(w);
+        else {
+                acceptor_hand_on(&w->acceptor);
+                w->ready = true;
+        }
+}
+
+/* The connection in hand waits for its client. */
+static void worker_watch(struct worker *w) {
+        const struct transport *t = &w->transport;
+        usec_t now = time_now(), until = now + (t->begun > 0 ? WORKER_PARTIAL_TIME : WORKER_IDLE_TIME);
+
+        if (w->acceptor.kept >= 0 && t->begun > 0)
+                until = MIN(until, w->acceptor.kept_until);
+        if (w->ending || w->last || acceptor_keep(&w->acceptor, t->stream.fd, until) < 0)
+                worker_give_up(w);
+}
+
+/* What has come of the next request? */
+static void worker_look(struct worker *w) {
+        int r = parking_look(&w->transport);
+
+        w->ready = r == PARKING_E_READY;
+        if (r == PARKING_E_CLOSE)
+                worker_drop_connection(w);
+        else if (r == 0)
+                worker_watch(w);
+}
+
 /* The request has ended: the connection is kept, or closed. */
 static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
@@ -112,9 +173,13 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         w->n_served++;
         if (result->worker_must_end || (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory))
                 w->ending = true;
-        if (!keep || w->acceptor.yield || w->ending || acceptor_keep(&w->acceptor, t->stream.fd) < 0)
-                worker_drop_connection(w);
         track_stage(&w->track, STAGE_ACCEPTING);
+        if (!keep)
+                worker_drop_connection(w);
+        else
+                worker_look(w);
+        if (w->ending)
+                worker_give_up(w);
 }
 
 /* One request on the connection in hand. */
@@ -124,6 +189,7 @@ static int worker_serve(struct worker *w) {
         struct track_request facts;
         int r;
 
+        w->ready = false;
         track_begin(&w->track);
         access_begin(&w->access);
         r = transport_read_head(t);
@@ -143,20 +209,7 @@ static int worker_serve(struct worker *w) {
         return 0;
 }
 
-/* The order to end: nothing new is taken; a request that has already come in on the kept connection is still answered. */
-static int worker_drain(struct worker *w) {
-        struct transport *t = &w->transport;
-        int r = 0;
-
-        w->ending = true;
-        acceptor_leave(&w->acceptor);
-        if (t->stream.fd >= 0 && (stream_pending(&t->stream) > 0 || stream_fill(&t->stream, true) == 0))
-                r = worker_serve(w);
-        worker_drop_connection(w);
-        return r;
-}
-
-/* listen.allowed_clients: who is not on the list loses its connection, and costs the kept one nothing. */
+/* listen.allowed_clients: who is not on the list loses its connection. */
 static bool worker_admits(const struct worker *w, int fd) {
         char text[ADDR_TEXT_MAX];
         struct addr peer;
@@ -171,35 +224,111 @@ static bool worker_admits(const struct worker *w, int fd) {
         return false;
 }
 
-/* Waits for a request, and serves it. */
-static int worker_step(struct worker *w) {
+static void worker_open(struct worker *w, int fd) {
         struct transport *t = &w->transport;
+        int r;
+
+        w->turn = time_now();
+        transport_open(t, fd, w->turn);
+        track_connection(&w->track);
+        r = stream_more(&t->stream);
+        if (r == STREAM_E_END || r < 0) {
+                t->end_of_stream = true;
+                worker_drop_connection(w);
+        } else
+                worker_look(w);
+}
+
+/* One that the park offers, when nobody else was faster. */
+static void worker_take_offer(struct worker *w) {
+        struct transport *t = &w->transport;
+        struct park_note note;
         int fd, r;
 
-        if (t->stream.fd >= 0 && stream_pending(&t->stream) > 0 && !acceptor_should_drain(&w->acceptor))
-                return worker_serve(w); /* the next request came in the same bytes */
+        r = park_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
+        if (r == 0) {
+                w->turn = time_now();
+                track_offer(&w->track, note.whole);
+                parking_resume(t, &note, fd);
+                worker_look(w);
+        } else if (r == PARK_E_END) {
+                acceptor_forget_offers(&w->acceptor);
+                w->ending |= w->last;
+        } else if (r < 0)
+                log_error("a connection that the park offered is lost: %s", strerror(-r));
+}
 
-        r = acceptor_wait(&w->acceptor, &fd);
+/* The client of the connection in hand has done something. */
+static void worker_hear(struct worker *w) {
+        struct transport *t = &w->transport;
+        int r;
+
+        w->turn = time_now();
+        if (w->ready)
+                return;
+        r = stream_more(&t->stream);
+        if (r == 0)
+                worker_look(w);
+        else if (r != STREAM_E_EMPTY) {
+                t->end_of_stream = true; /* closed by its client, between two requests or in one */
+                worker_drop_connection(w);
+        }
+}
+
+/* The order to end: nothing new is taken; a request that has already come in on the kept connection is still answered. When the pool stops the park finishes
+ * what it has, which takes workers to the end. */
+static void worker_drain(struct worker *w) {
+        struct transport *t = &w->transport;
+
+        w->last = !w->last && worker_pool_stops(w) && w->acceptor.offers >= 0;
+        w->ending = !w->last;
+        if (w->last)
+                acceptor_leave_for_offers(&w->acceptor);
+        else
+                acceptor_leave(&w->acceptor);
+        if (worker_has_connection(w) && !w->ready && stream_more(&t->stream) == 0)
+                worker_look(w);
+        if (!w->ready)
+                worker_give_up(w);
+}
+
+/* Waits for something to do, and does it up to the next request. */
+static int worker_wait(struct worker *w) {
+        int fd = -1, r = acceptor_wait(&w->acceptor, worker_has_connection(w), w->ready, &fd);
+
         switch (r) {
         case ACCEPT_E_CONNECTION:
-                if (!worker_admits(w, fd)) {
+                if (worker_admits(w, fd))
+                        worker_open(w, fd);
+                else
                         fd_close(fd);
-                        return 0;
-                }
-                worker_drop_connection(w);
-                transport_open(t, fd);
-                track_connection(&w->track);
-                return worker_serve(w);
+                return 0;
+        case ACCEPT_E_OFFER:
+                worker_take_offer(w);
+                return 0;
         case ACCEPT_E_KEPT:
-                if (stream_fill(&t->stream, true) == 0)
-                        return worker_serve(w);
-                worker_drop_connection(w); /* closed by its client, between two requests */
+                worker_hear(w);
+                return 0;
+        case ACCEPT_E_YIELD:
+        case ACCEPT_E_TIMEOUT:
+                worker_give_up(w);
                 return 0;
         case ACCEPT_E_DRAIN:
-                return worker_drain(w);
+                worker_drain(w);
+                return 0;
         default:
                 return r;
         }
+}
+
+static int worker_step(struct worker *w) {
+        int r = 0;
+
+        if (!w->ready || time_now() - w->turn >= ACCEPT_SPAN)
+                r = worker_wait(w);
+        if (r == 0 && w->ready)
+                r = worker_serve(w);
+        return r;
 }
 
 /* pm.max_requests, and a share of its jitter that is this worker's own: those forked together do not end together. */
@@ -221,7 +350,7 @@ static int worker_live(struct worker *w) {
                                       .max_reqs = s->pool->max_children };
         int r;
 
-        r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->doorbell, s->lifeline);
+        r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->offers, s->doorbell, s->lifeline);
         if (r < 0)
                 return r;
         r = allow_parse(s->pool->listen_allowed_clients, &w->allow);
@@ -236,7 +365,10 @@ static int worker_live(struct worker *w) {
         r = access_init(&w->access, s->pool, s->access_fd);
         if (r < 0)
                 return r;
-        r = transport_init(&w->transport, &w->track, &w->access, &limits);
+        w->parking = (struct parking){ .acceptor = &w->acceptor,
+                                       .intake = s->intake,
+                                       .stopping = &s->scoreboard->header.stopping };
+        r = transport_init(&w->transport, &w->track, &w->access, &w->parking, &limits);
         if (r < 0)
                 return r;
         w->transport.receive_timeout = s->pool->request_receive_timeout;

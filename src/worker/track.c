@@ -47,6 +47,14 @@ void track_connection(struct track *t) {
         slot_end(t->slot);
 }
 
+void track_offer(struct track *t, usec_t since) {
+        usec_t now = time_now();
+
+        slot_begin(t->slot);
+        slot_waited(&t->slot->waits, now > since ? now - since : 0, 1);
+        slot_end(t->slot);
+}
+
 void track_begin(struct track *t) {
         struct scoreboard_slot *slot = t->slot;
 

@@ -34,6 +34,9 @@ void track_stage(struct track *t, enum stage stage);
 /* A connection was taken. */
 void track_connection(struct track *t);
 
+/* One that the park has offered, and that waited for a worker since then. */
+void track_offer(struct track *t, usec_t since);
+
 /* A request begins: its first bytes are there. READING_HEADERS. */
 void track_begin(struct track *t);
 

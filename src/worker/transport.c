@@ -4,19 +4,17 @@
 #include "worker/transport.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "conn/park.h"
 #include "conn/peer.h"
 #include "fcgi/reply.h"
-#include "log/log.h"
+#include "worker/parking.h"
 #include "worker/setup.h"
-
-/* A body left unread on a connection that could be kept is read and thrown away up to this size; above it the connection is closed. */
-#define TRANSPORT_SKIP_MAX (1024U * 1024U)
 
 /* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
 #define TRANSPORT_TAIL_MAX (2U * FCGI_HEADER_SIZE + FCGI_END_REQUEST_SIZE)
@@ -24,10 +22,16 @@
 /* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
 #define TRANSPORT_ALIGN 8U
 
-int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits) {
+/* How long the worker waits for room for the end of a reply: at most, and for any room at all (milliseconds). Handing it over costs about 20 us. */
+#define TRANSPORT_LAST_WAIT  (10 * USEC_PER_MSEC)
+#define TRANSPORT_LAST_PAUSE 2
+
+int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
+                   const struct fcgi_limits *limits) {
         t->stream.fd = -1;
         t->track = track;
         t->access = access;
+        t->parking = parking;
         return fcgi_decoder_init(&t->decoder, limits);
 }
 
@@ -36,42 +40,33 @@ void transport_done(struct transport *t) {
         fcgi_decoder_done(&t->decoder);
 }
 
+/* What is left of the time for this request's bytes. */
+static usec_t transport_patience(const struct transport *t) {
+        usec_t since;
+
+        if (t->receive_timeout == 0)
+                return USEC_INFINITY;
+        since = t->begun > 0 ? time_now() - t->begun : 0;
+        return t->receive_timeout - MIN(since, t->receive_timeout);
+}
+
 static void transport_reset_request(struct transport *t) {
         t->body = NULL;
         t->n_body = 0;
         t->finished = false;
-        t->n_out = 0;
+        t->n_out = t->n_sent = 0;
         t->out_type = 0;
         t->stderr_used = false;
         t->stream.n_written = 0;
-        t->stream.patience = t->receive_timeout > 0 ? t->receive_timeout : USEC_INFINITY;
+        t->stream.patience = transport_patience(t);
 }
 
-void transport_open(struct transport *t, int fd) {
+void transport_open(struct transport *t, int fd, usec_t begun) {
         stream_open(&t->stream, fd);
+        t->begun = begun;
         t->end_of_stream = t->broken = t->must_close = t->timed_out = false;
-        transport_reset_request(t);
+        t->scan = (struct fcgi_scan){};
         fcgi_decoder_reset(&t->decoder);
-}
-
-static void transport_log_violation(struct transport *t, enum fcgi_violation violation) {
-        char text[PEER_TEXT_MAX], message[PEER_TEXT_MAX + 160];
-
-        peer_describe(t->stream.fd, text);
-        snprintf(message, sizeof(message), "connection from %s closed: %s", text, fcgi_violation_text(violation));
-        log_write(&(struct log_entry){
-                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PROTOCOL_VIOLATION, .message = message, .peer = text });
-}
-
-static void transport_log_timeout(struct transport *t) {
-        char text[PEER_TEXT_MAX], message[PEER_TEXT_MAX + 160];
-
-        peer_describe(t->stream.fd, text);
-        snprintf(message, sizeof(message),
-                 "connection from %s closed: its request did not come within request_receive_timeout (%.3f sec)", text,
-                 (double)t->receive_timeout / (double)USEC_PER_SEC);
-        log_write(&(struct log_entry){
-                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_RECEIVE_TIMEOUT, .message = message, .peer = text });
 }
 
 /* Closes the open record: its length becomes known, padding goes behind it. */
@@ -223,7 +218,7 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                         }
                         if (r == -ETIMEDOUT && !t->timed_out) {
                                 t->timed_out = true;
-                                transport_log_timeout(t);
+                                peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
                         }
                         if (r < 0)
                                 return transport_fail(t, r);
@@ -244,7 +239,8 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                                 return -ECONNRESET;
                         break;
                 case FCGI_EVENT_VIOLATION:
-                        transport_log_violation(t, ret->violation);
+                        peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
+                                        fcgi_violation_text(ret->violation));
                         return transport_fail(t, -EPROTO);
                 default:
                         return 0;
@@ -261,13 +257,20 @@ static void transport_take_rest(struct transport *t) {
                 ;
 }
 
+/* Nothing is on its way from the client that closing would answer with a reset. */
+static bool transport_is_quiet(const struct transport *t) {
+        if (t->end_of_stream || t->timed_out)
+                return true;
+        return stream_pending(&t->stream) == 0 && (t->decoder.in_request ? t->decoder.body_done : t->scan.at == 0);
+}
+
 void transport_close(struct transport *t) {
         if (t->stream.fd < 0)
                 return;
         transport_take_rest(t);
-        if (t->end_of_stream || t->timed_out || (t->decoder.body_done && stream_pending(&t->stream) == 0))
+        if (transport_is_quiet(t))
                 stream_close(&t->stream);
-        else
+        else if (parking_hand_over(t, PARK_LINGER) != 0)
                 stream_close_lingering(&t->stream);
 }
 
@@ -298,7 +301,9 @@ static ssize_t transport_read_body(void *ctx, void *buf, size_t n) {
 
                 if (t->decoder.body_done || t->decoder.aborted || t->finished)
                         return t->decoder.aborted ? -ECONNABORTED : 0;
-                r = transport_next(t, false, &event);
+                r = transport_next(t, t->scan.no_body, &event);
+                if (r == STREAM_E_EMPTY)
+                        return 0; /* the end of what is empty is not waited for */
                 if (r < 0)
                         return r;
                 if (event.type == FCGI_EVENT_BODY) {
@@ -371,57 +376,109 @@ static int transport_flush(void *ctx) {
         return r < 0 ? r : transport_look_for_abort(t);
 }
 
+/* What ends the reply, behind what waits in the buffer. */
+static void transport_end_reply(struct transport *t, uint32_t app_status) {
+        transport_close_record(t);
+        if (t->stderr_used) {
+                fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
+                t->n_out += FCGI_HEADER_SIZE;
+        }
+        fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
+        t->n_out += FCGI_HEADER_SIZE;
+        fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
+        t->n_out += FCGI_END_REQUEST_SIZE;
+}
+
+/* Sends the end of the reply to a client that reads it, which may take a moment for its socket to have room. What is left behind n_sent is the park's. */
+static int transport_send_last(struct transport *t) {
+        usec_t until = 0;
+
+        for (;;) {
+                struct pollfd p = { .fd = t->stream.fd, .events = POLLOUT };
+                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent);
+
+                if (k < 0)
+                        return transport_fail(t, (int)k);
+                t->n_sent += (size_t)k;
+                if (t->n_sent == t->n_out)
+                        break;
+                if (until == 0)
+                        until = time_now() + TRANSPORT_LAST_WAIT;
+                if (time_now() >= until || poll(&p, 1, TRANSPORT_LAST_PAUSE) == 0)
+                        return 0;
+        }
+        t->n_out = t->n_sent = 0;
+        return 0;
+}
+
+/* Without a park the worker waits for the client itself. */
+static int transport_send_rest(struct transport *t) {
+        struct iovec iov = { .iov_base = t->out + t->n_sent, .iov_len = t->n_out - t->n_sent };
+        int r;
+
+        if (iov.iov_len == 0)
+                return 0;
+        r = stream_write(&t->stream, &iov, 1);
+        t->n_out = t->n_sent = 0;
+        return r < 0 ? transport_fail(t, r) : 0;
+}
+
+static bool transport_may_keep(const struct transport *t) {
+        size_t rest;
+
+        return t->decoder.keep_conn && !t->broken && !t->must_close && !t->end_of_stream &&
+               fcgi_decoder_rest(&t->decoder, &rest);
+}
+
+/* The reply is made. The connection goes on its way when it has still to wait for its client, or when PHP goes on: its next request would wait for this worker,
+ * beside idle ones. */
+static int transport_release(struct transport *t, bool php_goes_on) {
+        bool keep = transport_may_keep(t);
+        int r;
+
+        if (keep && t->n_out == 0 && !php_goes_on)
+                return 0;
+        if (keep || t->n_out > 0) {
+                parking_begin(t);
+                if (parking_hand_over(t, keep ? PARK_KEEP : t->decoder.body_done ? 0 : PARK_LINGER) == 0) {
+                        t->must_close = true;
+                        return 0;
+                }
+        }
+        r = transport_send_rest(t);
+        if (!keep || php_goes_on) {
+                transport_close(t);
+                t->must_close = true;
+        }
+        return r;
+}
+
 static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         struct transport *t = ctx;
-        int r = 0;
+        int r = -EPIPE;
 
         if (worker_is_copy())
                 _exit(EXIT_SUCCESS);
         if (t->finished)
                 return 0;
         access_collect(t->access, t);
-        transport_close_record(t);
         if (!t->broken) {
-                if (t->stderr_used) {
-                        fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
-                        t->n_out += FCGI_HEADER_SIZE;
-                }
-                fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
-                t->n_out += FCGI_HEADER_SIZE;
-                fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
-                t->n_out += FCGI_END_REQUEST_SIZE;
-                r = transport_send(t);
+                transport_end_reply(t, app_status);
+                r = transport_send_last(t);
         }
         t->finished = true;
         track_stage(t->track, STAGE_END);
-        if (!t->decoder.keep_conn || php_goes_on) {
-                transport_close(t); /* a next request on it would wait for this worker, beside idle ones */
-                t->must_close = true;
-        }
-        return r;
-}
-
-/* Reads the rest of the body so that the next request can be read behind it. False when that is not worth it. */
-static bool transport_skip_body(struct transport *t) {
-        size_t n = t->n_body;
-
-        t->n_body = 0;
-        while (!t->decoder.body_done && !t->decoder.aborted) {
-                struct fcgi_event event;
-
-                if (n > TRANSPORT_SKIP_MAX || transport_next(t, false, &event) < 0)
-                        return false;
-                n += event.type == FCGI_EVENT_BODY ? event.n : 0;
-        }
-        return true;
+        return MIN(r, transport_release(t, php_goes_on));
 }
 
 bool transport_end_request(struct transport *t, uint32_t app_status) {
         bool keep;
 
         transport_finish(t, app_status, false);
-        keep = t->decoder.keep_conn && !t->broken && !t->must_close && transport_skip_body(t) && !t->end_of_stream;
+        keep = transport_may_keep(t);
         fcgi_decoder_end_request(&t->decoder);
+        if (keep)
+                parking_begin(t);
         return keep;
 }
 

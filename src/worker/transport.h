@@ -15,9 +15,12 @@
 #include "conn/accept.h"
 #include "conn/stream.h"
 #include "fcgi/request.h"
+#include "fcgi/scan.h"
 #include "sapi/sapi.h"
 #include "worker/access.h"
 #include "worker/track.h"
+
+struct parking;
 
 #define TRANSPORT_OUT_SIZE 65536U
 
@@ -26,6 +29,9 @@ struct transport {
         struct fcgi_decoder decoder;
         struct track *track;
         struct access *access;
+        struct parking *parking;
+        struct fcgi_scan scan; /* between requests: of what waits in the stream's buffer */
+        usec_t begun;          /* since when the client has been sending the next request, or may; 0: it rests */
         usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever */
 
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
@@ -37,6 +43,7 @@ struct transport {
         bool timed_out;     /* the peer let the worker wait too long */
 
         size_t n_out;      /* bytes in out, an open record's included */
+        size_t n_sent;     /* bytes of them that are out already, at the end of a reply */
         size_t out_record; /* where the open record's header is, when out_type is set */
         uint8_t out_type;  /* type of the open record, or 0 */
         bool stderr_used;
@@ -46,11 +53,12 @@ struct transport {
 extern const struct sapi_io transport_io;
 
 /* t is all zero: its buffers are large, and memory that nobody has touched is no memory. 0 or -ENOMEM. */
-int transport_init(struct transport *t, struct track *track, struct access *access, const struct fcgi_limits *limits);
+int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
+                   const struct fcgi_limits *limits);
 void transport_done(struct transport *t);
 
-/* Takes over a fresh connection. Must be followed by transport_close(). */
-void transport_open(struct transport *t, int fd);
+/* Takes over a connection. Must be followed by transport_close(). */
+void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
 
 /* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it sent a whole
@@ -59,8 +67,8 @@ void transport_close(struct transport *t);
 enum { TRANSPORT_E_CLOSED = 1, TRANSPORT_E_ABORTED = 2 };
 int transport_read_head(struct transport *t);
 
-/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. Then reads what is left of the body,
- * if the connection could be kept. True when it can: the next request may be read from it. */
+/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. True when the connection is kept, and still here: the next
+ * request may be read from it. */
 bool transport_end_request(struct transport *t, uint32_t app_status);
 
 /* Reply bytes, for pages the worker answers itself. */

@@ -20,6 +20,8 @@ struct worker_setup {
         uint32_t generation;
         const int *listeners;
         size_t n_listeners;
+        int offers; /* from the park, and the way to it: conn/park.h */
+        int intake;
         int doorbell;
         int lifeline;
         int stdout_fd; /* becomes the worker's stdout; -1: /dev/null */

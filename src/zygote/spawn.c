@@ -60,6 +60,8 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
                 .generation = z->generation,
                 .listeners = z->listeners,
                 .n_listeners = z->n_listeners,
+                .offers = INHERIT_PARK_OFFERS,
+                .intake = INHERIT_PARK_INTAKE,
                 .doorbell = INHERIT_DOORBELL,
                 .lifeline = INHERIT_LIFELINE_READ,
                 .stdout_fd = out,

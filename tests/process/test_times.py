@@ -110,13 +110,28 @@ def test_ended_workers_are_no_crash_loop(start):
     assert "young" not in s.log() and "delayed" not in s.log()
 
 
-def test_time_runs_from_the_first_byte(start):
+def test_time_runs_while_a_script_waits_for_its_body(start):
     s = start({"www": {"pm.max_children": "1", "request_terminate_timeout": "1s"}})
-    with socket.socket(socket.AF_UNIX) as c:
-        c.connect(s.address())
+    code = s.script("read.php", "<?php echo strlen(file_get_contents('php://input'));")
+    body = b"x" * 200000
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(code, body=body, method="PUT"), body)[:100000])
         s.wait_log(r"execution timed out")
-        c.settimeout(5)
-        assert c.recv(1) == b""
+        assert c.read_eof() == b""
+
+
+def test_time_does_not_run_while_a_request_is_waited_for(start):
+    s = start({"www": {"pm.max_children": "1", "request_terminate_timeout": "1s"}})
+    data = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
+    with s.connect() as c:
+        c.send(data[:-1])
+        with s.connect() as other:  # 1.5 s by the clock of the server
+            other.send(fastcgi.request_bytes(fastcgi.environment(s.script("sleep.php", "<?php usleep(750000); echo 'slept';")), keep=True))
+            assert other.read_response().text == "slept"
+            assert other.request(fastcgi.environment(s.script("sleep.php", "<?php usleep(750000); echo 'slept';"))).text == "slept"
+        c.send(data[-1:])
+        assert c.read_response().complete
+    assert "timed out" not in s.log()
 
 
 def test_what_runs_after_the_reply_is_not_counted(start):

@@ -76,15 +76,19 @@ DIFFERENCES = {
     "tcp-nodelay":
         "php-fpm never sets TCP_NODELAY: a kept connection answers a page of several packets 23 times a second.",
     "idle-connections":
-        "In php-fpm an idle kept connection holds its worker. In fpmd the worker closes it when another client comes.",
+        "In php-fpm an idle kept connection holds its worker. In fpmd it waits beside the workers, and its next request goes to any of"
+        " them.",
+    "half-body":
+        "php-fpm runs the script of a PUT while its body is on its way, and the client holds the worker. fpmd runs it when the body is whole"
+        " or 64 KiB of the request are there.",
     "lingering-close":
         "A worker of php-fpm waits for the client to close its end too, before it serves anybody else. fpmd's does not.",
     "head-body":
         "php-fpm 8.4 answers HEAD with a body, and leaves it to the web server to drop it. fpmd sends the headers alone, as php-fpm 8.2"
         " does.",
     "finish-closes":
-        "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. fpmd closes it with the reply, so"
-        " that the next request goes to a worker that is free.",
+        "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. In fpmd its next request goes to a worker"
+        " that is free.",
     "late-chdir":
         "What a shutdown function or destructor makes the current directory is where later requests of that php-fpm worker begin and end."
         " In fpmd it ends with the request.",

@@ -117,12 +117,21 @@ def streamed(backend, method, half):
 
 
 def test_put_body_is_streamed(backend):
-    streamed(backend, "PUT", 40000)
+    streamed(backend, "PUT", 80000)
+
+
+def test_put_body_that_is_short_is_waited_for(backend):
+    if not backend.reference("half-body"):
+        with pytest.raises(TimeoutError), backend.connect() as c:
+            c.timeout = 0.5
+            params = backend.params("<?php echo fread(fopen('php://input', 'r'), 5); flush();", b"x" * 10, method="PUT")
+            c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, b"01234", end=False))
+            c.read_record(timeout=0.5)
 
 
 def test_post_body_is_streamed(backend):
     if not backend.reference("streamed-post"):
-        streamed(backend, "POST", 40000)
+        streamed(backend, "POST", 80000)
 
 
 def test_answer_without_reading_the_body(backend):

@@ -20,11 +20,13 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "conn/accept.h"
+#include "conn/park.h"
 
 struct scene {
         int listeners[2];
         struct addr addrs[2];
         int doorbell;
+        int offers[2];
         int lifeline[2];
         struct acceptor a;
 };
@@ -44,7 +46,7 @@ static int new_listener(struct addr *ret) {
 static void new_acceptor(struct scene *s, struct acceptor *a) {
         int fds[2] = { dup(s->listeners[0]), dup(s->listeners[1]) };
 
-        assert_int_equal(acceptor_init(a, fds, 2, dup(s->doorbell), dup(s->lifeline[0])), 0);
+        assert_int_equal(acceptor_init(a, fds, 2, dup(s->offers[0]), dup(s->doorbell), dup(s->lifeline[0])), 0);
 }
 
 static int set_up(void **state) {
@@ -54,6 +56,7 @@ static int set_up(void **state) {
                 s->listeners[i] = new_listener(&s->addrs[i]);
         s->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_int_equal(pipe(s->lifeline), 0);
+        assert_int_equal(park_pair(s->offers), 0);
         new_acceptor(s, &s->a);
         *state = s;
         return 0;
@@ -66,6 +69,7 @@ static int tear_down(void **state) {
         for (int i = 0; i < 2; i++) {
                 fd_close(s->listeners[i]);
                 fd_close(s->lifeline[i]);
+                fd_close(s->offers[i]);
         }
         fd_close(s->doorbell);
         free(s);
@@ -91,7 +95,7 @@ static void test_a_connection_on_any_listener(void **state) {
         for (int i = 0; i < 2; i++) {
                 int client = connect_to(s, i), fd = -1;
 
-                assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
                 assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
                 assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
                 fd_close(fd);
@@ -109,7 +113,7 @@ static void test_the_doorbell_makes_one_look_at_every_listener(void **state) {
         acceptor_leave(&b);
         acceptor_done(&b);
         assert_true(rings(s));
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
 }
@@ -122,62 +126,160 @@ static void test_who_found_something_rings_again(void **state) {
                 clients[i] = connect_to(s, i % 2);
         fd_ring(s->doorbell);
         for (int i = 0; i < 3; i++) {
-                assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
                 fd_close(fd);
                 fd_close(clients[i]);
         }
         /* the ringing ends with the first fruitless look: the wait goes on to the lifeline */
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
+}
+
+/* A connection that is kept, and what its client has. */
+static void keep(struct scene *s, int ends[static 2], usec_t until) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        assert_int_equal(acceptor_keep(&s->a, ends[0], until), 0);
+}
+
+static void close_both(const int ends[static 2]) {
+        fd_close(ends[0]);
+        fd_close(ends[1]);
 }
 
 static void test_the_kept_connection_wakes(void **state) {
         struct scene *s = *state;
         int ends[2], fd;
 
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-        assert_int_equal(acceptor_keep(&s->a, ends[0]), 0);
-        assert_int_equal(acceptor_keep(&s->a, ends[0]), 0); /* already */
+        keep(s, ends, USEC_INFINITY);
+        assert_int_equal(acceptor_keep(&s->a, ends[0], USEC_INFINITY), 0); /* already */
         assert_int_equal(write(ends[1], "x", 1), 1);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_KEPT);
+        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_KEPT);
         acceptor_forget(&s->a);
-        fd_close(ends[0]);
-        fd_close(ends[1]);
+        close_both(ends);
+}
+
+static void test_the_kept_connection_has_its_time(void **state) {
+        struct scene *s = *state;
+        int ends[2], fd;
+        usec_t begun = time_now();
+
+        keep(s, ends, begun + 20 * USEC_PER_MSEC);
+        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_TIMEOUT);
+        assert_true(time_now() - begun >= 20 * USEC_PER_MSEC);
+        acceptor_forget(&s->a);
+        close_both(ends);
 }
 
 static void test_a_new_connection_wins_over_an_idle_kept_one(void **state) {
         struct scene *s = *state;
         int ends[2], fd = -1, client;
 
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-        assert_int_equal(acceptor_keep(&s->a, ends[0]), 0);
+        keep(s, ends, USEC_INFINITY);
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
-        fd_close(ends[0]);
-        fd_close(ends[1]);
+        close_both(ends);
 }
 
-static void test_a_request_on_the_kept_one_is_served_once_more_and_the_wakeup_handed_on(void **state) {
+static void test_who_cannot_take_what_it_yielded_for_hands_it_on(void **state) {
         struct scene *s = *state;
         int ends[2], fd = -1, client;
 
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        keep(s, ends, USEC_INFINITY);
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_keep(&s->a, ends[0]), 0);
-        assert_int_equal(write(ends[1], "x", 1), 1);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_KEPT);
-        if (s->a.yield) /* it was the listener that was reported */
-                assert_true(rings(s));
+        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_YIELD);
+        acceptor_hand_on(&s->a);
+        assert_true(rings(s));
         acceptor_forget(&s->a);
-        assert_false(s->a.yield);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_CONNECTION);
+        fd_close(client);
+        close_both(ends);
+}
+
+static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is_handed_on_once(void **state) {
+        struct scene *s = *state;
+        unsigned n_kept = 0, n_rings = 0;
+        int ends[2], fd = -1, client, r;
+        usec_t begun;
+
+        keep(s, ends, USEC_INFINITY);
+        client = connect_to(s, 0);
+        assert_int_equal(write(ends[1], "x", 1), 1); /* never read: there is always a next request */
+        begun = time_now();
+        while ((r = acceptor_wait(&s->a, true, false, &fd)) == ACCEPT_E_KEPT) {
+                uint64_t v;
+
+                n_kept++;
+                n_rings += read(s->doorbell, &v, sizeof(v)) == sizeof(v);
+        }
+        assert_int_equal(r, ACCEPT_E_YIELD);
+        assert_true(time_now() - begun >= ACCEPT_SPAN);
+        assert_true(n_kept > 1);
+        assert_int_equal(n_rings, 1);
+        acceptor_forget(&s->a);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
-        fd_close(ends[0]);
-        fd_close(ends[1]);
+        close_both(ends);
+}
+
+static void test_a_request_that_had_its_turn_comes_after_others(void **state) {
+        struct scene *s = *state;
+        int ends[2], fd = -1, client;
+
+        keep(s, ends, USEC_INFINITY);
+        assert_int_equal(acceptor_wait(&s->a, true, true, &fd), ACCEPT_E_KEPT); /* there are none */
+        client = connect_to(s, 0);
+        assert_int_equal(acceptor_wait(&s->a, true, true, &fd), ACCEPT_E_YIELD);
+        acceptor_forget(&s->a);
+        fd_close(client);
+        close_both(ends);
+}
+
+static void offer(const struct scene *s) {
+        const struct park_note note = { .flags = PARK_KEEP };
+        _cleanup_fd_ int fd = dup(s->doorbell);
+
+        assert_int_equal(park_send(s->offers[1], &note, NULL, NULL, fd), 0);
+}
+
+static void test_an_offer_is_as_good_as_a_connection(void **state) {
+        struct scene *s = *state;
+        struct park_note note;
+        int fd = -1;
+
+        offer(s);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        assert_int_equal(park_receive(s->a.offers, &note, NULL, 0, &fd), 0);
+        fd_close(fd);
+}
+
+static void test_the_doorbell_is_for_offers_too(void **state) {
+        struct scene *s = *state;
+        int fd = -1;
+
+        offer(s);
+        acceptor_forget_offers(&s->a); /* nobody is woken for it */
+        s->a.offers = dup(s->offers[0]);
+        fd_ring(s->doorbell);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        assert_true(rings(s));
+}
+
+static void test_who_stays_for_the_offers_takes_nothing_else(void **state) {
+        struct scene *s = *state;
+        int fd = -1, client = connect_to(s, 0);
+
+        acceptor_leave_for_offers(&s->a);
+        assert_true(rings(s));
+        s->lifeline[1] = fd_close(s->lifeline[1]);
+        offer(s);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        s->offers[1] = fd_close(s->offers[1]);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER); /* its end */
+        fd_close(client);
 }
 
 static void test_quit_and_lifeline_end_it(void **state) {
@@ -187,7 +289,7 @@ static void test_quit_and_lifeline_end_it(void **state) {
         assert_false(acceptor_should_drain(&s->a));
         fd_ring(s->a.quit);
         assert_true(acceptor_should_drain(&s->a));
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
 }
 
 static void test_who_has_left_takes_nothing(void **state) {
@@ -198,7 +300,7 @@ static void test_who_has_left_takes_nothing(void **state) {
         client = connect_to(s, 0);
         fd_ring(s->doorbell);
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
         fd = accept(s->listeners[0], NULL, NULL); /* it is still there for the others */
         assert_true(fd >= 0);
         fd_close(fd);
@@ -213,7 +315,13 @@ int main(void) {
                 T(test_who_found_something_rings_again),
                 T(test_the_kept_connection_wakes),
                 T(test_a_new_connection_wins_over_an_idle_kept_one),
-                T(test_a_request_on_the_kept_one_is_served_once_more_and_the_wakeup_handed_on),
+                T(test_the_kept_connection_has_its_time),
+                T(test_who_cannot_take_what_it_yielded_for_hands_it_on),
+                T(test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is_handed_on_once),
+                T(test_a_request_that_had_its_turn_comes_after_others),
+                T(test_an_offer_is_as_good_as_a_connection),
+                T(test_the_doorbell_is_for_offers_too),
+                T(test_who_stays_for_the_offers_takes_nothing_else),
                 T(test_quit_and_lifeline_end_it),
                 T(test_who_has_left_takes_nothing),
 #undef T

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages of the park; see park.h. The sockets are shared by many processes, so none may change them: every call says by itself that it does not wait. */
+
+#include "conn/park.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+
+#define PARK_VERSION 1U
+
+/* Room for connections on their way: some thousand with little attached. The kernel may allow less. */
+#define PARK_SEND_BUFFER (4 * 1024 * 1024)
+
+union park_control {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+};
+
+int park_pair(int ret[static 2]) {
+        int size = PARK_SEND_BUFFER;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
+                return -errno;
+        if (setsockopt(ret[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+                (void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        return 0;
+}
+
+int park_send(int fd, const struct park_note *note, const void *out, const void *in, int connection) {
+        struct park_note n = *note;
+        struct iovec iov[3] = {
+                { .iov_base = &n, .iov_len = sizeof(n) },
+                { .iov_base = (void *)out, .iov_len = n.n_out },
+                { .iov_base = (void *)in, .iov_len = n.n_in },
+        };
+        union park_control control = {
+                .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) }
+        };
+        struct msghdr msg = { .msg_iov = iov,
+                              .msg_iovlen = ELEMENTSOF(iov),
+                              .msg_control = &control,
+                              .msg_controllen = sizeof(control) };
+        ssize_t k;
+
+        if (fd < 0)
+                return -EPIPE;
+        n.version = PARK_VERSION;
+        memcpy(CMSG_DATA(&control.header), &connection, sizeof(int));
+        do
+                k = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        while (k < 0 && errno == EINTR);
+        if (k >= 0)
+                return 0;
+        return errno == EAGAIN ? PARK_E_FULL : -errno;
+}
+
+static int park_take_fd(struct msghdr *msg) {
+        int fd = -1;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+                        memcpy(&fd, CMSG_DATA(c), sizeof(int));
+        return fd;
+}
+
+static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
+        return n->version == PARK_VERSION && n->n_out <= PARK_BYTES_MAX && n->n_in <= PARK_BYTES_MAX &&
+               (size_t)n->n_out + n->n_in == n_bytes;
+}
+
+int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd) {
+        struct iovec iov[2] = { { .iov_base = ret, .iov_len = sizeof(*ret) }, { .iov_base = buf, .iov_len = size } };
+        union park_control control;
+        struct msghdr msg = { .msg_iov = iov,
+                              .msg_iovlen = ELEMENTSOF(iov),
+                              .msg_control = &control,
+                              .msg_controllen = sizeof(control) };
+        _cleanup_fd_ int connection = -1;
+        ssize_t k;
+
+        do
+                k = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (k < 0 && errno == EINTR);
+        if (k < 0 && errno == EAGAIN)
+                return PARK_E_EMPTY;
+        if (k == 0 || (k < 0 && errno == ECONNRESET))
+                return PARK_E_END;
+        if (k < 0)
+                return -errno;
+        connection = park_take_fd(&msg);
+        if (connection < 0 || (msg.msg_flags & MSG_TRUNC) || (size_t)k < sizeof(*ret) ||
+            !park_makes_sense(ret, (size_t)k - sizeof(*ret)))
+                return -EBADMSG;
+        *ret_fd = TAKE_FD(connection);
+        return 0;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One parked connection. It is read only while its request is not whole, so its client's next bytes stay in the kernel; and its descriptor is shared with the
+ * workers that had it, so no call changes it, and none waits.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "park/lot.h"
+
+/* A client that never stops sending is not listened to for longer. */
+#define GUEST_LINGER_MAX (30 * USEC_PER_SEC)
+
+static void guest_leave_list(struct lot *lot, struct guest *g) {
+        struct lot_list *list = &lot->lists[g->state];
+
+        *(g->prev ? &g->prev->next : &list->first) = g->next;
+        *(g->next ? &g->next->prev : &list->last) = g->prev;
+        g->prev = g->next = NULL;
+        list->n--;
+}
+
+static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state state) {
+        struct lot_list *list = &lot->lists[state];
+
+        g->state = state;
+        g->prev = list->last;
+        *(g->prev ? &g->prev->next : &list->first) = g;
+        list->last = g;
+        list->n++;
+}
+
+void guest_enter(struct lot *lot, struct guest *g, enum guest_state state) {
+        guest_leave_list(lot, g);
+        g->since = lot->now;
+        guest_join_list(lot, g, state);
+}
+
+void guest_watch(struct lot *lot, struct guest *g, uint32_t events) {
+        struct epoll_event event = { .events = events, .data.ptr = g };
+
+        if (events == g->watched)
+                return;
+        epoll_ctl(lot->epoll_fd,
+                  events == 0  ? EPOLL_CTL_DEL
+                  : g->watched ? EPOLL_CTL_MOD
+                               : EPOLL_CTL_ADD,
+                  g->fd, &event);
+        g->watched = events;
+}
+
+static void guest_free_in(struct lot *lot, struct guest *g) {
+        lot->n_bytes -= g->n_in;
+        free(g->in);
+        g->in = NULL;
+        g->n_in = g->size_in = 0;
+}
+
+static void guest_free_out(struct lot *lot, struct guest *g) {
+        lot->n_bytes -= g->n_out;
+        free(g->out);
+        g->out = NULL;
+        g->n_out = g->n_sent = 0;
+}
+
+void guest_close(struct lot *lot, struct guest *g) {
+        guest_watch(lot, g, 0); /* workers that have not closed their copies would keep the registration alive */
+        g->fd = fd_close(g->fd);
+        guest_free_in(lot, g);
+        guest_free_out(lot, g);
+        lot->n--;
+        guest_enter(lot, g, GUEST_GONE);
+}
+
+bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        size_t size = MAX(g->size_in, (size_t)512);
+        uint8_t *in;
+
+        if (n == 0)
+                return true;
+        if (!limits_reserve(lot, g, n))
+                return false;
+        while (size < g->n_in + n)
+                size *= 2;
+        in = size > g->size_in ? realloc(g->in, size) : g->in;
+        if (!in) {
+                guest_close(lot, g);
+                return false;
+        }
+        g->in = in;
+        g->size_in = size;
+        memcpy(g->in + g->n_in, data, n);
+        g->n_in += n;
+        lot->n_bytes += n;
+        return true;
+}
+
+/* Bytes in front of the next request that mean nothing: how many of n may go. What has not come of them yet is to be skipped. */
+static size_t guest_idle_bytes(struct guest *g, size_t n) {
+        size_t k = g->scan.in_request ? g->scan.first : MIN(g->scan.at, n);
+
+        if (!g->scan.in_request)
+                g->skip += (uint32_t)(g->scan.at - k);
+        g->scan.at = g->scan.in_request ? g->scan.at - k : 0;
+        g->scan.first = 0;
+        return k;
+}
+
+/* Half a request has come: it waits for the other half. data, n: bytes that are not stored yet. */
+static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        enum guest_state state;
+        size_t k = guest_idle_bytes(g, g->n_in + n), k_in = MIN(k, g->n_in);
+
+        if (k_in > 0) {
+                memmove(g->in, g->in + k_in, g->n_in - k_in);
+                g->n_in -= k_in;
+                lot->n_bytes -= k_in;
+        }
+        k -= k_in;
+        if (!guest_store(lot, g, data + k, n - k))
+                return;
+        if (g->n_in > 0 && g->begun == 0)
+                g->begun = lot->now;
+        if (g->n_in == 0 && lot->finish_at > 0) {
+                guest_close(lot, g);
+                return;
+        }
+        state = g->begun > 0 ? GUEST_RECEIVING : GUEST_IDLE;
+        if (state != g->state)
+                guest_enter(lot, g, state);
+        guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
+}
+
+/* Bytes have come, n of them that are not stored yet: what now? */
+static void guest_look(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        bool stored = g->n_in > 0;
+
+        if (stored && !guest_store(lot, g, data, n))
+                return;
+        if (stored) {
+                data = g->in;
+                n = g->n_in;
+        }
+        if (fcgi_scan(&g->scan, data, n) != FCGI_SCAN_MORE || n == PARK_BYTES_MAX)
+                offers_add(lot, g, data, n);
+        else
+                guest_wait_for_more(lot, g, stored ? NULL : data, stored ? 0 : n);
+}
+
+static void guest_receive(struct lot *lot, struct guest *g) {
+        size_t room = PARK_BYTES_MAX - g->n_in, k;
+        ssize_t n = recv(g->fd, lot->buf, room, MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0) {
+                guest_close(lot, g);
+                return;
+        }
+        if (g->state == GUEST_RECEIVING && lot->pool->request_receive_timeout == 0)
+                guest_enter(lot, g, GUEST_RECEIVING); /* without a limit for the whole it is one for silence */
+        k = MIN((size_t)n, (size_t)g->skip);
+        g->skip -= (uint32_t)k;
+        if (k < (size_t)n)
+                guest_look(lot, g, lot->buf + k, (size_t)n - k);
+}
+
+/* The reply is out, or the client is: what was asked for in that case. */
+static void guest_end_reply(struct lot *lot, struct guest *g) {
+        guest_free_out(lot, g);
+        if (g->flags & PARK_KEEP) {
+                guest_look(lot, g, NULL, 0);
+                return;
+        }
+        if (!(g->flags & PARK_LINGER) || shutdown(g->fd, SHUT_WR) < 0) {
+                guest_close(lot, g);
+                return;
+        }
+        guest_enter(lot, g, GUEST_LINGERING);
+        g->begun = lot->now;
+        guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
+}
+
+static void guest_write(struct lot *lot, struct guest *g) {
+        ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+                guest_watch(lot, g, EPOLLOUT);
+                return;
+        }
+        if (n < 0) {
+                guest_close(lot, g);
+                return;
+        }
+        g->n_sent += (size_t)n;
+        if (g->n_sent == g->n_out) {
+                guest_end_reply(lot, g);
+                return;
+        }
+        guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
+        guest_watch(lot, g, EPOLLOUT);
+}
+
+static void guest_throw_away(struct lot *lot, struct guest *g) {
+        ssize_t n = recv(g->fd, lot->buf, sizeof(lot->buf), MSG_DONTWAIT);
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n <= 0 || lot->now - g->begun >= GUEST_LINGER_MAX)
+                guest_close(lot, g);
+        else
+                guest_enter(lot, g, GUEST_LINGERING);
+}
+
+void guest_on_event(struct lot *lot, struct guest *g) {
+        switch (g->state) {
+        case GUEST_IDLE:
+        case GUEST_RECEIVING:
+                guest_receive(lot, g);
+                break;
+        case GUEST_WRITING:
+                guest_write(lot, g);
+                break;
+        case GUEST_LINGERING:
+                guest_throw_away(lot, g);
+                break;
+        case GUEST_WAITING:
+        case GUEST_GONE:
+        case _GUEST_STATE_MAX:
+                break;
+        }
+}
+
+static uint8_t *guest_copy(const uint8_t *data, size_t n) {
+        uint8_t *copy = malloc(MAX(n, (size_t)1));
+
+        return copy ? memcpy(copy, data, n) : NULL;
+}
+
+void guest_arrive(struct lot *lot, const struct park_note *note, int fd) {
+        struct guest *g = NULL;
+
+        atomic_fetch_add_explicit(&lot->numbers->parked, 1, memory_order_relaxed);
+        if (limits_admit(lot, fd))
+                g = calloc(1, sizeof(*g));
+        if (!g) {
+                fd_close(fd);
+                return;
+        }
+        g->fd = fd;
+        g->flags = note->flags;
+        g->skip = note->skip;
+        g->begun = MIN(note->begun, lot->now);
+        g->since = lot->now;
+        lot->n++;
+        guest_join_list(lot, g, g->begun > 0 ? GUEST_RECEIVING : GUEST_IDLE);
+
+        if (note->n_out == 0 && (note->flags & PARK_KEEP)) {
+                guest_look(lot, g, lot->buf, note->n_in);
+                return;
+        }
+        if (!guest_store(lot, g, lot->buf + note->n_out, note->n_in) || !limits_reserve(lot, g, note->n_out))
+                return;
+        g->out = guest_copy(lot->buf, note->n_out);
+        if (!g->out) {
+                guest_close(lot, g);
+                return;
+        }
+        g->n_out = note->n_out;
+        lot->n_bytes += note->n_out;
+        guest_enter(lot, g, GUEST_WRITING);
+        if (g->n_out == 0)
+                guest_end_reply(lot, g);
+        else
+                guest_write(lot, g);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, of the
+ * bytes those of a request that does not come to its end.
+ */
+
+#include "base/macros.h"
+#include "conn/peer.h"
+#include "log/log.h"
+#include "park/lot.h"
+
+#define LIMITS_LINGER_TIME (2 * USEC_PER_SEC)
+
+/* Between two log lines about the same limit. */
+#define LIMITS_COMPLAINT_PAUSE (10 * USEC_PER_SEC)
+
+static void limits_complain(struct lot *lot, enum lot_complaint what, int fd, const char *why,
+                            unsigned long long limit) {
+        static const char *const names[] = {
+                [LOT_COMPLAINT_CONNECTIONS] = "park.max_connections", [LOT_COMPLAINT_BYTES] = "park.max_bytes"
+        };
+        usec_t *last = &lot->complained[what];
+
+        atomic_fetch_add_explicit(&lot->numbers->refused, 1, memory_order_relaxed);
+        if (*last > 0 && lot->now - *last < LIMITS_COMPLAINT_PAUSE) {
+                lot->n_silenced[what]++;
+                return;
+        }
+        peer_log_closed(fd, LOG_EVENT_PARK_LIMIT, "%s, %s = %llu (%llu more since the last such line)", why,
+                        names[what], limit, (unsigned long long)lot->n_silenced[what]);
+        *last = lot->now;
+        lot->n_silenced[what] = 0;
+}
+
+bool limits_admit(struct lot *lot, int fd) {
+        struct guest *oldest = lot->lists[GUEST_IDLE].first;
+
+        if (lot->n < lot->n_max)
+                return true;
+        if (!oldest) {
+                limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, fd, "too many wait for their clients, and none is idle",
+                                lot->n_max);
+                return false;
+        }
+        limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest->fd,
+                        "too many wait for their clients, and this one has been idle for the longest time", lot->n_max);
+        guest_close(lot, oldest);
+        return true;
+}
+
+bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
+        while (lot->n_bytes + n > lot->pool->park_max_bytes) {
+                struct guest *oldest = lot->lists[GUEST_RECEIVING].first ?: g;
+
+                limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
+                                "too many bytes of unfinished requests and replies, and this one has waited for the "
+                                "longest time",
+                                (unsigned long long)lot->pool->park_max_bytes);
+                guest_close(lot, oldest);
+                if (oldest == g)
+                        return false;
+        }
+        return true;
+}
+
+static void limits_time_out(struct lot *lot, struct guest *g) {
+        const struct conf_pool *pool = lot->pool;
+
+        atomic_fetch_add_explicit(&lot->numbers->timed_out, 1, memory_order_relaxed);
+        if (g->state == GUEST_RECEIVING && lot->finish_at > 0 && lot->now >= lot->finish_at)
+                peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
+        else if (g->state == GUEST_RECEIVING && pool->request_receive_timeout > 0)
+                peer_log_receive_timeout(g->fd, pool->request_receive_timeout);
+        else if (g->state == GUEST_RECEIVING || g->state == GUEST_WRITING)
+                peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "%s for park.idle_timeout (%.3f sec)",
+                                g->state == GUEST_WRITING ? "it took nothing of its reply"
+                                                          : "nothing more of its request came",
+                                (double)pool->park_idle_timeout / (double)USEC_PER_SEC);
+        guest_close(lot, g);
+}
+
+/* When the first of a list is due. */
+static usec_t limits_due(const struct lot *lot, const struct guest *g) {
+        const struct conf_pool *pool = lot->pool;
+        usec_t at = g->since + (g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout);
+
+        if (g->state != GUEST_RECEIVING)
+                return at;
+        if (pool->request_receive_timeout > 0)
+                at = g->begun + pool->request_receive_timeout;
+        return lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
+}
+
+usec_t limits_enforce(struct lot *lot) {
+        static const enum guest_state states[] = { GUEST_IDLE, GUEST_RECEIVING, GUEST_WRITING, GUEST_LINGERING };
+        usec_t next = lot->retry_at > 0 ? lot->retry_at : USEC_INFINITY;
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+                struct guest *g;
+
+                while ((g = lot->lists[states[i]].first)) {
+                        usec_t at = limits_due(lot, g);
+
+                        if (at > lot->now) {
+                                next = MIN(next, at);
+                                break;
+                        }
+                        limits_time_out(lot, g);
+                }
+        }
+        return next;
+}

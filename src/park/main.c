@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fpmd-park: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Runs no PHP, opens nothing, and needs nothing of
+ * the machine but its descriptors and memory, so all it could do otherwise is given up.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/capability.h"
+#include "base/fd.h"
+#include "base/number.h"
+#include "base/program.h"
+#include "base/text.h"
+#include "base/title.h"
+#include "conf/load.h"
+#include "ipc/inherit.h"
+#include "log/log.h"
+#include "park/lot.h"
+#include "park/park.h"
+#include "scoreboard/create.h"
+
+#define PARK_CONF_MAX (16U * 1024U * 1024U)
+
+/* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
+#define PARK_SPARE_FDS 32U
+
+static int park_check_descriptors(void) {
+        for (int fd = INHERIT_FIRST; fd < _PARK_FD_MAX; fd++) {
+                int r = fd_set_cloexec(fd, true);
+
+                if (r < 0 && fd != PARK_FD_JOURNAL && fd != PARK_FD_LOG)
+                        return r;
+        }
+        return 0;
+}
+
+static bool park_is_open(int fd) {
+        return fcntl(fd, F_GETFD) >= 0;
+}
+
+static int park_read_conf(struct conf **ret) {
+        _cleanup_text_ struct text problems = {};
+        _cleanup_free_ char *data = NULL;
+        size_t n;
+        int r;
+
+        r = fd_read_all(PARK_FD_CONF, PARK_CONF_MAX, &data, &n);
+        if (r == 0)
+                r = conf_pool_unpack(data, n, ret, &problems);
+        fd_close(PARK_FD_CONF);
+        return r > 0 ? -EBADMSG : r;
+}
+
+static int park_take_signals(struct lot *lot) {
+        sigset_t set;
+
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGHUP, SIG_IGN);
+        signal(SIGUSR2, SIG_IGN);
+        sigemptyset(&set);
+        sigaddset(&set, PARK_SIGNAL_FINISH);
+        sigaddset(&set, PARK_SIGNAL_RETIRE);
+        sigaddset(&set, SIGQUIT);
+        sigaddset(&set, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        lot->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return lot->signal_fd < 0 ? -errno : 0;
+}
+
+/* A descriptor for each connection. */
+static void park_raise_limit(struct lot *lot) {
+        rlim_t need = lot->pool->park_max_connections + PARK_SPARE_FDS;
+        struct rlimit limit;
+
+        lot->n_max = lot->pool->park_max_connections;
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+                return;
+        limit.rlim_cur = MIN(need, limit.rlim_max);
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+                return;
+        lot->n_max = limit.rlim_cur > 2 * PARK_SPARE_FDS ? limit.rlim_cur - PARK_SPARE_FDS : PARK_SPARE_FDS;
+        log_warning("park.max_connections = %u is more than the limit of descriptors allows: it acts as %zu",
+                    lot->pool->park_max_connections, lot->n_max);
+}
+
+static void park_set_title(const struct conf_pool *pool) {
+        char title[160];
+
+        snprintf(title, sizeof(title), "%s: park %s", program_name(), pool->name);
+        title_set(title);
+        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-park");
+}
+
+int main(int argc, char **argv) {
+        static struct lot lot = {
+                .intake = PARK_FD_INTAKE, .offers = PARK_FD_OFFERS, .orders = PARK_FD_ORDERS, .signal_fd = -1
+        };
+        struct scoreboard *scoreboard = NULL;
+        uint64_t level = LOG_LEVEL_NOTICE;
+        struct conf *conf = NULL;
+        int r;
+
+        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || park_check_descriptors() < 0) {
+                fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
+                return EXIT_FAILURE;
+        }
+        program_init(argv[0]);
+        title_init(argc, argv);
+        setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
+        prctl(PR_SET_DUMPABLE, 0); /* as the zygote: it holds clients' bytes */
+        log_init(&(struct log_setup){ .journal_fd = park_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
+                                      .file_fd = park_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
+                                      .level = (enum log_level)level });
+        r = park_read_conf(&conf);
+        if (r == 0) {
+                lot.pool = &conf->pools[0];
+                log_set_pool(lot.pool->name);
+                r = scoreboard_map(PARK_FD_SCOREBOARD, &scoreboard);
+        }
+        if (r == 0) {
+                lot.numbers = &scoreboard->header.park;
+                park_set_title(lot.pool);
+                park_raise_limit(&lot);
+                r = geteuid() != 0 ? capability_drop_all() : 0;
+        }
+        if (r == 0)
+                r = park_take_signals(&lot);
+        if (r == 0)
+                r = lot_init(&lot);
+        if (r == 0)
+                r = lot_run(&lot);
+        if (r < 0)
+                log_error("the park ends: %s", strerror(-r));
+        conf_free(conf);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

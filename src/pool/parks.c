@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Starting, watching and ending parks. The pairs of sockets are all that a park and workers have in common, so one that dies takes its connections with it and
+ * nothing else: what workers send meanwhile waits in the intake for its successor.
+ */
+
+#include "pool/parks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/program.h"
+#include "base/text.h"
+#include "conn/park.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "log/log.h"
+#include "park/park.h"
+#include "pool/pool.h"
+#include "pool/scale.h"
+#include "pool/spawn.h"
+#include "pool/supervise.h"
+
+static void parks_signal(const struct park_process *k, int sig) {
+        syscall(SYS_pidfd_send_signal, k->pidfd, sig, NULL, 0);
+}
+
+static void park_process_free(struct park_process *k) {
+        if (!k)
+                return;
+        sd_event_source_disable_unref(k->source);
+        fd_close(k->pidfd);
+        fd_close(k->orders);
+        free(k->key);
+        free(k);
+}
+DEFINE_CLEANUP(struct park_process *, park_process_free)
+
+int parks_init(struct parks *parks) {
+        int r;
+
+        *parks = (struct parks){ .intake = { -1, -1 }, .offers = { -1, -1 } };
+        r = park_pair(parks->intake);
+        return r < 0 ? r : park_pair(parks->offers);
+}
+
+static void parks_close(struct parks *parks) {
+        for (int i = 0; i < 2; i++) {
+                parks->intake[i] = fd_close(parks->intake[i]);
+                parks->offers[i] = fd_close(parks->offers[i]);
+        }
+}
+
+void parks_done(struct parks *parks) {
+        while (parks->processes) {
+                struct park_process *k = parks->processes;
+
+                parks->processes = k->next;
+                parks_signal(k, SIGKILL);
+                park_process_free(k);
+        }
+        parks_close(parks);
+}
+
+/* What a park has of the settings, in words. */
+static char *parks_key(const struct generation *g) {
+        const struct conf_pool *c = g->conf;
+        _cleanup_text_ struct text t = {};
+        char *key;
+
+        text_printf(&t, "%s\n%s\n%u %llu %llu %llu %d", c->user ?: "", c->group ?: "", c->park_max_connections,
+                    (unsigned long long)c->park_max_bytes, (unsigned long long)c->park_idle_timeout,
+                    (unsigned long long)c->request_receive_timeout, (int)g->pool->env->log_level);
+        return text_finish(&t, &key, NULL) < 0 ? NULL : key;
+}
+
+_noreturn_ static void parks_child(const struct generation *g, const struct spawn_identity *who, int orders,
+                                   int conf_fd) {
+        const struct pool *p = g->pool;
+        int fds[_PARK_FD_MAX - INHERIT_FIRST], park_fd, r;
+        char level[32], *name = program_is_php_fpm() ? (char *)program_command() : (char *)"fpmd-park";
+        char *argv[] = { name, level, NULL };
+        char **envp = spawn_environment();
+        sigset_t none;
+
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
+        fds[PARK_FD_ORDERS - INHERIT_FIRST] = orders;
+        fds[PARK_FD_CONF - INHERIT_FIRST] = conf_fd;
+        fds[PARK_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
+        fds[PARK_FD_INTAKE - INHERIT_FIRST] = p->parks.intake[0];
+        fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
+        fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
+        fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
+        park_fd = fcntl(p->env->park_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)ELEMENTSOF(fds));
+        r = envp && park_fd >= 0 ? spawn_become(who, false) : -ENOMEM;
+        if (r == 0)
+                r = spawn_arrange(fds, (int)ELEMENTSOF(fds));
+        if (r == 0) {
+                syscall(SYS_execveat, park_fd, "", argv, envp, AT_EMPTY_PATH);
+                r = -errno;
+        }
+        log_error("[pool %s] cannot execute fpmd-park: %s", p->name, strerror(-r));
+        _exit(EXIT_FAILURE);
+}
+
+static void parks_log_death(const struct park_process *k, int status) {
+        char message[256], how[96];
+
+        if (WIFSIGNALED(status))
+                snprintf(how, sizeof(how), "signal %d (SIG%s)", WTERMSIG(status),
+                         sigabbrev_np(WTERMSIG(status)) ?: "?");
+        else
+                snprintf(how, sizeof(how), "code %d", WEXITSTATUS(status));
+        snprintf(message, sizeof(message), "park %d exited %s %s; the connections that waited there are lost", k->pid,
+                 WIFSIGNALED(status) ? "on" : "with", how);
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PARK_DIED, .pool = k->pool->name, .message = message });
+}
+
+static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        struct park_process *k = userdata, **link;
+        struct pool *p = k->pool;
+        usec_t now = time_now();
+        int status = 0;
+
+        if (waitpid(k->pid, &status, WNOHANG) != k->pid)
+                return 0;
+        if (!p->stopping && (!k->retired || status != 0))
+                parks_log_death(k, status);
+        if (!k->retired && !p->stopping) {
+                p->parks.n_young_dead = now - k->started < SCALE_YOUNG ? p->parks.n_young_dead + 1 : 0;
+                p->parks.retry_at = now + scale_delay(p->parks.n_young_dead);
+        }
+        for (link = &p->parks.processes; *link != k;)
+                link = &(*link)->next;
+        *link = k->next;
+        park_process_free(k);
+        supervise_changed(p);
+        return 0;
+}
+
+static int parks_watch(struct park_process *k) {
+        int r;
+
+        k->pidfd = (int)syscall(SYS_pidfd_open, k->pid, 0);
+        if (k->pidfd < 0)
+                return -errno;
+        r = sd_event_add_io(k->pool->env->event, &k->source, k->pidfd, EPOLLIN, parks_on_exit, k);
+        if (r >= 0)
+                sd_event_source_set_description(k->source, "park-exit");
+        return MIN(r, 0);
+}
+
+/* Starts one with a generation's settings. */
+static int parks_start(struct generation *g, const char *key, usec_t now) {
+        _cleanup_(park_process_freep) struct park_process *k = calloc(1, sizeof(*k));
+        _cleanup_fd_ int conf_fd = -1, orders = -1;
+        struct spawn_identity who;
+        int ends[2], r;
+
+        if (!k)
+                return -ENOMEM;
+        *k = (struct park_process){ .pool = g->pool, .pidfd = -1, .orders = -1, .started = now, .key = strdup(key) };
+        if (!k->key)
+                return -ENOMEM;
+        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
+        if (r < 0)
+                return r;
+        conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
+        if (conf_fd < 0)
+                return conf_fd;
+        r = ipc_pair(ends);
+        if (r < 0)
+                return r;
+        k->orders = ends[0];
+        orders = ends[1];
+        k->pid = fork();
+        if (k->pid < 0)
+                return -errno;
+        if (k->pid == 0)
+                parks_child(g, &who, orders, conf_fd);
+        r = parks_watch(k);
+        if (r < 0) {
+                kill(k->pid, SIGKILL); /* our unreaped child */
+                return r;
+        }
+        log_debug("[pool %s] park %d started", g->pool->name, k->pid);
+        k->next = g->pool->parks.processes;
+        g->pool->parks.processes = TAKE_PTR(k);
+        return 0;
+}
+
+static struct park_process *parks_current(const struct parks *parks) {
+        struct park_process *k = parks->processes;
+
+        while (k && k->retired)
+                k = k->next;
+        return k;
+}
+
+/* process_control_timeout is over. */
+static usec_t parks_cut(struct pool *p, usec_t now) {
+        usec_t at = p->parks.stop_since + p->env->control_timeout;
+
+        if (!p->parks.processes)
+                return USEC_INFINITY;
+        if (now < at)
+                return at;
+        for (struct park_process *k = p->parks.processes; k; k = k->next)
+                parks_signal(k, SIGKILL);
+        return USEC_INFINITY;
+}
+
+usec_t parks_supervise(struct pool *p, usec_t now) {
+        struct generation *g = p->current ?: p->starting;
+        struct park_process *old = parks_current(&p->parks);
+        _cleanup_free_ char *key = NULL;
+        int r;
+
+        if (p->stopping)
+                return parks_cut(p, now);
+        if (!g || (!old && now < p->parks.retry_at))
+                return g ? p->parks.retry_at : USEC_INFINITY;
+        key = parks_key(g);
+        if (!key || (old && text_equal(old->key, key)))
+                return USEC_INFINITY;
+        r = parks_start(g, key, now);
+        if (r < 0) {
+                log_error("[pool %s] cannot start a park: %s", p->name, strerror(-r));
+                if (old)
+                        return USEC_INFINITY;
+                p->parks.retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++p->parks.n_young_dead);
+                return p->parks.retry_at;
+        }
+        if (old) {
+                old->retired = true;
+                parks_signal(old, PARK_SIGNAL_RETIRE);
+        }
+        return USEC_INFINITY;
+}
+
+void parks_stop(struct pool *p, bool at_once, usec_t now) {
+        if (p->parks.stop_since == 0)
+                p->parks.stop_since = now;
+        for (struct park_process *k = p->parks.processes; k; k = k->next)
+                parks_signal(k, at_once ? SIGKILL : PARK_SIGNAL_FINISH);
+        parks_close(&p->parks); /* with the last park the offers are at their end, which workers wait for */
+}
+
+void parks_renew_log(struct pool *p) {
+        struct ipc_message m = { .type = IPC_PARK_LOG };
+        int log_fd = p->env->log_fd;
+
+        if (log_fd < 0)
+                return;
+        for (struct park_process *k = p->parks.processes; k; k = k->next) {
+                int r = ipc_send(k->orders, &m, (int[IPC_FDS_MAX]){ log_fd });
+
+                if (r < 0)
+                        log_error("[pool %s] park %d keeps the old log file: %s", p->name, k->pid, strerror(-r));
+        }
+}
+
+bool parks_own(const struct parks *parks, pid_t pid) {
+        for (const struct park_process *k = parks->processes; k; k = k->next)
+                if (k->pid == pid)
+                        return true;
+        return false;
+}
+
+pid_t parks_pid(const struct parks *parks) {
+        const struct park_process *k = parks_current(parks);
+
+        return k ? k->pid : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The pool's park as the master sees it: the two pairs of sockets (conn/park.h), which the master holds so that they outlive any process, and the process of
+ * fpmd-park, over all generations. A reload that changes what concerns it starts another one on the same pairs; the old one ends with its last connection.
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "base/time.h"
+
+struct pool;
+
+struct park_process {
+        struct park_process *next;
+        struct pool *pool;
+        pid_t pid;
+        int pidfd;
+        int orders;
+        sd_event_source *source;
+        usec_t started;
+        char *key; /* the settings that it was started with */
+        bool retired;
+};
+
+struct parks {
+        int intake[2]; /* to receive from, and to send to; -1 when the pool stops */
+        int offers[2];
+        struct park_process *processes; /* the newest first: at most one is not retired */
+        unsigned n_young_dead;          /* in a row */
+        usec_t retry_at;
+        usec_t stop_since;
+};
+
+/* 0 or -errno. */
+int parks_init(struct parks *parks);
+/* Processes that are left are killed. */
+void parks_done(struct parks *parks);
+
+/* Sees to it that there is a park with the settings of the current generation, or of the one that starts. When it is to be called again. */
+usec_t parks_supervise(struct pool *p, usec_t now);
+
+/* The pool stops: each park finishes what it has, or (at_once) is killed. */
+void parks_stop(struct pool *p, bool at_once, usec_t now);
+
+/* The log file is another one. */
+void parks_renew_log(struct pool *p);
+
+bool parks_own(const struct parks *parks, pid_t pid);
+
+/* The one that takes connections; 0: none does. */
+pid_t parks_pid(const struct parks *parks);

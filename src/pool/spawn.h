@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* From the master to a process of the pool's user: the steps between fork and exec. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "conf/model.h"
+
+struct spawn_identity {
+        bool change;
+        uid_t uid;
+        gid_t gid;
+        char name[256]; /* for initgroups(3); "" for a bare number */
+};
+
+/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. 0 or -errno (-EPERM: root, and not allowed to). */
+int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
+int spawn_become(const struct spawn_identity *who, bool keep_chroot);
+
+/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is overwritten before it has moved. -1: the
+ * number stays free. 0 or -errno. */
+int spawn_arrange(int *fds, int n);
+
+/* The master's environment without what is between it and systemd. NULL: out of memory. */
+char **spawn_environment(void);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The decoder is not asked before a request is there whole, so that up to then the connection is bytes and can go to another process. What has nothing to do
+ * with a request (a management record, the rest of a body that no script has read) is dealt with here, without making anybody wait.
+ */
+
+#include "worker/parking.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "conn/peer.h"
+#include "fcgi/scan.h"
+#include "log/log.h"
+
+/* Between two log lines of one worker about the park. */
+#define PARKING_COMPLAINT_PAUSE (60 * USEC_PER_SEC)
+
+static_assert(STREAM_BUFFER_SIZE == PARK_BYTES_MAX,
+              "what a worker has read fits into a message, and the other way round");
+static_assert(TRANSPORT_OUT_SIZE <= PARK_BYTES_MAX, "so does what is left of a reply");
+
+void parking_begin(struct transport *t) {
+        t->scan = (struct fcgi_scan){};
+        if (!fcgi_decoder_rest(&t->decoder, &t->scan.at))
+                t->must_close = true;
+        t->begun = 0;
+}
+
+/* Bytes in front of the next request that mean nothing: the decoder goes over them. */
+static void parking_skip(struct transport *t) {
+        struct fcgi_scan *s = &t->scan;
+        size_t n = s->in_request ? s->first : MIN(s->at, stream_pending(&t->stream)), used;
+        struct fcgi_event event;
+
+        if (n == 0)
+                return;
+        (void)fcgi_decoder_step(&t->decoder, stream_data(&t->stream), n, &used, &event);
+        assert(used == n && event.type == FCGI_EVENT_MORE);
+        stream_consume(&t->stream, n);
+        s->at -= n;
+        s->first = 0;
+}
+
+/* The answer to one record, as the decoder gives it to who has heard no more than the request's begin. */
+static int parking_answer_with(struct transport *t, struct fcgi_decoder *d) {
+        const uint8_t *data = stream_data(&t->stream);
+        size_t n = stream_pending(&t->stream), used;
+        struct fcgi_event event = {};
+        int r = 0;
+
+        if (t->scan.in_request)
+                r = fcgi_decoder_step(d, data + t->scan.first, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, &used, &event);
+        if (r == 0 && t->scan.in_request) /* its padding */
+                r = fcgi_decoder_step(d, data + t->scan.first + used, data[t->scan.first + 6], &used, &event);
+        if (r == 0)
+                r = fcgi_decoder_step(d, data + t->scan.at, n - t->scan.at, &used, &event);
+        if (r < 0)
+                return r;
+        if (event.type == FCGI_EVENT_VIOLATION)
+                peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s", fcgi_violation_text(event.violation));
+        if (event.type != FCGI_EVENT_REPLY ||
+            stream_write_now(&t->stream, event.reply, event.n_reply) != (ssize_t)event.n_reply || event.close)
+                return PARKING_E_CLOSE; /* a client that does not even read this is not waited for */
+        return 0;
+}
+
+static int parking_answer(struct transport *t) {
+        struct fcgi_decoder d;
+        int r = fcgi_decoder_init(&d, &t->decoder.limits);
+        size_t n = stream_pending(&t->stream);
+
+        if (r < 0)
+                return r;
+        r = parking_answer_with(t, &d);
+        fcgi_decoder_done(&d);
+        if (r != 0)
+                return r;
+        fcgi_scan_remove(&t->scan, t->stream.buf + t->stream.pos, &n);
+        t->stream.n = t->stream.pos + n;
+        return 0;
+}
+
+int parking_look(struct transport *t) {
+        if (t->must_close)
+                return PARKING_E_CLOSE;
+        for (;;) {
+                size_t n;
+
+                switch (fcgi_scan(&t->scan, stream_data(&t->stream), stream_pending(&t->stream))) {
+                case FCGI_SCAN_ANSWER:
+                        if (parking_answer(t) != 0)
+                                return PARKING_E_CLOSE;
+                        if (stream_pending(&t->stream) == 0)
+                                t->begun = 0;
+                        break;
+                case FCGI_SCAN_MORE:
+                        parking_skip(t);
+                        n = stream_pending(&t->stream);
+                        if (n == sizeof(t->stream.buf))
+                                return PARKING_E_READY;
+                        if (n > 0 && t->begun == 0)
+                                t->begun = time_now();
+                        return 0;
+                default:
+                        return PARKING_E_READY;
+                }
+        }
+}
+
+static void parking_complain(struct parking *p, const char *why) {
+        usec_t now = time_now();
+
+        if (*p->stopping)
+                return;
+        if (p->complained > 0 && now - p->complained < PARKING_COMPLAINT_PAUSE)
+                return;
+        p->complained = now;
+        log_warning("the park takes no connections (%s): idle ones are closed, and workers wait for the others", why);
+}
+
+int parking_hand_over(struct transport *t, uint32_t flags) {
+        struct parking *p = t->parking;
+        struct park_note note = { .flags = flags, .n_out = (uint32_t)(t->n_out - t->n_sent), .begun = t->begun };
+        int r;
+
+        if (p->intake < 0)
+                return PARKING_E_REFUSED;
+        if (flags & PARK_KEEP) {
+                parking_skip(t);
+                note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
+                note.n_in = (uint32_t)stream_pending(&t->stream);
+        }
+        r = park_send(p->intake, &note, t->out + t->n_sent, stream_data(&t->stream), t->stream.fd);
+        if (r != 0) {
+                parking_complain(p, r < 0 ? strerror(-r) : "it is too slow");
+                return PARKING_E_REFUSED;
+        }
+        t->stream.n_written += note.n_out;
+        t->n_out = t->n_sent = 0;
+        acceptor_forget(p->acceptor); /* closing it here does not end the watch, as it lives on there: epoll(7) */
+        stream_close(&t->stream);
+        return 0;
+}
+
+void parking_resume(struct transport *t, const struct park_note *note, int fd) {
+        transport_open(t, fd, note->begun);
+        t->stream.n = note->n_in;
+}

@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: MIT
+"""Connections are not workers: those that wait for their client wait in the park."""
+
+import hashlib
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import fastcgi
+import procs
+import server
+from fastcgi import KEEP_CONN, PARAMS, STDIN, begin, environment, pairs, record, request_bytes, stream
+from load import Held
+
+PID = "<?php echo getmypid();"
+LENGTH = "<?php echo strlen(file_get_contents('php://input'));"
+
+
+def parks(s):
+    return [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-park"]
+
+
+def wait_park(s, other_than=()):
+    return procs.until("a park", lambda: [p for p in parks(s) if p not in other_than])[0]
+
+
+def fds(pid):
+    """How many of a process's descriptors are sockets."""
+    out = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            out.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return sum(t.startswith("socket:") for t in out)
+
+
+class Parked:
+    """Connections that have come to the park, in the state that a test wants."""
+
+    def __init__(self, s, n, kind, pool="www"):
+        self.params = environment(s.pid_script)
+        self.bytes = request_bytes(self.params, keep=True)
+        before = fds(wait_park(s))
+        self.connections = [s.connect(pool) for _ in range(n)]
+        for c in self.connections:
+            if kind == "idle":
+                assert c.request(self.params).complete
+            elif kind == "half":
+                c.send(self.bytes[:len(self.bytes) // 2])
+        procs.until(f"{n} {kind} connections in the park", lambda: fds(wait_park(s)) >= before + n)
+        self.kind = kind
+
+    def finish(self, c):
+        """The rest of a request, and its answer."""
+        c.send(self.bytes[len(self.bytes) // 2:] if self.kind == "half" else self.bytes)
+        return c.read_response()
+
+    def close(self):
+        for c in self.connections:
+            c.close()
+
+
+# --- no client holds a worker
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_waiting_connections_hold_no_worker(start, workers):
+    s = start({"www": {"pm.max_children": workers}})
+    waiting = [Parked(s, 100, "idle"), Parked(s, 100, "half"), Parked(s, 20, "silent")]
+    took = []
+    for _ in range(50):
+        began = time.monotonic()
+        assert s.run(s.pid_script).complete
+        took.append(time.monotonic() - began)
+    assert sorted(took)[25] < 0.01 and max(took) < 0.2, took
+    for w in waiting:
+        for c in w.connections:
+            assert w.finish(c).complete
+        w.close()
+
+
+@pytest.mark.parametrize("listen", ["unix", "tcp"])
+def test_request_split_anywhere(start, listen):
+    where = {} if listen == "unix" else {"listen": f"127.0.0.1:{server.free_port()}"}
+    s = start({"www": {"pm.max_children": 1, **where}})
+    code = s.script("echo.php", LENGTH)
+    params = {"SCRIPT_FILENAME": code, "REQUEST_METHOD": "POST", "CONTENT_LENGTH": "9", "CONTENT_TYPE": "x/y"}
+    data = request_bytes(params, b"123456789", keep=True, padding=3)
+    with s.connect() as c:
+        for at in range(1, len(data)):
+            c.send(data[:at])
+            assert s.run(s.pid_script).complete  # which takes the worker: what was read so far goes to the park
+            c.send(data[at:])
+            assert c.read_response().text == "9", at
+
+
+def test_request_byte_by_byte_with_pauses(start):
+    s = start({"www": {"pm.max_children": 1}})
+    data = request_bytes(environment(s.pid_script), keep=True)
+    with s.connect() as c:
+        for i in range(0, len(data), 40):
+            c.send(data[i:i + 40])
+            assert s.run(s.pid_script).complete
+        assert c.read_response().complete
+
+
+@pytest.mark.parametrize("size", [60000, 65536, 70000, 300000])
+def test_body_around_the_limit_arrives_in_pieces(start, size):
+    s = start({"www": {"pm.max_children": 1}})
+    body = os.urandom(size)
+    code = s.script("md5.php", "<?php echo md5(file_get_contents('php://input'));")
+    params = environment(code, body=body, method="POST", CONTENT_TYPE="x/y")
+    data = request_bytes(params, body, keep=True, chunk=7001)
+    with s.connect() as c:
+        for _ in range(2):
+            c.send_pieces(data, 4999)
+            assert c.read_response().text == hashlib.md5(body).hexdigest()
+
+
+def test_pipelined_requests_are_answered_in_order(start):
+    s = start({"www": {"pm.max_children": 2}})
+    code = s.script("i.php", "<?php echo $_GET['i'];")
+    data = b"".join(request_bytes(environment(code, query=f"i={i}"), keep=True) for i in range(60))
+    with s.connect() as c:
+        for at in (0, 100, len(data) - 1):
+            c.send(data[:at])
+            assert s.run(s.pid_script).complete
+            c.send(data[at:])
+            assert [c.read_response().text for _ in range(60)] == [str(i) for i in range(60)]
+
+
+def test_questions_and_refusals_hold_no_worker(start):
+    """Records that are answered by themselves, in the middle of a request that does not go on."""
+    s = start({"www": {"pm.max_children": 1}})
+    params = environment(s.pid_script)
+    with s.connect() as c:
+        c.send(begin(flags=KEEP_CONN) + record(fastcgi.GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""}))
+               + begin(2) + record(99, 0, b"abc"))
+        assert c.read_record().kind == fastcgi.GET_VALUES_RESULT
+        assert c.read_record().end() == (0, fastcgi.CANT_MPX_CONN)
+        assert c.read_record().kind == fastcgi.UNKNOWN_TYPE
+        for _ in range(3):
+            assert s.run(s.pid_script).complete
+        c.send(record(fastcgi.GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})))
+        assert c.read_record().kind == fastcgi.GET_VALUES_RESULT
+        c.send(stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, b""))
+        assert c.read_response().complete
+        assert c.request(params, request_id=2).complete
+
+
+def test_unread_body_is_skipped_by_the_park(start):
+    s = start({"www": {"pm.max_children": 1}})
+    body = b"u" * 2_000_000
+    params = environment(s.pid_script, body=body, method="PUT", CONTENT_TYPE="x/y")
+    with s.connect() as c:
+        for i in range(3):
+            sender = threading.Thread(target=c.send, args=(request_bytes(params, body, keep=True),))
+            sender.start()
+            assert c.read_response().complete
+            assert s.run(s.pid_script).complete
+            sender.join(10)
+            assert not sender.is_alive()
+
+
+# --- which worker
+
+def test_kept_connection_goes_to_whichever_worker_is_free(start):
+    s = start({"www": {"pm.max_children": 2}})
+    with s.connect() as c:
+        first = int(c.request(environment(s.pid_script)).text)
+        with Held(s) as held:
+            if held.wait_running() != first:  # the kept one was in the worker that took the other
+                with Held(s) as both:
+                    both.wait_running()
+                    both.finish()
+            seen = int(c.request(environment(s.pid_script)).text)
+            assert seen != held.worker
+            held.finish()
+        with Held(s) as held:
+            held.wait_running()
+            assert int(c.request(environment(s.pid_script)).text) != held.worker
+            held.finish()
+
+
+def test_ondemand_forks_for_a_parked_connection(start):
+    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}})
+    with s.connect() as c:
+        assert c.request(environment(s.pid_script)).complete
+        procs.until("the idle worker to end", lambda: not s.workers())
+        assert c.request(environment(s.pid_script)).complete
+
+
+def jain(counts):
+    return sum(counts) ** 2 / (len(counts) * sum(n * n for n in counts))
+
+
+def test_many_kept_connections_share_few_workers_fairly(start):
+    s = start({"www": {"pm.max_children": 4}})
+    params = environment(s.pid_script)
+    counts, slowest, stop = [0] * 64, [0.0] * 64, threading.Event()
+    together = threading.Barrier(64)
+
+    def run(i):
+        with s.connect() as c:
+            together.wait(20)
+            while not stop.is_set():
+                began = time.monotonic()
+                assert c.request(params).complete
+                slowest[i] = max(slowest[i], time.monotonic() - began)
+                counts[i] += 1
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(64)]
+    for t in threads:
+        t.start()
+    procs.until("100 answers for each connection", lambda: min(counts) >= 100, 60)
+    stop.set()
+    for t in threads:
+        t.join(10)
+    assert jain(counts) > 0.7, counts
+    assert max(slowest) < 1.0, sorted(slowest)[-5:]
+
+
+# --- replies
+
+def test_slow_reader_holds_no_worker_when_the_script_has_ended(start):
+    """What is left of the reply goes out from the park; nothing of it is lost."""
+    s = start({"www": {"pm.max_children": 1}})
+    code = s.script("large.php", "<?php echo str_repeat('0123456789', $_GET['n']);")
+    for keep in (True, False):
+        readers = []
+        for n in (20000, 24000, 26000):
+            c = s.connect()
+            c.send(request_bytes(environment(code, query=f"n={n}"), keep=keep))
+            readers.append((c, n))
+        assert s.client(timeout=5).request(environment(s.pid_script)).complete
+        for c, n in readers:
+            assert c.read_response().text == "0123456789" * n
+            if keep:
+                assert c.request(environment(s.pid_script)).complete
+            else:
+                assert c.read_eof() == b""
+            c.close()
+
+
+def test_reader_that_reads_nothing_any_more_is_given_up(start):
+    s = start({"www": {"pm.max_children": 1, "park.idle_timeout": "1s"}})
+    code = s.script("large.php", "<?php echo str_repeat('x', 240000);")
+    with s.connect() as c:
+        c.send(request_bytes(environment(code), keep=True))
+        s.wait_log(r"WARNING: \[pool www\] connection from .* closed: it took nothing of its reply for park.idle_timeout \(1.000 sec\)")
+
+
+@pytest.mark.parametrize("n", [5, 200000])
+def test_finish_request_keeps_the_connection(start, n):
+    s = start({"www": {"pm.max_children": 2}})
+    folder = s.shared_folder()
+    code = s.script("finish.php", f"<?php echo str_repeat('f', {n}); fastcgi_finish_request();"
+                    f" for ($i = 0; $i < 2000 && !file_exists('{folder}/go'); $i++) {{ usleep(5000); clearstatcache(); }}"
+                    f" touch('{folder}/ran');")
+    with s.connect() as c:
+        assert c.request(environment(code)).body == b"f" * n
+        for i in range(5):
+            assert c.request(environment(s.pid_script), request_id=i + 2).complete
+        assert not os.path.exists(folder + "/ran")
+        open(folder + "/go", "w").close()
+        procs.until("the script to end", lambda: os.path.exists(folder + "/ran"))
+
+
+def test_access_log_of_a_reply_that_the_park_has_finished(make):
+    s = make({"www": {"pm.max_children": 1, "access.format": "%s %m"}})
+    log = s.pools["www"]["access.log"] = os.path.join(s.folder, "access.log")
+    s.pid_script = s.script("pid.php", PID)
+    s.start()
+    code = s.script("large.php", "<?php echo str_repeat('x', 240000);")
+    with s.connect() as c:
+        c.send(request_bytes(environment(code), keep=True))
+        assert s.run(s.pid_script).complete
+        assert len(c.read_response().body) == 240000
+    with open(log) as f:
+        procs.until("two lines", lambda: f.seek(0) == 0 and f.read() == "200 GET\n200 GET\n")
+
+
+# --- reload, recycling, stop
+
+def test_parked_connections_outlive_a_reload(start):
+    s = start({"www": {"pm.max_children": 2}})
+    waiting = [Parked(s, 5, kind) for kind in ("idle", "half", "silent")]
+    old, park = s.workers(), wait_park(s)
+    s.reload()
+    procs.until("the old workers to end", lambda: not set(old) & set(s.workers()))
+    for w in waiting:
+        for c in w.connections:
+            assert int(w.finish(c).text) not in old
+        w.close()
+    assert parks(s) == [park]
+
+
+def test_reload_with_other_limits_starts_another_park(start):
+    s = start({"www": {"pm.max_children": 2}})
+    waiting = [Parked(s, 5, kind) for kind in ("idle", "half")]
+    park = wait_park(s)
+    s.pools["www"]["park.idle_timeout"] = "100s"
+    s.write_config()
+    s.reload()
+    new = wait_park(s, [park])
+    for w in waiting:
+        for c in w.connections:
+            assert w.finish(c).complete
+    procs.wait_gone(park)
+    assert parks(s) == [new]
+    for w in waiting:
+        w.close()
+
+
+def test_kept_connection_of_a_worker_that_ends_goes_on(start):
+    s = start({"www": {"pm.max_children": 2, "pm.max_requests": 3}})
+    with s.connect() as c:
+        seen = {c.request(environment(s.pid_script)).text for _ in range(20)}
+    assert len(seen) > 4
+
+
+def test_graceful_stop(start):
+    """Idle connections are closed, half a request may come to its end, a reply goes out whole."""
+    s = start({"www": {"pm.max_children": 1}})
+    idle, half, silent = Parked(s, 5, "idle"), Parked(s, 3, "half"), Parked(s, 3, "silent")
+    code = s.script("large.php", "<?php echo str_repeat('x', 240000);")
+    slow = s.connect()
+    slow.send(request_bytes(environment(code), keep=True))
+    assert s.run(s.pid_script).complete
+    s.signal(signal.SIGQUIT)
+    for c in idle.connections + silent.connections:
+        assert c.read_eof() == b""
+    for c in half.connections:
+        assert half.finish(c).complete
+        assert c.read_eof() == b""
+    assert len(slow.read_response().body) == 240000
+    assert s.wait_exit() == 0
+    assert "are lost" not in s.log()
+
+
+def test_graceful_stop_does_not_wait_for_half_a_request_for_ever(start):
+    s = start({"www": {"pm.max_children": 1}})
+    half = Parked(s, 2, "half")
+    began = time.monotonic()
+    s.signal(signal.SIGQUIT)
+    assert s.wait_exit() == 0
+    assert 3 < time.monotonic() - began < 15
+    assert "the pool stops, and its request is not whole" in s.log()
+    half.close()
+
+
+def test_stop_without_parked_connections_is_quick(start):
+    s = start({"www": {"pm.max_children": 2}})
+    assert s.run(s.pid_script).complete
+    with s.connect() as c:
+        assert c.request(environment(s.pid_script)).complete
+        began = time.monotonic()
+        s.signal(signal.SIGQUIT)
+        assert c.read_eof() == b""
+        assert s.wait_exit() == 0
+        assert time.monotonic() - began < 1.5
+
+
+def test_stop_at_once(start):
+    s = start({"www": {"pm.max_children": 1}})
+    waiting = [Parked(s, 3, kind) for kind in ("idle", "half", "silent")]
+    park = wait_park(s)
+    began = time.monotonic()
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    procs.wait_gone(park)
+    assert time.monotonic() - began < 5
+    for w in waiting:
+        w.close()
+
+
+# --- the park's own troubles
+
+def test_killed_park_loses_only_what_it_held(start):
+    s = start({"www": {"pm.max_children": 2}})
+    waiting = [Parked(s, 5, kind) for kind in ("idle", "half")]
+    park = wait_park(s)
+    with Held(s) as held:
+        held.wait_running()
+        os.kill(park, signal.SIGKILL)
+        s.wait_log(r"WARNING: \[pool www\] park %d exited on signal 9 \(SIGKILL\); the connections that waited there are lost" % park)
+        for w in waiting:
+            for c in w.connections:
+                c.read_eof()
+        assert s.run(s.pid_script).complete
+        assert held.finish().complete
+    wait_park(s, [park])
+    again = Parked(s, 5, "idle")
+    for c in again.connections:
+        assert again.finish(c).complete
+
+
+def test_frozen_park_stops_nobody_else(start):
+    s = start({"www": {"pm.max_children": 2}, }, settings={"process_control_timeout": "2s"})
+    park = wait_park(s)
+    os.kill(park, signal.SIGSTOP)
+    connections = []
+    for _ in range(50):
+        connections.append(s.connect())
+        assert connections[-1].request(environment(s.pid_script)).complete
+    for _ in range(50):
+        assert s.run(s.pid_script).complete
+    os.kill(park, signal.SIGCONT)
+    for c in connections:
+        assert c.request(environment(s.pid_script)).complete
+    os.kill(park, signal.SIGSTOP)
+    s.signal(signal.SIGQUIT)
+    s.wait_exit()
+    procs.wait_gone(park)
+
+
+def test_park_outlives_its_master(start):
+    s = start({"www": {"pm.max_children": 2}})
+    idle, half = Parked(s, 3, "idle"), Parked(s, 3, "half")
+    park, workers, zygotes = wait_park(s), s.workers(), s.zygotes()
+    os.kill(s.pid, signal.SIGKILL)
+    s.process.wait()
+    for w in (idle, half):
+        for c in w.connections:
+            assert w.finish(c).complete
+        w.close()
+    for z in zygotes:
+        os.kill(z, signal.SIGQUIT)
+    procs.wait_gone(park)  # with the last worker
+    assert not any(procs.alive(w) for w in workers)
+
+
+# --- limits
+
+def test_request_receive_timeout_in_the_park(start):
+    s = start({"www": {"pm.max_children": 1, "request_receive_timeout": "1s"}})
+    idle = Parked(s, 2, "idle")
+    half = Parked(s, 2, "half")
+    began = time.monotonic()
+    for c in half.connections:
+        c.read_eof()
+    assert time.monotonic() - began < 3
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: its request did not come within request_receive_timeout \(1.000 sec\)")
+    for c in idle.connections:
+        assert idle.finish(c).complete
+
+
+def test_idle_timeout(start):
+    s = start({"www": {"pm.max_children": 1, "park.idle_timeout": "1s"}})
+    half = Parked(s, 2, "half")
+    for c in half.connections:
+        c.read_eof()
+    with s.connect() as c:
+        assert c.request(environment(s.pid_script)).complete
+        assert c.read_eof() == b""
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: nothing more of its request came for park.idle_timeout \(1.000 sec\)")
+
+
+def test_longest_idle_connection_makes_room(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
+    idle = Parked(s, 10, "idle")
+    more = [s.connect() for _ in range(3)]
+    for c in more:
+        assert c.request(environment(s.pid_script)).complete
+    assert s.run(s.pid_script).complete
+    for c in idle.connections[:3]:
+        assert c.read_eof() == b""
+    for c in idle.connections[3:] + more:
+        assert c.request(environment(s.pid_script)).complete
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients,"
+               r" and this one has been idle for the longest time, park.max_connections = 10")
+
+
+def test_newcomer_is_refused_when_none_is_idle(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
+    half = Parked(s, 10, "half")
+    with s.connect() as c:
+        c.send(half.bytes[:5])
+        assert c.read_eof() == b""
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and none is idle, park.max_connections = 10")
+    for c in half.connections:
+        assert half.finish(c).complete
+
+
+def test_oldest_half_makes_room_for_bytes(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_bytes": "131072"}})
+    code = s.script("length.php", LENGTH)
+    body = b"b" * 50000
+    data = request_bytes(environment(code, body=body, method="POST", CONTENT_TYPE="x/y"), body, keep=True)
+    connections = [s.connect() for _ in range(4)]
+    for c in connections:
+        c.send(data[:45000])
+        assert s.run(s.pid_script).complete
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many bytes of unfinished requests and replies, and this one has"
+               r" waited for the longest time, park.max_bytes = 131072")
+    closed = procs.until("two to be closed", lambda: (lambda n: n if len(n) == 2 else None)([c for c in connections if c.closed_by_peer()]))
+    for c in connections:
+        if c not in closed:
+            c.send(data[45000:])
+            assert c.read_response().text == "50000"
+
+
+def test_allowed_clients_are_asked_before_anything_waits(start):
+    s = start({"www": {"pm.max_children": 1, "listen": f"127.0.0.1:{server.free_port()}", "listen.allowed_clients": "192.0.2.1"}})
+    with s.connect() as c:
+        c.send(b"\1")
+        assert c.read_eof() == b""
+    assert "Connection disallowed" in s.log()
+
+
+# --- leaks
+
+def test_no_descriptor_leaks(start):
+    s = start({"www": {"pm.max_children": 2}})
+    code = s.script("large.php", "<?php echo str_repeat('x', 240000);")
+
+    def rounds(n):
+        for i in range(n):
+            with s.connect() as c:
+                data = request_bytes(environment(s.pid_script), keep=i % 2 == 0)
+                c.send(data[:i % len(data)])
+                assert s.run(s.pid_script).complete
+                c.send(data[i % len(data):])
+                assert c.read_response().complete
+            with s.connect() as c:
+                c.send(request_bytes(environment(code), keep=True))
+                if i % 3:
+                    assert len(c.read_response().body) == 240000
+            with s.connect() as c:
+                c.send(b"\1\1")
+    rounds(20)
+    pids = [s.pid, wait_park(s), *s.workers()]
+    before = procs.until("all connections to be gone", lambda: {p: len(os.listdir(f"/proc/{p}/fd")) for p in pids})
+    rounds(300)
+    procs.until(f"as many descriptors as before, {before}",
+                lambda: all(len(os.listdir(f"/proc/{p}/fd")) <= before[p] for p in pids))
+    procs.assert_does_not_spin(wait_park(s))
