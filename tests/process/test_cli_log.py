@@ -125,6 +125,8 @@ STORIES = {
                      signal.SIGTERM),
     "request_terminate_timeout": ({"request_terminate_timeout": "1s"}, {},
                                   [run_until_ended("long.php", "<?php while (true);", r"child \d+ started")], signal.SIGTERM),
+    "a slow request": ({"request_slowlog_timeout": "1s", "slowlog": "{d}/slow.log"}, {},
+                       [run("slow.php", "<?php $t = microtime(true); while (microtime(true) - $t < 2);", "finished trace")], signal.SIGTERM),
     "what a worker says, caught": ({"catch_workers_output": "yes"}, {},
                                    [run("say.php", "<?php file_put_contents('php://stderr', \"one\\ntwo\\n\");", '"two"')], signal.SIGTERM),
     "what a worker says, not caught": ({}, {}, [run("say.php", "<?php file_put_contents('php://stderr', \"one\\ntwo\\n\");")], signal.SIGTERM),

@@ -186,6 +186,21 @@ static void test_what_is_unknown_is_left_out(void **state) {
         close(s[1]);
 }
 
+static void test_facility_and_identifier_are_the_configurations(void **state) {
+        __attribute__((__cleanup__(parsed_done))) struct parsed p = {};
+        int s[2];
+
+        make_journal(s);
+        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "mine", LOG_LOCAL3 }, NULL,
+                                          &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
+                         0);
+        receive(s[1], &p);
+        assert_field(&p, "SYSLOG_FACILITY", "19");
+        assert_field(&p, "SYSLOG_IDENTIFIER", "mine");
+        close(s[0]);
+        close(s[1]);
+}
+
 static const char *const hostile[] = {
         "x\nFPMD_POOL=other",
         "\nMESSAGE_ID=7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b01\n",
@@ -322,6 +337,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_every_field),
                 cmocka_unit_test(test_what_is_unknown_is_left_out),
+                cmocka_unit_test(test_facility_and_identifier_are_the_configurations),
                 cmocka_unit_test(test_no_value_becomes_a_field),
                 cmocka_unit_test(test_too_large_for_a_datagram),
                 cmocka_unit_test(test_full_queue_does_not_wait),
