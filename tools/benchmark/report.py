@@ -38,7 +38,8 @@ def line(r):
 def machine_facts():
     with open("/proc/cpuinfo") as f:
         model = re.search(r"^model name\s*:\s*(.*)$", f.read(), re.M)
-    return {"cpus": len(os.sched_getaffinity(0)), "cpu": model[1] if model else platform.machine(), "kernel": platform.release()}
+    return {"cpus": len(os.sched_getaffinity(0)), "cpu": model[1] if model else platform.machine(), "kernel": platform.release(),
+            "load_average": round(os.getloadavg()[2], 1)}
 
 
 def versions():
@@ -58,7 +59,7 @@ def write_json(path, results, extent):
 def markdown(results, extent):
     facts = machine_facts()
     out = [BEGIN, f"{versions()['fpmd']} against {versions().get('php-fpm', 'nothing')}, on {facts['cpus']} CPUs ({facts['cpu']}), Linux"
-           f" {facts['kernel']}; medians of {extent.rounds} rounds in turn, with the least and the greatest.", "",
+           f" {facts['kernel']}, load average {facts['load_average']}; medians of {extent.rounds} rounds in turn, with the least and the greatest.", "",
            "| | fpmd | php-fpm | ratio | bar | |", "| --- | --- | --- | --- | --- | --- |"]
     for r in results:
         title = f"{r.title}{', ' + r.unit if r.unit else ''}"
