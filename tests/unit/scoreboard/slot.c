@@ -109,6 +109,13 @@ static void test_counter_wraps(void **state) {
         assert_int_equal(seq_of(&slot), 0);
 }
 
+/* No two writers share a cache line. */
+static void test_slots_begin_on_lines_of_their_own(void **state) {
+        assert_int_equal(sizeof(struct scoreboard_slot) % 64, 0);
+        assert_int_equal(offsetof(struct scoreboard, slots) % 64, 0);
+        assert_int_equal(offsetof(struct scoreboard, slots) % 4096, 0); /* the header is the master's */
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_assign),
@@ -116,6 +123,7 @@ int main(void) {
                 cmocka_unit_test(test_counter_is_odd_between),
                 cmocka_unit_test(test_odd_counter_is_mended),
                 cmocka_unit_test(test_counter_wraps),
+                cmocka_unit_test(test_slots_begin_on_lines_of_their_own),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
