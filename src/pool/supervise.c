@@ -165,8 +165,8 @@ static void supervise_tell_plan(struct generation *g, const struct scale_input *
 
         if (plan->reached_max) {
                 p->n_max_reached++;
-                log_warning("[pool %s] server reached pm.max_children setting (%u), consider raising it", p->name,
-                            in->max_children);
+                log_warning("[pool %s] server reached %smax_children setting (%u), consider raising it", p->name,
+                            g->conf->pm == CONF_PM_ONDEMAND ? "" : "pm.", in->max_children); /* as php-fpm has it */
         }
         if (plan->busy && plan->spawn > 0)
                 log_warning("[pool %s] seems busy (you may need to increase pm.start_servers, or "

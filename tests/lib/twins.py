@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The same command given to php-fpm and to fpmd under php-fpm's name, and what each of them makes of it."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -80,6 +81,9 @@ class Twin:
         procs.until("the first worker", self.workers, programs.START_LIMIT)
         procs.until("a connection", self.connects, programs.START_LIMIT)
         return self
+
+    def connection(self):
+        return contextlib.closing(fastcgi.Connection(self.pool["listen"]))
 
     def connects(self):
         try:

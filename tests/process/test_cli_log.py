@@ -99,6 +99,12 @@ def occupy_shortly(twin):
     procs.until("the script to run", lambda: os.path.exists(path))
 
 
+def knock(twin):
+    """One connection more than there are workers."""
+    with twin.connection():
+        twin.wait_said("consider raising it")
+
+
 # what: (pool's settings, global settings, steps, last signal)
 STORIES = {
     "start, SIGTERM": ({}, {}, [], signal.SIGTERM),
@@ -120,7 +126,8 @@ STORIES = {
     "pm.max_requests": ({"pm.max_requests": "2"}, {}, [hello, run("hello.php", "<?php echo 1;", r"child \d+ started")], signal.SIGTERM),
     "log_level = warning": ({}, {"log_level": "warning"}, [kill_quietly(signal.SIGSEGV)], signal.SIGTERM),
     "log_level = error": ({}, {"log_level": "error"}, [kill_quietly(signal.SIGSEGV)], signal.SIGTERM),
-    "pm = ondemand": ({"pm": "ondemand"}, {}, [hello], signal.SIGTERM),
+    "pm = ondemand": ({"pm": "ondemand", "pm.max_children": "3"}, {}, [hello], signal.SIGTERM),
+    "pm = ondemand reaches its maximum": ({"pm": "ondemand"}, {}, [occupy, knock], signal.SIGTERM),
     "pm = dynamic": ({"pm": "dynamic", "pm.start_servers": "1", "pm.min_spare_servers": "1", "pm.max_spare_servers": "1"}, {}, [hello],
                      signal.SIGTERM),
     "request_terminate_timeout": ({"request_terminate_timeout": "1s"}, {},

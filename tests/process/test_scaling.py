@@ -17,7 +17,7 @@ from load import Held, Load
 DYNAMIC = {"pm": "dynamic", "pm.max_children": "6", "pm.start_servers": "2", "pm.min_spare_servers": "1", "pm.max_spare_servers": "2",
            "pm.status_path": "/status"}
 ONDEMAND = {"pm": "ondemand", "pm.max_children": "4", "pm.process_idle_timeout": "1s", "pm.status_path": "/status"}
-REACHED = r"WARNING: \[pool www\] server reached pm\.max_children setting \((\d+)\), consider raising it"
+REACHED = r"WARNING: \[pool www\] server reached (?:pm\.)?max_children setting \((\d+)\), consider raising it"
 
 
 def status(s, field):
