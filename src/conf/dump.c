@@ -1,62 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model as text that can be loaded again: a walk over the table, so that whatever a row describes is shown.
+ * The model as text: a walk over the table, so that whatever a row describes is shown. Either text that can be loaded again, or php-fpm's, which tells unset
+ * values as undefined and quotes nothing.
  */
 
 #include "conf/ini.h"
 #include "conf/load.h"
 #include "conf/values.h"
 
-static void dump_row(const struct conf_directive *d, const void *section, struct text *out) {
+static void dump_value(const char *value, enum conf_dump_style style, struct text *out) {
+        if (style == CONF_DUMP_PHP_FPM)
+                text_append(out, value);
+        else
+                conf_ini_quote(value, out);
+}
+
+static void dump_row(const struct conf_directive *d, const void *section, enum conf_dump_style style,
+                     struct text *out) {
         _cleanup_text_ struct text value = {};
 
         if (!conf_value_is_set(d, section)) {
-                text_printf(out, "\t;%s =\n", d->name);
+                text_printf(out, style == CONF_DUMP_PHP_FPM ? "\t%s = undefined\n" : "\t;%s =\n", d->name);
                 return;
         }
         conf_value_format(d, section, &value);
         text_printf(out, "\t%s = ", d->name);
         if (d->type == CONF_TYPE_STRING || d->type == CONF_TYPE_PATH || d->type == CONF_TYPE_WORDS)
-                conf_ini_quote(text_peek(&value), out);
+                dump_value(text_peek(&value), style, out);
         else
                 text_append(out, text_peek(&value));
         text_append_c(out, '\n');
         out->failed |= value.failed;
 }
 
-static void dump_entry(const char *name, const char *key, const char *value, struct text *out) {
+static void dump_entry(const char *name, const char *key, const char *value, enum conf_dump_style style,
+                       struct text *out) {
         text_printf(out, "\t%s[", name);
         if (*key)
-                conf_ini_quote(key, out);
+                dump_value(key, style, out);
         text_append(out, "] = ");
-        conf_ini_quote(value, out);
+        dump_value(value, style, out);
         text_append_c(out, '\n');
 }
 
-static void dump_pool(const struct conf_pool *pool, struct text *out) {
-        text_printf(out, "\n[%s]\n", pool->name);
+static void dump_pool(const struct conf_pool *pool, enum conf_dump_style style, struct text *out) {
+        text_printf(out, "%s\n[%s]\n", style == CONF_DUMP_PHP_FPM ? " " : "", pool->name);
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
-                dump_row(&conf_pool_directives[i], pool, out);
+                dump_row(&conf_pool_directives[i], pool, style, out);
         for (size_t i = 0; i < pool->env.n; i++) {
                 const struct conf_pair *pair = &pool->env.items[i];
 
                 dump_entry(conf_pool_arrays[CONF_ARRAY_ENV].name, pair->key, pair->source ? pair->source : pair->value,
-                           out);
+                           style, out);
         }
         for (size_t i = 0; i < pool->suppress_paths.n; i++)
                 dump_entry(conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name, "", pool->suppress_paths.items[i].value,
-                           out);
+                           style, out);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 dump_entry(conf_pool_arrays[conf_php_setting_kind(&pool->php_settings[i])].name,
-                           pool->php_settings[i].key, pool->php_settings[i].value, out);
+                           pool->php_settings[i].key, pool->php_settings[i].value, style, out);
 }
 
-void conf_dump(const struct conf *c, struct text *out) {
+void conf_dump(const struct conf *c, enum conf_dump_style style, struct text *out) {
         text_append(out, "[global]\n");
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
-                dump_row(&conf_global_directives[i], &c->global, out);
+                dump_row(&conf_global_directives[i], &c->global, style, out);
         for (size_t i = 0; i < c->n_pools; i++)
-                dump_pool(&c->pools[i], out);
+                dump_pool(&c->pools[i], style, out);
+        if (style == CONF_DUMP_PHP_FPM)
+                text_append(out, " \n");
 }
 
 static void list_row(const struct conf_directive *d, const void *section, const struct conf_where *given,

@@ -39,8 +39,10 @@ int conf_pool_pack(const struct conf *c, const struct conf_pool *pool, char **re
 int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text *problems);
 
 /* The dump of -tt: every effective value, one "\tkey = value" line each, sections first; ";key =" for what is unset. Loaded as a
- * file it gives an equal model, unless a value holds a line break (which only ${NAME} can bring in). */
-void conf_dump(const struct conf *c, struct text *out);
+ * file it gives an equal model, unless a value holds a line break (which only ${NAME} can bring in). In php-fpm's style unset values are undefined, and
+ * nothing is quoted: that is for eyes and patterns, not for loading. */
+enum conf_dump_style { CONF_DUMP_LOADABLE, CONF_DUMP_PHP_FPM };
+void conf_dump(const struct conf *c, enum conf_dump_style style, struct text *out);
 
 /* One "[FILE:LINE] directive 'NAME': accepted, and without effect" line for each setting that is there for php-fpm's sake alone. */
 void conf_list_ignored(const struct conf *c, struct text *out);

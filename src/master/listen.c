@@ -342,6 +342,14 @@ void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool) {
                            s->pool, n, s->n - n);
 }
 
+void listen_commit_backlog(struct listen_set *s, const struct conf_pool *pool) {
+        if (s->inherited)
+                return;
+        for (size_t i = 0; i < s->n; i++)
+                if (listen(s->fds[i], listen_backlog(pool)) < 0)
+                        log_error("[pool %s] cannot change the backlog: %s", s->pool, strerror(errno));
+}
+
 /* The service manager's number stands. */
 static void listen_compare_shards(const struct listen_set *s, const struct conf_pool *pool) {
         if (pool->listen_shards > 0 && pool->listen_shards != s->n)

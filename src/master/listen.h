@@ -68,6 +68,9 @@ int listen_prepare(int fd);
 int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems);
 void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool);
 
+/* listen.backlog of a reload, for sockets that stay open (listen(2) may be called again); those of the service manager keep its Backlog=. */
+void listen_commit_backlog(struct listen_set *s, const struct conf_pool *pool);
+
 /* Addresses for people; fresh strings, NULL-terminated, freed by listen_free_names(). NULL when out of memory. */
 char **listen_names(const struct listen_set *s);
 void listen_free_names(char **names);

@@ -79,7 +79,7 @@ static int main_test(const struct options *options, const struct conf *conf) {
         if (options->dump) {
                 _cleanup_text_ struct text dump = {};
 
-                conf_dump(conf, &dump);
+                conf_dump(conf, program_is_php_fpm() ? CONF_DUMP_PHP_FPM : CONF_DUMP_LOADABLE, &dump);
                 main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
         }
         log_notice("configuration file %s test is successful", options->conf_name);

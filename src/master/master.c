@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,6 +258,22 @@ static int master_open_programs(struct master *m, struct text *problems) {
         return 0;
 }
 
+/* Without root there is one user for all pools: this program's. */
+static void master_log_ignored_users(const struct master *m) {
+        if (geteuid() == 0)
+                return;
+        for (size_t i = 0; i < m->conf->n_pools; i++) {
+                const struct conf_pool *pool = &m->conf->pools[i];
+                const struct passwd *user = pool->user ? getpwnam(pool->user) : NULL;
+
+                if (pool->user && (program_is_php_fpm() || !user || user->pw_uid != geteuid()))
+                        log_notice("[pool %s] 'user' directive is ignored when FPM is not running as root", pool->name);
+                if (pool->group && program_is_php_fpm())
+                        log_notice("[pool %s] 'group' directive is ignored when FPM is not running as root",
+                                   pool->name);
+        }
+}
+
 int master_start(struct master *m, struct text *problems) {
         int r;
 
@@ -265,6 +282,7 @@ int master_start(struct master *m, struct text *problems) {
                 return r;
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return -errno;
+        master_log_ignored_users(m);
         r = listen_take_inherited(&m->inherited, problems);
         if (r == 0)
                 r = master_start_pools(m, problems);

@@ -352,6 +352,7 @@ static void reload_commit(struct master *m) {
                         mp->listeners = TAKE_PTR(mp->next_listeners);
                 }
                 listen_commit_shards(mp->listeners, conf_find_pool(m->next_conf, mp->pool->name));
+                listen_commit_backlog(mp->listeners, conf_find_pool(m->next_conf, mp->pool->name));
                 mp->renewed = mp->added = false;
                 n++;
         }

@@ -68,7 +68,7 @@ static void check_dump(const struct conf *c, const struct conf_options *options)
         _cleanup_conf_ struct conf *back = NULL;
 
         conf_list_ignored(c, &list);
-        conf_dump(c, &dump);
+        conf_dump(c, CONF_DUMP_LOADABLE, &dump);
         assert(!dump.failed && !list.failed);
         assert(conf_load_text("dump", dump.data, dump.n, options, &back, &problems) == 0);
         assert(back->n_pools == c->n_pools);

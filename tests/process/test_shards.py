@@ -212,3 +212,19 @@ def test_reloads_that_change_the_number_lose_nothing(start):
             reshard(s, n)
         load.wait_more(150)
     assert load.failures() == []
+
+
+@pytest.mark.parametrize("pool", [lambda: tcp_pool(**{"listen.shards": "1"}), lambda: {"www": {}}], ids=["tcp", "unix"])
+def test_reload_changes_the_backlog(start, pool):
+    settings = pool()
+    settings["www"].update({"listen.backlog": "64", "pm.status_path": "/status"})
+    s = start(pools=settings)
+
+    def length():
+        page = s.client().request(fastcgi.environment("/status", root="", query="json")).text
+        return re.search(r'"listen queue len":(\d+)', page)[1]
+    procs.until("the first backlog", lambda: length() == "64")
+    s.pools["www"]["listen.backlog"] = "96"
+    s.write_config()
+    s.reload()
+    procs.until("the new backlog", lambda: length() == "96")

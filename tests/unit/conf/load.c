@@ -438,7 +438,7 @@ static void test_dump_reads_back(void **state) {
                 "access.format = '%R \"%m %r\" $x'\naccess.suppress_path[] = '/a b'\nsecurity.limit_extensions =\n"
                 "pm = dynamic\npm.min_spare_servers = 1\npm.max_spare_servers = 2\nprocess.priority = -3\n"
                 "rlimit_core = unlimited\n[global]\nerror_log = syslog\nemergency_restart_interval = 1d\n");
-        conf_dump(c, &dump);
+        conf_dump(c, CONF_DUMP_LOADABLE, &dump);
         assert_non_null(strstr(text_peek(&dump), "\n\tpm.max_children = 2\n"));
         assert_non_null(strstr(text_peek(&dump), "\n\tclear_env = yes\n"));
         assert_non_null(strstr(text_peek(&dump), "\n\tphp_admin_value[error_reporting] = "));
