@@ -97,8 +97,10 @@ int acceptor_keep(struct acceptor *a, int fd, usec_t until) {
         if (a->kept == fd)
                 return 0;
         r = acceptor_watch(a, fd, EPOLLIN | EPOLLRDHUP, WATCH_KEPT);
-        if (r == 0)
+        if (r == 0) {
                 a->kept = fd;
+                a->kept_looked = 0;
+        }
         return r;
 }
 
@@ -262,12 +264,30 @@ void acceptor_hand_on(struct acceptor *a) {
         a->has_reported = false;
 }
 
-/* The kept connection is ready twice in a row: epoll reports in turn, so nothing of others' is. */
+/* Where something waits; WATCH_KEPT: nowhere. */
+static int acceptor_look(const struct acceptor *a) {
+        for (size_t i = 0; i < a->n_listeners; i++)
+                if (fd_readable(a->listeners[i]))
+                        return (int)i;
+        return a->offers >= 0 && fd_readable(a->offers) ? WATCH_OFFERS : WATCH_KEPT;
+}
+
+/* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker was woken for it. Where there are fewer CPUs
+ * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. */
 static int acceptor_on_kept(struct acceptor *a) {
+        usec_t now = time_now();
+
         if (a->kept_alone)
                 a->others_since = 0;
         a->kept_alone = true;
-        return ACCEPT_E_KEPT;
+        if (a->kept_looked == 0 || now - a->kept_looked < ACCEPT_SPAN) {
+                a->kept_looked = a->kept_looked == 0 ? now : a->kept_looked;
+                return ACCEPT_E_KEPT;
+        }
+        a->kept_looked = now;
+        a->reported = acceptor_look(a);
+        a->has_reported = a->reported != WATCH_KEPT;
+        return a->has_reported ? ACCEPT_E_YIELD : ACCEPT_E_KEPT;
 }
 
 int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd) {

@@ -34,8 +34,9 @@ struct acceptor {
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
         usec_t kept_until;               /* when ACCEPT_E_TIMEOUT is due for the kept connection */
         usec_t others_since; /* something of others' has been ready, and the kept connection served first, since then; 0: not */
-        bool kept_alone; /* the last event was the kept connection's */
-        int reported;    /* what YIELD was for, to be acted on next; 0 with has_reported unset */
+        bool kept_alone;    /* the last event was the kept connection's */
+        usec_t kept_looked; /* when it was last looked whether others wait whom somebody else was woken for; 0: not yet */
+        int reported;       /* what YIELD was for, to be acted on next; 0 with has_reported unset */
         bool has_reported;
 };
 

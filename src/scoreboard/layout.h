@@ -57,7 +57,8 @@ struct scoreboard_waits {
 };
 
 /* THE table of the park's numbers: what it has at the moment, and what it has done since the pool's start.
- *   field     name in pages and metrics  kind     help */
+ *   field     name         GAUGE: now; COUNTER: since the start
+ *                                   help */
 #define SCOREBOARD_PARK_NUMBERS(X)                                                                                     \
         X(idle, "idle", GAUGE, "Connections between two requests.")                                                    \
         X(receiving, "receiving", GAUGE, "Connections whose request is on its way.")                                   \
@@ -68,6 +69,13 @@ struct scoreboard_waits {
         X(offered, "offered", COUNTER, "Connections that the park has given to workers.")                              \
         X(refused, "refused", COUNTER, "Connections closed because of park.max_connections or park.max_bytes.")        \
         X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")
+
+enum scoreboard_park_number {
+#define X(field, name, kind, help) SCOREBOARD_PARK_##field,
+        SCOREBOARD_PARK_NUMBERS(X)
+#undef X
+                _SCOREBOARD_PARK_MAX,
+};
 
 struct scoreboard_park {
 #define X(field, name, kind, help) _Atomic uint64_t field;

@@ -85,3 +85,15 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
                 render_workers(s, out);
         text_append_c(out, '}');
 }
+
+void status_json_park(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_PARK_MAX] = {
+#define X(field, name, kind, help) name,
+                SCOREBOARD_PARK_NUMBERS(X)
+#undef X
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                text_printf(out, "%s\"%s\":%llu", i > 0 ? "," : "{", names[i], (unsigned long long)s->park[i]);
+        text_append_c(out, '}');
+}

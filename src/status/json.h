@@ -10,3 +10,6 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
 
 /* A JSON string with its quotes: ASCII whatever the bytes; what is not UTF-8 becomes U+FFFD. */
 void status_json_string(const char *s, struct text *out);
+
+/* What the park has and has done, an object: fpmctl shows it beside the page, which has php-fpm's keys alone. */
+void status_json_park(const struct status_snapshot *s, struct text *out);

@@ -199,12 +199,32 @@ static void render_workers(const struct status_snapshot *s, struct text *out) {
         }
 }
 
+#define GAUGE   "gauge"
+#define COUNTER NULL
+
+static void render_park(const struct status_snapshot *s, struct text *out) {
+        static const struct {
+                const char *name, *type, *help;
+        } rows[_SCOREBOARD_PARK_MAX] = {
+#define X(field, label, kind, text) { "phpfpm_park_" #field, kind, text },
+                SCOREBOARD_PARK_NUMBERS(X)
+#undef X
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                family(rows[i].name, rows[i].type, rows[i].help, out);
+                text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)s->park[i]);
+        }
+}
+
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out) {
         bool as_php_fpm = program_is_php_fpm() && !full;
 
         render_pool(s, as_php_fpm, out);
-        if (!as_php_fpm)
+        if (!as_php_fpm) {
                 render_histograms(s, out);
+                render_park(s, out);
+        }
         if (full)
                 render_workers(s, out);
         text_append(out, "# EOF\n");

@@ -40,6 +40,9 @@ static void snapshot_header(const struct scoreboard *board, struct status_snapsh
         s->slow_requests = h.slow_requests;
         s->generation = h.generation;
         s->waits = h.waits;
+#define X(field, name, kind, help) s->park[SCOREBOARD_PARK_##field] = h.park.field;
+        SCOREBOARD_PARK_NUMBERS(X)
+#undef X
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
 }
 

@@ -510,6 +510,35 @@ def test_allowed_clients_are_asked_before_anything_waits(start):
     assert "Connection disallowed" in s.log()
 
 
+# --- what is shown
+
+def test_numbers_of_the_park(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_connections": 7, "pm.status_path": "/status"}})
+    idle, half, silent = Parked(s, 3, "idle"), Parked(s, 3, "half"), Parked(s, 1, "silent")
+    with s.connect() as c:
+        c.request(environment(s.pid_script))
+        assert s.run(s.pid_script).complete
+
+        def shown():
+            return next(p["park"] for p in s.status()["pools"])
+        seen = procs.until("the refused connection", lambda: (lambda n: n if n["refused"] else None)(shown()))
+        assert {k: seen[k] for k in ("idle", "receiving", "waiting", "writing")} == {"idle": 3, "receiving": 4, "waiting": 0, "writing": 0}
+        assert seen["bytes"] == 3 * (len(half.bytes) // 2)
+        assert seen["parked"] >= 8 and seen["refused"] == 1
+        text = s.ctl("status").stdout
+        assert "  3 idle, 4 receiving, 0 waiting, 0 writing," in text and "closed: 1 for want of room" in text
+        page = s.client().request({"SCRIPT_NAME": "/status", "SCRIPT_FILENAME": "/status", "REQUEST_METHOD": "GET", "QUERY_STRING": "openmetrics"}).text
+        assert "phpfpm_park_receiving 4\n" in page and "# TYPE phpfpm_park_idle gauge\n" in page
+    for w in (idle, half, silent):
+        w.close()
+    procs.until("the park to be empty", lambda: shown()["idle"] + shown()["receiving"] == 0)
+
+
+def test_title(start):
+    s = start()
+    assert procs.title(wait_park(s)) == "fpmd: park www"
+
+
 # --- leaks
 
 def test_no_descriptor_leaks(start):

@@ -71,10 +71,12 @@ static void print_pool(const struct ctl_view_pool *p, bool full, struct text *ou
                 print_generation(&pool->generations[i], out);
         }
         text_append(out, "],\"status\":");
-        if (p->error == 0)
+        if (p->error == 0) {
                 status_json_render(&p->snapshot, full, out);
-        else
-                text_append(out, "null");
+                text_append(out, ",\"park\":");
+                status_json_park(&p->snapshot, out);
+        } else
+                text_append(out, "null,\"park\":null");
         text_append_c(out, '}');
 }
 

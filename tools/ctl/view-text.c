@@ -93,6 +93,26 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
                     (unsigned long long)s->logs_dropped);
 }
 
+/* Connections that wait for their clients. */
+static void print_park(const struct ctl_view_pool *p, struct text *out) {
+        const uint64_t *n = p->snapshot.park;
+
+        if (p->message.pool.park_pid == 0)
+                return;
+        text_printf(out, "  park %llu", (unsigned long long)p->message.pool.park_pid);
+        if (p->error == 0)
+                text_printf(
+                        out, "  %llu idle, %llu receiving, %llu waiting, %llu writing, %llu KiB",
+                        (unsigned long long)n[SCOREBOARD_PARK_idle], (unsigned long long)n[SCOREBOARD_PARK_receiving],
+                        (unsigned long long)n[SCOREBOARD_PARK_waiting], (unsigned long long)n[SCOREBOARD_PARK_writing],
+                        (unsigned long long)(n[SCOREBOARD_PARK_bytes] + 1023) / 1024);
+        if (p->error == 0 && n[SCOREBOARD_PARK_refused] + n[SCOREBOARD_PARK_timed_out] > 0)
+                text_printf(out, "; closed: %llu for want of room, %llu timed out",
+                            (unsigned long long)n[SCOREBOARD_PARK_refused],
+                            (unsigned long long)n[SCOREBOARD_PARK_timed_out]);
+        text_append_c(out, '\n');
+}
+
 /* Generation g's worker; with no g, one whose zygote has ended while it goes on. */
 static bool belongs(const struct scoreboard_slot *w, const struct ipc_control_pool *pool,
                     const struct ipc_control_generation *g) {
@@ -209,8 +229,7 @@ static void print_pool(const struct ctl_view_pool *p, bool full, struct text *ou
                 print_counters(&p->snapshot, out);
         } else
                 text_printf(out, "  no numbers: its scoreboard cannot be read: %s\n", strerror(-p->error));
-        if (pool->park_pid > 0)
-                text_printf(out, "  park %llu\n", (unsigned long long)pool->park_pid);
+        print_park(p, out);
         for (size_t i = 0; i < pool->n_generations; i++)
                 print_generation(p, &pool->generations[i], full, out);
         print_orphans(p, full, out);

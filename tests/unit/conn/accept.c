@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -225,6 +226,33 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is
         close_both(ends);
 }
 
+static void test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while(void **state) {
+        struct scene *s = *state;
+        int ends[2], fd = -1, client, r;
+        struct acceptor b;
+        usec_t begun;
+
+        /* the wake-up goes to another worker, which does not come to act on it */
+        acceptor_leave(&s->a);
+        acceptor_done(&s->a);
+        new_acceptor(s, &b);
+        client = connect_to(s, 0);
+        new_acceptor(s, &s->a);
+        epoll_ctl(s->a.epoll_fd, EPOLL_CTL_DEL, s->a.listeners[0], NULL);
+        keep(s, ends, USEC_INFINITY);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        begun = time_now();
+        while ((r = acceptor_wait(&s->a, true, false, &fd)) == ACCEPT_E_KEPT)
+                assert_true(time_now() - begun < 10 * USEC_PER_SEC);
+        assert_int_equal(r, ACCEPT_E_YIELD);
+        acceptor_forget(&s->a);
+        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+        fd_close(fd);
+        fd_close(client);
+        close_both(ends);
+        acceptor_done(&b);
+}
+
 static void test_a_request_that_had_its_turn_comes_after_others(void **state) {
         struct scene *s = *state;
         int ends[2], fd = -1, client;
@@ -318,6 +346,7 @@ int main(void) {
                 T(test_the_kept_connection_has_its_time),
                 T(test_who_cannot_take_what_it_yielded_for_hands_it_on),
                 T(test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is_handed_on_once),
+                T(test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while),
                 T(test_a_request_that_had_its_turn_comes_after_others),
                 T(test_an_offer_is_as_good_as_a_connection),
                 T(test_the_doorbell_is_for_offers_too),

@@ -121,6 +121,8 @@ static void test_metrics(void **state) {
                                             "\nphpfpm_worker_request_duration_seconds{pid=\"100\"} 0.000145\n",
                                             "\nphpfpm_worker_last_request_memory_bytes{pid=\"100\"} 2097152\n",
                                             "\nphpfpm_worker_last_request_cpu_ratio{pid=\"100\"} 0.6897\n",
+                                            "\n# TYPE phpfpm_park_idle gauge\nphpfpm_park_idle 4\n",
+                                            "\nphpfpm_park_timed_out 5\n",
                                             "\n# EOF\n",
                                             NULL };
         _cleanup_board_ struct scoreboard *board = board_example();
@@ -133,6 +135,8 @@ static void test_metrics(void **state) {
         board->slots[1].durations[0] = 1; /* its worker has gone */
         board->slots[1].durations[slot_duration_bucket(SECOND / 2)] = 1;
         board->slots[1].duration_sum = SECOND / 2;
+        board->header.park.idle = 4;
+        board->header.park.timed_out = 5;
         slot_waited(&board->header.waits, SECOND / 1000, 10);
         slot_waited(&board->slots[1].waits, SECOND, 2);
         slot_waited(&board->slots[0].waits, 60 * SECOND, 1);
@@ -145,7 +149,8 @@ static void test_metrics(void **state) {
         assert_null(strstr(text_peek(&full), "pid=\"0\""));
         status_openmetrics_render(&s, false, &brief);
         assert_null(strstr(text_peek(&brief), "phpfpm_worker"));
-        assert_non_null(strstr(text_peek(&brief), "phpfpm_queue_wait_seconds_count 13\n# EOF\n"));
+        assert_non_null(strstr(text_peek(&brief), "phpfpm_queue_wait_seconds_count 13\n"));
+        assert_non_null(strstr(text_peek(&brief), "\nphpfpm_park_timed_out 5\n# EOF\n"));
 }
 
 static void test_metrics_of_a_pool_with_a_strange_name(void **state) {
