@@ -122,11 +122,11 @@ enum fcgi_scan_verdict fcgi_scan(struct fcgi_scan *s, const uint8_t *buf, size_t
                 size = FCGI_HEADER_SIZE + h.n_content + h.n_padding;
                 verdict = scan_record(s, &h, buf + s->at + FCGI_HEADER_SIZE, have - FCGI_HEADER_SIZE);
                 if (verdict == FCGI_SCAN_ANSWER && have < size)
-                        return FCGI_SCAN_MORE;
+                        break;
                 if (verdict != FCGI_SCAN_MORE)
                         return verdict;
                 if (h.type == FCGI_BEGIN_REQUEST && have < FCGI_HEADER_SIZE + FCGI_BODY_SIZE)
-                        return FCGI_SCAN_MORE; /* its body decides */
+                        break; /* its body decides */
                 s->at += size;
         }
         if (s->head_done && !s->head_checked) {

@@ -136,11 +136,21 @@ static void test_a_look_costs_what_has_come(_unused_ void **state) {
         assert_int_equal(s.at, n);
 }
 
+static void test_what_is_wrong_is_told_before_a_record_that_is_on_its_way(_unused_ void **state) {
+        const struct record records[] = { BEGIN(1), PARAMS(1, BROKEN), PARAMS(1, ""), R(77, 0, "xyz"), {} };
+        struct fcgi_scan s = {};
+        uint8_t bytes[256];
+        size_t n = talk_build(records, 0, bytes);
+
+        assert_int_equal(fcgi_scan(&s, bytes, n - 1), FCGI_SCAN_TAKE);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_verdicts),
                 cmocka_unit_test(test_the_verdict_stays),
                 cmocka_unit_test(test_an_answered_record_leaves_no_trace),
+                cmocka_unit_test(test_what_is_wrong_is_told_before_a_record_that_is_on_its_way),
                 cmocka_unit_test(test_a_look_costs_what_has_come),
         };
 
