@@ -222,6 +222,30 @@ def test_many_kept_connections_share_few_workers_fairly(start):
     assert max(slowest) < 1.0, sorted(slowest)[-5:]
 
 
+def test_offer_to_a_worker_that_is_killed_goes_to_another(start):
+    """Woken for it, and dead before it could take it."""
+    s = start({"www": {"pm.max_children": 2}})
+    for _ in range(20):
+        idle = Parked(s, 1, "idle")
+        frozen = s.wait_workers(2)[0]
+        c, = idle.connections
+        os.kill(frozen, signal.SIGSTOP)
+        c.send(idle.bytes)
+        try:
+            c.wait_readable("the answer of the other worker", 0.2)
+            woken = False
+        except TimeoutError:
+            woken = True
+        began = time.monotonic()
+        os.kill(frozen, signal.SIGKILL)
+        assert int(c.read_response().text) != frozen
+        idle.close()
+        if woken:
+            assert time.monotonic() - began < 1
+            return
+    pytest.fail("no wake-up went to the worker that was killed")
+
+
 # --- replies
 
 def test_slow_reader_holds_no_worker_when_the_script_has_ended(start):
