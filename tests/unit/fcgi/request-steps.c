@@ -247,6 +247,26 @@ static void test_every_violation_has_a_text(void **state) {
         }
 }
 
+static void test_what_is_to_come_of_a_record(void **state) {
+        uint8_t bytes[FCGI_HEADER_SIZE + 12] = {};
+        struct fcgi_decoder d;
+        struct fcgi_event e;
+        size_t used, rest;
+
+        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+        fcgi_header_encode(bytes, FCGI_STDIN, 1, 5, 7);
+        for (size_t at = 0; at <= sizeof(bytes); at++) {
+                bool known = fcgi_decoder_rest(&d, &rest);
+
+                assert_int_equal(known, at == 0 || at >= FCGI_HEADER_SIZE);
+                if (at >= FCGI_HEADER_SIZE)
+                        assert_int_equal(rest, sizeof(bytes) - at);
+                if (at < sizeof(bytes))
+                        assert_int_equal(fcgi_decoder_step(&d, bytes + at, 1, &used, &e), 0);
+        }
+        fcgi_decoder_done(&d);
+}
+
 static void test_done_accepts_what_never_was(void **state) {
         struct fcgi_decoder d = {};
 
@@ -266,6 +286,7 @@ int main(void) {
                 cmocka_unit_test(test_the_block_doubles_and_keeps_its_bytes),
                 cmocka_unit_test(test_memory_that_runs_out_is_said),
                 cmocka_unit_test(test_every_violation_has_a_text),
+                cmocka_unit_test(test_what_is_to_come_of_a_record),
                 cmocka_unit_test(test_done_accepts_what_never_was),
         };
 

@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "fcgi/scan.h"
+#include "fcgi/values.h"
 
 #include "talk.h"
 
@@ -37,6 +38,23 @@ static const struct {
         { "a head whose request has no body, by its length",
           { BEGIN(1), PARAMS(1, EMPTY), PARAMS(1, "") },
           FCGI_SCAN_WHOLE },
+        { "HEAD has no body", { BEGIN(1), PARAMS(1, "\16\4REQUEST_METHODHEAD"), PARAMS(1, "") }, FCGI_SCAN_WHOLE },
+        { "POST without a length has one, of any size",
+          { BEGIN(1), PARAMS(1, "\16\4REQUEST_METHODPOST"), PARAMS(1, "") },
+          FCGI_SCAN_MORE },
+        { "PUT likewise", { BEGIN(1), PARAMS(1, "\16\3REQUEST_METHODPUT"), PARAMS(1, "") }, FCGI_SCAN_MORE },
+        { "DELETE likewise", { BEGIN(1), PARAMS(1, "\16\6REQUEST_METHODDELETE"), PARAMS(1, "") }, FCGI_SCAN_MORE },
+        { "an empty length is none",
+          { BEGIN(1), PARAMS(1, GET "\16\0CONTENT_LENGTH"), PARAMS(1, "") },
+          FCGI_SCAN_WHOLE },
+        { "a length of two digits",
+          { BEGIN(1), PARAMS(1, GET "\16\2CONTENT_LENGTH10"), PARAMS(1, "") },
+          FCGI_SCAN_MORE },
+        { "no parameters at all", { BEGIN(1), PARAMS(1, "") }, FCGI_SCAN_MORE },
+        { "parameters of another request between them",
+          { BEGIN(1), PARAMS(2, BROKEN), PARAMS(1, GET), PARAMS(1, "") },
+          FCGI_SCAN_WHOLE },
+        { "parameters after their end", { BEGIN(1), PARAMS(1, HEAD), PARAMS(1, ""), PARAMS(1, GET) }, FCGI_SCAN_TAKE },
         { "a head in many records",
           { BEGIN(1), PARAMS(1, "\16\4REQUEST_"), PARAMS(1, "METHODPOST\16"), PARAMS(1, "\1CONTENT_LENGTH0"),
             PARAMS(1, "") },
@@ -124,6 +142,37 @@ static void test_an_answered_record_leaves_no_trace(_unused_ void **state) {
         assert_memory_equal(a, b, n);
 }
 
+static void test_a_body_that_has_begun_to_come_is_waited_for(_unused_ void **state) {
+        const struct record records[] = { BEGIN(1), PARAMS(1, GET), PARAMS(1, ""), STDIN(1, ""), {} };
+        struct fcgi_scan s = {};
+        uint8_t bytes[256];
+        size_t n = talk_build(records, 0, bytes);
+
+        assert_int_equal(fcgi_scan(&s, bytes, n - 1), FCGI_SCAN_MORE);
+        assert_int_equal(fcgi_scan(&s, bytes, n), FCGI_SCAN_WHOLE);
+}
+
+static void test_a_question_that_is_too_large_is_refused_by_its_header(_unused_ void **state) {
+        struct fcgi_scan s = {};
+        uint8_t bytes[FCGI_HEADER_SIZE];
+
+        fcgi_header_encode(bytes, FCGI_GET_VALUES, 0, FCGI_VALUES_QUERY_MAX + 1, 0);
+        assert_int_equal(fcgi_scan(&s, bytes, sizeof(bytes)), FCGI_SCAN_TAKE);
+}
+
+/* More than a buffer of the park's: whoever has that decodes it. */
+static void test_parameters_that_are_too_large_are_not_judged(_unused_ void **state) {
+        static uint8_t bytes[3 * FCGI_RECORD_MAX];
+        struct fcgi_scan s = {};
+        size_t n = talk_build((const struct record[]){ BEGIN(1), {} }, 0, bytes);
+
+        for (unsigned i = 0; i < 3; i++) {
+                fcgi_header_encode(bytes + n, FCGI_PARAMS, 1, i < 2 ? 40000 : 0, 0);
+                n += FCGI_HEADER_SIZE + (i < 2 ? 40000 : 0);
+        }
+        assert_int_equal(fcgi_scan(&s, bytes, n), FCGI_SCAN_MORE);
+}
+
 static void test_a_look_costs_what_has_come(_unused_ void **state) {
         const struct record records[] = { BEGIN(1), PARAMS(1, HEAD), {} };
         struct fcgi_scan s = {};
@@ -151,6 +200,9 @@ int main(void) {
                 cmocka_unit_test(test_the_verdict_stays),
                 cmocka_unit_test(test_an_answered_record_leaves_no_trace),
                 cmocka_unit_test(test_what_is_wrong_is_told_before_a_record_that_is_on_its_way),
+                cmocka_unit_test(test_a_body_that_has_begun_to_come_is_waited_for),
+                cmocka_unit_test(test_a_question_that_is_too_large_is_refused_by_its_header),
+                cmocka_unit_test(test_parameters_that_are_too_large_are_not_judged),
                 cmocka_unit_test(test_a_look_costs_what_has_come),
         };
 
