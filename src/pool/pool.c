@@ -158,7 +158,7 @@ void pool_stop(struct pool *p, bool at_once) {
         p->scoreboard->header.stopping = 1; /* before the drain: workers look here what it is for */
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
-                if (at_once)
+                if (at_once || !g->ready) /* nobody is served there yet */
                         generation_end(g);
                 else
                         generation_drain(g, now);

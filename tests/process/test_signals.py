@@ -11,7 +11,7 @@ import pytest
 
 import fastcgi
 import procs
-from load import Held, Load
+from load import Gate, Held, Load
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -49,6 +49,24 @@ def test_quit_finishes_what_is_in_hand(start):
     assert r.complete and r.text == f"{pid} done"
     assert s.wait_exit() == 0
     held.close()
+
+
+@pytest.mark.parametrize("when", ["start", "reload"])
+def test_quit_does_not_wait_for_a_start(make, when):
+    """A zygote that is deep in PHP's start-up serves nobody: there is nothing to finish."""
+    s = make()
+    if when == "reload":
+        s.start()
+    gate = Gate(s)
+    if when == "start":
+        s.spawn(s.command())
+    else:
+        s.signal(signal.SIGUSR2)
+    gate.wait_reached()
+    began = time.monotonic()
+    s.signal(signal.SIGQUIT)
+    assert s.wait_exit() == 0
+    assert time.monotonic() - began < 5
 
 
 def test_quit_with_nothing_in_hand_is_quick(start):
