@@ -26,17 +26,6 @@
 
 DEFINE_CLEANUP(struct generation *, generation_free)
 
-const char *generation_state_name(enum generation_state state) {
-        static const char *const names[] = {
-                [GENERATION_STARTING] = "starting",
-                [GENERATION_ACCEPTING] = "accepting",
-                [GENERATION_FAILED] = "failed",
-                [GENERATION_ENDING] = "ending",
-        };
-
-        return names[state];
-}
-
 static int generation_watch(struct generation *g) {
         sd_event *event = g->pool->env->event;
         int r;

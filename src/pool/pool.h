@@ -234,8 +234,6 @@ void generation_signal(const struct generation *g, int sig); /* its workers */
 void generation_fail(struct generation *g, const char *reason);
 void generation_free(struct generation *g);
 bool generation_is_gone(const struct generation *g);
-const char *generation_state_name(enum generation_state state);
-
 /* spawn.c: the zygote's process. */
 int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read);
 /* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed strings, a fresh array; NULL: out of memory. */
