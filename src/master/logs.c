@@ -71,6 +71,12 @@ static void logs_tell_access(const struct pool *p) {
                                        .message = "access log file re-opened" });
 }
 
+void logs_replaced(struct master *m, int old) {
+        if (m->daemonized)
+                (void)daemon_leave_stderr(m->log_file_fd);
+        fd_close(old);
+}
+
 /* logrotate's signal: the file is opened anew; zygotes get it for the workers they fork from now on, and workers that have the old one are
  * recycled, each when it is between two requests. */
 void logs_reopen(struct master *m) {
@@ -88,9 +94,7 @@ void logs_reopen(struct master *m) {
                 return;
         }
         logs_apply(m, m->conf);
-        if (m->daemonized)
-                (void)daemon_leave_stderr(m->log_file_fd);
-        fd_close(old);
+        logs_replaced(m, old);
         log_notice("error log file re-opened");
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;

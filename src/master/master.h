@@ -40,6 +40,7 @@ struct master_pool {
         struct statuspage *next_status;    /* of a reload under way that opens or moves it */
         bool renewed;                      /* takes part in the reload under way */
         bool added;                        /* by the reload under way */
+        bool dropped;                      /* by the reload under way */
         bool leaving;                      /* removed from the configuration; goes when its last worker has */
 };
 
@@ -118,6 +119,9 @@ void master_reap_strangers(struct master *m);
 int logs_open(struct master *m, const struct conf *conf, struct text *problems);
 void logs_apply(struct master *m, const struct conf *conf);
 void logs_reopen(struct master *m);
+
+/* The log is another file now; old is the descriptor of the one of before. */
+void logs_replaced(struct master *m, int old);
 
 /* signal.c */
 int signal_attach(struct master *m);

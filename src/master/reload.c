@@ -67,7 +67,7 @@ static void reload_undo(struct master *m) {
                 mp->next_listeners = NULL;
                 statuspage_free(mp->next_status);
                 mp->next_status = NULL;
-                mp->renewed = mp->added = false;
+                mp->renewed = mp->added = mp->dropped = false;
         }
         if (m->next_conf) {
                 int fd = m->log_file_fd;
@@ -170,14 +170,15 @@ static int reload_start_pool(struct master *m, const struct conf_pool *settings,
         return 0;
 }
 
-/* A pool that is to go must not leave an activated socket behind that nobody serves. */
-static int reload_check_removed(const struct master *m, struct text *problems) {
+/* Pools that the configuration has no more. One that is to go must not leave an activated socket behind that nobody serves. */
+static int reload_drop_pools(struct master *m, struct text *problems) {
         int r = 0;
 
         for (size_t i = 0; i < m->n_pools; i++) {
-                const struct master_pool *mp = m->pools[i];
+                struct master_pool *mp = m->pools[i];
 
-                if (mp->leaving || conf_find_pool(m->next_conf, mp->pool->name) || !mp->listeners->inherited)
+                mp->dropped = !mp->leaving && !conf_find_pool(m->next_conf, mp->pool->name);
+                if (!mp->dropped || !mp->listeners->inherited)
                         continue;
                 text_printf(problems,
                             "the pool '%s' is gone from the configuration, but its socket is the service manager's: "
@@ -248,7 +249,7 @@ static int reload_try(struct master *m, const struct reload_scope *scope, struct
 
         r = reload_check_names(m, scope->all ? "" : scope->names, problems);
         if (r == 0 && (scope->all || scope->changed))
-                r = reload_check_removed(m, problems);
+                r = reload_drop_pools(m, problems);
         for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
                 if (reload_is_for(m, scope, &m->next_conf->pools[i]))
                         r = reload_start_pool(m, &m->next_conf->pools[i], problems);
@@ -335,14 +336,15 @@ static void reload_commit(struct master *m) {
 
                 if (mp->leaving)
                         continue;
-                if (!mp->renewed) {
-                        if (conf_find_pool(m->next_conf, mp->pool->name)) {
-                                all = false;
-                                continue;
-                        }
+                if (mp->dropped) {
                         mp->leaving = true;
+                        mp->dropped = false;
                         reload_commit_status(mp, NULL);
                         pool_stop(mp->pool, false);
+                        continue;
+                }
+                if (!mp->renewed) {
+                        all = false;
                         continue;
                 }
                 pool_promote(mp->pool);
@@ -356,7 +358,7 @@ static void reload_commit(struct master *m) {
                 mp->renewed = mp->added = false;
                 n++;
         }
-        fd_close(m->old_log_file_fd);
+        logs_replaced(m, m->old_log_file_fd);
         m->old_log_file_fd = -1;
         conf_free(m->conf);
         m->conf = TAKE_PTR(m->next_conf);

@@ -157,6 +157,16 @@ def test_signal_by_pid_file_reopens_a_moved_log(twins):
             d.end()
 
 
+def test_a_reload_takes_stderr_to_the_new_log_too(twins):
+    ours = twins[1]
+    with Daemon(ours, ["-D"]) as d:
+        os.rename(ours.log_path, ours.log_path + ".1")
+        os.kill(d.pid, signal.SIGUSR2)
+        procs.until("the new log", lambda: os.path.exists(ours.log_path) and "ready to handle connections" in d.log())
+        assert os.readlink(f"/proc/{d.pid}/fd/2") == ours.log_path
+        assert d.end()
+
+
 def test_under_a_service_manager_only_the_command_line_sends_it_away(make):
     """daemonize = yes is set aside where READY=1 is waited for: the process that systemd knows stays."""
     s = make(settings={"daemonize": "yes"})

@@ -366,6 +366,25 @@ def test_reload_of_what_has_changed_names_no_pool(start):
     assert s.ctl("reload", "--changed", "www").returncode == 2
 
 
+@pytest.mark.parametrize("sockets", ["own", "inherited"])
+def test_reload_of_one_pool_leaves_those_that_have_left_the_configuration(make, sockets):
+    from test_sockets import activated, unix_listener
+    s = make({"a": {}, "b": {}})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    if sockets == "own":
+        s.start()
+    else:
+        activated(s, [unix_listener(s.pools[pool]["listen"]) for pool in "ab"], ["a", "b"])
+    workers = set(s.wait_workers(4))
+    gone = s.pools.pop("b")
+    s.write_config()
+    done = s.ctl("reload", "a")
+    assert done.returncode == 0 and "reload done in part, 1 pool renewed" in done.stdout
+    s.pools["b"] = gone
+    procs.until("the old workers of a to be gone", lambda: len(workers & set(s.workers())) == 2)
+    assert int(s.run(s.pid_script, "b").text) in workers
+
+
 def test_reload_of_an_unknown_pool_is_refused(start):
     s = start()
     workers = s.wait_workers(2)
