@@ -188,9 +188,15 @@ const char *addr_format_host(const struct addr *a, char buf[static ADDR_TEXT_MAX
         case AF_INET:
                 inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->storage)->sin_addr, buf, ADDR_TEXT_MAX);
                 return buf;
-        case AF_INET6:
-                inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->storage)->sin6_addr, buf, ADDR_TEXT_MAX);
+        case AF_INET6: {
+                const struct in6_addr *ip = &((const struct sockaddr_in6 *)&a->storage)->sin6_addr;
+
+                if (IN6_IS_ADDR_V4MAPPED(ip))
+                        inet_ntop(AF_INET, &ip->s6_addr[12], buf, ADDR_TEXT_MAX);
+                else
+                        inet_ntop(AF_INET6, ip, buf, ADDR_TEXT_MAX);
                 return buf;
+        }
         default:
                 return addr_format(a, buf);
         }

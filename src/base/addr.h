@@ -32,7 +32,7 @@ int addr_of_peer(int fd, struct addr *ret);
 /* "/run/x.sock", "127.0.0.1:9000", "[::1]:9000", "@abstract"; "unix" for an unnamed peer. Cut to ADDR_TEXT_MAX. */
 const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX]);
 
-/* The same without the port: "127.0.0.1", "::1". */
+/* The same without the port: "127.0.0.1", "::1". A v4 peer of a v6 listener is v4. */
 const char *addr_format_host(const struct addr *a, char buf[static ADDR_TEXT_MAX]);
 
 /* Same family, same address, same port or path. A v4 address does not equal its mapped v6 form, but the two

@@ -71,6 +71,7 @@ def pools(folder):
         "www": {**base, "access.format": f"'{SAME}'", "access.suppress_path[]": "/quiet.php"},
         "default": dict(base),
         "tcp": {**base, "listen": f"127.0.0.1:{programs.free_port()}", "access.format": "%R"},
+        "all": {**base, "listen": str(programs.free_port()), "access.format": "%R"},
         "times": {**base, "access.format": "'%d %{milli}d %{micro}d %C %{user}C %{system}C %t %T %p %P'"},
         "headers": {**base, "access.format": "'%{Content-Type}o|%{x-name}o|%{X-None}o|%s'"},
         "modifiers": {**base, "access.format": f"'{' '.join(MODIFIERS)}'"},
@@ -142,6 +143,8 @@ def test_remote_is_the_web_server(running):
     for s in running:
         s.client("tcp").request(fastcgi.environment(s.folder + "/plain.php"))
         assert wait_lines(s, "tcp", 1) == ["127.0.0.1"]
+        fastcgi.Client("127.0.0.1:" + s.address("all"), 10).request(fastcgi.environment(s.folder + "/plain.php"))
+        assert wait_lines(s, "all", 1) == ["127.0.0.1"]
 
 
 def test_times_and_processes(running):

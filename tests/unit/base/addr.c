@@ -92,6 +92,23 @@ static void test_parsed_is_what_a_socket_has(void **state) {
         }
 }
 
+static void test_hosts(_unused_ void **state) {
+        static const char *const hosts[][2] = {
+                { "127.0.0.1:9000", "127.0.0.1" },
+                { "[::1]:9000", "::1" },
+                { "[::ffff:127.0.0.1]:9000", "127.0.0.1" },
+                { "/run/x.sock", "/run/x.sock" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(hosts); i++) {
+                char buf[ADDR_TEXT_MAX];
+                struct addr a;
+
+                assert_int_equal(addr_parse(hosts[i][0], &a), 0);
+                assert_string_equal(addr_format_host(&a, buf), hosts[i][1]);
+        }
+}
+
 static void test_unix_sockets(void **state) {
         char dir[] = "/tmp/fpmd-test-XXXXXX", path[64], buf[ADDR_TEXT_MAX];
         _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -181,6 +198,7 @@ int main(void) {
                 cmocka_unit_test(test_parse),
                 cmocka_unit_test(test_host_too_long),
                 cmocka_unit_test(test_parsed_is_what_a_socket_has),
+                cmocka_unit_test(test_hosts),
                 cmocka_unit_test(test_unix_sockets),
                 cmocka_unit_test(test_unix_lengths),
                 cmocka_unit_test(test_equal),
