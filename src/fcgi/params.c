@@ -12,26 +12,24 @@
 #include <assert.h>
 #include <string.h>
 
-#define LENGTH_LONG 0x80U /* top bit of the first byte: the length has four bytes */
-
 static bool read_length(const uint8_t *block, size_t n, size_t *pos, size_t *ret) {
         const uint8_t *p = block + *pos;
 
         if (*pos >= n)
                 return false;
-        if (!(p[0] & LENGTH_LONG)) {
+        if (!(p[0] & FCGI_PARAMS_LENGTH_LONG)) {
                 *ret = p[0];
                 *pos += 1;
                 return true;
         }
         if (n - *pos < 4)
                 return false;
-        *ret = (size_t)(p[0] & ~LENGTH_LONG) << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        *ret = (size_t)(p[0] & ~FCGI_PARAMS_LENGTH_LONG) << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         *pos += 4;
         return true;
 }
 
-int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
+int fcgi_params_next_any(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
         size_t at = *pos, n_name, n_value;
 
         if (at >= n)
@@ -77,7 +75,7 @@ bool fcgi_params_find(const uint8_t *block, size_t n, const char *name, struct f
 }
 
 static size_t length_size(size_t length) {
-        return length < LENGTH_LONG ? 1 : 4;
+        return length < FCGI_PARAMS_LENGTH_LONG ? 1 : 4;
 }
 
 size_t fcgi_params_encoded_size(size_t n_name, size_t n_value) {
@@ -87,11 +85,11 @@ size_t fcgi_params_encoded_size(size_t n_name, size_t n_value) {
 static uint8_t *write_length(uint8_t *out, size_t length) {
         assert(length <= FCGI_PARAMS_LENGTH_MAX);
 
-        if (length < LENGTH_LONG) {
+        if (length < FCGI_PARAMS_LENGTH_LONG) {
                 *out = (uint8_t)length;
                 return out + 1;
         }
-        out[0] = (uint8_t)(LENGTH_LONG | length >> 24);
+        out[0] = (uint8_t)(FCGI_PARAMS_LENGTH_LONG | length >> 24);
         out[1] = (uint8_t)(length >> 16);
         out[2] = (uint8_t)(length >> 8);
         out[3] = (uint8_t)length;

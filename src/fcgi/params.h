@@ -9,6 +9,8 @@
 /* The longest name, and the longest value, that a pair can hold. */
 #define FCGI_PARAMS_LENGTH_MAX 0x7fffffffU
 
+#define FCGI_PARAMS_LENGTH_LONG 0x80U /* top bit of a length's first byte: it has four bytes */
+
 struct fcgi_pair {
         const char *name; /* not NUL-terminated */
         size_t n_name;
@@ -19,7 +21,28 @@ struct fcgi_pair {
 /* Reads the pair at *pos and moves *pos behind it. 1: a pair; 0: the block has ended; FCGI_PARAMS_E_MALFORMED (*pos and
  * *ret are untouched): the block ends inside the pair. */
 enum { FCGI_PARAMS_E_MALFORMED = 2 };
-int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret);
+int fcgi_params_next_any(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret);
+
+/* The same. Nearly all pairs have two short lengths, and each request's block is walked three times: that case is here, to be inlined. */
+static inline int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
+        size_t at = *pos, n_name, n_value;
+
+        if (at >= n)
+                return 0;
+        if (n - at < 2 || ((block[at] | block[at + 1]) & FCGI_PARAMS_LENGTH_LONG))
+                return fcgi_params_next_any(block, n, pos, ret);
+        n_name = block[at];
+        n_value = block[at + 1];
+        at += 2;
+        if (n - at < n_name + n_value)
+                return FCGI_PARAMS_E_MALFORMED;
+        ret->name = (const char *)block + at;
+        ret->n_name = n_name;
+        ret->value = ret->name + n_name;
+        ret->n_value = n_value;
+        *pos = at + n_name + n_value;
+        return 1;
+}
 
 /* True when the block consists of whole pairs. */
 bool fcgi_params_well_formed(const uint8_t *block, size_t n);

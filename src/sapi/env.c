@@ -3,8 +3,9 @@
  * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by
  * name, and poured into $_SERVER, $_ENV and getenv() when PHP asks.
  *
- * The names and values are copied into one arena, since PHP wants them NUL-terminated. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with
- * their two NULs. Table and arena stay from request to request; what is set later comes from Zend's request memory.
+ * PHP wants names and values NUL-terminated. Most requests look at a handful of them, so a pair is copied, into one arena, when it is first asked for; the block stays where it is until
+ * the request has ended. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and arena stay from request to request;
+ * what is set later comes from Zend's request memory.
  *
  * PHP programs see the order of $_SERVER. php-fpm shows the last parameter first and FCGI_ROLE, which comes with
  * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this
@@ -24,12 +25,13 @@ struct env_var {
         size_t n_name;
         size_t n_value;
         uint32_t next; /* in its bucket: index + 1; 0: the last */
+        bool raw;      /* name and value lie in the block, not terminated */
 };
 
 static struct {
         struct env_var *vars;
         size_t n_vars, size_vars;
-        char *arena;
+        char *arena, *end; /* end: behind what the arena holds */
         size_t size_arena;
         uint32_t buckets[N_BUCKETS]; /* index + 1 */
 } env;
@@ -46,10 +48,8 @@ static uint32_t *env_bucket(const char *name, size_t n) {
         return &env.buckets[h % N_BUCKETS];
 }
 
-static struct env_var *env_find(const char *name, size_t n) {
-        uint32_t i;
-
-        for (i = *env_bucket(name, n); i > 0; i = env.vars[i - 1].next) {
+static struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) {
+        for (uint32_t i = bucket; i > 0; i = env.vars[i - 1].next) {
                 struct env_var *v = &env.vars[i - 1];
 
                 if (v->n_name == n && memcmp(v->name, name, n) == 0)
@@ -58,60 +58,66 @@ static struct env_var *env_find(const char *name, size_t n) {
         return NULL;
 }
 
-/* name and value must outlive the request. */
-static void env_put(const char *name, size_t n, char *value, size_t n_value) {
-        struct env_var *v = env_find(name, n);
-        uint32_t *bucket;
+/* name and value must outlive the request; raw ones need no NUL. */
+static void env_put(const char *name, size_t n, char *value, size_t n_value, bool raw) {
+        uint32_t *bucket = env_bucket(name, n);
+        struct env_var *v = env_find_in(*bucket, name, n);
 
-        if (v) {
-                v->value = value;
-                v->n_value = n_value;
-                return;
+        if (!v) {
+                if (env.n_vars == env.size_vars) {
+                        env.size_vars = MAX(env.size_vars * 2, (size_t)64);
+                        env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
+                }
+                v = &env.vars[env.n_vars++];
+                v->next = *bucket;
+                *bucket = (uint32_t)env.n_vars;
         }
-        if (env.n_vars == env.size_vars) {
-                env.size_vars = MAX(env.size_vars * 2, (size_t)64);
-                env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
-        }
-        bucket = env_bucket(name, n);
-        env.vars[env.n_vars++] = (struct env_var){
-                .name = name,
-                .value = value,
-                .n_name = n,
-                .n_value = n_value,
-                .next = *bucket,
-        };
-        *bucket = (uint32_t)env.n_vars;
+        v->name = name;
+        v->n_name = n;
+        v->value = value;
+        v->n_value = n_value;
+        v->raw = raw;
 }
 
-static char *env_store(char **end, const char *data, size_t n) {
-        char *at = *end;
+static char *env_store(const char *data, size_t n) {
+        char *at = env.end;
 
         memcpy(at, data, n);
         at[n] = '\0';
-        *end = at + n + 1;
+        env.end = at + n + 1;
         return at;
+}
+
+/* The variable as PHP takes it. What follows a NUL in its value is dropped, so that PHP and we see the same. */
+static struct env_var *env_terminate(struct env_var *v) {
+        if (v->raw) {
+                v->name = env_store(v->name, v->n_name);
+                v->value = env_store(v->value, v->n_value);
+                v->n_value = strlen(v->value);
+                v->raw = false;
+        }
+        return v;
+}
+
+static struct env_var *env_find(const char *name, size_t n) {
+        struct env_var *v = env_find_in(*env_bucket(name, n), name, n);
+
+        return v ? env_terminate(v) : NULL;
 }
 
 void sapi_env_load(const uint8_t *params, size_t n) {
         struct fcgi_pair pair;
         size_t pos = 0;
-        char *end;
 
         sapi_env_reset();
         if (env.size_arena < n) {
                 env.arena = perealloc(env.arena, n, true);
                 env.size_arena = n;
         }
-        end = env.arena;
-        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)"RESPONDER", sizeof("RESPONDER") - 1);
-        while (fcgi_params_next(params, n, &pos, &pair) == 1) {
-                const char *name = env_store(&end, pair.name, pair.n_name);
-
-                char *value = env_store(&end, pair.value, pair.n_value);
-
-                /* What follows a NUL is dropped, so that PHP and we see the same value. */
-                env_put(name, pair.n_name, value, strlen(value));
-        }
+        env.end = env.arena;
+        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)"RESPONDER", sizeof("RESPONDER") - 1, false);
+        while (fcgi_params_next(params, n, &pos, &pair) == 1)
+                env_put(pair.name, pair.n_name, (char *)pair.value, pair.n_value, true);
 }
 
 void sapi_env_reset(void) {
@@ -135,11 +141,11 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
 
         if (!value) {
                 if (env_find(name, n))
-                        env_put(name, n, NULL, 0);
+                        env_put(name, n, NULL, 0, false);
                 return NULL;
         }
         copy = estrndup(value, n_value);
-        env_put(name, n, copy, n_value);
+        env_put(name, n, copy, n_value, false);
         return copy;
 }
 
@@ -203,7 +209,7 @@ static void env_import(zval *array) {
         if (!sapi_current.io)
                 return;
         for (size_t i = env.n_vars; i > 0; i--) {
-                const struct env_var *v = &env.vars[i - 1];
+                const struct env_var *v = env_terminate(&env.vars[i - 1]);
 
                 if (v->value && strcmp(v->name, "HTTP_PROXY") != 0)
                         env_register(source, v->name, v->n_name, v->value, v->n_value, array);
@@ -234,7 +240,7 @@ void sapi_env_server(zval *array) {
 /* The request's HTTP headers, their names as PHP rebuilds them from HTTP_X_Y. */
 void sapi_env_headers(zval *array) {
         for (size_t i = env.n_vars; i > 0; i--) {
-                const struct env_var *v = &env.vars[i - 1];
+                const struct env_var *v = env_terminate(&env.vars[i - 1]);
 
                 if (v->value)
                         sapi_add_request_header(v->name, (unsigned int)v->n_name, v->value, (unsigned int)v->n_value,
