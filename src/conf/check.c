@@ -35,8 +35,8 @@ void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool
         text_append_c(k->problems, '\n');
 }
 
-static void append_words(const struct conf_check *k, const struct conf_pool *pool, const char *level, const char *fmt,
-                         va_list ap) {
+_printf_(4, 0) static void append_words(const struct conf_check *k, const struct conf_pool *pool, const char *level,
+                                        const char *fmt, va_list ap) {
         text_printf(k->problems, "%s[pool %s] ", level, pool->name);
         text_vprintf(k->problems, fmt, ap);
         text_append_c(k->problems, '\n');
