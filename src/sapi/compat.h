@@ -62,6 +62,13 @@ extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
 #define SAPI_COMPAT_RANDOM_FORGET()   (RANDOM_G(fallback_seed_state).initialized = false)
 #endif
 
+/* A line of -v since 8.4. */
+#if PHP_VERSION_ID >= 80400 && defined(PHP_BUILD_PROVIDER)
+#define SAPI_COMPAT_BUILT_BY "Built by " PHP_BUILD_PROVIDER "\n"
+#else
+#define SAPI_COMPAT_BUILT_BY ""
+#endif
+
 /* disable_classes went away with PHP 8.5. */
 #if PHP_VERSION_ID < 80500
 #define SAPI_COMPAT_DISABLE_CLASS(name, n) zend_disable_class(name, n)
