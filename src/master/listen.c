@@ -311,9 +311,39 @@ static int listen_bind(const struct conf_pool *pool, const char *directive, stru
         return r;
 }
 
+bool listen_is_at(const struct listen_set *s, const char *listen) {
+        struct addr bound, wanted;
+
+        return text_equal(s->listen, listen) || (addr_of_socket(s->fds[0], &bound) == 0 &&
+                                                 addr_parse(listen, &wanted) == 0 && addr_equal(&bound, &wanted));
+}
+
+int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret) {
+        _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, from->n);
+
+        if (!s)
+                return -ENOMEM;
+        for (size_t i = 0; i < from->n; i++) {
+                s->fds[i] = fcntl(from->fds[i], F_DUPFD_CLOEXEC, 3);
+                if (s->fds[i] < 0)
+                        return -errno;
+                s->n++;
+        }
+        s->n_active = from->n_active;
+        s->from = from;
+        *ret = TAKE_PTR(s);
+        return 0;
+}
+
+void listen_commit_shared(struct listen_set *s) {
+        if (s->from)
+                s->path = TAKE_PTR(s->from->path);
+        s->from = NULL;
+}
+
 /* The address of a TCP set of our own. */
 static bool listen_is_sharded(const struct listen_set *s, struct addr *ret) {
-        return !s->inherited && !s->path && addr_of_socket(s->fds[0], ret) == 0;
+        return !s->inherited && addr_of_socket(s->fds[0], ret) == 0 && ret->sa.sa_family != AF_UNIX;
 }
 
 int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems) {

@@ -21,7 +21,8 @@ struct listen_set {
         size_t n_room;     /* of fds */
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
-        char *path; /* a unix socket this process made, to be unlinked at the end; else NULL */
+        char *path;              /* a unix socket this process made, to be unlinked at the end; else NULL */
+        struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };
 
 struct listen_inherited {
@@ -62,6 +63,14 @@ DEFINE_CLEANUP(struct listen_set *, listen_set_free)
 
 /* What every listener is: close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections inherit. 0 or -errno. */
 int listen_prepare(int fd);
+
+/* Whether the set is what `listen` names, however that is written. */
+bool listen_is_at(const struct listen_set *s, const char *listen);
+
+/* A reload in which a pool goes to the address of another that leaves it: the same sockets once more, so that what waits in them is not lost. from lives until the
+ * new set is freed, or committed: then the path is the new set's. 0 or -errno. */
+int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret);
+void listen_commit_shared(struct listen_set *s);
 
 /* A reload with the same address: sockets are added when listen.shards says so, and get connections from listen_commit_shards() on, when workers watch them;
  * without it they change nothing. Only TCP sets of our own have anything to do. 0; LISTEN_E_PROBLEM; -errno. */

@@ -41,6 +41,7 @@ struct master_pool {
         bool renewed;                      /* takes part in the reload under way */
         bool added;                        /* by the reload under way */
         bool dropped;                      /* by the reload under way */
+        bool moves;                        /* the reload under way takes it away from its address, or altogether */
         bool leaving;                      /* removed from the configuration; goes when its last worker has */
 };
 

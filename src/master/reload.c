@@ -94,11 +94,35 @@ static void reload_refuse(struct master *m, const char *reason) {
                 logs_reopen(m);
 }
 
+/* The pool that leaves the address to another one in this reload. */
+static struct master_pool *reload_find_leaver(struct master *m, const char *listen) {
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (m->pools[i]->moves && listen_is_at(m->pools[i]->listeners, listen))
+                        return m->pools[i];
+        return NULL;
+}
+
+static int reload_open(struct master *m, const struct conf_pool *settings, struct listen_set **ret,
+                       struct text *problems) {
+        _cleanup_(listen_set_freep) struct listen_set *set = NULL;
+        const struct master_pool *leaver = reload_find_leaver(m, settings->listen);
+        struct listen_all none = {};
+        int r;
+
+        if (!leaver)
+                return listen_open(&none, settings, ret, problems);
+        r = listen_share(leaver->listeners, settings, &set);
+        if (r == 0)
+                r = listen_add_shards(set, settings, problems);
+        if (r == 0)
+                *ret = TAKE_PTR(set);
+        return r;
+}
+
 static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret,
                             struct text *problems) {
         struct master_pool *mp = master_find(m, settings->name);
         struct listen_set *set = NULL;
-        struct listen_all none = {};
         int r;
 
         if (mp && mp->leaving) {
@@ -106,7 +130,7 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
                 return LISTEN_E_PROBLEM;
         }
         *ret = mp;
-        if (mp && (mp->listeners->inherited || text_equal(mp->listeners->listen, settings->listen)))
+        if (mp && !mp->moves)
                 return listen_add_shards(mp->listeners, settings, problems);
         if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
                 text_printf(problems,
@@ -115,7 +139,7 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
                             settings->name, settings->listen);
                 return LISTEN_E_PROBLEM;
         }
-        r = listen_open(&none, settings, &set, problems);
+        r = reload_open(m, settings, &set, problems);
         if (r != 0)
                 return r;
         if (mp) {
@@ -212,6 +236,18 @@ static bool reload_is_for(struct master *m, const struct reload_scope *scope, co
                (scope->changed && reload_has_changed(m, settings));
 }
 
+static void reload_find_moves(struct master *m, const struct reload_scope *scope) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+                const struct conf_pool *settings = conf_find_pool(m->next_conf, mp->pool->name);
+
+                mp->moves =
+                        !mp->leaving && !mp->listeners->inherited &&
+                        (settings ? reload_is_for(m, scope, settings) && !listen_is_at(mp->listeners, settings->listen)
+                                  : mp->dropped);
+        }
+}
+
 static int reload_check_names(const struct master *m, const char *names, struct text *problems) {
         int r = 0;
 
@@ -250,6 +286,7 @@ static int reload_try(struct master *m, const struct reload_scope *scope, struct
         r = reload_check_names(m, scope->all ? "" : scope->names, problems);
         if (r == 0 && (scope->all || scope->changed))
                 r = reload_drop_pools(m, problems);
+        reload_find_moves(m, scope);
         for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
                 if (reload_is_for(m, scope, &m->next_conf->pools[i]))
                         r = reload_start_pool(m, &m->next_conf->pools[i], problems);
@@ -331,6 +368,9 @@ static void reload_commit(struct master *m) {
         bool all = true;
         size_t n = 0;
 
+        for (size_t i = 0; i < m->n_pools; i++) /* before any set of the old is closed */
+                if (!m->pools[i]->leaving)      /* the sets of refused reloads stay what they are */
+                        listen_commit_shared(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
 

@@ -189,6 +189,62 @@ def test_pool_is_added_and_removed(start):
     assert s.run(s.pid_script, "a").complete
 
 
+@pytest.mark.parametrize("where", ["unix", "tcp"])
+def test_pools_change_their_names_and_addresses(start, where):
+    """What the next configuration gives to another pool stays open: what waits there is served, and nobody is refused."""
+    pools = {pool: {"pm.max_children": "1"} for pool in "ab"}
+    if where == "tcp":
+        for pool in pools.values():
+            pool.update({"listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None})
+    s = start(pools)
+    code = s.script("pool.php", "<?php echo getenv('POOL');")
+    addresses = [s.address(pool) for pool in "ab"]
+    for names in (("a", "c"), ("c", "a"), ("b", "a")):
+        at = {pool["listen"]: pool for pool in s.pools.values()}
+        with Held(s, next(name for name, pool in s.pools.items() if pool["listen"] == addresses[1])) as held:
+            held.wait_running()
+            with Load(addresses[1], fastcgi.environment(code), clients=4) as waiting:
+                s.pools = {name: dict(at[address], **{"env[POOL]": name}) for name, address in zip(names, addresses)}
+                s.write_config()
+                done = s.ctl("reload")
+                assert done.returncode == 0, done.stderr
+                waiting.wait_more(20)
+            assert waiting.failures() == [] and pids(waiting) == {names[1].encode()}
+            assert held.finish().complete
+        s.wait_zygotes(2)
+        assert [s.run(code, name).text for name in names] == list(names)
+    s.stop()
+    assert not any(os.path.exists(path) for path in addresses)
+
+
+def test_refused_change_of_names_keeps_the_sockets(start):
+    s = start({"a": {}, "b": {}})
+    preload = {"php_admin_value[opcache.preload]": s.script("preload.php", "<?php preload_needs_this();")}
+    before = dict(s.pools)
+    s.pools = {"a": before["a"], "c": {**before["b"], **preload}}
+    s.write_config()
+    assert s.ctl("reload").returncode == 1
+    s.pools = dict(before)
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    s.wait_zygotes(2)
+    assert s.run(s.pid_script, "b").complete
+    s.pools = {"a": before["a"], "c": before["b"]}
+    s.write_config()
+    done = s.ctl("reload")
+    assert done.returncode == 0, done.stderr
+    assert s.run(s.pid_script, "c").complete
+
+
+def test_address_written_otherwise_is_the_same(start):
+    port = programs.free_port()
+    s = start({"www": {"listen": f"127.0.0.1:{port}", "listen.mode": None}})
+    s.pools["www"]["listen"] = f"localhost:{port}"
+    s.write_config()
+    done = s.ctl("reload")
+    assert done.returncode == 0, done.stderr
+
+
 # --- reloads that fail
 
 def break_config(s):
