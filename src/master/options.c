@@ -107,6 +107,8 @@ static int options_finish(struct options *o) {
                 }
         } else if (!o->conf_name)
                 r = options_set(&o->conf_name, options_default_conf());
+        if (r == 0 && o->prefix && o->prefix[0] != '/')
+                r = options_make_absolute(o->prefix, &o->prefix);
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 

@@ -272,6 +272,15 @@ PID_FILES = {
 }
 
 
+def test_a_relative_prefix_begins_where_the_caller_is(twins):
+    """Relative paths of pools too; php-fpm looks for those in sub/sub."""
+    ours = twins[1]
+    os.makedirs(os.path.join(ours.folder, "sub/log"))
+    ours.start("-p", "sub", settings={"pid": "conf.pid"}, pool={"access.log": "log/access"})
+    assert os.path.exists(os.path.join(ours.folder, "sub/conf.pid"))
+    assert os.path.exists(os.path.join(ours.folder, "sub/log/access"))
+
+
 @pytest.mark.parametrize("what", PID_FILES)
 def test_pid_file(twins, what):
     settings, args, name = PID_FILES[what]
