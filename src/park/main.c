@@ -89,8 +89,8 @@ static void park_raise_limit(struct lot *lot) {
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
                 return;
         lot->n_max = limit.rlim_cur > 2 * PARK_SPARE_FDS ? limit.rlim_cur - PARK_SPARE_FDS : PARK_SPARE_FDS;
-        log_warning("park.max_connections = %u is more than the limit of descriptors allows: it acts as %zu",
-                    lot->pool->park_max_connections, lot->n_max);
+        log_own("park.max_connections = %u is more than the limit of descriptors allows: it acts as %zu",
+                lot->pool->park_max_connections, lot->n_max);
 }
 
 static void park_set_title(const struct conf_pool *pool) {

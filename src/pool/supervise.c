@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/program.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
@@ -255,7 +256,8 @@ static void supervise_log_cut(const struct generation *g) {
                  "process_control_timeout is over: %u workers of generation %u still had requests in hand, and are "
                  "ended",
                  g->n_workers, g->number);
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+        /* php-fpm says nothing of it */
+        log_write(&(struct log_entry){ .level = program_is_php_fpm() ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_DRAIN_TIMEOUT,
                                        .pool = g->pool->name,
                                        .message = message,

@@ -117,6 +117,8 @@ STORIES = {
     "two reloads, SIGQUIT": ({}, {}, [reload, reload], signal.SIGQUIT),
     "a reload of a TCP pool": ({"listen": "127.0.0.1:{port}"}, {}, [reload], signal.SIGTERM),
     "a reload while a request runs": ({"pm.max_children": "2"}, {"process_control_timeout": "5s"}, [occupy_shortly, reload], signal.SIGTERM),
+    "a reload that ends a request": ({"pm.max_children": "2"}, {"process_control_timeout": "1s"}, [occupy, reload], signal.SIGTERM),
+    "few descriptors": ({"rlimit_files": "64"}, {"rlimit_files": "64"}, [hello], signal.SIGTERM),
     "SIGUSR1": ({}, {}, [reopen, hello, reopen, hello, hello], signal.SIGTERM),
     "SIGUSR1 with an access log": ({"access.log": "{d}/access.log"}, {}, [reopen_with_access_log], signal.SIGTERM),
     "a worker dies by SIGSEGV": ({}, {}, [kill_worker(signal.SIGSEGV)], signal.SIGTERM),
