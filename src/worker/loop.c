@@ -342,6 +342,17 @@ static uint64_t worker_pick_max(const struct conf_pool *pool) {
         return pool->max_requests + random % ((uint64_t)pool->max_requests_jitter + 1);
 }
 
+static struct worker *worker_self;
+
+/* A copy may outlive the request, the worker and the service: it must not keep a client waiting for the connection's end, nor hold an address. */
+static void worker_on_copy(void) {
+        struct worker *w = worker_self;
+
+        w->transport.stream.fd = fd_close(w->transport.stream.fd);
+        w->parking.intake = fd_close(w->parking.intake);
+        acceptor_done(&w->acceptor);
+}
+
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
 static int worker_live(struct worker *w) {
         const struct worker_setup *s = w->setup;
@@ -359,7 +370,7 @@ static int worker_live(struct worker *w) {
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         w->n_max = worker_pick_max(s->pool);
         memory_init(&w->memory, s->pool->max_memory);
-        r = worker_setup_process(s, w->acceptor.quit);
+        r = worker_setup_process(s, w->acceptor.quit, worker_on_copy);
         if (r < 0)
                 return r;
         r = access_init(&w->access, s->pool, s->access_fd);
@@ -392,6 +403,8 @@ void worker_run(const struct worker_setup *setup) {
         int r;
 
         w.setup = setup;
+        w.transport.stream.fd = w.parking.intake = -1;
+        worker_self = &w;
         track_init(&w.track, setup->pool->name, &setup->scoreboard->slots[setup->slot]);
         r = worker_live(&w);
         if (r < 0)

@@ -39,9 +39,13 @@ static void setup_on_nothing(_unused_ int sig) {
 }
 
 static bool setup_copied;
+static void (*setup_let_go)(void);
 
+/* Its SIGQUIT is not the worker's. */
 static void setup_on_fork(void) {
         setup_copied = true;
+        quit_eventfd = -1;
+        setup_let_go();
 }
 
 bool worker_is_copy(void) {
@@ -127,9 +131,10 @@ static void setup_title(const struct conf_pool *pool) {
         prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
 }
 
-int worker_setup_process(const struct worker_setup *setup, int quit_fd) {
+int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void)) {
         int r;
 
+        setup_let_go = copy_lets_go;
         setup_title(setup->pool);
         setup_dumpable(setup->pool);
         r = -pthread_atfork(NULL, NULL, setup_on_fork);

@@ -267,6 +267,8 @@ static bool transport_is_quiet(const struct transport *t) {
 void transport_close(struct transport *t) {
         if (t->stream.fd < 0)
                 return;
+        /* closing it does not end the watch while somebody else has it, a copy that PHP has forked */
+        acceptor_forget(t->parking->acceptor);
         transport_take_rest(t);
         if (transport_is_quiet(t))
                 stream_close(&t->stream);

@@ -326,6 +326,31 @@ def test_forked_copy_of_a_script_is_heard_by_its_parent_only(start, end, keep):
     assert s.workers() == [worker] and procs.children(worker) == []
 
 
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("finish", ["", "fastcgi_finish_request();"])
+def test_forked_copy_that_lives_on_keeps_nothing_open(start, kept, finish):
+    """Its client gets the connection's end, its worker has nothing to watch for, and the pool's address is free."""
+    s = forks(start)
+    worker = s.wait_workers(1)[0]
+    mark = os.path.join(s.shared_folder(), "forked")
+    code = s.script("fork.php", """<?php if (pcntl_fork() > 0) { echo 'parent'; %s return; }
+        for ($i = 0; $i < 6000 && !file_exists($_GET['m']); $i++) { usleep(5000); clearstatcache(); }""" % finish)
+    with s.connect() as c:
+        if kept:
+            assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        assert c.request(fastcgi.environment(code, query="m=" + mark), keep=False).text == "parent"
+        assert c.read_eof(timeout=2) == b""
+    child = procs.until("the copy to live", lambda: procs.children(worker))[0]
+    procs.assert_does_not_spin(worker)
+    with open("/proc/net/unix", encoding="ascii") as f:
+        used = {line.split()[6] for line in f if line.endswith(s.address() + "\n")}  # listener and connections
+    held = {os.readlink(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")}
+    assert not {f"socket:[{inode}]" for inode in used} & held
+    open(mark, "w").close()
+    procs.wait_gone(child)
+    assert int(s.run(s.pid_script).text) == worker
+
+
 def test_forked_copy_that_outlives_its_request_becomes_no_worker(start):
     s = forks(start)
     worker = s.wait_workers(1)[0]
