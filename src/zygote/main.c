@@ -220,6 +220,17 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
         return -EPERM;
 }
 
+/* The soft limit also counts the descriptors that all processes of the user have sent and nobody has received yet, so others of that user could keep the zygote
+ * from telling its master of a worker. PHP has the limit that was there before: start-up is over, and workers get it back. */
+static void zygote_raise_files(struct zygote *z) {
+        struct rlimit raised;
+
+        if (getrlimit(RLIMIT_NOFILE, &z->files) < 0)
+                return;
+        raised = (struct rlimit){ .rlim_cur = z->files.rlim_max, .rlim_max = z->files.rlim_max };
+        setrlimit(RLIMIT_NOFILE, &raised);
+}
+
 /* PHP's start, and the news of it. */
 static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         _cleanup_free_ char *ini_files = NULL, *reason = NULL;
@@ -229,6 +240,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
 
         o->sapi.pool = z->pool;
         r = sapi_start(&o->sapi, &ini_files, &reason);
+        zygote_raise_files(z);
         syscall(SYS_close_range, INHERIT_FIRST, ~0U,
                 4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
         if (r == 0) {

@@ -50,6 +50,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
 
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
+        setrlimit(RLIMIT_NOFILE, &z->files);
         z->children[0] = self;
 
         worker_run(&(struct worker_setup){

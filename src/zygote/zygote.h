@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "base/time.h"
@@ -33,6 +34,7 @@ struct zygote {
         int lifeline_write; /* -1: draining */
         int signal_fd;
         sigset_t old_mask;
+        struct rlimit files; /* RLIMIT_NOFILE as PHP has it */
         bool draining;
         bool stopping;
         usec_t kill_at;     /* when workers that ignored SIGTERM are killed */

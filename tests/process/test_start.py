@@ -307,6 +307,27 @@ def test_low_soft_limit_of_descriptors_is_raised_for_the_master_only(make):
     assert s.zygotes() == zygotes and not re.search(r"ERROR|ALERT|zygote \d+ .*exited", s.log()), s.log()
 
 
+def test_descriptors_that_others_of_the_user_have_in_flight_keep_no_worker_from_starting(make):
+    """The kernel compares their number with the soft limit of whoever sends one more: unix(7), ETOOMANYREFS."""
+    in_flight = ("import array, socket, sys\n"
+                 "pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(4)]\n"
+                 "for one, _ in pairs: one.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 100))])\n"
+                 "print('sent', flush=True)\n"
+                 "sys.stdin.read()\n")
+    s = make({"www": {"pm.max_children": "2"}})
+    s.wrapper = ["prlimit", "--nofile=64:4096"]
+    s.start()
+    zygotes, workers = s.zygotes(), s.wait_workers(2)
+    who = pwd.getpwnam(programs.POOL_USER).pw_uid if programs.ROOT else os.getuid()
+    as_user = ["setpriv", f"--reuid={who}", "--clear-groups"] if programs.ROOT else []
+    with subprocess.Popen([*as_user, "/usr/bin/python3", "-c", in_flight], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"sent\n"
+        procs.kill(workers[0], signal.SIGKILL)
+        procs.until("a fresh worker", lambda: len(s.workers()) == 2 and workers[0] not in s.workers())
+        other.stdin.close()
+    assert s.zygotes() == zygotes
+
+
 def test_home_and_user_of_a_pool_without_a_user(make):
     """Not root: the pool's processes are who the master is, and their environment says so."""
     s = make()
