@@ -127,7 +127,7 @@ static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t 
                 return;
         if (g->n_in > 0 && g->begun == 0)
                 g->begun = lot->now;
-        if (g->n_in == 0 && lot->finish_at > 0) {
+        if (g->n_in == 0 && lot->finish_at > 0 && (g->begun == 0 || lot->now >= lot->fresh_at)) {
                 guest_close(lot, g);
                 return;
         }

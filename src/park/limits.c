@@ -91,9 +91,27 @@ static usec_t limits_due(const struct lot *lot, const struct guest *g) {
         return lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
 }
 
+/* The pool stops: who has not sent anything by now is let go, unsaid. When that will be. */
+static usec_t limits_end_fresh(struct lot *lot) {
+        if (lot->fresh_at == 0)
+                return USEC_INFINITY;
+        if (lot->now < lot->fresh_at)
+                return lot->fresh_at;
+        lot->fresh_at = 0;
+        for (struct guest *g = lot->lists[GUEST_RECEIVING].first, *next; g; g = next) {
+                next = g->next;
+                if (g->n_in == 0)
+                        guest_close(lot, g);
+        }
+        return USEC_INFINITY;
+}
+
 usec_t limits_enforce(struct lot *lot) {
         static const enum guest_state states[] = { GUEST_IDLE, GUEST_RECEIVING, GUEST_WRITING, GUEST_LINGERING };
-        usec_t next = lot->retry_at > 0 ? lot->retry_at : USEC_INFINITY;
+        usec_t next = limits_end_fresh(lot);
+
+        if (lot->retry_at > 0)
+                next = MIN(next, lot->retry_at);
 
         for (size_t i = 0; i < ELEMENTSOF(states); i++) {
                 struct guest *g;

@@ -31,6 +31,9 @@
 /* How long half a request may still take to arrive when the pool stops. */
 #define LOT_FINISH_TIME (5 * USEC_PER_SEC)
 
+/* And the first byte of a client that has just connected: web servers send at once, and would tell a failure to theirs. */
+#define LOT_FRESH_TIME (1 * USEC_PER_SEC)
+
 static int lot_watch(struct lot *lot, int *fd) {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
 
@@ -66,12 +69,8 @@ void lot_finish(struct lot *lot) {
         if (lot->finish_at > 0)
                 return;
         lot->finish_at = lot->now + LOT_FINISH_TIME;
+        lot->fresh_at = lot->now + LOT_FRESH_TIME;
         lot_close_all(lot, GUEST_IDLE);
-        for (struct guest *g = lot->lists[GUEST_RECEIVING].first, *next; g; g = next) {
-                next = g->next;
-                if (g->n_in == 0)
-                        guest_close(lot, g);
-        }
 }
 
 /* No worker, no zygote, no master is left: nobody will take an offer. */

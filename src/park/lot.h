@@ -70,6 +70,7 @@ struct lot {
         usec_t retry_at;  /* when the kernel, short of something, is asked again to take an offer; 0: not */
         bool retired;     /* another park has taken over the intake */
         usec_t finish_at; /* the pool stops: receiving goes on until then; 0: it does not */
+        usec_t fresh_at;  /* and until then for who has connected and not sent anything yet; 0: that time is over */
         usec_t now;       /* of the events being dealt with */
         usec_t complained[_LOT_COMPLAINT_MAX];
         uint64_t n_silenced[_LOT_COMPLAINT_MAX];

@@ -364,6 +364,18 @@ def test_graceful_stop(start):
     assert "are lost" not in s.log()
 
 
+def test_graceful_stop_answers_who_has_just_connected(start):
+    """A web server that is between connect and its first byte would tell its client of a failure."""
+    s = start({"www": {"pm.max_children": 1}})
+    idle, fresh = Parked(s, 1, "idle"), Parked(s, 3, "silent")
+    s.signal(signal.SIGQUIT)
+    assert idle.connections[0].read_eof() == b""  # so the park knows of the stop
+    for c in fresh.connections:
+        c.send(request_bytes(environment(s.pid_script)))
+    assert all(c.read_response().complete for c in fresh.connections)
+    assert s.wait_exit() == 0
+
+
 def test_graceful_stop_does_not_wait_for_half_a_request_for_ever(start):
     s = start({"www": {"pm.max_children": 1}})
     half = Parked(s, 2, "half")
