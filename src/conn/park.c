@@ -59,12 +59,23 @@ int park_send(int fd, const struct park_note *note, const void *out, const void 
         return errno == EAGAIN ? PARK_E_FULL : -errno;
 }
 
+/* The first descriptor. Alignment leaves room for a second, which is none of ours. */
 static int park_take_fd(struct msghdr *msg) {
         int fd = -1;
 
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c))
-                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-                        memcpy(&fd, CMSG_DATA(c), sizeof(int));
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+                        int received;
+
+                        memcpy(&received, (uint8_t *)c + at, sizeof(int));
+                        if (fd < 0)
+                                fd = received;
+                        else
+                                fd_close(received);
+                }
+        }
         return fd;
 }
 

@@ -2,6 +2,7 @@
 /* conn/park.h: a connection goes through whole, nothing waits, and nonsense is told from an end. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -135,6 +136,41 @@ static void test_nonsense_is_refused(void **state) {
         assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
 }
 
+static int count_fds(void) {
+        int n = 0;
+
+        for (int fd = 0; fd < 256; fd++)
+                n += fcntl(fd, F_GETFD) >= 0;
+        return n;
+}
+
+static void test_what_else_comes_along_is_closed(void **state) {
+        struct scene *s = *state;
+        struct park_note note = { .version = 1 }, got;
+        struct iovec iov = { .iov_base = &note, .iov_len = sizeof(note) };
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(3 * sizeof(int))];
+        } control;
+        int fds[] = { s->client[0], s->client[0], s->client[0] }, n = count_fds(), fd = -1;
+
+        for (size_t k = 1; k <= 3; k++) {
+                struct msghdr msg = { .msg_iov = &iov,
+                                      .msg_iovlen = 1,
+                                      .msg_control = &control,
+                                      .msg_controllen = CMSG_SPACE(k * sizeof(int)) };
+
+                control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                                   .cmsg_type = SCM_RIGHTS,
+                                                   .cmsg_len = CMSG_LEN(k * sizeof(int)) };
+                memcpy(CMSG_DATA(&control.header), fds, k * sizeof(int));
+                assert_true(sendmsg(s->pair[1], &msg, 0) > 0);
+                if (park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd) == 0)
+                        fd_close(fd);
+                assert_int_equal(count_fds(), n);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -144,6 +180,7 @@ int main(void) {
                 T(test_an_end_is_told),
                 T(test_nobody_there_is_told),
                 T(test_nonsense_is_refused),
+                T(test_what_else_comes_along_is_closed),
 #undef T
         };
 
