@@ -104,6 +104,8 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
         if (k < 0)
                 return -errno;
         connection = park_take_fd(&msg);
+        if (connection < 0 && (msg.msg_flags & MSG_CTRUNC))
+                return -EMFILE;
         if (connection < 0 || (msg.msg_flags & MSG_TRUNC) || (size_t)k < sizeof(*ret) ||
             !park_makes_sense(ret, (size_t)k - sizeof(*ret)))
                 return -EBADMSG;

@@ -43,6 +43,6 @@ enum { PARK_E_FULL = 1 };
 int park_send(int fd, const struct park_note *note, const void *out, const void *in, int connection);
 
 /* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); PARK_E_EMPTY; PARK_E_END (no sender is left); -EBADMSG (makes
- * no sense, and is gone); other -errno. */
+ * no sense, and is gone); -EMFILE (there was no room for the descriptor, and the connection is gone); other -errno. */
 enum { PARK_E_EMPTY = 1, PARK_E_END = 2 };
 int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd);

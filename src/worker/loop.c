@@ -239,8 +239,8 @@ static void worker_open(struct worker *w, int fd) {
                 worker_look(w);
 }
 
-/* One that the park offers, when nobody else was faster. */
-static void worker_take_offer(struct worker *w) {
+/* One that the park offers, when nobody else was faster. 0, or -EMFILE: the next ones would be lost like this one. */
+static int worker_take_offer(struct worker *w) {
         struct transport *t = &w->transport;
         struct park_note note;
         int fd, r;
@@ -256,6 +256,7 @@ static void worker_take_offer(struct worker *w) {
                 w->ending |= w->last;
         } else if (r < 0)
                 log_error("a connection that the park offered is lost: %s", strerror(-r));
+        return r == -EMFILE ? r : 0;
 }
 
 /* The client of the connection in hand has done something. */
@@ -304,8 +305,7 @@ static int worker_wait(struct worker *w) {
                         fd_close(fd);
                 return 0;
         case ACCEPT_E_OFFER:
-                worker_take_offer(w);
-                return 0;
+                return worker_take_offer(w);
         case ACCEPT_E_KEPT:
                 worker_hear(w);
                 return 0;

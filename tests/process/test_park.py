@@ -602,3 +602,21 @@ def test_no_descriptor_leaks(start):
     procs.until(f"as many descriptors as before, {before}",
                 lambda: all(len(os.listdir(f"/proc/{p}/fd")) <= before[p] for p in pids))
     procs.assert_does_not_spin(wait_park(s))
+
+
+def test_worker_without_descriptors_takes_one_offer_at_most(start):
+    """A script has used them all up: that costs its worker, and not one connection after the other."""
+    s = start({"www": {"pm.max_children": 1, "rlimit_files": 200}})
+    waiting = Parked(s, 8, "half")
+    code = s.script("leak.php", """<?php echo getmypid(); register_shutdown_function(function () { fastcgi_finish_request();
+        for ($i = 20000; $i < 20300; $i++) @pfsockopen('udp://127.0.0.1', $i); });""")
+    full = int(s.run(code).text)
+    procs.until("all descriptors to be in use", lambda: len(os.listdir(f"/proc/{full}/fd")) == 200)
+    answered = 0
+    for c in waiting.connections:
+        try:
+            answered += waiting.finish(c).complete
+        except OSError:
+            pass
+    assert answered >= 7 and full not in s.workers()
+    waiting.close()
