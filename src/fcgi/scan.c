@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The decoder's judgements (request.c) by headers alone. Where the two could differ the scan waits for more: it never calls whole what the decoder
- * would not end, and never waits for bytes that the decoder would not read. What the parameters say is looked at only when the end of STDIN is not there:
+ * would not end (but for the end of STDIN, when CONTENT_LENGTH has told that nothing comes before it), and never waits for bytes that the decoder
+ * would not read. What the parameters say is looked at only when the end of STDIN is not there:
  * a whole request goes to the decoder anyway.
  */
 
@@ -16,6 +17,7 @@
 
 /* A buffer is scanned up to this size; parameters are then no larger. */
 #define SCAN_PARAMS_MAX 65536U
+#define SCAN_DIGITS_MAX 18U
 
 /* The parameters in one piece, those of the request between its BEGIN and s->at. How many bytes, or more than SCAN_PARAMS_MAX. */
 static size_t scan_gather(const struct fcgi_scan *s, const uint8_t *buf, uint8_t block[static SCAN_PARAMS_MAX]) {
@@ -45,6 +47,21 @@ static bool scan_has_no_body(const uint8_t *block, size_t n) {
                 (pair.n_value == 4 && memcmp(pair.value, "HEAD", 4) == 0));
 }
 
+/* CONTENT_LENGTH, when it is a number. */
+static uint64_t scan_length(const uint8_t *block, size_t n) {
+        struct fcgi_pair pair;
+        uint64_t length = 0;
+
+        if (!fcgi_params_find(block, n, "CONTENT_LENGTH", &pair) || pair.n_value == 0 || pair.n_value > SCAN_DIGITS_MAX)
+                return UINT64_MAX;
+        for (size_t i = 0; i < pair.n_value; i++) {
+                if (pair.value[i] < '0' || pair.value[i] > '9')
+                        return UINT64_MAX;
+                length = length * 10 + (uint64_t)(pair.value[i] - '0');
+        }
+        return length;
+}
+
 /* PARAMS has ended and STDIN has not. A function of its own: the block is large, and most requests do not get here. */
 __attribute__((__noinline__)) static enum fcgi_scan_verdict scan_head(struct fcgi_scan *s, const uint8_t *buf,
                                                                       size_t n) {
@@ -56,7 +73,8 @@ __attribute__((__noinline__)) static enum fcgi_scan_verdict scan_head(struct fcg
         if (!fcgi_params_well_formed(block, n_block))
                 return FCGI_SCAN_TAKE;
         s->no_body = s->at >= n && scan_has_no_body(block, n_block);
-        return s->no_body ? FCGI_SCAN_WHOLE : FCGI_SCAN_MORE;
+        s->length = scan_length(block, n_block);
+        return FCGI_SCAN_MORE;
 }
 
 static enum fcgi_scan_verdict scan_begin(struct fcgi_scan *s, const struct fcgi_header *h, const uint8_t *content,
@@ -69,7 +87,9 @@ static enum fcgi_scan_verdict scan_begin(struct fcgi_scan *s, const struct fcgi_
         if (s->in_request || fcgi_read_u16(content) != FCGI_RESPONDER)
                 return FCGI_SCAN_ANSWER;
         s->in_request = true;
-        s->head_done = s->head_checked = s->no_body = false;
+        s->head_done = s->head_checked = s->no_body = s->enough = false;
+        s->length = UINT64_MAX;
+        s->n_body = 0;
         s->request_id = h->request_id;
         s->first = s->at;
         return FCGI_SCAN_MORE;
@@ -86,6 +106,7 @@ static enum fcgi_scan_verdict scan_current(struct fcgi_scan *s, const struct fcg
         case FCGI_STDIN:
                 if (!s->head_done)
                         return FCGI_SCAN_TAKE;
+                s->n_body += h->n_content;
                 return h->n_content == 0 ? FCGI_SCAN_WHOLE : FCGI_SCAN_MORE;
         case FCGI_DATA:
                 return FCGI_SCAN_MORE;
@@ -133,9 +154,11 @@ enum fcgi_scan_verdict fcgi_scan(struct fcgi_scan *s, const uint8_t *buf, size_t
                 enum fcgi_scan_verdict verdict = scan_head(s, buf, n);
 
                 s->head_checked = verdict != FCGI_SCAN_TAKE;
-                return verdict;
+                if (!s->head_checked)
+                        return verdict;
         }
-        return s->no_body ? FCGI_SCAN_WHOLE : FCGI_SCAN_MORE;
+        s->enough |= s->head_checked && s->at == n && s->n_body > 0 && s->n_body >= s->length;
+        return s->no_body || s->enough ? FCGI_SCAN_WHOLE : FCGI_SCAN_MORE;
 }
 
 void fcgi_scan_remove(struct fcgi_scan *s, uint8_t *buf, size_t *n) {

@@ -19,11 +19,14 @@ struct fcgi_scan {
         bool head_done;
         bool head_checked; /* the parameters are well-formed, and no_body is known */
         bool no_body; /* by its parameters it has none, and none has come: it is whole without the end of STDIN, as php-fpm has it */
+        bool enough;     /* as much of its body has come as they say: likewise */
+        uint64_t length; /* what they say, or UINT64_MAX */
+        uint64_t n_body; /* bytes of STDIN up to at */
 };
 
 enum fcgi_scan_verdict {
         FCGI_SCAN_MORE,  /* nothing to do for anybody until more bytes come */
-        FCGI_SCAN_WHOLE, /* BEGIN, PARAMS and STDIN to their ends, or no_body */
+        FCGI_SCAN_WHOLE, /* BEGIN, PARAMS and STDIN to their ends, or no_body, or enough */
         FCGI_SCAN_ANSWER, /* the record at scan.at is there whole, and is answered by itself, whatever becomes of the request */
         FCGI_SCAN_TAKE, /* the decoder gets to an end of the request with these bytes: it is aborted, or breaks the protocol */
 };

@@ -44,7 +44,7 @@ static void compare(const struct fcgi_scan *s, enum fcgi_scan_verdict verdict, c
                 if (!head)
                         assert(type == FCGI_EVENT_VIOLATION); /* of the parameters, which nobody has looked at yet */
                 else
-                        assert(type == FCGI_EVENT_BODY_END || (s->no_body && type == FCGI_EVENT_MORE));
+                        assert(type == FCGI_EVENT_BODY_END || ((s->no_body || s->enough) && type == FCGI_EVENT_MORE));
                 break;
         case FCGI_SCAN_TAKE:
                 assert(type == FCGI_EVENT_ABORT || type == FCGI_EVENT_VIOLATION);

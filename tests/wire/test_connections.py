@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import time
 
 import pytest
@@ -198,6 +199,26 @@ def test_client_that_closes_its_sending_side_gets_the_answer(backend):
         c.send(fastcgi.request_bytes(backend.params("<?php echo 'answered';")))
         c.finish_sending()
         assert c.read_response().text == "answered"
+
+
+@pytest.mark.parametrize("method, kind", [("POST", "x/y"), ("POST", "application/x-www-form-urlencoded"), ("PUT", "x/y")])
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("pieces", [False, True])
+def test_body_that_is_there_needs_no_end_of_stdin(backend, method, kind, closes, pieces):
+    """CONTENT_LENGTH has told it."""
+    params = backend.params("<?php echo file_get_contents('php://input');", b"a=345", method=method, CONTENT_TYPE=kind)
+    with backend.connect("one") as c:
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + record(STDIN, 1, b"a="))
+        if pieces:
+            assert backend.run(PID, pool="www").complete
+        c.send(record(STDIN, 1, b"345"))
+        if closes:
+            c.sock.shutdown(socket.SHUT_WR)
+            assert c.read_response().text == "a=345"
+            return
+        assert c.read_response().text == "a=345"
+        c.send(stream(STDIN, 1, b""))
+        assert c.request(backend.params(PID), request_id=2).complete
 
 
 def test_finish_request_on_a_kept_connection(backend):

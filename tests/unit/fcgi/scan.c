@@ -19,6 +19,10 @@
 #define HEAD   "\16\4REQUEST_METHODPOST\16\1CONTENT_LENGTH5"
 #define GET    "\16\3REQUEST_METHODGET"
 #define EMPTY  "\16\4REQUEST_METHODPOST\16\1CONTENT_LENGTH0"
+#define ODD    "\16\4REQUEST_METHODPOST\16\3CONTENT_LENGTH3,0"
+#define VOID   "\16\4REQUEST_METHODPOST\16\0CONTENT_LENGTH"
+#define HEX    "\16\4REQUEST_METHODPOST\16\3CONTENT_LENGTH3fx"
+#define LONG   "\16\4REQUEST_METHODPOST\16\23CONTENT_LENGTH0000000000000000004"
 #define BROKEN "\16\4REQUEST_METHODPO"
 
 static const struct {
@@ -33,7 +37,16 @@ static const struct {
           FCGI_SCAN_WHOLE },
         { "begun only", { BEGIN(1) }, FCGI_SCAN_MORE },
         { "parameters without their end", { BEGIN(1), PARAMS(1, HEAD) }, FCGI_SCAN_MORE },
-        { "a body without its end", { BEGIN(1), PARAMS(1, HEAD), PARAMS(1, ""), STDIN(1, "01234") }, FCGI_SCAN_MORE },
+        { "a body without its end", { BEGIN(1), PARAMS(1, HEAD), PARAMS(1, ""), STDIN(1, "01234") }, FCGI_SCAN_WHOLE },
+        { "part of a body", { BEGIN(1), PARAMS(1, HEAD), PARAMS(1, ""), STDIN(1, "0123") }, FCGI_SCAN_MORE },
+        { "a body of an empty length", { BEGIN(1), PARAMS(1, VOID), PARAMS(1, ""), STDIN(1, "0123") }, FCGI_SCAN_MORE },
+        { "a body of another length than a number's",
+          { BEGIN(1), PARAMS(1, HEX), PARAMS(1, ""), STDIN(1, "0123") },
+          FCGI_SCAN_MORE },
+        { "a body of a length beyond numbers",
+          { BEGIN(1), PARAMS(1, LONG), PARAMS(1, ""), STDIN(1, "0123") },
+          FCGI_SCAN_MORE },
+        { "a body of no known length", { BEGIN(1), PARAMS(1, ODD), PARAMS(1, ""), STDIN(1, "0123") }, FCGI_SCAN_MORE },
         { "a head whose request has no body, GET", { BEGIN(1), PARAMS(1, GET), PARAMS(1, "") }, FCGI_SCAN_WHOLE },
         { "a head whose request has no body, by its length",
           { BEGIN(1), PARAMS(1, EMPTY), PARAMS(1, "") },
