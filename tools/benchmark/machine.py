@@ -52,11 +52,21 @@ def voluntary_switches(pids):
     return _sum(pids, read)
 
 
-def pss_kib(pids):
+def _memory_kib(pids, what):
     def read(pid):
         with open(f"/proc/{pid}/smaps_rollup") as f:
-            return int(re.search(r"^Pss:\s*(\d+)", f.read(), re.M)[1])
+            return int(re.search(rf"^{what}:\s*(\d+)", f.read(), re.M)[1])
     return _sum(pids, read)
+
+
+def pss_kib(pids):
+    """What they hold, the shared part by shares: of all processes of the machine, those of others too."""
+    return _memory_kib(pids, "Pss")
+
+
+def anonymous_kib(pids):
+    """What they have written to and no file has, whoever else shares it."""
+    return _memory_kib(pids, "Anonymous")
 
 
 def descriptors(pid):
