@@ -34,8 +34,11 @@
 
 #define OVERTIME_TRACE_BYTES_MAX (64U * 1024U)
 
-/* A slot whose writer was at work is looked at again after this time. */
+/* A slot whose writer was at work is looked at again after this time, and so is one that the zygote has no time for. */
 #define OVERTIME_RETRY (20 * USEC_PER_MSEC)
+
+/* For how long a request is not yet told of as slow, since its zygote has enough to trace. When that hangs, it is told without a backtrace. */
+#define OVERTIME_PUT_OFF (5 * USEC_PER_SEC)
 
 /* From one look to the next at least: slots that lie about their times cannot keep the master busy. */
 #define OVERTIME_PAUSE (5 * USEC_PER_MSEC)
@@ -275,12 +278,18 @@ static void overtime_act(struct pool *p, uint32_t i, enum patience_action action
         }
 }
 
+/* Requests often turn slow together, all by the same cause: then each waits for its turn. */
+static bool overtime_put_off(const struct generation *g, const struct scoreboard_slot *s, usec_t slow, usec_t now) {
+        return g->n_tracing >= OVERTIME_TRACES_MAX && now - MIN(s->request_mono, now) < slow + OVERTIME_PUT_OFF;
+}
+
 /* Does what is due for one worker. When it is to be looked at again. */
 static usec_t overtime_look_at(struct pool *p, uint32_t i, usec_t now) {
         struct pool_worker *w = &p->workers[i];
         struct scoreboard_slot s;
         struct patience_limits limits;
         struct patience_request request;
+        usec_t retry_at = USEC_INFINITY;
 
         if (w->state <= WORKER_ASKED)
                 return USEC_INFINITY;
@@ -297,7 +306,12 @@ static usec_t overtime_look_at(struct pool *p, uint32_t i, usec_t now) {
 
                 patience_plan(&limits, &request, &w->patience, now, &plan);
                 if (plan.action == PATIENCE_NOTHING)
-                        return plan.wake_at;
+                        return MIN(plan.wake_at, retry_at);
+                if (plan.action == PATIENCE_TELL_SLOW && overtime_put_off(w->generation, &s, limits.slow, now)) {
+                        limits.slow = 0; /* its time to end is kept nevertheless */
+                        retry_at = now + OVERTIME_RETRY;
+                        continue;
+                }
                 overtime_act(p, i, plan.action, &s, limits.traceable, now);
         }
 }

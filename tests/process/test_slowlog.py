@@ -5,6 +5,8 @@ import fcntl
 import os
 import pwd
 import re
+import signal
+import time
 
 import pytest
 
@@ -140,6 +142,32 @@ def test_backtrace(own, case):
 def test_same_lines_as_php_fpm(own, reference, case):
     without_classes = [re.sub(r"^[\w@]+(->|::)", "", line) for line in own[name(case)]]
     assert without_classes == reference[name(case)]
+
+
+def test_requests_that_turn_slow_at_once_all_have_their_backtrace(make):
+    """The master is stopped until all are overdue, so that one look finds them; it has fewer traces made at a time."""
+    n = 40
+    s = make({"www": {"pm.max_children": str(n), "request_slowlog_timeout": "1s"}}, settings={"process_control_timeout": "1s"})
+    s.slow_path = os.path.join(s.folder, "slow.log")
+    s.pools["www"]["slowlog"] = s.slow_path
+    s.start()
+    shared = s.shared_folder()
+    scripts = [s.script(f"{i}.php", f"<?php touch('{shared}/{i}'); {WAIT}") for i in range(n)]
+    s.process.send_signal(signal.SIGSTOP)
+    connections = []
+    try:
+        for script in scripts:
+            connections.append(s.connect())
+            connections[-1].send(fastcgi.request_bytes(fastcgi.environment(script)))
+        procs.until("all scripts to run", lambda: len(os.listdir(shared)) == n)
+        overdue = time.monotonic() + 1.1
+        procs.until("the last one's time to be over", lambda: time.monotonic() > overdue)
+    finally:
+        s.process.send_signal(signal.SIGCONT)
+    procs.until("an entry of each", lambda: len(entries(s)) == n)
+    for c in connections:
+        c.close()
+    assert entries(s) == {f"{i}.php": [f"usleep() {i}.php:1"] for i in range(n)}
 
 
 # Pages that take long in four ways, each in f(), and what may be said of the place inside of f().
