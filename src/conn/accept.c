@@ -99,7 +99,7 @@ int acceptor_keep(struct acceptor *a, int fd, usec_t until) {
         r = acceptor_watch(a, fd, EPOLLIN | EPOLLRDHUP, WATCH_KEPT);
         if (r == 0) {
                 a->kept = fd;
-                a->kept_looked = 0;
+                a->kept_looked = a->kept_heard = 0;
         }
         return r;
 }
@@ -264,6 +264,9 @@ void acceptor_hand_on(struct acceptor *a) {
         a->has_reported = false;
 }
 
+/* Requests on a kept connection between two looks at what waits, at least. */
+#define ACCEPT_LOOK_REQUESTS 64U
+
 /* Where something waits; WATCH_KEPT: nowhere. */
 static int acceptor_look(const struct acceptor *a) {
         for (size_t i = 0; i < a->n_listeners; i++)
@@ -273,18 +276,20 @@ static int acceptor_look(const struct acceptor *a) {
 }
 
 /* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker was woken for it. Where there are fewer CPUs
- * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. */
+ * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. Not after each few
+ * requests: where those take long, who was woken gets its CPU in the meantime. */
 static int acceptor_on_kept(struct acceptor *a) {
         usec_t now = time_now();
 
         if (a->kept_alone)
                 a->others_since = 0;
         a->kept_alone = true;
-        if (a->kept_looked == 0 || now - a->kept_looked < ACCEPT_SPAN) {
+        if (a->kept_looked == 0 || ++a->kept_heard < ACCEPT_LOOK_REQUESTS || now - a->kept_looked < ACCEPT_SPAN) {
                 a->kept_looked = a->kept_looked == 0 ? now : a->kept_looked;
                 return ACCEPT_E_KEPT;
         }
         a->kept_looked = now;
+        a->kept_heard = 0;
         a->reported = acceptor_look(a);
         a->has_reported = a->reported != WATCH_KEPT;
         return a->has_reported ? ACCEPT_E_YIELD : ACCEPT_E_KEPT;

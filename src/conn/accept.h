@@ -36,7 +36,8 @@ struct acceptor {
         usec_t others_since; /* something of others' has been ready, and the kept connection served first, since then; 0: not */
         bool kept_alone;    /* the last event was the kept connection's */
         usec_t kept_looked; /* when it was last looked whether others wait whom somebody else was woken for; 0: not yet */
-        int reported;       /* what YIELD was for, to be acted on next; 0 with has_reported unset */
+        unsigned kept_heard; /* how often the kept connection has been ready since then */
+        int reported;        /* what YIELD was for, to be acted on next; 0 with has_reported unset */
         bool has_reported;
 };
 
