@@ -48,9 +48,18 @@ bool limits_admit(struct lot *lot, int fd) {
         return true;
 }
 
+/* Of those that hold bytes of a request the one that has waited the longest; NULL: none does. */
+static struct guest *limits_oldest_holder(const struct lot *lot) {
+        struct guest *g = lot->lists[GUEST_RECEIVING].first;
+
+        while (g && g->n_in == 0)
+                g = g->next;
+        return g;
+}
+
 bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
         while (lot->n_bytes + n > lot->pool->park_max_bytes) {
-                struct guest *oldest = lot->lists[GUEST_RECEIVING].first ?: g;
+                struct guest *oldest = limits_oldest_holder(lot) ?: g;
 
                 limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
                                 "too many bytes of unfinished requests and replies, and this one has waited for the "
