@@ -72,45 +72,12 @@ static int stream_wait_patiently(struct stream *s) {
         }
 }
 
-int stream_fill(struct stream *s, bool dont_wait) {
-        bool limited = s->patience != USEC_INFINITY;
+/* One recv() behind the bytes there are: 0, an outcome, or -errno. */
+static int stream_receive(struct stream *s, int flags) {
         ssize_t k;
 
-        s->pos = s->n = 0;
-        for (;;) {
-                k = recv(s->fd, s->buf, sizeof(s->buf), dont_wait || limited ? MSG_DONTWAIT : 0);
-                if (k < 0 && errno == EAGAIN && !dont_wait && limited) {
-                        int r = stream_wait_patiently(s);
-
-                        if (r < 0)
-                                return r;
-                        continue;
-                }
-                if (k >= 0 || errno != EINTR)
-                        break;
-        }
-        if (k < 0 && errno == EAGAIN)
-                return STREAM_E_EMPTY;
-        if (k == 0 || (k < 0 && errno == ECONNRESET))
-                return STREAM_E_END;
-        if (k < 0)
-                return -errno;
-        s->n = (size_t)k;
-        return 0;
-}
-
-int stream_more(struct stream *s) {
-        ssize_t k;
-
-        if (s->pos > 0) {
-                memmove(s->buf, s->buf + s->pos, s->n - s->pos);
-                s->n -= s->pos;
-                s->pos = 0;
-        }
-        if (s->n == sizeof(s->buf))
-                return STREAM_E_FULL;
         do
-                k = recv(s->fd, s->buf + s->n, sizeof(s->buf) - s->n, MSG_DONTWAIT);
+                k = recv(s->fd, s->buf + s->n, sizeof(s->buf) - s->n, flags);
         while (k < 0 && errno == EINTR);
         if (k < 0 && errno == EAGAIN)
                 return STREAM_E_EMPTY;
@@ -120,6 +87,30 @@ int stream_more(struct stream *s) {
                 return -errno;
         s->n += (size_t)k;
         return 0;
+}
+
+int stream_fill(struct stream *s, bool dont_wait) {
+        bool limited = s->patience != USEC_INFINITY;
+        int r;
+
+        s->pos = s->n = 0;
+        for (;;) {
+                r = stream_receive(s, dont_wait || limited ? MSG_DONTWAIT : 0);
+                if (r != STREAM_E_EMPTY || dont_wait || !limited)
+                        return r;
+                r = stream_wait_patiently(s);
+                if (r < 0)
+                        return r;
+        }
+}
+
+int stream_more(struct stream *s) {
+        if (s->pos > 0) {
+                memmove(s->buf, s->buf + s->pos, s->n - s->pos);
+                s->n -= s->pos;
+                s->pos = 0;
+        }
+        return s->n == sizeof(s->buf) ? STREAM_E_FULL : stream_receive(s, MSG_DONTWAIT);
 }
 
 size_t stream_peek(struct stream *s, void *buf, size_t n) {
