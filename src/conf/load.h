@@ -38,6 +38,10 @@ int conf_load_text(const char *path, const char *data, size_t n, const struct co
 int conf_pool_pack(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n);
 int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text *problems);
 
+/* Unpacks what is in the descriptor that a pool's process has inherited, and closes it. 0 or -errno; -EBADMSG: no such settings, and problems
+ * says why. */
+int conf_pool_read(int fd, struct conf **ret, struct text *problems);
+
 /* The dump of -tt: every effective value, one "\tkey = value" line each, sections first; ";key =" for what is unset. Loaded as a
  * file it gives an equal model, unless a value holds a line break (which only ${NAME} can bring in). In php-fpm's style unset values are undefined, and
  * nothing is quoted: that is for eyes and patterns, not for loading. */

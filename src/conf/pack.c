@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/number.h"
 #include "conf/check.h"
 #include "conf/load.h"
 #include "conf/values.h"
+
+#define PACK_BYTES_MAX ((size_t)16 << 20)
 
 static const char magic[] = "fpmd-pool-1";
 
@@ -192,4 +195,16 @@ int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text 
                 return CONF_E_INVALID;
         *ret = TAKE_PTR(c);
         return 0;
+}
+
+int conf_pool_read(int fd, struct conf **ret, struct text *problems) {
+        _cleanup_free_ char *data = NULL;
+        size_t n;
+        int r;
+
+        r = fd_read_all(fd, PACK_BYTES_MAX, &data, &n);
+        if (r == 0)
+                r = conf_pool_unpack(data, n, ret, problems);
+        fd_close(fd);
+        return r > 0 ? -EBADMSG : r;
 }

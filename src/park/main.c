@@ -28,8 +28,6 @@
 #include "park/park.h"
 #include "scoreboard/create.h"
 
-#define PARK_CONF_MAX (16U * 1024U * 1024U)
-
 /* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
 #define PARK_SPARE_FDS 32U
 
@@ -45,19 +43,6 @@ static int park_check_descriptors(void) {
 
 static bool park_is_open(int fd) {
         return fcntl(fd, F_GETFD) >= 0;
-}
-
-static int park_read_conf(struct conf **ret) {
-        _cleanup_text_ struct text problems = {};
-        _cleanup_free_ char *data = NULL;
-        size_t n;
-        int r;
-
-        r = fd_read_all(PARK_FD_CONF, PARK_CONF_MAX, &data, &n);
-        if (r == 0)
-                r = conf_pool_unpack(data, n, ret, &problems);
-        fd_close(PARK_FD_CONF);
-        return r > 0 ? -EBADMSG : r;
 }
 
 static int park_take_signals(struct lot *lot) {
@@ -105,6 +90,7 @@ int main(int argc, char **argv) {
         static struct lot lot = {
                 .intake = PARK_FD_INTAKE, .offers = PARK_FD_OFFERS, .orders = PARK_FD_ORDERS, .signal_fd = -1
         };
+        _cleanup_text_ struct text problems = {};
         struct scoreboard *scoreboard = NULL;
         uint64_t level = LOG_LEVEL_NOTICE;
         struct conf *conf = NULL;
@@ -121,7 +107,7 @@ int main(int argc, char **argv) {
         log_init(&(struct log_setup){ .journal_fd = park_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
                                       .file_fd = park_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
                                       .level = (enum log_level)level });
-        r = park_read_conf(&conf);
+        r = conf_pool_read(PARK_FD_CONF, &conf, &problems);
         if (r == 0) {
                 lot.pool = &conf->pools[0];
                 log_set_pool(lot.pool->name);

@@ -31,7 +31,6 @@
 #include "worker/worker.h"
 #include "zygote/zygote.h"
 
-#define ZYGOTE_CONF_MAX    (16U * 1024U * 1024U)
 #define ZYGOTE_DEFINES_MAX 1024
 
 struct zygote_options {
@@ -140,18 +139,14 @@ static int zygote_set_listeners(struct zygote *z, size_t n) {
 
 static int zygote_read_conf(struct zygote *z) {
         _cleanup_text_ struct text problems = {};
-        _cleanup_free_ char *data = NULL;
-        size_t n;
         int r;
 
-        r = fd_read_all(INHERIT_CONF, ZYGOTE_CONF_MAX, &data, &n);
-        if (r == 0)
-                r = conf_pool_unpack(data, n, &z->conf, &problems);
-        if (r != 0) {
-                log_error("settings from the master do not read: %s", r > 0 ? text_peek(&problems) : strerror(-r));
-                return r > 0 ? -EBADMSG : r;
+        r = conf_pool_read(INHERIT_CONF, &z->conf, &problems);
+        if (r < 0) {
+                log_error("settings from the master do not read: %s",
+                          r == -EBADMSG ? text_peek(&problems) : strerror(-r));
+                return r;
         }
-        fd_close(INHERIT_CONF);
         z->pool = &z->conf->pools[0];
         log_set_pool(z->pool->name);
         log_set_identity(&(struct log_identity){ .ident = z->conf->global.syslog_ident,

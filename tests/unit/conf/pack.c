@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A pool's settings as bytes and back, and what differs between two pools. */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -8,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/fd.h"
 #include "conf/diff.h"
 #include "conf/load.h"
 
@@ -115,11 +118,34 @@ static void test_bad_bytes(void **state) {
         }
 }
 
+/* What the master gives a zygote: bytes in a sealed file, which is closed behind them. */
+static void test_read_from_a_descriptor(void **state) {
+        _cleanup_conf_ struct conf *c = load(texts[1]), *back = NULL;
+        _cleanup_free_ char *bytes = NULL;
+        _cleanup_text_ struct text problems = {};
+        size_t n;
+        int fd;
+
+        assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
+        fd = fd_new_sealed("test", bytes, n);
+        assert_true(fd >= 0);
+        assert_int_equal(conf_pool_read(fd, &back, &problems), 0);
+        assert_true(conf_pool_equal(&c->pools[0], &back->pools[0]));
+        assert_true(fcntl(fd, F_GETFD) < 0);
+
+        fd = fd_new_sealed("test", bytes, n - 1);
+        assert_true(fd >= 0);
+        assert_int_equal(conf_pool_read(fd, &back, &problems), -EBADMSG);
+        assert_true(problems.n > 0);
+        assert_true(fcntl(fd, F_GETFD) < 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),
                 cmocka_unit_test(test_cut_bytes),
                 cmocka_unit_test(test_bad_bytes),
+                cmocka_unit_test(test_read_from_a_descriptor),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
