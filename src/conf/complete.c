@@ -17,17 +17,6 @@
 
 #define COMPLETE_STATE_FOLDER "/var" /* of pid and error_log */
 
-static int notice(const struct conf_check *k, const char *fmt, ...) _printf_(2, 3);
-static int notice(const struct conf_check *k, const char *fmt, ...) {
-        _cleanup_text_ struct text line = {};
-        va_list ap;
-
-        va_start(ap, fmt);
-        text_vprintf(&line, fmt, ap);
-        va_end(ap);
-        return line.failed ? -ENOMEM : conf_add_notice(k->conf, text_peek(&line));
-}
-
 /* A field's new value, made of two parts. */
 static int set_joined(const struct conf_directive *d, void *section, const char *folder, const char *rest) {
         _cleanup_text_ struct text path = {}, reason = {};
@@ -166,8 +155,8 @@ static int complete_php_settings(const struct conf_check *k, struct conf_pool *p
                 other = adds_up(s->key) ? NULL : beaten_by(pool, i);
                 if (!other)
                         continue;
-                r = notice(k, "[%s:%u] PHP setting '%s' has no effect: %s:%u has it already", s->where.file,
-                           s->where.line, s->key, other->where.file, other->where.line);
+                r = conf_add_notice(k->conf, "[%s:%u] PHP setting '%s' has no effect: %s:%u has it already",
+                                    s->where.file, s->where.line, s->key, other->where.file, other->where.line);
                 if (r < 0)
                         return r;
                 conf_remove_php_setting(pool, i);
@@ -185,8 +174,9 @@ static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
                         j++;
                 if (j == i)
                         continue;
-                r = notice(k, "[%s:%u] env[%s] has no effect: %s:%u has it already", pair->where.file, pair->where.line,
-                           pair->key, pool->env.items[j].where.file, pool->env.items[j].where.line);
+                r = conf_add_notice(k->conf, "[%s:%u] env[%s] has no effect: %s:%u has it already", pair->where.file,
+                                    pair->where.line, pair->key, pool->env.items[j].where.file,
+                                    pool->env.items[j].where.line);
                 if (r < 0)
                         return r;
                 conf_pairs_remove(&pool->env, i);
@@ -205,8 +195,8 @@ static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) 
         if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
                 return 0;
         pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;
-        return notice(k, "NOTICE: [pool %s] pm.start_servers is not set. It's been set to %u.", pool->name,
-                      pool->start_servers);
+        return conf_add_notice(k->conf, "NOTICE: [pool %s] pm.start_servers is not set. It's been set to %u.",
+                               pool->name, pool->start_servers);
 }
 
 static int complete_access_format(struct conf_pool *pool) {

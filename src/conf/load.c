@@ -82,18 +82,6 @@ static void problem(struct loader *l, const char *fmt, ...) {
         text_append_c(l->problems, '\n');
 }
 
-/* A line for the log that is no problem; it begins with its level where that is not a notice. */
-static int notice(struct loader *l, const char *fmt, ...) _printf_(2, 3);
-static int notice(struct loader *l, const char *fmt, ...) {
-        _cleanup_text_ struct text line = {};
-        va_list ap;
-
-        va_start(ap, fmt);
-        text_vprintf(&line, fmt, ap);
-        va_end(ap);
-        return line.failed ? -ENOMEM : conf_add_notice(l->conf, text_peek(&line));
-}
-
 /* Puts a file's bytes on the stack; data becomes the stack's. */
 static int push(struct loader *l, const char *path, char *data, size_t n) {
         struct frame *f = &l->frames[l->depth];
@@ -125,8 +113,9 @@ static int open_file(struct loader *l, const char *path) {
         if (r == -ENOMEM)
                 return r;
         if (r == -EISDIR)
-                return notice(l, "WARNING: [%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
-                              where(l).file, where(l).line, path, path);
+                return conf_add_notice(
+                        l->conf, "WARNING: [%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
+                        where(l).file, where(l).line, path, path);
         if (r < 0) {
                 problem(l, "directive 'include': cannot read '%s': %s", path, strerror(-r));
                 return 0;
@@ -149,8 +138,8 @@ static int read_include(struct loader *l, const char *value) {
         f->next_match = 0;
         r = conf_include_find(conf_complete_prefix(l->options), f->where.file, value, &f->matches, &pattern);
         if (r == CONF_INCLUDE_E_NOTHING)
-                return notice(l, "WARNING: Nothing matches the include pattern '%s' from %s at line %u.",
-                              text_peek(&pattern), where(l).file, where(l).line);
+                return conf_add_notice(l->conf, "WARNING: Nothing matches the include pattern '%s' from %s at line %u.",
+                                       text_peek(&pattern), where(l).file, where(l).line);
         if (r < 0 && r != -ENOMEM) {
                 problem(l, "Unable to globalize '%s': %s", text_peek(&pattern), strerror(-r));
                 return 0;
@@ -186,8 +175,8 @@ static int read_section(struct loader *l, const char *name) {
         old = conf_find_pool(l->conf, name);
         if (old) {
                 l->pool = (size_t)(old - l->conf->pools);
-                return notice(l, "[%s:%u] section [%s] continues that of %s:%u", where(l).file, where(l).line, name,
-                              old->where.file, old->where.line);
+                return conf_add_notice(l->conf, "[%s:%u] section [%s] continues that of %s:%u", where(l).file,
+                                       where(l).line, name, old->where.file, old->where.line);
         }
         l->pool = l->conf->n_pools;
         return conf_add_pool(l->conf, name, where(l), &pool);

@@ -143,10 +143,15 @@ int conf_add_file(struct conf *c, const char *path, const char **ret) {
         return 0;
 }
 
-int conf_add_notice(struct conf *c, const char *line) {
+int conf_add_notice(struct conf *c, const char *fmt, ...) {
+        _cleanup_text_ struct text line = {};
+        va_list ap;
         char *copy;
 
-        return add_string(&c->notices, line, &copy);
+        va_start(ap, fmt);
+        text_vprintf(&line, fmt, ap);
+        va_end(ap);
+        return line.failed ? -ENOMEM : add_string(&c->notices, text_peek(&line), &copy);
 }
 
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where) {

@@ -73,8 +73,9 @@ struct conf {
         struct conf_global global;
         struct conf_pool *pools;
         size_t n_pools;
-        char **files;   /* NULL-terminated: every file read, in order */
-        char **notices; /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log */
+        char **files; /* NULL-terminated: every file read, in order */
+        /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where that is not a notice. */
+        char **notices;
 };
 
 /* An empty model: every global directive has its default. NULL: out of memory. */
@@ -92,7 +93,7 @@ unsigned conf_pool_shards(const struct conf_pool *pool);
 /* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);
-int conf_add_notice(struct conf *c, const char *line);
+int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
 int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
 
