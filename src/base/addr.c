@@ -96,11 +96,9 @@ int addr_parse(const char *s, struct addr *ret) {
                 return addr_parse_unix(s, ret);
 
         colon = strrchr(s, ':');
-        r = number_parse_u64(colon ? colon + 1 : s, 65535, &port);
+        r = number_parse_range(colon ? colon + 1 : s, 1, 65535, &port);
         if (r < 0)
                 return r;
-        if (port == 0)
-                return -ERANGE;
         if (!colon) {
                 addr_set_wildcard((uint16_t)port, ret);
                 return 0;

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static int number_parse(const char *s, unsigned base, uint64_t max, uint64_t *ret) {
+static int number_parse(const char *s, unsigned base, uint64_t min, uint64_t max, uint64_t *ret) {
         uint64_t v = 0;
 
         if (!*s)
@@ -18,16 +18,20 @@ static int number_parse(const char *s, unsigned base, uint64_t max, uint64_t *re
                 if (__builtin_mul_overflow(v, base, &v) || __builtin_add_overflow(v, digit, &v))
                         return -ERANGE;
         }
-        if (v > max)
+        if (v < min || v > max)
                 return -ERANGE;
         *ret = v;
         return 0;
 }
 
 int number_parse_u64(const char *s, uint64_t max, uint64_t *ret) {
-        return number_parse(s, 10, max, ret);
+        return number_parse(s, 10, 0, max, ret);
+}
+
+int number_parse_range(const char *s, uint64_t min, uint64_t max, uint64_t *ret) {
+        return number_parse(s, 10, min, max, ret);
 }
 
 int number_parse_octal(const char *s, uint64_t max, uint64_t *ret) {
-        return number_parse(s, 8, max, ret);
+        return number_parse(s, 8, 0, max, ret);
 }

@@ -8,5 +8,8 @@
 /* Decimal. 0; -EINVAL (not a number); -ERANGE (does not fit, or above max). */
 int number_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
+/* The same, with a least value too: below it is -ERANGE. */
+int number_parse_range(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
+
 /* Octal, as file modes are written; a leading 0 is allowed. Same errors. */
 int number_parse_octal(const char *s, uint64_t max, uint64_t *ret);

@@ -96,7 +96,7 @@ static const char *address_error(const char *text) {
                        : r == -ENAMETOOLONG ? "the path is too long for a socket (107 bytes)"
                        : r == -ERANGE       ? "a port is a number from 1 to 65535"
                                             : "not an address: a path, a port, host:port, [IPv6]:port or 'systemd'";
-        if (number_parse_u64(colon + 1, 65535, &port) < 0 || port == 0)
+        if (number_parse_range(colon + 1, 1, 65535, &port) < 0)
                 return "a port is a number from 1 to 65535";
         if (colon == text || text_has_prefix(text, "*:"))
                 return "for all addresses write the port alone";

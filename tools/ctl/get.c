@@ -281,7 +281,7 @@ static int take_option(struct get *g, int c) {
                 g->show_errors = true;
                 return 0;
         case REPEAT:
-                if (number_parse_u64(optarg, REPEAT_MAX, &g->repeat) == 0 && g->repeat > 0)
+                if (number_parse_range(optarg, 1, REPEAT_MAX, &g->repeat) == 0)
                         return 0;
                 ctl_error("--repeat wants a number from 1 to %u, not '%s'", REPEAT_MAX, optarg);
                 return CTL_EXIT_USAGE;

@@ -55,7 +55,7 @@ static int refuse(const char *why) {
 }
 
 static int parse_number(const char *what, const char *s, uint64_t max, uint64_t *ret) {
-        if (number_parse_u64(s, max, ret) == 0 && *ret > 0)
+        if (number_parse_range(s, 1, max, ret) == 0)
                 return 0;
         fprintf(stderr, "fpmtrace: %s: not a number from 1 to %llu: %s\n", what, (unsigned long long)max, s);
         return TRACE_OPTIONS_E_USAGE;

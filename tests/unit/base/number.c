@@ -62,6 +62,19 @@ static void test_decimal(void **state) {
         check(number_parse_u64, decimals, ELEMENTSOF(decimals));
 }
 
+static void test_range(void **state) {
+        uint64_t v = 4711;
+
+        assert_int_equal(number_parse_range("0", 1, 3, &v), -ERANGE);
+        assert_int_equal(number_parse_range("4", 1, 3, &v), -ERANGE);
+        assert_int_equal(number_parse_range("x", 1, 3, &v), -EINVAL);
+        assert_int_equal(v, 4711);
+        assert_int_equal(number_parse_range("1", 1, 3, &v), 0);
+        assert_int_equal(v, 1);
+        assert_int_equal(number_parse_range("3", 1, 3, &v), 0);
+        assert_int_equal(v, 3);
+}
+
 static void test_octal(void **state) {
         check(number_parse_octal, octals, ELEMENTSOF(octals));
 }
@@ -69,6 +82,7 @@ static void test_octal(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decimal),
+                cmocka_unit_test(test_range),
                 cmocka_unit_test(test_octal),
         };
 

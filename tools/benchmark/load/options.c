@@ -105,7 +105,7 @@ static int refuse(const char *why) {
 static int parse_number(unsigned row, const char *arg, struct load_options *o) {
         uint64_t n;
 
-        if (number_parse_u64(arg, numbers[row].max, &n) < 0 || n < numbers[row].min) {
+        if (number_parse_range(arg, numbers[row].min, numbers[row].max, &n) < 0) {
                 fprintf(stderr, "fpmd-load: --%s: not a number from %llu to %llu: %s\n", numbers[row].name,
                         (unsigned long long)numbers[row].min, (unsigned long long)numbers[row].max, arg);
                 return LOAD_OPTIONS_E_USAGE;

@@ -84,7 +84,7 @@ int main(int argc, char *argv[]) {
         sigset_t set;
         int r;
 
-        if (argc != 2 || number_parse_u64(argv[1], 1U << 30, &pid) < 0 || pid == 0) {
+        if (argc != 2 || number_parse_range(argv[1], 1, 1U << 30, &pid) < 0) {
                 fprintf(stderr, "Usage: fpmd-steps PID\n");
                 return EXIT_USAGE;
         }
