@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The types of the table: from text, to text, freed. Each has one row of functions here; text is their common language, so that files,
+ * defaults, the dump and a pool's bytes for its zygote cannot disagree about what a value looks like.
+ *
+ * Stricter than php-fpm, where its answer is an accident of atoi(): numbers that do not fit, times such as "10ms", modes
+ * that are not octal are refused, not bent.
+ */
+
+#include "conf/types.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+
+#include "base/number.h"
+#include "conf/model.h"
+#include "conf/values.h"
+
+static int parse_string(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        size_t n = strlen(text);
+        char *copy = NULL;
+
+        if (n > 0 || d->initial) {
+                if (n < (size_t)d->min || n > (size_t)d->max) {
+                        text_printf(reason, "must have %" PRId64 " to %" PRId64 " bytes", d->min, d->max);
+                        return CONF_VALUE_E_INVALID;
+                }
+                copy = strdup(text);
+                if (!copy)
+                        return -ENOMEM;
+        }
+        free(*(char **)field);
+        *(char **)field = copy;
+        return 0;
+}
+
+static void free_string(void *field) {
+        free(*(char **)field);
+        *(char **)field = NULL;
+}
+
+static void format_string(const void *field, struct text *out) {
+        const char *s = *(char *const *)field;
+
+        if (s)
+                text_append(out, s);
+}
+
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
+static void free_words(void *field) {
+        char **words = *(char ***)field;
+
+        for (char **w = words; w && *w; w++)
+                free(*w);
+        free(words);
+        *(char ***)field = NULL;
+}
+
+/* The next word of *s and its length, *s moved behind it; length 0: no more. */
+static const char *next_word(const char **s, size_t *ret_n) {
+        const char *start = *s;
+
+        while (is_blank(*start))
+                start++;
+        *s = start;
+        while (**s && !is_blank(**s))
+                (*s)++;
+        *ret_n = (size_t)(*s - start);
+        return start;
+}
+
+static int parse_words(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        size_t n = 0, n_word;
+        char **words;
+
+        for (const char *s = text; next_word(&s, &n_word), n_word > 0;)
+                n++;
+        words = calloc(n + 1, sizeof(*words));
+        if (!words)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                const char *word = next_word(&text, &n_word);
+
+                words[i] = strndup(word, n_word);
+                if (!words[i]) {
+                        free_words(&words);
+                        return -ENOMEM;
+                }
+        }
+        free_words(field);
+        *(char ***)field = words;
+        return 0;
+}
+
+static void format_words(const void *field, struct text *out) {
+        char *const *words = *(char *const *const *)field;
+
+        for (size_t i = 0; words && words[i]; i++)
+                text_printf(out, "%s%s", i > 0 ? " " : "", words[i]);
+}
+
+static int parse_bool(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        if (conf_value_parse_bool(text, field) == 0)
+                return 0;
+        text_printf(reason, "invalid boolean value: '%s' is neither yes nor no", text);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_bool(const void *field, struct text *out) {
+        text_append(out, *(const bool *)field ? "yes" : "no");
+}
+
+/* A number between the row's bounds. */
+static int parse_number(const struct conf_directive *d, const char *text, struct text *reason, int64_t *ret) {
+        bool negative = text[0] == '-';
+        uint64_t magnitude;
+        int r;
+
+        r = number_parse_u64(*text ? text + negative : "0", INT64_MAX, &magnitude);
+        if (r == 0) {
+                int64_t v = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+
+                if (v >= d->min && v <= d->max) {
+                        *ret = v;
+                        return 0;
+                }
+        }
+        if (r == -EINVAL)
+                text_printf(reason, "is not a valid number (greater or equal than zero): '%s'", text);
+        else
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
+        return CONF_VALUE_E_INVALID;
+}
+
+static int parse_count(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        int64_t v;
+        int r;
+
+        r = parse_number(d, text, reason, &v);
+        if (r == 0)
+                *(unsigned *)field = v < 0 ? 0 : (unsigned)v;
+        return r;
+}
+
+static void format_count(const void *field, struct text *out) {
+        text_printf(out, "%u", *(const unsigned *)field);
+}
+
+static int parse_auto(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        int r;
+
+        if (strcasecmp(text, "auto") == 0) {
+                *(unsigned *)field = 0;
+                return 0;
+        }
+        r = parse_count(d, field, text, reason);
+        if (r > 0)
+                text_append(reason, " (nor 'auto')");
+        return r;
+}
+
+static void format_auto(const void *field, struct text *out) {
+        if (*(const unsigned *)field == 0)
+                text_append(out, "auto");
+        else
+                format_count(field, out);
+}
+
+static int parse_int(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        int64_t v;
+        int r;
+
+        r = parse_number(d, text, reason, &v);
+        if (r == 0)
+                *(int *)field = (int)v;
+        return r;
+}
+
+static void format_int(const void *field, struct text *out) {
+        if (*(const int *)field != CONF_INT_UNSET)
+                text_printf(out, "%d", *(const int *)field);
+}
+
+static int parse_rlimit(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        int64_t v;
+        int r;
+
+        if (strcasecmp(text, "unlimited") == 0) {
+                *(int64_t *)field = CONF_UNLIMITED;
+                return 0;
+        }
+        r = parse_number(d, text, reason, &v);
+        if (r == 0)
+                *(int64_t *)field = v;
+        else if (r > 0)
+                text_append(reason, " (nor 'unlimited')");
+        return r;
+}
+
+static void format_rlimit(const void *field, struct text *out) {
+        int64_t v = *(const int64_t *)field;
+
+        if (v == CONF_UNLIMITED)
+                text_append(out, "unlimited");
+        else
+                text_printf(out, "%" PRId64, v);
+}
+
+/* A whole number, then K, M, G (of 1024) or nothing, as in php.ini. */
+static int parse_size(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        static const char units[] = "KMG";
+        char digits[20 + 1] = "";
+        size_t n = strspn(text, "0123456789");
+        const char *unit = text[n] ? strchr(units, toupper((unsigned char)text[n])) : NULL;
+        uint64_t v;
+        int r = -EINVAL;
+
+        if (n < sizeof(digits) && (!text[n] || (unit && !text[n + 1]))) {
+                memcpy(digits, text, n);
+                r = number_parse_u64(n > 0 || *text ? digits : "0", UINT64_MAX, &v);
+        }
+        for (const char *u = units; r == 0 && unit && u <= unit; u++)
+                if (__builtin_mul_overflow(v, UINT64_C(1024), &v))
+                        r = -ERANGE;
+        if (r == 0 && v >= (uint64_t)d->min && v <= (uint64_t)d->max) {
+                *(uint64_t *)field = v;
+                return 0;
+        }
+        if (r == -EINVAL)
+                text_printf(reason, "'%s' is not a size: a whole number, then K, M, G or nothing", text);
+        else
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64 " bytes", text, d->min, d->max);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_size(const void *field, struct text *out) {
+        static const char *const units[] = { "", "K", "M", "G" };
+        uint64_t v = *(const uint64_t *)field;
+        size_t i = 0;
+
+        for (; v > 0 && v % 1024 == 0 && i + 1 < ELEMENTSOF(units); i++)
+                v /= 1024;
+        text_printf(out, "%" PRIu64 "%s", v, units[i]);
+}
+
+/* Digits, blanks, one of s, m, h, d or none. -EINVAL: no such form. */
+static int split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit) {
+        static const struct {
+                char suffix;
+                uint64_t seconds;
+        } units[] = { { '\0', 1 }, { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+        size_t n = strspn(text, "0123456789");
+        char digits[20];
+
+        if (n >= sizeof(digits))
+                return -ERANGE;
+        memcpy(digits, text, n);
+        digits[n] = '\0';
+        for (text += n; is_blank(*text); text++)
+                ;
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (text[0] == units[i].suffix && (text[0] == '\0' || text[1] == '\0')) {
+                        *ret_unit = units[i].seconds;
+                        return number_parse_u64(digits, UINT64_MAX, ret_number);
+                }
+        return -EINVAL;
+}
+
+static int parse_time(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        uint64_t number, unit;
+        int r;
+
+        r = split_time(text, &number, &unit);
+        if (r == 0 && (__builtin_mul_overflow(number, unit, &number) || number > (uint64_t)d->max))
+                r = -ERANGE;
+        if (r == 0) {
+                *(usec_t *)field = number * USEC_PER_SEC;
+                return 0;
+        }
+        if (r == -ERANGE)
+                text_printf(reason, "%s is more than %" PRId64 " seconds", text, d->max);
+        else
+                text_printf(reason, "%s: '%s' is not a whole number, then s, m, h, d or nothing",
+                            *text ? "unknown suffix used in time value" : "invalid time value", text);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_time(const void *field, struct text *out) {
+        text_printf(out, "%" PRIu64 "s", *(const usec_t *)field / USEC_PER_SEC);
+}
+
+static int parse_mode(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        uint64_t v;
+
+        if (number_parse_octal(text, (uint64_t)d->max, &v) < 0) {
+                text_printf(reason, "'%s' is not an octal mode of at most %" PRIo64, text, d->max);
+                return CONF_VALUE_E_INVALID;
+        }
+        *(unsigned *)field = (unsigned)v;
+        return 0;
+}
+
+static void format_mode(const void *field, struct text *out) {
+        text_printf(out, "%04o", *(const unsigned *)field);
+}
+
+static int parse_level(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        if (log_level_from_name(strcasecmp(text, "warn") == 0 ? "warning" : text, field) == 0)
+                return 0;
+        text_printf(reason, "invalid value for '%s': '%s' is none of debug, notice, warning, error, alert", d->name,
+                    text);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_level(const void *field, struct text *out) {
+        for (const char *s = log_level_name(*(const enum log_level *)field); *s; s++)
+                text_append_c(out, (char)tolower((unsigned char)*s));
+}
+
+static int parse_pm(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        for (enum conf_pm pm = CONF_PM_STATIC; pm <= CONF_PM_ONDEMAND; pm++)
+                if (strcasecmp(text, conf_pm_name(pm)) == 0) {
+                        *(enum conf_pm *)field = pm;
+                        return 0;
+                }
+        text_printf(reason, "invalid process manager (static, dynamic or ondemand): '%s'", text);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_pm(const void *field, struct text *out) {
+        text_append(out, conf_pm_name(*(const enum conf_pm *)field));
+}
+
+static const struct {
+        const char *name;
+        int facility;
+} facilities[] = {
+        { "auth", LOG_AUTH },     { "authpriv", LOG_AUTHPRIV }, { "cron", LOG_CRON },     { "daemon", LOG_DAEMON },
+        { "ftp", LOG_FTP },       { "kern", LOG_KERN },         { "lpr", LOG_LPR },       { "mail", LOG_MAIL },
+        { "news", LOG_NEWS },     { "syslog", LOG_SYSLOG },     { "user", LOG_USER },     { "uucp", LOG_UUCP },
+        { "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 },     { "local2", LOG_LOCAL2 }, { "local3", LOG_LOCAL3 },
+        { "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },     { "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
+};
+
+static int parse_facility(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        for (size_t i = 0; i < ELEMENTSOF(facilities); i++)
+                if (strcasecmp(text, facilities[i].name) == 0) {
+                        *(int *)field = facilities[i].facility;
+                        return 0;
+                }
+        text_printf(reason, "invalid value: '%s' is no syslog facility", text);
+        return CONF_VALUE_E_INVALID;
+}
+
+static void format_facility(const void *field, struct text *out) {
+        for (size_t i = 0; i < ELEMENTSOF(facilities); i++)
+                if (facilities[i].facility == *(const int *)field)
+                        text_append(out, facilities[i].name);
+}
+
+const struct conf_types_row conf_types[] = {
+        [CONF_TYPE_STRING] = { parse_string, format_string, free_string },
+        [CONF_TYPE_PATH] = { parse_string, format_string, free_string },
+        [CONF_TYPE_BOOL] = { parse_bool, format_bool },
+        [CONF_TYPE_COUNT] = { parse_count, format_count },
+        [CONF_TYPE_AUTO] = { parse_auto, format_auto },
+        [CONF_TYPE_INT] = { parse_int, format_int },
+        [CONF_TYPE_RLIMIT] = { parse_rlimit, format_rlimit },
+        [CONF_TYPE_SIZE] = { parse_size, format_size },
+        [CONF_TYPE_TIME] = { parse_time, format_time },
+        [CONF_TYPE_MODE] = { parse_mode, format_mode },
+        [CONF_TYPE_LEVEL] = { parse_level, format_level },
+        [CONF_TYPE_PM] = { parse_pm, format_pm },
+        [CONF_TYPE_FACILITY] = { parse_facility, format_facility },
+        [CONF_TYPE_WORDS] = { parse_words, format_words, free_words },
+};

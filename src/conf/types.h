@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the types of the table do with a field; whose field it is, conf/values.h knows. */
+
+#include "base/text.h"
+#include "conf/directives.h"
+
+struct conf_types_row {
+        /* The row's bounds hold. 0; CONF_VALUE_E_INVALID with what is wrong in reason, the field unchanged; -ENOMEM. */
+        int (*parse)(const struct conf_directive *d, void *field, const char *text, struct text *reason);
+        void (*format)(const void *field, struct text *out);
+        void (*clear)(void *field); /* frees what the field owns, and unsets it; NULL: it owns nothing */
+};
+
+/* A row for each CONF_TYPE_*. */
+extern const struct conf_types_row conf_types[];
