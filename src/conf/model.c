@@ -200,6 +200,17 @@ enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *settin
         return setting->flag ? CONF_ARRAY_PHP_FLAG : CONF_ARRAY_PHP_VALUE;
 }
 
+struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const char *key, const char *value,
+                                            struct conf_where where) {
+        return (struct conf_php_setting){
+                .key = (char *)key,
+                .value = (char *)value,
+                .admin = kind == CONF_ARRAY_PHP_ADMIN_VALUE || kind == CONF_ARRAY_PHP_ADMIN_FLAG,
+                .flag = kind == CONF_ARRAY_PHP_FLAG || kind == CONF_ARRAY_PHP_ADMIN_FLAG,
+                .where = where,
+        };
+}
+
 bool conf_is_journal(const char *path) {
         return text_equal(path, "journal") || text_equal(path, "syslog");
 }

@@ -97,8 +97,10 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
 int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
 
-/* Which of the four directives the setting was written with. */
+/* Which of the four directives the setting was written with; and the setting that is written with it, which borrows its strings. */
 enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *setting);
+struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const char *key, const char *value,
+                                            struct conf_where where);
 
 void conf_pairs_remove(struct conf_pairs *pairs, size_t i);
 void conf_remove_php_setting(struct conf_pool *pool, size_t i);

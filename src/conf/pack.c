@@ -120,7 +120,7 @@ static int take_env_source(struct conf_pool *pool, const char *key, const char *
 }
 
 static int take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
-        struct conf_php_setting setting = { .key = (char *)key, .value = (char *)value };
+        struct conf_php_setting setting;
         bool on;
 
         if (kind == CONF_ARRAY_ENV)
@@ -129,9 +129,7 @@ static int take_array(struct conf_pool *pool, int kind, const char *key, const c
                 return conf_pairs_add(&pool->suppress_paths, key, value, pool->where);
         if (kind < 0)
                 return CONF_E_INVALID;
-        setting.admin = kind == CONF_ARRAY_PHP_ADMIN_VALUE || kind == CONF_ARRAY_PHP_ADMIN_FLAG;
-        setting.flag = kind == CONF_ARRAY_PHP_FLAG || kind == CONF_ARRAY_PHP_ADMIN_FLAG;
-        setting.where = pool->where;
+        setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, pool->where);
         if (setting.flag && conf_value_parse_bool(value, &on) < 0)
                 return CONF_E_INVALID;
         return conf_add_php_setting(pool, &setting);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "conf/load.h"
+#include "given.h"
 
 static const struct {
         const char *sentence;
@@ -26,7 +27,7 @@ static const struct {
         { "a setting that has no effect is no change", "php_value[a] = 1\n", "php_value[a] = 1\nphp_value[a] = 2\n",
           "" },
         { "a number", "pm.max_requests = 1\n", "pm.max_requests = 2\n", "pm.max_requests" },
-        { "a text that came", "", "user = a\n", "user" },
+        { "a text that came", "user =\n", "user = a\n", "user" },
         { "several", "chdir = /\n", "pm = ondemand\n", "pm, pm.process_idle_timeout, chdir" },
         { "a variable's value", "env[A] = 1\n", "env[A] = 2\n", "env" },
         { "a variable's name", "env[A] = 1\n", "env[B] = 1\n", "env" },
@@ -38,20 +39,9 @@ static const struct {
         { "an access path", "", "access.suppress_path[] = /x\n", "access.suppress_path" },
 };
 
-static struct conf *load(const char *text) {
-        static const struct conf_options options = { .text_only = true };
-        _cleanup_text_ struct text t = {}, problems = {};
-        struct conf *c = NULL;
-
-        text_printf(&t, "[www]\nlisten = 9000\npm = static\npm.max_children = 2\n%s", text);
-        if (conf_load_text("x", t.data, t.n, &options, &c, &problems) != 0)
-                fail_msg("%s", text_peek(&problems));
-        return c;
-}
-
 static void test_pools(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                _cleanup_conf_ struct conf *a = load(rows[i].before), *b = load(rows[i].after);
+                _cleanup_conf_ struct conf *a = given_conf(rows[i].before), *b = given_conf(rows[i].after);
                 _cleanup_text_ struct text names = {};
                 size_t n;
 
@@ -65,7 +55,7 @@ static void test_pools(void **state) {
 }
 
 static void test_global(void **state) {
-        _cleanup_conf_ struct conf *a = load(""), *b = load("[global]\npid = /x\nlog_level = error\n");
+        _cleanup_conf_ struct conf *a = given_conf(""), *b = given_conf("[global]\npid = /x\nlog_level = error\n");
         _cleanup_text_ struct text reload = {}, restart = {};
 
         assert_int_equal(conf_diff_global(&a->global, &b->global, CONF_APPLIES_RELOAD, &reload), 1);

@@ -13,19 +13,7 @@
 #include "base/fd.h"
 #include "conf/diff.h"
 #include "conf/load.h"
-
-#define BASE "[www]\nlisten = 9000\npm = static\npm.max_children = 2\n"
-
-static struct conf *load(const char *text) {
-        static const struct conf_options options = { .text_only = true };
-        _cleanup_text_ struct text t = {}, problems = {};
-        struct conf *c = NULL;
-
-        text_printf(&t, BASE "%s", text);
-        if (conf_load_text("x", t.data, t.n, &options, &c, &problems) != 0)
-                fail_msg("%s", text_peek(&problems));
-        return c;
-}
+#include "given.h"
 
 static const char *const texts[] = {
         "",
@@ -39,7 +27,7 @@ static const char *const texts[] = {
 
 static void test_round_trip(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-                _cleanup_conf_ struct conf *c = load(texts[i]), *back = NULL;
+                _cleanup_conf_ struct conf *c = given_conf(texts[i]), *back = NULL;
                 _cleanup_free_ char *bytes = NULL, *again = NULL;
                 _cleanup_text_ struct text problems = {};
                 size_t n, n_again;
@@ -60,7 +48,7 @@ static void test_round_trip(void **state) {
 
 /* Every cut is either refused or, between two records, a shorter list of settings; never a read behind the end. */
 static void test_cut_bytes(void **state) {
-        _cleanup_conf_ struct conf *c = load(texts[3]);
+        _cleanup_conf_ struct conf *c = given_conf(texts[3]);
         _cleanup_free_ char *bytes = NULL;
         size_t n, n_taken = 0;
 
@@ -120,7 +108,7 @@ static void test_bad_bytes(void **state) {
 
 /* What the master gives a zygote: bytes in a sealed file, which is closed behind them. */
 static void test_read_from_a_descriptor(void **state) {
-        _cleanup_conf_ struct conf *c = load(texts[1]), *back = NULL;
+        _cleanup_conf_ struct conf *c = given_conf(texts[1]), *back = NULL;
         _cleanup_free_ char *bytes = NULL;
         _cleanup_text_ struct text problems = {};
         size_t n;

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lines say, into the model: which section they are in, which directive they name, and where in the table it stands. A line that
+ * cannot be taken becomes a problem, and the next one is looked at. Files are none of its business.
+ */
+
+#include "conf/entries.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/values.h"
+
+void conf_entries_problem(struct conf_entries *e, const char *fmt, ...) {
+        va_list ap;
+
+        if (++e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
+                return;
+        text_printf(e->problems, "[%s:%u] ", e->where.file, e->where.line);
+        va_start(ap, fmt);
+        text_vprintf(e->problems, fmt, ap);
+        va_end(ap);
+        text_append_c(e->problems, '\n');
+}
+
+static bool valid_pool_name(const char *name) {
+        size_t n = strlen(name);
+
+        if (n == 0 || n > CONF_POOL_NAME_MAX)
+                return false;
+        for (; *name; name++)
+                if ((unsigned char)*name < ' ' || *name == 0x7f || strchr("/$\"'\\[];=", *name))
+                        return false;
+        return true;
+}
+
+int conf_entries_section(struct conf_entries *e, const char *name) {
+        const struct conf_pool *old;
+        struct conf_pool *pool;
+
+        e->section = CONF_ENTRIES_GLOBAL;
+        if (strcasecmp(name, "global") == 0)
+                return 0;
+        if (!valid_pool_name(name)) {
+                conf_entries_problem(
+                        e, "a pool cannot be named '%s': 1 to %u bytes, none of / $ \" ' \\ [ ] ; = or control bytes",
+                        name, CONF_POOL_NAME_MAX);
+                e->section = CONF_ENTRIES_SKIP;
+                return 0;
+        }
+        e->section = CONF_ENTRIES_POOL;
+        old = conf_find_pool(e->conf, name);
+        if (old) {
+                e->pool = (size_t)(old - e->conf->pools);
+                return conf_add_notice(e->conf, "[%s:%u] section [%s] continues that of %s:%u", e->where.file,
+                                       e->where.line, name, old->where.file, old->where.line);
+        }
+        e->pool = e->conf->n_pools;
+        return conf_add_pool(e->conf, name, e->where, &pool);
+}
+
+/* The value with each $pool replaced. */
+static int expand_pool(const char *value, const char *pool, char **ret) {
+        _cleanup_text_ struct text out = {};
+        const char *found;
+
+        while ((found = strstr(value, "$pool"))) {
+                text_append_n(&out, value, (size_t)(found - value));
+                text_append(&out, pool);
+                value = found + strlen("$pool");
+        }
+        text_append(&out, value);
+        return text_finish(&out, ret, NULL);
+}
+
+static int set_value(struct conf_entries *e, const struct conf_directive *d, void *section, struct conf_where *given,
+                     const char *value) {
+        _cleanup_text_ struct text reason = {};
+        int r;
+
+        *given = e->where;
+        r = conf_value_set(d, section, value, &reason);
+        if (r > 0)
+                conf_entries_problem(e, "unable to parse value for entry '%s': %s", d->name, text_peek(&reason));
+        return r < 0 ? r : 0;
+}
+
+/* An unknown name, or one that stands where it cannot: says which. */
+static void unknown_entry(struct conf_entries *e, const char *name) {
+        bool global = conf_directives_find_global(name) >= 0;
+        bool pool = conf_directives_find_pool(name) >= 0;
+        const char *nearest;
+
+        if (conf_directives_find_array(name) >= 0)
+                conf_entries_problem(e, "unknown entry '%s' (it is written in a pool's section, as %s[%s] = VALUE)",
+                                     name, name,
+                                     conf_directives_find_array(name) == CONF_ARRAY_SUPPRESS_PATH ? "" : "NAME");
+        else if (global && e->section == CONF_ENTRIES_POOL)
+                conf_entries_problem(e, "unknown entry '%s' (it belongs in [global])", name);
+        else if (pool && e->section == CONF_ENTRIES_GLOBAL)
+                conf_entries_problem(e, "unknown entry '%s' (it belongs in a pool's section)", name);
+        else if ((nearest = conf_directives_nearest(name)))
+                conf_entries_problem(e, "unknown entry '%s' (is it '%s'?)", name, nearest);
+        else
+                conf_entries_problem(e, "unknown entry '%s'", name);
+}
+
+static int read_global(struct conf_entries *e, const char *name, const char *value) {
+        int i = conf_directives_find_global(name);
+
+        if (i < 0) {
+                unknown_entry(e, name);
+                return 0;
+        }
+        if (strstr(value, "$pool")) {
+                conf_entries_problem(
+                        e, "unable to parse value for entry '%s': Can't use '$pool' when the pool is not defined",
+                        name);
+                return 0;
+        }
+        return set_value(e, &conf_global_directives[i], &e->conf->global, &e->conf->global.given[i], value);
+}
+
+static int read_php(struct conf_entries *e, struct conf_pool *pool, int kind, const char *key, const char *value) {
+        struct conf_php_setting setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, e->where);
+        bool on;
+
+        if (setting.flag) {
+                if (conf_value_parse_bool(value, &on) < 0) {
+                        conf_entries_problem(e, "error while parsing '%s[%s]' : invalid boolean value '%s'",
+                                             conf_pool_arrays[kind].name, key, value);
+                        return 0;
+                }
+                setting.value = (char *)(on ? "1" : "0");
+        }
+        return conf_add_php_setting(pool, &setting);
+}
+
+/* env[X] = $NAME takes the value from the environment of the configuration's reader, nothing when it is not there. */
+static int read_env(struct conf_entries *e, struct conf_pool *pool, const char *key, const char *value) {
+        const char *source = value[0] == '$' ? value : NULL, *found = source ? getenv(source + 1) : NULL;
+        struct conf_pair *added;
+        int r;
+
+        if (!*value || strchr(key, '=')) {
+                conf_entries_problem(e, "%s: env[%s]", *value ? "a name cannot have a '='" : "empty value", key);
+                return 0;
+        }
+        r = conf_pairs_add(&pool->env, key, !source ? value : found ? found : "", e->where);
+        if (r < 0 || !source)
+                return r;
+        added = &pool->env.items[pool->env.n - 1];
+        added->source = strdup(source);
+        return added->source ? 0 : -ENOMEM;
+}
+
+static int read_array(struct conf_entries *e, struct conf_pool *pool, const char *name, const char *key,
+                      const char *value) {
+        int kind = conf_directives_find_array(name);
+
+        if (kind == CONF_ARRAY_SUPPRESS_PATH) {
+                if (*key || value[0] != '/')
+                        conf_entries_problem(e,
+                                             *key ? "Keys provided to field '%s' are ignored: write %s[] = PATH"
+                                                  : "Values provided to field '%s' must begin with '/': %s[] = /PATH",
+                                             name, name);
+                else
+                        return conf_pairs_add(&pool->suppress_paths, "", value, e->where);
+        } else if (kind < 0 && conf_directives_find_pool(name) >= 0)
+                conf_entries_problem(e, "unknown directive '%s' with a [key]: it takes none", name);
+        else if (kind < 0)
+                unknown_entry(e, name);
+        else if (!*key)
+                conf_entries_problem(e, "You must provide a key for field '%s': %s[NAME]", name, name);
+        else
+                return kind == CONF_ARRAY_ENV ? read_env(e, pool, key, value) : read_php(e, pool, kind, key, value);
+        return 0;
+}
+
+static int read_pool(struct conf_entries *e, const struct conf_ini_line *line) {
+        struct conf_pool *pool = &e->conf->pools[e->pool];
+        _cleanup_free_ char *value = NULL;
+        int i, r;
+
+        r = expand_pool(line->value, pool->name, &value);
+        if (r < 0)
+                return r;
+        if (strstr(value, "$pool")) { /* no file could say this value: a dump of it would not read back */
+                conf_entries_problem(e, "directive '%s': the pool's name makes another $pool of it", line->name);
+                return 0;
+        }
+        if (line->key)
+                return read_array(e, pool, line->name, line->key, value);
+        i = conf_directives_find_pool(line->name);
+        if (i < 0) {
+                unknown_entry(e, line->name);
+                return 0;
+        }
+        return set_value(e, &conf_pool_directives[i], pool, &pool->given[i], value);
+}
+
+int conf_entries_take(struct conf_entries *e, const struct conf_ini_line *line) {
+        if (e->section == CONF_ENTRIES_SKIP)
+                return 0;
+        if (e->section == CONF_ENTRIES_POOL)
+                return read_pool(e, line);
+        if (line->key) {
+                conf_entries_problem(e, "Array are not allowed in the global section: %s[%s]", line->name, line->key);
+                return 0;
+        }
+        return read_global(e, line->name, line->value);
+}

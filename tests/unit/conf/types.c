@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What the types take, and refuse in which words. */
+
+#include "conf/types.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "given.h"
+
+static const struct given_row rows[] = {
+        { "too many children", "pm.max_children = 8193\n",
+          "[x:6] unable to parse value for entry 'pm.max_children': 8193 is not between -1 and 8192\n" },
+        { "as many as there can be", "pm.max_children = 8192\n", "" },
+        { "a number that overflows", "pm.max_children = 4294967297\n",
+          "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between -1 and 8192\n" },
+        { "a bad yes", "clear_env = maybe\n",
+          "[x:6] unable to parse value for entry 'clear_env': invalid boolean value: 'maybe' is neither yes nor no\n" },
+        { "a bad time", "[global]\nprocess_control_timeout = 10ms\n",
+          "[x:7] unable to parse value for entry 'process_control_timeout': unknown suffix used in time value: '10ms' "
+          "is not a whole number, then s, m, h, d or nothing\n" },
+        { "a bad mode", "listen.mode = 0999\n",
+          "[x:6] unable to parse value for entry 'listen.mode': '0999' is not an octal mode of at most 7777\n" },
+        { "a bad size", "pm.max_memory = 1T\n",
+          "[x:6] unable to parse value for entry 'pm.max_memory': '1T' is not a size: a whole number, then K, M, G or "
+          "nothing\n" },
+        { "a size of a unit alone", "pm.max_memory = M\n",
+          "[x:6] unable to parse value for entry 'pm.max_memory': 'M' is not a size: a whole number, then K, M, G or "
+          "nothing\n" },
+        { "a size that overflows", "pm.max_memory = 9007199254740992K\n",
+          "[x:6] unable to parse value for entry 'pm.max_memory': 9007199254740992K is not between 0 and "
+          "9223372036854775807 bytes\n" },
+        { "a bad pm", "pm = fixed\n",
+          "[x:6] unable to parse value for entry 'pm': invalid process manager (static, dynamic or ondemand): "
+          "'fixed'\n" },
+        { "a bad level", "[global]\nlog_level = loud\n",
+          "[x:7] unable to parse value for entry 'log_level': invalid value for 'log_level': 'loud' is none of debug, "
+          "notice, warning, error, alert\n" },
+        { "no shards", "listen = 9000\nlisten.shards = 0\n",
+          "[x:7] unable to parse value for entry 'listen.shards': 0 is not between 1 and 64 (nor 'auto')\n" },
+        { "shards in words", "listen = 9000\nlisten.shards = many\n",
+          "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero): "
+          "'many' (nor 'auto')\n" },
+};
+
+static void test_problems(void **state) {
+        given_check(rows, ELEMENTSOF(rows));
+}
+
+static void test_values_reach_their_fields(void **state) {
+        _cleanup_conf_ struct conf *c =
+                given_conf("listen.backlog = 511\nlisten.mode = 600\npm.max_requests = 500\nclear_env = no\n"
+                           "security.limit_extensions =\npm.process_idle_timeout = 2 m\nprocess.priority = -5\n"
+                           "rlimit_core = unlimited\naccess.log = /tmp/$pool-$pool.log\npm.status_path = /status\n"
+                           "[global]\nerror_log = log/x.log\nprocess_control_timeout = 1h\nsyslog.facility = local3\n");
+        const struct conf_pool *p = conf_find_pool(c, "WWW");
+
+        assert_non_null(p);
+        assert_int_equal(p->listen_backlog, 511);
+        assert_int_equal(p->listen_mode, 0600);
+        assert_int_equal(p->max_requests, 500);
+        assert_false(p->clear_env);
+        assert_null(p->limit_extensions[0]);
+        assert_int_equal(p->process_idle_timeout, 120 * USEC_PER_SEC);
+        assert_int_equal(p->process_priority, -5);
+        assert_true(p->rlimit_core == CONF_UNLIMITED);
+        assert_string_equal(p->access_log, "/tmp/www-www.log");
+        assert_string_equal(p->status_path, "/status");
+        assert_string_equal(c->global.error_log, "/var/log/x.log");
+        assert_int_equal(c->global.process_control_timeout, 3600 * USEC_PER_SEC);
+}
+
+static void test_sizes(void **state) {
+        static const struct {
+                const char *text;
+                uint64_t bytes;
+        } sizes[] = { { "0", 0 },
+                      { "1000", 1000 },
+                      { "4k", 4096 },
+                      { "128M", UINT64_C(128) << 20 },
+                      { "2G", UINT64_C(2) << 30 } };
+
+        for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+                _cleanup_conf_ struct conf *c = NULL;
+                char line[64];
+
+                snprintf(line, sizeof(line), "pm.max_memory = %s\n", sizes[i].text);
+                c = given_conf(line);
+                assert_true(c->pools[0].max_memory == sizes[i].bytes);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_problems),
+                cmocka_unit_test(test_values_reach_their_fields),
+                cmocka_unit_test(test_sizes),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
