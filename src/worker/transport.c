@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection of a worker: bytes in through the decoder, reply out as records; see transport.h. */
+/* One connection of a worker: a request's bytes in through the decoder, and who gets the connection when its reply is made; see transport.h. */
 
 #include "worker/transport.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,19 +11,9 @@
 #include "base/macros.h"
 #include "conn/park.h"
 #include "conn/peer.h"
-#include "fcgi/reply.h"
 #include "worker/parking.h"
+#include "worker/reply.h"
 #include "worker/setup.h"
-
-/* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
-#define TRANSPORT_TAIL_MAX (2U * FCGI_HEADER_SIZE + FCGI_END_REQUEST_SIZE)
-
-/* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
-#define TRANSPORT_ALIGN 8U
-
-/* How long the worker waits for room for the end of a reply: at most, and for any room at all (milliseconds). Handing it over costs about 20 us. */
-#define TRANSPORT_LAST_WAIT  (10 * USEC_PER_MSEC)
-#define TRANSPORT_LAST_PAUSE 2
 
 int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
                    const struct fcgi_limits *limits) {
@@ -69,119 +58,15 @@ void transport_open(struct transport *t, int fd, usec_t begun) {
         fcgi_decoder_reset(&t->decoder);
 }
 
-/* Closes the open record: its length becomes known, padding goes behind it. */
-static void transport_close_record(struct transport *t) {
-        size_t n, padding;
-
-        if (!t->out_type)
-                return;
-        n = t->n_out - t->out_record - FCGI_HEADER_SIZE;
-        if (n == 0) {
-                t->n_out = t->out_record; /* an empty record would end the stream */
-        } else {
-                padding = -n % TRANSPORT_ALIGN;
-                fcgi_header_encode(t->out + t->out_record, t->out_type, t->decoder.request_id, (uint16_t)n,
-                                   (uint8_t)padding);
-                memset(t->out + t->n_out, 0, padding);
-                t->n_out += padding;
-        }
-        t->out_type = 0;
-}
-
-static int transport_fail(struct transport *t, int r) {
+int transport_fail(struct transport *t, int r) {
         t->broken = true;
         t->n_out = 0;
         t->out_type = 0;
         return r;
 }
 
-static int transport_send(struct transport *t) {
-        struct iovec iov = { .iov_base = t->out };
-        int r;
-
-        transport_close_record(t);
-        if (t->broken)
-                return -EPIPE;
-        if (t->n_out == 0)
-                return 0;
-        iov.iov_len = t->n_out;
-        r = stream_write(&t->stream, &iov, 1);
-        if (r < 0)
-                return transport_fail(t, r);
-        t->n_out = 0;
-        return 0;
-}
-
-/* Bytes that may still be appended to the buffer as content, keeping room for padding and for the reply's tail. */
-static size_t transport_room(const struct transport *t) {
-        size_t used = t->n_out + TRANSPORT_ALIGN + TRANSPORT_TAIL_MAX + (t->out_type ? 0 : FCGI_HEADER_SIZE);
-
-        return used < sizeof(t->out) ? sizeof(t->out) - used : 0;
-}
-
-static void transport_open_record(struct transport *t, uint8_t type) {
-        if (t->out_type == type)
-                return;
-        transport_close_record(t);
-        t->out_record = t->n_out;
-        t->n_out += FCGI_HEADER_SIZE;
-        t->out_type = type;
-}
-
-/* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering write. */
-static int transport_send_direct(struct transport *t, uint8_t type, const uint8_t *data) {
-        size_t n = FCGI_CONTENT_MAX - FCGI_CONTENT_MAX % TRANSPORT_ALIGN;
-        struct iovec iov[2];
-        int r;
-
-        transport_close_record(t);
-        fcgi_header_encode(t->out + t->n_out, type, t->decoder.request_id, (uint16_t)n, 0);
-        iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
-        iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
-        r = stream_write(&t->stream, iov, ELEMENTSOF(iov));
-        if (r < 0)
-                return transport_fail(t, r);
-        t->n_out = 0;
-        return (int)n;
-}
-
-static int transport_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
-        if (worker_is_copy())
-                return 0; /* its output would get between the records of the worker's */
-        while (n > 0) {
-                size_t k;
-                int r;
-
-                if (t->broken || t->finished)
-                        return -EPIPE;
-                if (n >= FCGI_CONTENT_MAX) {
-                        r = transport_send_direct(t, type, data);
-                        if (r < 0)
-                                return r;
-                        k = (size_t)r;
-                } else {
-                        if (t->out_type != type)
-                                transport_close_record(t);
-                        k = MIN(n, transport_room(t));
-                        if (k > 0) {
-                                transport_open_record(t, type);
-                                memcpy(t->out + t->n_out, data, k);
-                                t->n_out += k;
-                        }
-                        if (k < n) {
-                                r = transport_send(t);
-                                if (r < 0)
-                                        return r;
-                        }
-                }
-                data += k;
-                n -= k;
-        }
-        return 0;
-}
-
 int transport_write(struct transport *t, const void *data, size_t n) {
-        return transport_append(t, FCGI_STDOUT, data, n);
+        return reply_append(t, FCGI_STDOUT, data, n);
 }
 
 /* An answer the decoder has made goes out between records. */
@@ -191,7 +76,7 @@ static int transport_answer(struct transport *t, const struct fcgi_event *event)
 
         if (event->close)
                 t->must_close = true;
-        r = transport_send(t);
+        r = reply_send(t);
         if (r == 0)
                 r = stream_write(&t->stream, &iov, 1);
         return r < 0 ? transport_fail(t, r) : 0;
@@ -321,14 +206,14 @@ static ssize_t transport_read_body(void *ctx, void *buf, size_t n) {
 }
 
 static int transport_write_reply(void *ctx, const void *buf, size_t n) {
-        return transport_append(ctx, FCGI_STDOUT, buf, n);
+        return reply_append(ctx, FCGI_STDOUT, buf, n);
 }
 
 static int transport_write_error(void *ctx, const void *buf, size_t n) {
         struct transport *t = ctx;
 
         t->stderr_used = true;
-        return transport_append(t, FCGI_STDERR, buf, n);
+        return reply_append(t, FCGI_STDERR, buf, n);
 }
 
 /* Whether the next record is the peer's ABORT_REQUEST for the request in hand. It is looked at, not taken: anything else is of the next request, which is
@@ -374,55 +259,8 @@ static int transport_flush(void *ctx) {
 
         if (t->finished || worker_is_copy())
                 return 0;
-        r = transport_send(t);
+        r = reply_send(t);
         return r < 0 ? r : transport_look_for_abort(t);
-}
-
-/* What ends the reply, behind what waits in the buffer. */
-static void transport_end_reply(struct transport *t, uint32_t app_status) {
-        transport_close_record(t);
-        if (t->stderr_used) {
-                fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
-                t->n_out += FCGI_HEADER_SIZE;
-        }
-        fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
-        t->n_out += FCGI_HEADER_SIZE;
-        fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
-        t->n_out += FCGI_END_REQUEST_SIZE;
-}
-
-/* Sends the end of the reply to a client that reads it, which may take a moment for its socket to have room. What is left behind n_sent is the park's. */
-static int transport_send_last(struct transport *t) {
-        usec_t until = 0;
-
-        for (;;) {
-                struct pollfd p = { .fd = t->stream.fd, .events = POLLOUT };
-                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent);
-
-                if (k < 0)
-                        return transport_fail(t, (int)k);
-                t->n_sent += (size_t)k;
-                if (t->n_sent == t->n_out)
-                        break;
-                if (until == 0)
-                        until = time_now() + TRANSPORT_LAST_WAIT;
-                if (time_now() >= until || poll(&p, 1, TRANSPORT_LAST_PAUSE) == 0)
-                        return 0;
-        }
-        t->n_out = t->n_sent = 0;
-        return 0;
-}
-
-/* Without a park the worker waits for the client itself. */
-static int transport_send_rest(struct transport *t) {
-        struct iovec iov = { .iov_base = t->out + t->n_sent, .iov_len = t->n_out - t->n_sent };
-        int r;
-
-        if (iov.iov_len == 0)
-                return 0;
-        r = stream_write(&t->stream, &iov, 1);
-        t->n_out = t->n_sent = 0;
-        return r < 0 ? transport_fail(t, r) : 0;
 }
 
 static bool transport_may_keep(const struct transport *t) {
@@ -447,7 +285,7 @@ static int transport_release(struct transport *t, bool php_goes_on) {
                         return 0;
                 }
         }
-        r = transport_send_rest(t);
+        r = reply_send_rest(t);
         if (!keep || php_goes_on) {
                 transport_close(t);
                 t->must_close = true;
@@ -465,8 +303,8 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
                 return 0;
         access_collect(t->access, t);
         if (!t->broken) {
-                transport_end_reply(t, app_status);
-                r = transport_send_last(t);
+                reply_end(t, app_status);
+                r = reply_send_last(t);
         }
         t->finished = true;
         track_stage(t->track, STAGE_END);

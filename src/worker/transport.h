@@ -3,9 +3,6 @@
 /*
  * One connection as PHP's side sees it: a request's head, its body as a stream, and a reply that is framed into records on its way out.
  * The decoder of fcgi/ and the stream of conn/ meet here, and the sapi's struct sapi_io is implemented here.
- *
- * Reply bytes gather in one buffer as the content of an open record; a full buffer, a flush or the end of the reply closes the record and
- * sends. What is larger than the buffer is not copied but sent from where it lies.
  */
 
 #include <stdbool.h>
@@ -60,6 +57,9 @@ void transport_done(struct transport *t);
 /* Takes over a connection. Must be followed by transport_close(). */
 void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
+
+/* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */
+int transport_fail(struct transport *t, int r);
 
 /* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it sent a whole
  * head, or broke the protocol (logged), or asked for something that was answered: close the connection; TRANSPORT_E_ABORTED: the peer took

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reply of a request as records. Its bytes gather in one buffer as the content of an open record; a full buffer, a flush or the end of
+ * the reply closes the record and sends. What is larger than the buffer is not copied but sent from where it lies.
+ */
+
+#include "worker/reply.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "fcgi/reply.h"
+#include "worker/setup.h"
+
+/* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
+#define REPLY_TAIL_MAX (2U * FCGI_HEADER_SIZE + FCGI_END_REQUEST_SIZE)
+
+/* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
+#define REPLY_ALIGN 8U
+
+/* How long the worker waits for room for the end of a reply: at most, and for any room at all (milliseconds). Handing it over costs about 20 us. */
+#define REPLY_LAST_WAIT  (10 * USEC_PER_MSEC)
+#define REPLY_LAST_PAUSE 2
+
+/* Closes the open record: its length becomes known, padding goes behind it. */
+static void reply_close_record(struct transport *t) {
+        size_t n, padding;
+
+        if (!t->out_type)
+                return;
+        n = t->n_out - t->out_record - FCGI_HEADER_SIZE;
+        if (n == 0) {
+                t->n_out = t->out_record; /* an empty record would end the stream */
+        } else {
+                padding = -n % REPLY_ALIGN;
+                fcgi_header_encode(t->out + t->out_record, t->out_type, t->decoder.request_id, (uint16_t)n,
+                                   (uint8_t)padding);
+                memset(t->out + t->n_out, 0, padding);
+                t->n_out += padding;
+        }
+        t->out_type = 0;
+}
+
+int reply_send(struct transport *t) {
+        struct iovec iov = { .iov_base = t->out };
+        int r;
+
+        reply_close_record(t);
+        if (t->broken)
+                return -EPIPE;
+        if (t->n_out == 0)
+                return 0;
+        iov.iov_len = t->n_out;
+        r = stream_write(&t->stream, &iov, 1);
+        if (r < 0)
+                return transport_fail(t, r);
+        t->n_out = 0;
+        return 0;
+}
+
+/* Bytes that may still be appended to the buffer as content, keeping room for padding and for the reply's tail. */
+static size_t reply_room(const struct transport *t) {
+        size_t used = t->n_out + REPLY_ALIGN + REPLY_TAIL_MAX + (t->out_type ? 0 : FCGI_HEADER_SIZE);
+
+        return used < sizeof(t->out) ? sizeof(t->out) - used : 0;
+}
+
+static void reply_open_record(struct transport *t, uint8_t type) {
+        if (t->out_type == type)
+                return;
+        reply_close_record(t);
+        t->out_record = t->n_out;
+        t->n_out += FCGI_HEADER_SIZE;
+        t->out_type = type;
+}
+
+/* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering write. */
+static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *data) {
+        size_t n = FCGI_CONTENT_MAX - FCGI_CONTENT_MAX % REPLY_ALIGN;
+        struct iovec iov[2];
+        int r;
+
+        reply_close_record(t);
+        fcgi_header_encode(t->out + t->n_out, type, t->decoder.request_id, (uint16_t)n, 0);
+        iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
+        iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
+        r = stream_write(&t->stream, iov, ELEMENTSOF(iov));
+        if (r < 0)
+                return transport_fail(t, r);
+        t->n_out = 0;
+        return (int)n;
+}
+
+int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
+        if (worker_is_copy())
+                return 0; /* its output would get between the records of the worker's */
+        while (n > 0) {
+                size_t k;
+                int r;
+
+                if (t->broken || t->finished)
+                        return -EPIPE;
+                if (n >= FCGI_CONTENT_MAX) {
+                        r = reply_send_direct(t, type, data);
+                        if (r < 0)
+                                return r;
+                        k = (size_t)r;
+                } else {
+                        if (t->out_type != type)
+                                reply_close_record(t);
+                        k = MIN(n, reply_room(t));
+                        if (k > 0) {
+                                reply_open_record(t, type);
+                                memcpy(t->out + t->n_out, data, k);
+                                t->n_out += k;
+                        }
+                        if (k < n) {
+                                r = reply_send(t);
+                                if (r < 0)
+                                        return r;
+                        }
+                }
+                data += k;
+                n -= k;
+        }
+        return 0;
+}
+
+void reply_end(struct transport *t, uint32_t app_status) {
+        reply_close_record(t);
+        if (t->stderr_used) {
+                fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
+                t->n_out += FCGI_HEADER_SIZE;
+        }
+        fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
+        t->n_out += FCGI_HEADER_SIZE;
+        fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
+        t->n_out += FCGI_END_REQUEST_SIZE;
+}
+
+int reply_send_last(struct transport *t) {
+        usec_t until = 0;
+
+        for (;;) {
+                struct pollfd p = { .fd = t->stream.fd, .events = POLLOUT };
+                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent);
+
+                if (k < 0)
+                        return transport_fail(t, (int)k);
+                t->n_sent += (size_t)k;
+                if (t->n_sent == t->n_out)
+                        break;
+                if (until == 0)
+                        until = time_now() + REPLY_LAST_WAIT;
+                if (time_now() >= until || poll(&p, 1, REPLY_LAST_PAUSE) == 0)
+                        return 0;
+        }
+        t->n_out = t->n_sent = 0;
+        return 0;
+}
+
+int reply_send_rest(struct transport *t) {
+        struct iovec iov = { .iov_base = t->out + t->n_sent, .iov_len = t->n_out - t->n_sent };
+        int r;
+
+        if (iov.iov_len == 0)
+                return 0;
+        r = stream_write(&t->stream, &iov, 1);
+        t->n_out = t->n_sent = 0;
+        return r < 0 ? transport_fail(t, r) : 0;
+}
