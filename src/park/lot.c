@@ -89,7 +89,9 @@ static void lot_on_intake(struct lot *lot) {
                 r = park_receive(lot->intake, &note, lot->buf, sizeof(lot->buf), &fd);
                 if (r == PARK_E_EMPTY)
                         return;
-                if (r == PARK_E_END)
+                if (r == PARK_E_END && lot->last)
+                        lot_forget(lot, &lot->intake);
+                else if (r == PARK_E_END)
                         lot_on_abandoned(lot);
                 else if (r < 0)
                         log_error("a connection for the park is lost: %s", strerror(-r));
@@ -106,8 +108,11 @@ static void lot_on_signal(struct lot *lot) {
         if (info.ssi_signo == PARK_SIGNAL_RETIRE) {
                 lot->retired = true;
                 lot_forget(lot, &lot->intake);
-        } else
-                lot_finish(lot);
+                return;
+        }
+        if (!*lot->stopping) /* not the master's order: another park will follow, and takes what comes from now on */
+                lot_forget(lot, &lot->intake);
+        lot_finish(lot);
 }
 
 static void lot_on_order(struct lot *lot) {
@@ -168,17 +173,23 @@ static void lot_publish(struct lot *lot) {
                 atomic_store_explicit(rows[i].number, rows[i].value, memory_order_relaxed);
 }
 
-/* True when nothing is left to do: what a worker has sent at the last moment is taken first, and then it can send no more. */
-static bool lot_is_done(struct lot *lot) {
+/* True when nothing is left to do, up to what may be on its way. */
+static bool lot_is_done(const struct lot *lot) {
         bool over = lot->finish_at > 0 || lot->retired || lot->intake < 0;
 
-        if (!over || lot->n > 0)
+        return over && lot->n == 0;
+}
+
+/* What workers have sent at the last moment. Then they can send no more, and keep what they have: the kernel refuses under the lock under which it queues. False:
+ * nothing of it stays. */
+static bool lot_take_last(struct lot *lot) {
+        if (lot->intake < 0)
                 return false;
-        if (lot->intake >= 0) {
-                shutdown(lot->intake, SHUT_RD);
+        lot->last = true;
+        shutdown(lot->intake, SHUT_RD);
+        while (lot->intake >= 0)
                 lot_on_intake(lot);
-        }
-        return lot->n == 0;
+        return lot->n > 0;
 }
 
 static int lot_timeout(const struct lot *lot, usec_t at) {
@@ -197,9 +208,12 @@ int lot_run(struct lot *lot) {
                 lot->now = time_now();
                 at = limits_enforce(lot);
                 lot_publish(lot);
-                if (lot_is_done(lot))
-                        return 0;
                 lot_bury(lot);
+                if (lot_is_done(lot)) {
+                        if (!lot_take_last(lot))
+                                return 0;
+                        continue;
+                }
                 n = epoll_wait(lot->epoll_fd, events, LOT_EVENTS, lot_timeout(lot, at));
                 if (n < 0 && errno != EINTR)
                         return -errno;

@@ -57,6 +57,7 @@ enum lot_complaint { LOT_COMPLAINT_CONNECTIONS, LOT_COMPLAINT_BYTES, _LOT_COMPLA
 struct lot {
         const struct conf_pool *pool;
         struct scoreboard_park *numbers;
+        const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;
         int intake; /* -1: no more come in */
         int offers;
@@ -69,6 +70,7 @@ struct lot {
         bool offers_watched;
         usec_t retry_at;  /* when the kernel, short of something, is asked again to take an offer; 0: not */
         bool retired;     /* another park has taken over the intake */
+        bool last;        /* nothing more can be sent to the intake: its end does not mean that all senders are gone */
         usec_t finish_at; /* the pool stops: receiving goes on until then; 0: it does not */
         usec_t fresh_at;  /* and until then for who has connected and not sent anything yet; 0: that time is over */
         usec_t now;       /* of the events being dealt with */

@@ -115,6 +115,7 @@ int main(int argc, char **argv) {
         }
         if (r == 0) {
                 lot.numbers = &scoreboard->header.park;
+                lot.stopping = &scoreboard->header.stopping;
                 park_set_title(lot.pool);
                 park_raise_limit(&lot);
                 r = geteuid() != 0 ? capability_drop_all() : 0;

@@ -395,6 +395,30 @@ def test_stop_without_parked_connections_is_quick(start):
         assert time.monotonic() - began < 1.5
 
 
+def test_graceful_stop_takes_what_was_on_its_way(start):
+    """More than the park takes in one turn of its loop: idle ones, which it closes, and behind them half requests, which it does not."""
+    s = start({"www": {"pm.max_children": 1}})
+    data = request_bytes(environment(s.pid_script), keep=True)
+    park = wait_park(s)
+    os.kill(park, signal.SIGSTOP)
+    idle, half = [], []
+    for _ in range(64):
+        idle.append(s.connect())
+        assert idle[-1].request(environment(s.pid_script)).complete
+    for _ in range(3):
+        half.append(s.connect())
+        half[-1].send(data[:100])
+        assert s.run(s.pid_script).complete
+    s.signal(signal.SIGQUIT)
+    os.kill(park, signal.SIGCONT)
+    for c in idle:
+        assert c.read_eof() == b""
+    for c in half:
+        c.send(data[100:])
+        assert c.read_response().complete
+    assert s.wait_exit() == 0
+
+
 def test_stop_at_once(start):
     s = start({"www": {"pm.max_children": 1}})
     waiting = [Parked(s, 3, kind) for kind in ("idle", "half", "silent")]
@@ -427,6 +451,19 @@ def test_killed_park_loses_only_what_it_held(start):
     again = Parked(s, 5, "idle")
     for c in again.connections:
         assert again.finish(c).complete
+
+
+def test_park_that_somebody_ends_is_replaced(start):
+    """Not by the master, so the sockets are to serve another one."""
+    s = start({"www": {"pm.max_children": 1}})
+    for sig in (signal.SIGTERM, signal.SIGQUIT):
+        park = wait_park(s)
+        os.kill(park, sig)
+        procs.wait_gone(park)
+        wait_park(s, [park])
+        again = Parked(s, 3, "half")
+        assert all(again.finish(c).complete for c in again.connections)
+        again.close()
 
 
 def test_frozen_park_stops_nobody_else(start):
