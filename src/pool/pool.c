@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "conf/load.h"
 #include "log/log.h"
+#include "pool/supervise.h"
 #include "scoreboard/create.h"
 #include "scoreboard/slot.h"
 
@@ -150,12 +151,23 @@ void pool_abandon(struct pool *p) {
         pool_supervise(p);
 }
 
+/* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork. */
+static void pool_provide_last(struct pool *p) {
+        const struct scoreboard_park *numbers = &p->scoreboard->header.park;
+
+        if (p->current && (numbers->receiving > 0 || numbers->waiting > 0))
+                supervise_provide(p->current);
+}
+
 void pool_stop(struct pool *p, bool at_once) {
+        struct scoreboard_header *h = &p->scoreboard->header;
         usec_t now = time_now();
 
+        if (!at_once && !p->stopping)
+                pool_provide_last(p);
         p->stopping = true;
         p->current = p->starting = NULL;
-        p->scoreboard->header.stopping = 1; /* before the drain: workers look here what it is for */
+        h->stopping = 1; /* before the drain: workers look here what it is for */
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once || !g->ready) /* nobody is served there yet */

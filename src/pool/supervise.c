@@ -146,6 +146,11 @@ static void supervise_spawn(struct generation *g, unsigned n) {
         }
 }
 
+void supervise_provide(struct generation *g) {
+        if (g->ready && g->ipc >= 0 && g->n_workers == 0)
+                supervise_spawn(g, 1);
+}
+
 /* Idle workers that are not needed: the one that was forked last stands last in line for connections. */
 static void supervise_thin(struct generation *g, const struct scale_plan *plan, usec_t now) {
         struct pool *p = g->pool;

@@ -3,6 +3,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import time
@@ -393,6 +394,24 @@ def test_stop_without_parked_connections_is_quick(start):
         assert c.read_eof() == b""
         assert s.wait_exit() == 0
         assert time.monotonic() - began < 1.5
+
+
+def test_graceful_stop_of_an_ondemand_pool_without_workers(start):
+    """A worker is forked for what is still to come."""
+    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}})
+    idle, half = Parked(s, 1, "idle"), Parked(s, 3, "half")
+    procs.until("the idle worker to end", lambda: not s.workers())
+    s.signal(signal.SIGQUIT)
+    assert idle.connections[0].read_eof() == b""
+    assert all(half.finish(c).complete for c in half.connections)
+    assert s.wait_exit() == 0
+
+
+def test_stop_of_an_idle_ondemand_pool_forks_nobody(start):
+    s = start({"www": {"pm": "ondemand", "pm.max_children": 2}}, settings={"log_level": "debug"})
+    s.signal(signal.SIGQUIT)
+    assert s.wait_exit() == 0
+    assert not re.search(r"child \d+ started", s.log())
 
 
 def test_graceful_stop_takes_what_was_on_its_way(start):
