@@ -167,7 +167,8 @@ void pool_stop(struct pool *p, bool at_once) {
                 pool_provide_last(p);
         p->stopping = true;
         p->current = p->starting = NULL;
-        h->stopping = 1; /* before the drain: workers look here what it is for */
+        h->generation = p->last_generation + 1; /* older than that is who has not seen the hang-up yet */
+        h->stopping = 1;                        /* before the drain: workers look here what it is for */
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once || !g->ready) /* nobody is served there yet */

@@ -283,9 +283,10 @@ static void worker_drain(struct worker *w) {
 
         w->last = !w->last && worker_pool_stops(w) && w->acceptor.offers >= 0;
         w->ending = !w->last;
-        if (w->last)
+        if (w->last) {
+                acceptor_set_generation(&w->acceptor, NULL, 0); /* it is over, but for the offers */
                 acceptor_leave_for_offers(&w->acceptor);
-        else
+        } else
                 acceptor_leave(&w->acceptor);
         if (worker_has_connection(w) && !w->ready && stream_more(&t->stream) == 0)
                 worker_look(w);

@@ -5,6 +5,7 @@ import grp
 import os
 import pwd
 import re
+import signal
 import socket
 import stat
 
@@ -209,6 +210,24 @@ def test_requests_made_while_it_is_down_are_served_by_the_next(make):
         activated(s, [listener])
         assert int(c.read_response().text) != first
         c.close()
+
+
+def test_connection_that_meets_the_stop_waits_for_the_next(make):
+    """A worker that is woken for it before it hears of the stop leaves it in the queue."""
+    s = make({"www": {"pm.max_children": 1}})
+    pid = s.script("pid.php", "<?php echo getmypid();")
+    with unix_listener(s.address()) as listener:
+        activated(s, [listener])
+        worker = s.workers()[0]
+        os.kill(worker, signal.SIGSTOP)
+        with s.connect() as c:
+            c.send(fastcgi.request_bytes(fastcgi.environment(pid)))
+            s.signal(signal.SIGQUIT)
+            procs.until("the master to have told everybody", lambda: s.ctl("status").stdout.count("stopping"))
+            os.kill(worker, signal.SIGCONT)
+            assert s.wait_exit() == 0
+            activated(s, [listener])
+            assert int(c.read_response().text) != worker
 
 
 def test_several_tcp_shards_serve_all(make):
