@@ -45,14 +45,15 @@ void guest_enter(struct lot *lot, struct guest *g, enum guest_state state) {
 void guest_watch(struct lot *lot, struct guest *g, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = g };
 
+        int r, op = events == 0 ? EPOLL_CTL_DEL : g->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
         if (events == g->watched)
                 return;
-        epoll_ctl(lot->epoll_fd,
-                  events == 0  ? EPOLL_CTL_DEL
-                  : g->watched ? EPOLL_CTL_MOD
-                               : EPOLL_CTL_ADD,
-                  g->fd, &event);
-        g->watched = events;
+        r = epoll_ctl(lot->epoll_fd, op, g->fd, &event);
+        if (r < 0 && events != 0)
+                limits_give_up_unwatched(lot, g, errno);
+        else
+                g->watched = events;
 }
 
 static void guest_free_in(struct lot *lot, struct guest *g) {

@@ -4,6 +4,10 @@
  * bytes those of a request that does not come to its end.
  */
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/macros.h"
 #include "conn/peer.h"
 #include "log/log.h"
@@ -14,20 +18,21 @@
 /* Between two log lines about the same limit. */
 #define LIMITS_COMPLAINT_PAUSE (10 * USEC_PER_SEC)
 
-static void limits_complain(struct lot *lot, enum lot_complaint what, int fd, const char *why,
-                            unsigned long long limit) {
-        static const char *const names[] = {
-                [LOT_COMPLAINT_CONNECTIONS] = "park.max_connections", [LOT_COMPLAINT_BYTES] = "park.max_bytes"
-        };
+_printf_(4, 5) static void limits_complain(struct lot *lot, enum lot_complaint what, int fd, const char *why, ...) {
         usec_t *last = &lot->complained[what];
+        char reason[192];
+        va_list ap;
 
         atomic_fetch_add_explicit(&lot->numbers->refused, 1, memory_order_relaxed);
         if (*last > 0 && lot->now - *last < LIMITS_COMPLAINT_PAUSE) {
                 lot->n_silenced[what]++;
                 return;
         }
-        peer_log_closed(fd, LOG_EVENT_PARK_LIMIT, "%s, %s = %llu (%llu more since the last such line)", why,
-                        names[what], limit, (unsigned long long)lot->n_silenced[what]);
+        va_start(ap, why);
+        vsnprintf(reason, sizeof(reason), why, ap);
+        va_end(ap);
+        peer_log_closed(fd, LOG_EVENT_PARK_LIMIT, "%s (%llu more since the last such line)", reason,
+                        (unsigned long long)lot->n_silenced[what]);
         *last = lot->now;
         lot->n_silenced[what] = 0;
 }
@@ -38,12 +43,15 @@ bool limits_admit(struct lot *lot, int fd) {
         if (lot->n < lot->n_max)
                 return true;
         if (!oldest) {
-                limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, fd, "too many wait for their clients, and none is idle",
+                limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, fd,
+                                "too many wait for their clients, and none is idle, park.max_connections = %zu",
                                 lot->n_max);
                 return false;
         }
         limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest->fd,
-                        "too many wait for their clients, and this one has been idle for the longest time", lot->n_max);
+                        "too many wait for their clients, and this one has been idle for the longest time, "
+                        "park.max_connections = %zu",
+                        lot->n_max);
         guest_close(lot, oldest);
         return true;
 }
@@ -63,13 +71,18 @@ bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
 
                 limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
                                 "too many bytes of unfinished requests and replies, and this one has waited for the "
-                                "longest time",
+                                "longest time, park.max_bytes = %llu",
                                 (unsigned long long)lot->pool->park_max_bytes);
                 guest_close(lot, oldest);
                 if (oldest == g)
                         return false;
         }
         return true;
+}
+
+void limits_give_up_unwatched(struct lot *lot, struct guest *g, int error) {
+        limits_complain(lot, LOT_COMPLAINT_WATCH, g->fd, "nobody would hear of its client: %s", strerror(error));
+        guest_close(lot, g);
 }
 
 static void limits_time_out(struct lot *lot, struct guest *g) {

@@ -52,7 +52,7 @@ struct lot_list {
 };
 
 /* What is logged once in a while, however often it happens. */
-enum lot_complaint { LOT_COMPLAINT_CONNECTIONS, LOT_COMPLAINT_BYTES, _LOT_COMPLAINT_MAX };
+enum lot_complaint { LOT_COMPLAINT_CONNECTIONS, LOT_COMPLAINT_BYTES, LOT_COMPLAINT_WATCH, _LOT_COMPLAINT_MAX };
 
 struct lot {
         const struct conf_pool *pool;
@@ -94,6 +94,7 @@ void guest_on_event(struct lot *lot, struct guest *g);
 void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
 /* Closes it, and frees it as soon as that is safe. */
 void guest_close(struct lot *lot, struct guest *g);
+/* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that cannot be watched is closed. */
 void guest_watch(struct lot *lot, struct guest *g, uint32_t events);
 /* Keeps n bytes of a request behind those that are there. False: g had to be closed. */
 bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n);
@@ -109,5 +110,7 @@ void offers_go_on(struct lot *lot);
 bool limits_admit(struct lot *lot, int fd);
 /* Room for n more bytes of g; false: g itself had to go. */
 bool limits_reserve(struct lot *lot, struct guest *g, size_t n);
+/* The kernel does not watch g, by its limit (fs.epoll.max_user_watches) or for want of memory: it is closed. */
+void limits_give_up_unwatched(struct lot *lot, struct guest *g, int error);
 /* Closes what is overdue. When the next one is due. */
 usec_t limits_enforce(struct lot *lot);

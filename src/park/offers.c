@@ -17,11 +17,15 @@
 
 static void offers_watch(struct lot *lot, bool on) {
         struct epoll_event event = { .events = EPOLLOUT, .data.ptr = &lot->offers };
+        int r;
 
         if (on == lot->offers_watched)
                 return;
-        epoll_ctl(lot->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, lot->offers, &event);
-        lot->offers_watched = on;
+        r = epoll_ctl(lot->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, lot->offers, &event);
+        if (r < 0 && on)
+                lot->retry_at = lot->now + OFFERS_RETRY;
+        else
+                lot->offers_watched = on;
 }
 
 /* 0: it is on its way, or lost; OFFERS_E_WAIT. */

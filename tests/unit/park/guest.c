@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* park/guest.c without its process: what becomes of a connection that the kernel does not watch. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "log/log.h"
+#include "park/lot.h"
+
+struct scene {
+        struct conf_pool pool;
+        struct scoreboard_park numbers;
+        struct lot lot;
+        int pair[2]; /* in place of the intake, the orders and the signals, which lot_init() wants */
+        int log;
+};
+
+static int set_up(void **state) {
+        struct scene *s = calloc(1, sizeof(*s));
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->pair), 0);
+        s->log = memfd_create("log", MFD_CLOEXEC);
+        log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = s->log, .level = LOG_LEVEL_NOTICE });
+        s->pool.park_max_bytes = 1 << 20;
+        s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
+        s->lot = (struct lot){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
+        s->lot.intake = s->lot.offers = s->pair[0];
+        s->lot.orders = s->pair[1];
+        s->lot.signal_fd = fcntl(s->pair[1], F_DUPFD_CLOEXEC, 0);
+        assert_int_equal(lot_init(&s->lot), 0);
+        *state = s;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct scene *s = *state;
+
+        log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = -1, .level = LOG_LEVEL_NOTICE });
+        for (struct guest *g = s->lot.lists[GUEST_GONE].first, *next; g; g = next) {
+                next = g->next;
+                free(g);
+        }
+        fd_close(s->lot.signal_fd);
+        fd_close(s->lot.epoll_fd);
+        fd_close(s->pair[0]);
+        fd_close(s->pair[1]);
+        fd_close(s->log);
+        free(s);
+        return 0;
+}
+
+static void assert_given_up(struct scene *s, int fd, const char *line) {
+        char text[512] = "";
+
+        assert_int_equal(s->lot.n, 0);
+        assert_int_equal(s->lot.lists[GUEST_IDLE].n + s->lot.lists[GUEST_RECEIVING].n, 0);
+        assert_int_equal(s->lot.n_bytes, 0);
+        assert_int_equal(s->numbers.refused, 1);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_int_equal(errno, EBADF);
+        assert_true(pread(s->log, text, sizeof(text) - 1, 0) > 0);
+        assert_non_null(strstr(text, line));
+}
+
+static void test_an_idle_one_that_cannot_be_watched_is_closed(void **state) {
+        struct scene *s = *state;
+        int fd = memfd_create("no socket", MFD_CLOEXEC); /* EPERM of epoll_ctl(2) */
+
+        guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP }, fd);
+        assert_given_up(s, fd, "closed: nobody would hear of its client: Operation not permitted");
+}
+
+static void test_half_a_request_that_cannot_be_watched_is_closed(void **state) {
+        struct scene *s = *state;
+        int fd = memfd_create("no socket", MFD_CLOEXEC);
+
+        memcpy(s->lot.buf, "\1\1\0", 3);
+        guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP, .n_in = 3, .begun = s->lot.now }, fd);
+        assert_given_up(s, fd, "closed: nobody would hear of its client: Operation not permitted");
+}
+
+static void test_one_line_for_many(void **state) {
+        struct scene *s = *state;
+        char text[2048] = "";
+        int n = 0;
+
+        for (int i = 0; i < 5; i++)
+                guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP },
+                             memfd_create("no socket", MFD_CLOEXEC));
+        assert_true(pread(s->log, text, sizeof(text) - 1, 0) > 0);
+        for (const char *p = text; (p = strchr(p, '\n')); p++)
+                n++;
+        assert_int_equal(n, 1);
+        assert_int_equal(s->numbers.refused, 5);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_an_idle_one_that_cannot_be_watched_is_closed, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_half_a_request_that_cannot_be_watched_is_closed, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_one_line_for_many, set_up, tear_down),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
