@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/macros.h"
 #include "park/lot.h"
+#include "probe/probes.h"
 
 /* A client that never stops sending is not listened to for longer. */
 #define GUEST_LINGER_MAX (30 * USEC_PER_SEC)
@@ -258,9 +259,11 @@ void guest_arrive(struct lot *lot, const struct park_note *note, int fd) {
         g->flags = note->flags;
         g->skip = note->skip;
         g->begun = MIN(note->begun, lot->now);
-        g->since = lot->now;
+        g->since = g->arrived = lot->now;
         lot->n++;
         guest_join_list(lot, g, g->begun > 0 ? GUEST_RECEIVING : GUEST_IDLE);
+        if (PROBE_ENABLED(park_take))
+                PROBE_PARK_TAKE(lot->pool->name, lot->n, note->n_in, note->n_out);
 
         if (note->n_out == 0 && (note->flags & PARK_KEEP)) {
                 guest_look(lot, g, lot->buf, note->n_in);

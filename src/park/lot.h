@@ -37,6 +37,7 @@ struct guest {
         uint32_t watched; /* the epoll events it is registered with; 0: not */
         uint32_t flags;   /* PARK_KEEP and so on: what becomes of it when the reply is out */
         uint32_t skip;    /* bytes still to come that nobody wants */
+        usec_t arrived;   /* here */
         usec_t since;     /* in this list, or since the client last did something in it */
         usec_t begun;     /* when its client could begin to send this request; 0: it has not begun */
         struct fcgi_scan scan;

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "log/log.h"
 #include "park/lot.h"
+#include "probe/probes.h"
 
 /* When the kernel is asked again that was short of something else than room in the socket. */
 #define OFFERS_RETRY (10 * USEC_PER_MSEC)
@@ -43,9 +44,11 @@ static int offers_send(struct lot *lot, struct guest *g, const uint8_t *in, size
                 offers_watch(lot, r == PARK_E_FULL);
                 return OFFERS_E_WAIT;
         }
-        if (r == 0)
+        if (r == 0) {
                 atomic_fetch_add_explicit(&lot->numbers->offered, 1, memory_order_relaxed);
-        else
+                if (PROBE_ENABLED(park_offer))
+                        PROBE_PARK_OFFER(lot->pool->name, lot->n, n, (time_now() - g->arrived) * NSEC_PER_USEC);
+        } else
                 log_error("a request is lost, since no worker can be offered it: %s", strerror(-r));
         guest_close(lot, g);
         return 0;

@@ -10,6 +10,8 @@
 PROBE_SEMAPHORE(request_stage);
 PROBE_SEMAPHORE(request_start);
 PROBE_SEMAPHORE(request_done);
+PROBE_SEMAPHORE(park_take);
+PROBE_SEMAPHORE(park_offer);
 #else
 typedef int probe_no_empty_translation_unit;
 #endif

@@ -4,10 +4,12 @@
 The server is stopped before the tracer ends: a worker goes back to accepting a moment after its client has the answer.
 """
 
+import os
 import signal
 import threading
 
 import fastcgi
+import procs
 import pytest
 import tracers
 from server import Fpmd
@@ -53,6 +55,9 @@ def test_notes():
     found = tracers.semaphores(tracers.ZYGOTE)
     assert sorted(found) == ["request_done", "request_stage", "request_start"]
     assert 0 not in found.values() and len(set(found.values())) == 3
+    found = tracers.semaphores(tracers.PARK)
+    assert sorted(found) == ["park_offer", "park_take"]
+    assert 0 not in found.values() and len(set(found.values())) == 2
 
 
 def test_every_transition_is_counted(fpmd, pool):
@@ -73,6 +78,34 @@ def test_bpftrace_counts_the_same(fpmd, pool):
         send_from_all_sides(fpmd, pool, N - 4)
         finish(fpmd)
         assert one.counts(pool) == two.summary().counts(pool) == expect(served=N)
+
+
+def test_what_goes_through_the_park(fpmd, pool):
+    """Each of two connections waits there with half a request; the first of them closes, the other is offered."""
+    data = fastcgi.request_bytes(fastcgi.environment(fpmd.hello))
+    park = next(p for p in procs.children(fpmd.pid) if procs.exe(p) == "fpmd-park")
+
+    def held():
+        return next(p["park"] for p in fpmd.status()["pools"])["receiving"]
+
+    with Bpftrace(tracers.PARK, "park.bt") as trace:
+        assert set(tracers.semaphore_values(park, tracers.PARK).values()) == {1}
+        workers = fpmd.wait_workers(4)
+        for w in workers:  # so that they find the bytes with the connections
+            os.kill(w, signal.SIGSTOP)
+        with fpmd.connect(pool) as given_up, fpmd.connect(pool) as goes_on:
+            given_up.send(data[:100])
+            goes_on.send(data[:100])
+            for w in workers:
+                os.kill(w, signal.SIGCONT)
+            procs.until("both in the park", lambda: held() == 2)
+            given_up.close()
+            procs.until("the first to be gone", lambda: held() == 1)
+            goes_on.send(data[100:])
+            assert goes_on.read_response().body == b"hello"
+        seen = trace.numbers(pool)
+    assert seen == {"taken": 2, "held": 2, "bytes": 200, "offered": 1, "usecs": 1}
+    assert set(tracers.semaphore_values(park, tracers.PARK).values()) == {0}
 
 
 def test_what_never_executes(fpmd, pool):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the tracers and what they trace: fpmtrace, tools/bpftrace/stage-latency.bt, and an emitter of probes without PHP."""
+"""Runs the tracers and what they trace: fpmtrace, tools/bpftrace, and an emitter of probes without PHP."""
 
 import json
 import os
@@ -14,8 +14,9 @@ from server import BUILD, TREE
 
 FPMTRACE = os.path.join(BUILD, "tools", "trace", "fpmtrace")
 ZYGOTE = os.path.join(BUILD, "src", "fpmd-zygote")
+PARK = os.path.join(BUILD, "src", "fpmd-park")
 EMITTER = os.path.join(BUILD, "tests", "bpf", "probe-emitter")
-SCRIPT = os.path.join(TREE, "tools", "bpftrace", "stage-latency.bt")
+SCRIPTS = os.path.join(TREE, "tools", "bpftrace")
 LIMIT = 60.0
 
 # bpftrace wants tracefs; it is mounted in a mount namespace of its own where the machine has none.
@@ -109,8 +110,9 @@ class Summary:
 
 
 class Bpftrace(Tracer):
-    def __init__(self, binary):
-        super().__init__(["unshare", "-m", "sh", "-c", WITH_TRACEFS, "sh", "bpftrace", "-B", "line", SCRIPT, binary])
+    def __init__(self, binary, script="stage-latency.bt"):
+        super().__init__(["unshare", "-m", "sh", "-c", WITH_TRACEFS, "sh", "bpftrace", "-B", "line",
+                          os.path.join(SCRIPTS, script), binary])
 
     def wait_attached(self):
         self._read_until(self.process.stdout, "Tracing ")
@@ -128,6 +130,15 @@ class Bpftrace(Tracer):
                     raise
         assert self.process.returncode == 0, (self.process.returncode, out, err)
         return out
+
+    def numbers(self, pool):
+        """{map: number} of the maps that have one number for each pool, and how many values its histograms count."""
+        out = self.end()
+        numbers = {name: int(n) for name, key, n in re.findall(r"^@(\w+)\[(.+)\]: (\d+)$", out, re.M) if key == pool}
+        for name, key, rows in re.findall(r"^@(\w+)\[(.+)\]: ?\n((?:[\[(].*\n)+)", out, re.M):
+            if key == pool:
+                numbers[name] = sum(int(n) for n in re.findall(r"^\S+(?: \S+\))? +(\d+) \|", rows, re.M))
+        return numbers
 
     def counts(self, pool):
         found = re.findall(r"^@transitions\[(.+), (\w+), (\w+)\]: (\d+)$", self.end(), re.M)
