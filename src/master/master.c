@@ -52,6 +52,14 @@ static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
         master_reap_strangers(userdata); /* one of ours may have stood in front of them */
 }
 
+static void master_ring(void *userdata) {
+        const struct master *m = userdata;
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (!m->pools[i]->leaving)
+                        fd_ring(m->pools[i]->pool->doorbell);
+}
+
 /* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before: select(2) needs it. */
 static void master_raise_limits(struct master *m) {
         struct rlimit raised;
@@ -89,6 +97,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .process_max = conf->global.process_max,
                 .n_workers = &m->n_workers,
                 .changed = master_on_pool_changed,
+                .ring = master_ring,
                 .userdata = m,
         };
         master_raise_limits(m);

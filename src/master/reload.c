@@ -376,6 +376,8 @@ static void reload_commit(struct master *m) {
 
                 if (mp->leaving)
                         continue;
+                if (mp->moves)
+                        pool_relay(mp->pool, mp->dropped);
                 if (mp->dropped) {
                         mp->leaving = true;
                         mp->dropped = false;

@@ -74,6 +74,7 @@ void pool_free(struct pool *p) {
         if (!p)
                 return;
         sd_event_source_unref(p->timer);
+        sd_event_source_disable_unref(p->doorbell_source);
         parks_done(&p->parks);
         sd_event_source_unref(p->overtime_timer);
         while (p->generations) {

@@ -45,6 +45,7 @@ struct pool_env {
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
         struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
+        void (*ring)(void *userdata); /* the doorbells of all pools that go on */
         void *userdata;
 };
 
@@ -99,6 +100,7 @@ struct generation {
         bool backlog_stale; /* workers have registered behind it */
 
         bool draining;
+        bool relayed; /* relay.c: its listeners are another pool's */
         enum timeouts_step drain_step;
         usec_t drain_since;
 };
@@ -131,6 +133,7 @@ struct pool {
         int scoreboard_fd;
         struct scoreboard *scoreboard;
         int doorbell;
+        sd_event_source *doorbell_source; /* relay.c, or NULL */
         struct parks parks;
 
         struct generation *generations; /* newest first */
@@ -184,6 +187,9 @@ void pool_promote(struct pool *p);
 
 /* The starting generation is ended at once, and nothing else changes. */
 void pool_abandon(struct pool *p);
+
+/* relay.c: from now on its listeners may be other pools'. Before pool_promote(), or (ends) pool_stop(). */
+void pool_relay(struct pool *p, bool ends);
 
 /* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
 void pool_stop(struct pool *p, bool at_once);

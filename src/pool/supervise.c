@@ -24,6 +24,7 @@
 #include "pool/backlog.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
+#include "pool/relay.h"
 #include "pool/replace.h"
 #include "pool/scale.h"
 #include "scoreboard/slot.h"
@@ -117,6 +118,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         if (bad && w->state == WORKER_STARTING && w->generation->state == GENERATION_STARTING)
                 generation_fail(w->generation,
                                 "a worker ended before it accepted its first connection; see the log above");
+        relay_on_exit(w->generation);
         supervise_release(p, slot);
 }
 

@@ -217,6 +217,22 @@ def test_pools_change_their_names_and_addresses(start, where):
     assert not any(os.path.exists(path) for path in addresses)
 
 
+@pytest.mark.parametrize("how", ["renamed", "swapped"])
+def test_first_connection_at_an_address_that_changes_hands(start, how):
+    """It may wake a worker of the old pool, which leaves it to the new one's: those are to hear of it."""
+    s = start({"a": {"pm.max_children": "1"}, "b": {"pm.max_children": "1"}})
+    code = s.script("pool.php", "<?php echo getenv('POOL');")
+    for i in range(12):
+        pools = list(s.pools.values())
+        names = ["ba", "ab"][i % 2] if how == "swapped" else [f"a{i}", f"b{i}"]
+        s.pools = {name: dict(pool, **{"env[POOL]": name}) for name, pool in zip(names, pools)}
+        s.write_config()
+        done = s.ctl("reload")
+        assert done.returncode == 0, done.stderr
+        assert [s.run(code, name, timeout=3).text for name in names] == list(names)
+        procs.until("the old ones to be gone", lambda: len(s.zygotes()) == 2)
+
+
 def test_refused_change_of_names_keeps_the_sockets(start):
     s = start({"a": {}, "b": {}})
     preload = {"php_admin_value[opcache.preload]": s.script("preload.php", "<?php preload_needs_this();")}
