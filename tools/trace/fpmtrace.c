@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cli.h"
 #include "options.h"
 #include "render.h"
 #include "session.h"
@@ -78,9 +79,9 @@ static int find_targets(struct tracer *t) {
                 r = trace_targets_add(&t->targets, o->binary);
                 return r < 0 ? complain_errno(o->binary, r) : 0;
         }
-        if (o->pid > 0 && (r = check_pid(o->pid)) < 0)
+        if (o->pid > 0 && (r = check_pid((pid_t)o->pid)) < 0)
                 return r;
-        r = trace_targets_scan(&t->targets, o->pid);
+        r = trace_targets_scan(&t->targets, (pid_t)o->pid);
         if (r < 0)
                 return complain_errno("cannot look for processes", r);
         if (t->targets.n > 0)
@@ -213,7 +214,7 @@ static int refresh(struct tracer *t) {
         int r;
 
         if (!t->options.binary) {
-                r = trace_targets_scan(&t->targets, t->options.pid);
+                r = trace_targets_scan(&t->targets, (pid_t)t->options.pid);
                 if (r < 0)
                         return r;
                 attach_targets(t);
@@ -317,7 +318,7 @@ int main(int argc, char *argv[]) {
         int r;
 
         r = trace_options_parse(argc, argv, &t.options);
-        if (r == TRACE_OPTIONS_E_EXIT)
+        if (r == CLI_E_EXIT)
                 return 0;
         if (r != 0)
                 return 2;

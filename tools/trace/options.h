@@ -4,12 +4,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/time.h"
 
 struct trace_options {
-        pid_t pid;          /* 0: all */
+        uint64_t pid;       /* 0: all */
         const char *pool;   /* NULL: all */
         const char *binary; /* NULL: those of running processes */
         usec_t interval;
@@ -21,11 +20,5 @@ struct trace_options {
         bool verbose;
 };
 
-/* Outcomes of trace_options_parse(). */
-enum {
-        TRACE_OPTIONS_E_EXIT = 1, /* --help or --version, answered on stdout */
-        TRACE_OPTIONS_E_USAGE,    /* refused, said on stderr */
-};
-
-/* Strings stay argv's. 0 or an outcome. */
+/* Strings stay argv's. 0, or an outcome of cli_parse(). */
 int trace_options_parse(int argc, char *argv[], struct trace_options *ret);

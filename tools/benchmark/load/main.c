@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli.h"
 #include "options.h"
 #include "report.h"
 
@@ -20,7 +21,7 @@ int main(int argc, char *argv[]) {
 
         r = load_options_parse(argc, argv, &options);
         if (r != 0)
-                return r == LOAD_OPTIONS_E_EXIT ? EXIT_DONE : EXIT_USAGE;
+                return r == CLI_E_EXIT ? EXIT_DONE : EXIT_USAGE;
         r = load_run(&options, &result);
         if (r < 0) {
                 fprintf(stderr, "fpmd-load: %s\n", strerror(-r));

@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "request.h"
 
 #define LOAD_CONNECTIONS_MAX 4096U
+#define LOAD_LENGTH_ANY      UINT64_MAX
 
 struct load_options {
         const char *connect;
         struct addr target;
-        enum load_protocol protocol;
+        bool http; /* else FastCGI */
         uint64_t n_connections;
         uint64_t n_requests;  /* 0: until the duration is over */
         uint64_t duration_ms; /* 0: until the requests are done */
@@ -25,8 +25,7 @@ struct load_options {
         const char *query;
         uint64_t n_body;
         uint64_t expect_status;
-        uint64_t expect_length;
-        bool expect_any;
+        uint64_t expect_length; /* of the reply's body, or LOAD_LENGTH_ANY; expect_file is more exact */
         const char *expect_file;
         uint64_t timeout_ms;
         uint64_t max_failures;
@@ -34,6 +33,5 @@ struct load_options {
         uint64_t seed;
 };
 
-/* 0; LOAD_OPTIONS_E_USAGE: what is wrong was said; LOAD_OPTIONS_E_EXIT: help was asked for. */
-enum { LOAD_OPTIONS_E_USAGE = 1, LOAD_OPTIONS_E_EXIT };
+/* Strings stay argv's. 0, or an outcome of cli_parse(). */
 int load_options_parse(int argc, char *argv[], struct load_options *ret);

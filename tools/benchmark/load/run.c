@@ -58,7 +58,7 @@ static int run_init(struct run *run) {
 
         run->channel = (struct load_channel){
                 .target = &o->target,
-                .protocol = o->protocol,
+                .protocol = o->http ? LOAD_PROTOCOL_HTTP : LOAD_PROTOCOL_FASTCGI,
                 .no_delay = o->target.sa.sa_family != AF_UNIX && (o->keep || o->chaos),
                 .timeout = o->timeout_ms * NSEC_PER_MSEC,
                 .n_buffer = BUFFER_SIZE,

@@ -40,7 +40,7 @@ static struct load_request describe(const struct load_workload *w, bool keep) {
         const struct load_options *o = w->options;
 
         return (struct load_request){
-                .protocol = o->protocol,
+                .protocol = o->http ? LOAD_PROTOCOL_HTTP : LOAD_PROTOCOL_FASTCGI,
                 .keep = keep,
                 .method = o->method,
                 .script = o->script,
@@ -56,7 +56,7 @@ static int init_expect(struct load_workload *w) {
         int r;
 
         w->expect = (struct load_expect){ .status = (unsigned)o->expect_status,
-                                          .any_length = o->expect_any,
+                                          .any_length = !o->expect_file && o->expect_length == LOAD_LENGTH_ANY,
                                           .any_bytes = !o->expect_file,
                                           .n = { o->expect_length } };
         if (!o->expect_file)
