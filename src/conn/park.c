@@ -10,16 +10,12 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/passing.h"
 
 #define PARK_VERSION 1U
 
 /* Room for connections on their way: some thousand with little attached. The kernel may allow less. */
 #define PARK_SEND_BUFFER (4 * 1024 * 1024)
-
-union park_control {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-};
 
 int park_pair(int ret[static 2]) {
         int size = PARK_SEND_BUFFER;
@@ -38,45 +34,20 @@ int park_send(int fd, const struct park_note *note, const void *out, const void 
                 { .iov_base = (void *)out, .iov_len = n.n_out },
                 { .iov_base = (void *)in, .iov_len = n.n_in },
         };
-        union park_control control = {
-                .header = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) }
-        };
-        struct msghdr msg = { .msg_iov = iov,
-                              .msg_iovlen = ELEMENTSOF(iov),
-                              .msg_control = &control,
-                              .msg_controllen = sizeof(control) };
+        struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov) };
+        PASSING_ROOM(room, 1);
         ssize_t k;
 
         if (fd < 0)
                 return -EPIPE;
         n.version = PARK_VERSION;
-        memcpy(CMSG_DATA(&control.header), &connection, sizeof(int));
+        passing_attach(&msg, &room, &connection, 1);
         do
                 k = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (k < 0 && errno == EINTR);
         if (k >= 0)
                 return 0;
         return errno == EAGAIN ? PARK_E_FULL : -errno;
-}
-
-/* The first descriptor. Alignment leaves room for a second, which is none of ours. */
-static int park_take_fd(struct msghdr *msg) {
-        int fd = -1;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
-                        int received;
-
-                        memcpy(&received, (uint8_t *)c + at, sizeof(int));
-                        if (fd < 0)
-                                fd = received;
-                        else
-                                fd_close(received);
-                }
-        }
-        return fd;
 }
 
 static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
@@ -86,11 +57,10 @@ static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
 
 int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd) {
         struct iovec iov[2] = { { .iov_base = ret, .iov_len = sizeof(*ret) }, { .iov_base = buf, .iov_len = size } };
-        union park_control control;
-        struct msghdr msg = { .msg_iov = iov,
-                              .msg_iovlen = ELEMENTSOF(iov),
-                              .msg_control = &control,
-                              .msg_controllen = sizeof(control) };
+        PASSING_ROOM(room, 1);
+        struct msghdr msg = {
+                .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov), .msg_control = &room, .msg_controllen = sizeof(room)
+        };
         _cleanup_fd_ int connection = -1;
         ssize_t k;
 
@@ -103,7 +73,7 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
                 return PARK_E_END;
         if (k < 0)
                 return -errno;
-        connection = park_take_fd(&msg);
+        passing_take(&msg, &connection, 1);
         if (connection < 0 && (msg.msg_flags & MSG_CTRUNC))
                 return -EMFILE;
         if (connection < 0 || (msg.msg_flags & MSG_TRUNC) || (size_t)k < sizeof(*ret) ||

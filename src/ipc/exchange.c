@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/passing.h"
 
 #define BACKLOG 16
 #define FDS_MAX 4 /* more than any message carries */
@@ -47,17 +48,23 @@ static int path_to_address(const char *path, struct sockaddr_un *ret) {
         return 0;
 }
 
-static int connect_to(const char *path, int flags) {
-        _cleanup_fd_ int fd = -1;
-        struct sockaddr_un sun;
-        int r;
+/* A socket for that path, and the address it has. */
+static int new_socket(const char *path, int flags, struct sockaddr_un *ret) {
+        int fd, r;
 
-        r = path_to_address(path, &sun);
+        r = path_to_address(path, ret);
         if (r < 0)
                 return r;
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+        return fd < 0 ? -errno : fd;
+}
+
+static int connect_to(const char *path, int flags) {
+        struct sockaddr_un sun;
+        _cleanup_fd_ int fd = new_socket(path, flags, &sun);
+
         if (fd < 0)
-                return -errno;
+                return fd;
         if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
                 return -errno;
         return TAKE_FD(fd);
@@ -80,19 +87,15 @@ static int remove_stale(const char *path) {
 }
 
 int ipc_exchange_listen(const char *path) {
-        _cleanup_fd_ int fd = -1;
         struct sockaddr_un sun;
+        _cleanup_fd_ int fd = new_socket(path, SOCK_NONBLOCK, &sun);
         int r;
 
-        r = path_to_address(path, &sun);
-        if (r < 0)
-                return r;
+        if (fd < 0)
+                return fd;
         r = remove_stale(path);
         if (r < 0)
                 return r;
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
         /* Before bind(2), which makes the file with the socket's mode: there is no moment with a wider one. */
         if (fchmod(fd, 0600) < 0)
                 return -errno;
@@ -103,35 +106,11 @@ int ipc_exchange_listen(const char *path) {
         return TAKE_FD(fd);
 }
 
-/* Takes the first descriptor out of the control data and closes any other. */
-static int first_descriptor(struct msghdr *mh) {
-        int first = -1;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-                size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < n; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-                        if (first < 0)
-                                first = fd;
-                        else
-                                fd_close(fd);
-                }
-        }
-        return first;
-}
-
 int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
         _cleanup_free_ uint8_t *data = malloc(IPC_CONTROL_PACKET_MAX);
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS_MAX * sizeof(int))];
+        PASSING_ROOM(room, FDS_MAX);
         struct iovec iov = { .iov_base = data, .iov_len = IPC_CONTROL_PACKET_MAX };
-        struct msghdr mh = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
-        };
+        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof(room) };
         _cleanup_fd_ int attached = -1;
         ssize_t n;
         int r;
@@ -143,7 +122,7 @@ int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
         while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
-        attached = first_descriptor(&mh);
+        passing_take(&mh, &attached, 1);
         if (n == 0)
                 return IPC_EXCHANGE_E_CLOSED;
         if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
@@ -159,22 +138,13 @@ int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
 
 /* 0 or -errno; -EAGAIN when a nonblocking socket is full. */
 static int packet_send(int fd, const uint8_t *data, size_t n, int attached) {
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
         struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
         struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+        PASSING_ROOM(room, 1);
         ssize_t sent;
 
-        if (attached >= 0) {
-                struct cmsghdr *c;
-
-                mh.msg_control = control;
-                mh.msg_controllen = sizeof(control);
-                c = CMSG_FIRSTHDR(&mh);
-                c->cmsg_level = SOL_SOCKET;
-                c->cmsg_type = SCM_RIGHTS;
-                c->cmsg_len = CMSG_LEN(sizeof(int));
-                memcpy(CMSG_DATA(c), &attached, sizeof(attached));
-        }
+        if (attached >= 0)
+                passing_attach(&mh, &room, &attached, 1);
         do
                 sent = sendmsg(fd, &mh, MSG_NOSIGNAL);
         while (sent < 0 && errno == EINTR);

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/passing.h"
 
 static const struct {
         const char *name;
-        int n_fds;
+        size_t n_fds;
 } ipc_rows[_IPC_TYPE_MAX] = { [IPC_NONE] = { "none", 0 },
 #define X(symbol, fds) [IPC_##symbol] = { #symbol, fds },
                               IPC_MESSAGES(X)
@@ -33,26 +34,14 @@ int ipc_pair(int ret[static 2]) {
         return 0;
 }
 
-union ipc_control {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];
-};
-
 int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
         struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(*m) };
         struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-        union ipc_control control = {};
-        int n_fds = ipc_rows[m->type].n_fds;
+        size_t n_fds = ipc_rows[m->type].n_fds;
+        PASSING_ROOM(room, IPC_FDS_MAX);
 
-        if (n_fds > 0) {
-                msg.msg_control = &control;
-                msg.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n_fds);
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n_fds);
-                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * (size_t)n_fds);
-        }
-
+        if (n_fds > 0)
+                passing_attach(&msg, &room, fds, n_fds);
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLOUT };
                 int r;
@@ -69,41 +58,17 @@ int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
         }
 }
 
-/* Takes the attached descriptors out of the control data. Their number, which may be more than a message has room for. */
-static int ipc_take_fds(struct msghdr *msg, int ret_fds[static IPC_FDS_MAX]) {
-        int n = 0;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-                size_t k;
-
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                k = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-                for (size_t i = 0; i < k; i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (n < IPC_FDS_MAX)
-                                ret_fds[n] = fd;
-                        else
-                                fd_close(fd);
-                        n++;
-                }
-        }
-        return n;
-}
-
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
-        union ipc_control control;
+        PASSING_ROOM(room, IPC_FDS_MAX);
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
         struct msghdr msg = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof(control),
+                .msg_control = &room,
+                .msg_controllen = sizeof(room),
         };
+        size_t n;
         ssize_t k;
-        int n;
 
         for (int i = 0; i < IPC_FDS_MAX; i++)
                 ret_fds[i] = -1;
@@ -118,7 +83,7 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
         if (k < 0)
                 return -errno;
 
-        n = ipc_take_fds(&msg, ret_fds);
+        n = passing_take(&msg, ret_fds, IPC_FDS_MAX);
         if ((msg.msg_flags & MSG_CTRUNC) && n < IPC_FDS_MAX && (size_t)k == sizeof(*ret)) {
                 for (int i = 0; i < IPC_FDS_MAX; i++)
                         ret_fds[i] = fd_close(ret_fds[i]);

@@ -31,6 +31,7 @@
 
 #include "base/fd.h"
 #include "base/number.h"
+#include "base/passing.h"
 #include "log/line.h"
 
 #define JOURNAL_FIELDS_MAX 16
@@ -124,17 +125,12 @@ static int journal_frame_to_memfd(const struct journal_frame *f) {
 /* An empty datagram with the memfd attached: what journald expects for an entry that is a file. */
 static int journal_send_memfd(int fd, const struct journal_frame *f) {
         _cleanup_fd_ int memfd = journal_frame_to_memfd(f);
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int))];
-        } control = {};
-        struct msghdr mh = { .msg_control = &control, .msg_controllen = sizeof(control.space) };
-        struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+        struct msghdr mh = {};
+        PASSING_ROOM(room, 1);
 
         if (memfd < 0)
                 return memfd;
-        *c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
-        memcpy(CMSG_DATA(c), &memfd, sizeof(int));
+        passing_attach(&mh, &room, &memfd, 1);
         return sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
