@@ -65,7 +65,8 @@ static void append_event(struct text *out, const struct fcgi_client_event *e, en
         }
 }
 
-static void hold(const struct talk *t, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+static void hold(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+        const struct talk *t = talk;
         _cleanup_text_ struct text events = {};
         enum fcgi_client_event_type last = FCGI_CLIENT_MORE;
         size_t end = n_first, used;
@@ -92,30 +93,15 @@ static void hold(const struct talk *t, const uint8_t *in, size_t n, size_t n_fir
 }
 
 static void test_replies(void **state) {
-        static uint8_t bytes[4096];
-
         for (size_t i = 0; i < ELEMENTSOF(talks); i++) {
                 print_message("%s\n", talks[i].sentence);
-                for (unsigned n_padding = 0; n_padding <= 255; n_padding++) {
-                        size_t n = talk_build(talks[i].records, (uint8_t)n_padding, bytes);
-
-                        hold(&talks[i], bytes, n, n, 1);
-                        hold(&talks[i], bytes, n, 0, 1);
-                }
+                talk_whole_and_byte_by_byte(hold, &talks[i], talks[i].records);
         }
 }
 
 static void test_replies_cut_at_every_position(void **state) {
-        static const uint8_t paddings[] = { 0, 1, 7, 255 };
-        static uint8_t bytes[4096];
-
         for (size_t i = 0; i < ELEMENTSOF(talks); i++)
-                for (size_t j = 0; j < ELEMENTSOF(paddings); j++) {
-                        size_t n = talk_build(talks[i].records, paddings[j], bytes);
-
-                        for (size_t at = 0; at <= n; at++)
-                                hold(&talks[i], bytes, n, at, n);
-                }
+                talk_cut_at_every_position(hold, &talks[i], talks[i].records);
 }
 
 static void test_a_kept_connection_hears_the_next_request(void **state) {

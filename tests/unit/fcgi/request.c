@@ -291,7 +291,8 @@ static bool hear(struct hearing *h, const uint8_t *in, size_t n) {
 }
 
 /* The talk cut at two positions at most; n_step > 0: cut everywhere. */
-static void hold(const struct talk *t, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+static void hold(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+        const struct talk *t = talk;
         struct hearing h = { .end_at = t->end_at ?: AT(BODY_END) | AT(ABORT) };
         bool fine;
 
@@ -308,30 +309,15 @@ static void hold(const struct talk *t, const uint8_t *in, size_t n, size_t n_fir
 }
 
 static void test_talks_whole_and_byte_by_byte_with_every_padding(void **state) {
-        static uint8_t bytes[8192];
-
         for (size_t i = 0; i < ELEMENTSOF(talks); i++) {
                 print_message("%s\n", talks[i].sentence);
-                for (unsigned n_padding = 0; n_padding <= 255; n_padding++) {
-                        size_t n = talk_build(talks[i].records, (uint8_t)n_padding, bytes);
-
-                        hold(&talks[i], bytes, n, n, 1);
-                        hold(&talks[i], bytes, n, 0, 1);
-                }
+                talk_whole_and_byte_by_byte(hold, &talks[i], talks[i].records);
         }
 }
 
 static void test_talks_cut_at_every_position(void **state) {
-        static const uint8_t paddings[] = { 0, 1, 7, 255 };
-        static uint8_t bytes[8192];
-
         for (size_t i = 0; i < ELEMENTSOF(talks); i++)
-                for (size_t j = 0; j < ELEMENTSOF(paddings); j++) {
-                        size_t n = talk_build(talks[i].records, paddings[j], bytes);
-
-                        for (size_t at = 0; at <= n; at++)
-                                hold(&talks[i], bytes, n, at, n);
-                }
+                talk_cut_at_every_position(hold, &talks[i], talks[i].records);
 }
 
 int main(void) {

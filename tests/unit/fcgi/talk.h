@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "fcgi/request.h"
+
+#define TALK_BYTES_MAX 8192
 
 struct record {
         uint8_t type;
@@ -41,6 +44,34 @@ static inline size_t talk_build(const struct record *records, uint8_t n_padding,
                 p += n_padding;
         }
         return (size_t)(p - out);
+}
+
+/* Gives the n bytes to a reader of talks and compares: the first n_first at once, the others in pieces of n_step. */
+typedef void talk_hold_fn(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step);
+
+/* The records whole and byte by byte, with every padding. */
+static inline void talk_whole_and_byte_by_byte(talk_hold_fn *hold, const void *talk, const struct record *records) {
+        static uint8_t bytes[TALK_BYTES_MAX];
+
+        for (unsigned n_padding = 0; n_padding <= 255; n_padding++) {
+                size_t n = talk_build(records, (uint8_t)n_padding, bytes);
+
+                hold(talk, bytes, n, n, 1);
+                hold(talk, bytes, n, 0, 1);
+        }
+}
+
+/* The records in two pieces, whatever these are. */
+static inline void talk_cut_at_every_position(talk_hold_fn *hold, const void *talk, const struct record *records) {
+        static const uint8_t paddings[] = { 0, 1, 7, 255 };
+        static uint8_t bytes[TALK_BYTES_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(paddings); i++) {
+                size_t n = talk_build(records, paddings[i], bytes);
+
+                for (size_t at = 0; at <= n; at++)
+                        hold(talk, bytes, n, at, n);
+        }
 }
 
 static inline const char *talk_violation_name(enum fcgi_violation v) {
