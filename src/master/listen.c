@@ -8,10 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +20,8 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
-#include "base/number.h"
 #include "log/log.h"
+#include "master/account.h"
 #include "master/shards.h"
 #include "master/socketacl.h"
 
@@ -195,32 +193,15 @@ static int listen_clear_path(const struct addr *a) {
 static int listen_owner(const struct conf_pool *pool, uid_t *ret_uid, gid_t *ret_gid) {
         const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
         const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
-        uint64_t number;
+        int r = 0;
 
         *ret_uid = (uid_t)-1;
         *ret_gid = (gid_t)-1;
-        if (user) {
-                const struct passwd *pw = getpwnam(user);
-
-                if (pw) {
-                        *ret_uid = pw->pw_uid;
-                        *ret_gid = pw->pw_gid;
-                } else if (number_parse_u64(user, UINT32_MAX - 1, &number) == 0)
-                        *ret_uid = (uid_t)number;
-                else
-                        return -ENOENT;
-        }
-        if (group) {
-                const struct group *gr = getgrnam(group);
-
-                if (gr)
-                        *ret_gid = gr->gr_gid;
-                else if (number_parse_u64(group, UINT32_MAX - 1, &number) == 0)
-                        *ret_gid = (gid_t)number;
-                else
-                        return -ENOENT;
-        }
-        return 0;
+        if (user)
+                r = account_user(user, ret_uid, ret_gid);
+        if (r == 0 && group)
+                r = account_group(group, ret_gid);
+        return r;
 }
 
 static void listen_log_ignored(const struct conf_pool *pool, const char *directive, const char *value) {

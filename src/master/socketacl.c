@@ -7,13 +7,11 @@
 #include "master/socketacl.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/acl.h>
 #include <sys/stat.h>
 
-#include "base/number.h"
+#include "master/account.h"
 
 #define SOCKETACL_NAME_MAX 256
 
@@ -21,34 +19,22 @@ bool socketacl_is_wanted(const struct conf_pool *pool) {
         return pool->listen_acl_users || pool->listen_acl_groups;
 }
 
-static int socketacl_user(const char *name, uint64_t *ret) {
-        const struct passwd *pw = getpwnam(name);
+static int socketacl_user(const char *name, id_t *ret) {
+        gid_t group;
 
-        if (!pw)
-                return number_parse_u64(name, UINT32_MAX - 1, ret);
-        *ret = pw->pw_uid;
-        return 0;
-}
-
-static int socketacl_group(const char *name, uint64_t *ret) {
-        const struct group *gr = getgrnam(name);
-
-        if (!gr)
-                return number_parse_u64(name, UINT32_MAX - 1, ret);
-        *ret = gr->gr_gid;
-        return 0;
+        return account_user(name, ret, &group);
 }
 
 /* One line of the ACL for each name of a list with commas; kind is "user" or "group". */
 static int socketacl_list(const struct conf_pool *pool, enum conf_pool_row row, const char *list, const char *kind,
-                          int (*resolve)(const char *, uint64_t *), struct text *acl, struct text *problems) {
+                          int (*resolve)(const char *, id_t *), struct text *acl, struct text *problems) {
         const struct conf_where *w = &pool->given[row];
         int result = 0;
 
         for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
                 size_t n = strcspn(p, ", \t");
                 char name[SOCKETACL_NAME_MAX];
-                uint64_t id;
+                id_t id;
 
                 text_copy(name, sizeof(name), p, n);
                 if (n >= sizeof(name) || resolve(name, &id) < 0) {
@@ -56,7 +42,7 @@ static int socketacl_list(const struct conf_pool *pool, enum conf_pool_row row, 
                                     conf_pool_directives[row].name, kind, name);
                         result = SOCKETACL_E_PROBLEM;
                 } else
-                        text_printf(acl, "%s:%llu:rw-\n", kind, (unsigned long long)id);
+                        text_printf(acl, "%s:%u:rw-\n", kind, id);
                 p += n;
         }
         return result;
@@ -81,7 +67,7 @@ int socketacl_apply(const struct conf_pool *pool, const char *path, struct text 
         text_append(&acl, "user::rw-\ngroup::---\nother::---\n");
         r = socketacl_list(pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, "user", socketacl_user, &acl,
                            problems);
-        q = socketacl_list(pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, "group", socketacl_group, &acl,
+        q = socketacl_list(pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, "group", account_group, &acl,
                            problems);
         if (acl.failed)
                 return -ENOMEM;
