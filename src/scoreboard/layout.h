@@ -67,7 +67,7 @@ struct scoreboard_waits {
         X(bytes, "bytes", GAUGE, "Bytes of requests and replies in the park's memory.")                                \
         X(parked, "parked", COUNTER, "Connections that workers have given to the park.")                               \
         X(offered, "offered", COUNTER, "Connections that the park has given to workers.")                              \
-        X(refused, "refused", COUNTER, "Connections closed because of park.max_connections or park.max_bytes.")        \
+        X(refused, "refused", COUNTER, "Connections closed for want of room in the park, or in the kernel.")           \
         X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")
 
 enum scoreboard_park_number {

@@ -137,7 +137,7 @@ static void render_histograms(const struct status_snapshot *s, struct text *out)
         histogram("phpfpm_queue_wait_seconds",
                   "Time that connections waited until a worker took them. Worked out once a second from the length of "
                   "the listen queues and the number of connections taken, first come, first served; shorter queues "
-                  "are not seen.",
+                  "are not seen. Exact for requests that the park offered.",
                   waits, s->waits.n, SCOREBOARD_WAITS, s->waits.sum, out);
 }
 

@@ -110,7 +110,8 @@ static void test_metrics(void **state) {
                                             "\nphpfpm_request_duration_seconds_bucket{le=\"+Inf\"} 4\n",
                                             "\nphpfpm_request_duration_seconds_sum 31.500000\n",
                                             "\nphpfpm_request_duration_seconds_count 4\n",
-                                            "\n# TYPE phpfpm_queue_wait_seconds histogram\n",
+                                            " Exact for requests that the park offered.\n"
+                                            "# TYPE phpfpm_queue_wait_seconds histogram\n",
                                             "\nphpfpm_queue_wait_seconds_bucket{le=\"0.001\"} 10\n",
                                             "\nphpfpm_queue_wait_seconds_bucket{le=\"1.0\"} 12\n",
                                             "\nphpfpm_queue_wait_seconds_bucket{le=\"+Inf\"} 13\n",
