@@ -107,6 +107,13 @@ static void page_reply(const struct status_page *p, const char *type, const stru
                 text_append_n(ret, text_peek(body), body->n);
 }
 
+/* No script runs, but who reads the page knows no other state of a worker that works. */
+static void page_show_self(const struct status_page *p, struct status_snapshot *s) {
+        for (uint32_t i = 0; i < s->n_workers; i++)
+                if (p->self > 0 && s->workers[i].pid == p->self)
+                        s->workers[i].stage = STAGE_EXECUTING;
+}
+
 static void page_status(const struct status_page *p, struct text *ret) {
         _cleanup_snapshot_ struct status_snapshot snapshot = {};
         _cleanup_text_ struct text body = {};
@@ -116,8 +123,10 @@ static void page_status(const struct status_page *p, struct text *ret) {
 
         if (status_snapshot_take(p->scoreboard, p->now, flags, &snapshot) < 0)
                 body.failed = true;
-        else
+        else {
+                page_show_self(p, &snapshot);
                 form->render(&snapshot, full, &body);
+        }
         page_reply(p, form->type, &body, ret);
 }
 

@@ -17,6 +17,7 @@ struct status_page {
         const struct conf_pool *pool;
         const struct scoreboard *scoreboard;
         usec_t now;   /* CLOCK_MONOTONIC */
+        int32_t self; /* the worker that answers, which php-fpm shows as running; 0: none does */
         bool at_once; /* wait for no writer of the scoreboard */
 };
 

@@ -3,6 +3,8 @@
 
 #include "worker/pages.h"
 
+#include <unistd.h>
+
 #include "base/text.h"
 #include "base/time.h"
 #include "status/page.h"
@@ -15,6 +17,7 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 .pool = pool,
                 .scoreboard = scoreboard,
                 .now = time_now(),
+                .self = getpid(),
         };
 
         if (!status_page_answer(&page, &reply))

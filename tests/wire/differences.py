@@ -60,8 +60,6 @@ DIFFERENCES = {
     "status-count":
         "php-fpm's short status leaves out the process that answers, or counts it late: numbers that do not add up to"
         " pm.max_children. fpmd's idle and active always add up to total.",
-    "status-state":
-        "php-fpm shows the process that answers the status page as Running. In fpmd it is not: no script runs.",
     "long-messages":
         "php-fpm cuts a message to the web server at 1 KiB. fpmd sends all of it.",
     "status-metrics":

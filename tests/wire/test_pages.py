@@ -126,7 +126,13 @@ def test_full_status_json(backend):
         assert list(row) == ROW
     own, = [p for p in seen["processes"] if p["request uri"] == "/fpm-status?json&full"]
     assert own["script"] == "-"
-    assert own["state"] == ("Running" if backend.reference("status-state") else "Getting request informations")
+    assert own["state"] == "Running"
+
+
+@pytest.mark.parametrize("form", ["", "json", "xml", "html"])
+def test_who_answers_the_page_is_running(backend, form):
+    text = backend.page("/fpm-status", query=f"full&{form}").text
+    assert text.count("Running") == 1 and "Getting request informations" not in text
 
 
 def test_full_status_shows_the_last_request(backend):
