@@ -239,14 +239,25 @@ static void overtime_condemn(struct pool *p, uint32_t i, const struct scoreboard
         char message[160];
 
         w->patience.condemned_at = now;
-        w->patience.traced = true;
+        w->patience.traced = !traceable;
         overtime_log_request(p, w, s, LOG_EVENT_REQUEST_TIMEOUT, "execution timed out", now - MIN(s->request_mono, now),
                              "terminating");
         snprintf(message, sizeof(message), "child %d: stage \"%s\" for %.6f sec", w->pid, stage_info(s->stage)->label,
                  (double)(now - MIN(s->stage_mono, now)) / (double)USEC_PER_SEC);
         overtime_log(p, w, s, LOG_EVENT_NONE, message);
-        if (traceable)
-                overtime_ask(p, i, s, false, true);
+}
+
+/* Has one that is to end traced, once its zygote has time. True: it has not. */
+static bool overtime_trace_condemned(struct pool *p, uint32_t i, const struct scoreboard_slot *s) {
+        const struct pool_worker *w = &p->workers[i];
+
+        if (!w->patience.condemned_at || w->patience.terminated_at || w->patience.traced ||
+            (w->overtime && w->overtime->condemned))
+                return false;
+        if (!w->overtime && w->generation->n_tracing >= OVERTIME_TRACES_MAX)
+                return true;
+        overtime_ask(p, i, s, false, true);
+        return false;
 }
 
 static void overtime_act(struct pool *p, uint32_t i, enum patience_action action, const struct scoreboard_slot *s,
@@ -266,6 +277,8 @@ static void overtime_act(struct pool *p, uint32_t i, enum patience_action action
                 overtime_condemn(p, i, s, traceable, now);
                 break;
         case PATIENCE_TERMINATE:
+                if (!w->patience.traced && !w->overtime)
+                        overtime_log_trace(p, w, s, "no backtrace: the zygote has had no time for it\n");
                 w->patience.terminated_at = now;
                 syscall(SYS_pidfd_send_signal, w->pidfd, SIGTERM, NULL, 0);
                 break;
@@ -304,6 +317,8 @@ static usec_t overtime_look_at(struct pool *p, uint32_t i, usec_t now) {
         for (;;) {
                 struct patience_plan plan;
 
+                if (overtime_trace_condemned(p, i, &s))
+                        retry_at = now;
                 patience_plan(&limits, &request, &w->patience, now, &plan);
                 if (plan.action == PATIENCE_NOTHING)
                         return MIN(plan.wake_at, retry_at);
@@ -414,7 +429,7 @@ int overtime_on_traced(struct generation *g, const struct ipc_message *m, int fd
         else
                 snprintf(why, sizeof(why), "no backtrace: %s\n", strerror(m->status < 0 ? EIO : m->status));
         overtime_close_case(p, w, trace && overtime_is_same(p, m->slot, w->overtime) ? trace : why);
-        if (w->patience.condemned_at) /* it was kept for this */
-                overtime_set(p, MIN(overtime_look_at(p, m->slot, time_now()), p->overtime_at));
+        if (w->patience.condemned_at) /* it was kept for this; and the zygote has time for another one */
+                overtime_set(p, time_now());
         return 0;
 }

@@ -152,12 +152,12 @@ def test_same_lines_as_php_fpm(own, reference, case):
     assert without_classes == reference[name(case)]
 
 
-def test_requests_that_turn_slow_at_once_all_have_their_backtrace(make):
-    """The master is stopped until all are overdue, so that one look finds them; it has fewer traces made at a time."""
-    n = 40
-    s = make({"www": {"pm.max_children": str(n), "request_slowlog_timeout": "1s"}}, settings={"process_control_timeout": "1s"})
+def overdue_together(make, n, **limits):
+    """n requests whose time of 1 s is over before the master looks: it is stopped until then, so that one look finds them all. Its server, and their connections."""
+    s = make({"www": {"pm.max_children": str(n), **limits}}, settings={"process_control_timeout": "1s"})
     s.slow_path = os.path.join(s.folder, "slow.log")
-    s.pools["www"]["slowlog"] = s.slow_path
+    if "request_slowlog_timeout" in limits:
+        s.pools["www"]["slowlog"] = s.slow_path
     s.start()
     shared = s.shared_folder()
     scripts = [s.script(f"{i}.php", f"<?php touch('{shared}/{i}'); {WAIT}") for i in range(n)]
@@ -172,10 +172,39 @@ def test_requests_that_turn_slow_at_once_all_have_their_backtrace(make):
         procs.until("the last one's time to be over", lambda: time.monotonic() > overdue)
     finally:
         s.process.send_signal(signal.SIGCONT)
+    return s, connections
+
+
+def test_requests_that_turn_slow_at_once_all_have_their_backtrace(make):
+    """The master has fewer traces made at a time."""
+    n = 40
+    s, connections = overdue_together(make, n, request_slowlog_timeout="1s")
     procs.until("an entry of each", lambda: len(entries(s)) == n)
     for c in connections:
         c.close()
     assert entries(s) == {f"{i}.php": [f"usleep() {i}.php:1"] for i in range(n)}
+
+
+def trace_condemned(make, n):
+    """How many of n requests that are to end at once have a backtrace; each of the others has a line that says why not."""
+    limits = {"request_terminate_timeout": "1s", "process.dumpable": "yes"}
+    s, connections = overdue_together(make, n, **limits)
+    for c in connections:
+        assert c.read_eof() == b""
+        c.close()
+
+    def told(what):
+        return set(re.findall(rf"child (\d+): {what}", s.log()))
+
+    frame, none = r"\[0x[0-9a-f]{16}\] usleep\(\) \S+/\d+\.php:1", "no backtrace: "
+    procs.until("word of each", lambda: len(told(frame) | told(none)) == n)
+    assert not told(frame) & told(none)
+    return len(told(frame))
+
+
+def test_requests_that_end_at_once_are_traced_as_far_as_time_goes(make):
+    """None waits for longer than 50 ms, in which a busy machine may trace few: it has three tries."""
+    assert any(trace_condemned(make, 40) > 16 for _ in range(3))
 
 
 # Pages that take long in four ways, each in f(), and what may be said of the place inside of f().
