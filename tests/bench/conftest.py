@@ -16,8 +16,7 @@ import scripted  # noqa: E402
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    for path in (programs.FPMD, generator.LOAD):
-        assert os.access(path, os.X_OK), f"{path} is not built: set FPMD_BUILD to the meson build folder"
+    programs.must_be_built(programs.FPMD, generator.LOAD)
 
 
 @pytest.fixture

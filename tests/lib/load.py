@@ -125,13 +125,7 @@ class Held:
 
     def wait_running(self, limit=procs.LIMIT):
         """The worker's pid, once the script runs."""
-        def read():
-            try:
-                with open(self.mark + "-on") as f:
-                    return int(f.read() or 0)
-            except FileNotFoundError:
-                return 0
-        self.worker = procs.until("the held script to run", read, limit)
+        self.worker = int(procs.until("the held script to run", lambda: procs.content(self.mark + "-on"), limit))
         return self.worker
 
     def release(self):

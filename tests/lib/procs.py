@@ -29,6 +29,15 @@ def until(what, look, limit=LIMIT):
         select.select([], [], [], 0.005)
 
 
+def content(path):
+    """What is in a file that need not be there yet."""
+    try:
+        with open(path, errors="surrogateescape") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
 def become_subreaper():
     """Orphans of a killed master become our children, so that a test can find and end them."""
     if _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):

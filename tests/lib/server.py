@@ -36,6 +36,11 @@ START_LIMIT = 30.0
 STOP_LIMIT = 20.0
 
 
+def must_be_built(*paths):
+    for path in paths:
+        assert os.access(path, os.X_OK), f"{path} is not built: set FPMD_BUILD to the meson build folder"
+
+
 def php_fpm():
     """The newest php-fpm of the system, or None."""
     found = sorted(glob.glob("/usr/sbin/php-fpm8.*"))
@@ -288,19 +293,11 @@ class Server:
 
     # --- what it said
 
-    @staticmethod
-    def _read(path):
-        try:
-            with open(path, errors="surrogateescape") as f:
-                return f.read()
-        except FileNotFoundError:
-            return ""
-
     def log(self):
-        return self._read(self.log_path)
+        return procs.content(self.log_path)
 
     def output(self):
-        return self._read(self.output_path)
+        return procs.content(self.output_path)
 
     def wait_log(self, pattern, since=0, limit=procs.LIMIT):
         """The first match of the pattern in the log, from the character since on."""

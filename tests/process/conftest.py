@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The real programs, without systemd: the test plays its part (sockets, notify socket, signals)."""
 
-import os
-
 import pytest
 
 import server as programs
@@ -13,8 +11,7 @@ PID = "<?php echo getmypid();"
 
 @pytest.fixture(scope="session", autouse=True)
 def built():
-    for path in (programs.FPMD, programs.FPMCTL):
-        assert os.access(path, os.X_OK), f"{path} is not built: set FPMD_BUILD to the meson build folder"
+    programs.must_be_built(programs.FPMD, programs.FPMCTL)
 
 
 @pytest.fixture

@@ -187,11 +187,8 @@ def test_crash_loop_is_slowed_down(start):
         file_put_contents($_GET['m'] . '-times', microtime(true) . "\\n", FILE_APPEND); posix_kill(getmypid(), SIGSEGV); }""")
 
     def times():
-        try:
-            with open(mark + "-times") as f:
-                return sorted(float(line) for line in f.read().splitlines())
-        except FileNotFoundError:
-            return []
+        return sorted(float(line) for line in procs.content(mark + "-times").splitlines())
+
     with Load(s.address(), fastcgi.environment(crash, query="m=" + mark), clients=4, timeout=6, check=lambda r: "") as load:
         s.wait_log(r"(?i)crash|delay|too fast|back.?off", limit=15)
         procs.until("13 crashes: the pool is not given up", lambda: len(times()) >= 13, 10)

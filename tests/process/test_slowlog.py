@@ -74,13 +74,8 @@ def name(case):
 
 def entries(s):
     """{script's name: the lines of its backtrace}, without addresses and the folder."""
-    try:
-        with open(s.slow_path) as f:
-            text = f.read().replace(s.folder + "/", "")
-    except FileNotFoundError:
-        return {}
     found = {}
-    for entry in text.split("\n\n"):
+    for entry in procs.content(s.slow_path).replace(s.folder + "/", "").split("\n\n"):
         m = re.search(r"^script_filename = (.*)$", entry, re.M)
         lines = [re.fullmatch(r"\[0x[0-9a-f]{16}\] (.*)", line) for line in entry.splitlines()]
         # PHP 8.4 tells where a closure is, and an anonymous class always

@@ -118,44 +118,34 @@ def looping(backend, name, code):
     return mark, backend.params(code, query="m=" + mark)
 
 
-def content(path):
-    try:
-        with open(path) as f:
-            return f.read()
-    except FileNotFoundError:
-        return ""
+def leave_when_it_runs(backend, mark, params):
+    """Sends the request and closes the connection as soon as its script has begun."""
+    with backend.connect() as c:
+        c.send(fastcgi.request_bytes(params))
+        procs.until("the script's start", lambda: procs.content(mark + "-start"))
 
 
 def test_closed_connection_ends_the_script(backend):
     mark, params = looping(backend, "gone", LOOP.format("", "false"))
-    c = backend.connect()
-    c.send(fastcgi.request_bytes(params))
-    procs.until("the script's start", lambda: content(mark + "-start"))
-    c.close()
-    assert procs.until("the script's end", lambda: content(mark + "-end")) == "11"
+    leave_when_it_runs(backend, mark, params)
+    assert procs.until("the script's end", lambda: procs.content(mark + "-end")) == "11"
     assert not os.path.exists(mark + "-ran")
 
 
 def test_ignore_user_abort_lets_the_script_run_on(backend):
     mark, params = looping(backend, "ignored", LOOP.format("ignore_user_abort(true);", "true"))
-    c = backend.connect()
-    c.send(fastcgi.request_bytes(params))
-    procs.until("the script's start", lambda: content(mark + "-start"))
-    c.close()
-    assert procs.until("the script's end", lambda: content(mark + "-end")) == "11"
-    assert content(mark + "-ran") == "to its end"
+    leave_when_it_runs(backend, mark, params)
+    assert procs.until("the script's end", lambda: procs.content(mark + "-end")) == "11"
+    assert procs.content(mark + "-ran") == "to its end"
 
 
 def test_script_without_output_does_not_notice(backend):
     mark = backend.site.writable("marks") + f"/quiet-{backend.name}"
     code = ("<?php file_put_contents($_GET['m'] . '-start', 'x'); for ($i = 0; $i < 1000 && !file_exists($_GET['m'] . '-go'); $i++)"
             " { usleep(5000); clearstatcache(); } file_put_contents($_GET['m'] . '-ran', 'yes');")
-    c = backend.connect()
-    c.send(fastcgi.request_bytes(backend.params(code, query="m=" + mark)))
-    procs.until("the script's start", lambda: content(mark + "-start"))
-    c.close()
+    leave_when_it_runs(backend, mark, backend.params(code, query="m=" + mark))
     open(mark + "-go", "w").close()
-    assert procs.until("the script's end", lambda: content(mark + "-ran")) == "yes"
+    assert procs.until("the script's end", lambda: procs.content(mark + "-ran")) == "yes"
 
 
 def test_abort_request_is_seen_by_the_script(backend):
@@ -168,7 +158,7 @@ def test_abort_request_is_seen_by_the_script(backend):
         c.send(record(ABORT_REQUEST, 1))
         r = c.read_response()
         assert r.complete and r.protocol_status == 0
-        assert procs.until("the script's end", lambda: content(mark + "-end"))[0] == "1"
+        assert procs.until("the script's end", lambda: procs.content(mark + "-end"))[0] == "1"
         assert c.request(backend.params(PID), request_id=2).complete
 
 
