@@ -15,13 +15,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/fd.h"
 #include "log/log.h"
 #include "master/account.h"
+#include "master/inherited.h"
 #include "master/shards.h"
 #include "master/socketacl.h"
 
@@ -37,64 +37,6 @@ int listen_prepare(int fd) {
         if (r == 0 && a.sa.sa_family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
                 r = -errno;
         return r;
-}
-
-static int socket_option(int fd, int option) {
-        int value = -1;
-        socklen_t n = sizeof(value);
-
-        return getsockopt(fd, SOL_SOCKET, option, &value, &n) < 0 ? -errno : value;
-}
-
-static int listen_check_inherited(struct listen_inherited *i, struct text *problems) {
-        char text[ADDR_TEXT_MAX];
-        struct addr a;
-        int r;
-
-        r = addr_of_socket(i->fd, &a);
-        i->address = strdup(r == 0 ? addr_format(&a, text) : "no socket");
-        if (!i->address)
-                return -ENOMEM;
-        if (r < 0 || socket_option(i->fd, SO_TYPE) != SOCK_STREAM || socket_option(i->fd, SO_ACCEPTCONN) != 1) {
-                text_printf(problems,
-                            "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n",
-                            i->fd, i->name, i->address);
-                return LISTEN_E_PROBLEM;
-        }
-        return listen_prepare(i->fd);
-}
-
-int listen_take_inherited(struct listen_all *ret, struct text *problems) {
-        char **names = NULL;
-        int n, r = 0;
-
-        n = sd_listen_fds_with_names(1, &names);
-        if (n < 0)
-                return n;
-        ret->items = calloc((size_t)n + 1, sizeof(*ret->items));
-        if (!ret->items)
-                r = -ENOMEM;
-        for (int i = 0; i < n && ret->items; i++) {
-                struct listen_inherited *item = &ret->items[ret->n++];
-                int k;
-
-                *item = (struct listen_inherited){ .fd = SD_LISTEN_FDS_START + i, .name = names[i] };
-                k = listen_check_inherited(item, problems);
-                r = r < 0 ? r : k < 0 ? k : MAX(r, k);
-        }
-        free(names); /* its strings are the items' now */
-        return r;
-}
-
-void listen_all_done(struct listen_all *all) {
-        for (size_t i = 0; i < all->n; i++) {
-                if (!all->items[i].claimed)
-                        fd_close(all->items[i].fd);
-                free(all->items[i].name);
-                free(all->items[i].address);
-        }
-        free(all->items);
-        *all = (struct listen_all){};
 }
 
 void listen_set_free(struct listen_set *s) {
@@ -121,56 +63,6 @@ static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n)
         s->pool = strdup(pool->name);
         s->listen = strdup(pool->listen);
         return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
-}
-
-static bool listen_inherited_is_for(const struct listen_inherited *i, const struct conf_pool *pool,
-                                    const struct addr *addr) {
-        struct addr bound;
-
-        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) &&
-               !text_equal(i->name, pool->name);
-}
-
-/* Sockets whose name is the pool's; only when there are none, those bound to its address. */
-static size_t listen_claim(struct listen_all *all, const struct conf_pool *pool, struct listen_set *s) {
-        struct addr addr;
-        bool have_addr = !text_equal(pool->listen, "systemd") && addr_parse(pool->listen, &addr) == 0;
-
-        for (size_t i = 0; i < all->n; i++)
-                if (!all->items[i].claimed && text_equal(all->items[i].name, pool->name)) {
-                        s->fds[s->n++] = all->items[i].fd;
-                        all->items[i].claimed = true;
-                }
-        for (size_t i = 0, by_name = s->n; i < all->n && by_name == 0; i++)
-                if (!all->items[i].claimed && listen_inherited_is_for(&all->items[i], pool, have_addr ? &addr : NULL)) {
-                        s->fds[s->n++] = all->items[i].fd;
-                        all->items[i].claimed = true;
-                }
-        return s->n;
-}
-
-static void listen_list(const struct listen_all *all, struct text *out) {
-        text_append(out, "the service manager passed:");
-        for (size_t i = 0; i < all->n; i++)
-                text_printf(out, "%s '%s' (%s)", i ? "," : "", all->items[i].name, all->items[i].address ?: "?");
-        text_append(out, all->n ? "" : " nothing");
-}
-
-int listen_check_claimed(const struct listen_all *all, const struct conf *conf, struct text *problems) {
-        int r = 0;
-
-        for (size_t i = 0; i < all->n; i++) {
-                if (all->items[i].claimed)
-                        continue;
-                text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
-                            all->items[i].name, all->items[i].address ?: "?");
-                for (size_t k = 0; k < conf->n_pools; k++)
-                        text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name,
-                                    conf->pools[k].listen);
-                text_append(problems, "; a socket is claimed by FileDescriptorName= or by its address\n");
-                r = LISTEN_E_PROBLEM;
-        }
-        return r;
 }
 
 /* A socket file left behind by a process that is gone is replaced; one that is served is not. */
@@ -383,7 +275,7 @@ void listen_log_inherited(const struct listen_set *s) {
         }
 }
 
-int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+int listen_open(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
 
@@ -394,10 +286,10 @@ int listen_open(struct listen_all *inherited, const struct conf_pool *pool, stru
         if (!s)
                 return -ENOMEM;
         s->inherited = true;
-        if (listen_claim(inherited, pool, s) == 0) {
+        if (inherited_claim(inherited, pool, s) == 0) {
                 text_printf(problems, "[%s:%u] directive 'listen': the pool '%s' (listen = %s) has no socket; ",
                             pool->listen_where.file, pool->listen_where.line, pool->name, pool->listen);
-                listen_list(inherited, problems);
+                inherited_list(inherited, problems);
                 text_append(problems, "\n");
                 return LISTEN_E_PROBLEM;
         }
@@ -407,7 +299,7 @@ int listen_open(struct listen_all *inherited, const struct conf_pool *pool, stru
         return 0;
 }
 
-int listen_open_status(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+int listen_open_status(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                        struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
         _cleanup_free_ char *name = NULL;
@@ -426,7 +318,7 @@ int listen_open_status(struct listen_all *inherited, const struct conf_pool *poo
         if (!s)
                 return -ENOMEM;
         s->inherited = true;
-        if (listen_claim(inherited, &status, s) == 0)
+        if (inherited_claim(inherited, &status, s) == 0)
                 return listen_bind(&status, "pm.status_listen", ret, problems);
         *ret = TAKE_PTR(s);
         return 0;

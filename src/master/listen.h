@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Listen sockets: those that systemd hands over, and those that fpmd binds itself. A set belongs to one pool and stays open as long as the pool lives.
- *
- * An inherited socket belongs to the pool whose name its FileDescriptorName= is, else to the pool whose `listen` address it is bound to. It
- * is the service manager's: never unlinked, its mode never changed.
+ * Listen sockets: those that systemd hands over (inherited.h), and those that fpmd binds itself. A set belongs to one pool and stays open as long as
+ * the pool lives.
  */
 
 #include <stdbool.h>
@@ -25,37 +23,20 @@ struct listen_set {
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };
 
-struct listen_inherited {
-        int fd;
-        char *name; /* FileDescriptorName= */
-        char *address;
-        bool claimed;
-};
+struct inherited;
 
-struct listen_all {
-        struct listen_inherited *items;
-        size_t n;
-};
-
-/* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes it ready (close-on-exec,
- * non-blocking, TCP_NODELAY, which accepted connections inherit). LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
-enum { LISTEN_E_PROBLEM = 1 };
-int listen_take_inherited(struct listen_all *ret, struct text *problems);
-void listen_all_done(struct listen_all *all);
+enum { LISTEN_E_PROBLEM = 1 }; /* told in problems */
 
 /* Tells, for each of its sockets, that it was not opened now. */
 void listen_log_inherited(const struct listen_set *s);
 
 /* The set of one pool: claimed from the inherited ones when there are any, else bound. 0; LISTEN_E_PROBLEM; -errno. */
-int listen_open(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+int listen_open(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems);
 
 /* The same for its pm.status_listen, which is set. One that is inherited has the name POOL-status, or is bound to the address. */
-int listen_open_status(struct listen_all *inherited, const struct conf_pool *pool, struct listen_set **ret,
+int listen_open_status(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                        struct text *problems);
-
-/* After every pool has its set: an unclaimed descriptor is an error that lists both sides. 0 or LISTEN_E_PROBLEM. */
-int listen_check_claimed(const struct listen_all *inherited, const struct conf *conf, struct text *problems);
 
 /* Closes, and unlinks a path of our own. */
 void listen_set_free(struct listen_set *s);

@@ -120,7 +120,7 @@ void master_free(struct master *m) {
         while (m->n_pools > 0)
                 master_remove_pool(m, m->n_pools - 1);
         free(m->pools);
-        listen_all_done(&m->inherited);
+        inherited_done(&m->inherited);
         sd_event_source_disable_unref(m->tick);
         sd_event_source_disable_unref(m->watchdog);
         sd_event_unref(m->event);
@@ -186,7 +186,7 @@ bool master_is_settled(const struct master *m) {
         return true;
 }
 
-int master_open_status(struct master *m, struct listen_all *inherited, struct master_pool *mp,
+int master_open_status(struct master *m, struct inherited *inherited, struct master_pool *mp,
                        const struct conf_pool *settings, struct statuspage **ret, struct text *problems) {
         struct listen_set *set;
         int r = listen_open_status(inherited, settings, &set, problems);
@@ -214,7 +214,7 @@ static int master_start_pools(struct master *m, struct text *problems) {
                         return r;
                 result = MAX(result, r);
         }
-        if (listen_check_claimed(&m->inherited, m->conf, problems) != 0)
+        if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
         return result;
 }
@@ -292,7 +292,7 @@ int master_start(struct master *m, struct text *problems) {
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return -errno;
         master_log_ignored_users(m);
-        r = listen_take_inherited(&m->inherited, problems);
+        r = inherited_take(&m->inherited, problems);
         if (r == 0)
                 r = master_start_pools(m, problems);
         if (r == 0)

@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "conf/load.h"
 #include "ipc/exchange.h"
+#include "master/inherited.h"
 #include "master/listen.h"
 #include "master/options.h"
 #include "master/statuspage.h"
@@ -54,7 +55,7 @@ struct master {
         struct conf *conf;
         struct pool_env env;
         unsigned n_workers; /* of all pools */
-        struct listen_all inherited;
+        struct inherited inherited;
         struct master_pool **pools;
         size_t n_pools;
         usec_t started;
@@ -110,7 +111,7 @@ void master_log_monitor(const struct master *m);
 struct master_pool *master_find(struct master *m, const char *name);
 int master_add_pool(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret);
 /* The page of settings->status_listen, which is set. 0; LISTEN_E_PROBLEM; -errno. */
-int master_open_status(struct master *m, struct listen_all *inherited, struct master_pool *mp,
+int master_open_status(struct master *m, struct inherited *inherited, struct master_pool *mp,
                        const struct conf_pool *settings, struct statuspage **ret, struct text *problems);
 void master_remove_pool(struct master *m, size_t i);
 bool master_is_settled(const struct master *m);

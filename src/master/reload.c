@@ -106,7 +106,7 @@ static int reload_open(struct master *m, const struct conf_pool *settings, struc
                        struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *set = NULL;
         const struct master_pool *leaver = reload_find_leaver(m, settings->listen);
-        struct listen_all none = {};
+        struct inherited none = {};
         int r;
 
         if (!leaver)
@@ -157,7 +157,7 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
 /* The page stays where its address does. */
 static int reload_status(struct master *m, struct master_pool *mp, const struct conf_pool *settings,
                          struct text *problems) {
-        struct listen_all none = {};
+        struct inherited none = {};
 
         if (!settings->status_listen || text_equal(settings->status_listen, statuspage_address(mp->status)))
                 return 0;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets of the service manager; see inherited.h. Each is claimed by one pool at most, and one that nobody claims is a
+ * mistake in a unit or in a pool's file, not something to close silently.
+ */
+
+#include "master/inherited.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/addr.h"
+#include "base/fd.h"
+
+static int inherited_option(int fd, int option) {
+        int value = -1;
+        socklen_t n = sizeof(value);
+
+        return getsockopt(fd, SOL_SOCKET, option, &value, &n) < 0 ? -errno : value;
+}
+
+static int inherited_check(struct inherited_socket *i, struct text *problems) {
+        char text[ADDR_TEXT_MAX];
+        struct addr a;
+        int r;
+
+        r = addr_of_socket(i->fd, &a);
+        i->address = strdup(r == 0 ? addr_format(&a, text) : "no socket");
+        if (!i->address)
+                return -ENOMEM;
+        if (r < 0 || inherited_option(i->fd, SO_TYPE) != SOCK_STREAM || inherited_option(i->fd, SO_ACCEPTCONN) != 1) {
+                text_printf(problems,
+                            "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n",
+                            i->fd, i->name, i->address);
+                return LISTEN_E_PROBLEM;
+        }
+        return listen_prepare(i->fd);
+}
+
+int inherited_take(struct inherited *ret, struct text *problems) {
+        char **names = NULL;
+        int n, r = 0;
+
+        n = sd_listen_fds_with_names(1, &names);
+        if (n < 0)
+                return n;
+        ret->items = calloc((size_t)n + 1, sizeof(*ret->items));
+        if (!ret->items)
+                r = -ENOMEM;
+        for (int i = 0; i < n && ret->items; i++) {
+                struct inherited_socket *item = &ret->items[ret->n++];
+                int k;
+
+                *item = (struct inherited_socket){ .fd = SD_LISTEN_FDS_START + i, .name = names[i] };
+                k = inherited_check(item, problems);
+                r = r < 0 ? r : k < 0 ? k : MAX(r, k);
+        }
+        free(names); /* its strings are the items' now */
+        return r;
+}
+
+void inherited_done(struct inherited *all) {
+        for (size_t i = 0; i < all->n; i++) {
+                if (!all->items[i].claimed)
+                        fd_close(all->items[i].fd);
+                free(all->items[i].name);
+                free(all->items[i].address);
+        }
+        free(all->items);
+        *all = (struct inherited){};
+}
+
+static bool inherited_is_for(const struct inherited_socket *i, const struct conf_pool *pool, const struct addr *addr) {
+        struct addr bound;
+
+        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) &&
+               !text_equal(i->name, pool->name);
+}
+
+size_t inherited_claim(struct inherited *all, const struct conf_pool *pool, struct listen_set *s) {
+        struct addr addr;
+        bool have_addr = !text_equal(pool->listen, "systemd") && addr_parse(pool->listen, &addr) == 0;
+
+        for (size_t i = 0; i < all->n; i++)
+                if (!all->items[i].claimed && text_equal(all->items[i].name, pool->name)) {
+                        s->fds[s->n++] = all->items[i].fd;
+                        all->items[i].claimed = true;
+                }
+        for (size_t i = 0, by_name = s->n; i < all->n && by_name == 0; i++)
+                if (!all->items[i].claimed && inherited_is_for(&all->items[i], pool, have_addr ? &addr : NULL)) {
+                        s->fds[s->n++] = all->items[i].fd;
+                        all->items[i].claimed = true;
+                }
+        return s->n;
+}
+
+void inherited_list(const struct inherited *all, struct text *out) {
+        text_append(out, "the service manager passed:");
+        for (size_t i = 0; i < all->n; i++)
+                text_printf(out, "%s '%s' (%s)", i ? "," : "", all->items[i].name, all->items[i].address ?: "?");
+        text_append(out, all->n ? "" : " nothing");
+}
+
+int inherited_check_claimed(const struct inherited *all, const struct conf *conf, struct text *problems) {
+        int r = 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                if (all->items[i].claimed)
+                        continue;
+                text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
+                            all->items[i].name, all->items[i].address ?: "?");
+                for (size_t k = 0; k < conf->n_pools; k++)
+                        text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name,
+                                    conf->pools[k].listen);
+                text_append(problems, "; a socket is claimed by FileDescriptorName= or by its address\n");
+                r = LISTEN_E_PROBLEM;
+        }
+        return r;
+}
