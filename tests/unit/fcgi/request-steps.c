@@ -26,6 +26,37 @@ static void step(struct fcgi_decoder *d, const uint8_t **in, size_t *n, enum fcg
         *n -= used;
 }
 
+/* A decoder and the bytes it has not been given yet. */
+struct feed {
+        struct fcgi_decoder d;
+        uint8_t bytes[256];
+        const uint8_t *in;
+        size_t n;
+};
+
+static void feed_records(struct feed *f, const struct record *records, uint8_t n_padding) {
+        f->in = f->bytes;
+        f->n = talk_build(records, n_padding, f->bytes);
+}
+
+static void feed_begin(struct feed *f, const struct record *records, uint8_t n_padding) {
+        assert_int_equal(fcgi_decoder_init(&f->d, &limits), 0);
+        feed_records(f, records, n_padding);
+}
+
+static void feed_step(struct feed *f, enum fcgi_event_type expected) {
+        step(&f->d, &f->in, &f->n, expected);
+}
+
+/* The next n bytes as if there were no more yet. */
+static void feed_part(struct feed *f, size_t n, enum fcgi_event_type expected) {
+        size_t n_later = f->n - n;
+
+        f->n = n;
+        feed_step(f, expected);
+        f->n += n_later;
+}
+
 static const struct record small_request[] = {
         BEGIN_KEEP(1), PARAMS(1, "\1\1AB\1\1CD"), PARAMS(1, ""), STDIN(1, ""), {}
 };
@@ -57,65 +88,47 @@ static void test_a_request_may_end_inside_a_record_of_its_body(void **state) {
         static const struct record t[] = {
                 BEGIN_KEEP(1), PARAMS(1, ""), STDIN(1, "abcdef"), STDIN(1, ""), BEGIN(2), PARAMS(2, ""), {}
         };
-        uint8_t bytes[256];
-        const uint8_t *in = bytes;
-        size_t n = talk_build(t, 3, bytes), n_later;
-        struct fcgi_decoder d;
+        struct feed f;
 
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        step(&d, &in, &n, FCGI_EVENT_HEAD);
-        n_later = n - (3 + 8 + 2); /* two of the six bytes */
-        n = 3 + 8 + 2;
-        step(&d, &in, &n, FCGI_EVENT_BODY);
-        fcgi_decoder_end_request(&d);
-        assert_false(fcgi_decoder_idle(&d));
-        n += n_later;
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        assert_int_equal(d.request_id, 2);
-        step(&d, &in, &n, FCGI_EVENT_HEAD);
-        fcgi_decoder_done(&d);
+        feed_begin(&f, t, 3);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        feed_part(&f, 3 + 8 + 2, FCGI_EVENT_BODY); /* two of the six bytes */
+        fcgi_decoder_end_request(&f.d);
+        assert_false(fcgi_decoder_idle(&f.d));
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        assert_int_equal(f.d.request_id, 2);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        fcgi_decoder_done(&f.d);
 }
 
 static void test_a_request_may_end_inside_a_record_of_its_parameters(void **state) {
         static const struct record t[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1AB"), BEGIN(2), PARAMS(2, ""), {} };
-        uint8_t bytes[256];
-        const uint8_t *in = bytes;
-        size_t n = talk_build(t, 0, bytes), n_later;
-        struct fcgi_decoder d;
+        struct feed f;
 
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        n_later = n - (8 + 3); /* three of the four bytes */
-        n = 8 + 3;
-        step(&d, &in, &n, FCGI_EVENT_MORE);
-        assert_int_equal(d.n_params, 3);
-        fcgi_decoder_end_request(&d);
-        n = n_later;
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        assert_int_equal(d.n_params, 0);
-        step(&d, &in, &n, FCGI_EVENT_HEAD);
-        fcgi_decoder_done(&d);
+        feed_begin(&f, t, 0);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_part(&f, 8 + 3, FCGI_EVENT_MORE); /* three of the four bytes */
+        assert_int_equal(f.d.n_params, 3);
+        fcgi_decoder_end_request(&f.d);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        assert_int_equal(f.d.n_params, 0);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        fcgi_decoder_done(&f.d);
 }
 
 /* The caller may end a request at any time, even when a record that is not part of it has come in half. */
 static void test_ending_a_request_leaves_management_records_alone(void **state) {
         static const struct record t[] = { BEGIN_KEEP(1), R(FCGI_GET_VALUES, 0, QUERY), {} };
-        uint8_t bytes[256];
-        const uint8_t *in = bytes;
-        size_t n = talk_build(t, 0, bytes), n_later;
-        struct fcgi_decoder d;
+        struct feed f;
 
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        n_later = n - (8 + 3);
-        n = 8 + 3;
-        step(&d, &in, &n, FCGI_EVENT_MORE);
-        fcgi_decoder_end_request(&d);
-        n = n_later;
-        step(&d, &in, &n, FCGI_EVENT_REPLY);
-        assert_true(fcgi_decoder_idle(&d));
-        fcgi_decoder_done(&d);
+        feed_begin(&f, t, 0);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_part(&f, 8 + 3, FCGI_EVENT_MORE);
+        fcgi_decoder_end_request(&f.d);
+        feed_step(&f, FCGI_EVENT_REPLY);
+        assert_true(fcgi_decoder_idle(&f.d));
+        fcgi_decoder_done(&f.d);
 }
 
 static void test_idle_only_between_whole_records(void **state) {
@@ -139,44 +152,38 @@ static void test_idle_only_between_whole_records(void **state) {
 
 static void test_a_violation_stays(void **state) {
         static const struct record t[] = { BEGIN(0), BEGIN(1), {} };
-        uint8_t bytes[64];
-        const uint8_t *in = bytes;
-        size_t n = talk_build(t, 0, bytes), before;
-        struct fcgi_decoder d;
         struct fcgi_event e;
+        struct feed f;
+        size_t before;
 
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
-        before = n;
-        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
-        assert_int_equal(n, before);
-        assert_int_equal(fcgi_decoder_step(&d, in, 0, &before, &e), 0);
+        feed_begin(&f, t, 0);
+        feed_step(&f, FCGI_EVENT_VIOLATION);
+        before = f.n;
+        feed_step(&f, FCGI_EVENT_VIOLATION);
+        assert_int_equal(f.n, before);
+        assert_int_equal(fcgi_decoder_step(&f.d, f.in, 0, &before, &e), 0);
         assert_int_equal(e.violation, FCGI_VIOLATION_NULL_REQUEST_ID);
-        fcgi_decoder_done(&d);
+        fcgi_decoder_done(&f.d);
 }
 
 static void test_reset_forgets_all_but_the_memory(void **state) {
         static const struct record broken[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1AB"), BEGIN(1), {} };
-        uint8_t bytes[256];
-        const uint8_t *in = bytes;
-        size_t n = talk_build(broken, 9, bytes);
-        struct fcgi_decoder d;
+        struct feed f;
 
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        step(&d, &in, &n, FCGI_EVENT_VIOLATION);
-        assert_false(fcgi_decoder_idle(&d));
-        fcgi_decoder_reset(&d);
-        assert_true(fcgi_decoder_idle(&d));
+        feed_begin(&f, broken, 9);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_step(&f, FCGI_EVENT_VIOLATION);
+        assert_false(fcgi_decoder_idle(&f.d));
+        fcgi_decoder_reset(&f.d);
+        assert_true(fcgi_decoder_idle(&f.d));
         alloc_fail_at(1);
-        in = bytes;
-        n = talk_build(small_request, 0, bytes);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        step(&d, &in, &n, FCGI_EVENT_HEAD);
-        assert_int_equal(d.n_params, 8);
+        feed_records(&f, small_request, 0);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        assert_int_equal(f.d.n_params, 8);
         assert_int_equal(alloc_count, 0);
         alloc_fail_at(0);
-        fcgi_decoder_done(&d);
+        fcgi_decoder_done(&f.d);
 }
 
 static void test_values_larger_than_the_limit(void **state) {
