@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "log/log.h"
 
 #define ALLOW_SEPARATORS ", \t"
 
@@ -84,5 +85,19 @@ bool allow_permits(const struct allow *a, const struct addr *peer) {
         for (size_t i = 0; i < a->n; i++)
                 if (memcmp(&a->items[i], &address, sizeof(address)) == 0)
                         return true;
+        return false;
+}
+
+bool allow_admits(const struct allow *a, int fd) {
+        char text[ADDR_TEXT_MAX];
+        struct addr peer;
+
+        if (!a->restricts)
+                return true;
+        if (addr_of_peer(fd, &peer) < 0)
+                return false; /* gone already */
+        if (allow_permits(a, &peer))
+                return true;
+        log_error("Connection disallowed: IP address '%s' has been dropped.", addr_format_host(&peer, text));
         return false;
 }

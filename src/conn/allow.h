@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* listen.allowed_clients: who may connect. Pure: a list and an address in, a verdict out. */
+/* listen.allowed_clients: who may connect. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -23,3 +23,6 @@ void allow_done(struct allow *a);
 
 /* True when the peer may stay. Peers of unix sockets always may; a v4 peer is the same in its mapped form, either side. */
 bool allow_permits(const struct allow *a, const struct addr *peer);
+
+/* The same of a connection, with php-fpm's line in the log about one that may not. */
+bool allow_admits(const struct allow *a, int fd);

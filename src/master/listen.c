@@ -39,17 +39,22 @@ int listen_prepare(int fd) {
         return r;
 }
 
+void listen_unlink(struct listen_set *s) {
+        _cleanup_free_ char *path = TAKE_PTR(s->path);
+
+        if (path)
+                unlink(path);
+}
+
 void listen_set_free(struct listen_set *s) {
         if (!s)
                 return;
-        if (s->path)
-                unlink(s->path);
+        listen_unlink(s);
         for (size_t i = 0; i < s->n; i++)
                 fd_close(s->fds[i]);
         free(s->fds);
         free(s->pool);
         free(s->listen);
-        free(s->path);
         free(s);
 }
 
@@ -209,8 +214,10 @@ int listen_share(struct listen_set *from, const struct conf_pool *pool, struct l
 }
 
 void listen_commit_shared(struct listen_set *s) {
-        if (s->from)
+        if (s->from) {
                 s->path = TAKE_PTR(s->from->path);
+                s->from->passed_on = true;
+        }
         s->from = NULL;
 }
 

@@ -19,6 +19,7 @@ struct listen_set {
         size_t n_room;     /* of fds */
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
+        bool passed_on;          /* another set has taken the address over */
         char *path;              /* a unix socket this process made, to be unlinked at the end; else NULL */
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };
@@ -37,6 +38,9 @@ int listen_open(struct inherited *inherited, const struct conf_pool *pool, struc
 /* The same for its pm.status_listen, which is set. One that is inherited has the name POOL-status, or is bound to the address. */
 int listen_open_status(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                        struct text *problems);
+
+/* Takes a path of our own away, under which another socket may be found from now on. */
+void listen_unlink(struct listen_set *s);
 
 /* Closes, and unlinks a path of our own. */
 void listen_set_free(struct listen_set *s);

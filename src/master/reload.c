@@ -18,6 +18,7 @@
 #include "conf/diff.h"
 #include "log/log.h"
 #include "master/master.h"
+#include "master/vacate.h"
 #include "pool/attributes.h"
 
 static bool names_have(const char *names, const char *name) {
@@ -373,16 +374,22 @@ static void reload_commit(struct master *m) {
                         listen_commit_shared(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
+                bool vacates;
 
                 if (mp->leaving)
                         continue;
-                if (mp->moves)
+                vacates = mp->moves && !mp->listeners->passed_on;
+                if (vacates)
+                        vacate_queues(mp->listeners, mp->pool);
+                if (mp->moves && !vacates)
                         pool_relay(mp->pool, mp->dropped);
                 if (mp->dropped) {
                         mp->leaving = true;
                         mp->dropped = false;
                         reload_commit_status(mp, NULL);
                         pool_stop(mp->pool, false);
+                        if (vacates)
+                                vacate_shut(mp->listeners);
                         continue;
                 }
                 if (!mp->renewed) {
@@ -391,7 +398,9 @@ static void reload_commit(struct master *m) {
                 }
                 pool_promote(mp->pool);
                 reload_commit_status(mp, conf_find_pool(m->next_conf, mp->pool->name));
-                if (mp->next_listeners) { /* what waits in the old one's queue is lost with it: the address is no longer served */
+                if (vacates)
+                        vacate_shut(mp->listeners);
+                if (mp->next_listeners) {
                         listen_set_free(mp->listeners);
                         mp->listeners = TAKE_PTR(mp->next_listeners);
                 }

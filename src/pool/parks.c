@@ -271,6 +271,12 @@ void parks_renew_log(struct pool *p) {
         }
 }
 
+int parks_give(struct parks *parks, int fd) {
+        parks->given = true;
+        return park_send(parks->intake[1], &(struct park_note){ .flags = PARK_KEEP, .begun = time_now() }, NULL, NULL,
+                         fd);
+}
+
 bool parks_own(const struct parks *parks, pid_t pid) {
         for (const struct park_process *k = parks->processes; k; k = k->next)
                 if (k->pid == pid)

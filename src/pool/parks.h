@@ -32,6 +32,7 @@ struct parks {
         unsigned n_young_dead;          /* in a row */
         usec_t retry_at;
         usec_t stop_since;
+        bool given; /* connections, by the master: they may not be in the park's numbers yet */
 };
 
 /* 0 or -errno. */
@@ -47,6 +48,9 @@ void parks_stop(struct pool *p, bool at_once, usec_t now);
 
 /* The log file is another one. */
 void parks_renew_log(struct pool *p);
+
+/* A connection that has just come, whose descriptor stays the caller's. As park_send(). */
+int parks_give(struct parks *parks, int fd);
 
 bool parks_own(const struct parks *parks, pid_t pid);
 

@@ -156,7 +156,7 @@ void pool_abandon(struct pool *p) {
 static void pool_provide_last(struct pool *p) {
         const struct scoreboard_park *numbers = &p->scoreboard->header.park;
 
-        if (p->current && (numbers->receiving > 0 || numbers->waiting > 0))
+        if (p->current && (numbers->receiving > 0 || numbers->waiting > 0 || p->parks.given))
                 supervise_provide(p->current);
 }
 

@@ -14,7 +14,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
@@ -209,21 +208,6 @@ static int worker_serve(struct worker *w) {
         return 0;
 }
 
-/* listen.allowed_clients: who is not on the list loses its connection. */
-static bool worker_admits(const struct worker *w, int fd) {
-        char text[ADDR_TEXT_MAX];
-        struct addr peer;
-
-        if (!w->allow.restricts)
-                return true;
-        if (addr_of_peer(fd, &peer) < 0)
-                return false; /* gone already */
-        if (allow_permits(&w->allow, &peer))
-                return true;
-        log_error("Connection disallowed: IP address '%s' has been dropped.", addr_format_host(&peer, text));
-        return false;
-}
-
 static void worker_open(struct worker *w, int fd) {
         struct transport *t = &w->transport;
         int r;
@@ -300,7 +284,7 @@ static int worker_wait(struct worker *w) {
 
         switch (r) {
         case ACCEPT_E_CONNECTION:
-                if (worker_admits(w, fd))
+                if (allow_admits(&w->allow, fd))
                         worker_open(w, fd);
                 else
                         fd_close(fd);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reload: a second generation on the same listeners; nothing is lost, nothing waits for the old one, a failure changes nothing."""
 
+import itertools
 import os
 import signal
 import socket
@@ -215,6 +216,84 @@ def test_pools_change_their_names_and_addresses(start, where):
         assert [s.run(code, name).text for name in names] == list(names)
     s.stop()
     assert not any(os.path.exists(path) for path in addresses)
+
+
+numbers = itertools.count()
+
+
+def address(where, folder=None):
+    """A fresh one for a pool; without a folder: the test's own default."""
+    if where == "tcp":
+        return {"listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None}
+    return {"listen": f"{folder}/moved-{next(numbers)}.sock"} if folder else {}
+
+
+def queue_behind(s, held, n):
+    """Connections with their requests, which no worker has taken."""
+    held.wait_running()
+    waiting = [s.connect() for _ in range(n)]
+    for c in waiting:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    return waiting
+
+
+@pytest.mark.parametrize("where", ["unix", "tcp"])
+def test_what_waits_at_an_address_that_is_given_up_is_served(start, where):
+    s = start({"www": {"pm.max_children": "1", **address(where)}})
+    old = s.workers()
+    with Held(s) as held:
+        waiting = queue_behind(s, held, 5)
+        s.pools["www"].update(address(where, s.folder))
+        s.write_config()
+        done = s.ctl("reload")
+        assert done.returncode == 0, done.stderr
+        for c in waiting:
+            r = c.read_response()
+            assert r.complete and int(r.text) not in old
+            c.close()
+        assert s.run(s.pid_script).complete
+        assert held.finish().complete
+
+
+@pytest.mark.parametrize("where", ["unix", "tcp"])
+def test_address_that_is_given_up_is_closed_at_once(start, where):
+    """Also while an old worker, which has a copy of the socket, is busy."""
+    s = start({"www": {"pm.max_children": "1", **address(where)}})
+    given_up = s.address()
+    with Held(s) as held:
+        held.wait_running()
+        s.pools["www"].update(address(where, s.folder))
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+            fastcgi.Connection(given_up)
+        assert held.finish().complete
+
+
+def test_what_waits_at_a_pool_that_is_removed_is_served(start):
+    s = start({"www": {}, "gone": {"pm.max_children": "1"}})
+    with Held(s, "gone") as held:
+        held.wait_running()
+        with s.connect("gone") as c:
+            c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+            del s.pools["gone"]
+            s.write_config()
+            assert s.ctl("reload").returncode == 0
+            held.finish()
+            assert int(c.read_response().text) == held.worker
+
+
+def test_who_may_not_connect_is_not_served_from_an_address_that_is_given_up(start):
+    s = start({"www": {"pm.max_children": "1", "listen.allowed_clients": "192.0.2.1", **address("tcp")}})
+    worker = s.workers()[0]
+    os.kill(worker, signal.SIGSTOP)
+    with s.connect() as c:
+        s.pools["www"].update(address("tcp"))
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        assert c.read_eof() == b""
+        s.wait_log("Connection disallowed: IP address '127.0.0.1' has been dropped")
+    os.kill(worker, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("how", ["renamed", "swapped"])
