@@ -219,14 +219,11 @@ static bool acceptor_is_over(const struct acceptor *a) {
 }
 
 /* Milliseconds for epoll_wait(2). */
-static int acceptor_timeout(const struct acceptor *a, bool ready) {
-        usec_t now;
-
+static int acceptor_timeout(const struct acceptor *a, bool ready, usec_t now) {
         if (ready)
                 return 0;
         if (a->kept < 0 || a->kept_until == USEC_INFINITY)
                 return -1;
-        now = time_now();
         return a->kept_until <= now
                        ? 0
                        : (int)MIN((a->kept_until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX);
@@ -279,24 +276,27 @@ static int acceptor_look(const struct acceptor *a) {
  * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. Not after each few
  * requests: where those take long, who was woken gets its CPU in the meantime. */
 static int acceptor_on_kept(struct acceptor *a) {
-        usec_t now = time_now();
+        usec_t now;
 
         if (a->kept_alone)
                 a->others_since = 0;
         a->kept_alone = true;
-        if (a->kept_looked == 0 || ++a->kept_heard < ACCEPT_LOOK_REQUESTS || now - a->kept_looked < ACCEPT_SPAN) {
-                a->kept_looked = a->kept_looked == 0 ? now : a->kept_looked;
+        if (++a->kept_heard < ACCEPT_LOOK_REQUESTS)
                 return ACCEPT_E_KEPT;
-        }
-        a->kept_looked = now;
         a->kept_heard = 0;
+        now = time_now();
+        if (a->kept_looked == 0)
+                a->kept_looked = now;
+        if (now - a->kept_looked < ACCEPT_SPAN)
+                return ACCEPT_E_KEPT;
+        a->kept_looked = now;
         a->reported = acceptor_look(a);
         a->has_reported = a->reported != WATCH_KEPT;
         return a->has_reported ? ACCEPT_E_YIELD : ACCEPT_E_KEPT;
 }
 
-int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd) {
-        for (;;) {
+int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int *ret_fd) {
+        for (;; now = time_now()) {
                 struct epoll_event event;
                 int what, r;
 
@@ -306,7 +306,7 @@ int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd) {
                         if (r != 0)
                                 return r;
                 }
-                r = epoll_wait(a->epoll_fd, &event, 1, acceptor_timeout(a, ready));
+                r = epoll_wait(a->epoll_fd, &event, 1, acceptor_timeout(a, ready, now));
                 if (r < 0 && errno == EINTR)
                         continue;
                 if (r < 0)

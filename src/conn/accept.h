@@ -61,8 +61,8 @@ enum {
 };
 
 /* Waits. One of the outcomes, or -errno. in_hand: a connection is kept, watched or not. ready: its next request is in memory already, but it has had
- * its turn: others that wait come first now, and when there are none it is KEPT at once. */
-int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, int *ret_fd);
+ * its turn: others that wait come first now, and when there are none it is KEPT at once. now: the time. */
+int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int *ret_fd);
 
 /* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
 void acceptor_hand_on(struct acceptor *a);

@@ -152,7 +152,6 @@ static int client_answer(struct statuspage_client *c) {
                 .n_params = c->decoder.n_params,
                 .pool = page_conf(c->page),
                 .scoreboard = c->page->pool->scoreboard,
-                .now = time_now(),
                 .at_once = true,
         };
 

@@ -121,7 +121,7 @@ static void page_status(const struct status_page *p, struct text *ret) {
         bool full = page_query_has(p, "full");
         unsigned flags = (full ? STATUS_SNAPSHOT_WORKERS : 0U) | (p->at_once ? STATUS_SNAPSHOT_AT_ONCE : 0U);
 
-        if (status_snapshot_take(p->scoreboard, p->now, flags, &snapshot) < 0)
+        if (status_snapshot_take(p->scoreboard, time_now(), flags, &snapshot) < 0)
                 body.failed = true;
         else {
                 page_show_self(p, &snapshot);

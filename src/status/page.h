@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "base/time.h"
 #include "conf/model.h"
 #include "scoreboard/layout.h"
 
@@ -16,7 +15,6 @@ struct status_page {
         size_t n_params;
         const struct conf_pool *pool;
         const struct scoreboard *scoreboard;
-        usec_t now;   /* CLOCK_MONOTONIC */
         int32_t self; /* the worker that answers, which php-fpm shows as running; 0: none does */
         bool at_once; /* wait for no writer of the scoreboard */
 };

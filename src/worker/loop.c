@@ -47,11 +47,21 @@ struct worker {
         uint64_t n_served;
         uint64_t n_max; /* requests it serves at most; 0: any number */
         struct memory memory;
-        bool ready;  /* the connection in hand has a request in the buffer */
-        usec_t turn; /* since when this connection has been served without a look at others */
-        bool last;   /* the pool stops: only what the park still has is served */
+        bool ready;    /* the connection in hand has a request in the buffer */
+        uint64_t nsec; /* CLOCK_MONOTONIC at the last event: a wait's end, a request's end */
+        usec_t turn;   /* since when this connection has been served without a look at others */
+        bool last;     /* the pool stops: only what the park still has is served */
         bool ending;
 };
+
+/* Before anything that follows a wait; what is done without one happens at the same time. */
+static void worker_read_clock(struct worker *w) {
+        w->nsec = time_read_nsec(CLOCK_MONOTONIC);
+}
+
+static usec_t worker_now(const struct worker *w) {
+        return w->nsec / NSEC_PER_USEC;
+}
 
 static void worker_drop_connection(struct worker *w) {
         acceptor_forget(&w->acceptor);
@@ -140,7 +150,7 @@ static void worker_give_up(struct worker *w) {
 /* The connection in hand waits for its client. */
 static void worker_watch(struct worker *w) {
         const struct transport *t = &w->transport;
-        usec_t now = time_now(), until = now + (t->begun > 0 ? WORKER_PARTIAL_TIME : WORKER_IDLE_TIME);
+        usec_t until = worker_now(w) + (t->begun > 0 ? WORKER_PARTIAL_TIME : WORKER_IDLE_TIME);
 
         if (w->acceptor.kept >= 0 && t->begun > 0)
                 until = MIN(until, w->acceptor.kept_until);
@@ -173,7 +183,8 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         w->n_served++;
         if (result->worker_must_end || (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory))
                 w->ending = true;
-        track_stage(&w->track, STAGE_ACCEPTING);
+        track_free(&w->track);
+        w->nsec = w->track.nsec;
         if (!keep)
                 worker_drop_connection(w);
         else
@@ -190,7 +201,7 @@ static int worker_serve(struct worker *w) {
         int r;
 
         w->ready = false;
-        track_begin(&w->track);
+        track_begin(&w->track, w->nsec);
         access_begin(&w->access);
         r = transport_read_head(t);
         if (r < 0 || r == TRANSPORT_E_CLOSED) {
@@ -200,7 +211,7 @@ static int worker_serve(struct worker *w) {
         }
         if (r != TRANSPORT_E_ABORTED) {
                 worker_read_facts(t, &facts);
-                track_head(&w->track, &facts);
+                track_head(&w->track, &facts, t->waited);
                 worker_answer(w, &result);
                 if (!access_end(&w->access, t, &facts, result.http_status, result.memory_peak))
                         track_log_dropped(&w->track);
@@ -211,11 +222,14 @@ static int worker_serve(struct worker *w) {
 
 /* What a new connection has sent. Its wake-up has often taken the CPU from the very client that is about to send: that one gets it back once, which is cheaper
  * than a sleep until it has sent. */
-static int worker_first_bytes(struct transport *t) {
-        int r = stream_more(&t->stream);
+static int worker_first_bytes(struct worker *w) {
+        struct stream *s = &w->transport.stream;
+        int r = stream_more(s);
 
-        if (r == STREAM_E_EMPTY && sched_yield() == 0)
-                r = stream_more(&t->stream);
+        if (r == STREAM_E_EMPTY && sched_yield() == 0) {
+                r = stream_more(s);
+                worker_read_clock(w);
+        }
         return r;
 }
 
@@ -223,10 +237,10 @@ static void worker_open(struct worker *w, int fd) {
         struct transport *t = &w->transport;
         int r;
 
-        w->turn = time_now();
+        w->turn = worker_now(w);
         transport_open(t, fd, w->turn);
         track_connection(&w->track);
-        r = worker_first_bytes(t);
+        r = worker_first_bytes(w);
         if (r == STREAM_E_END || r < 0) {
                 t->end_of_stream = true;
                 worker_drop_connection(w);
@@ -242,7 +256,7 @@ static int worker_take_offer(struct worker *w) {
 
         r = park_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
         if (r == 0) {
-                w->turn = time_now();
+                w->turn = worker_now(w);
                 track_offer(&w->track, note.whole);
                 parking_resume(t, &note, fd);
                 worker_look(w);
@@ -259,7 +273,7 @@ static void worker_hear(struct worker *w) {
         struct transport *t = &w->transport;
         int r;
 
-        w->turn = time_now();
+        w->turn = worker_now(w);
         if (w->ready)
                 return;
         r = stream_more(&t->stream);
@@ -291,8 +305,9 @@ static void worker_drain(struct worker *w) {
 
 /* Waits for something to do, and does it up to the next request. */
 static int worker_wait(struct worker *w) {
-        int fd = -1, r = acceptor_wait(&w->acceptor, worker_has_connection(w), w->ready, &fd);
+        int fd = -1, r = acceptor_wait(&w->acceptor, worker_has_connection(w), w->ready, worker_now(w), &fd);
 
+        worker_read_clock(w);
         switch (r) {
         case ACCEPT_E_CONNECTION:
                 if (allow_admits(&w->allow, fd))
@@ -320,7 +335,7 @@ static int worker_wait(struct worker *w) {
 static int worker_step(struct worker *w) {
         int r = 0;
 
-        if (!w->ready || time_now() - w->turn >= ACCEPT_SPAN)
+        if (!w->ready || worker_now(w) - w->turn >= ACCEPT_SPAN)
                 r = worker_wait(w);
         if (r == 0 && w->ready)
                 r = worker_serve(w);

@@ -3,10 +3,7 @@
 
 #include "worker/pages.h"
 
-#include <unistd.h>
-
 #include "base/text.h"
-#include "base/time.h"
 #include "status/page.h"
 
 bool pages_answer(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard) {
@@ -16,8 +13,7 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 .n_params = t->decoder.n_params,
                 .pool = pool,
                 .scoreboard = scoreboard,
-                .now = time_now(),
-                .self = getpid(),
+                .self = (int32_t)t->track->pid,
         };
 
         if (!status_page_answer(&page, &reply))

@@ -27,6 +27,7 @@ static void track_enter(struct track *t, enum stage stage, uint64_t nsec) {
         enum stage old = t->stage;
 
         t->stage = stage;
+        t->nsec = nsec;
         t->slot->stage = stage;
         t->slot->stage_mono = nsec / NSEC_PER_USEC;
         if (PROBE_ENABLED(request_stage))
@@ -55,11 +56,11 @@ void track_offer(struct track *t, usec_t since) {
         slot_end(t->slot);
 }
 
-void track_begin(struct track *t) {
+void track_begin(struct track *t, uint64_t nsec) {
         struct scoreboard_slot *slot = t->slot;
 
         t->request_id++;
-        t->request_nsec = time_read_nsec(CLOCK_MONOTONIC);
+        t->request_nsec = nsec;
 
         slot_begin(slot);
         slot->request_id = t->request_id;
@@ -68,19 +69,20 @@ void track_begin(struct track *t) {
         slot->requests++;
         slot->content_length = 0;
         slot->method[0] = slot->user[0] = slot->uri[0] = slot->query[0] = slot->script[0] = '\0';
-        track_enter(t, STAGE_READING_HEADERS, t->request_nsec);
+        track_enter(t, STAGE_READING_HEADERS, nsec);
         slot_end(slot);
 }
 
-void track_head(struct track *t, const struct track_request *request) {
+void track_head(struct track *t, const struct track_request *request, bool waited) {
         struct scoreboard_slot *slot = t->slot;
+        uint64_t nsec = waited || PROBE_ENABLED(request_stage) ? time_read_nsec(CLOCK_MONOTONIC) : t->nsec;
 
         slot_begin(slot);
         slot->content_length = request->content_length;
         text_copy(slot->method, sizeof(slot->method), request->method, request->n_method);
         text_copy(slot->uri, sizeof(slot->uri), request->uri, request->n_uri);
         text_copy(slot->query, sizeof(slot->query), request->query, request->n_query);
-        track_enter(t, STAGE_INFO, time_read_nsec(CLOCK_MONOTONIC));
+        track_enter(t, STAGE_INFO, nsec);
         slot_end(slot);
 }
 
@@ -123,6 +125,12 @@ void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_re
         slot_end(slot);
         if (PROBE_ENABLED(request_done))
                 PROBE_REQUEST_DONE(t->pool, t->pid, t->request_id, status, duration, n_reply);
+}
+
+void track_free(struct track *t) {
+        slot_begin(t->slot);
+        track_enter(t, STAGE_ACCEPTING, t->nsec);
+        slot_end(t->slot);
 }
 
 void track_log_dropped(struct track *t) {

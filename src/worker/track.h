@@ -16,6 +16,7 @@ struct track {
         enum stage stage;
         uint64_t request_id;   /* of this worker, from 1 */
         uint64_t request_nsec; /* CLOCK_MONOTONIC at its start */
+        uint64_t nsec;         /* CLOCK_MONOTONIC when the stage was entered */
         struct cputime cpu;
 };
 
@@ -37,20 +38,23 @@ void track_connection(struct track *t);
 /* One that the park has offered, and that waited for a worker since then. */
 void track_offer(struct track *t, usec_t since);
 
-/* A request begins: its first bytes are there. READING_HEADERS. */
-void track_begin(struct track *t);
+/* A request begins: its first bytes are there, since then (CLOCK_MONOTONIC). READING_HEADERS. */
+void track_begin(struct track *t, uint64_t nsec);
 
 /* The process's CPU clock when the request began, nsec. */
 uint64_t track_cpu_begun(const struct track *t);
 
-/* Its head is complete. INFO. */
-void track_head(struct track *t, const struct track_request *request);
+/* Its head is complete. INFO. waited: there was more to it than decoding bytes that were there, so the clock is read. */
+void track_head(struct track *t, const struct track_request *request, bool waited);
 
 /* Its script is about to run. EXECUTING. user may be NULL. */
 void track_executing(struct track *t, const char *script, const char *user);
 
 /* It is over, request shutdown included. FINISHED. */
 void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_reply);
+
+/* And the worker free for the next. ACCEPTING, at that same moment. */
+void track_free(struct track *t);
 
 /* A line of the access log did not go out whole. */
 void track_log_dropped(struct track *t);

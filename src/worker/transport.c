@@ -42,7 +42,7 @@ static usec_t transport_patience(const struct transport *t) {
 static void transport_reset_request(struct transport *t) {
         t->body = NULL;
         t->n_body = 0;
-        t->finished = false;
+        t->finished = t->waited = false;
         t->n_out = t->n_sent = 0;
         t->out_type = 0;
         t->stderr_used = false;
@@ -94,6 +94,7 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                 if (stream_pending(&t->stream) == 0) {
                         if (t->end_of_stream)
                                 return -ECONNRESET;
+                        t->waited |= !dont_wait;
                         r = stream_fill(&t->stream, dont_wait);
                         if (r == STREAM_E_EMPTY)
                                 return r;

@@ -96,7 +96,7 @@ static void test_a_connection_on_any_listener(void **state) {
         for (int i = 0; i < 2; i++) {
                 int client = connect_to(s, i), fd = -1;
 
-                assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
                 assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
                 assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
                 fd_close(fd);
@@ -114,7 +114,7 @@ static void test_the_doorbell_makes_one_look_at_every_listener(void **state) {
         acceptor_leave(&b);
         acceptor_done(&b);
         assert_true(rings(s));
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
 }
@@ -127,13 +127,13 @@ static void test_who_found_something_rings_again(void **state) {
                 clients[i] = connect_to(s, i % 2);
         fd_ring(s->doorbell);
         for (int i = 0; i < 3; i++) {
-                assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
                 fd_close(fd);
                 fd_close(clients[i]);
         }
         /* the ringing ends with the first fruitless look: the wait goes on to the lifeline */
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
 /* A connection that is kept, and what its client has. */
@@ -154,7 +154,7 @@ static void test_the_kept_connection_wakes(void **state) {
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(acceptor_keep(&s->a, ends[0], USEC_INFINITY), 0); /* already */
         assert_int_equal(write(ends[1], "x", 1), 1);
-        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_KEPT);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
         acceptor_forget(&s->a);
         close_both(ends);
 }
@@ -165,7 +165,7 @@ static void test_the_kept_connection_has_its_time(void **state) {
         usec_t begun = time_now();
 
         keep(s, ends, begun + 20 * USEC_PER_MSEC);
-        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_TIMEOUT);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
         assert_true(time_now() - begun >= 20 * USEC_PER_MSEC);
         acceptor_forget(&s->a);
         close_both(ends);
@@ -177,9 +177,9 @@ static void test_a_new_connection_wins_over_an_idle_kept_one(void **state) {
 
         keep(s, ends, USEC_INFINITY);
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_YIELD);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
         close_both(ends);
@@ -191,7 +191,7 @@ static void test_who_cannot_take_what_it_yielded_for_hands_it_on(void **state) {
 
         keep(s, ends, USEC_INFINITY);
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, true, false, &fd), ACCEPT_E_YIELD);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
         acceptor_hand_on(&s->a);
         assert_true(rings(s));
         acceptor_forget(&s->a);
@@ -209,7 +209,7 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is
         client = connect_to(s, 0);
         assert_int_equal(write(ends[1], "x", 1), 1); /* never read: there is always a next request */
         begun = time_now();
-        while ((r = acceptor_wait(&s->a, true, false, &fd)) == ACCEPT_E_KEPT) {
+        while ((r = acceptor_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT) {
                 uint64_t v;
 
                 n_kept++;
@@ -220,7 +220,7 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is
         assert_true(n_kept > 1);
         assert_int_equal(n_rings, 1);
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
         close_both(ends);
@@ -242,11 +242,11 @@ static void test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while(void
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(write(ends[1], "x", 1), 1);
         begun = time_now();
-        while ((r = acceptor_wait(&s->a, true, false, &fd)) == ACCEPT_E_KEPT)
+        while ((r = acceptor_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT)
                 assert_true(time_now() - begun < 10 * USEC_PER_SEC);
         assert_int_equal(r, ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
         close_both(ends);
@@ -258,9 +258,9 @@ static void test_a_request_that_had_its_turn_comes_after_others(void **state) {
         int ends[2], fd = -1, client;
 
         keep(s, ends, USEC_INFINITY);
-        assert_int_equal(acceptor_wait(&s->a, true, true, &fd), ACCEPT_E_KEPT); /* there are none */
+        assert_int_equal(acceptor_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_KEPT); /* there are none */
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, true, true, &fd), ACCEPT_E_YIELD);
+        assert_int_equal(acceptor_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
         fd_close(client);
         close_both(ends);
@@ -279,7 +279,7 @@ static void test_an_offer_is_as_good_as_a_connection(void **state) {
         int fd = -1;
 
         offer(s);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         assert_int_equal(park_receive(s->a.offers, &note, NULL, 0, &fd), 0);
         fd_close(fd);
 }
@@ -292,7 +292,7 @@ static void test_the_doorbell_is_for_offers_too(void **state) {
         acceptor_forget_offers(&s->a); /* nobody is woken for it */
         s->a.offers = dup(s->offers[0]);
         fd_ring(s->doorbell);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         assert_true(rings(s));
 }
 
@@ -304,9 +304,9 @@ static void test_who_stays_for_the_offers_takes_nothing_else(void **state) {
         assert_true(rings(s));
         s->lifeline[1] = fd_close(s->lifeline[1]);
         offer(s);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         s->offers[1] = fd_close(s->offers[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_OFFER); /* its end */
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER); /* its end */
         fd_close(client);
 }
 
@@ -317,7 +317,7 @@ static void test_quit_and_lifeline_end_it(void **state) {
         assert_false(acceptor_should_drain(&s->a));
         fd_ring(s->a.quit);
         assert_true(acceptor_should_drain(&s->a));
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
 static void test_who_has_left_takes_nothing(void **state) {
@@ -328,7 +328,7 @@ static void test_who_has_left_takes_nothing(void **state) {
         client = connect_to(s, 0);
         fd_ring(s->doorbell);
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
         fd = accept(s->listeners[0], NULL, NULL); /* it is still there for the others */
         assert_true(fd >= 0);
         fd_close(fd);
