@@ -229,6 +229,14 @@ static int acceptor_timeout(const struct acceptor *a, bool ready, usec_t now) {
                        : (int)MIN((a->kept_until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX);
 }
 
+static int acceptor_take_at(struct acceptor *a, size_t i, int *ret_fd) {
+        int r = acceptor_take(a->listeners[i], ret_fd);
+
+        if (r == ACCEPT_E_CONNECTION)
+                a->last = i;
+        return r;
+}
+
 /* What a listener, the offers or the doorbell mean now; 0: nothing, for this worker. */
 static int acceptor_act(struct acceptor *a, int what, int *ret_fd) {
         if (acceptor_is_over(a))
@@ -239,7 +247,7 @@ static int acceptor_act(struct acceptor *a, int what, int *ret_fd) {
         case WATCH_OFFERS:
                 return ACCEPT_E_OFFER;
         default:
-                return acceptor_take(a->listeners[what], ret_fd);
+                return acceptor_take_at(a, (size_t)what, ret_fd);
         }
 }
 
@@ -295,7 +303,34 @@ static int acceptor_on_kept(struct acceptor *a) {
         return a->has_reported ? ACCEPT_E_YIELD : ACCEPT_E_KEPT;
 }
 
+bool acceptor_is_in_demand(const struct acceptor *a) {
+        return streak_goes_on(&a->streak);
+}
+
+void acceptor_missed(struct acceptor *a) {
+        streak_missed(&a->streak);
+}
+
+int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd) {
+        if (a->has_reported || a->others_since > 0)
+                return 0; /* not at the expense of somebody who is known to wait */
+        if (in_hand ? a->kept < 0 || a->kept_heard + 1 >= ACCEPT_LOOK_REQUESTS
+                    : a->n_listeners == 0 || acceptor_is_over(a))
+                return 0;
+        if (!streak_try(&a->streak, now))
+                return 0;
+        if (in_hand) {
+                a->kept_heard++;
+                return ACCEPT_E_KEPT;
+        }
+        if (acceptor_take_at(a, a->last, ret_fd) == ACCEPT_E_CONNECTION)
+                return ACCEPT_E_CONNECTION;
+        acceptor_missed(a);
+        return 0; /* what is wrong with the listener the wait tells */
+}
+
 int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int *ret_fd) {
+        streak_wait(&a->streak);
         for (;; now = time_now()) {
                 struct epoll_event event;
                 int what, r;

@@ -18,6 +18,7 @@
 
 #include "base/macros.h"
 #include "base/time.h"
+#include "conn/streak.h"
 
 #define ACCEPT_SPAN (2 * USEC_PER_MSEC)
 
@@ -39,6 +40,8 @@ struct acceptor {
         unsigned kept_heard; /* how often the kept connection has been ready since then */
         int reported;        /* what YIELD was for, to be acted on next; 0 with has_reported unset */
         bool has_reported;
+        struct streak streak;
+        size_t last; /* the listener that the last connection came from */
 };
 
 /* Before the first wait: where to see that this worker's generation is over. Costs a load; without it a connection that comes in the moment
@@ -63,6 +66,14 @@ enum {
 /* Waits. One of the outcomes, or -errno. in_hand: a connection is kept, watched or not. ready: its next request is in memory already, but it has had
  * its turn: others that wait come first now, and when there are none it is KEPT at once. now: the time. */
 int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int *ret_fd);
+
+/* In place of the wait, when what it is for is probably there: CONNECTION; KEPT, which nobody has looked for yet, so that acceptor_missed() is to be told
+ * when there was nothing; or 0: wait. */
+int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd);
+void acceptor_missed(struct acceptor *a);
+
+/* True when the worker will probably have something to do as soon as it is free again. */
+bool acceptor_is_in_demand(const struct acceptor *a);
 
 /* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
 void acceptor_hand_on(struct acceptor *a);

@@ -39,7 +39,7 @@ static struct {
 /* PHP's own import, which knows the process environment. */
 static void (*env_import_process)(zval *array);
 
-static uint32_t *env_bucket(const char *name, size_t n) {
+static inline uint32_t *env_bucket(const char *name, size_t n) {
         uint32_t h = (uint32_t)n;
 
         if (n > 0)

@@ -96,6 +96,7 @@ struct sapi_request {
         void *ctx;
         const uint8_t *params;
         size_t n_params;
+        bool followed;     /* another one will probably follow at once; sapi_rest() when not */
         uint64_t cpu_nsec; /* CLOCK_PROCESS_CPUTIME_ID when the request began; max_execution_time counts from there */
 };
 
@@ -111,3 +112,6 @@ struct sapi_result {
  * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request
  * shutdown, so what follows that call is only PHP freeing its memory. */
 void sapi_request_run(const struct sapi_request *request, struct sapi_result *ret);
+
+/* The worker has nothing to do, or will wait for somebody: gives back what was kept for a request that should follow at once. Does nothing else. */
+void sapi_rest(void);

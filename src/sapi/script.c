@@ -17,6 +17,7 @@
 
 #include <limits.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "sapi/internal.h"
 
@@ -75,14 +76,17 @@ static void strip_proxy(struct script *s) {
         s->proxied = true;
 }
 
-/* Through PHP's realpath cache: a known path costs no system call. */
-static bool path_exists(const char *path) {
+/* Through PHP's realpath cache: a known path costs no system call. What PHP would do to a path before it looks there is only done to one that is not
+ * there as it is. */
+static bool path_exists(const char *path, size_t n) {
         cwd_state state = { .cwd = NULL, .cwd_length = 0 };
         zend_stat_t st;
         bool ok;
 
         if (path[0] != '/')
                 return VCWD_STAT(path, &st) == 0;
+        if (realpath_cache_lookup(path, n, time(NULL)))
+                return true;
         state.cwd = estrdup("");
         ok = virtual_file_ex(&state, path, NULL, CWD_REALPATH) == 0;
         efree(state.cwd);
@@ -253,7 +257,7 @@ static void resolve_with_path_info(struct script *s) {
                 s->name = s->redirect;
         }
         n = strlen(s->path);
-        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path))) {
+        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path, n))) {
                 use_file_itself(s);
                 return;
         }

@@ -114,6 +114,7 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
                                                  .ctx = t,
                                                  .params = t->decoder.params,
                                                  .n_params = t->decoder.n_params,
+                                                 .followed = acceptor_is_in_demand(&w->acceptor),
                                                  .cpu_nsec = track_cpu_begun(&w->track) },
                          ret);
 }
@@ -279,7 +280,9 @@ static void worker_hear(struct worker *w) {
         r = stream_more(&t->stream);
         if (r == 0)
                 worker_look(w);
-        else if (r != STREAM_E_EMPTY) {
+        else if (r == STREAM_E_EMPTY)
+                acceptor_missed(&w->acceptor);
+        else {
                 t->end_of_stream = true; /* closed by its client, between two requests or in one */
                 worker_drop_connection(w);
         }
@@ -305,9 +308,14 @@ static void worker_drain(struct worker *w) {
 
 /* Waits for something to do, and does it up to the next request. */
 static int worker_wait(struct worker *w) {
-        int fd = -1, r = acceptor_wait(&w->acceptor, worker_has_connection(w), w->ready, worker_now(w), &fd);
+        bool in_hand = worker_has_connection(w);
+        int fd = -1, r = w->ready ? 0 : acceptor_try(&w->acceptor, in_hand, worker_now(w), &fd);
 
-        worker_read_clock(w);
+        if (r == 0) {
+                sapi_rest();
+                r = acceptor_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);
+                worker_read_clock(w);
+        }
         switch (r) {
         case ACCEPT_E_CONNECTION:
                 if (allow_admits(&w->allow, fd))

@@ -94,7 +94,10 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                 if (stream_pending(&t->stream) == 0) {
                         if (t->end_of_stream)
                                 return -ECONNRESET;
-                        t->waited |= !dont_wait;
+                        if (!dont_wait) {
+                                t->waited = true;
+                                sapi_rest();
+                        }
                         r = stream_fill(&t->stream, dont_wait);
                         if (r == STREAM_E_EMPTY)
                                 return r;

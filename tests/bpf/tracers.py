@@ -109,10 +109,11 @@ class Summary:
         return next(s for s in self.pools[pool]["stages"] if s["stage"] == name)
 
 
-class Bpftrace(Tracer):
-    def __init__(self, binary, script="stage-latency.bt"):
-        super().__init__(["unshare", "-m", "sh", "-c", WITH_TRACEFS, "sh", "bpftrace", "-B", "line",
-                          os.path.join(SCRIPTS, script), binary])
+class Script(Tracer):
+    """A program for bpftrace that says "Tracing " when it has begun."""
+
+    def __init__(self, *args):
+        super().__init__(["unshare", "-m", "sh", "-c", WITH_TRACEFS, "sh", "bpftrace", "-B", "line", *args])
 
     def wait_attached(self):
         self._read_until(self.process.stdout, "Tracing ")
@@ -131,6 +132,13 @@ class Bpftrace(Tracer):
         assert self.process.returncode == 0, (self.process.returncode, out, err)
         return out
 
+
+class Bpftrace(Script):
+    """A script of tools/bpftrace."""
+
+    def __init__(self, binary, script="stage-latency.bt"):
+        super().__init__(os.path.join(SCRIPTS, script), binary)
+
     def numbers(self, pool):
         """{map: number} of the maps that have one number for each pool, and how many values its histograms count."""
         out = self.end()
@@ -143,6 +151,17 @@ class Bpftrace(Tracer):
     def counts(self, pool):
         found = re.findall(r"^@transitions\[(.+), (\w+), (\w+)\]: (\d+)$", self.end(), re.M)
         return {(a, b): int(n) for name, a, b, n in found if name == pool}
+
+
+class Calls(Script):
+    """Counts some system calls of a process, by their names."""
+
+    def __init__(self, pid, *names):
+        probes = "".join(f"tracepoint:syscalls:sys_enter_{name} /pid == {pid}/ {{ @{name} = count(); }} " for name in names)
+        super().__init__("-e", 'BEGIN { printf("Tracing \\n"); } ' + probes)
+
+    def counts(self):
+        return {name: int(n) for name, n in re.findall(r"^@(\w+): (\d+)$", self.end(), re.M)}
 
 
 class Emitter:

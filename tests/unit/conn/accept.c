@@ -335,6 +335,62 @@ static void test_who_has_left_takes_nothing(void **state) {
         fd_close(client);
 }
 
+static void test_a_try_takes_what_waits_where_the_last_came_from(void **state) {
+        struct scene *s = *state;
+        int clients[3] = { connect_to(s, 1), connect_to(s, 1), connect_to(s, 1) }, fd = -1;
+
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        for (int i = 0; i < 2; i++) {
+                fd_close(fd);
+                assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+                assert_true(acceptor_is_in_demand(&s->a));
+        }
+        fd_close(fd);
+        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), 0);
+        assert_false(acceptor_is_in_demand(&s->a));
+        for (int i = 0; i < 3; i++)
+                fd_close(clients[i]);
+}
+
+static void test_a_try_of_the_kept_connection_is_the_callers(void **state) {
+        struct scene *s = *state;
+        int ends[2], fd = -1;
+
+        keep(s, ends, USEC_INFINITY);
+        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), ACCEPT_E_KEPT);
+        acceptor_missed(&s->a);
+        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
+        fd_close(ends[0]);
+        fd_close(ends[1]);
+}
+
+static void test_nothing_is_tried_while_others_are_known_to_wait(void **state) {
+        struct scene *s = *state;
+        int client = connect_to(s, 0), ends[2], fd = -1;
+
+        keep(s, ends, USEC_INFINITY);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        for (int i = 0; i < 2; i++) /* in turn: one of them is about the listener, and the kept one comes first */
+                assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
+        fd_close(ends[0]);
+        fd_close(ends[1]);
+        fd_close(client);
+}
+
+static void test_an_old_generation_tries_nothing(void **state) {
+        struct scene *s = *state;
+        int client = connect_to(s, 0), fd = -1;
+        uint32_t latest = 2;
+
+        acceptor_set_generation(&s->a, &latest, 1);
+        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), 0);
+        latest = 1;
+        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        fd_close(fd);
+        fd_close(client);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -353,6 +409,10 @@ int main(void) {
                 T(test_who_stays_for_the_offers_takes_nothing_else),
                 T(test_quit_and_lifeline_end_it),
                 T(test_who_has_left_takes_nothing),
+                T(test_a_try_takes_what_waits_where_the_last_came_from),
+                T(test_a_try_of_the_kept_connection_is_the_callers),
+                T(test_nothing_is_tried_while_others_are_known_to_wait),
+                T(test_an_old_generation_tries_nothing),
 #undef T
         };
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What a busy worker does next is often there already when it has finished something. Then it need not ask epoll first, nor give back what it would need
+ * again at once. A streak is such a time: a worker tries before it waits, as long as that succeeds. After a miss it waits once before it tries again, twice
+ * after the next miss, up to STREAK_PAUSE times: where there is nothing to gain, trying costs nothing to speak of.
+ *
+ * A streak is short, so what a try does not see (others that wait, an order to end, who waits for what is not given back) waits for a moment only.
+ *
+ * Pure: no clock, no system call.
+ */
+
+#include <stdbool.h>
+
+#include "base/time.h"
+
+/* A streak is over after so many tries, or that time. */
+#define STREAK_TRIES 16U
+#define STREAK_TIME  (USEC_PER_MSEC / 2)
+
+#define STREAK_PAUSE 64U
+
+struct streak {
+        bool on;          /* the last try succeeded, as far as is known */
+        unsigned n_tries; /* since the last wait */
+        usec_t since;     /* the first of them */
+        unsigned pause;   /* waits between a miss and the next try */
+        unsigned n_waits; /* since the last try */
+};
+
+/* Something is finished now, and the worker looks for more. True: it tries; false: it is to wait. */
+bool streak_try(struct streak *s, usec_t now);
+
+/* The try found nothing. */
+void streak_missed(struct streak *s);
+
+/* The worker waits. */
+void streak_wait(struct streak *s);
+
+/* True when, whatever is finished next, a try will follow that is likely to succeed. */
+bool streak_goes_on(const struct streak *s);

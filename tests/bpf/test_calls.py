@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""The system calls of a worker that does not come to rest, counted without slowing it down: what is there already is not waited for, and what the next request
+needs is not given back."""
+
+import os
+import signal
+
+import fastcgi
+from server import Fpmd
+from tracers import Calls
+
+N = 96
+
+
+def old(path):
+    """Opcache does not keep what has just been written."""
+    os.utime(path, (1, 1))
+    return path
+
+
+def test_requests_that_follow_at_once(pool):
+    with Fpmd(pools={pool: {"pm.max_children": "1"}}) as s:
+        params = fastcgi.environment(old(s.script("hello.php", "<?php echo 'hello';")))
+        worker, = s.workers()
+        assert s.run(params["SCRIPT_FILENAME"], pool=pool).text == "hello"
+        with Calls(worker, "accept4", "epoll_wait", "fcntl", "close") as calls:
+            os.kill(worker, signal.SIGSTOP)
+            connections = [s.connect(pool) for _ in range(N)]
+            for c in connections:
+                c.send(fastcgi.request_bytes(params))
+            os.kill(worker, signal.SIGCONT)
+            assert all(c.read_response().text == "hello" for c in connections)
+            seen = calls.counts()
+        for c in connections:
+            c.close()
+    assert N <= seen["accept4"] <= N + 10 and N - 1 <= seen["close"] <= N  # it may be at its last close
+    assert seen["epoll_wait"] < N / 2, seen
+    assert seen["fcntl"] < N, seen

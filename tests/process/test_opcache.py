@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Opcache's lock, which a worker holds over the gap between requests that follow at once: who is idle has none, and a restart of the cache is not put off."""
+
+import os
+import re
+import signal
+import subprocess
+
+import fastcgi
+import procs
+import server as programs
+
+FPMD_LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
+
+# The locks of the process that runs it.
+LOCKS = "<?php foreach (file('/proc/locks') as $l) if (preg_match('/ POSIX .* READ +' . getmypid() . ' /', $l)) echo 'locked';"
+
+RESTARTS = "<?php $s = opcache_get_status(false); echo $s['opcache_statistics']['manual_restarts'], ' ', (int)$s['restart_pending'];"
+
+
+def old(path):
+    """Opcache does not keep what has just been written."""
+    os.utime(path, (1, 1))
+    return path
+
+
+def locked_by(pid):
+    with open("/proc/locks") as f:
+        return any(re.search(rf" POSIX .* READ +{pid} ", line) for line in f)
+
+
+def queue_up(s, script, n):
+    """n requests that the pool's one worker finds all at once, and their answers."""
+    worker, = s.workers()
+    os.kill(worker, signal.SIGSTOP)
+    connections = [s.connect(timeout=20) for _ in range(n)]
+    for c in connections:
+        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+    os.kill(worker, signal.SIGCONT)
+    out = [c.read_response() for c in connections]
+    for c in connections:
+        c.close()
+    return out
+
+
+def test_an_idle_worker_has_no_lock(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    script, page = old(s.script("locks.php", LOCKS)), old(s.script("page.php", "<?php echo 'page';"))
+    worker, = s.workers()
+    assert s.run(script).text == "locked"
+    for _ in range(5):
+        assert all(r.text == "locked" for r in queue_up(s, script, 60))
+        procs.until("the lock to be given back", lambda: not locked_by(worker))
+        assert all(r.text == "page" for r in queue_up(s, page, 60))
+        procs.until("the lock to be given back", lambda: not locked_by(worker))
+    assert s.workers() == [worker]
+
+
+def test_a_worker_that_waits_for_a_slow_body_between_two_requests_has_no_lock(start):
+    """Its head follows other requests at once, but its script has not begun: the form's fields come first."""
+    s = start({"www": {"pm.max_children": "1"}})
+    script = old(s.script("locks.php", LOCKS))
+    worker, = s.workers()
+    assert s.run(script).text == "locked"
+    n = 300000
+    params = fastcgi.environment(script, REQUEST_METHOD="POST", CONTENT_LENGTH=str(n), CONTENT_TYPE="application/x-www-form-urlencoded")
+    form = fastcgi.request_bytes(params, b"a=" + b"x" * (n - 2))
+    os.kill(worker, signal.SIGSTOP)
+    quick, slow = [s.connect() for _ in range(8)], s.connect(timeout=20)
+    for c in quick:
+        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+    slow.send(form[:100000])
+    os.kill(worker, signal.SIGCONT)
+    assert all(c.read_response().text == "locked" for c in quick)
+    procs.until("the worker to wait for the form without a lock", lambda: not locked_by(worker))
+    slow.send(form[100000:])
+    assert slow.read_response().text == "locked"
+
+
+def test_a_restart_is_not_put_off_by_workers_without_a_pause(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    page, status = old(s.script("page.php", "<?php echo 'page';")), old(s.script("status.php", RESTARTS))
+    reset = old(s.script("reset.php", "<?php var_dump(opcache_reset());"))
+    workers = sorted(s.workers())
+    load = subprocess.Popen([FPMD_LOAD, "--connect", s.address(), "--script", page, "--connections=8", "--duration=60000", "--expect-length=4"],
+                            stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=procs.die_with_parent)
+    try:
+        for n in range(1, 4):
+            procs.until("opcache to take the order", lambda: s.run(reset, timeout=20).text == "bool(true)\n")
+            procs.until(f"restart {n}", lambda: s.run(status, timeout=20).text == f"{n} 0", 20)
+        assert load.poll() is None, "the load ended early"
+    finally:
+        load.kill()
+        load.wait()
+    assert sorted(s.workers()) == workers

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* conn/streak.h: when a worker tries before it waits. Each row is a story: what is found when it looks, a microsecond apart. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "conn/streak.h"
+
+#define BEGIN (1000 * USEC_PER_SEC)
+
+/* In looks: '1' there is something, '0' there is nothing, ' ' half a millisecond passes. In deeds: 't' tries, 'w' waits, 'm' tries, misses and waits. */
+static const struct {
+        const char *sentence;
+        const char *looks;
+        const char *deeds;
+} rows[] = {
+        { "the first look is a try", "1", "t" },
+        { "a try that finds something is followed by another", "1111", "tttt" },
+        { "a miss is a wait, and the next ones are followed by more: one, three, seven", "0000000000000000",
+          "mmwmwwwmwwwwwwwm" },
+        { "what a try finds ends the longer pauses", "000111100", "mmwttttmm" },
+        { "what a wait finds does not", "0010111", "mmwmwww" },
+        { "sixteen tries, then a look at others", "111111111111111111111", "ttttttttttttttttwtttt" },
+        { "the time is over before", "111 11 11", "ttt wt wt" },
+        { "time does not matter outside of a streak", "0 0 0 0 0", "m m w m w" },
+};
+
+static void tell(const char *sentence, const char *looks, const char *deeds) {
+        struct streak s = {};
+        usec_t now = BEGIN;
+        char done[64] = "";
+
+        for (size_t i = 0; looks[i]; i++) {
+                bool tried = looks[i] != ' ' && streak_try(&s, now++), missed = tried && looks[i] == '0';
+
+                if (missed)
+                        streak_missed(&s);
+                if (looks[i] != ' ' && (!tried || missed))
+                        streak_wait(&s);
+                if (looks[i] == ' ')
+                        now += STREAK_TIME;
+                done[i] = looks[i] == ' ' ? ' ' : missed ? 'm' : tried ? 't' : 'w';
+        }
+        if (strcmp(done, deeds) != 0)
+                fail_msg("%s: looks \"%s\", did \"%s\" instead of \"%s\"", sentence, looks, done, deeds);
+}
+
+static void test_stories(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                tell(rows[i].sentence, rows[i].looks, rows[i].deeds);
+}
+
+static void test_the_pauses_have_an_end(void **state) {
+        struct streak s = {};
+        unsigned n = 0;
+
+        for (int i = 0; i < 20; i++) {
+                for (n = 0; !streak_try(&s, BEGIN); n++)
+                        streak_wait(&s);
+                streak_missed(&s);
+                streak_wait(&s);
+        }
+        assert_int_equal(n + 1, STREAK_PAUSE);
+}
+
+static void test_it_goes_on_as_long_as_a_try_will_follow(void **state) {
+        struct streak s = {};
+
+        assert_false(streak_goes_on(&s)); /* nothing is known yet */
+        for (unsigned i = 0; i < STREAK_TRIES; i++) {
+                assert_true(streak_try(&s, BEGIN));
+                assert_int_equal(streak_goes_on(&s), i + 1 < STREAK_TRIES);
+        }
+        assert_false(streak_try(&s, BEGIN));
+        streak_wait(&s);
+        assert_true(streak_goes_on(&s)); /* the last try did succeed */
+        assert_true(streak_try(&s, BEGIN));
+        streak_missed(&s);
+        assert_false(streak_goes_on(&s));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_stories),
+                cmocka_unit_test(test_the_pauses_have_an_end),
+                cmocka_unit_test(test_it_goes_on_as_long_as_a_try_will_follow),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
