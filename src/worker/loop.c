@@ -297,6 +297,7 @@ static void worker_drain(struct worker *w) {
         w->ending = !w->last;
         if (w->last) {
                 acceptor_set_generation(&w->acceptor, NULL, 0); /* it is over, but for the offers */
+                w->n_max = 0;                                   /* and no worker comes after it */
                 acceptor_leave_for_offers(&w->acceptor);
         } else
                 acceptor_leave(&w->acceptor);

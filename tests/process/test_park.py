@@ -407,6 +407,19 @@ def test_graceful_stop_of_an_ondemand_pool_without_workers(start):
     assert s.wait_exit() == 0
 
 
+def test_graceful_stop_takes_no_worker_away_from_what_is_still_to_come(start):
+    """The last worker has served as many requests as it may, and goes on."""
+    s = start({"www": {"pm.max_children": 1, "pm.max_requests": 2}})
+    idle, half = Parked(s, 1, "idle"), Parked(s, 3, "half")
+    worker = s.workers()[0]
+    before = fds(worker)
+    s.signal(signal.SIGQUIT)
+    assert idle.connections[0].read_eof() == b""
+    procs.until("the worker to leave the listener", lambda: fds(worker) < before)
+    assert all(half.finish(c).complete for c in half.connections)
+    assert s.wait_exit() == 0
+
+
 def test_stop_of_an_idle_ondemand_pool_forks_nobody(start):
     s = start({"www": {"pm": "ondemand", "pm.max_children": 2}}, settings={"log_level": "debug"})
     s.signal(signal.SIGQUIT)
