@@ -149,7 +149,7 @@ static void supervise_spawn(struct generation *g, unsigned n) {
 }
 
 void supervise_provide(struct generation *g) {
-        if (g->ready && g->ipc >= 0 && g->n_workers == 0)
+        if (g->ready && g->ipc >= 0 && g->n_workers == g->n_leaving)
                 supervise_spawn(g, 1);
 }
 

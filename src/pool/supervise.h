@@ -11,7 +11,7 @@ int messages_on_readable(sd_event_source *s, int fd, uint32_t revents, void *use
 /* A worker has left its slot, whatever its state was. */
 void supervise_release(struct pool *p, uint32_t slot);
 
-/* A worker for a generation that has none. */
+/* A worker for a generation that has none that stays. */
 void supervise_provide(struct generation *g);
 
 /* The picture has changed: supervise, and tell the master. */
