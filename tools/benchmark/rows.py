@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is measured, row by row. A row is a function of the bench and the result that it fills; ROWS is the table."""
 
+import os
 from dataclasses import dataclass
 from typing import Callable
 
@@ -35,16 +36,21 @@ class Row:
 
 # --- what a request costs
 
-def cpu(listen, keep):
-    """CPU time of all processes of the server for one request, one worker busy at a time."""
+def cpu(listen, keep, apart=False):
+    """CPU time of all processes of the server for one request, one worker busy at a time. With the client on the same CPU that is what the server does; apart
+    from it, also what it costs to wake an idle CPU and to find cold caches, which on a virtual machine is more, and the same for every server."""
     def run(bench, result):
         n = bench.extent.requests
+        cpus = sorted(os.sched_getaffinity(0))
+        if apart and len(cpus) < 2:
+            raise machine.NotAvailable("there is one CPU")
 
         def measure(server):
             pids = machine.family(server)
-            before = machine.cpu_ns(pids)
-            server.load(listen, "hello.php", requests=n, keep=keep, expect_length=12)
-            return (machine.cpu_ns(pids) - before) / n / 1000
+            with machine.placed(pids, {cpus[0]}, {cpus[-1 if apart else 0]}):
+                before = machine.cpu_ns(pids)
+                server.load(listen, "hello.php", requests=n, keep=keep, expect_length=12)
+                return (machine.cpu_ns(pids) - before) / n / 1000
 
         with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=4) as servers:
             for s in servers:
@@ -155,6 +161,10 @@ ROWS = [
     Row("cpu-unix-kept", "CPU per hello request, unix, kept connection", "µs", Bar("ratio", "<=", 0.60), cpu("unix", True)),
     Row("cpu-tcp-fresh", "CPU per hello request, TCP, a connection each", "µs", Bar("ratio", "<=", 0.70), cpu("tcp", False)),
     Row("cpu-tcp-kept", "CPU per hello request, TCP, kept connection", "µs", Bar("ratio", "<=", 0.65), cpu("tcp", True)),
+    Row("apart-unix-fresh", "the same, client on another CPU, unix, a connection each", "µs", Bar("ratio", "<=", 0.65), cpu("unix", False, apart=True)),
+    Row("apart-unix-kept", "client on another CPU, unix, kept connection", "µs", Bar("ratio", "<=", 0.60), cpu("unix", True, apart=True)),
+    Row("apart-tcp-fresh", "client on another CPU, TCP, a connection each", "µs", Bar("ratio", "<=", 0.70), cpu("tcp", False, apart=True)),
+    Row("apart-tcp-kept", "client on another CPU, TCP, kept connection", "µs", Bar("ratio", "<=", 0.65), cpu("tcp", True, apart=True)),
     Row("calls-fresh", "system calls per hello request, a connection each", "calls", Bar("ours", "<=", 12), counted(STRACE, "hello.php", 500)),
     Row("calls-kept", "system calls per hello request, kept connection", "calls", Bar("ours", "<=", 7), counted(STRACE, "hello.php", 500, keep=True)),
     Row("calls-post", "system calls, 16 KiB POST read through php://input", "calls", Bar("ours", "<=", 18),
