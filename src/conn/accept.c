@@ -34,19 +34,34 @@ static const struct acceptor acceptor_empty = {
         .epoll_fd = -1, .offers = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1
 };
 
-int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int offers, int doorbell,
-                  int lifeline) {
+/* epoll reports what was ready when it was added in the order of adding. */
+static int acceptor_watch_clients(struct acceptor *a, unsigned first) {
+        size_t n = a->n_listeners + 1;
+        int r = 0;
+
+        for (size_t k = 0; k < n && r == 0; k++) {
+                size_t i = (first + k) % n;
+
+                if (i < a->n_listeners)
+                        r = acceptor_watch(a, a->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (int)i);
+                else if (a->offers >= 0)
+                        r = acceptor_watch(a, a->offers, EPOLLIN | EPOLLEXCLUSIVE, WATCH_OFFERS);
+        }
+        return r;
+}
+
+int acceptor_init(struct acceptor *a, const struct acceptor_sources *s) {
         _cleanup_acceptor_ struct acceptor b = acceptor_empty;
         int r = 0;
 
-        b.offers = offers;
-        b.doorbell = doorbell;
-        b.lifeline = lifeline;
-        b.listeners = malloc(sizeof(int) * MAX(n_listeners, (size_t)1));
+        b.offers = s->offers;
+        b.doorbell = s->doorbell;
+        b.lifeline = s->lifeline;
+        b.listeners = malloc(sizeof(int) * MAX(s->n_listeners, (size_t)1));
         if (!b.listeners)
                 return -ENOMEM;
-        memcpy(b.listeners, listeners, sizeof(int) * n_listeners);
-        b.n_listeners = n_listeners;
+        memcpy(b.listeners, s->listeners, sizeof(int) * s->n_listeners);
+        b.n_listeners = s->n_listeners;
 
         b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (b.epoll_fd < 0)
@@ -55,14 +70,11 @@ int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, 
         if (b.quit < 0)
                 return -errno;
 
-        for (size_t i = 0; i < n_listeners && r == 0; i++)
-                r = acceptor_watch(&b, listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (int)i);
-        if (r == 0 && offers >= 0)
-                r = acceptor_watch(&b, offers, EPOLLIN | EPOLLEXCLUSIVE, WATCH_OFFERS);
+        r = acceptor_watch_clients(&b, s->first);
         if (r == 0)
-                r = acceptor_watch(&b, doorbell, EPOLLIN | EPOLLEXCLUSIVE, WATCH_DOORBELL);
+                r = acceptor_watch(&b, b.doorbell, EPOLLIN | EPOLLEXCLUSIVE, WATCH_DOORBELL);
         if (r == 0)
-                r = acceptor_watch(&b, lifeline, EPOLLIN, WATCH_LIFELINE);
+                r = acceptor_watch(&b, b.lifeline, EPOLLIN, WATCH_LIFELINE);
         if (r == 0)
                 r = acceptor_watch(&b, b.quit, EPOLLIN, WATCH_QUIT);
         if (r < 0)

@@ -48,8 +48,18 @@ struct acceptor {
  * of a reload might still be taken by an old worker that has not seen the lifeline hang up. */
 void acceptor_set_generation(struct acceptor *a, const volatile uint32_t *latest, uint32_t generation);
 
+/* What a worker waits for; the fields are struct acceptor's. */
+struct acceptor_sources {
+        const int *listeners;
+        size_t n_listeners;
+        int offers, doorbell, lifeline;
+        unsigned
+                first; /* any number, another one for each worker: which of the listeners and the offers it sees first when several are ready from the start.
+                         * Were it the same one for all, workers that end after a request each would never come to the others. */
+};
+
 /* Takes over the descriptors (closed by acceptor_done()); the list is copied. 0 or -errno. */
-int acceptor_init(struct acceptor *a, const int *listeners, size_t n_listeners, int offers, int doorbell, int lifeline);
+int acceptor_init(struct acceptor *a, const struct acceptor_sources *s);
 void acceptor_done(struct acceptor *a);
 #define _cleanup_acceptor_ _cleanup_(acceptor_done)
 

@@ -6,7 +6,7 @@
 #include "base/macros.h"
 
 bool streak_try(struct streak *s, usec_t now) {
-        if (!s->on && s->n_waits < s->pause)
+        if (!s->on && s->n_waits <= s->pause)
                 return false;
         if (s->n_tries == 0)
                 s->since = now;
@@ -22,7 +22,7 @@ bool streak_try(struct streak *s, usec_t now) {
 
 void streak_missed(struct streak *s) {
         s->on = false;
-        s->pause = s->pause == 0 ? 1 : MIN(2 * s->pause, STREAK_PAUSE);
+        s->pause = MIN(2 * s->pause + 1, STREAK_PAUSE - 1);
 }
 
 void streak_wait(struct streak *s) {

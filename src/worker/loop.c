@@ -381,7 +381,12 @@ static int worker_live(struct worker *w) {
                                       .max_reqs = s->pool->max_children };
         int r;
 
-        r = acceptor_init(&w->acceptor, s->listeners, s->n_listeners, s->offers, s->doorbell, s->lifeline);
+        r = acceptor_init(&w->acceptor, &(struct acceptor_sources){ .listeners = s->listeners,
+                                                                    .n_listeners = s->n_listeners,
+                                                                    .offers = s->offers,
+                                                                    .doorbell = s->doorbell,
+                                                                    .lifeline = s->lifeline,
+                                                                    .first = w->track.pid });
         if (r < 0)
                 return r;
         r = allow_parse(s->pool->listen_allowed_clients, &w->allow);

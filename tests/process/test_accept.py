@@ -6,6 +6,7 @@ FPMD_TRICKLE=25000 makes the trickle as long as the promise (100,000 connections
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -106,6 +107,38 @@ def test_recycling_under_load_loses_no_connection(start, kind, most):
     assert load.failures() == []
     bodies = [r.body for r in load.results]
     assert max(bodies.count(b) for b in set(bodies)) <= most
+
+
+LOG_TURN = "<?php file_put_contents($_GET['log'], $_GET['who'] . \"\\n\", FILE_APPEND); echo 'ok';"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_workers_that_end_after_a_request_each_come_to_who_was_parked(start, kind):
+    """There is always somebody at the listeners, and each worker looks but once."""
+    s = start(pool(kind, **{"pm.max_children": "1", "pm.max_requests": "1"}))
+    script, log = s.script("turn.php", LOG_TURN), os.path.join(s.shared_folder(), "turns")
+
+    def request(who):
+        return fastcgi.request_bytes(fastcgi.environment(script, query=f"log={log}&who={who}"))
+
+    def park():
+        return json.loads(s.ctl("status", "--json").stdout)["pools"][0]["park"]
+
+    slow = s.connect(timeout=20)
+    slow.send(request("slow")[:40])
+    procs.until("the park to have it", lambda: park()["receiving"] == 1)
+    worker, = s.wait_workers(1)
+    os.kill(worker, signal.SIGSTOP)
+    others = [s.connect(timeout=20) for _ in range(40)]
+    for c in others:
+        c.send(request("other"))
+    slow.send(request("slow")[40:])
+    procs.until("the park to have it whole", lambda: park()["receiving"] == 0)
+    os.kill(worker, signal.SIGCONT)
+    assert all(c.read_response().complete for c in [slow, *others])
+    with open(log) as f:
+        turns = f.read().split()
+    assert turns.index("slow") < 12, turns
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp2"])

@@ -44,10 +44,17 @@ static int new_listener(struct addr *ret) {
         return fd;
 }
 
-static void new_acceptor(struct scene *s, struct acceptor *a) {
+static void new_acceptor(struct scene *s, struct acceptor *a, unsigned first) {
         int fds[2] = { dup(s->listeners[0]), dup(s->listeners[1]) };
 
-        assert_int_equal(acceptor_init(a, fds, 2, dup(s->offers[0]), dup(s->doorbell), dup(s->lifeline[0])), 0);
+        const struct acceptor_sources sources = { .listeners = fds,
+                                                  .n_listeners = 2,
+                                                  .offers = dup(s->offers[0]),
+                                                  .doorbell = dup(s->doorbell),
+                                                  .lifeline = dup(s->lifeline[0]),
+                                                  .first = first };
+
+        assert_int_equal(acceptor_init(a, &sources), 0);
 }
 
 static int set_up(void **state) {
@@ -58,7 +65,7 @@ static int set_up(void **state) {
         s->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_int_equal(pipe(s->lifeline), 0);
         assert_int_equal(park_pair(s->offers), 0);
-        new_acceptor(s, &s->a);
+        new_acceptor(s, &s->a, 0);
         *state = s;
         return 0;
 }
@@ -110,7 +117,7 @@ static void test_the_doorbell_makes_one_look_at_every_listener(void **state) {
         struct acceptor b;
 
         /* another worker is woken for it, and ends: what it leaves behind is the doorbell */
-        new_acceptor(s, &b);
+        new_acceptor(s, &b, 0);
         acceptor_leave(&b);
         acceptor_done(&b);
         assert_true(rings(s));
@@ -235,9 +242,9 @@ static void test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while(void
         /* the wake-up goes to another worker, which does not come to act on it */
         acceptor_leave(&s->a);
         acceptor_done(&s->a);
-        new_acceptor(s, &b);
+        new_acceptor(s, &b, 0);
         client = connect_to(s, 0);
-        new_acceptor(s, &s->a);
+        new_acceptor(s, &s->a, 0);
         epoll_ctl(s->a.epoll_fd, EPOLL_CTL_DEL, s->a.listeners[0], NULL);
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(write(ends[1], "x", 1), 1);
@@ -335,6 +342,28 @@ static void test_who_has_left_takes_nothing(void **state) {
         fd_close(client);
 }
 
+/* Workers that end after one request each must come to all of them. */
+static void test_which_comes_first_differs_between_workers(void **state) {
+        struct scene *s = *state;
+        struct park_note note = {};
+        bool seen[3] = {};
+
+        for (unsigned i = 0; i < 3; i++) {
+                int clients[2] = { connect_to(s, 0), connect_to(s, 1) }, fd = -1, r;
+                struct acceptor b;
+
+                assert_int_equal(park_send(s->offers[1], &note, NULL, NULL, clients[0]), 0);
+                new_acceptor(s, &b, i);
+                r = acceptor_wait(&b, false, false, time_now(), &fd);
+                seen[r == ACCEPT_E_OFFER ? 2 : b.last] = true;
+                fd_close(fd);
+                acceptor_done(&b);
+                fd_close(clients[0]);
+                fd_close(clients[1]);
+        }
+        assert_true(seen[0] && seen[1] && seen[2]);
+}
+
 static void test_a_try_takes_what_waits_where_the_last_came_from(void **state) {
         struct scene *s = *state;
         int clients[3] = { connect_to(s, 1), connect_to(s, 1), connect_to(s, 1) }, fd = -1;
@@ -357,6 +386,7 @@ static void test_a_try_of_the_kept_connection_is_the_callers(void **state) {
         int ends[2], fd = -1;
 
         keep(s, ends, USEC_INFINITY);
+        assert_int_equal(acceptor_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_KEPT);
         assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), ACCEPT_E_KEPT);
         acceptor_missed(&s->a);
         assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
@@ -384,6 +414,7 @@ static void test_an_old_generation_tries_nothing(void **state) {
         uint32_t latest = 2;
 
         acceptor_set_generation(&s->a, &latest, 1);
+        streak_wait(&s->a.streak);
         assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), 0);
         latest = 1;
         assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
@@ -409,6 +440,7 @@ int main(void) {
                 T(test_who_stays_for_the_offers_takes_nothing_else),
                 T(test_quit_and_lifeline_end_it),
                 T(test_who_has_left_takes_nothing),
+                T(test_which_comes_first_differs_between_workers),
                 T(test_a_try_takes_what_waits_where_the_last_came_from),
                 T(test_a_try_of_the_kept_connection_is_the_callers),
                 T(test_nothing_is_tried_while_others_are_known_to_wait),
