@@ -120,7 +120,7 @@ void acceptor_forget(struct acceptor *a) {
         acceptor_unwatch(a, a->kept);
         a->kept = -1;
         a->others_since = 0;
-        a->kept_alone = false;
+        a->kept_last = a->kept_alone = false;
 }
 
 void acceptor_forget_offers(struct acceptor *a) {
@@ -265,7 +265,7 @@ static int acceptor_act(struct acceptor *a, int what, int *ret_fd) {
 
 /* The same, while a connection is in hand. */
 static int acceptor_weigh(struct acceptor *a, int what, bool ready) {
-        a->kept_alone = false;
+        a->kept_last = a->kept_alone = false;
         if (acceptor_is_over(a))
                 return ACCEPT_E_DRAIN;
         if (!ready && a->kept >= 0 && acceptor_serve_kept_first(a))
@@ -298,9 +298,10 @@ static int acceptor_look(const struct acceptor *a) {
 static int acceptor_on_kept(struct acceptor *a) {
         usec_t now;
 
+        a->kept_alone = a->kept_last;
+        a->kept_last = true;
         if (a->kept_alone)
                 a->others_since = 0;
-        a->kept_alone = true;
         if (++a->kept_heard < ACCEPT_LOOK_REQUESTS)
                 return ACCEPT_E_KEPT;
         a->kept_heard = 0;
@@ -324,11 +325,11 @@ void acceptor_missed(struct acceptor *a) {
 }
 
 int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd) {
-        if (a->has_reported || a->others_since > 0)
-                return 0; /* not at the expense of somebody who is known to wait */
-        if (in_hand ? a->kept < 0 || a->kept_heard + 1 >= ACCEPT_LOOK_REQUESTS
-                    : a->n_listeners == 0 || acceptor_is_over(a))
+        if (a->has_reported)
                 return 0;
+        if (in_hand ? !a->kept_alone || a->kept_heard + 1 >= ACCEPT_LOOK_REQUESTS
+                    : a->n_listeners == 0 || acceptor_is_over(a))
+                return 0; /* not at the expense of somebody who may be known to wait */
         if (!streak_try(&a->streak, now))
                 return 0;
         if (in_hand) {

@@ -35,7 +35,8 @@ struct acceptor {
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
         usec_t kept_until;               /* when ACCEPT_E_TIMEOUT is due for the kept connection */
         usec_t others_since; /* something of others' has been ready, and the kept connection served first, since then; 0: not */
-        bool kept_alone;    /* the last event was the kept connection's */
+        bool kept_last;     /* the last event was the kept connection's */
+        bool kept_alone;    /* the one before, too: nothing of others' was ready */
         usec_t kept_looked; /* when it was last looked whether others wait whom somebody else was woken for; 0: not yet */
         unsigned kept_heard; /* how often the kept connection has been ready since then */
         int reported;        /* what YIELD was for, to be acted on next; 0 with has_reported unset */
