@@ -170,6 +170,13 @@ static void worker_look(struct worker *w) {
                 worker_watch(w);
 }
 
+/* This worker has served enough, and a fresh one takes its place; not when the pool stops: then the park may need it to the end. */
+static bool worker_is_worn(const struct worker *w) {
+        if (worker_pool_stops(w))
+                return false;
+        return (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory);
+}
+
 /* The request has ended: the connection is kept, or closed. */
 static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
@@ -182,7 +189,7 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
-        if (result->worker_must_end || (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory))
+        if (result->worker_must_end || worker_is_worn(w))
                 w->ending = true;
         track_free(&w->track);
         w->nsec = w->track.nsec;
@@ -297,7 +304,6 @@ static void worker_drain(struct worker *w) {
         w->ending = !w->last;
         if (w->last) {
                 acceptor_set_generation(&w->acceptor, NULL, 0); /* it is over, but for the offers */
-                w->n_max = 0;                                   /* and no worker comes after it */
                 acceptor_leave_for_offers(&w->acceptor);
         } else
                 acceptor_leave(&w->acceptor);

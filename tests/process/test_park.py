@@ -420,6 +420,20 @@ def test_graceful_stop_takes_no_worker_away_from_what_is_still_to_come(start):
     assert s.wait_exit() == 0
 
 
+@pytest.mark.parametrize("limit", [{"pm.max_requests": 2}, {"pm.max_memory": "1M"}])
+def test_graceful_stop_keeps_a_worker_whose_last_request_is_in_hand(start, limit):
+    """No other comes after it."""
+    s = start({"www": {"pm.max_children": 1, **limit}})
+    idle, half = Parked(s, 1, "idle"), Parked(s, 3, "half")
+    with Held(s) as held:
+        worker = held.wait_running()
+        s.signal(signal.SIGQUIT)
+        assert idle.connections[0].read_eof() == b""  # so the pool stops
+        assert held.finish().complete
+    assert [half.finish(c).text for c in half.connections] == 3 * [str(worker)]
+    assert s.wait_exit() == 0
+
+
 def test_stop_of_an_idle_ondemand_pool_forks_nobody(start):
     s = start({"www": {"pm": "ondemand", "pm.max_children": 2}}, settings={"log_level": "debug"})
     s.signal(signal.SIGQUIT)
