@@ -4,6 +4,7 @@
 #include "pool/pool.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -168,8 +169,9 @@ void pool_stop(struct pool *p, bool at_once) {
                 pool_provide_last(p);
         p->stopping = true;
         p->current = p->starting = NULL;
+        h->stopping = 1; /* before anything that workers take for a drain: they look here what it is for */
+        atomic_thread_fence(memory_order_release);
         h->generation = p->last_generation + 1; /* older than that is who has not seen the hang-up yet */
-        h->stopping = 1;                        /* before the drain: workers look here what it is for */
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once || !g->ready) /* nobody is served there yet */
