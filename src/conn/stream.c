@@ -148,11 +148,12 @@ int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {
         return 0;
 }
 
-ssize_t stream_write_now(struct stream *s, const void *data, size_t n) {
+ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last) {
+        int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (last ? MSG_MORE : 0);
         ssize_t k;
 
         do
-                k = send(s->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+                k = send(s->fd, data, n, flags);
         while (k < 0 && errno == EINTR);
         if (k < 0)
                 return errno == EAGAIN ? 0 : -errno;

@@ -63,5 +63,6 @@ bool stream_is_dead(const struct stream *s);
 /* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer is gone). */
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
 
-/* Sends what goes without waiting. How many bytes, or -errno. */
-ssize_t stream_write_now(struct stream *s, const void *data, size_t n);
+/* Sends what goes without waiting. How many bytes, or -errno. last: the connection is closed next, so its end may go with them: over TCP one segment, and one
+ * wake-up of the client, less. */
+ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last);

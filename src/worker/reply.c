@@ -140,12 +140,12 @@ void reply_end(struct transport *t, uint32_t app_status) {
         t->n_out += FCGI_END_REQUEST_SIZE;
 }
 
-int reply_send_last(struct transport *t) {
+int reply_send_last(struct transport *t, bool closes) {
         usec_t until = 0;
 
         for (;;) {
                 struct pollfd p = { .fd = t->stream.fd, .events = POLLOUT };
-                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent);
+                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent, closes);
 
                 if (k < 0)
                         return transport_fail(t, (int)k);

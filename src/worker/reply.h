@@ -14,6 +14,6 @@ int reply_send(struct transport *t);
 void reply_end(struct transport *t, uint32_t app_status);
 
 /* Sends the end of the reply to a client that reads it, which may take a moment for its socket to have room. What is left behind n_sent is the
- * park's; without a park, reply_send_rest() waits for the client. */
-int reply_send_last(struct transport *t);
+ * park's; without a park, reply_send_rest() waits for the client. closes: the connection is closed next. */
+int reply_send_last(struct transport *t, bool closes);
 int reply_send_rest(struct transport *t);

@@ -308,7 +308,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         access_collect(t->access, t);
         if (!t->broken) {
                 reply_end(t, app_status);
-                r = reply_send_last(t);
+                r = reply_send_last(t, !transport_may_keep(t));
         }
         t->finished = true;
         track_stage(t->track, STAGE_END);
