@@ -189,6 +189,7 @@ void overtime_forget(struct pool *p, struct pool_worker *w, const char *why) {
 
 /* Asks where the worker's PHP code is; when nobody can be asked, the case is closed at once. */
 static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slot *s, bool slow, bool condemned) {
+        static const char nobody[] = "no backtrace: the zygote cannot be asked\n";
         struct pool_worker *w = &p->workers[i];
         struct generation *g = w->generation;
         struct ipc_message m = { .type = IPC_TRACE, .slot = i, .pid = w->pid };
@@ -210,7 +211,9 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
                             : -ENOMEM;
         if (r < 0) {
                 if (slow)
-                        overtime_write_slow(p, w, s, "no backtrace: the zygote cannot be asked\n");
+                        overtime_write_slow(p, w, s, nobody);
+                if (condemned)
+                        overtime_log_trace(p, w, s, nobody);
                 w->patience.traced = true;
                 return;
         }
@@ -221,7 +224,7 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
         w->patience.traced = false;
         if (ipc_send(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
                 g->n_tracing--;
-                overtime_close_case(p, w, "no backtrace: the zygote cannot be asked\n");
+                overtime_close_case(p, w, nobody);
         }
 }
 

@@ -13,6 +13,7 @@ import pytest
 import fastcgi
 import procs
 import server as programs
+from load import Held
 
 # Longer than all entries take on a busy machine; who has its entry is ended.
 WAIT = "usleep(25000000);"
@@ -211,6 +212,17 @@ PAGES = {
     "loop": ("for ($i = 0; $i >= 0; $i++);", [r"\{running\} page\.php:3"]),
     "lock": ("flock(fopen('@LOCK@', 'c'), LOCK_EX);", [r"flock\(\) page\.php:3"]),
 }
+
+
+def test_request_that_nobody_can_trace_is_told_of(make):
+    """The zygote of its worker is gone."""
+    s = make({"www": {"request_terminate_timeout": "1s", "process.dumpable": "yes"}})
+    s.start()
+    with Held(s) as held:
+        worker = held.wait_running()
+        os.kill(s.zygotes()[0], signal.SIGKILL)
+        assert held.connection.read_eof() == b""
+    s.wait_log(f"child {worker}: no backtrace: the zygote cannot be asked")
 
 
 @pytest.mark.parametrize("page", PAGES)
