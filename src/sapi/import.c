@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Another function in place of one that an extension calls. PHP opens its extensions with RTLD_DEEPBIND, so the executable's symbols do not come before the C
- * library's there, as they do for libphp. What an extension calls is an address in its table of imports, which the linker has filled and made read-only
- * (elf(5), "Relocation entries"): it is changed in that table, for that one extension alone.
+ * library's there, as they do for libphp. What an extension calls is an address in its table of imports, which the linker has filled, and made read-only when
+ * the extension was built so (elf(5), "Relocation entries"): it is changed in that table, for that one extension alone.
  *
  * Known for the machines below. Anywhere else, and where an object is not built as expected, nothing is changed.
  */
@@ -39,6 +39,7 @@ struct import_object {
         const char *names;
         const ElfW(Rela) * calls, *data;
         size_t n_calls, n_data;
+        uintptr_t sealed, n_sealed; /* pages that the linker has made read-only when it had filled them */
 };
 
 static void import_read_entry(const ElfW(Dyn) * d, struct import_object *o) {
@@ -64,26 +65,47 @@ static void import_read_entry(const ElfW(Dyn) * d, struct import_object *o) {
         }
 }
 
+/* Whole pages; the linker leaves the rest of the last one writable. */
+static void import_read_seal(const ElfW(Phdr) * p, struct import_object *o) {
+        uintptr_t mask = ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+
+        o->sealed = (o->base + p->p_vaddr) & mask;
+        o->n_sealed = ((o->base + p->p_vaddr + p->p_memsz) & mask) - o->sealed;
+}
+
+/* The linker puts addresses in place of offsets there, unless it cannot write there. */
+static void import_read_dynamic(const ElfW(Phdr) * p, struct import_object *o) {
+        if (p->p_flags & PF_W)
+                for (const ElfW(Dyn) *d = (const ElfW(Dyn) *)(o->base + p->p_vaddr); d->d_tag != DT_NULL; d++)
+                        import_read_entry(d, o);
+}
+
 static bool import_read_object(const struct dl_phdr_info *info, struct import_object *ret) {
         struct import_object o = { .base = info->dlpi_addr };
 
-        for (size_t i = 0; i < info->dlpi_phnum; i++)
-                if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-                        for (const ElfW(Dyn) *d = (const ElfW(Dyn) *)(o.base + info->dlpi_phdr[i].p_vaddr);
-                             d->d_tag != DT_NULL; d++)
-                                import_read_entry(d, &o);
+        for (size_t i = 0; i < info->dlpi_phnum; i++) {
+                const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+                if (p->p_type == PT_DYNAMIC)
+                        import_read_dynamic(p, &o);
+                else if (p->p_type == PT_GNU_RELRO)
+                        import_read_seal(p, &o);
+        }
         *ret = o;
         return o.symbols && o.names;
 }
 
-static bool import_write(void **slot, void (*function)(void)) {
+/* An entry that is not sealed shares its page with variables, and with what is filled only when it is first called. */
+static bool import_write(const struct import_object *o, void **slot, void (*function)(void)) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
         void *at = (void *)((uintptr_t)slot & ~(page - 1));
+        bool sealed = (uintptr_t)slot - o->sealed < o->n_sealed;
 
-        if (mprotect(at, page, PROT_READ | PROT_WRITE) < 0)
+        if (sealed && mprotect(at, page, PROT_READ | PROT_WRITE) < 0)
                 return false;
         memcpy(slot, &function, sizeof(function));
-        (void)mprotect(at, page, PROT_READ);
+        if (sealed)
+                (void)mprotect(at, page, PROT_READ);
         return true;
 }
 
@@ -93,7 +115,7 @@ static void import_change(const struct import_object *o, const ElfW(Rela) * tabl
                 const ElfW(Sym) *symbol = &o->symbols[ELF64_R_SYM(table[i].r_info)];
 
                 if ((type == IMPORT_CALL || type == IMPORT_DATA) && strcmp(o->names + symbol->st_name, q->symbol) == 0)
-                        q->done |= import_write((void **)(o->base + table[i].r_offset), q->function);
+                        q->done |= import_write(o, (void **)(o->base + table[i].r_offset), q->function);
         }
 }
 
