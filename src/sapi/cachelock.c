@@ -7,7 +7,7 @@
  * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are.
  *
  * Who wants the cache started anew has every process ask who holds the lock, when a request begins (F_GETLK), until nobody does. From the first such question on nothing
- * is held over, until a request begins without one: so it takes no longer than it would.
+ * is held over, until a request begins without one: so it takes no longer than it would. Nor does a request that opcache is off for keep what it does not use.
  */
 
 #include <fcntl.h>
@@ -57,7 +57,10 @@ static int cachelock_set(int cmd, struct flock *lock) {
                 return cachelock_take(lock);
         if (lock->l_type == F_UNLCK && (byte || (all && !cachelock.others)))
                 return cachelock_give_back(lock);
-        cachelock.others = !(all && lock->l_type == F_UNLCK);
+        if (all && lock->l_type == F_UNLCK)
+                cachelock.taken = cachelock.held = cachelock.others = false;
+        else
+                cachelock.others = true;
         return fcntl(cachelock.fd, cmd, lock);
 }
 
@@ -97,6 +100,16 @@ void sapi_cachelock_start(void) {
 void sapi_cachelock_begin(bool followed) {
         cachelock.allows = followed;
         cachelock.asked = false;
+}
+
+void sapi_cachelock_decide(void) {
+        const zend_ini_entry *e;
+
+        if (!cachelock.held)
+                return;
+        e = zend_hash_str_find_ptr(EG(ini_directives), ZEND_STRL("opcache.enable"));
+        if (!e || !e->value || !zend_ini_parse_bool(e->value))
+                sapi_cachelock_rest();
 }
 
 void sapi_cachelock_rest(void) {

@@ -80,9 +80,11 @@ void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
 
-/* cachelock.c: opcache's lock. begin: a request begins, and another is likely to follow at once, or not. rest: gives back what was kept for that one. */
+/* cachelock.c: opcache's lock. begin: a request begins, and another is likely to follow at once, or not; decide: its settings are known, opcache may be off for
+ * it. rest: gives back what was kept for that one. */
 void sapi_cachelock_start(void);
 void sapi_cachelock_begin(bool followed);
+void sapi_cachelock_decide(void);
 void sapi_cachelock_rest(void);
 
 /* import.c: from now on the loaded object of that file name calls this function where its code says symbol. False: it does not. */

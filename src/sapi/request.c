@@ -63,6 +63,7 @@ int sapi_request_activate(void) {
                 return SUCCESS;
         if (sapi_current.script)
                 sapi_userini_activate(sapi_current.script);
+        sapi_cachelock_decide();
         sapi_limit_decide();
         sapi_body_prepare();
         return SUCCESS;

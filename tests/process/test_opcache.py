@@ -12,8 +12,8 @@ import server as programs
 
 FPMD_LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
 
-# The locks of the process that runs it.
-LOCKS = "<?php foreach (file('/proc/locks') as $l) if (preg_match('/ POSIX .* READ +' . getmypid() . ' /', $l)) echo 'locked';"
+# The lock of the process that runs it. While others come and go a line may be there twice.
+LOCKS = "<?php if (preg_match('/ POSIX .* READ +' . getmypid() . ' /', file_get_contents('/proc/locks'))) echo 'locked';"
 
 RESTARTS = "<?php $s = opcache_get_status(false); echo $s['opcache_statistics']['manual_restarts'], ' ', (int)$s['restart_pending'];"
 
@@ -29,13 +29,13 @@ def locked_by(pid):
         return any(re.search(rf" POSIX .* READ +{pid} ", line) for line in f)
 
 
-def queue_up(s, script, n):
-    """n requests that the pool's one worker finds all at once, and their answers."""
+def queue_up(s, scripts, **more):
+    """Requests that the pool's one worker finds all at once, and their answers."""
     worker, = s.workers()
     os.kill(worker, signal.SIGSTOP)
-    connections = [s.connect(timeout=20) for _ in range(n)]
-    for c in connections:
-        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+    connections = [s.connect(timeout=20) for _ in scripts]
+    for c, script in zip(connections, scripts):
+        c.send(fastcgi.request_bytes(fastcgi.environment(script, **more)))
     os.kill(worker, signal.SIGCONT)
     out = [c.read_response() for c in connections]
     for c in connections:
@@ -49,9 +49,9 @@ def test_an_idle_worker_has_no_lock(start):
     worker, = s.workers()
     assert s.run(script).text == "locked"
     for _ in range(5):
-        assert all(r.text == "locked" for r in queue_up(s, script, 60))
+        assert all(r.text == "locked" for r in queue_up(s, [script] * 60))
         procs.until("the lock to be given back", lambda: not locked_by(worker))
-        assert all(r.text == "page" for r in queue_up(s, page, 60))
+        assert all(r.text == "page" for r in queue_up(s, [page] * 60))
         procs.until("the lock to be given back", lambda: not locked_by(worker))
     assert s.workers() == [worker]
 
@@ -75,6 +75,28 @@ def test_a_worker_that_waits_for_a_slow_body_between_two_requests_has_no_lock(st
     procs.until("the worker to wait for the form without a lock", lambda: not locked_by(worker))
     slow.send(form[100000:])
     assert slow.read_response().text == "locked"
+
+
+def test_a_request_that_uses_opcache_has_a_lock(start):
+    """The lock goes with the others that a script's compilation takes; what follows without opcache, and then with it, has none to go on with."""
+    s = start({"www": {"pm.max_children": "1"}})
+    script = old(s.script("locks.php", LOCKS))
+    assert s.run(script).text == "locked"
+    for n in range(5):
+        new = old(s.script(f"new{n}.php", "<?php echo 'new';"))
+        out = queue_up(s, [script, new, os.path.join(s.folder, "none.php"), script, script])
+        assert [r.text for r in out] == ["locked", "new", "File not found.\n", "locked", "locked"]
+
+
+def test_a_request_that_its_folder_keeps_from_opcache_has_no_lock(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    os.mkdir(os.path.join(s.folder, "off"), 0o755)
+    s.script("off/.user.ini", "opcache.enable = 0\n")
+    script, off = old(s.script("locks.php", LOCKS)), old(s.script("off/locks.php", LOCKS))
+    assert s.run(script).text == "locked"
+    for _ in range(5):
+        out = queue_up(s, [script] * 4 + [off, script], DOCUMENT_ROOT=s.folder)
+        assert [r.text for r in out] == ["locked"] * 4 + ["", "locked"]
 
 
 def test_a_restart_is_not_put_off_by_workers_without_a_pause(start):
