@@ -67,6 +67,8 @@ static void worker_drop_connection(struct worker *w) {
         acceptor_forget(&w->acceptor);
         transport_close(&w->transport);
         w->ready = false;
+        if (w->transport.waited)
+                worker_read_clock(w);
 }
 
 static bool worker_has_connection(const struct worker *w) {
@@ -418,6 +420,7 @@ static int worker_live(struct worker *w) {
         sapi_worker_begin();
         s->accepting(s->ctx);
         track_stage(&w->track, STAGE_ACCEPTING);
+        worker_read_clock(w);
 
         while (!w->ending) {
                 r = worker_step(w);

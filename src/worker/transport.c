@@ -161,8 +161,11 @@ void transport_close(struct transport *t) {
         transport_take_rest(t);
         if (transport_is_quiet(t))
                 stream_close(&t->stream);
-        else if (parking_hand_over(t, PARK_LINGER) != 0)
+        else if (parking_hand_over(t, PARK_LINGER) != 0) {
+                t->waited = true;
+                sapi_rest();
                 stream_close_lingering(&t->stream);
+        }
 }
 
 int transport_read_head(struct transport *t) {

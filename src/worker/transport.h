@@ -38,7 +38,7 @@ struct transport {
         bool finished;      /* END_REQUEST is out */
         bool must_close;    /* an answer said so */
         bool timed_out;     /* the peer let the worker wait too long */
-        bool waited;        /* for bytes of the request in hand */
+        bool waited;        /* for bytes of the request in hand, or for the client to close */
 
         size_t n_out;      /* bytes in out, an open record's included */
         size_t n_sent;     /* bytes of them that are out already, at the end of a reply */

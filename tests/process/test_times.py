@@ -318,3 +318,34 @@ def test_kept_connection_may_wait(start):
     assert not held.cut
     client.close()
     assert s.run(s.pid_script).text == first
+
+
+DURATION = "<?php foreach (fpm_get_status()['procs'] as $p) if ($p['pid'] == getmypid()) echo $p['request-duration'];"
+
+
+def test_who_is_served_after_a_client_that_does_not_send_has_not_waited_with_it(start):
+    """A head that is larger than what a worker reads before it takes a request up: the worker waits for the rest of it, and finds the next connection at once then."""
+    s = start({"www": {"pm.max_children": "1", "request_receive_timeout": "1s"}})
+    params = fastcgi.environment(s.script("duration.php", DURATION))
+    head = fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, 1, fastcgi.pairs([("X", "x" * 100000)]))
+    worker, = s.workers()
+    os.kill(worker, signal.SIGSTOP)
+    quick, stuck, last = [s.connect() for _ in range(4)], s.connect(), s.connect()
+    for c in quick + [last]:
+        c.send(fastcgi.request_bytes(params))
+    stuck.send(head[:80000])
+    os.kill(worker, signal.SIGCONT)
+    assert all(int(c.read_response().text) < 900000 for c in quick + [last])
+    stuck.read_eof()
+
+
+def test_a_fresh_workers_first_request_begins_when_it_comes(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    script = s.script("duration.php", DURATION)
+    worker, = s.workers()
+    os.kill(worker, signal.SIGSTOP)
+    begun = time.monotonic()
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+        os.kill(worker, signal.SIGKILL)
+        assert 0 <= int(c.read_response().text) / 1e6 <= time.monotonic() - begun
