@@ -318,8 +318,12 @@ static void worker_drain(struct worker *w) {
 /* Waits for something to do, and does it up to the next request. */
 static int worker_wait(struct worker *w) {
         bool in_hand = worker_has_connection(w);
-        int fd = -1, r = w->ready ? 0 : acceptor_try(&w->acceptor, in_hand, worker_now(w), &fd);
+        int fd = -1, r = 0;
 
+        if (worker_is_told_to_end() && !w->last)
+                r = ACCEPT_E_DRAIN;
+        else if (!w->ready)
+                r = acceptor_try(&w->acceptor, in_hand, worker_now(w), &fd);
         if (r == 0) {
                 sapi_rest();
                 r = acceptor_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);

@@ -25,11 +25,13 @@
 #include "worker/confine.h"
 
 static int quit_eventfd = -1;
+static volatile sig_atomic_t setup_told;
 
 static void setup_on_quit(_unused_ int sig) {
         int saved = errno;
         uint64_t one = 1;
 
+        setup_told = 1;
         (void)!write(quit_eventfd, &one, sizeof(one));
         errno = saved;
 }
@@ -50,6 +52,10 @@ static void setup_on_fork(void) {
 
 bool worker_is_copy(void) {
         return setup_copied;
+}
+
+bool worker_is_told_to_end(void) {
+        return setup_told;
 }
 
 static int setup_signals(int quit_fd) {

@@ -13,3 +13,6 @@ int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*c
 /* True in a process that PHP code has forked off a worker (pcntl_fork): it must neither answer the worker's client nor take a place
  * beside the worker, and ends with its script. */
 bool worker_is_copy(void);
+
+/* SIGQUIT has come. The wait says so too, but only after a connection that it has seen before. */
+bool worker_is_told_to_end(void);

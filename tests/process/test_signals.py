@@ -225,3 +225,21 @@ def test_usr1_does_not_interrupt_a_script_that_sleeps(start):
         rotate(s)
         r = c.read_response()
     assert r.complete and r.text == "0 slept"
+
+
+def test_a_worker_that_is_told_to_end_in_a_request_takes_no_more(start):
+    s = start({"www": {"pm.max_children": "1"}})
+    mark = os.path.join(s.shared_folder(), "running")
+    code = s.script("slow.php", "<?php touch($_GET['m']); usleep(300000); echo getmypid();")
+    worker, = s.workers()
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(code, query="m=" + mark)))
+        procs.until("the script to run", lambda: os.path.exists(mark))
+        os.kill(worker, signal.SIGQUIT)
+        later = [s.connect() for _ in range(3)]
+        for connection in later:
+            connection.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        assert c.read_response().text == str(worker)
+        assert str(worker) not in [connection.read_response().text for connection in later]
+    for connection in later:
+        connection.close()
