@@ -16,7 +16,7 @@ import peers
 import procs
 
 WORKERS = 8
-CONNECTIONS = 48
+CONNECTIONS = 192
 LISTENS = ("unix", "tcp")
 # Memory that belongs to no file, in KiB: a share of files' pages would change with whatever else runs on the machine. A zygote is a new one each time.
 SLACK_KIB = {"master": 128, "park": 384, "zygote": 256}
