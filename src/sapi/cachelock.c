@@ -102,13 +102,16 @@ void sapi_cachelock_begin(bool followed) {
         cachelock.asked = false;
 }
 
-void sapi_cachelock_decide(void) {
-        const zend_ini_entry *e;
+static bool cachelock_is_on(const char *name, size_t n) {
+        const zend_ini_entry *e = zend_hash_str_find_ptr(EG(ini_directives), name, n);
 
-        if (!cachelock.held)
-                return;
-        e = zend_hash_str_find_ptr(EG(ini_directives), ZEND_STRL("opcache.enable"));
-        if (!e || !e->value || !zend_ini_parse_bool(e->value))
+        return e && e->value && zend_ini_parse_bool(e->value);
+}
+
+/* A session that starts before the script may have to wait for another request's. */
+void sapi_cachelock_decide(void) {
+        if (cachelock.held &&
+            (!cachelock_is_on(ZEND_STRL("opcache.enable")) || cachelock_is_on(ZEND_STRL("session.auto_start"))))
                 sapi_cachelock_rest();
 }
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Opcache's lock, which a worker holds over the gap between requests that follow at once: who is idle has none, and a restart of the cache is not put off."""
 
+import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -27,6 +29,12 @@ def old(path):
 def locked_by(pid):
     with open("/proc/locks") as f:
         return any(re.search(rf" POSIX .* READ +{pid} ", line) for line in f)
+
+
+def waiting_locks(path):
+    """Who waits for the lock of a file, as " -> PID"."""
+    with open("/proc/locks") as f:
+        return "".join(f" -> {line.split()[5]}" for line in f if line.split()[1] == "->" and line.split()[6].endswith(f":{os.stat(path).st_ino}"))
 
 
 def queue_up(s, scripts, **more):
@@ -74,6 +82,32 @@ def test_a_worker_that_waits_for_a_slow_body_between_two_requests_has_no_lock(st
     assert all(c.read_response().text == "locked" for c in quick)
     procs.until("the worker to wait for the form without a lock", lambda: not locked_by(worker))
     slow.send(form[100000:])
+    assert slow.read_response().text == "locked"
+
+
+def test_a_worker_that_waits_for_a_session_before_the_script_has_no_lock(start):
+    """Somebody else has the session that session.auto_start wants."""
+    s = start({"www": {"pm.max_children": "1"}})
+    os.mkdir(os.path.join(s.folder, "auto"), 0o755)
+    s.script("auto/.user.ini", f"session.auto_start = 1\nsession.save_path = {s.shared_folder()}\n")
+    script, auto = old(s.script("locks.php", LOCKS)), old(s.script("auto/locks.php", LOCKS))
+    session = os.path.join(s.shared_folder(), "sess_0123456789abcdef0123456789")
+    with open(session, "w") as f:
+        os.fchmod(f.fileno(), 0o666)
+        if programs.ROOT:
+            shutil.chown(session, programs.POOL_USER)
+        fcntl.flock(f, fcntl.LOCK_EX)
+        worker, = s.workers()
+        assert s.run(script).text == "locked"
+        os.kill(worker, signal.SIGSTOP)
+        quick, slow = [s.connect() for _ in range(8)], s.connect(timeout=20)
+        for c in quick:
+            c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+        slow.send(fastcgi.request_bytes(fastcgi.environment(auto, root=s.folder, HTTP_COOKIE="PHPSESSID=0123456789abcdef0123456789")))
+        os.kill(worker, signal.SIGCONT)
+        assert all(c.read_response().text == "locked" for c in quick)
+        procs.until("the worker to wait for the session without a lock",
+                    lambda: f" -> {worker}" in waiting_locks(session) and not locked_by(worker))
     assert slow.read_response().text == "locked"
 
 
