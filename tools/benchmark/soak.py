@@ -18,6 +18,7 @@ import procs
 WORKERS = 8
 CONNECTIONS = 192
 LISTENS = ("unix", "tcp")
+WARM_UP = (2000, 200000)  # requests at least, and at most: a park's memory grows up to its busiest moment
 # Memory that belongs to no file, in KiB: a share of files' pages would change with whatever else runs on the machine. A zygote is a new one each time.
 SLACK_KIB = {"master": 128, "park": 384, "zygote": 256}
 UNEXPECTED = re.compile(r"\] (WARNING|ERROR|ALERT): ")
@@ -136,7 +137,7 @@ def run(requests, reload_every, seed, say):
     directives = dict(pm="static", pm_max_children=WORKERS, pm_max_requests=100)
     with peers.Fpmd(peers.pools(LISTENS, **directives)).prepare() as server:
         warm_up = Soak()
-        run_load(server, warm_up, 2000, reload_every, seed + 1000, say)
+        run_load(server, warm_up, min(max(requests // 4, WARM_UP[0]), WARM_UP[1]), reload_every, seed + 1000, say)
         soak.problems += warm_up.problems
         settle(server, soak)
         soak.before = settle(server, soak)
