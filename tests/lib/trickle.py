@@ -44,7 +44,7 @@ class Trickle:
         self.bytes = fastcgi.request_bytes(fastcgi.environment(script), keep=False)
         self.result = Result()
         self.last = None  # the worker that answered last: the next wake-up is most likely its own
-        self.n_of_last = 0
+        self.answers = {}  # of each worker that lives: how many
 
     def _open(self):
         if "/" in self.address:
@@ -88,7 +88,8 @@ class Trickle:
     def _kill(self):
         procs.kill(self.last, signal.SIGKILL)
         self.result.n_killed += 1
-        self.last, self.n_of_last = None, 0
+        self.answers.pop(self.last)
+        self.last = None
 
     def _ask(self, kill):
         """kill: None, or when: before the connection is made, after it, or after the request is sent."""
@@ -123,7 +124,7 @@ class Trickle:
             r.n_lost += 1
             return
         pid = int(answer.group(1))
-        self.n_of_last = self.n_of_last + 1 if pid == self.last else 1
+        self.answers[pid] = self.answers.get(pid, 0) + 1
         self.last = pid
 
     def run(self, n, kills=True):
@@ -131,7 +132,7 @@ class Trickle:
         that die without having done anything are replaced slowly on purpose."""
         for _ in range(n):
             kill = None
-            if kills and self.n_of_last >= 3 and random.random() < 0.3:
+            if kills and self.answers.get(self.last, 0) >= 3 and random.random() < 0.3:
                 kill = random.choice(("before", "connected", "connected", "sent"))
             self.one(kill)
         return self.result
