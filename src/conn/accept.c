@@ -316,10 +316,6 @@ static int acceptor_on_kept(struct acceptor *a) {
         return a->has_reported ? ACCEPT_E_YIELD : ACCEPT_E_KEPT;
 }
 
-bool acceptor_is_in_demand(const struct acceptor *a) {
-        return streak_goes_on(&a->streak);
-}
-
 void acceptor_missed(struct acceptor *a) {
         streak_missed(&a->streak);
 }

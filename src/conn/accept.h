@@ -83,9 +83,6 @@ int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int 
 int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd);
 void acceptor_missed(struct acceptor *a);
 
-/* True when the worker will probably have something to do as soon as it is free again. */
-bool acceptor_is_in_demand(const struct acceptor *a);
-
 /* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
 void acceptor_hand_on(struct acceptor *a);
 

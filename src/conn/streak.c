@@ -29,7 +29,3 @@ void streak_wait(struct streak *s) {
         s->n_tries = 0;
         s->n_waits++;
 }
-
-bool streak_goes_on(const struct streak *s) {
-        return s->on && s->n_tries < STREAK_TRIES;
-}

@@ -36,6 +36,3 @@ void streak_missed(struct streak *s);
 
 /* The worker waits. */
 void streak_wait(struct streak *s);
-
-/* True when, whatever is finished next, a try will follow that is likely to succeed. */
-bool streak_goes_on(const struct streak *s);

@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While a request runs opcache holds a read lock on one byte of a file, so that who wants to start the cache anew sees that it is in use: two fcntl(2) in
- * each request. Between requests that follow at once the second gives back what the first of the next takes again. Here the lock is held over such a gap: a
- * worker says that another request is likely to follow, and gives the lock back, by sapi_rest(), before it does anything else but look for that one.
+ * While a request runs, opcache holds a read lock on one byte of a file, so that who wants to start the cache anew sees that it is in use: two fcntl(2) in each
+ * request. All who use the cache are workers of one zygote. So this lock is a word of each worker's own in memory that they share, and those who ask for it
+ * look at the words: the same lock, at the same times, without system calls.
  *
- * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are.
- *
- * Who wants the cache started anew has every process ask who holds the lock, when a request begins (F_GETLK), until nobody does. From the first such question on nothing
- * is held over, until a request begins without one: so it takes no longer than it would. Nor does a request that opcache is off for keep what it does not use.
+ * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are. Those of the zygote, and of a copy that PHP code has forked off
+ * a worker, are the kernel's: they come from processes without a word. So who asks looks there too.
  */
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 
 #include "sapi/internal.h"
+
+#include "base/atomic.h"
 
 /* The byte whose read lock says that the cache is in use. Opcache locks others for itself, one at a time. */
 #define CACHELOCK_BYTE 1
 
+/* A worker's own cache line. */
+struct cachelock_word {
+        _Alignas(64) _Atomic(pid_t) holder; /* 0: it has no lock */
+};
+
+struct cachelock_table {
+        _Alignas(64) _Atomic(uint32_t) n_used; /* words from this one on have never been written */
+        struct cachelock_word words[];
+};
+
 static struct {
-        int fd;      /* opcache's lock file; -1: not known yet */
-        bool allows; /* another request is likely to follow */
-        bool asked;  /* in this request, who holds the lock */
-        bool others; /* other bytes may be locked */
-        bool taken;  /* opcache has the byte */
-        bool held;   /* opcache has given it back, and the kernel has not heard of that */
-} cachelock = { .fd = -1 };
+        struct cachelock_table *table; /* NULL: there is none, and every lock is the kernel's */
+        uint32_t n_words;
+        struct cachelock_word *mine; /* NULL: this process is no worker */
+        pid_t pid;
+        bool others; /* other bytes may be locked, with the kernel */
+} cachelock;
 
 static bool cachelock_is_byte(const struct flock *lock) {
         return lock->l_whence == SEEK_SET && lock->l_start == CACHELOCK_BYTE && lock->l_len == 1;
@@ -36,41 +48,54 @@ static bool cachelock_is_all(const struct flock *lock) {
         return lock->l_whence == SEEK_SET && lock->l_start == 0 && lock->l_len == 0;
 }
 
-static int cachelock_take(struct flock *lock) {
-        int r = cachelock.held ? 0 : fcntl(cachelock.fd, F_SETLK, lock);
-
-        cachelock.held = false;
-        cachelock.taken = r == 0;
-        return r;
-}
-
-static int cachelock_give_back(struct flock *lock) {
-        cachelock.held = cachelock.taken && cachelock.allows && !cachelock.asked;
-        cachelock.taken = false;
-        return cachelock.held ? 0 : fcntl(cachelock.fd, F_SETLK, lock);
-}
-
-static int cachelock_set(int cmd, struct flock *lock) {
+static int cachelock_set(int fd, int cmd, struct flock *lock) {
         bool all = cachelock_is_all(lock), byte = cachelock_is_byte(lock);
 
-        if (byte && lock->l_type == F_RDLCK)
-                return cachelock_take(lock);
-        if (lock->l_type == F_UNLCK && (byte || (all && !cachelock.others)))
-                return cachelock_give_back(lock);
-        if (all && lock->l_type == F_UNLCK)
-                cachelock.taken = cachelock.held = cachelock.others = false;
-        else
-                cachelock.others = true;
-        return fcntl(cachelock.fd, cmd, lock);
+        if (byte && lock->l_type == F_RDLCK) {
+                atomic_store(&cachelock.mine->holder, cachelock.pid);
+                atomic_thread_fence(memory_order_seq_cst); /* before anything of the cache is read */
+                return 0;
+        }
+        if (lock->l_type == F_UNLCK && (byte || all)) {
+                atomic_store_explicit(&cachelock.mine->holder, 0, memory_order_release);
+                if (byte || !cachelock.others)
+                        return 0;
+        }
+        cachelock.others = !all || lock->l_type != F_UNLCK;
+        return fcntl(fd, cmd, lock);
 }
 
-/* The first lock of a worker's first request. */
-static bool cachelock_is_first(int cmd, const struct flock *lock) {
-        return cachelock.fd < 0 && sapi_current.io && cmd == F_SETLK && lock->l_type == F_RDLCK &&
-               cachelock_is_byte(lock);
+/* Without a zygote nobody clears the words of the dead. */
+static bool cachelock_is_dead(pid_t pid) {
+        return kill(pid, 0) < 0 && errno == ESRCH;
 }
 
-/* fcntl(2), for opcache. */
+/* Somebody else who has the lock; 0: nobody, as far as the words tell. */
+static pid_t cachelock_find_holder(void) {
+        uint32_t n = cachelock.table ? MIN(atomic_load(&cachelock.table->n_used), cachelock.n_words) : 0;
+
+        for (uint32_t i = 0; i < n; i++) {
+                struct cachelock_word *w = &cachelock.table->words[i];
+                pid_t pid = atomic_load(&w->holder);
+
+                if (pid != 0 && w != cachelock.mine && !cachelock_is_dead(pid))
+                        return pid;
+        }
+        return 0;
+}
+
+/* Who keeps the caller from a write lock on the byte? */
+static int cachelock_get(int fd, struct flock *lock) {
+        pid_t pid = cachelock_is_byte(lock) && lock->l_type == F_WRLCK ? cachelock_find_holder() : 0;
+
+        if (pid == 0)
+                return fcntl(fd, F_GETLK, lock);
+        lock->l_type = F_RDLCK;
+        lock->l_pid = pid;
+        return 0;
+}
+
+/* fcntl(2), for opcache. The locks it asks for are all on one file. */
 static int cachelock_fcntl(int fd, int cmd, ...) {
         void *arg;
         va_list ap;
@@ -79,45 +104,42 @@ static int cachelock_fcntl(int fd, int cmd, ...) {
         arg = va_arg(ap, void *);
         va_end(ap);
 
-        if (cmd != F_SETLK && cmd != F_SETLKW && cmd != F_GETLK)
-                return fcntl(fd, cmd, arg);
-        if (cachelock_is_first(cmd, arg))
-                cachelock.fd = fd;
-        if (cachelock.fd < 0 || fd != cachelock.fd)
-                return fcntl(fd, cmd, arg);
-        if (cmd != F_GETLK)
-                return cachelock_set(cmd, arg);
-        cachelock.asked = true;
-        sapi_cachelock_rest();
+        if (cmd == F_GETLK)
+                return cachelock_get(fd, arg);
+        if ((cmd == F_SETLK || cmd == F_SETLKW) && cachelock.mine)
+                return cachelock_set(fd, cmd, arg);
         return fcntl(fd, cmd, arg);
 }
 
-void sapi_cachelock_start(void) {
+void sapi_cachelock_start(uint32_t n_slots) {
+        struct cachelock_table *table;
+
+        if (n_slots == 0)
+                return;
+        table = mmap(NULL, sizeof(*table) + n_slots * sizeof(table->words[0]), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (table == MAP_FAILED)
+                return;
+        cachelock.table = table;
+        cachelock.n_words = n_slots;
         (void)sapi_import_replace("opcache.so", "fcntl", (void (*)(void))cachelock_fcntl);
         (void)sapi_import_replace("opcache.so", "fcntl64", (void (*)(void))cachelock_fcntl);
 }
 
-void sapi_cachelock_begin(bool followed) {
-        cachelock.allows = followed;
-        cachelock.asked = false;
+void sapi_cachelock_begin_worker(uint32_t slot) {
+        if (slot >= cachelock.n_words)
+                return;
+        cachelock.pid = getpid();
+        cachelock.mine = &cachelock.table->words[slot];
+        atomic_store(&cachelock.mine->holder, 0);
+        atomic_raise(&cachelock.table->n_used, slot + 1);
 }
 
-static bool cachelock_is_on(const char *name, size_t n) {
-        const zend_ini_entry *e = zend_hash_str_find_ptr(EG(ini_directives), name, n);
-
-        return e && e->value && zend_ini_parse_bool(e->value);
+void sapi_cachelock_leave(void) {
+        cachelock.mine = NULL;
 }
 
-/* A session that starts before the script may have to wait for another request's. */
-void sapi_cachelock_decide(void) {
-        if (cachelock.held &&
-            (!cachelock_is_on(ZEND_STRL("opcache.enable")) || cachelock_is_on(ZEND_STRL("session.auto_start"))))
-                sapi_cachelock_rest();
-}
-
-void sapi_cachelock_rest(void) {
-        struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = CACHELOCK_BYTE, .l_len = 1 };
-
-        if (cachelock.held)
-                cachelock.held = fcntl(cachelock.fd, F_SETLK, &lock) < 0;
+void sapi_cachelock_free(uint32_t slot) {
+        if (slot < cachelock.n_words)
+                atomic_store(&cachelock.table->words[slot].holder, 0);
 }

@@ -125,7 +125,6 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
         sapi_message_observe();
         sapi_signals_start();
         sapi_directory_start();
-        sapi_cachelock_start();
         return SUCCESS;
 }
 

@@ -180,7 +180,6 @@ static void apply_request_text(const char *lines, int mode) {
 
         if (!lines || !*lines)
                 return;
-        sapi_rest(); /* opcache may be one of the things that are turned off */
         zend_spprintf(&copy, 0, "%s\n", lines);
         zend_parse_ini_string(copy, true, ZEND_INI_SCANNER_NORMAL, request_ini_line, &mode);
         efree(copy);

@@ -80,12 +80,12 @@ void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
 
-/* cachelock.c: opcache's lock. begin: a request begins, and another is likely to follow at once, or not; decide: its settings are known, opcache may be off for
- * it. rest: gives back what was kept for that one. */
-void sapi_cachelock_start(void);
-void sapi_cachelock_begin(bool followed);
-void sapi_cachelock_decide(void);
-void sapi_cachelock_rest(void);
+/* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as sapi_worker_begin() and sapi_worker_gone(). leave: in a copy of a
+ * worker. */
+void sapi_cachelock_start(uint32_t n_slots);
+void sapi_cachelock_begin_worker(uint32_t slot);
+void sapi_cachelock_leave(void);
+void sapi_cachelock_free(uint32_t slot);
 
 /* import.c: from now on the loaded object of that file name calls this function where its code says symbol. False: it does not. */
 bool sapi_import_replace(const char *object, const char *symbol, void (*function)(void));

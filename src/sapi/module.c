@@ -197,6 +197,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         free(sapi_message_collected());
         module.started = true;
         sapi_body_start();
+        sapi_cachelock_start(options->n_slots);
         sapi_env_hook();
         sapi_ini_apply_pool(options->pool);
         zend_unset_timeout(); /* a pool's max_execution_time has begun to count */
@@ -223,10 +224,11 @@ const char *sapi_version(void) {
  * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
  * up or a preload script may have begun must not go on in every worker alike.
  */
-void sapi_worker_begin(void) {
+void sapi_worker_begin(uint32_t slot) {
         sapi_signals_begin_worker();
         sapi_limit_begin_worker();
         sapi_directory_begin_worker();
+        sapi_cachelock_begin_worker(slot);
         RANDOM_G(combined_lcg_seeded) = false;
         RANDOM_G(mt19937_seeded) = false;
         SAPI_COMPAT_RANDOM_FORGET();
@@ -234,4 +236,12 @@ void sapi_worker_begin(void) {
 
 void sapi_worker_end(void) {
         sapi_stop();
+}
+
+void sapi_worker_copied(void) {
+        sapi_cachelock_leave();
+}
+
+void sapi_worker_gone(uint32_t slot) {
+        sapi_cachelock_free(slot);
 }

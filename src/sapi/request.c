@@ -63,7 +63,6 @@ int sapi_request_activate(void) {
                 return SUCCESS;
         if (sapi_current.script)
                 sapi_userini_activate(sapi_current.script);
-        sapi_cachelock_decide();
         sapi_limit_decide();
         sapi_body_prepare();
         return SUCCESS;
@@ -102,7 +101,6 @@ static bool extension_allowed(const char *path) {
 }
 
 static void refuse(int status, const char *body) {
-        sapi_rest(); /* nothing of opcache's is wanted */
         zend_try {
                 SG(sapi_headers).http_response_code = status;
                 PUTS(body);
@@ -161,7 +159,6 @@ static void put_error_header(void) {
 
 static bool request_life(const struct sapi_request *request) {
         EG(exit_status) = 0;
-        sapi_cachelock_begin(request->followed);
         sapi_env_load(request->params, request->n_params);
         fill_request_info();
         sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
@@ -174,10 +171,6 @@ static bool request_life(const struct sapi_request *request) {
         put_error_header();
         php_request_shutdown(NULL);
         return true;
-}
-
-void sapi_rest(void) {
-        sapi_cachelock_rest();
 }
 
 static uint32_t status_sent(void) {

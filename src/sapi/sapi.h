@@ -5,7 +5,7 @@
  * needs no php.h; only files in this folder include that.
  *
  * Order of life: sapi_start() in the zygote (module start-up, opcache memory, preload), fork, sapi_worker_begin() in the
- * child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_stop() when the zygote ends.
+ * child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_worker_gone() in the zygote, sapi_stop() when that ends.
  */
 
 #include <stdbool.h>
@@ -24,6 +24,7 @@ struct sapi_options {
         bool no_ini;          /* -n */
         bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
+        uint32_t n_slots;     /* workers have numbers below this, see sapi_worker_begin(); 0: there are none */
 };
 
 /* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the
@@ -39,8 +40,13 @@ int sapi_print(const struct sapi_options *options, enum sapi_print what, char **
 /* PHP's version, "8.2.28". */
 const char *sapi_version(void);
 
-void sapi_worker_begin(void);
+/* slot: a number that no other of the zygote's workers has at the time. */
+void sapi_worker_begin(uint32_t slot);
 void sapi_worker_end(void);
+/* In each process that is forked off a worker, before anything else of PHP's. */
+void sapi_worker_copied(void);
+/* In the zygote: the worker of that number has been reaped, however it ended. */
+void sapi_worker_gone(uint32_t slot);
 
 /*
  * What fpm_get_status() returns: the provider writes the pool's values, then each process's between two begins, under php-fpm's
@@ -96,7 +102,6 @@ struct sapi_request {
         void *ctx;
         const uint8_t *params;
         size_t n_params;
-        bool followed;     /* another one will probably follow at once; sapi_rest() when not */
         uint64_t cpu_nsec; /* CLOCK_PROCESS_CPUTIME_ID when the request began; max_execution_time counts from there */
 };
 
@@ -112,6 +117,3 @@ struct sapi_result {
  * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request
  * shutdown, so what follows that call is only PHP freeing its memory. */
 void sapi_request_run(const struct sapi_request *request, struct sapi_result *ret);
-
-/* The worker has nothing to do, or will wait for somebody: gives back what was kept for a request that should follow at once. Does nothing else. */
-void sapi_rest(void);

@@ -116,7 +116,6 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
                                                  .ctx = t,
                                                  .params = t->decoder.params,
                                                  .n_params = t->decoder.n_params,
-                                                 .followed = acceptor_is_in_demand(&w->acceptor),
                                                  .cpu_nsec = track_cpu_begun(&w->track) },
                          ret);
 }
@@ -325,7 +324,6 @@ static int worker_wait(struct worker *w) {
         else if (!w->ready)
                 r = acceptor_try(&w->acceptor, in_hand, worker_now(w), &fd);
         if (r == 0) {
-                sapi_rest();
                 r = acceptor_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);
                 worker_read_clock(w);
         }
@@ -383,6 +381,7 @@ static void worker_on_copy(void) {
         w->transport.stream.fd = fd_close(w->transport.stream.fd);
         w->parking.intake = fd_close(w->parking.intake);
         acceptor_done(&w->acceptor);
+        sapi_worker_copied();
 }
 
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
@@ -421,7 +420,7 @@ static int worker_live(struct worker *w) {
                 return r;
         w->transport.receive_timeout = s->pool->request_receive_timeout;
         phpstatus_provide(s->scoreboard);
-        sapi_worker_begin();
+        sapi_worker_begin(s->slot);
         s->accepting(s->ctx);
         track_stage(&w->track, STAGE_ACCEPTING);
         worker_read_clock(w);

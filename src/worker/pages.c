@@ -20,7 +20,6 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 return false;
         if (reply.failed)
                 text_done(&reply), text_append(&reply, "Status: 500 Internal Server Error\r\n\r\n");
-        sapi_rest(); /* a client that reads slowly is waited for */
         transport_write(t, text_peek(&reply), reply.n);
         return true;
 }

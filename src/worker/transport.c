@@ -94,10 +94,8 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                 if (stream_pending(&t->stream) == 0) {
                         if (t->end_of_stream)
                                 return -ECONNRESET;
-                        if (!dont_wait) {
+                        if (!dont_wait)
                                 t->waited = true;
-                                sapi_rest();
-                        }
                         r = stream_fill(&t->stream, dont_wait);
                         if (r == STREAM_E_EMPTY)
                                 return r;
@@ -163,7 +161,6 @@ void transport_close(struct transport *t) {
                 stream_close(&t->stream);
         else if (parking_hand_over(t, PARK_LINGER) != 0) {
                 t->waited = true;
-                sapi_rest();
                 stream_close_lingering(&t->stream);
         }
 }

@@ -234,6 +234,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         int r;
 
         o->sapi.pool = z->pool;
+        o->sapi.n_slots = SCOREBOARD_SLOTS;
         r = sapi_start(&o->sapi, &ini_files, &reason);
         zygote_raise_files(z);
         syscall(SYS_close_range, INHERIT_FIRST, ~0U,

@@ -17,6 +17,7 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "sapi/sapi.h"
 #include "scoreboard/slot.h"
 #include "worker/worker.h"
 #include "zygote/zygote.h"
@@ -120,6 +121,7 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
                         r = -errno;
                         kill(pid, SIGKILL); /* the master could not control it */
                         waitpid(pid, NULL, 0);
+                        sapi_worker_gone(slot);
                 }
         }
         if (r == 0) {
@@ -174,6 +176,7 @@ void zygote_signal_workers(const struct zygote *z, int sig) {
 static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
+        sapi_worker_gone(c->slot);
         fd_ring(INHERIT_DOORBELL);
         zygote_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                     NULL);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The system calls of a worker that does not come to rest, counted without slowing it down: what is there already is not waited for, and what the next request
-needs is not given back."""
+"""The system calls of a worker that does not come to rest, counted without slowing it down: what is there already is not waited for, and
+opcache's lock costs none."""
 
 import os
 import signal
@@ -35,4 +35,4 @@ def test_requests_that_follow_at_once(pool):
             c.close()
     assert N <= seen["accept4"] <= N + 10 and N - 1 <= seen["close"] <= N  # it may be at its last close
     assert seen["epoll_wait"] < N / 2, seen
-    assert seen["fcntl"] < N, seen
+    assert seen.get("fcntl", 0) < 5, seen  # the first request may have more to look up

@@ -1,23 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Opcache's lock, which a worker holds over the gap between requests that follow at once: who is idle has none, and a restart of the cache is not put off."""
+"""Who uses opcache's memory: a restart of the cache waits for those whose requests do, as long as they do, and for nobody else. The same on both programs."""
 
-import fcntl
+import contextlib
 import os
-import re
-import shutil
 import signal
 import subprocess
+
+import pytest
 
 import fastcgi
 import procs
 import server as programs
+from load import Gate
 
 FPMD_LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
 
-# The lock of the process that runs it. While others come and go a line may be there twice.
-LOCKS = "<?php if (preg_match('/ POSIX .* READ +' . getmypid() . ' /', file_get_contents('/proc/locks'))) echo 'locked';"
-
+RESET = "<?php var_dump(opcache_reset());"
 RESTARTS = "<?php $s = opcache_get_status(false); echo $s['opcache_statistics']['manual_restarts'], ' ', (int)$s['restart_pending'];"
+
+# Says who it is, and goes on until it is told to end.
+HOLD = """
+file_put_contents('{folder}/holds', getmypid());
+while (!file_exists('{folder}/end'))
+    usleep(1000);
+echo 'done';"""
+
+FORK = """
+fastcgi_finish_request(); // or the copy would end before it lets go of the cache
+$pid = pcntl_fork();
+if ($pid === 0)
+    exit;
+pcntl_waitpid($pid, $status);"""
 
 
 def old(path):
@@ -26,117 +39,143 @@ def old(path):
     return path
 
 
-def locked_by(pid):
-    with open("/proc/locks") as f:
-        return any(re.search(rf" POSIX .* READ +{pid} ", line) for line in f)
+class Story:
+    def __init__(self, server):
+        self.server = server
+        self.folder = server.shared_folder()
+        self.reset = old(server.script("reset.php", RESET))
+        self.status = old(server.script("status.php", RESTARTS))
+
+    def begin_restart(self):
+        assert self.server.run(self.reset).text == "bool(true)\n"
+
+    def restarts(self):
+        """How many there have been, and whether one is waited for."""
+        return self.server.run(self.status).text
+
+    @contextlib.contextmanager
+    def held(self, before="", path="hold.php"):
+        """A request that does not end; its worker's pid."""
+        script = old(self.server.script(path, "<?php" + before + HOLD.format(folder=self.folder)))
+        notes = [os.path.join(self.folder, name) for name in ("holds", "end")]
+        for note in notes:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(note)
+        with contextlib.closing(self.server.connect(timeout=30)) as c:
+            c.send(fastcgi.request_bytes(fastcgi.environment(script, root=self.server.folder)))
+            procs.until("the script to run", lambda: os.path.exists(notes[0]) and os.path.getsize(notes[0]) > 0)
+            with open(notes[0]) as f:
+                yield c, int(f.read())
+
+    def end(self, c, text="done"):
+        with open(os.path.join(self.folder, "end"), "w"):
+            pass
+        assert c.read_response().text == text
 
 
-def waiting_locks(path):
-    """Who waits for the lock of a file, as " -> PID"."""
-    with open("/proc/locks") as f:
-        return "".join(f" -> {line.split()[5]}" for line in f if line.split()[1] == "->" and line.split()[6].endswith(f":{os.stat(path).st_ino}"))
+@pytest.fixture(params=["PhpFpm", "Fpmd"])
+def program(request):
+    return getattr(programs, request.param)
 
 
-def queue_up(s, scripts, **more):
-    """Requests that the pool's one worker finds all at once, and their answers."""
-    worker, = s.workers()
-    os.kill(worker, signal.SIGSTOP)
-    connections = [s.connect(timeout=20) for _ in scripts]
-    for c, script in zip(connections, scripts):
-        c.send(fastcgi.request_bytes(fastcgi.environment(script, **more)))
-    os.kill(worker, signal.SIGCONT)
-    out = [c.read_response() for c in connections]
-    for c in connections:
-        c.close()
-    return out
+@pytest.fixture
+def story(program):
+    with program({"www": {"pm.max_children": "2"}}) as s:
+        yield Story(s)
 
 
-def test_an_idle_worker_has_no_lock(start):
-    s = start({"www": {"pm.max_children": "1"}})
-    script, page = old(s.script("locks.php", LOCKS)), old(s.script("page.php", "<?php echo 'page';"))
-    worker, = s.workers()
-    assert s.run(script).text == "locked"
-    for _ in range(5):
-        assert all(r.text == "locked" for r in queue_up(s, [script] * 60))
-        procs.until("the lock to be given back", lambda: not locked_by(worker))
-        assert all(r.text == "page" for r in queue_up(s, [page] * 60))
-        procs.until("the lock to be given back", lambda: not locked_by(worker))
-    assert s.workers() == [worker]
+def test_idle_workers_do_not_put_a_restart_off(story):
+    for n in range(1, 20):
+        story.begin_restart()
+        procs.until("the restart", lambda: story.restarts() == f"{n} 0")  # who took the order has answered, and may not be done yet
 
 
-def test_a_worker_that_waits_for_a_slow_body_between_two_requests_has_no_lock(start):
-    """Its head follows other requests at once, but its script has not begun: the form's fields come first."""
-    s = start({"www": {"pm.max_children": "1"}})
-    script = old(s.script("locks.php", LOCKS))
-    worker, = s.workers()
-    assert s.run(script).text == "locked"
-    n = 300000
-    params = fastcgi.environment(script, REQUEST_METHOD="POST", CONTENT_LENGTH=str(n), CONTENT_TYPE="application/x-www-form-urlencoded")
-    form = fastcgi.request_bytes(params, b"a=" + b"x" * (n - 2))
-    os.kill(worker, signal.SIGSTOP)
-    quick, slow = [s.connect() for _ in range(8)], s.connect(timeout=20)
-    for c in quick:
-        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
-    slow.send(form[:100000])
-    os.kill(worker, signal.SIGCONT)
-    assert all(c.read_response().text == "locked" for c in quick)
-    procs.until("the worker to wait for the form without a lock", lambda: not locked_by(worker))
-    slow.send(form[100000:])
-    assert slow.read_response().text == "locked"
-
-
-def test_a_worker_that_waits_for_a_session_before_the_script_has_no_lock(start):
-    """Somebody else has the session that session.auto_start wants."""
-    s = start({"www": {"pm.max_children": "1"}})
-    os.mkdir(os.path.join(s.folder, "auto"), 0o755)
-    s.script("auto/.user.ini", f"session.auto_start = 1\nsession.save_path = {s.shared_folder()}\n")
-    script, auto = old(s.script("locks.php", LOCKS)), old(s.script("auto/locks.php", LOCKS))
-    session = os.path.join(s.shared_folder(), "sess_0123456789abcdef0123456789")
-    with open(session, "w") as f:
-        os.fchmod(f.fileno(), 0o666)
-        if programs.ROOT:
-            shutil.chown(session, programs.POOL_USER)
-        fcntl.flock(f, fcntl.LOCK_EX)
-        worker, = s.workers()
-        assert s.run(script).text == "locked"
-        os.kill(worker, signal.SIGSTOP)
-        quick, slow = [s.connect() for _ in range(8)], s.connect(timeout=20)
-        for c in quick:
-            c.send(fastcgi.request_bytes(fastcgi.environment(script)))
-        slow.send(fastcgi.request_bytes(fastcgi.environment(auto, root=s.folder, HTTP_COOKIE="PHPSESSID=0123456789abcdef0123456789")))
-        os.kill(worker, signal.SIGCONT)
-        assert all(c.read_response().text == "locked" for c in quick)
-        procs.until("the worker to wait for the session without a lock",
-                    lambda: f" -> {worker}" in waiting_locks(session) and not locked_by(worker))
-    assert slow.read_response().text == "locked"
-
-
-def test_a_request_that_uses_opcache_has_a_lock(start):
-    """The lock goes with the others that a script's compilation takes; what follows without opcache, and then with it, has none to go on with."""
-    s = start({"www": {"pm.max_children": "1"}})
-    script = old(s.script("locks.php", LOCKS))
-    assert s.run(script).text == "locked"
+def test_a_request_that_uses_the_cache_puts_a_restart_off(story):
     for n in range(5):
-        new = old(s.script(f"new{n}.php", "<?php echo 'new';"))
-        out = queue_up(s, [script, new, os.path.join(s.folder, "none.php"), script, script])
-        assert [r.text for r in out] == ["locked", "new", "File not found.\n", "locked", "locked"]
+        with story.held() as (c, _):
+            story.begin_restart()
+            for _ in range(3):
+                assert story.restarts() == f"{n} 1"
+            story.end(c)
+        procs.until("the restart", lambda: story.restarts() == f"{n + 1} 0")  # the worker has answered, and is not done yet
 
 
-def test_a_request_that_its_folder_keeps_from_opcache_has_no_lock(start):
-    s = start({"www": {"pm.max_children": "1"}})
-    os.mkdir(os.path.join(s.folder, "off"), 0o755)
-    s.script("off/.user.ini", "opcache.enable = 0\n")
-    script, off = old(s.script("locks.php", LOCKS)), old(s.script("off/locks.php", LOCKS))
-    assert s.run(script).text == "locked"
-    for _ in range(5):
-        out = queue_up(s, [script] * 4 + [off, script], DOCUMENT_ROOT=s.folder)
-        assert [r.text for r in out] == ["locked"] * 4 + ["", "locked"]
+def test_a_request_that_its_folder_keeps_from_the_cache_puts_no_restart_off(story):
+    os.mkdir(os.path.join(story.server.folder, "off"), 0o755)
+    story.server.script("off/.user.ini", "opcache.enable = 0\n")
+    with story.held(path="off/hold.php") as (c, _):
+        story.begin_restart()
+        procs.until("the restart", lambda: story.restarts() == "1 0")
+        story.end(c)
+
+
+@pytest.mark.parametrize("pm", ["static", "ondemand"])
+def test_a_worker_that_is_killed_puts_no_restart_off(program, pm):
+    """Whether another one takes its place or not."""
+    with program({"www": {"pm": pm, "pm.max_children": "2"}}) as s:
+        story = Story(s)
+        for n in range(3):
+            with story.held() as (_, worker):
+                story.begin_restart()
+                assert story.restarts() == f"{n} 1"
+                os.kill(worker, signal.SIGKILL)
+                procs.until("the worker to be reaped", lambda: not os.path.exists(f"/proc/{worker}"))
+                procs.until("the restart", lambda: story.restarts() == f"{n + 1} 0")
+
+
+def test_a_worker_that_dies_without_a_zygote_puts_no_restart_off(make):
+    """Nobody is there who would take its mark away."""
+    s = make({"www": {"pm.max_children": "2"}})
+    gate = Gate(s)
+    gate.open()
+    s.start()
+    os.unlink(gate.mark + "-go")
+    story = Story(s)
+    with story.held() as (_, worker):
+        story.begin_restart()
+        assert story.restarts() == "0 1"
+        os.kill(s.zygotes()[0], signal.SIGKILL)
+        gate.wait_reached(2)
+        os.kill(worker, signal.SIGKILL)
+        procs.until("the restart", lambda: story.restarts() == "1 0")
+    assert gate.runs() == 2 and s.generations()[-1]["state"] != "accepting", "the fresh zygote came too early"
+    gate.open()
+
+
+def test_a_worker_that_does_not_end_in_time_is_ended_by_opcache(program):
+    with program({"www": {"pm.max_children": "2"}}, args=["-d", "opcache.force_restart_timeout=1"]) as s:
+        story = Story(s)
+        with story.held() as (_, worker):
+            story.begin_restart()
+            procs.until("opcache to end the worker", lambda: story.restarts() and not os.path.exists(f"/proc/{worker}"))
+            procs.until("the restart", lambda: story.restarts() == "1 0")
+
+
+def test_a_copy_that_ends_leaves_the_worker_its_lock(start):
+    """Debian's php-fpm has no pcntl."""
+    story = Story(start({"www": {"pm.max_children": "2"}}))
+    with story.held(before=FORK) as (c, _):
+        story.begin_restart()
+        assert story.restarts() == "0 1"
+        story.end(c, "")
+    procs.until("the restart", lambda: story.restarts() == "1 0")
+
+
+def test_a_new_worker_sees_who_was_there_before(start):
+    """A worker's first request may be the one that asks."""
+    story = Story(start({"www": {"pm.max_children": "2", "pm.max_requests": "1"}}))
+    with story.held() as (c, _):
+        story.begin_restart()
+        for _ in range(3):
+            assert story.restarts() == "0 1"
+        story.end(c)
+    procs.until("the restart", lambda: story.restarts() == "1 0")
 
 
 def test_a_restart_is_not_put_off_by_workers_without_a_pause(start):
     s = start({"www": {"pm.max_children": "2"}})
     page, status = old(s.script("page.php", "<?php echo 'page';")), old(s.script("status.php", RESTARTS))
-    reset = old(s.script("reset.php", "<?php var_dump(opcache_reset());"))
+    reset = old(s.script("reset.php", RESET))
     workers = sorted(s.workers())
     load = subprocess.Popen([FPMD_LOAD, "--connect", s.address(), "--script", page, "--connections=8", "--duration=60000", "--expect-length=4"],
                             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=procs.die_with_parent)

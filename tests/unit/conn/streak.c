@@ -68,28 +68,10 @@ static void test_the_pauses_have_an_end(void **state) {
         assert_int_equal(n + 1, STREAK_PAUSE);
 }
 
-static void test_it_goes_on_as_long_as_a_try_will_follow(void **state) {
-        struct streak s = {};
-
-        assert_false(streak_goes_on(&s)); /* nothing is known yet */
-        streak_wait(&s);
-        for (unsigned i = 0; i < STREAK_TRIES; i++) {
-                assert_true(streak_try(&s, BEGIN));
-                assert_int_equal(streak_goes_on(&s), i + 1 < STREAK_TRIES);
-        }
-        assert_false(streak_try(&s, BEGIN));
-        streak_wait(&s);
-        assert_true(streak_goes_on(&s)); /* the last try did succeed */
-        assert_true(streak_try(&s, BEGIN));
-        streak_missed(&s);
-        assert_false(streak_goes_on(&s));
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stories),
                 cmocka_unit_test(test_the_pauses_have_an_end),
-                cmocka_unit_test(test_it_goes_on_as_long_as_a_try_will_follow),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
