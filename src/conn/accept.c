@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait of a worker; see accept.h for the model. Three rules keep wake-ups from getting lost: one event per epoll_wait(2),
- * so that no reported listener is left unread; accept on the listener that was reported, not on a favourite; and the doorbell for
- * every path on which an event is not followed by its accept.
+ * The wait of a worker; see accept.h for the model. Four rules keep wake-ups from getting lost: one event per epoll_wait(2),
+ * so that no reported listener is left unread; accept on the listener that was reported, not on a favourite; the doorbell for
+ * every path on which an event is not followed by its accept; and who owes one goes back to the epoll that has reported it, which may be the only one to know of it.
  */
 
 #include "conn/accept.h"
@@ -10,147 +10,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-
-/* What an epoll event is about; listeners have their index. */
-enum { WATCH_DOORBELL = -1, WATCH_LIFELINE = -2, WATCH_QUIT = -3, WATCH_KEPT = -4, WATCH_OFFERS = -5 };
-
-static int acceptor_watch(struct acceptor *a, int fd, uint32_t events, int what) {
-        struct epoll_event event = { .events = events, .data.u64 = (uint64_t)(int64_t)what };
-
-        return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-/* Holds nothing. */
-static const struct acceptor acceptor_empty = {
-        .epoll_fd = -1, .offers = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1
-};
-
-/* epoll reports what was ready when it was added in the order of adding. */
-static int acceptor_watch_clients(struct acceptor *a, unsigned first) {
-        size_t n = a->n_listeners + 1;
-        int r = 0;
-
-        for (size_t k = 0; k < n && r == 0; k++) {
-                size_t i = (first + k) % n;
-
-                if (i < a->n_listeners)
-                        r = acceptor_watch(a, a->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (int)i);
-                else if (a->offers >= 0)
-                        r = acceptor_watch(a, a->offers, EPOLLIN | EPOLLEXCLUSIVE, WATCH_OFFERS);
-        }
-        return r;
-}
-
-int acceptor_init(struct acceptor *a, const struct acceptor_sources *s) {
-        _cleanup_acceptor_ struct acceptor b = acceptor_empty;
-        int r = 0;
-
-        b.offers = s->offers;
-        b.doorbell = s->doorbell;
-        b.lifeline = s->lifeline;
-        b.listeners = malloc(sizeof(int) * MAX(s->n_listeners, (size_t)1));
-        if (!b.listeners)
-                return -ENOMEM;
-        memcpy(b.listeners, s->listeners, sizeof(int) * s->n_listeners);
-        b.n_listeners = s->n_listeners;
-
-        b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-        if (b.epoll_fd < 0)
-                return -errno;
-        b.quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (b.quit < 0)
-                return -errno;
-
-        r = acceptor_watch_clients(&b, s->first);
-        if (r == 0)
-                r = acceptor_watch(&b, b.doorbell, EPOLLIN | EPOLLEXCLUSIVE, WATCH_DOORBELL);
-        if (r == 0)
-                r = acceptor_watch(&b, b.lifeline, EPOLLIN, WATCH_LIFELINE);
-        if (r == 0)
-                r = acceptor_watch(&b, b.quit, EPOLLIN, WATCH_QUIT);
-        if (r < 0)
-                return r;
-
-        *a = b;
-        b = acceptor_empty;
-        return 0;
-}
-
-void acceptor_done(struct acceptor *a) {
-        for (size_t i = 0; i < a->n_listeners; i++)
-                fd_close(a->listeners[i]);
-        free(a->listeners);
-        fd_close(a->epoll_fd);
-        fd_close(a->offers);
-        fd_close(a->doorbell);
-        fd_close(a->lifeline);
-        fd_close(a->quit);
-        *a = acceptor_empty;
-}
-
-static void acceptor_unwatch(struct acceptor *a, int fd) {
-        if (fd >= 0)
-                epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-int acceptor_keep(struct acceptor *a, int fd, usec_t until) {
-        int r;
-
-        a->kept_until = until;
-        if (a->kept == fd)
-                return 0;
-        r = acceptor_watch(a, fd, EPOLLIN | EPOLLRDHUP, WATCH_KEPT);
-        if (r == 0) {
-                a->kept = fd;
-                a->kept_looked = a->kept_heard = 0;
-        }
-        return r;
-}
-
-void acceptor_forget(struct acceptor *a) {
-        acceptor_unwatch(a, a->kept);
-        a->kept = -1;
-        a->others_since = 0;
-        a->kept_last = a->kept_alone = false;
-}
-
-void acceptor_forget_offers(struct acceptor *a) {
-        acceptor_unwatch(a, a->offers);
-        a->offers = fd_close(a->offers);
-}
-
-static void acceptor_leave_listeners(struct acceptor *a) {
-        for (size_t i = 0; i < a->n_listeners; i++) {
-                acceptor_unwatch(a, a->listeners[i]);
-                fd_close(a->listeners[i]);
-        }
-        a->n_listeners = 0;
-        acceptor_unwatch(a, a->doorbell);
-}
-
-void acceptor_leave(struct acceptor *a) {
-        acceptor_leave_listeners(a);
-        acceptor_forget_offers(a);
-        fd_ring(a->doorbell);
-        a->has_reported = false;
-}
-
-void acceptor_leave_for_offers(struct acceptor *a) {
-        acceptor_leave_listeners(a);
-        acceptor_unwatch(a, a->lifeline);
-        acceptor_unwatch(a, a->quit);
-        fd_ring(a->doorbell);
-        a->has_reported = false;
-}
+#include "conn/watch.h"
 
 static bool fd_readable(int fd) {
         struct pollfd p = { .fd = fd, .events = POLLIN | POLLRDHUP };
@@ -214,8 +79,10 @@ static int acceptor_take_any(struct acceptor *a, int *ret_fd) {
 static bool acceptor_serve_kept_first(struct acceptor *a) {
         if (!fd_readable(a->kept))
                 return false;
-        if (a->others_since > 0)
-                return time_now() - a->others_since < ACCEPT_SPAN;
+        if (a->others_since > 0) {
+                a->owes = time_now() - a->others_since < ACCEPT_SPAN;
+                return a->owes;
+        }
         a->others_since = time_now();
         fd_ring(a->doorbell);
         return true;
@@ -292,7 +159,7 @@ static int acceptor_look(const struct acceptor *a) {
         return a->offers >= 0 && fd_readable(a->offers) ? WATCH_OFFERS : WATCH_KEPT;
 }
 
-/* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker was woken for it. Where there are fewer CPUs
+/* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker was woken for it, or rests. Where there are fewer CPUs
  * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. Not after each few
  * requests: where those take long, who was woken gets its CPU in the meantime. */
 static int acceptor_on_kept(struct acceptor *a) {
@@ -302,9 +169,9 @@ static int acceptor_on_kept(struct acceptor *a) {
         a->kept_last = true;
         if (a->kept_alone)
                 a->others_since = 0;
-        if (++a->kept_heard < ACCEPT_LOOK_REQUESTS)
+        if (++a->n_kept_heard < ACCEPT_LOOK_REQUESTS)
                 return ACCEPT_E_KEPT;
-        a->kept_heard = 0;
+        a->n_kept_heard = 0;
         now = time_now();
         if (a->kept_looked == 0)
                 a->kept_looked = now;
@@ -323,13 +190,13 @@ void acceptor_missed(struct acceptor *a) {
 int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd) {
         if (a->has_reported)
                 return 0;
-        if (in_hand ? !a->kept_alone || a->kept_heard + 1 >= ACCEPT_LOOK_REQUESTS
+        if (in_hand ? !a->kept_alone || a->n_kept_heard + 1 >= ACCEPT_LOOK_REQUESTS
                     : a->n_listeners == 0 || acceptor_is_over(a))
                 return 0; /* not at the expense of somebody who may be known to wait */
         if (!streak_try(&a->streak, now))
                 return 0;
         if (in_hand) {
-                a->kept_heard++;
+                a->n_kept_heard++;
                 return ACCEPT_E_KEPT;
         }
         if (acceptor_take_at(a, a->last, ret_fd) == ACCEPT_E_CONNECTION)
@@ -338,37 +205,62 @@ int acceptor_try(struct acceptor *a, bool in_hand, usec_t now, int *ret_fd) {
         return 0; /* what is wrong with the listener the wait tells */
 }
 
+/* One wait: an outcome, 0: nothing for this worker, or -errno. */
+static int acceptor_hear(struct acceptor *a, bool in_hand, bool ready, bool *rests, usec_t now, int *ret_fd) {
+        struct epoll_event event;
+        int what, r;
+
+        r = epoll_wait(acceptor_epoll(a, *rests), &event, 1, acceptor_timeout(a, ready, now));
+        if (r < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (r == 0)
+                return ready ? acceptor_on_kept(a) : ACCEPT_E_TIMEOUT;
+        what = (int)(int64_t)event.data.u64;
+        switch (what) {
+        case WATCH_LIFELINE:
+        case WATCH_QUIT:
+                return ACCEPT_E_DRAIN;
+        case WATCH_KEPT:
+                return acceptor_on_kept(a);
+        case WATCH_PARENT:
+                *rests = false;
+                roster_leave(a->roster, a->slot, in_hand);
+                acceptor_forget_roster(a);
+                return 0;
+        case WATCH_BELL:
+                *rests = false;
+                roster_called(a->roster, a->slot, in_hand);
+                return 0;
+        default:
+                return in_hand ? acceptor_weigh(a, what, ready) : acceptor_act(a, what, ret_fd);
+        }
+}
+
 int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int *ret_fd) {
+        bool joined = ready, rests = false;
+        int r = 0;
+
         streak_wait(&a->streak);
         for (;; now = time_now()) {
-                struct epoll_event event;
-                int what, r;
-
                 if (a->has_reported && !in_hand) {
                         a->has_reported = false;
                         r = acceptor_act(a, a->reported, ret_fd);
-                        if (r != 0)
-                                return r;
                 }
-                r = epoll_wait(a->epoll_fd, &event, 1, acceptor_timeout(a, ready, now));
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return -errno;
+                if (r == 0 && !joined) {
+                        joined = true;
+                        rests = !roster_join(a->roster, a->slot, in_hand);
+                        if (rests && a->owes)
+                                fd_ring(a->doorbell);
+                        a->owes = false;
+                }
+                if (r == 0 && !ready && a->kept >= 0 && acceptor_hear_kept(a, rests) < 0)
+                        r = ACCEPT_E_YIELD; /* the park can hear it */
                 if (r == 0)
-                        return ready ? acceptor_on_kept(a) : ACCEPT_E_TIMEOUT;
-
-                what = (int)(int64_t)event.data.u64;
-                switch (what) {
-                case WATCH_LIFELINE:
-                case WATCH_QUIT:
-                        return ACCEPT_E_DRAIN;
-                case WATCH_KEPT:
-                        return acceptor_on_kept(a);
-                default:
-                        r = in_hand ? acceptor_weigh(a, what, ready) : acceptor_act(a, what, ret_fd);
-                        if (r != 0)
-                                return r;
-                }
+                        r = acceptor_hear(a, in_hand, ready, &rests, now, ret_fd);
+                if (r != 0)
+                        break;
         }
+        if (!ready)
+                roster_leave(a->roster, a->slot, in_hand);
+        return r;
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * How a worker waits: for a new connection on any listener of its pool, for one that the park offers, for bytes on the one connection it keeps, or
- * for the order to end. All at once, in one epoll of its own, so that neither a kept connection nor a listener is ever ignored for the other.
+ * for the order to end. All at once, in one epoll of its own, so that neither a kept connection nor a listener is ever ignored for the other;
+ * when others do that already, it rests: in a second one, without listeners and offers (roster.h).
  *
  * Exclusive wake-ups (EPOLLEXCLUSIVE, epoll_ctl(2)) give each new connection to one idle worker. A wake-up that nobody acts on would
  * leave a connection waiting beside idle workers, so whoever drops one rings the doorbell: an eventfd that all workers watch
@@ -18,13 +19,15 @@
 
 #include "base/macros.h"
 #include "base/time.h"
+#include "conn/roster.h"
 #include "conn/streak.h"
 
 #define ACCEPT_SPAN (2 * USEC_PER_MSEC)
 
 struct acceptor {
         int epoll_fd;
-        int *listeners; /* non-blocking; shared with the whole pool */
+        int rest_fds[2]; /* the epolls of a worker that rests, see roster.h; [true]: with a connection in hand */
+        int *listeners;  /* non-blocking; shared with the whole pool */
         size_t n_listeners;
         int offers; /* the park's, park.h; shared with the whole pool; -1: there are none, or there will be none any more */
         int doorbell; /* eventfd, non-blocking; shared with the whole pool */
@@ -33,16 +36,20 @@ struct acceptor {
         int kept;     /* the connection between two of its requests, or -1; owned by the caller */
         const volatile uint32_t *latest; /* number of the generation that accepts, in shared memory */
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
+        bool kept_heard[2];              /* [true]: rest_fds[true] has it; [false]: epoll_fd has it */
         usec_t kept_until;               /* when ACCEPT_E_TIMEOUT is due for the kept connection */
         usec_t others_since; /* something of others' has been ready, and the kept connection served first, since then; 0: not */
         bool kept_last;     /* the last event was the kept connection's */
         bool kept_alone;    /* the one before, too: nothing of others' was ready */
         usec_t kept_looked; /* when it was last looked whether others wait whom somebody else was woken for; 0: not yet */
-        unsigned kept_heard; /* how often the kept connection has been ready since then */
-        int reported;        /* what YIELD was for, to be acted on next; 0 with has_reported unset */
+        unsigned n_kept_heard; /* how often the kept connection has been ready since then */
+        bool owes;    /* something of others' was reported, and the kept connection served first, without a ring */
+        int reported; /* what YIELD was for, to be acted on next; 0 with has_reported unset */
         bool has_reported;
         struct streak streak;
-        size_t last; /* the listener that the last connection came from */
+        size_t last;           /* the listener that the last connection came from */
+        struct roster *roster; /* shared with the generation's other workers, or NULL */
+        uint32_t slot;         /* its number there */
 };
 
 /* Before the first wait: where to see that this worker's generation is over. Costs a load; without it a connection that comes in the moment
@@ -54,6 +61,8 @@ struct acceptor_sources {
         const int *listeners;
         size_t n_listeners;
         int offers, doorbell, lifeline;
+        struct roster *roster;
+        uint32_t slot;
         unsigned
                 first; /* any number, another one for each worker: which of the listeners and the offers it sees first when several are ready from the start.
                          * Were it the same one for all, workers that end after a request each would never come to the others. */
@@ -86,9 +95,9 @@ void acceptor_missed(struct acceptor *a);
 /* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
 void acceptor_hand_on(struct acceptor *a);
 
-/* Watches the connection between requests, until then (USEC_INFINITY: for ever); or stops watching it, before it is closed or handed to another process. 0
- * or -errno. */
-int acceptor_keep(struct acceptor *a, int fd, usec_t until);
+/* Hears the connection between requests, until then (USEC_INFINITY: for ever), in the waits that follow: where epoll refuses it, the outcome is YIELD. Or stops hearing it,
+ * before it is closed or handed to another process. */
+void acceptor_keep(struct acceptor *a, int fd, usec_t until);
 void acceptor_forget(struct acceptor *a);
 
 /* The offers are at their end. */

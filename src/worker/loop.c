@@ -156,7 +156,8 @@ static void worker_watch(struct worker *w) {
 
         if (w->acceptor.kept >= 0 && t->begun > 0)
                 until = MIN(until, w->acceptor.kept_until);
-        if (w->ending || w->last || acceptor_keep(&w->acceptor, t->stream.fd, until) < 0)
+        acceptor_keep(&w->acceptor, t->stream.fd, until);
+        if (w->ending || w->last)
                 worker_give_up(w);
 }
 
@@ -397,6 +398,8 @@ static int worker_live(struct worker *w) {
                                                                     .offers = s->offers,
                                                                     .doorbell = s->doorbell,
                                                                     .lifeline = s->lifeline,
+                                                                    .roster = s->roster,
+                                                                    .slot = s->slot,
                                                                     .first = w->track.pid });
         if (r < 0)
                 return r;

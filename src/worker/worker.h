@@ -18,6 +18,7 @@ struct worker_setup {
         struct scoreboard *scoreboard;
         uint32_t slot;
         uint32_t generation;
+        struct roster *roster;
         const int *listeners;
         size_t n_listeners;
         int offers; /* from the park, and the way to it: conn/park.h */

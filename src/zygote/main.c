@@ -20,9 +20,11 @@
 #include "base/capability.h"
 #include "base/fd.h"
 #include "base/number.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "base/title.h"
 #include "conf/load.h"
+#include "conn/roster.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
@@ -32,6 +34,9 @@
 #include "zygote/zygote.h"
 
 #define ZYGOTE_DEFINES_MAX 1024
+
+/* Idle workers that watch the listeners, by CPU: those that run, and as many that can be woken meanwhile. Twice the number of CPUs served most requests here. */
+#define ZYGOTE_WATCHERS 2U
 
 struct zygote_options {
         uint64_t generation;
@@ -290,6 +295,7 @@ int main(int argc, char **argv) {
                 r = scoreboard_map(INHERIT_SCOREBOARD, &z.scoreboard);
         if (r == 0) {
                 fd_close(INHERIT_SCOREBOARD);
+                z.roster = roster_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
                 zygote_set_title(&z);
                 zygote_set_dumpable(z.pool);
                 r = zygote_check_identity(&z, &options);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "conn/roster.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
@@ -51,6 +52,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
 
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
+        roster_enter(z->roster);
         setrlimit(RLIMIT_NOFILE, &z->files);
         z->children[0] = self;
 
@@ -60,6 +62,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
                 .scoreboard = z->scoreboard,
                 .slot = slot,
                 .generation = z->generation,
+                .roster = z->roster,
                 .listeners = z->listeners,
                 .n_listeners = z->n_listeners,
                 .offers = INHERIT_PARK_OFFERS,
@@ -99,6 +102,13 @@ static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int writ
         return 0;
 }
 
+/* A worker has been reaped: the marks that it has left in shared memory go, and a wake-up that it had goes to another one. */
+static void spawn_forget(struct zygote *z, uint32_t slot) {
+        sapi_worker_gone(slot);
+        roster_forget(z->roster, slot);
+        fd_ring(INHERIT_DOORBELL);
+}
+
 static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pid) {
         int read_ends[2] = { -1, -1 }, write_ends[2] = { -1, -1 }, r;
         _cleanup_fd_ int pidfd = -1;
@@ -121,7 +131,7 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
                         r = -errno;
                         kill(pid, SIGKILL); /* the master could not control it */
                         waitpid(pid, NULL, 0);
-                        sapi_worker_gone(slot);
+                        spawn_forget(z, slot);
                 }
         }
         if (r == 0) {
@@ -172,12 +182,10 @@ void zygote_signal_workers(const struct zygote *z, int sig) {
                         kill(z->children[i].pid, sig); /* our unreaped child: the pid is its own */
 }
 
-/* A child is gone. Its wake-up, if it had one, goes to another worker. */
 static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
-        sapi_worker_gone(c->slot);
-        fd_ring(INHERIT_DOORBELL);
+        spawn_forget(z, c->slot);
         zygote_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                     NULL);
         if (z->ipc < 0 && !z->draining) {

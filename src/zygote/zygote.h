@@ -28,6 +28,7 @@ struct zygote {
         const struct conf_pool *pool;
         struct scoreboard *scoreboard;
         uint32_t generation;
+        struct roster *roster;
         int *listeners;
         size_t n_listeners;
         int ipc;            /* -1: the master is gone */

@@ -23,6 +23,9 @@ from trickle import Trickle, limit, of_server
 
 KINDS = ["unix", "tcp1", "tcp2", "tcp4"]
 
+# So many workers that some of them rest: twice the number of CPUs watch.
+MANY = 2 * len(os.sched_getaffinity(0)) + 8
+
 
 def pool(kind, **more):
     return {"www": more} if kind == "unix" else tcp_pool(**{"listen.shards": kind[3:], **more})
@@ -40,10 +43,11 @@ def assert_nobody_starved(result):
 
 # --- wake-ups
 
+@pytest.mark.parametrize("n_workers", [4, MANY])
 @pytest.mark.parametrize("kind", KINDS)
-def test_workers_killed_between_wake_up_and_accept_leave_nobody_waiting(start, kind):
-    s = start(pool(kind, **{"pm.max_children": "4"}))
-    n, zygotes = limit(2500), s.zygotes()
+def test_workers_killed_between_wake_up_and_accept_leave_nobody_waiting(start, kind, n_workers):
+    s = start(pool(kind, **{"pm.max_children": str(n_workers)}))
+    n, zygotes = limit(2500) // 2, s.zygotes()
     result = trickle(s).run(n)
     assert_nobody_starved(result)
     assert result.n_killed > n // 20 and s.zygotes() == zygotes
@@ -202,7 +206,7 @@ def test_scale_down_takes_the_workers_that_are_woken_last(start, kind):
         left = left[:len(now)]
     t = trickle(s)
     t.run(20, kills=False)
-    assert t.last == left[0]
+    assert max(t.answers, key=t.answers.get) == left[0]
     assert_nobody_starved(t.result)
 
 
@@ -211,6 +215,69 @@ def test_connections_go_to_few_workers_while_few_are_needed(start, kind):
     """The next one comes when the last worker has answered, but may not wait again yet."""
     s = start(pool(kind, **{"pm.max_children": "16"}))
     assert len({s.run(s.pid_script).text for _ in range(200)}) <= 8
+
+
+# --- workers that rest
+
+def keep_busy(s, stack, n):
+    return {stack.enter_context(Held(s)).wait_running() for _ in range(n)}
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_workers_that_rest_are_called_one_after_the_other(start, kind):
+    s = start(pool(kind, **{"pm.max_children": str(MANY)}))
+    for _ in range(3):
+        with contextlib.ExitStack() as stack:
+            assert len(keep_busy(s, stack, MANY)) == MANY
+
+
+@pytest.mark.parametrize("kind", ["unix", "tcp2"])
+def test_workers_that_rest_with_a_connection_in_hand_are_called_too(start, kind):
+    """Each has one when the others are wanted."""
+    s = start(pool(kind, **{"pm.max_children": str(MANY)}))
+    request = fastcgi.request_bytes(fastcgi.environment(s.pid_script), keep=True)
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(contextlib.closing(s.connect(timeout=20))) for _ in range(MANY)]
+        for c in kept:
+            c.send(request)
+            assert c.read_response().complete
+        assert len(keep_busy(s, stack, MANY - 1)) == MANY - 1
+        for c in kept:
+            c.send(request)
+            assert c.read_response().complete
+
+
+def test_a_flood_wakes_all_that_rest(start):
+    s = start(pool("unix", **{"pm.max_children": str(MANY)}))
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(Held(s)) for _ in range(MANY)]
+        assert len({h.wait_running() for h in held}) == MANY
+
+
+def test_the_dead_are_not_counted_among_those_who_watch(start):
+    """Most of the workers die at once, with whoever watched among them sooner or later."""
+    s = start(pool("unix", **{"pm.max_children": str(MANY)}))
+    for _ in range(10):
+        workers = s.wait_workers(MANY)
+        for worker in workers[:MANY - 2]:
+            os.kill(worker, signal.SIGKILL)
+        with contextlib.ExitStack() as stack:
+            assert len(keep_busy(s, stack, MANY)) == MANY
+
+
+def test_a_connection_in_hand_is_left_there_while_others_have_none(start):
+    """Not given to the park for the next one's sake."""
+    s = start(pool("unix", **{"pm.max_children": str(MANY)}))
+    request = fastcgi.request_bytes(fastcgi.environment(s.pid_script), keep=True)
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(contextlib.closing(s.connect(timeout=20))) for _ in range(6)]
+
+        def all_are_in_hand():
+            for c in kept:
+                c.send(request)
+                assert c.read_response().complete
+            return json.loads(s.ctl("status", "--json").stdout)["pools"][0]["park"]["idle"] == 0
+        procs.until("each connection to have a worker", all_are_in_hand)
 
 
 # --- busy workers

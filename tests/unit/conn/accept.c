@@ -30,6 +30,7 @@ struct scene {
         int offers[2];
         int lifeline[2];
         struct acceptor a;
+        struct roster *roster; /* of new acceptors; they have numbers */
 };
 
 /* An unnamed address: the kernel picks an abstract one (unix(7), autobind). */
@@ -52,7 +53,9 @@ static void new_acceptor(struct scene *s, struct acceptor *a, unsigned first) {
                                                   .offers = dup(s->offers[0]),
                                                   .doorbell = dup(s->doorbell),
                                                   .lifeline = dup(s->lifeline[0]),
-                                                  .first = first };
+                                                  .first = first,
+                                                  .roster = s->roster,
+                                                  .slot = first };
 
         assert_int_equal(acceptor_init(a, &sources), 0);
 }
@@ -146,7 +149,7 @@ static void test_who_found_something_rings_again(void **state) {
 /* A connection that is kept, and what its client has. */
 static void keep(struct scene *s, int ends[static 2], usec_t until) {
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-        assert_int_equal(acceptor_keep(&s->a, ends[0], until), 0);
+        acceptor_keep(&s->a, ends[0], until);
 }
 
 static void close_both(const int ends[static 2]) {
@@ -159,7 +162,7 @@ static void test_the_kept_connection_wakes(void **state) {
         int ends[2], fd;
 
         keep(s, ends, USEC_INFINITY);
-        assert_int_equal(acceptor_keep(&s->a, ends[0], USEC_INFINITY), 0); /* already */
+        acceptor_keep(&s->a, ends[0], USEC_INFINITY); /* already */
         assert_int_equal(write(ends[1], "x", 1), 1);
         assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
         acceptor_forget(&s->a);
@@ -364,6 +367,90 @@ static void test_which_comes_first_differs_between_workers(void **state) {
         assert_true(seen[0] && seen[1] && seen[2]);
 }
 
+#define OTHER 7U /* another worker of the roster */
+
+/* The scene's acceptor is number 0 of a roster on which one watches, and the others rest. */
+static void use_roster(struct scene *s) {
+        acceptor_done(&s->a);
+        s->roster = roster_new(8, 1);
+        assert_non_null(s->roster);
+        new_acceptor(s, &s->a, 0);
+}
+
+static void test_who_rests_hears_its_connection_alone(void **state) {
+        struct scene *s = *state;
+        int ends[2], client, fd;
+
+        use_roster(s);
+        assert_true(roster_join(s->roster, OTHER, false));
+        client = connect_to(s, 0);
+        keep(s, ends, time_now() + 20 * USEC_PER_MSEC);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        acceptor_keep(&s->a, ends[0], USEC_INFINITY);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        assert_int_equal(read(ends[0], &(char){ 0 }, 1), 1);
+
+        roster_leave(s->roster, OTHER, false);
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
+        acceptor_forget(&s->a);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        fd_close(fd);
+        fd_close(client);
+        close_both(ends);
+}
+
+static void test_who_rests_hears_the_order_to_end(void **state) {
+        struct scene *s = *state;
+        int fd;
+
+        use_roster(s);
+        assert_true(roster_join(s->roster, OTHER, false));
+        s->lifeline[1] = fd_close(s->lifeline[1]);
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+}
+
+/* It has been told of a connection, and has served the kept one first. Nobody else may know of it. */
+static void test_who_owes_a_connection_and_rests_hands_it_on(void **state) {
+        struct scene *s = *state;
+        int ends[2], client, fd;
+        uint64_t n;
+
+        use_roster(s);
+        keep(s, ends, USEC_INFINITY);
+        client = connect_to(s, 0);
+        assert_int_equal(write(ends[1], "x", 1), 1);
+        for (int i = 0; i < 4 && !s->a.owes; i++) {
+                s->a.others_since = MAX(s->a.others_since, time_now()); /* no time passes */
+                assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        }
+        assert_true(s->a.owes);
+        (void)!read(s->doorbell, &n, sizeof(n));
+
+        assert_true(roster_join(s->roster, OTHER, false));
+        acceptor_forget(&s->a); /* its client has closed it */
+        close_both(ends);
+        keep(s, ends, time_now());
+        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
+        assert_true(rings(s));
+        acceptor_forget(&s->a);
+        close_both(ends);
+        fd_close(client);
+}
+
+static void test_nobody_rests_without_a_zygote(void **state) {
+        struct scene *s = *state;
+        int client, fd;
+
+        use_roster(s);
+        assert_true(roster_join(s->roster, OTHER, false));
+        client = connect_to(s, 0);
+        roster_enter(s->roster); /* the zygote was the last to have that end of the pipe */
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        fd_close(fd);
+        fd_close(client);
+}
+
 static void test_a_try_takes_what_waits_where_the_last_came_from(void **state) {
         struct scene *s = *state;
         int clients[3] = { connect_to(s, 1), connect_to(s, 1), connect_to(s, 1) }, fd = -1;
@@ -428,6 +515,10 @@ int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
                 T(test_a_connection_on_any_listener),
+                T(test_who_rests_hears_its_connection_alone),
+                T(test_who_rests_hears_the_order_to_end),
+                T(test_who_owes_a_connection_and_rests_hands_it_on),
+                T(test_nobody_rests_without_a_zygote),
                 T(test_the_doorbell_makes_one_look_at_every_listener),
                 T(test_who_found_something_rings_again),
                 T(test_the_kept_connection_wakes),
