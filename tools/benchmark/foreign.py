@@ -46,6 +46,9 @@ class Foreign(peers.Mixin, programs.Server):
     def load(self, listen, script, **how):
         return generator.load(self.address(listen), "/" + script, http=True, **how)
 
+    def throughput(self, listen, script, **how):
+        return generator.throughput(self.address(listen), "/" + script, http=True, **how)
+
 
 class Uwsgi(Foreign):
     label, program, keeps = "uwsgi", "uwsgi", False

@@ -36,6 +36,9 @@ class Mixin:
     def load(self, listen, script, **how):
         return generator.load(self.address(listen), self.path(script), **how)
 
+    def throughput(self, listen, script, **how):
+        return generator.throughput(self.address(listen), self.path(script), **how)
+
 
 class Fpmd(Mixin, programs.Fpmd):
     label = "fpmd"

@@ -82,7 +82,7 @@ def rate(listen, keep=False, connections=64):
     """Hello requests a second in a closed loop. As many workers as connections, since php-fpm serves no more kept ones than that."""
     def run(bench, result):
         def measure(server):
-            return server.load(listen, "hello.php", connections=connections, keep=keep, duration=int(bench.extent.seconds * 1000))["rate"]
+            return server.throughput(listen, "hello.php", connections=connections, keep=keep, duration=int(bench.extent.seconds * 1000))
 
         with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=connections) as servers:
             for s in servers:
