@@ -13,6 +13,10 @@
 /* Taken at once: more are told by the next event. */
 #define BACKLOG_EVENTS 16
 
+/* A pool without an idle worker has an event for each connection. That somebody waits is known after the first one, and nothing is decided sooner than this. */
+#define BACKLOG_INTERVAL (5 * USEC_PER_MSEC)
+#define BACKLOG_BURST    2
+
 static int backlog_on_event(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct epoll_event events[BACKLOG_EVENTS];
@@ -29,6 +33,9 @@ static int backlog_begin(struct generation *g) {
         if (fd < 0)
                 return -errno;
         r = sd_event_add_io(g->pool->env->event, &g->backlog_source, fd, EPOLLIN, backlog_on_event, g);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_ratelimit(g->backlog_source, BACKLOG_INTERVAL, BACKLOG_BURST);
         if (r < 0)
                 return r;
         sd_event_source_set_description(g->backlog_source, "waiting-connections");

@@ -28,6 +28,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.abspath(os.environ.get("FPMD_BUILD", os.path.join(TREE, "build")))
 FPMD = os.path.join(BUILD, "src", "fpmd")
 FPMCTL = os.path.join(BUILD, "tools", "ctl", "fpmctl")
+FPMD_LOAD = os.path.join(BUILD, "tools", "benchmark", "load", "fpmd-load")
 ROOT = os.geteuid() == 0
 POOL_USER = "www-data"
 

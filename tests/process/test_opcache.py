@@ -13,8 +13,6 @@ import procs
 import server as programs
 from load import Gate
 
-FPMD_LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
-
 RESET = "<?php var_dump(opcache_reset());"
 RESTARTS = "<?php $s = opcache_get_status(false); echo $s['opcache_statistics']['manual_restarts'], ' ', (int)$s['restart_pending'];"
 
@@ -177,7 +175,7 @@ def test_a_restart_is_not_put_off_by_workers_without_a_pause(start):
     page, status = old(s.script("page.php", "<?php echo 'page';")), old(s.script("status.php", RESTARTS))
     reset = old(s.script("reset.php", RESET))
     workers = sorted(s.workers())
-    load = subprocess.Popen([FPMD_LOAD, "--connect", s.address(), "--script", page, "--connections=8", "--duration=60000", "--expect-length=4"],
+    load = subprocess.Popen([programs.FPMD_LOAD, "--connect", s.address(), "--script", page, "--connections=8", "--duration=60000", "--expect-length=4"],
                             stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=procs.die_with_parent)
     try:
         for n in range(1, 4):

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -126,6 +127,21 @@ def test_dynamic_under_load_answers_everything(start):
     with Load(s.address(), fastcgi.environment(s.pid_script), clients=12) as load:
         load.wait_more(3000)
     assert load.failures() == []
+
+
+def switches(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", f.read()))
+
+
+def test_the_master_is_not_woken_for_each_connection_that_waits(start):
+    """It hears of them twice in 5 ms, and plans for as long as they wait."""
+    s = start({"www": {"pm": "dynamic", "pm.max_children": "2", "pm.start_servers": "1", "pm.min_spare_servers": "1", "pm.max_spare_servers": "1"}})
+    command = [programs.FPMD_LOAD, "--connect", s.address(), "--script", s.pid_script, "--connections=32", "--duration=2000"]
+    subprocess.run([*command, "--requests=64"], stdout=subprocess.DEVNULL, check=True)
+    before, begun = switches(s.pid), time.monotonic()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    assert switches(s.pid) - before <= 1000 * (time.monotonic() - begun)
 
 
 def test_worker_that_lies_about_being_idle_is_not_waited_for(start):

@@ -8,7 +8,7 @@ import subprocess
 import procs
 import server as programs
 
-LOAD = os.path.join(programs.BUILD, "tools", "benchmark", "load", "fpmd-load")
+LOAD = programs.FPMD_LOAD
 
 
 class Failed(Exception):
