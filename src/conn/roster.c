@@ -159,11 +159,14 @@ void roster_called(struct roster *r, uint32_t slot, bool holding) {
 
 void roster_leave(struct roster *r, uint32_t slot, bool holding) {
         struct roster_word *w;
+        bool watched, rested;
 
         if (!roster_has(r, slot))
                 return;
         w = roster_word(r, slot);
-        if (roster_clear(&w->watching[holding], slot) | roster_clear(&w->resting[holding], slot))
+        watched = roster_clear(&w->watching[holding], slot);
+        rested = roster_clear(&w->resting[holding], slot);
+        if (watched || rested)
                 roster_call(r);
 }
 
