@@ -80,8 +80,10 @@ static bool acceptor_serve_kept_first(struct acceptor *a) {
         if (!fd_readable(a->kept))
                 return false;
         if (a->others_since > 0) {
-                a->owes = time_now() - a->others_since < ACCEPT_SPAN;
-                return a->owes;
+                if (time_now() - a->others_since >= ACCEPT_SPAN)
+                        return false;
+                a->owes = true;
+                return true;
         }
         a->others_since = time_now();
         fd_ring(a->doorbell);
@@ -249,9 +251,10 @@ int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int 
                 if (r == 0 && !joined) {
                         joined = true;
                         rests = !roster_join(a->roster, a->slot, in_hand);
-                        if (rests && a->owes)
+                        if (rests && a->owes) {
                                 fd_ring(a->doorbell);
-                        a->owes = false;
+                                a->owes = false;
+                        }
                 }
                 if (r == 0 && !ready && a->kept >= 0 && acceptor_hear_kept(a, rests) < 0)
                         r = ACCEPT_E_YIELD; /* the park can hear it */
