@@ -157,20 +157,25 @@ void roster_called(struct roster *r, uint32_t slot, bool holding) {
         roster_clear(&w->resting[holding], slot);
 }
 
-void roster_leave(struct roster *r, uint32_t slot, bool holding) {
-        struct roster_word *w;
-        bool watched, rested;
+/* True when it waited. */
+static bool roster_strike(struct roster *r, uint32_t slot, bool holding) {
+        struct roster_word *w = roster_word(r, slot);
+        bool watched = roster_clear(&w->watching[holding], slot);
+        bool rested = roster_clear(&w->resting[holding], slot);
 
-        if (!roster_has(r, slot))
-                return;
-        w = roster_word(r, slot);
-        watched = roster_clear(&w->watching[holding], slot);
-        rested = roster_clear(&w->resting[holding], slot);
-        if (watched || rested)
+        return watched || rested;
+}
+
+void roster_leave(struct roster *r, uint32_t slot, bool holding) {
+        if (roster_has(r, slot) && roster_strike(r, slot, holding))
                 roster_call(r);
 }
 
+/* It may have died after it had ceased to watch, or had read the bell, and before it could call another one. */
 void roster_forget(struct roster *r, uint32_t slot) {
-        roster_leave(r, slot, false);
-        roster_leave(r, slot, true);
+        if (!roster_has(r, slot))
+                return;
+        roster_strike(r, slot, false);
+        roster_strike(r, slot, true);
+        roster_call(r);
 }

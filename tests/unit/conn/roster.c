@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -26,7 +27,7 @@ static bool rings(struct roster *r, bool holding) {
 
 /* One line of a story: a worker, and what it does. */
 struct line {
-        char what; /* 'w': is told to watch, 'r': to rest, 'l': leaves, 'c': is called, 'x': is gone */
+        char what; /* 'w': is told to watch, 'r': to rest, 'l': leaves, 'c': is called, 'd': hears the bell and no more, 'x': is gone */
         uint32_t slot;
         bool holding;
         const char *bells; /* that ring after it: "e": for empty hands, "h": for those that hold something */
@@ -84,6 +85,22 @@ static const struct {
             { 'c', 2 },
             { 'x', 2 },
             { 'w', 0 } } },
+        { "who dies before it has called is spoken for",
+          { { 'w', 0 },
+            { 'w', 1 },
+            { 'r', 2 },
+            { 'l', 0 },
+            { 'l', 1, false, "e" },
+            { 'd', 2 },
+            { 'x', 1, false, "e" } } },
+        { "who dies with a connection in hand before it has called is, too",
+          { { 'w', 0, true },
+            { 'w', 1, true },
+            { 'r', 2, true },
+            { 'l', 0, true },
+            { 'l', 1, true, "h" },
+            { 'd', 2, true },
+            { 'x', 1, false, "h" } } },
         { "who dies while it rests is not called",
           { { 'w', 0 }, { 'w', 1 }, { 'r', 2 }, { 'x', 2 }, { 'l', 0 }, { 'l', 1 } } },
 };
@@ -100,6 +117,10 @@ static void do_line(struct roster *r, const struct line *l) {
         case 'c':
                 assert_true(rings(r, l->holding));
                 roster_called(r, l->slot, l->holding);
+                break;
+        case 'd':
+                assert_int_equal(read(roster_bell(r, l->holding), &(uint64_t){ 0 }, sizeof(uint64_t)),
+                                 sizeof(uint64_t));
                 break;
         default:
                 roster_forget(r, l->slot);
