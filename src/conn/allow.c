@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,8 +89,8 @@ bool allow_permits(const struct allow *a, const struct addr *peer) {
         return false;
 }
 
-bool allow_admits(const struct allow *a, int fd) {
-        char text[ADDR_TEXT_MAX];
+bool allow_admits(const struct allow *a, int fd, const char *pool) {
+        char text[ADDR_TEXT_MAX], message[ADDR_TEXT_MAX + 64];
         struct addr peer;
 
         if (!a->restricts)
@@ -98,6 +99,8 @@ bool allow_admits(const struct allow *a, int fd) {
                 return false; /* gone already */
         if (allow_permits(a, &peer))
                 return true;
-        log_error("Connection disallowed: IP address '%s' has been dropped.", addr_format_host(&peer, text));
+        snprintf(message, sizeof(message), "Connection disallowed: IP address '%s' has been dropped.",
+                 addr_format_host(&peer, text));
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = message });
         return false;
 }

@@ -24,5 +24,5 @@ void allow_done(struct allow *a);
 /* True when the peer may stay. Peers of unix sockets always may; a v4 peer is the same in its mapped form, either side. */
 bool allow_permits(const struct allow *a, const struct addr *peer);
 
-/* The same of a connection, with php-fpm's line in the log about one that may not. */
-bool allow_admits(const struct allow *a, int fd);
+/* The same of a connection, with php-fpm's line in the log about one that may not. pool: whose it is, for that line; NULL: the pool of this process. */
+bool allow_admits(const struct allow *a, int fd, const char *pool);

@@ -319,16 +319,9 @@ static int client_new(struct statuspage *s, int fd) {
 static bool page_admits(const struct statuspage *s, int fd) {
         const struct conf_pool *conf = page_conf(s);
         _cleanup_allow_ struct allow allow = {};
-        char text[ADDR_TEXT_MAX];
-        struct addr peer;
 
-        if (!conf || addr_of_peer(fd, &peer) < 0 || allow_parse(conf->listen_allowed_clients, &allow) < 0)
-                return false;
-        if (allow_permits(&allow, &peer))
-                return true;
-        log_error("[pool %s] Connection disallowed: IP address '%s' has been dropped.", s->pool->name,
-                  addr_format_host(&peer, text));
-        return false;
+        return conf && allow_parse(conf->listen_allowed_clients, &allow) == 0 &&
+               allow_admits(&allow, fd, s->pool->name);
 }
 
 static int page_on_pause_over(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {

@@ -26,7 +26,7 @@ static unsigned vacate_queue(int listener, const struct allow *allow, struct poo
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0)
-                        n_lost += allow_admits(allow, fd) && parks_give(&p->parks, fd) != 0;
+                        n_lost += allow_admits(allow, fd, p->name) && parks_give(&p->parks, fd) != 0;
                 else if (errno != EINTR && errno != ECONNABORTED)
                         break;
         }
