@@ -18,7 +18,6 @@
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
-#include "fcgi/params.h"
 #include "log/line.h"
 #include "log/log.h"
 #include "sapi/sapi.h"
@@ -78,32 +77,6 @@ static bool worker_has_connection(const struct worker *w) {
 /* The pool stops, and the park with it: nothing is kept for a next request. */
 static bool worker_pool_stops(const struct worker *w) {
         return *w->parking.stopping;
-}
-
-/* Facts for the scoreboard, straight from the decoded block. */
-static void worker_read_facts(const struct transport *t, struct track_request *ret) {
-        struct fcgi_pair pair;
-        size_t pos = 0;
-
-        *ret = (struct track_request){ .method = "", .uri = "", .query = "" };
-        while (fcgi_params_next(t->decoder.params, t->decoder.n_params, &pos, &pair) == 1) {
-#define IS(literal) (pair.n_name == sizeof(literal) - 1 && memcmp(pair.name, literal, sizeof(literal) - 1) == 0)
-                if (IS("REQUEST_METHOD")) {
-                        ret->method = pair.value;
-                        ret->n_method = pair.n_value;
-                } else if (IS("SCRIPT_NAME")) {
-                        ret->uri = pair.value;
-                        ret->n_uri = pair.n_value;
-                } else if (IS("QUERY_STRING")) {
-                        ret->query = pair.value;
-                        ret->n_query = pair.n_value;
-                } else if (IS("CONTENT_LENGTH")) {
-                        ret->content_length = 0;
-                        for (size_t i = 0; i < pair.n_value && pair.value[i] >= '0' && pair.value[i] <= '9'; i++)
-                                ret->content_length = ret->content_length * 10 + (uint64_t)(pair.value[i] - '0');
-                }
-#undef IS
-        }
 }
 
 /* Answers the request whose head has been read: a page of the pool's own, or PHP. */
@@ -220,7 +193,7 @@ static int worker_serve(struct worker *w) {
                 return r < 0 ? r : 0;
         }
         if (r != TRANSPORT_E_ABORTED) {
-                worker_read_facts(t, &facts);
+                track_read(&facts, t->decoder.params, t->decoder.n_params);
                 track_head(&w->track, &facts, t->waited);
                 worker_answer(w, &result);
                 if (!access_end(&w->access, t, &facts, result.http_status, result.memory_peak))

@@ -3,9 +3,11 @@
 
 #include "worker/track.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "fcgi/params.h"
 #include "probe/probes.h"
 
 void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot) {
@@ -71,6 +73,31 @@ void track_begin(struct track *t, uint64_t nsec) {
         slot->method[0] = slot->user[0] = slot->uri[0] = slot->query[0] = slot->script[0] = '\0';
         track_enter(t, STAGE_READING_HEADERS, nsec);
         slot_end(slot);
+}
+
+void track_read(struct track_request *ret, const uint8_t *params, size_t n_params) {
+        struct fcgi_pair pair;
+        size_t pos = 0;
+
+        *ret = (struct track_request){ .method = "", .uri = "", .query = "" };
+        while (fcgi_params_next(params, n_params, &pos, &pair) == 1) {
+#define IS(literal) (pair.n_name == sizeof(literal) - 1 && memcmp(pair.name, literal, sizeof(literal) - 1) == 0)
+                if (IS("REQUEST_METHOD")) {
+                        ret->method = pair.value;
+                        ret->n_method = pair.n_value;
+                } else if (IS("SCRIPT_NAME")) {
+                        ret->uri = pair.value;
+                        ret->n_uri = pair.n_value;
+                } else if (IS("QUERY_STRING")) {
+                        ret->query = pair.value;
+                        ret->n_query = pair.n_value;
+                } else if (IS("CONTENT_LENGTH")) {
+                        ret->content_length = 0;
+                        for (size_t i = 0; i < pair.n_value && pair.value[i] >= '0' && pair.value[i] <= '9'; i++)
+                                ret->content_length = ret->content_length * 10 + (uint64_t)(pair.value[i] - '0');
+                }
+#undef IS
+        }
 }
 
 void track_head(struct track *t, const struct track_request *request, bool waited) {

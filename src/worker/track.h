@@ -44,6 +44,9 @@ void track_begin(struct track *t, uint64_t nsec);
 /* The process's CPU clock when the request began, nsec. */
 uint64_t track_cpu_begun(const struct track *t);
 
+/* The facts in a decoded block of parameters; pointers go into that. */
+void track_read(struct track_request *ret, const uint8_t *params, size_t n_params);
+
 /* Its head is complete. INFO. waited: there was more to it than decoding bytes that were there, so the clock is read. */
 void track_head(struct track *t, const struct track_request *request, bool waited);
 
