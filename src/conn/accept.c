@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait of a worker; see accept.h for the model. Four rules keep wake-ups from getting lost: one event per epoll_wait(2),
- * so that no reported listener is left unread; accept on the listener that was reported, not on a favourite; the doorbell for
- * every path on which an event is not followed by its accept; and who owes one goes back to the epoll that has reported it, which may be the only one to know of it.
+ * The wait of a worker; see accept.h for the model. Three rules keep wake-ups from getting lost: one event per epoll_wait(2),
+ * so that no reported listener is left unread; accept on the listener that was reported, not on a favourite; and the doorbell for
+ * every path on which an event is not followed by its accept.
  */
 
 #include "conn/accept.h"
@@ -75,17 +75,14 @@ static int acceptor_take_any(struct acceptor *a, int *ret_fd) {
 }
 
 /* Something of others' is ready while a connection is kept. A request that has already come in on the kept one goes first for a while, and the wake-up is
- * handed to another worker: once, since those that come within that while are this worker's when it is over. */
+ * handed to another worker: each time, since nobody knows how long that request takes. */
 static bool acceptor_serve_kept_first(struct acceptor *a) {
         if (!fd_readable(a->kept))
                 return false;
-        if (a->others_since > 0) {
-                if (time_now() - a->others_since >= ACCEPT_SPAN)
-                        return false;
-                a->owes = true;
-                return true;
-        }
-        a->others_since = time_now();
+        if (a->others_since == 0)
+                a->others_since = time_now();
+        else if (time_now() - a->others_since >= ACCEPT_SPAN)
+                return false;
         fd_ring(a->doorbell);
         return true;
 }
@@ -251,10 +248,6 @@ int acceptor_wait(struct acceptor *a, bool in_hand, bool ready, usec_t now, int 
                 if (r == 0 && !joined) {
                         joined = true;
                         rests = !roster_join(a->roster, a->slot, in_hand);
-                        if (rests && a->owes) {
-                                fd_ring(a->doorbell);
-                                a->owes = false;
-                        }
                 }
                 if (r == 0 && !ready && a->kept >= 0 && acceptor_hear_kept(a, rests) < 0)
                         r = ACCEPT_E_YIELD; /* the park can hear it */

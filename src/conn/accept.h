@@ -43,8 +43,7 @@ struct acceptor {
         bool kept_alone;    /* the one before, too: nothing of others' was ready */
         usec_t kept_looked; /* when it was last looked whether others wait whom somebody else was woken for; 0: not yet */
         unsigned n_kept_heard; /* how often the kept connection has been ready since then */
-        bool owes;    /* something of others' was reported, and the kept connection served first, without a ring */
-        int reported; /* what YIELD was for, to be acted on next; 0 with has_reported unset */
+        int reported;          /* what YIELD was for, to be acted on next; 0 with has_reported unset */
         bool has_reported;
         struct streak streak;
         size_t last;           /* the listener that the last connection came from */

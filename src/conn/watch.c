@@ -172,20 +172,19 @@ static void acceptor_leave_listeners(struct acceptor *a) {
                 fd_close(a->listeners[i]);
         }
         a->n_listeners = 0;
-        acceptor_unwatch(a, a->doorbell);
+        a->has_reported = false;
 }
 
 void acceptor_leave(struct acceptor *a) {
         acceptor_leave_listeners(a);
+        acceptor_unwatch(a, a->doorbell);
         acceptor_forget_offers(a);
         fd_ring(a->doorbell);
-        a->has_reported = false;
 }
 
 void acceptor_leave_for_offers(struct acceptor *a) {
         acceptor_leave_listeners(a);
         acceptor_unwatch(a, a->lifeline);
         acceptor_unwatch(a, a->quit);
-        fd_ring(a->doorbell);
-        a->has_reported = false;
+        fd_ring(a->doorbell); /* and goes on to hear it: an offer may have woken somebody who dies of it */
 }

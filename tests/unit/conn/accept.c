@@ -216,7 +216,7 @@ static void test_who_cannot_take_what_it_yielded_for_hands_it_on(void **state) {
         close_both(ends);
 }
 
-static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is_handed_on_once(void **state) {
+static void test_requests_on_the_kept_one_go_first_for_a_while_and_each_wakeup_is_handed_on(void **state) {
         struct scene *s = *state;
         unsigned n_kept = 0, n_rings = 0;
         int ends[2], fd = -1, client, r;
@@ -235,7 +235,8 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is
         assert_int_equal(r, ACCEPT_E_YIELD);
         assert_true(time_now() - begun >= ACCEPT_SPAN);
         assert_true(n_kept > 1);
-        assert_int_equal(n_rings, 1);
+        assert_true(n_rings >=
+                    n_kept / 2); /* epoll reports the two in turn, and nobody knows how long a request will take */
         acceptor_forget(&s->a);
         assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
@@ -327,6 +328,17 @@ static void test_who_stays_for_the_offers_takes_nothing_else(void **state) {
         fd_close(client);
 }
 
+static void test_who_stays_for_the_offers_takes_one_that_somebody_died_of(void **state) {
+        struct scene *s = *state;
+        int fd = -1;
+
+        acceptor_leave_for_offers(&s->a);
+        offer(s);
+        epoll_ctl(s->a.epoll_fd, EPOLL_CTL_DEL, s->a.offers, NULL); /* the wake-up went to the dead one */
+        fd_ring(s->doorbell);                                       /* and the zygote has found it */
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
+}
+
 static void test_quit_and_lifeline_end_it(void **state) {
         struct scene *s = *state;
         int fd;
@@ -415,33 +427,6 @@ static void test_who_rests_hears_the_order_to_end(void **state) {
 }
 
 /* It has been told of a connection, and has served the kept one first. Nobody else may know of it. */
-static void test_who_owes_a_connection_and_rests_hands_it_on(void **state) {
-        struct scene *s = *state;
-        int ends[2], client, fd;
-        uint64_t n;
-
-        use_roster(s);
-        keep(s, ends, USEC_INFINITY);
-        client = connect_to(s, 0);
-        assert_int_equal(write(ends[1], "x", 1), 1);
-        for (int i = 0; i < 4 && !s->a.owes; i++) {
-                s->a.others_since = MAX(s->a.others_since, time_now()); /* no time passes */
-                assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
-        }
-        assert_true(s->a.owes);
-        (void)!read(s->doorbell, &n, sizeof(n));
-
-        assert_true(roster_join(s->roster, OTHER, false));
-        acceptor_forget(&s->a); /* its client has closed it */
-        close_both(ends);
-        keep(s, ends, time_now());
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
-        assert_true(rings(s));
-        acceptor_forget(&s->a);
-        close_both(ends);
-        fd_close(client);
-}
-
 static void test_nobody_rests_without_a_zygote(void **state) {
         struct scene *s = *state;
         int client, fd;
@@ -521,7 +506,6 @@ int main(void) {
                 T(test_a_connection_on_any_listener),
                 T(test_who_rests_hears_its_connection_alone),
                 T(test_who_rests_hears_the_order_to_end),
-                T(test_who_owes_a_connection_and_rests_hands_it_on),
                 T(test_nobody_rests_without_a_zygote),
                 T(test_the_doorbell_makes_one_look_at_every_listener),
                 T(test_who_found_something_rings_again),
@@ -529,12 +513,13 @@ int main(void) {
                 T(test_a_new_connection_wins_over_an_idle_kept_one),
                 T(test_the_kept_connection_has_its_time),
                 T(test_who_cannot_take_what_it_yielded_for_hands_it_on),
-                T(test_requests_on_the_kept_one_go_first_for_a_while_and_the_wakeup_is_handed_on_once),
+                T(test_requests_on_the_kept_one_go_first_for_a_while_and_each_wakeup_is_handed_on),
                 T(test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while),
                 T(test_a_request_that_had_its_turn_comes_after_others),
                 T(test_an_offer_is_as_good_as_a_connection),
                 T(test_the_doorbell_is_for_offers_too),
                 T(test_who_stays_for_the_offers_takes_nothing_else),
+                T(test_who_stays_for_the_offers_takes_one_that_somebody_died_of),
                 T(test_quit_and_lifeline_end_it),
                 T(test_who_has_left_takes_nothing),
                 T(test_which_comes_first_differs_between_workers),
