@@ -4,6 +4,7 @@
 #include "conn/park.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -50,6 +51,13 @@ int park_send(int fd, const struct park_note *note, const void *out, const void 
         return errno == EAGAIN ? PARK_E_FULL : -errno;
 }
 
+/* Nobody is left who could send. A message of no bytes looks the same to recvmsg(2). */
+static bool park_is_at_end(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+        return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP));
+}
+
 static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
         return n->version == PARK_VERSION && n->n_out <= PARK_BYTES_MAX && n->n_in <= PARK_BYTES_MAX &&
                (size_t)n->n_out + n->n_in == n_bytes;
@@ -69,7 +77,7 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
         while (k < 0 && errno == EINTR);
         if (k < 0 && errno == EAGAIN)
                 return PARK_E_EMPTY;
-        if (k == 0 || (k < 0 && errno == ECONNRESET))
+        if ((k == 0 && park_is_at_end(fd)) || (k < 0 && errno == ECONNRESET))
                 return PARK_E_END;
         if (k < 0)
                 return -errno;

@@ -118,6 +118,16 @@ static void test_nobody_there_is_told(void **state) {
         assert_int_equal(park_send(-1, &note, NULL, NULL, s->client[0]), -EPIPE);
 }
 
+static void test_a_message_of_no_bytes_is_no_end(void **state) {
+        struct scene *s = *state;
+        struct park_note got;
+        int fd = -1;
+
+        assert_int_equal(send(s->pair[1], "", 0, 0), 0);
+        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
+        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), PARK_E_EMPTY);
+}
+
 static void test_nonsense_is_refused(void **state) {
         struct scene *s = *state;
         struct park_note note, got;
@@ -179,6 +189,7 @@ int main(void) {
                 T(test_nobody_waits),
                 T(test_an_end_is_told),
                 T(test_nobody_there_is_told),
+                T(test_a_message_of_no_bytes_is_no_end),
                 T(test_nonsense_is_refused),
                 T(test_what_else_comes_along_is_closed),
 #undef T
