@@ -48,3 +48,9 @@ void peer_log_receive_timeout(int fd, usec_t timeout) {
                         "its request did not come within request_receive_timeout (%.3f sec)",
                         (double)timeout / (double)USEC_PER_SEC);
 }
+
+void peer_log_silent(int fd, bool reply, usec_t timeout) {
+        peer_log_closed(fd, LOG_EVENT_RECEIVE_TIMEOUT, "%s for park.idle_timeout (%.3f sec)",
+                        reply ? "it took nothing of its reply" : "nothing more of its request came",
+                        (double)timeout / (double)USEC_PER_SEC);
+}

@@ -2,6 +2,7 @@
 #pragma once
 /* Who is at the other end of a connection, in words for the log. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/macros.h"
@@ -18,3 +19,6 @@ void peer_log_closed(int fd, enum log_event event, const char *why, ...) _printf
 
 /* The same for a request that took too long. */
 void peer_log_receive_timeout(int fd, usec_t timeout);
+
+/* And for a client that did nothing for so long: it took nothing of its reply, or sent nothing more of its request. */
+void peer_log_silent(int fd, bool reply, usec_t timeout);

@@ -21,6 +21,7 @@ void stream_open(struct stream *s, int fd) {
         s->pos = s->n = 0;
         s->n_written = 0;
         s->patience = USEC_INFINITY;
+        s->send_limited = false;
 }
 
 void stream_close(struct stream *s) {
@@ -54,22 +55,21 @@ void stream_close_lingering(struct stream *s) {
 
 /* Waits until there is something to receive, at the expense of the patience. 0 or -errno. */
 static int stream_wait_patiently(struct stream *s) {
+        usec_t begun = time_now(), until = begun + MIN(s->patience, s->silence), now = begun;
         struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        int r;
 
-        for (;;) {
-                usec_t begun = time_now(), waited;
-                int r;
+        do {
+                usec_t msec = (until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
 
-                r = poll(&p, 1, (int)MIN((s->patience + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX));
+                r = poll(&p, 1, (int)MIN(msec, (usec_t)INT_MAX));
                 if (r < 0 && errno != EINTR)
                         return -errno;
-                waited = time_now() - begun;
-                s->patience -= MIN(s->patience, waited);
-                if (r > 0)
-                        return 0;
-                if (s->patience == 0)
-                        return -ETIMEDOUT;
-        }
+                now = time_now();
+        } while (r <= 0 && now < until);
+        if (s->patience != USEC_INFINITY)
+                s->patience -= MIN(s->patience, now - begun);
+        return r > 0 ? 0 : -ETIMEDOUT;
 }
 
 /* One recv() behind the bytes there are: 0, an outcome, or -errno. */
@@ -81,7 +81,7 @@ static int stream_receive(struct stream *s, int flags) {
         while (k < 0 && errno == EINTR);
         if (k < 0 && errno == EAGAIN)
                 return STREAM_E_EMPTY;
-        if (k == 0 || (k < 0 && errno == ECONNRESET))
+        if (k == 0 || (k < 0 && (errno == ECONNRESET || errno == ETIMEDOUT))) /* tcp(7): it does not acknowledge */
                 return STREAM_E_END;
         if (k < 0)
                 return -errno;
@@ -90,7 +90,7 @@ static int stream_receive(struct stream *s, int flags) {
 }
 
 int stream_fill(struct stream *s, bool dont_wait) {
-        bool limited = s->patience != USEC_INFINITY;
+        bool limited = MIN(s->patience, s->silence) != USEC_INFINITY;
         int r;
 
         s->pos = s->n = 0;
@@ -128,15 +128,29 @@ bool stream_is_dead(const struct stream *s) {
         return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
 }
 
+/* The first time that the peer is slow: from now on a call that sends nothing in all that time fails with EAGAIN. socket(7) */
+static void stream_limit_sending(struct stream *s) {
+        struct timeval t = { .tv_sec = (time_t)(s->silence / USEC_PER_SEC),
+                             .tv_usec = (suseconds_t)(s->silence % USEC_PER_SEC) };
+
+        if (s->silence != USEC_INFINITY)
+                (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+        s->send_limited = true;
+}
+
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {
         while (n_iov > 0) {
                 struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n_iov };
-                ssize_t k = sendmsg(s->fd, &msg, MSG_NOSIGNAL);
+                ssize_t k = sendmsg(s->fd, &msg, MSG_NOSIGNAL | (s->send_limited ? 0 : MSG_DONTWAIT));
 
                 if (k < 0 && errno == EINTR)
                         continue;
+                if (k < 0 && errno == EAGAIN && !s->send_limited) {
+                        stream_limit_sending(s);
+                        continue;
+                }
                 if (k < 0)
-                        return -errno;
+                        return errno == EAGAIN ? -ETIMEDOUT : errno == ETIMEDOUT ? -EPIPE : -errno;
                 s->n_written += (uint64_t)k;
                 for (; n_iov > 0 && (size_t)k >= iov->iov_len; iov++, n_iov--)
                         k -= (ssize_t)iov->iov_len;

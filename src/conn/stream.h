@@ -2,7 +2,7 @@
 #pragma once
 /*
  * The bytes of one client connection: one buffer in front of recv(2), from which the decoder takes slices, and one gathering write.
- * The socket blocks: a worker has nothing else to do than the request in hand.
+ * The socket blocks: a worker has nothing else to do than the request in hand. A peer that does nothing for too long is given up all the same.
  */
 
 #include <stdbool.h>
@@ -21,6 +21,8 @@ struct stream {
         size_t n;   /* bytes before it are valid */
         uint64_t n_written;
         usec_t patience; /* how long stream_fill() may still wait for the peer, in all its calls together; USEC_INFINITY: for ever */
+        usec_t silence; /* how long one wait for the peer may be, to receive or to send; set once, USEC_INFINITY: for ever */
+        bool send_limited; /* the kernel knows of that */
         uint8_t buf[STREAM_BUFFER_SIZE];
 };
 
@@ -46,7 +48,7 @@ static inline void stream_consume(struct stream *s, size_t n) {
 }
 
 /* Receives what there is, waiting for at least one byte unless dont_wait. Call when nothing is pending. 0; STREAM_E_END (the peer has
- * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -ETIMEDOUT (the patience is over); other -errno. */
+ * closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -ETIMEDOUT (the patience is over, then it is 0, or the peer was silent for too long); other -errno. */
 enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
 int stream_fill(struct stream *s, bool dont_wait);
 
@@ -60,7 +62,8 @@ size_t stream_peek(struct stream *s, void *buf, size_t n);
 /* True when nothing can be sent to the peer any more: it is gone, not just silent, nor done with sending. */
 bool stream_is_dead(const struct stream *s);
 
-/* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer is gone). */
+/* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer
+ * is gone; -ETIMEDOUT: it took nothing for too long). */
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
 
 /* Sends what goes without waiting. How many bytes, or -errno. last: the connection is closed next, so its end may go with them: over TCP one segment, and one

@@ -395,6 +395,7 @@ static int worker_live(struct worker *w) {
         if (r < 0)
                 return r;
         w->transport.receive_timeout = s->pool->request_receive_timeout;
+        w->transport.stream.silence = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_worker_begin(s->slot);
         s->accepting(s->ctx);

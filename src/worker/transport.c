@@ -59,6 +59,10 @@ void transport_open(struct transport *t, int fd, usec_t begun) {
 }
 
 int transport_fail(struct transport *t, int r) {
+        if (r == -ETIMEDOUT && !t->timed_out) {
+                t->timed_out = true;
+                peer_log_silent(t->stream.fd, true, t->stream.silence);
+        }
         t->broken = true;
         t->n_out = 0;
         t->out_type = 0;
@@ -105,7 +109,10 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                         }
                         if (r == -ETIMEDOUT && !t->timed_out) {
                                 t->timed_out = true;
-                                peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
+                                if (t->stream.patience == 0)
+                                        peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
+                                else
+                                        peer_log_silent(t->stream.fd, false, t->stream.silence);
                         }
                         if (r < 0)
                                 return transport_fail(t, r);
