@@ -23,6 +23,8 @@
           4) /* descriptors: log file, access log and lifeline (read, write end) for workers forked from now on */     \
         /* master to park, over a pair of their own */                                                                 \
         X(PARK_LOG, 1) /* descriptor: the log file from now on */                                                      \
+        /* park to master, over that */                                                                                \
+        X(PARK_LEAVES, 0) /* somebody else has told it to end: it takes no more connections */                         \
         /* zygote to master */                                                                                         \
         X(READY, 1)        /* PHP is up; text: its version; descriptor: memfd with the names of the ini files */       \
         X(FAILED, 0)       /* PHP is not up; text: why */                                                              \

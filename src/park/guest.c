@@ -27,13 +27,19 @@ static void guest_leave_list(struct lot *lot, struct guest *g) {
         list->n--;
 }
 
+/* Behind those that are due before it: at the end, but for a request on its way that has been here before. */
 static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state state) {
         struct lot_list *list = &lot->lists[state];
+        struct guest *before = list->last;
 
+        if (state == GUEST_RECEIVING && lot->pool->request_receive_timeout > 0)
+                while (before && before->begun > g->begun)
+                        before = before->prev;
         g->state = state;
-        g->prev = list->last;
+        g->prev = before;
+        g->next = before ? before->next : list->first;
         *(g->prev ? &g->prev->next : &list->first) = g;
-        list->last = g;
+        *(g->next ? &g->next->prev : &list->last) = g;
         list->n++;
 }
 

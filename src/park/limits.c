@@ -18,23 +18,42 @@
 /* Between two log lines about the same limit. */
 #define LIMITS_COMPLAINT_PAUSE (10 * USEC_PER_SEC)
 
+/* False: it was said not long ago, and is counted for the next time. True: it is to be said, with that count. */
+static bool limits_may_say(struct lot *lot, enum lot_complaint what, unsigned long long *ret_n_silenced) {
+        if (lot->complained[what] > 0 && lot->now - lot->complained[what] < LIMITS_COMPLAINT_PAUSE) {
+                lot->n_silenced[what]++;
+                return false;
+        }
+        lot->complained[what] = lot->now;
+        *ret_n_silenced = lot->n_silenced[what];
+        lot->n_silenced[what] = 0;
+        return true;
+}
+
 _printf_(4, 5) static void limits_complain(struct lot *lot, enum lot_complaint what, int fd, const char *why, ...) {
-        usec_t *last = &lot->complained[what];
+        unsigned long long n_silenced;
         char reason[192];
         va_list ap;
 
         atomic_fetch_add_explicit(&lot->numbers->refused, 1, memory_order_relaxed);
-        if (*last > 0 && lot->now - *last < LIMITS_COMPLAINT_PAUSE) {
-                lot->n_silenced[what]++;
+        if (!limits_may_say(lot, what, &n_silenced))
                 return;
-        }
         va_start(ap, why);
         vsnprintf(reason, sizeof(reason), why, ap);
         va_end(ap);
-        peer_log_closed(fd, LOG_EVENT_PARK_LIMIT, "%s (%llu more since the last such line)", reason,
-                        (unsigned long long)lot->n_silenced[what]);
-        *last = lot->now;
-        lot->n_silenced[what] = 0;
+        peer_log_closed(fd, LOG_EVENT_PARK_LIMIT, "%s (%llu more since the last such line)", reason, n_silenced);
+}
+
+/* Nothing is wrong with a connection that nobody needs any more. */
+static void limits_tell_idle(struct lot *lot, const struct guest *g) {
+        unsigned long long n_silenced;
+        char peer[PEER_TEXT_MAX];
+
+        if (limits_may_say(lot, LOT_COMPLAINT_IDLE, &n_silenced))
+                log_own("connection from %s closed: it was idle for park.idle_timeout (%.3f sec) (%llu more since the "
+                        "last such line)",
+                        peer_describe(g->fd, peer), (double)lot->pool->park_idle_timeout / (double)USEC_PER_SEC,
+                        n_silenced);
 }
 
 bool limits_admit(struct lot *lot, int fd) {
@@ -94,10 +113,9 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
         else if (g->state == GUEST_RECEIVING && pool->request_receive_timeout > 0)
                 peer_log_receive_timeout(g->fd, pool->request_receive_timeout);
         else if (g->state == GUEST_RECEIVING || g->state == GUEST_WRITING)
-                peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "%s for park.idle_timeout (%.3f sec)",
-                                g->state == GUEST_WRITING ? "it took nothing of its reply"
-                                                          : "nothing more of its request came",
-                                (double)pool->park_idle_timeout / (double)USEC_PER_SEC);
+                peer_log_silent(g->fd, g->state == GUEST_WRITING, pool->park_idle_timeout);
+        else if (g->state == GUEST_IDLE)
+                limits_tell_idle(lot, g);
         guest_close(lot, g);
 }
 

@@ -100,6 +100,14 @@ static void lot_on_intake(struct lot *lot) {
         }
 }
 
+/* Somebody else wants it to end: another park, which the master is asked for, takes what comes from now on. */
+static void lot_leave_intake(struct lot *lot) {
+        if (!lot->retired && lot->orders >= 0)
+                (void)ipc_send(lot->orders, &(struct ipc_message){ .type = IPC_PARK_LEAVES }, NULL);
+        lot->retired = true;
+        lot_forget(lot, &lot->intake);
+}
+
 static void lot_on_signal(struct lot *lot) {
         struct signalfd_siginfo info;
 
@@ -110,8 +118,8 @@ static void lot_on_signal(struct lot *lot) {
                 lot_forget(lot, &lot->intake);
                 return;
         }
-        if (!*lot->stopping) /* not the master's order: another park will follow, and takes what comes from now on */
-                lot_forget(lot, &lot->intake);
+        if (!*lot->stopping) /* not the master's order */
+                lot_leave_intake(lot);
         lot_finish(lot);
 }
 

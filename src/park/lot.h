@@ -53,7 +53,13 @@ struct lot_list {
 };
 
 /* What is logged once in a while, however often it happens. */
-enum lot_complaint { LOT_COMPLAINT_CONNECTIONS, LOT_COMPLAINT_BYTES, LOT_COMPLAINT_WATCH, _LOT_COMPLAINT_MAX };
+enum lot_complaint {
+        LOT_COMPLAINT_IDLE,
+        LOT_COMPLAINT_CONNECTIONS,
+        LOT_COMPLAINT_BYTES,
+        LOT_COMPLAINT_WATCH,
+        _LOT_COMPLAINT_MAX
+};
 
 struct lot {
         const struct conf_pool *pool;
@@ -91,7 +97,7 @@ void lot_finish(struct lot *lot);
 /* The connection that a message is about, its bytes in lot->buf. Takes over fd. */
 void guest_arrive(struct lot *lot, const struct park_note *note, int fd);
 void guest_on_event(struct lot *lot, struct guest *g);
-/* Into a list, at its end. */
+/* Into a list, behind those that are due before it. */
 void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
 /* Closes it, and frees it as soon as that is safe. */
 void guest_close(struct lot *lot, struct guest *g);

@@ -37,6 +37,7 @@ static void park_process_free(struct park_process *k) {
         if (!k)
                 return;
         sd_event_source_disable_unref(k->source);
+        sd_event_source_disable_unref(k->word);
         fd_close(k->pidfd);
         fd_close(k->orders);
         free(k->key);
@@ -127,6 +128,40 @@ static void parks_log_death(const struct park_process *k, int status) {
                 .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PARK_DIED, .pool = k->pool->name, .message = message });
 }
 
+/* It takes no more connections, and nobody has told it so: the next one follows, but not without end. */
+static void parks_lose(struct park_process *k, usec_t now) {
+        struct parks *parks = &k->pool->parks;
+
+        if (k->retired || k->pool->stopping)
+                return;
+        k->retired = true;
+        parks->n_young_dead = now - k->started < SCALE_YOUNG ? parks->n_young_dead + 1 : 0;
+        parks->retry_at = now + scale_delay(parks->n_young_dead);
+}
+
+/* One that somebody else wants to end has one thing to say, before it does what is left to do. */
+static int parks_on_word(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+        struct park_process *k = userdata;
+        int fds[IPC_FDS_MAX], r;
+        struct ipc_message m;
+
+        r = ipc_receive(fd, &m, fds);
+        if (r == IPC_E_EMPTY)
+                return 0;
+        sd_event_source_set_enabled(s, SD_EVENT_OFF); /* its end is heard of otherwise */
+        if (r != 0)
+                return 0;
+        for (int i = 0; i < IPC_FDS_MAX; i++)
+                fd_close(fds[i]);
+        if (m.type == IPC_PARK_LEAVES && !k->retired && !k->pool->stopping) {
+                log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
+                           k->pool->name, k->pid);
+                parks_lose(k, time_now());
+                supervise_changed(k->pool);
+        }
+        return 0;
+}
+
 static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct park_process *k = userdata, **link;
         struct pool *p = k->pool;
@@ -137,10 +172,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
                 return 0;
         if (!p->stopping && (!k->retired || status != 0))
                 parks_log_death(k, status);
-        if (!k->retired && !p->stopping) {
-                p->parks.n_young_dead = now - k->started < SCALE_YOUNG ? p->parks.n_young_dead + 1 : 0;
-                p->parks.retry_at = now + scale_delay(p->parks.n_young_dead);
-        }
+        parks_lose(k, now);
         for (link = &p->parks.processes; *link != k;)
                 link = &(*link)->next;
         *link = k->next;
@@ -157,8 +189,12 @@ static int parks_watch(struct park_process *k) {
                 return -errno;
         r = sd_event_add_io(k->pool->env->event, &k->source, k->pidfd, EPOLLIN, parks_on_exit, k);
         if (r >= 0)
-                sd_event_source_set_description(k->source, "park-exit");
-        return MIN(r, 0);
+                r = sd_event_add_io(k->pool->env->event, &k->word, k->orders, EPOLLIN, parks_on_word, k);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(k->source, "park-exit");
+        sd_event_source_set_description(k->word, "park-word");
+        return 0;
 }
 
 /* Starts one with a generation's settings. */

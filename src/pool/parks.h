@@ -19,7 +19,8 @@ struct park_process {
         pid_t pid;
         int pidfd;
         int orders;
-        sd_event_source *source;
+        sd_event_source *source; /* its end */
+        sd_event_source *word;   /* what it says */
         usec_t started;
         char *key; /* the settings that it was started with */
         bool retired;

@@ -39,6 +39,11 @@ def fds(pid):
     return sum(t.startswith("socket:") for t in out)
 
 
+def numbers(s):
+    """Of the first pool's park."""
+    return s.status()["pools"][0]["park"]
+
+
 class Parked:
     """Connections that have come to the park, in the state that a test wants."""
 
@@ -512,6 +517,27 @@ def test_park_that_somebody_ends_is_replaced(start):
         again.close()
 
 
+def test_park_that_somebody_ends_has_a_successor_at_once(start):
+    """A client that takes its reply slowly keeps the old one for as long as it likes."""
+    s = start({"www": {"pm.max_children": 1}})
+    with s.connect(timeout=20) as slow:
+        slow.send(request_bytes(environment(s.script("large.php", "<?php echo str_repeat('r', 240000);"))))
+        procs.until("the end of the reply to be in the park", lambda: numbers(s)["writing"] == 1)
+        old = wait_park(s)
+        os.kill(old, signal.SIGTERM)
+        new = wait_park(s, [old])
+        s.wait_log(rf"park {old} was told to end, and not by the master")
+        request = request_bytes(environment(s.pid_script))
+        with s.connect() as c:
+            c.send(request[:-20])
+            procs.until("half a request in the new park", lambda: numbers(s)["receiving"] == 1)
+            c.send(request[-20:])
+            assert c.read_response().complete
+        assert sorted(parks(s)) == sorted([old, new])
+        assert slow.read_response().complete
+        procs.wait_gone(old)
+
+
 def test_frozen_park_stops_nobody_else(start):
     s = start({"www": {"pm.max_children": 2}, }, settings={"process_control_timeout": "2s"})
     park = wait_park(s)
@@ -562,6 +588,27 @@ def test_request_receive_timeout_in_the_park(start):
         assert idle.finish(c).complete
 
 
+def test_request_receive_timeout_is_each_ones_own(start):
+    """Whoever has been to a worker with half a request, for the answer to a record in it, is not behind those that have come meanwhile."""
+    s = start({"www": {"pm.max_children": 1, "request_receive_timeout": "2s"}})
+    begun = begin() + record(PARAMS, 1, pairs({"A": "B"}))
+
+    def half(n):
+        c = s.connect(timeout=20)
+        c.send(begun)
+        procs.until(f"{n} half requests in the park", lambda: numbers(s)["receiving"] == n)
+        return c
+
+    first = half(1)
+    time.sleep(1)  # by which the other one comes later
+    other = half(2)
+    first.send(record(fastcgi.GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})))
+    assert first.read_record().kind == fastcgi.GET_VALUES_RESULT
+    assert first.read_eof() == b""
+    assert numbers(s)["receiving"] == 1, "the other one still has its time"
+    assert other.read_eof() == b""
+
+
 def test_idle_timeout(start):
     s = start({"www": {"pm.max_children": 1, "park.idle_timeout": "1s"}})
     half = Parked(s, 2, "half")
@@ -571,6 +618,7 @@ def test_idle_timeout(start):
         assert c.request(environment(s.pid_script)).complete
         assert c.read_eof() == b""
     s.wait_log(r"WARNING: \[pool www\] connection from .* closed: nothing more of its request came for park.idle_timeout \(1.000 sec\)")
+    s.wait_log(r"NOTICE: \[pool www\] connection from .* closed: it was idle for park.idle_timeout \(1.000 sec\) \(0 more")
 
 
 def test_longest_idle_connection_makes_room(start):

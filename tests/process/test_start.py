@@ -112,7 +112,8 @@ def test_no_php_runs_as_root(start):
     s = start({"a": {}, "b": {}})
     import pwd
     uid = pwd.getpwnam(programs.POOL_USER).pw_uid
-    for pid in s.zygotes() + s.workers():
+    parks = procs.until("a park", lambda: [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-park"])
+    for pid in s.zygotes() + s.workers() + parks:
         with open(f"/proc/{pid}/status") as f:
             status = f.read()
         assert re.search(rf"^Uid:\t{uid}\t{uid}\t{uid}\t{uid}$", status, re.M), (pid, status)
