@@ -44,10 +44,10 @@ class Foreign(peers.Mixin, programs.Server):
         procs.until(f"{self.program} to accept connections", connects, programs.START_LIMIT)
 
     def load(self, listen, script, **how):
-        return generator.load(self.address(listen), "/" + script, http=True, **how)
+        return generator.load(self.address(listen), "/" + script, http=True, expect_file=self.reply(script), **how)
 
     def throughput(self, listen, script, **how):
-        return generator.throughput(self.address(listen), "/" + script, http=True, **how)
+        return generator.throughput(self.address(listen), "/" + script, http=True, expect_file=self.reply(script), **how)
 
 
 class Uwsgi(Foreign):

@@ -19,25 +19,42 @@ SCRIPTS = {
 }
 
 
+POST_SIZE = 16384
+# What each of them answers; the generator itself knows what chaos.php has to.
+REPLIES = {
+    "hello.php": b"Hello, world",
+    "post.php": b"%d" % POST_SIZE,
+    "large.php": b"x" * 1048576,
+    "page.php": b"Hello, world",
+}
+
+
 class Mixin:
     """What measurements want of a server."""
 
     label = "?"
 
     def prepare(self):
-        """Writes the scripts, old enough for opcache to keep them."""
+        """Writes the scripts, old enough for opcache to keep them, and what they answer."""
         for name, code in SCRIPTS.items():
             os.utime(self.script(name, code), (time.time() - 3600,) * 2)
+        for name, body in REPLIES.items():
+            with open(self.reply(name), "wb") as f:
+                f.write(body)
         return self
 
     def path(self, script):
         return os.path.join(self.folder, script)
 
+    def reply(self, script):
+        """The file with the body that each request for the script must get."""
+        return self.path(script + ".reply")
+
     def load(self, listen, script, **how):
-        return generator.load(self.address(listen), self.path(script), **how)
+        return generator.load(self.address(listen), self.path(script), expect_file=self.reply(script), **how)
 
     def throughput(self, listen, script, **how):
-        return generator.throughput(self.address(listen), self.path(script), **how)
+        return generator.throughput(self.address(listen), self.path(script), expect_file=self.reply(script), **how)
 
 
 class Fpmd(Mixin, programs.Fpmd):

@@ -68,7 +68,21 @@ def markdown(results, extent):
             continue
         out.append(f"| {title} | {number(r.servers.get('fpmd'))} | {number(r.servers.get('php-fpm'))} |"
                    f" {r.ratio.text() if r.ratio else ''} | {r.bar.text() if r.bar else ''} | {r.verdict()} |")
-    return "\n".join(out + [END])
+    return "\n".join(out + markdown_others(results) + [END])
+
+
+def markdown_others(results):
+    """A table of its own: what else has been measured, in the rows that it can be measured in."""
+    rows = [r for r in results if not r.problem and set(r.servers) - {"fpmd", "php-fpm"}]
+    labels = sorted({label for r in rows for label in r.servers} - {"fpmd", "php-fpm"})
+    if not rows:
+        return []
+    out = ["", "Beside them, in the same rounds and over HTTP, which a web server in front of the others would speak:", "",
+           f"| | {' | '.join(labels)} | fpmd |", "| --- |" + " --- |" * (len(labels) + 1)]
+    for r in rows:
+        cells = [number(r.servers.get(label)) for label in labels + ["fpmd"]]
+        out.append(f"| {r.title}{', ' + r.unit if r.unit else ''} | {' | '.join(cells)} |")
+    return out
 
 
 def write_readme(path, results, extent):

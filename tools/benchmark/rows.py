@@ -8,6 +8,7 @@ from typing import Callable
 import crowds
 import generator
 import machine
+import peers
 import starts
 import web
 from result import Bar, Result, Spread
@@ -49,7 +50,7 @@ def cpu(listen, keep, apart=False):
             pids = machine.family(server)
             with machine.placed(pids, {cpus[0]}, {cpus[-1 if apart else 0]}):
                 before = machine.cpu_ns(pids)
-                server.load(listen, "hello.php", requests=n, keep=keep, expect_length=12)
+                server.load(listen, "hello.php", requests=n, keep=keep)
                 return (machine.cpu_ns(pids) - before) / n / 1000
 
         with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=4) as servers:
@@ -98,7 +99,7 @@ def kept_to_fresh(bench, result):
         best = {True: [], False: []}
         for _ in range(6):
             for keep, taken in best.items():
-                taken.append(server.load("tcp", "large.php", requests=20, keep=keep, expect_length=KIB * KIB)["latency_us"]["p50"])
+                taken.append(server.load("tcp", "large.php", requests=20, keep=keep)["latency_us"]["p50"])
         return min(best[False]) / min(best[True])
 
     with bench.servers(["tcp"], pm="static", pm_max_children=2) as servers:
@@ -140,19 +141,17 @@ def switches(bench, result):
         bench.compare(result, servers, measure)
 
 
-def memory(bench, result):
-    """PSS of master, zygotes and 50 workers, each of which has served about 20 requests; before them, in the note."""
-    idle = {}
+def memory(requests):
+    """PSS of master, zygotes and 50 workers, which have served that many requests together."""
+    def run(bench, result):
+        def measure(server):
+            if requests:
+                server.load("unix", "page.php", connections=50, requests=requests)
+            return machine.pss_kib(machine.family(server)) / KIB
 
-    def measure(server):
-        if server.label not in idle:
-            idle[server.label] = machine.pss_kib(machine.family(server)) / KIB
-            server.load("unix", "page.php", connections=50, requests=1000)
-        return machine.pss_kib(machine.family(server)) / KIB
-
-    with bench.servers(["unix"], pm="static", pm_max_children=50) as servers:
-        bench.compare(result, servers, measure, rounds=1)
-    result.note = "idle, before any request: " + ", ".join(f"{k} {v:.1f} MiB" for k, v in idle.items())
+        with bench.servers(["unix"], pm="static", pm_max_children=50) as servers:
+            bench.compare(result, servers, measure, rounds=1)
+    return run
 
 
 STRACE = machine.Strace
@@ -168,9 +167,9 @@ ROWS = [
     Row("calls-fresh", "system calls per hello request, a connection each", "calls", Bar("ours", "<=", 12), counted(STRACE, "hello.php", 500)),
     Row("calls-kept", "system calls per hello request, kept connection", "calls", Bar("ours", "<=", 7), counted(STRACE, "hello.php", 500, keep=True)),
     Row("calls-post", "system calls, 16 KiB POST read through php://input", "calls", Bar("ours", "<=", 18),
-        counted(STRACE, "post.php", 500, body=16 * KIB, expect_length=5)),
+        counted(STRACE, "post.php", 500, body=peers.POST_SIZE)),
     Row("calls-reply", "system calls, 1 MiB reply in 4 KiB echoes", "calls", Bar("ours", "<=", 40),
-        counted(STRACE, "large.php", 200, expect_length=KIB * KIB)),
+        counted(STRACE, "large.php", 200)),
     Row("instructions-fresh", "user instructions per hello request, a connection each", "instr.", None, counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000)),
     Row("instructions-kept", "user instructions per hello request, kept connection", "instr.", None,
         counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000, keep=True)),
@@ -188,5 +187,6 @@ ROWS = [
     Row("switches", "voluntary context switches per connection, 64 idle workers", "", Bar("ours", "<=", 2.2), switches),
     Row("ondemand", "first answer of pm = ondemand without a worker", "ms", Bar("ratio", "<=", 1.0), starts.ondemand),
     Row("start", "from exec to the first answer, 4 workers", "ms", Bar("ratio", "<=", 1.5), starts.from_exec),
-    Row("memory", "PSS with 50 workers after 1,000 requests", "MiB", Bar("ratio", "<=", 1.0), memory),
+    Row("memory-idle", "PSS with 50 workers before any request", "MiB", None, memory(0)),
+    Row("memory", "PSS with 50 workers after 1,000 requests", "MiB", Bar("ratio", "<=", 1.0), memory(1000)),
 ]

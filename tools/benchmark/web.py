@@ -65,12 +65,13 @@ def nginx(server, keep, connections):
 def behind_nginx(keep, connections=64):
     """Requests a second that come through; as many workers as connections, since php-fpm starves with fewer kept ones."""
     def run(bench, result):
-        def load(address, **how):
-            return generator.load(address, "/hello.php", http=True, keep=True, connections=connections, expect_length=12, **how)
+        def load(server, **how):
+            return generator.load(fronts[server.label], "/hello.php", http=True, keep=True, connections=connections,
+                                  expect_file=server.reply("hello.php"), **how)
 
         with bench.servers(["unix"], pm="static", pm_max_children=connections) as servers, contextlib.ExitStack() as stack:
             fronts = {s.label: stack.enter_context(nginx(s, keep, connections)) for s in servers}
-            for address in fronts.values():
-                load(address, requests=20 * connections)
-            bench.compare(result, servers, lambda s: load(fronts[s.label], duration=int(bench.extent.seconds * 1000))["rate"])
+            for s in servers:
+                load(s, requests=20 * connections)
+            bench.compare(result, servers, lambda s: load(s, duration=int(bench.extent.seconds * 1000))["rate"])
     return run
