@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -135,6 +137,12 @@ int fd_new_sealed(const char *name, const void *data, size_t n) {
         if (r < 0)
                 return r;
         return TAKE_FD(fd);
+}
+
+int fd_unsent(int fd) {
+        int n;
+
+        return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
 void fd_ring(int event_fd) {

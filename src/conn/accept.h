@@ -9,7 +9,7 @@
  * leave a connection waiting beside idle workers, so whoever drops one rings the doorbell: an eventfd that all workers watch
  * exclusively too. Who takes the doorbell tries every listener and the offers, and rings it again when there was something, until there is nothing.
  *
- * A kept connection that has a request is served first, for ACCEPT_SPAN at most while others wait, with one ring of the doorbell for all that time; one
+ * A kept connection that has a request is served first, for ACCEPT_SPAN at most while others wait, with a ring of the doorbell for each of them; one
  * that has none is to be given up as soon as something else comes, or when the time is over that was set for it.
  */
 
@@ -103,7 +103,7 @@ void acceptor_forget(struct acceptor *a);
 void acceptor_forget_offers(struct acceptor *a);
 
 /* Gives up the listeners and the offers: deregistered first, then closed, then the doorbell rung for a wake-up that may have been on its way
- * to this worker. Or all but the offers: then acceptor_wait() goes on for those alone, and the order to end is not heard any more. */
+ * to this worker. Or all but the offers: then acceptor_wait() goes on for those alone (and for the doorbell, which may be about them), and the order to end is not heard any more. */
 void acceptor_leave(struct acceptor *a);
 void acceptor_leave_for_offers(struct acceptor *a);
 

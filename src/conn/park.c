@@ -77,11 +77,11 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
         while (k < 0 && errno == EINTR);
         if (k < 0 && errno == EAGAIN)
                 return PARK_E_EMPTY;
-        if ((k == 0 && park_is_at_end(fd)) || (k < 0 && errno == ECONNRESET))
-                return PARK_E_END;
         if (k < 0)
-                return -errno;
+                return errno == ECONNRESET ? PARK_E_END : -errno;
         passing_take(&msg, &connection, 1);
+        if (k == 0 && connection < 0 && park_is_at_end(fd))
+                return PARK_E_END;
         if (connection < 0 && (msg.msg_flags & MSG_CTRUNC))
                 return -EMFILE;
         if (connection < 0 || (msg.msg_flags & MSG_TRUNC) || (size_t)k < sizeof(*ret) ||

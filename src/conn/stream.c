@@ -22,6 +22,7 @@ void stream_open(struct stream *s, int fd) {
         s->n_written = 0;
         s->patience = USEC_INFINITY;
         s->send_limited = false;
+        s->unsent = -1;
 }
 
 void stream_close(struct stream *s) {
@@ -128,7 +129,7 @@ bool stream_is_dead(const struct stream *s) {
         return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
 }
 
-/* The first time that the peer is slow: from now on a call that sends nothing in all that time fails with EAGAIN. socket(7) */
+/* The first time that the peer is slow: from now on a call that finds no room in all that time fails with EAGAIN. socket(7) */
 static void stream_limit_sending(struct stream *s) {
         struct timeval t = { .tv_sec = (time_t)(s->silence / USEC_PER_SEC),
                              .tv_usec = (suseconds_t)(s->silence % USEC_PER_SEC) };
@@ -136,21 +137,47 @@ static void stream_limit_sending(struct stream *s) {
         if (s->silence != USEC_INFINITY)
                 (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
         s->send_limited = true;
+        s->unsent = fd_unsent(s->fd);
+}
+
+/* There was no room in all that time. TCP makes room when a third of what waits has gone: a peer that takes less is slow, and not silent. */
+static bool stream_is_stuck(struct stream *s) {
+        int before = s->unsent;
+
+        s->unsent = fd_unsent(s->fd);
+        return s->unsent < 0 || (before >= 0 && s->unsent >= before);
+}
+
+/* One sendmsg(), which sends something. How much, or -errno as stream_write(). */
+static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
+        usec_t since = 0;
+
+        for (;;) {
+                ssize_t k = sendmsg(s->fd, msg, MSG_NOSIGNAL | (s->send_limited ? 0 : MSG_DONTWAIT));
+
+                if (k >= 0) {
+                        s->unsent = -1;
+                        return k;
+                }
+                if (errno != EAGAIN && errno != EINTR)
+                        return errno == ETIMEDOUT ? -EPIPE : -errno; /* tcp(7): it does not acknowledge */
+                if (errno == EAGAIN && !s->send_limited)
+                        stream_limit_sending(s);
+                else if (errno == EAGAIN || (since > 0 && time_now() - since >= s->silence)) {
+                        if (stream_is_stuck(s))
+                                return -ETIMEDOUT;
+                } else if (since > 0)
+                        continue; /* signals do not lengthen its time */
+                since = time_now();
+        }
 }
 
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {
         while (n_iov > 0) {
-                struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n_iov };
-                ssize_t k = sendmsg(s->fd, &msg, MSG_NOSIGNAL | (s->send_limited ? 0 : MSG_DONTWAIT));
+                ssize_t k = stream_send(s, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = n_iov });
 
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0 && errno == EAGAIN && !s->send_limited) {
-                        stream_limit_sending(s);
-                        continue;
-                }
                 if (k < 0)
-                        return errno == EAGAIN ? -ETIMEDOUT : errno == ETIMEDOUT ? -EPIPE : -errno;
+                        return (int)k;
                 s->n_written += (uint64_t)k;
                 for (; n_iov > 0 && (size_t)k >= iov->iov_len; iov++, n_iov--)
                         k -= (ssize_t)iov->iov_len;
@@ -170,7 +197,7 @@ ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last
                 k = send(s->fd, data, n, flags);
         while (k < 0 && errno == EINTR);
         if (k < 0)
-                return errno == EAGAIN ? 0 : -errno;
+                return errno == EAGAIN ? 0 : errno == ETIMEDOUT ? -EPIPE : -errno;
         s->n_written += (uint64_t)k;
         return k;
 }

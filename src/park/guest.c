@@ -195,11 +195,24 @@ static void guest_end_reply(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
 }
 
+/* The rest when there is room again. */
+static void guest_wait_for_room(struct lot *lot, struct guest *g) {
+        g->unsent = fd_unsent(g->fd);
+        guest_watch(lot, g, EPOLLOUT);
+}
+
+bool guest_has_taken_something(struct guest *g) {
+        int before = g->unsent;
+
+        g->unsent = fd_unsent(g->fd);
+        return g->unsent >= 0 && g->unsent < before;
+}
+
 static void guest_write(struct lot *lot, struct guest *g) {
         ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                guest_watch(lot, g, EPOLLOUT);
+                guest_wait_for_room(lot, g);
                 return;
         }
         if (n < 0) {
@@ -212,7 +225,7 @@ static void guest_write(struct lot *lot, struct guest *g) {
                 return;
         }
         guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
-        guest_watch(lot, g, EPOLLOUT);
+        guest_wait_for_room(lot, g);
 }
 
 static void guest_throw_away(struct lot *lot, struct guest *g) {

@@ -107,6 +107,10 @@ void limits_give_up_unwatched(struct lot *lot, struct guest *g, int error) {
 static void limits_time_out(struct lot *lot, struct guest *g) {
         const struct conf_pool *pool = lot->pool;
 
+        if (g->state == GUEST_WRITING && guest_has_taken_something(g)) {
+                guest_enter(lot, g, GUEST_WRITING);
+                return;
+        }
         atomic_fetch_add_explicit(&lot->numbers->timed_out, 1, memory_order_relaxed);
         if (g->state == GUEST_RECEIVING && lot->finish_at > 0 && lot->now >= lot->finish_at)
                 peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");

@@ -100,11 +100,10 @@ static void lot_on_intake(struct lot *lot) {
         }
 }
 
-/* Somebody else wants it to end: another park, which the master is asked for, takes what comes from now on. */
+/* Another park takes what comes from now on. The master, when it was not its wish, starts that one now. */
 static void lot_leave_intake(struct lot *lot) {
-        if (!lot->retired && lot->orders >= 0)
-                (void)ipc_send(lot->orders, &(struct ipc_message){ .type = IPC_PARK_LEAVES }, NULL);
-        lot->retired = true;
+        if (lot->orders >= 0 && ipc_send(lot->orders, &(struct ipc_message){ .type = IPC_PARK_LEAVES }, NULL) == 0)
+                lot->retired = true;
         lot_forget(lot, &lot->intake);
 }
 
@@ -113,14 +112,10 @@ static void lot_on_signal(struct lot *lot) {
 
         if (read(lot->signal_fd, &info, sizeof(info)) != sizeof(info))
                 return;
-        if (info.ssi_signo == PARK_SIGNAL_RETIRE) {
-                lot->retired = true;
-                lot_forget(lot, &lot->intake);
-                return;
-        }
-        if (!*lot->stopping) /* not the master's order */
+        if (lot->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*lot->stopping))
                 lot_leave_intake(lot);
-        lot_finish(lot);
+        if (info.ssi_signo != PARK_SIGNAL_RETIRE)
+                lot_finish(lot);
 }
 
 static void lot_on_order(struct lot *lot) {

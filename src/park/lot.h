@@ -2,7 +2,8 @@
 #pragma once
 /*
  * The connections of a pool that wait for their client: each is in one state, and in that state's list, in the order of time. A time-out is the same
- * for all of a list, so the first is always the next that is due, and nothing here takes longer for more connections.
+ * for all of a list, so the first is always the next that is due, and hardly anything here takes longer for more connections: finding the place of a request
+ * that has been on its way for longer than others in the list.
  *
  *     intake -> idle, receiving -> waiting -> offers
  *            -> writing -> idle, receiving, waiting; or lingering, and closed
@@ -45,6 +46,7 @@ struct guest {
         size_t n_in, size_in;
         uint8_t *out;
         size_t n_out, n_sent;
+        int unsent; /* of it, in the kernel, when that was last looked at */
 };
 
 struct lot_list {
@@ -76,7 +78,7 @@ struct lot {
         size_t n_bytes;
         bool offers_watched;
         usec_t retry_at;  /* when the kernel, short of something, is asked again to take an offer; 0: not */
-        bool retired;     /* another park has taken over the intake */
+        bool retired;     /* another park takes over the intake */
         bool last;        /* nothing more can be sent to the intake: its end does not mean that all senders are gone */
         usec_t finish_at; /* the pool stops: receiving goes on until then; 0: it does not */
         usec_t fresh_at;  /* and until then for who has connected and not sent anything yet; 0: that time is over */
@@ -103,6 +105,8 @@ void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
 void guest_close(struct lot *lot, struct guest *g);
 /* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that cannot be watched is closed. */
 void guest_watch(struct lot *lot, struct guest *g, uint32_t events);
+/* Since it was last looked, though not so much that there is room for more: TCP makes that when a third of what waits has gone. */
+bool guest_has_taken_something(struct guest *g);
 /* Keeps n bytes of a request behind those that are there. False: g had to be closed. */
 bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n);
 

@@ -139,26 +139,32 @@ static void parks_lose(struct park_process *k, usec_t now) {
         parks->retry_at = now + scale_delay(parks->n_young_dead);
 }
 
-/* One that somebody else wants to end has one thing to say, before it does what is left to do. */
-static int parks_on_word(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
-        struct park_process *k = userdata;
+/* What it has said, if anything: that it leaves, which is news when the master did not tell it to. */
+static void parks_hear(struct park_process *k) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
-        r = ipc_receive(fd, &m, fds);
+        r = ipc_receive(k->orders, &m, fds);
         if (r == IPC_E_EMPTY)
-                return 0;
-        sd_event_source_set_enabled(s, SD_EVENT_OFF); /* its end is heard of otherwise */
+                return;
+        sd_event_source_set_enabled(k->word,
+                                    SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
         if (r != 0)
-                return 0;
+                return;
         for (int i = 0; i < IPC_FDS_MAX; i++)
                 fd_close(fds[i]);
-        if (m.type == IPC_PARK_LEAVES && !k->retired && !k->pool->stopping) {
-                log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
-                           k->pool->name, k->pid);
-                parks_lose(k, time_now());
-                supervise_changed(k->pool);
-        }
+        if (m.type != IPC_PARK_LEAVES || k->retired || k->pool->stopping)
+                return;
+        log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
+                   k->pool->name, k->pid);
+        parks_lose(k, time_now());
+}
+
+static int parks_on_word(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        struct park_process *k = userdata;
+
+        parks_hear(k);
+        supervise_changed(k->pool);
         return 0;
 }
 
@@ -170,6 +176,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
 
         if (waitpid(k->pid, &status, WNOHANG) != k->pid)
                 return 0;
+        parks_hear(k);
         if (!p->stopping && (!k->retired || status != 0))
                 parks_log_death(k, status);
         parks_lose(k, now);

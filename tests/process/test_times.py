@@ -320,6 +320,23 @@ def test_client_that_does_nothing_does_not_keep_a_worker(start, part):
         assert s.run(s.pid_script).status == 200
 
 
+def test_client_that_reads_slowly_gets_its_reply(start):
+    """Over TCP the kernel makes room for more when a third of what waits has been taken, which is much: that nothing could be sent does not mean that it takes nothing."""
+    s = start({"www": {"pm.max_children": "1", "park.idle_timeout": "1s", "listen": f"127.0.0.1:{programs.free_port()}"}})
+    n = 16 << 20
+    script = s.script("large.php", "<?php echo str_repeat('r', $_GET['n']);")
+    with s.connect(timeout=20) as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(script, query=f"n={n}")))
+        taken = b""
+        until = time.monotonic() + 4
+        while time.monotonic() < until:
+            taken += c.sock.recv(20000)
+            time.sleep(0.2)  # how slowly it reads
+        c.buffer = taken
+        assert len(c.read_response().body) == n
+    assert "park.idle_timeout" not in s.log()
+
+
 def test_slow_script_is_not_a_slow_client(start):
     s = start({"www": {"pm.max_children": "1", "request_receive_timeout": "1s"}})
     body = b"b" * 300000

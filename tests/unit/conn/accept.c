@@ -333,6 +333,7 @@ static void test_who_stays_for_the_offers_takes_one_that_somebody_died_of(void *
         int fd = -1;
 
         acceptor_leave_for_offers(&s->a);
+        assert_int_equal(read(s->doorbell, &(uint64_t){ 0 }, sizeof(uint64_t)), sizeof(uint64_t));
         offer(s);
         epoll_ctl(s->a.epoll_fd, EPOLL_CTL_DEL, s->a.offers, NULL); /* the wake-up went to the dead one */
         fd_ring(s->doorbell);                                       /* and the zygote has found it */
@@ -426,7 +427,6 @@ static void test_who_rests_hears_the_order_to_end(void **state) {
         assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
-/* It has been told of a connection, and has served the kept one first. Nobody else may know of it. */
 static void test_nobody_rests_without_a_zygote(void **state) {
         struct scene *s = *state;
         int client, fd;

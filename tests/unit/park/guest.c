@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* park/guest.c without its process: what becomes of a connection that the kernel does not watch. */
+/* park/guest.c without its process: what becomes of a connection that the kernel does not watch, and whose time is over when. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "base/macros.h"
 #include "log/log.h"
 #include "park/lot.h"
 
@@ -106,12 +107,62 @@ static void test_one_line_for_many(void **state) {
         assert_int_equal(s->numbers.refused, 5);
 }
 
+static void test_who_reads_slowly_is_not_silent(void **state) {
+        usec_t idle = 300 * USEC_PER_SEC;
+        struct scene *s = *state;
+        char taken[4096];
+        int ends[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        while (send(ends[0], taken, sizeof(taken), MSG_DONTWAIT) > 0)
+                ;
+        guest_arrive(&s->lot, &(struct park_note){ .n_out = 1000 }, ends[0]);
+        assert_int_equal(s->lot.lists[GUEST_WRITING].n, 1);
+
+        for (int i = 0; i < 3; i++) {
+                assert_true(recv(ends[1], taken, sizeof(taken), 0) > 0); /* too little for the kernel to ask for more */
+                s->lot.now += idle;
+                assert_int_equal(limits_enforce(&s->lot), s->lot.now + idle);
+                assert_int_equal(s->lot.lists[GUEST_WRITING].n, 1);
+        }
+        s->lot.now += idle;
+        limits_enforce(&s->lot);
+        assert_int_equal(s->lot.n, 0);
+        fd_close(ends[1]);
+}
+
+static void test_half_requests_are_due_by_their_begin(void **state) {
+        struct scene *s = *state;
+        usec_t start = s->lot.now;
+        const unsigned begun[] = { 2, 5, 3, 1, 5, 4 }; /* seconds, in the order of their arrival here */
+        int ends[ELEMENTSOF(begun)][2];
+
+        s->pool.request_receive_timeout = 10 * USEC_PER_SEC;
+        s->lot.now += 6 * USEC_PER_SEC;
+        for (size_t i = 0; i < ELEMENTSOF(begun); i++) {
+                assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
+                guest_arrive(&s->lot,
+                             &(struct park_note){ .flags = PARK_KEEP, .begun = start + begun[i] * USEC_PER_SEC },
+                             ends[i][0]);
+        }
+        for (unsigned second = 1, left = ELEMENTSOF(begun); second <= 5; second++) {
+                s->lot.now = start + (10 + second) * USEC_PER_SEC;
+                limits_enforce(&s->lot);
+                left -= second == 5 ? 2 : 1;
+                assert_int_equal(s->lot.lists[GUEST_RECEIVING].n, left);
+        }
+        for (size_t i = 0; i < ELEMENTSOF(begun); i++)
+                fd_close(ends[i][1]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_an_idle_one_that_cannot_be_watched_is_closed, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_half_a_request_that_cannot_be_watched_is_closed, set_up,
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_one_line_for_many, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_who_reads_slowly_is_not_silent, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_half_requests_are_due_by_their_begin, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
