@@ -77,7 +77,7 @@ def markdown_others(results):
     labels = sorted({label for r in rows for label in r.servers} - {"fpmd", "php-fpm"})
     if not rows:
         return []
-    out = ["", "Beside them, in the same rounds and over HTTP, which a web server in front of the others would speak:", "",
+    out = ["", "Measured beside them, in the same rounds: servers that speak HTTP themselves. fpmd's numbers here are FastCGI's; its web server comes on top.", "",
            f"| | {' | '.join(labels)} | fpmd |", "| --- |" + " --- |" * (len(labels) + 1)]
     for r in rows:
         cells = [number(r.servers.get(label)) for label in labels + ["fpmd"]]
