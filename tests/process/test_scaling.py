@@ -329,8 +329,9 @@ def test_repeated_crashes_renew_the_pool(start):
     s = start({"www": {"pm.max_children": "2"}}, settings={"emergency_restart_threshold": "3", "emergency_restart_interval": "1m"})
     zygote, = s.zygotes()
     for _ in range(3):
-        os.kill(s.wait_workers(2)[0], signal.SIGSEGV)
-        procs.until("a fresh worker", lambda: len(s.workers()) == 2)
+        worker = s.wait_workers(2)[0]
+        os.kill(worker, signal.SIGSEGV)
+        procs.wait_gone(worker)
     s.wait_log(r"failed processes threshold \(3 in 60 sec\) is reached")
     procs.until("a fresh zygote alone", lambda: len(s.zygotes()) == 1 and s.zygotes() != [zygote])
     s.wait_workers(2)
