@@ -145,6 +145,13 @@ int fd_unsent(int fd) {
         return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
+bool fd_has_drained(int fd, int *unsent) {
+        int before = *unsent;
+
+        *unsent = fd_unsent(fd);
+        return *unsent >= 0 && (before < 0 || *unsent < before);
+}
+
 void fd_ring(int event_fd) {
         uint64_t one = 1;
 

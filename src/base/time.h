@@ -5,6 +5,7 @@
  * Wall-clock time appears only where a person reads it.
  */
 
+#include <limits.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -25,6 +26,16 @@ static inline uint64_t time_read_nsec(clockid_t clock) {
 /* CLOCK_MONOTONIC now, in microseconds; from the vDSO, no system call. */
 static inline usec_t time_now(void) {
         return time_read_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC;
+}
+
+/* From now until then in milliseconds, as poll(2) and epoll_wait(2) want them: rounded up, so that who wakes finds it due. USEC_INFINITY: -1, for ever. */
+static inline int time_left_msec(usec_t now, usec_t then) {
+        usec_t left = then > now ? then - now : 0;
+        usec_t msec = left / USEC_PER_MSEC + (left % USEC_PER_MSEC > 0);
+
+        if (then == USEC_INFINITY)
+                return -1;
+        return msec > INT_MAX ? INT_MAX : (int)msec;
 }
 
 /* CLOCK_REALTIME now, in microseconds since the epoch: for people only. */

@@ -100,11 +100,7 @@ static bool acceptor_is_over(const struct acceptor *a) {
 static int acceptor_timeout(const struct acceptor *a, bool ready, usec_t now) {
         if (ready)
                 return 0;
-        if (a->kept < 0 || a->kept_until == USEC_INFINITY)
-                return -1;
-        return a->kept_until <= now
-                       ? 0
-                       : (int)MIN((a->kept_until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)INT_MAX);
+        return a->kept < 0 ? -1 : time_left_msec(now, a->kept_until);
 }
 
 static int acceptor_take_at(struct acceptor *a, size_t i, int *ret_fd) {

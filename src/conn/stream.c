@@ -61,9 +61,7 @@ static int stream_wait_patiently(struct stream *s) {
         int r;
 
         do {
-                usec_t msec = (until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
-
-                r = poll(&p, 1, (int)MIN(msec, (usec_t)INT_MAX));
+                r = poll(&p, 1, time_left_msec(now, until));
                 if (r < 0 && errno != EINTR)
                         return -errno;
                 now = time_now();
@@ -140,14 +138,6 @@ static void stream_limit_sending(struct stream *s) {
         s->unsent = fd_unsent(s->fd);
 }
 
-/* There was no room in all that time. TCP makes room when a third of what waits has gone: a peer that takes less is slow, and not silent. */
-static bool stream_is_stuck(struct stream *s) {
-        int before = s->unsent;
-
-        s->unsent = fd_unsent(s->fd);
-        return s->unsent < 0 || (before >= 0 && s->unsent >= before);
-}
-
 /* One sendmsg(), which sends something. How much, or -errno as stream_write(). */
 static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
         usec_t since = 0;
@@ -164,7 +154,7 @@ static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
                 if (errno == EAGAIN && !s->send_limited)
                         stream_limit_sending(s);
                 else if (errno == EAGAIN || (since > 0 && time_now() - since >= s->silence)) {
-                        if (stream_is_stuck(s))
+                        if (!fd_has_drained(s->fd, &s->unsent))
                                 return -ETIMEDOUT;
                 } else if (since > 0)
                         continue; /* signals do not lengthen its time */

@@ -58,6 +58,11 @@ int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
         }
 }
 
+void ipc_close_fds(int fds[static IPC_FDS_MAX]) {
+        for (int i = 0; i < IPC_FDS_MAX; i++)
+                fds[i] = fd_close(fds[i]);
+}
+
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
         PASSING_ROOM(room, IPC_FDS_MAX);
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
@@ -85,14 +90,12 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
 
         n = passing_take(&msg, ret_fds, IPC_FDS_MAX);
         if ((msg.msg_flags & MSG_CTRUNC) && n < IPC_FDS_MAX && (size_t)k == sizeof(*ret)) {
-                for (int i = 0; i < IPC_FDS_MAX; i++)
-                        ret_fds[i] = fd_close(ret_fds[i]);
+                ipc_close_fds(ret_fds);
                 return -EMFILE; /* recvmsg(2) says no more than that descriptors are missing */
         }
         if ((size_t)k != sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || ret->type == IPC_NONE ||
             ret->type >= _IPC_TYPE_MAX || n != ipc_rows[ret->type].n_fds) {
-                for (int i = 0; i < IPC_FDS_MAX; i++)
-                        ret_fds[i] = fd_close(ret_fds[i]);
+                ipc_close_fds(ret_fds);
                 return -EBADMSG;
         }
         ret->text[IPC_TEXT_MAX - 1] = '\0';

@@ -73,3 +73,6 @@ int ipc_send(int fd, const struct ipc_message *m, const int *fds);
  */
 enum { IPC_E_EMPTY = 1, IPC_E_GONE = 2 };
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);
+
+/* Closes those descriptors of a received message that its receiver has not taken out. */
+void ipc_close_fds(int fds[static IPC_FDS_MAX]);

@@ -201,13 +201,6 @@ static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLOUT);
 }
 
-bool guest_has_taken_something(struct guest *g) {
-        int before = g->unsent;
-
-        g->unsent = fd_unsent(g->fd);
-        return g->unsent >= 0 && g->unsent < before;
-}
-
 static void guest_write(struct lot *lot, struct guest *g) {
         ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 

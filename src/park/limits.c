@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "conn/peer.h"
 #include "log/log.h"
@@ -107,7 +108,7 @@ void limits_give_up_unwatched(struct lot *lot, struct guest *g, int error) {
 static void limits_time_out(struct lot *lot, struct guest *g) {
         const struct conf_pool *pool = lot->pool;
 
-        if (g->state == GUEST_WRITING && guest_has_taken_something(g)) {
+        if (g->state == GUEST_WRITING && fd_has_drained(g->fd, &g->unsent)) {
                 guest_enter(lot, g, GUEST_WRITING);
                 return;
         }

@@ -129,8 +129,7 @@ static void lot_on_order(struct lot *lot) {
                 lot_forget(lot, &lot->orders); /* its death is no reason to end: workers go on as well */
         else if (m.type == IPC_PARK_LOG)
                 (void)dup3(fds[0], PARK_FD_LOG, O_CLOEXEC);
-        for (int i = 0; i < IPC_FDS_MAX; i++)
-                fd_close(fds[i]);
+        ipc_close_fds(fds);
 }
 
 static void lot_on_event(struct lot *lot, void *what) {
@@ -195,12 +194,6 @@ static bool lot_take_last(struct lot *lot) {
         return lot->n > 0;
 }
 
-static int lot_timeout(const struct lot *lot, usec_t at) {
-        if (at == USEC_INFINITY)
-                return -1;
-        return at <= lot->now ? 0 : (int)MIN((at - lot->now + USEC_PER_MSEC - 1) / USEC_PER_MSEC, (usec_t)3600000);
-}
-
 int lot_run(struct lot *lot) {
         struct epoll_event events[LOT_EVENTS];
 
@@ -217,7 +210,7 @@ int lot_run(struct lot *lot) {
                                 return 0;
                         continue;
                 }
-                n = epoll_wait(lot->epoll_fd, events, LOT_EVENTS, lot_timeout(lot, at));
+                n = epoll_wait(lot->epoll_fd, events, LOT_EVENTS, time_left_msec(lot->now, at));
                 if (n < 0 && errno != EINTR)
                         return -errno;
                 lot->now = time_now();

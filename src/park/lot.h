@@ -105,8 +105,6 @@ void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
 void guest_close(struct lot *lot, struct guest *g);
 /* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that cannot be watched is closed. */
 void guest_watch(struct lot *lot, struct guest *g, uint32_t events);
-/* Since it was last looked, though not so much that there is room for more: TCP makes that when a third of what waits has gone. */
-bool guest_has_taken_something(struct guest *g);
 /* Keeps n bytes of a request behind those that are there. False: g had to be closed. */
 bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n);
 

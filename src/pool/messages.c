@@ -191,8 +191,7 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                         break;
                 if (r == 0)
                         r = messages_dispatch(g, &m, fds);
-                for (int k = 0; k < IPC_FDS_MAX; k++)
-                        fd_close(fds[k]);
+                ipc_close_fds(fds);
                 if (r < 0)
                         messages_log_failure(g, r, m.type);
                 if (r != 0) { /* beyond control, or dead already */

@@ -151,8 +151,7 @@ static void parks_hear(struct park_process *k) {
                                     SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
         if (r != 0)
                 return;
-        for (int i = 0; i < IPC_FDS_MAX; i++)
-                fd_close(fds[i]);
+        ipc_close_fds(fds);
         if (m.type != IPC_PARK_LEAVES || k->retired || k->pool->stopping)
                 return;
         log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",

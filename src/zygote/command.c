@@ -48,15 +48,13 @@ static void zygote_on_master_gone(struct zygote *z) {
 
 /* Logs and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline hangs up, and the workers that have it
  * leave when they are between two requests. */
-static void zygote_renew(struct zygote *z, int fds[static IPC_FDS_MAX]) {
+static void zygote_renew(struct zygote *z, const int fds[static IPC_FDS_MAX]) {
         static const int numbers[IPC_FDS_MAX] = { INHERIT_LOG, INHERIT_ACCESS, INHERIT_LIFELINE_READ,
                                                   INHERIT_LIFELINE_WRITE };
 
-        for (int i = 0; i < IPC_FDS_MAX; i++) {
-                if (!z->draining && dup3(fds[i], numbers[i], O_CLOEXEC) < 0)
+        for (int i = 0; i < IPC_FDS_MAX; i++)
+                if (dup3(fds[i], numbers[i], O_CLOEXEC) < 0)
                         log_error("zygote cannot take over a descriptor: %s", strerror(errno));
-                fd_close(fds[i]);
-        }
 }
 
 static void zygote_trace(struct zygote *z, const struct ipc_message *order) {
@@ -98,11 +96,13 @@ static void zygote_on_message(struct zygote *z, usec_t now) {
                 zygote_trace(z, &m);
                 break;
         case IPC_RENEW:
-                zygote_renew(z, fds);
+                if (!z->draining)
+                        zygote_renew(z, fds);
                 break;
         default:
                 log_error("zygote got the message %s, which is not for it", ipc_type_name(m.type));
         }
+        ipc_close_fds(fds);
 }
 
 static void zygote_on_signal(struct zygote *z, usec_t now) {
@@ -132,9 +132,7 @@ static int zygote_timeout(const struct zygote *z, usec_t now) {
         for (size_t i = 0; i < z->n_children; i++)
                 if (z->children[i].pid == 0 && !z->draining)
                         due = MIN(due, z->children[i].replace_at);
-        if (due == USEC_INFINITY)
-                return -1;
-        return due <= now ? 0 : (int)((due - now) / USEC_PER_MSEC) + 1;
+        return time_left_msec(now, due);
 }
 
 int zygote_loop(struct zygote *z) {

@@ -153,7 +153,7 @@ static int wait_for(int fd, bool writing, usec_t deadline, short *ret_events) {
 
                 if (now >= deadline)
                         return -ETIME;
-                timeout = (int)MIN((deadline - now) / USEC_PER_MSEC + 1, (usec_t)INT32_MAX);
+                timeout = time_left_msec(now, deadline);
         }
         n = poll(&p, 1, timeout);
         if (n < 0 && errno != EINTR)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -141,6 +142,32 @@ static void test_sealed_cannot_change(void **state) {
         assert_int_equal(st.st_size, 5);
 }
 
+static void test_drained(void **state) {
+        _cleanup_fd_ int no_socket = fd_new_memfd("test");
+        int pair[2], unsent = -1;
+        char buf[100] = "";
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(send(pair[0], buf, sizeof(buf), 0), sizeof(buf));
+        assert_true(fd_has_drained(pair[0], &unsent)); /* nobody had looked */
+        assert_true(unsent > 0);
+        assert_false(fd_has_drained(pair[0], &unsent));
+        assert_int_equal(recv(pair[1], buf, sizeof(buf), 0), sizeof(buf));
+        assert_true(fd_has_drained(pair[0], &unsent)); /* one of two */
+        assert_false(fd_has_drained(pair[0], &unsent));
+        assert_int_equal(recv(pair[1], buf, sizeof(buf), 0), sizeof(buf));
+        assert_true(fd_has_drained(pair[0], &unsent));
+        assert_int_equal(unsent, 0);
+        assert_false(fd_has_drained(pair[0], &unsent));
+        assert_int_equal(send(pair[0], buf, sizeof(buf), 0), sizeof(buf));
+        assert_false(fd_has_drained(pair[0], &unsent)); /* more waits now */
+        fd_close(pair[0]);
+        fd_close(pair[1]);
+        unsent = 100;
+        assert_false(fd_has_drained(no_socket, &unsent));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_close_keeps_errno),
@@ -150,6 +177,7 @@ int main(void) {
                 cmocka_unit_test(test_read_all_limit),
                 cmocka_unit_test(test_write_all_over_a_pipe),
                 cmocka_unit_test(test_sealed_cannot_change),
+                cmocka_unit_test(test_drained),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
