@@ -3,6 +3,7 @@
 
 #include "conn/stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -112,6 +113,16 @@ int stream_more(struct stream *s) {
         return s->n == sizeof(s->buf) ? STREAM_E_FULL : stream_receive(s, MSG_DONTWAIT);
 }
 
+void stream_put_back(struct stream *s, const void *data, size_t n) {
+        size_t pending = stream_pending(s);
+
+        assert(n <= sizeof(s->buf) - pending);
+        memmove(s->buf + n, stream_data(s), pending);
+        memcpy(s->buf, data, n);
+        s->pos = 0;
+        s->n = n + pending;
+}
+
 size_t stream_peek(struct stream *s, void *buf, size_t n) {
         ssize_t k;
 
@@ -138,6 +149,11 @@ static void stream_limit_sending(struct stream *s) {
         s->unsent = fd_unsent(s->fd);
 }
 
+/* errno of a send(2) that has failed for good. */
+static int stream_send_error(void) {
+        return errno == ETIMEDOUT ? -EPIPE : -errno; /* tcp(7): it does not acknowledge */
+}
+
 /* One sendmsg(), which sends something. How much, or -errno as stream_write(). */
 static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
         usec_t since = 0;
@@ -150,7 +166,7 @@ static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
                         return k;
                 }
                 if (errno != EAGAIN && errno != EINTR)
-                        return errno == ETIMEDOUT ? -EPIPE : -errno; /* tcp(7): it does not acknowledge */
+                        return stream_send_error();
                 if (errno == EAGAIN && !s->send_limited)
                         stream_limit_sending(s);
                 else if (errno == EAGAIN || (since > 0 && time_now() - since >= s->silence)) {
@@ -162,20 +178,64 @@ static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
         }
 }
 
+/* k bytes of it have been sent. */
+static void stream_advance(struct stream *s, struct iovec **iov, size_t *n_iov, size_t k) {
+        s->n_written += k;
+        for (; *n_iov > 0 && k >= (*iov)->iov_len; (*iov)++, (*n_iov)--)
+                k -= (*iov)->iov_len;
+        if (*n_iov > 0) {
+                (*iov)->iov_base = (char *)(*iov)->iov_base + k;
+                (*iov)->iov_len -= k;
+        }
+}
+
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov) {
         while (n_iov > 0) {
                 ssize_t k = stream_send(s, &(struct msghdr){ .msg_iov = iov, .msg_iovlen = n_iov });
 
                 if (k < 0)
                         return (int)k;
-                s->n_written += (uint64_t)k;
-                for (; n_iov > 0 && (size_t)k >= iov->iov_len; iov++, n_iov--)
-                        k -= (ssize_t)iov->iov_len;
-                if (n_iov > 0) {
-                        iov->iov_base = (char *)iov->iov_base + k;
-                        iov->iov_len -= (size_t)k;
-                }
+                stream_advance(s, &iov, &n_iov, (size_t)k);
         }
+        return 0;
+}
+
+int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov) {
+        while (*n_iov > 0) {
+                ssize_t k = sendmsg(s->fd, &(struct msghdr){ .msg_iov = *iov, .msg_iovlen = *n_iov },
+                                    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                if (k >= 0)
+                        stream_advance(s, iov, n_iov, (size_t)k);
+                else if (errno == EAGAIN)
+                        return STREAM_E_FULL;
+                else if (errno != EINTR)
+                        return stream_send_error();
+        }
+        return 0;
+}
+
+int stream_wait_for_room(struct stream *s, bool *ret_readable) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
+        usec_t since = time_now();
+        int r;
+
+        s->unsent = fd_unsent(s->fd);
+        for (;;) {
+                usec_t now = time_now();
+
+                r = poll(&p, 1, s->silence == USEC_INFINITY ? -1 : time_left_msec(now, since + s->silence));
+                if (r > 0)
+                        break;
+                if (r < 0 && errno != EINTR)
+                        return -errno;
+                if (r < 0)
+                        continue;
+                if (!fd_has_drained(s->fd, &s->unsent))
+                        return -ETIMEDOUT;
+                since = time_now();
+        }
+        *ret_readable = p.revents & POLLIN;
         return 0;
 }
 
@@ -187,7 +247,7 @@ ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last
                 k = send(s->fd, data, n, flags);
         while (k < 0 && errno == EINTR);
         if (k < 0)
-                return errno == EAGAIN ? 0 : errno == ETIMEDOUT ? -EPIPE : -errno;
+                return errno == EAGAIN ? 0 : stream_send_error();
         s->n_written += (uint64_t)k;
         return k;
 }

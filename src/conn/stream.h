@@ -57,6 +57,9 @@ int stream_fill(struct stream *s, bool dont_wait);
 enum { STREAM_E_FULL = 3 };
 int stream_more(struct stream *s);
 
+/* Puts n bytes in front of those that are pending. Only when nothing, or little, is pending: all must fit into the buffer. */
+void stream_put_back(struct stream *s, const void *data, size_t n);
+
 /* Looks at the next n bytes without receiving them, and without waiting. How many there are, at most n. Only when nothing is pending. */
 size_t stream_peek(struct stream *s, void *buf, size_t n);
 
@@ -66,6 +69,12 @@ bool stream_is_dead(const struct stream *s);
 /* Sends all of the vector, which is consumed on the way; a partial write is continued. 0, or -errno (-EPIPE: the peer
  * is gone; -ETIMEDOUT: it took nothing for too long). */
 int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
+
+/* Sends what goes of the vector without waiting; it and its length are moved on. 0: all of it; STREAM_E_FULL: there is no room for the rest; -errno. */
+int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov);
+
+/* Waits for room to send, as long as stream_write() does, or until there is something to receive, or an end. 0 or -errno as stream_write(). */
+int stream_wait_for_room(struct stream *s, bool *ret_readable);
 
 /* Sends what goes without waiting. How many bytes, or -errno. last: the connection is closed next, so its end may go with them: over TCP one segment, and one
  * wake-up of the client, less. */

@@ -99,11 +99,27 @@ bool fcgi_decoder_idle(const struct fcgi_decoder *d) {
         return !d->in_request && fcgi_record_between(&d->p->record);
 }
 
-bool fcgi_decoder_rest(const struct fcgi_decoder *d, size_t *ret) {
-        const struct fcgi_record *r = &d->p->record;
+size_t fcgi_decoder_rest(const struct fcgi_decoder *d) {
+        return d->p->record.n_left + d->p->record.n_padding;
+}
 
-        *ret = r->n_left + r->n_padding;
-        return r->n_raw == 0;
+size_t fcgi_decoder_give_back(struct fcgi_decoder *d, uint8_t buf[static FCGI_GIVE_BACK_MAX]) {
+        struct fcgi_private *p = d->p;
+        struct fcgi_record *r = &p->record;
+        const struct fcgi_header *h = &r->header;
+        size_t n = r->n_raw;
+
+        memcpy(buf, r->raw, n);
+        if (n == 0 && r->n_left > 0 && (p->take == TAKE_BEGIN || p->take == TAKE_VALUES)) {
+                fcgi_header_encode(buf, h->type, h->request_id, h->n_content, h->n_padding);
+                memcpy(buf + FCGI_HEADER_SIZE, p->small, p->n_small);
+                n = FCGI_HEADER_SIZE + p->n_small;
+        }
+        if (n > 0) {
+                *r = (struct fcgi_record){};
+                p->take = TAKE_NOTHING;
+        }
+        return n;
 }
 
 bool fcgi_decoder_between_records(const struct fcgi_decoder *d) {

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "fcgi/record.h"
+#include "fcgi/values.h"
 
 struct fcgi_limits {
         size_t params_max;  /* bytes of the whole PARAMS stream */
@@ -107,8 +108,13 @@ void fcgi_decoder_end_request(struct fcgi_decoder *d);
 /* True when no byte of a further record has been taken: the connection is idle between requests. */
 bool fcgi_decoder_idle(const struct fcgi_decoder *d);
 
-/* Bytes still to come of the record that was opened last, content and padding. False: inside a header. */
-bool fcgi_decoder_rest(const struct fcgi_decoder *d, size_t *ret);
+/* Bytes still to come of the record that was opened last, content and padding. */
+size_t fcgi_decoder_rest(const struct fcgi_decoder *d);
+
+/* Behind a request: what has been taken of a record that means something only as a whole, and is not whole yet (a header, a query). It is as if these bytes had not
+ * come; the caller puts them in front of what follows. How many. */
+#define FCGI_GIVE_BACK_MAX (FCGI_HEADER_SIZE + FCGI_VALUES_QUERY_MAX)
+size_t fcgi_decoder_give_back(struct fcgi_decoder *d, uint8_t buf[static FCGI_GIVE_BACK_MAX]);
 
 /* True between two records, in a request or not: the next byte is the first of a record's header. */
 bool fcgi_decoder_between_records(const struct fcgi_decoder *d);

@@ -11,6 +11,7 @@
 
 #include "base/macros.h"
 #include "fcgi/params.h"
+#include "fcgi/request.h"
 
 int fcgi_values_answer(const uint8_t *query, size_t n, const struct fcgi_limits *limits,
                        uint8_t out[static FCGI_VALUES_RESULT_MAX], size_t *ret_n) {

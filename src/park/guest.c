@@ -195,17 +195,35 @@ static void guest_end_reply(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
 }
 
-/* The rest when there is room again. */
+/* The rest when there is room again. One whose body nobody wants may make room only when it has sent all of that. */
 static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         g->unsent = fd_unsent(g->fd);
-        guest_watch(lot, g, EPOLLOUT);
+        guest_watch(lot, g, EPOLLOUT | (g->flags & PARK_LINGER ? EPOLLIN : 0));
+}
+
+/* What it sends while it does not read. */
+static void guest_make_way(struct lot *lot, struct guest *g) {
+        ssize_t n = recv(g->fd, lot->buf, sizeof(lot->buf), MSG_DONTWAIT);
+
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+                guest_close(lot, g);
+                return;
+        }
+        if (n > 0)
+                guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
+        if (n == 0)
+                g->flags &= ~(uint32_t)PARK_LINGER; /* that was all */
+        guest_wait_for_room(lot, g);
 }
 
 static void guest_write(struct lot *lot, struct guest *g) {
         ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                guest_wait_for_room(lot, g);
+                if (g->flags & PARK_LINGER)
+                        guest_make_way(lot, g);
+                else
+                        guest_wait_for_room(lot, g);
                 return;
         }
         if (n < 0) {

@@ -5,7 +5,8 @@
  * usual size costs a dozen system calls by that. The streams that are made here stay in memory further than that.
  *
  * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
- * connection until php://input is read: a script that refuses an upload by its headers never receives it.
+ * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends its reply with
+ * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then.
  *
  * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where there is no length (a web server
  * may pass a chunked body on while it arrives) the end is that of FCGI_STDIN.
@@ -37,6 +38,12 @@ static bool body_is_unmeasured(void) {
         return !length || !*length;
 }
 
+static bool body_is_in_a_file(void) {
+        const char *path = SAPI_ENV("REQUEST_BODY_FILE");
+
+        return path && *path;
+}
+
 static void body_open(void) {
         const char *path = SAPI_ENV("REQUEST_BODY_FILE");
 
@@ -66,7 +73,7 @@ size_t sapi_body_read(char *buf, size_t n) {
         int64_t left = INT64_MAX;
         ssize_t r;
 
-        if (!sapi_current.io || sapi_current.finished)
+        if (!sapi_current.io)
                 return 0;
         if (!body_is_unmeasured())
                 left = SG(request_info).content_length - SG(read_post_bytes);
@@ -74,7 +81,7 @@ size_t sapi_body_read(char *buf, size_t n) {
                 return 0;
         if (!body.opened)
                 body_open();
-        if (SAPI_ENV("REQUEST_BODY_FILE") && *SAPI_ENV("REQUEST_BODY_FILE") && body.fd < 0)
+        if (body_is_in_a_file() && body.fd < 0)
                 return 0;
         n = (size_t)MIN((uint64_t)n, (uint64_t)left);
         while (done < n) {
@@ -158,6 +165,37 @@ static void body_read_form(void) {
 static void body_check_size(void) {
         if (!SG(request_info).post_entry && body_is_too_large())
                 body_warn_of_size();
+}
+
+uint64_t sapi_body_left(void) {
+        int64_t max = SG(post_max_size) > 0 ? SG(post_max_size) : INT64_MAX;
+
+        if (!sapi_current.io || body_is_in_a_file() || body_is_too_large())
+                return 0;
+        if (!body_is_unmeasured())
+                max = SG(request_info).content_length;
+        return (uint64_t)(max - MIN(max, SG(read_post_bytes)));
+}
+
+/* As PHP finds it, without its allocations: this is no moment for them to fail. */
+const char *sapi_body_folder(void) {
+        const char *candidates[] = { PG(upload_tmp_dir), PG(sys_temp_dir), getenv("TMPDIR") };
+
+        for (size_t i = 0; i < ELEMENTSOF(candidates); i++)
+                if (candidates[i] && *candidates[i])
+                        return candidates[i];
+        return "/tmp";
+}
+
+void sapi_body_keep(void) {
+        const char *method = SG(request_info).request_method;
+        int r;
+
+        if (!method || strcmp(method, "POST") != 0 || !PG(enable_post_data_reading))
+                return;
+        r = sapi_current.io->keep_body(sapi_current.ctx, sapi_body_left());
+        if (r < 0 && r != -ECONNRESET && r != -EPIPE && r != -ECONNABORTED)
+                php_error_docref(NULL, E_WARNING, "the request's body could not be kept: %s", strerror(-r));
 }
 
 void sapi_body_start(void) {

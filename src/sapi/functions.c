@@ -69,6 +69,7 @@ static PHP_FUNCTION(fastcgi_finish_request) {
                 RETURN_FALSE;
         php_output_end_all();
         php_header();
+        sapi_body_keep();
         sapi_request_finish(true);
         RETURN_TRUE;
 }

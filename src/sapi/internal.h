@@ -94,6 +94,7 @@ bool sapi_import_replace(const char *object, const char *symbol, void (*function
 void sapi_body_start(void);
 void sapi_body_prepare(void);
 size_t sapi_body_read(char *buf, size_t n);
+void sapi_body_keep(void); /* what php-fpm has read before the script ran: the reply ends, and PHP goes on */
 void sapi_body_end(void);
 
 /* output.c */

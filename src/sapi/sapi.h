@@ -68,6 +68,8 @@ void sapi_status_begin_process(struct sapi_status_writer *w);
 struct sapi_io {
         /* Up to n bytes of the request's body (FCGI_STDIN). Number of bytes; 0 at its end; -errno when the peer is gone. */
         ssize_t (*read_body)(void *ctx, void *buf, size_t n);
+        /* Receives up to n bytes of it, and keeps them: read_body() has them after finish() as well, which it has no others. 0, or -errno: not all could be had. */
+        int (*keep_body)(void *ctx, uint64_t n);
         /* Bytes of the reply (FCGI_STDOUT), header block included. Buffered. 0 or -errno. */
         int (*write_reply)(void *ctx, const void *buf, size_t n);
         /* Bytes for the web server's error log (FCGI_STDERR). 0 or -errno. */
@@ -95,6 +97,11 @@ void sapi_facts_get(struct sapi_facts *ret);
 const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI parameter */
 const char *sapi_facts_header(const char *name,
                               size_t *ret_n); /* of the reply, the first of that name in any case; not terminated */
+
+/* For who receives the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one that is larger than post_max_size. And the
+ * folder for files that hold it. Both during a request. */
+uint64_t sapi_body_left(void);
+const char *sapi_body_folder(void);
 
 /* One request. params: the decoded block of FCGI_PARAMS, name-value pairs as fcgi/params.h reads them. */
 struct sapi_request {

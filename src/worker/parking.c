@@ -22,9 +22,13 @@ static_assert(STREAM_BUFFER_SIZE == PARK_BYTES_MAX,
 static_assert(TRANSPORT_OUT_SIZE <= PARK_BYTES_MAX, "so does what is left of a reply");
 
 void parking_begin(struct transport *t) {
-        t->scan = (struct fcgi_scan){};
-        if (!fcgi_decoder_rest(&t->decoder, &t->scan.at))
-                t->must_close = true;
+        uint8_t begun[FCGI_GIVE_BACK_MAX];
+        size_t n = fcgi_decoder_give_back(&t->decoder, begun);
+
+        if (n > 0)
+                stream_put_back(&t->stream, begun, n);
+        t->scan = (struct fcgi_scan){ .at = fcgi_decoder_rest(&t->decoder) };
+        t->whole = false;
         t->begun = 0;
 }
 
@@ -104,6 +108,7 @@ int parking_look(struct transport *t) {
                                 t->begun = time_now();
                         return 0;
                 default:
+                        t->whole = true;
                         return PARKING_E_READY;
                 }
         }

@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "fcgi/reply.h"
+#include "worker/body.h"
 #include "worker/setup.h"
 
 /* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
@@ -43,6 +44,37 @@ static void reply_close_record(struct transport *t) {
         t->out_type = 0;
 }
 
+int reply_send_answer(struct transport *t) {
+        struct iovec iov = { .iov_base = (void *)t->answer, .iov_len = t->n_answer };
+        int r;
+
+        if (t->n_answer == 0)
+                return 0;
+        t->n_answer = 0;
+        r = stream_write(&t->stream, &iov, 1);
+        return r < 0 ? transport_fail(t, r) : 0;
+}
+
+/* Whole records, or the rest of one. A client may make room only when it has sent its whole body: so that is received meanwhile. */
+static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
+        bool readable;
+        int r = STREAM_E_FULL;
+
+        while (r == STREAM_E_FULL && body_may_come(t)) {
+                r = stream_write_some(&t->stream, &iov, &n);
+                if (r != STREAM_E_FULL)
+                        break;
+                r = stream_wait_for_room(&t->stream, &readable);
+                if (r == 0 && readable)
+                        body_take_meanwhile(t);
+                if (r == 0)
+                        r = t->broken ? -EPIPE : STREAM_E_FULL;
+        }
+        if (r == STREAM_E_FULL)
+                r = stream_write(&t->stream, iov, n);
+        return r < 0 ? transport_fail(t, r) : reply_send_answer(t);
+}
+
 int reply_send(struct transport *t) {
         struct iovec iov = { .iov_base = t->out };
         int r;
@@ -53,9 +85,9 @@ int reply_send(struct transport *t) {
         if (t->n_out == 0)
                 return 0;
         iov.iov_len = t->n_out;
-        r = stream_write(&t->stream, &iov, 1);
+        r = reply_put(t, &iov, 1);
         if (r < 0)
-                return transport_fail(t, r);
+                return r;
         t->n_out = 0;
         return 0;
 }
@@ -86,9 +118,9 @@ static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *d
         fcgi_header_encode(t->out + t->n_out, type, t->decoder.request_id, (uint16_t)n, 0);
         iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
         iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
-        r = stream_write(&t->stream, iov, ELEMENTSOF(iov));
+        r = reply_put(t, iov, ELEMENTSOF(iov));
         if (r < 0)
-                return transport_fail(t, r);
+                return r;
         t->n_out = 0;
         return (int)n;
 }
@@ -167,7 +199,7 @@ int reply_send_rest(struct transport *t) {
 
         if (iov.iov_len == 0)
                 return 0;
-        r = stream_write(&t->stream, &iov, 1);
+        r = reply_put(t, &iov, 1);
         t->n_out = t->n_sent = 0;
-        return r < 0 ? transport_fail(t, r) : 0;
+        return r;
 }

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "conn/park.h"
 #include "conn/peer.h"
+#include "worker/body.h"
 #include "worker/parking.h"
 #include "worker/reply.h"
 #include "worker/setup.h"
@@ -18,6 +19,7 @@
 int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
                    const struct fcgi_limits *limits) {
         t->stream.fd = -1;
+        spool_init(&t->spool);
         t->track = track;
         t->access = access;
         t->parking = parking;
@@ -26,6 +28,7 @@ int transport_init(struct transport *t, struct track *track, struct access *acce
 
 void transport_done(struct transport *t) {
         transport_close(t);
+        spool_clear(&t->spool);
         fcgi_decoder_done(&t->decoder);
 }
 
@@ -40,8 +43,7 @@ static usec_t transport_patience(const struct transport *t) {
 }
 
 static void transport_reset_request(struct transport *t) {
-        t->body = NULL;
-        t->n_body = 0;
+        body_reset(t);
         t->finished = t->waited = false;
         t->n_out = t->n_sent = 0;
         t->out_type = 0;
@@ -53,7 +55,7 @@ static void transport_reset_request(struct transport *t) {
 void transport_open(struct transport *t, int fd, usec_t begun) {
         stream_open(&t->stream, fd);
         t->begun = begun;
-        t->end_of_stream = t->broken = t->must_close = t->timed_out = false;
+        t->end_of_stream = t->broken = t->must_close = t->timed_out = t->whole = false;
         t->scan = (struct fcgi_scan){};
         fcgi_decoder_reset(&t->decoder);
 }
@@ -64,7 +66,7 @@ int transport_fail(struct transport *t, int r) {
                 peer_log_silent(t->stream.fd, true, t->stream.silence);
         }
         t->broken = true;
-        t->n_out = 0;
+        t->n_out = t->n_answer = 0;
         t->out_type = 0;
         return r;
 }
@@ -75,20 +77,19 @@ int transport_write(struct transport *t, const void *data, size_t n) {
 
 /* An answer the decoder has made goes out between records. */
 static int transport_answer(struct transport *t, const struct fcgi_event *event) {
-        struct iovec iov = { .iov_base = (void *)event->reply, .iov_len = event->n_reply };
         int r;
 
         if (event->close)
                 t->must_close = true;
+        t->answer = event->reply;
+        t->n_answer = event->n_reply;
+        if (t->mid_record)
+                return STREAM_E_EMPTY;
         r = reply_send(t);
-        if (r == 0)
-                r = stream_write(&t->stream, &iov, 1);
-        return r < 0 ? transport_fail(t, r) : 0;
+        return r < 0 ? r : reply_send_answer(t);
 }
 
-/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
- * dont_wait; -errno: the connection is of no more use. */
-static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
+int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
         for (;;) {
                 size_t used;
                 int r;
@@ -127,7 +128,7 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
                         break;
                 case FCGI_EVENT_REPLY:
                         r = transport_answer(t, ret);
-                        if (r < 0)
+                        if (r != 0)
                                 return r;
                         if (t->must_close && !t->decoder.in_request)
                                 return -ECONNRESET;
@@ -142,15 +143,6 @@ static int transport_next(struct transport *t, bool dont_wait, struct fcgi_event
         }
 }
 
-/* The end of the body is often there already, undecoded, when nobody has read the body: a GET's. Takes what can be taken without waiting. */
-static void transport_take_rest(struct transport *t) {
-        struct fcgi_event event;
-
-        t->n_body = 0;
-        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && transport_next(t, true, &event) == 0)
-                ;
-}
-
 /* Nothing is on its way from the client that closing would answer with a reset. */
 static bool transport_is_quiet(const struct transport *t) {
         if (t->end_of_stream || t->timed_out)
@@ -163,7 +155,7 @@ void transport_close(struct transport *t) {
                 return;
         /* closing it does not end the watch while somebody else has it, a copy that PHP has forked */
         acceptor_forget(t->parking->acceptor);
-        transport_take_rest(t);
+        body_drop(t);
         if (transport_is_quiet(t))
                 stream_close(&t->stream);
         else if (parking_hand_over(t, PARK_LINGER) != 0) {
@@ -187,33 +179,6 @@ int transport_read_head(struct transport *t) {
                 if (event.type == FCGI_EVENT_ABORT)
                         return TRANSPORT_E_ABORTED;
         }
-}
-
-static ssize_t transport_read_body(void *ctx, void *buf, size_t n) {
-        struct transport *t = ctx;
-        size_t k;
-
-        while (t->n_body == 0) {
-                struct fcgi_event event;
-                int r;
-
-                if (t->decoder.body_done || t->decoder.aborted || t->finished)
-                        return t->decoder.aborted ? -ECONNABORTED : 0;
-                r = transport_next(t, t->scan.no_body, &event);
-                if (r == STREAM_E_EMPTY)
-                        return 0; /* the end of what is empty is not waited for */
-                if (r < 0)
-                        return r;
-                if (event.type == FCGI_EVENT_BODY) {
-                        t->body = event.data;
-                        t->n_body = event.n;
-                }
-        }
-        k = MIN(n, t->n_body);
-        memcpy(buf, t->body, k);
-        t->body += k;
-        t->n_body -= k;
-        return (ssize_t)k;
 }
 
 static int transport_write_reply(void *ctx, const void *buf, size_t n) {
@@ -275,22 +240,21 @@ static int transport_flush(void *ctx) {
 }
 
 static bool transport_may_keep(const struct transport *t) {
-        size_t rest;
-
-        return t->decoder.keep_conn && !t->broken && !t->must_close && !t->end_of_stream &&
-               fcgi_decoder_rest(&t->decoder, &rest);
+        return t->decoder.keep_conn && !t->broken && !t->must_close && !t->end_of_stream;
 }
 
 /* The reply is made. The connection goes on its way when it has still to wait for its client, or when PHP goes on: its next request would wait for this worker,
- * beside idle ones. */
+ * beside idle ones. A client that has room for no more of the reply may be sending its body yet, and read when it has sent all: such a one is not kept, as the
+ * park throws away what it sends. */
 static int transport_release(struct transport *t, bool php_goes_on) {
-        bool keep = transport_may_keep(t);
+        bool sends = t->n_out > 0 && body_may_come(t), keep = transport_may_keep(t) && !sends;
         int r;
 
         if (keep && t->n_out == 0 && !php_goes_on)
                 return 0;
         if (keep || t->n_out > 0) {
-                parking_begin(t);
+                if (keep)
+                        parking_begin(t);
                 if (parking_hand_over(t, keep ? PARK_KEEP : t->decoder.body_done ? 0 : PARK_LINGER) == 0) {
                         t->must_close = true;
                         return 0;
@@ -327,6 +291,7 @@ bool transport_end_request(struct transport *t, uint32_t app_status) {
 
         transport_finish(t, app_status, false);
         keep = transport_may_keep(t);
+        spool_clear(&t->spool);
         fcgi_decoder_end_request(&t->decoder);
         if (keep)
                 parking_begin(t);
@@ -340,7 +305,8 @@ static void transport_executing(void *ctx, const char *script, const char *auth_
 }
 
 const struct sapi_io transport_io = {
-        .read_body = transport_read_body,
+        .read_body = body_read,
+        .keep_body = body_keep,
         .write_reply = transport_write_reply,
         .write_error = transport_write_error,
         .flush = transport_flush,

@@ -15,6 +15,7 @@
 #include "fcgi/scan.h"
 #include "sapi/sapi.h"
 #include "worker/access.h"
+#include "worker/spool.h"
 #include "worker/track.h"
 
 struct parking;
@@ -31,8 +32,14 @@ struct transport {
         usec_t begun;          /* since when the client has been sending the next request, or may; 0: it rests */
         usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever */
 
+        bool whole;          /* the request in hand had come whole when it was taken up */
+        struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
         size_t n_body;
+        bool body_stays;       /* where it is: PHP would not want to have more of it kept */
+        bool mid_record;       /* the last bytes that went out are not a record's end: an answer has to wait */
+        const uint8_t *answer; /* it waits here, in the decoder's memory */
+        size_t n_answer;
         bool end_of_stream; /* the peer has closed its side */
         bool broken;        /* the connection is of no more use: an error, or a violation */
         bool finished;      /* END_REQUEST is out */
@@ -58,6 +65,10 @@ void transport_done(struct transport *t);
 /* Takes over a connection. Must be followed by transport_close(). */
 void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
+
+/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when dont_wait, or when an answer
+ * waits; -errno: the connection is of no more use. */
+int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */
 int transport_fail(struct transport *t, int r);

@@ -52,6 +52,8 @@ DIFFERENCES = {
     "streamed-post":
         "php-fpm reads the whole body of a POST that is no form before it runs the script. fpmd hands it on as it comes, as both do"
         " for PUT.",
+    "upload-deadlock":
+        "php-fpm and a client that sends a whole PUT before it reads wait for each other once the reply is large. fpmd receives meanwhile.",
     "abort-while-running":
         "php-fpm does not look for ABORT_REQUEST while a script runs, and drops the connection afterwards. fpmd looks at each flush:"
         " the script sees connection_aborted(), and a kept connection stays.",

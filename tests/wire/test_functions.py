@@ -3,7 +3,10 @@
 
 import json
 import os
+import random
 import time
+
+import pytest
 
 import fastcgi
 import procs
@@ -89,6 +92,23 @@ def test_messages_after_finish_request_are_not_sent(backend):
 def test_finish_request_of_an_upload_reads_its_body(backend):
     r = backend.run("<?php fastcgi_finish_request();", b"x" * 200000, method="PUT", CONTENT_TYPE="text/plain")
     assert r.complete
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("n", [10, 60_000, 300_000, 3_000_000])
+def test_body_can_be_read_after_finish_request(backend, n, keep):
+    """Acknowledge first, work later: what many a webhook does."""
+    out = f"{backend.site.writable('marks')}/after-{backend.name}-{n}-{keep}"
+    code = ("<?php echo 'ok'; $f = fopen('php://input', 'r'); $start = fread($f, 4); fastcgi_finish_request();"
+            "file_put_contents($_GET['o'], $start . '|' . stream_get_contents($f) . '|' . file_get_contents('php://input'));"
+            "rename($_GET['o'], $_GET['o'] . '.done');")
+    body = random.Random(n).randbytes(n)
+    with backend.client() as c:
+        r = c.request(backend.params(code, body, method="POST", CONTENT_TYPE="application/json", query="o=" + out), body, keep=keep)
+        assert r.text == "ok"
+        procs.until("the script's end", lambda: os.path.exists(out + ".done"))
+        with open(out + ".done", "rb") as f:
+            assert f.read() == body[:4] + b"|" + body[4:] + b"|" + body
 
 
 # --- fpm_get_status

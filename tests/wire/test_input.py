@@ -3,12 +3,13 @@
 
 import hashlib
 import json
+import threading
 
 import pytest
 
 import fastcgi
 from backend import Backend
-from fastcgi import PARAMS, STDIN, begin, pairs, record, stream
+from fastcgi import GET_VALUES, GET_VALUES_RESULT, PARAMS, STDIN, begin, decode_pairs, pairs, record, stream
 
 FORM = "application/x-www-form-urlencoded"
 POSTED = "<?php echo json_encode([$_POST, $_FILES, file_get_contents('php://input')]);"
@@ -147,6 +148,70 @@ def test_unread_body_does_not_disturb_the_next_request(backend):
             params = backend.params("<?php echo 'not read';", body, method="PUT", CONTENT_TYPE="text/plain")
             assert c.request(params, body, request_id=i + 1).text == "not read"
             assert c.request(backend.params("<?php echo strlen(file_get_contents('php://input'));")).text == "0"
+
+
+# --- clients that send the whole request before they read anything
+
+LARGE = b"0123456789abcdef" * 312_500
+
+
+def sends_first(backend, code, method, body=LARGE, pool="www"):
+    """More than sockets hold, both ways. Fails with a TimeoutError when the two wait for each other."""
+    with backend.connect(pool) as c:
+        c.timeout = 3 if backend.name == "php-fpm" else 20
+        return c.request(backend.params(code, body, method=method, CONTENT_TYPE="application/octet-stream"), body)
+
+
+@pytest.mark.parametrize("pool", ["www", "tcp"])
+def test_reply_before_the_body_has_been_read(backend, pool):
+    r = sends_first(backend, "<?php echo str_repeat('x', 3000000), md5_file('php://input');", "POST", pool=pool)
+    assert r.body[:3_000_000] == b"x" * 3_000_000
+    assert r.text[3_000_000:] == hashlib.md5(LARGE).hexdigest()
+
+
+@pytest.mark.parametrize("pool", ["www", "tcp"])
+def test_body_and_reply_at_once(backend, pool):
+    assert sends_first(backend, "<?php readfile('php://input');", "POST", pool=pool).body == LARGE
+
+
+@pytest.mark.parametrize("n", [*range(100_000, 400_000, 30_000), 3_000_000])
+def test_reply_and_no_interest_in_the_body(backend, n):
+    """Of some sizes the socket has room for all but the last of it, which waits elsewhere for the client."""
+    assert sends_first(backend, f"<?php echo str_repeat('x', {n});", "POST").body == b"x" * n
+
+
+@pytest.mark.parametrize("code", ["<?php readfile('php://input');", "<?php ob_start(); readfile('php://input'); ob_end_flush();"])
+def test_upload_and_reply_at_once(backend, code):
+    if backend.reference("upload-deadlock") and "ob_" not in code:
+        with pytest.raises(TimeoutError):
+            sends_first(backend, code, "PUT")
+    else:
+        assert sends_first(backend, code, "PUT").body == LARGE
+
+
+def test_more_than_post_max_size_is_not_kept(backend):
+    """The two wait for each other: to keep it would be more than the site allows a client to make it store."""
+    with pytest.raises(TimeoutError), backend.connect() as c:
+        c.timeout = 2
+        body = LARGE * 2
+        c.request(backend.params("<?php readfile('php://input');", body, method="POST", CONTENT_TYPE="text/plain"), body)
+
+
+def test_query_while_the_reply_is_stuck(backend):
+    """An answer goes between records, never into one."""
+    if backend.reference("violation"):
+        return
+    with backend.connect() as c:
+        params = backend.params("<?php readfile('php://input');", LARGE, method="POST", CONTENT_TYPE="text/plain")
+        half = len(LARGE) // 2
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, LARGE[:half], end=False)
+               + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})))
+        late = threading.Thread(target=c.sock.sendall, args=(stream(STDIN, 1, LARGE[half:]),))
+        late.start()
+        r = c.read_response()
+        late.join()
+        assert r.body == LARGE
+        assert [decode_pairs(a.content) for a in r.records if a.kind == GET_VALUES_RESULT] == [{b"FCGI_MPXS_CONNS": b"0"}]
 
 
 # --- post_max_size (8M in Debian's php.ini)

@@ -4,6 +4,7 @@
 import pytest
 
 import fastcgi
+import procs
 from fastcgi import (ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, END_REQUEST, FILTER, GET_VALUES, GET_VALUES_RESULT,
                      KEEP_CONN, PARAMS, STDERR, STDIN, STDOUT, UNKNOWN_TYPE, begin, pairs, record, stream)
 
@@ -191,6 +192,27 @@ def test_get_values_inside_a_request_does_not_hurt_it(backend, params):
             return
         assert c.read_record().kind == GET_VALUES_RESULT
         assert c.read_response().body == b"RESPONDER|"
+
+
+@pytest.mark.parametrize("came", [3, 8, 15, 24])
+def test_get_values_that_is_half_there_when_the_request_ends(backend, params, came):
+    """What has come of it while the script ran waits for the rest, be that quick or late."""
+    if backend.reference("violation"):
+        return
+    mark = backend.site.writable("marks") + f"/half-query-{came}"
+    running = backend.params("<?php file_put_contents($_GET['m'], 'runs'); while (!file_exists($_GET['m'] . '-on')) usleep(1000); flush();"
+                             " echo 'done';", query="m=" + mark)
+    query = record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""}))
+    with backend.connect() as c:
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(running)))
+        procs.until("the script's start", lambda: procs.content(mark))
+        c.send(query[:came])
+        with open(mark + "-on", "w"):
+            pass
+        assert c.read_response().text == "done"
+        c.send(query[came:])
+        assert c.read_record().kind == GET_VALUES_RESULT
+        assert c.request(params, keep=True).body == b"RESPONDER|"
 
 
 # --- roles and multiplexing

@@ -258,20 +258,44 @@ static void test_what_is_to_come_of_a_record(void **state) {
         uint8_t bytes[FCGI_HEADER_SIZE + 12] = {};
         struct fcgi_decoder d;
         struct fcgi_event e;
-        size_t used, rest;
+        size_t used;
 
         assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
         fcgi_header_encode(bytes, FCGI_STDIN, 1, 5, 7);
         for (size_t at = 0; at <= sizeof(bytes); at++) {
-                bool known = fcgi_decoder_rest(&d, &rest);
-
-                assert_int_equal(known, at == 0 || at >= FCGI_HEADER_SIZE);
-                if (at >= FCGI_HEADER_SIZE)
-                        assert_int_equal(rest, sizeof(bytes) - at);
+                assert_int_equal(fcgi_decoder_rest(&d), at < FCGI_HEADER_SIZE ? 0 : sizeof(bytes) - at);
                 if (at < sizeof(bytes))
                         assert_int_equal(fcgi_decoder_step(&d, bytes + at, 1, &used, &e), 0);
         }
         fcgi_decoder_done(&d);
+}
+
+/* Fed up to each byte of a record behind a request, the decoder gives back what has come of it, unless that was nothing worth having. */
+static void give_back_everywhere(uint8_t type, size_t n_content, bool whole_only) {
+        uint8_t bytes[FCGI_HEADER_SIZE + 64] = {}, back[FCGI_GIVE_BACK_MAX];
+        size_t n = FCGI_HEADER_SIZE + n_content + 3, used;
+
+        fcgi_header_encode(bytes, type, 0, (uint16_t)n_content, 3);
+        for (size_t at = 0; at < n; at++) {
+                size_t expected = at < FCGI_HEADER_SIZE || (whole_only && at < FCGI_HEADER_SIZE + n_content) ? at : 0;
+                struct fcgi_decoder d;
+                struct fcgi_event e;
+
+                assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+                for (size_t i = 0; i < at; i++)
+                        assert_int_equal(fcgi_decoder_step(&d, bytes + i, 1, &used, &e), 0);
+                assert_int_equal(fcgi_decoder_give_back(&d, back), expected);
+                assert_memory_equal(back, bytes, expected);
+                assert_int_equal(fcgi_decoder_give_back(&d, back), 0);
+                assert_int_equal(fcgi_decoder_rest(&d), expected > 0 || at == 0 ? 0 : n - at);
+                fcgi_decoder_done(&d);
+        }
+}
+
+static void test_what_is_not_whole_is_given_back(void **state) {
+        give_back_everywhere(FCGI_GET_VALUES, 20, true);
+        give_back_everywhere(FCGI_STDIN, 20, false); /* of no request: it is skipped */
+        give_back_everywhere(FCGI_ABORT_REQUEST, 0, false);
 }
 
 static void test_done_accepts_what_never_was(void **state) {
@@ -294,6 +318,7 @@ int main(void) {
                 cmocka_unit_test(test_memory_that_runs_out_is_said),
                 cmocka_unit_test(test_every_violation_has_a_text),
                 cmocka_unit_test(test_what_is_to_come_of_a_record),
+                cmocka_unit_test(test_what_is_not_whole_is_given_back),
                 cmocka_unit_test(test_done_accepts_what_never_was),
         };
 

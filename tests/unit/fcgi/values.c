@@ -2,6 +2,7 @@
 /* What the application tells of itself, and to whom. */
 
 #include "fcgi/values.h"
+#include "fcgi/request.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* See body.h. */
+
+#include "worker/body.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "worker/setup.h"
+
+void body_reset(struct transport *t) {
+        spool_clear(&t->spool);
+        t->body = NULL;
+        t->n_body = 0;
+        t->body_stays = false;
+}
+
+static size_t body_consume(struct transport *t, size_t n) {
+        t->body += n;
+        t->n_body -= n;
+        return n;
+}
+
+/* The next slice of it. 0, and none at its end or when dont_wait; or -errno as transport_next(). */
+static int body_next(struct transport *t, bool dont_wait) {
+        while (t->n_body == 0 && !t->decoder.body_done && !t->decoder.aborted) {
+                struct fcgi_event event;
+                int r = transport_next(t, dont_wait, &event);
+
+                if (r != 0)
+                        return MIN(r, 0);
+                if (event.type == FCGI_EVENT_BODY) {
+                        t->body = event.data;
+                        t->n_body = event.n;
+                }
+        }
+        return 0;
+}
+
+ssize_t body_read(void *ctx, void *buf, size_t n) {
+        struct transport *t = ctx;
+        ssize_t k = spool_take(&t->spool, buf, n);
+        int r;
+
+        if (k != 0 || t->finished)
+                return k;
+        r = body_next(t, t->scan.no_body); /* the end of what is empty is not waited for */
+        if (r < 0)
+                return r;
+        if (t->n_body == 0)
+                return t->decoder.aborted ? -ECONNABORTED : 0;
+        n = MIN(n, t->n_body);
+        memcpy(buf, t->body, n);
+        return (ssize_t)body_consume(t, n);
+}
+
+int body_keep(void *ctx, uint64_t n) {
+        struct transport *t = ctx;
+
+        if (worker_is_copy())
+                return 0;
+        n -= MIN(n, spool_pending(&t->spool));
+        while (n > 0 && !t->finished) {
+                size_t k;
+                int r = body_next(t, t->scan.no_body);
+
+                if (r < 0 || t->n_body == 0)
+                        return r;
+                k = (size_t)MIN(n, (uint64_t)t->n_body);
+                r = spool_add(&t->spool, t->body, k, sapi_body_folder());
+                if (r < 0)
+                        return r;
+                n -= body_consume(t, k);
+        }
+        return 0;
+}
+
+bool body_may_come(const struct transport *t) {
+        const struct fcgi_decoder *d = &t->decoder;
+
+        return d->in_request && !t->whole && !d->body_done && !d->aborted && !t->end_of_stream && !t->broken &&
+               !t->body_stays;
+}
+
+/* False: what is in hand of it stays there. */
+static bool body_put_aside(struct transport *t) {
+        uint64_t wanted = t->finished ? t->n_body : sapi_body_left();
+
+        if (t->n_body > wanted - MIN(wanted, spool_pending(&t->spool)))
+                return false;
+        if (!t->finished && spool_add(&t->spool, t->body, t->n_body, sapi_body_folder()) < 0)
+                return false;
+        body_consume(t, t->n_body);
+        return true;
+}
+
+void body_take_meanwhile(struct transport *t) {
+        int r = 0;
+
+        t->mid_record = true;
+        do {
+                t->body_stays = !body_put_aside(t);
+                if (body_may_come(t))
+                        r = body_next(t, true);
+        } while (r == 0 && t->n_body > 0 && !t->body_stays);
+        t->body_stays |= t->n_answer > 0; /* which cannot go yet, and nothing is decoded before it has gone */
+        t->mid_record = false;
+}
+
+void body_drop(struct transport *t) {
+        struct fcgi_event event;
+
+        t->n_body = 0;
+        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && transport_next(t, true, &event) == 0)
+                ;
+}
