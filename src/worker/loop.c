@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
@@ -358,6 +359,12 @@ static void worker_on_copy(void) {
         sapi_worker_copied();
 }
 
+static bool worker_listens_on_tcp(const struct worker_setup *s) {
+        struct addr a;
+
+        return s->n_listeners > 0 && addr_of_socket(s->listeners[0], &a) == 0 && a.sa.sa_family != AF_UNIX;
+}
+
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
 static int worker_live(struct worker *w) {
         const struct worker_setup *s = w->setup;
@@ -394,6 +401,7 @@ static int worker_live(struct worker *w) {
         r = transport_init(&w->transport, &w->track, &w->access, &w->parking, &limits);
         if (r < 0)
                 return r;
+        w->transport.unread_resets = worker_listens_on_tcp(s);
         w->transport.receive_timeout = s->pool->request_receive_timeout;
         w->transport.stream.silence = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);

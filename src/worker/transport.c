@@ -143,11 +143,15 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
         }
 }
 
-/* Nothing is on its way from the client that closing would answer with a reset. */
-static bool transport_is_quiet(const struct transport *t) {
+/* Nothing is on its way from the client that closing would answer with a reset. What it should not have sent is looked for where that costs the reply, as the end of
+ * that leaves with the close (stream_write_now()). */
+static bool transport_is_quiet(struct transport *t) {
+        char byte;
+
         if (t->end_of_stream || t->timed_out)
                 return true;
-        return stream_pending(&t->stream) == 0 && (t->decoder.in_request ? t->decoder.body_done : t->scan.at == 0);
+        return stream_pending(&t->stream) == 0 && (t->decoder.in_request ? t->decoder.body_done : t->scan.at == 0) &&
+               !(t->unread_resets && stream_peek(&t->stream, &byte, 1) > 0);
 }
 
 void transport_close(struct transport *t) {

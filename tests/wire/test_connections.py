@@ -211,6 +211,21 @@ def test_body_that_is_there_needs_no_end_of_stdin(backend, method, kind, closes,
         assert c.request(backend.params(PID), request_id=2).complete
 
 
+@pytest.mark.parametrize("pool", ["www", "tcp"])
+def test_bytes_that_nobody_reads_do_not_cost_the_reply(backend, pool):
+    """A socket that is closed with bytes unread resets the connection, and TCP drops what it had still to send."""
+    mark = backend.site.writable("marks") + f"/stray-{pool}-{backend.name}"
+    params = backend.params("<?php file_put_contents($_GET['m'], 'runs'); while (!file_exists($_GET['m'] . '-on')) usleep(1000);"
+                            " echo str_repeat('x', 20000);", query="m=" + mark)
+    with backend.connect(pool) as c:
+        c.send(fastcgi.request_bytes(params))
+        procs.until("the script's start", lambda: procs.content(mark))
+        c.send(record(STDIN, 1))
+        with open(mark + "-on", "w"):
+            pass
+        assert c.read_response().body == b"x" * 20000
+
+
 def test_finish_request_on_a_kept_connection(backend):
     """The next request must not wait for the script that let this one go."""
     mark = backend.site.writable("marks") + f"/finish-kept-{backend.name}"
