@@ -332,7 +332,8 @@ static int worker_step(struct worker *w) {
         if (!w->ready || worker_now(w) - w->turn >= ACCEPT_SPAN)
                 r = worker_wait(w);
         if (r == 0 && w->ready)
-                r = worker_serve(w);
+                return worker_serve(w);
+        track_no_request(&w->track);
         return r;
 }
 

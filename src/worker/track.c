@@ -126,7 +126,13 @@ void track_executing(struct track *t, const char *script, const char *user) {
                 PROBE_REQUEST_START(t->pool, t->pid, t->request_id, slot->method, slot->uri, slot->script);
 }
 
-uint64_t track_cpu_begun(const struct track *t) {
+void track_no_request(struct track *t) {
+        cputime_pass(&t->cpu);
+}
+
+uint64_t track_cpu_begun(struct track *t) {
+        if (cputime_is_stale(&t->cpu))
+                cputime_read(&t->cpu, time_read_nsec(CLOCK_PROCESS_CPUTIME_ID));
         return cputime_now(&t->cpu);
 }
 

@@ -42,7 +42,10 @@ void track_offer(struct track *t, usec_t since);
 void track_begin(struct track *t, uint64_t nsec);
 
 /* The process's CPU clock when the request began, nsec. */
-uint64_t track_cpu_begun(const struct track *t);
+uint64_t track_cpu_begun(struct track *t);
+
+/* The worker was woken, and it was for no request. */
+void track_no_request(struct track *t);
 
 /* The facts in a decoded block of parameters; pointers go into that. */
 void track_read(struct track_request *ret, const uint8_t *params, size_t n_params);

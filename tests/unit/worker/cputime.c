@@ -91,6 +91,31 @@ static void test_now_is_near(void **state) {
         assert_int_equal(cputime_now(&f.c), f.clock);
 }
 
+/* A small request on a fresh connection: as much CPU time goes into taking and closing that as into the request. */
+static void test_what_connections_take_is_nobodys_request(void **state) {
+        struct feed f = {};
+
+        for (unsigned i = 0; i < 50000; i++)
+                assert_true(feed(&f, 12 * USEC, 21 * USEC) <= 12 * USEC);
+        assert_in_range(feed(&f, 20 * MSEC, 3 * MSEC), 3 * MSEC - 5 * USEC, 3 * MSEC + 20 * USEC);
+}
+
+/* A load balancer's port checks, for hours, are no CPU time of the request that comes then. */
+static void test_what_is_no_request_does_not_gather(void **state) {
+        struct feed f = {};
+
+        feed(&f, 100 * USEC, 50 * USEC);
+        for (unsigned i = 0; i < 1000000; i++) {
+                f.clock += 15 * USEC;
+                cputime_pass(&f.c);
+        }
+        assert_true(cputime_is_stale(&f.c));
+        cputime_read(&f.c, f.clock);
+        assert_int_equal(cputime_now(&f.c), f.clock);
+        assert_false(cputime_is_stale(&f.c));
+        assert_int_equal(feed(&f, 10 * MSEC, 4 * MSEC), 4 * MSEC);
+}
+
 static void test_a_clock_that_goes_back_is_no_time(void **state) {
         struct feed f = { .c = { .read = 10 * MSEC }, .clock = 1 * MSEC };
 
@@ -107,6 +132,8 @@ int main(void) {
                 cmocka_unit_test(test_one_reading_for_many),
                 cmocka_unit_test(test_share_follows),
                 cmocka_unit_test(test_now_is_near),
+                cmocka_unit_test(test_what_connections_take_is_nobodys_request),
+                cmocka_unit_test(test_what_is_no_request_does_not_gather),
                 cmocka_unit_test(test_a_clock_that_goes_back_is_no_time),
         };
 
