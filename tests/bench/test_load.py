@@ -198,10 +198,17 @@ def test_even_service_shows(peer):
 # --- chaos
 
 def echo(q):
-    if q.aborted:
+    """As PHP does it: what has come of the body is the body, also of a request that is aborted."""
+    if not q.params:
         return page(b"")
     n = int(q.params[b"QUERY_STRING"].partition(b"=")[2])
     return page(q.body + (b"0123456789abcdef" * (n // 16 + 1))[:n])
+
+
+def cut_short(q):
+    """Half of a reply that begins as it must, and the connection's end."""
+    q.sock.sendall(page(q.body, end=False))
+    raise ConnectionError
 
 
 def test_chaos_fails_only_what_it_gives_up(peer):
@@ -225,6 +232,46 @@ def test_chaos_sees_a_wrong_byte(peer):
         return right.replace(b"0123456789", b"0123456780") if q.number == 100 else right
     r = load(peer(answer), chaos=True, requests=110)
     assert r["failures"] <= 1 and r["outcomes"]["body"] == r["failures"]
+
+
+BAD_ENDS = {
+    "another byte": (lambda q: page(b"\0" + q.body), "body"),
+    "more than was asked for": (lambda q: page(q.body + b"0123456789abcdef" * 40000), "body"),
+    "another status": (lambda q: page(status="500 Oops"), "status"),
+    "half a head": (lambda q: fastcgi.stream(fastcgi.STDOUT, 1, b"Content-type: text") + fastcgi.record(fastcgi.END_REQUEST, 1, bytes(8)), "status"),
+    "refused": (lambda q: page(b"", protocol_status=fastcgi.OVERLOADED), "refused"),
+    "no FastCGI": (lambda q: b"HTTP/1.1 200 OK\r\n\r\n", "protocol"),
+}
+GOOD_ENDS = {
+    "nothing but an end": lambda q: fastcgi.record(fastcgi.END_REQUEST, 1, bytes(8)),
+    "nothing of the body": lambda q: page(b""),
+    "a part of what came of the body": lambda q: page(q.body[:-1]),
+    "cut off": cut_short,
+}
+
+
+@pytest.mark.parametrize("what", BAD_ENDS)
+def test_a_wrong_reply_to_a_request_that_is_given_up_is_a_failure(peer, what):
+    """Their number is that of the requests that the server saw aborted."""
+    answer, kind = BAD_ENDS[what]
+    p = peer(lambda q: answer(q) if q.aborted else echo(q))
+    r = load(p, chaos=True, requests=300)
+    assert r["failures"] == r["outcomes"][kind] == sum(q.aborted for q in p.requests) > 0, r
+
+
+@pytest.mark.parametrize("what", GOOD_ENDS)
+def test_a_reply_to_a_request_that_is_given_up_may_be_cut_short(peer, what):
+    r = load(peer(lambda q: GOOD_ENDS[what](q) if q.aborted else echo(q)), fail=True, chaos=True, requests=300)
+    assert r["outcomes"]["ok"] + r["outcomes"]["aborted"] == 300
+
+
+def test_who_leaves_while_it_reads_was_owed_a_whole_reply(peer):
+    """Nobody tells the server of it: what ends too early is too short, also for those."""
+    def is_owed(q):
+        return not q.aborted and q.params[b"QUERY_STRING"] != b"n=0"
+    p = peer(lambda q: page(b"") if is_owed(q) else echo(q))
+    r = load(p, chaos=True, requests=300)
+    assert r["outcomes"]["body"] == r["failures"] == sum(map(is_owed, p.requests)) > 0, r
 
 
 # --- where load may go

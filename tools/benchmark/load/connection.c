@@ -5,6 +5,8 @@
  *
  * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way. As web servers do,
  * that request is sent once more on a fresh connection if not a byte of a reply had come; it is counted as retried.
+ *
+ * A request that is given up gets no reply that could be waited for, but what has come of one must be right all the same.
  */
 
 #include "connection.h"
@@ -52,6 +54,18 @@ static enum step finish(struct load_connection *c, enum load_outcome outcome, bo
 
 void load_connection_give_up(struct load_connection *c, enum load_outcome outcome) {
         finish(c, outcome, false);
+}
+
+/* The server was not sent the whole request, so its reply may be cut short. Who leaves while it reads has sent all of it. */
+static bool is_cut(const struct load_connection *c) {
+        return c->job.plan.abort == LOAD_ABORT_RECORD || c->job.plan.abort == LOAD_ABORT_CLOSE;
+}
+
+/* How a request ends that was given up. */
+static enum load_outcome judge_part(const struct load_connection *c) {
+        enum load_outcome outcome = load_reply_judge_part(&c->reply);
+
+        return outcome == LOAD_OUTCOME_OK ? LOAD_OUTCOME_ABORTED : outcome;
 }
 
 static enum step rest(struct load_connection *c, struct load_channel *ch, uint64_t until) {
@@ -118,13 +132,13 @@ static enum step send_request(struct load_connection *c, struct load_channel *ch
                         return rest(c, ch, now + load_random_next(&p->random) % p->pause_max);
         }
         if (p->abort == LOAD_ABORT_CLOSE)
-                return finish(c, LOAD_OUTCOME_ABORTED, false);
+                return finish(c, judge_part(c), false);
         return STEP_ON;
 }
 
 static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error) {
-        if (c->job.plan.abort != LOAD_ABORT_NONE)
-                return finish(c, LOAD_OUTCOME_ABORTED, false);
+        if (is_cut(c))
+                return finish(c, judge_part(c), false);
         if (c->http.state == LOAD_HTTP_CLOSE && error == 0)
                 return finish(c, load_reply_judge(&c->reply), false);
         if (c->n_on_socket == 0 || c->n_received > 0 || c->retried)
@@ -138,12 +152,15 @@ static enum step end_of_connection(struct load_connection *c, struct load_channe
 }
 
 static enum step end_of_reply(struct load_connection *c, uint8_t status) {
-        enum load_outcome outcome = load_reply_judge(&c->reply);
+        bool headless = c->reply.n_head == 0; /* where the request was given up before its script began */
+        enum load_outcome outcome;
 
         if (status != FCGI_REQUEST_COMPLETE)
                 outcome = LOAD_OUTCOME_REFUSED;
-        if (c->job.plan.abort != LOAD_ABORT_NONE)
-                outcome = LOAD_OUTCOME_ABORTED;
+        else if (is_cut(c) && (headless || c->reply.status > 0))
+                outcome = judge_part(c);
+        else
+                outcome = load_reply_judge(&c->reply);
         return finish(c, outcome, !c->http.closes);
 }
 
@@ -219,7 +236,7 @@ static enum step read_reply(struct load_connection *c, struct load_channel *ch, 
                 c->n_received += (uint64_t)n;
                 step = take(c, ch, ch->buffer, (size_t)n);
                 if (step == STEP_ON && is_tired(c))
-                        return finish(c, LOAD_OUTCOME_ABORTED, false);
+                        return finish(c, judge_part(c), false);
                 if (step == STEP_ON && p->read_pause > 0)
                         return rest(c, ch, now + p->read_pause);
         }
