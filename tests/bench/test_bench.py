@@ -1,18 +1,63 @@
 # SPDX-License-Identifier: MIT
 """tools/bench as a whole, with as little measuring as it takes."""
 
+import contextlib
 import json
 import os
 import subprocess
-import sys
 
+import bench as frames
+import fastcgi
+import generator
+import peers
+import pytest
+import report
+import scripted
 import server as programs
+import soak
+from result import Bar, Result, Spread
 
 BENCH = os.path.join(programs.TREE, "tools", "bench")
 
 
 def bench(*words, limit=280):
     return subprocess.run([BENCH, "--build", programs.BUILD, *words], capture_output=True, text=True, timeout=limit, stdin=subprocess.DEVNULL)
+
+
+class Scripted(peers.Mixin):
+    """A scripted server in fpmd's place."""
+
+    label, may_close = "fpmd", False
+
+    def __init__(self, peer, folder):
+        self.peer, self.folder = peer, folder
+        self.prepare()
+
+    def script(self, name, code):
+        with open(self.path(name), "w") as f:
+            f.write(code)
+        return f.name
+
+    def path(self, script):
+        return os.path.join(self.folder, script)
+
+    def address(self, listen):
+        return self.peer.address
+
+    def connect(self, listen):
+        return fastcgi.Connection(self.peer.address)
+
+
+class Frame(frames.Bench):
+    """The frame of a comparison in which there is but that one."""
+
+    def __init__(self, server):
+        super().__init__(frames.Extent(rounds=1, requests=10, seconds=0.2, stepped=1), [])
+        self.server = server
+
+    @contextlib.contextmanager
+    def servers(self, *_, **__):
+        yield [self.server]
 
 
 def names():
@@ -41,17 +86,13 @@ def test_a_row_that_is_not_there():
 
 
 def test_the_table_of_the_readme_is_replaced(folder):
-    sys.path.insert(0, os.path.join(programs.TREE, "tools", "benchmark"))
-    import report
-    from bench import QUICK
-    from result import Bar, Result, Spread
     path = os.path.join(folder, "README.md")
     with open(path, "w") as f:
         f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     ours = Result("a", "A title", "µs", Bar("ratio", "<=", 0.5), {"fpmd": Spread([1.0, 3.0, 2.0]), "php-fpm": Spread([5.0])}, Spread([0.4]))
     others = Result("c", "A third", "/s", None, {"fpmd": Spread([1.0]), "php-fpm": Spread([2.0]), "uwsgi": Spread([3.0])}, Spread([0.5]))
     lacking = Result("b", "Another", "", None, problem="not available here: no such thing")
-    report.write_readme(path, [ours, others, lacking], QUICK)
+    report.write_readme(path, [ours, others, lacking], frames.QUICK)
     with open(path) as f:
         text = f.read()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
@@ -59,6 +100,34 @@ def test_the_table_of_the_readme_is_replaced(folder):
     assert "| A third, /s | 1.00 | 2.00 | 0.50 |  | - |" in text
     assert "| | uwsgi | fpmd |" in text and "| A third, /s | 3.00 | 1.00 |" in text
     assert "not available here: no such thing" in text
+
+
+def test_a_kept_connection_that_is_closed_under_a_request_fails_a_soak(peer):
+    def answer(q):
+        if q.number == 3:
+            raise ConnectionError
+        return scripted.page()
+    held = soak.Soak()
+    soak.count(held, generator.load(peer(answer).address, "/srv/hello.php", fail=False, requests=9, keep=True))
+    assert held.retried == 1 and len(held.problems) == 1 and "1 of 9 requests were sent again" in held.problems[0]
+    assert "sent again: after 0." in held.text() and "EOF on connection 0, after 3 requests" in held.text()
+
+
+@pytest.mark.parametrize("measure", [peers.Mixin.load, peers.Mixin.throughput])
+def test_who_may_not_close_kept_connections_fails(peer, folder, measure):
+    def answer(q):
+        if q.on_connection == 5:
+            raise ConnectionError
+        return scripted.page(b"Hello, world")
+
+    def ask(keep, may_close):
+        server = Scripted(peer(answer), folder)
+        server.may_close = may_close
+        measure(server, "unix", "hello.php", connections=1, requests=9, keep=keep)
+    ask(keep=False, may_close=False)
+    ask(keep=True, may_close=True)
+    with pytest.raises(generator.Failed, match="1 of 9 requests were sent again"):
+        ask(keep=True, may_close=False)
 
 
 def test_a_soak():

@@ -2,12 +2,14 @@
 """fpmd-load against servers whose misbehaviour is known: what it says must be what they did."""
 
 import os
+import select
 import socket
 import subprocess
 import threading
 
 import fastcgi
 import generator
+import procs
 import pytest
 import scripted
 from scripted import page
@@ -116,6 +118,55 @@ def test_a_request_on_a_closed_connection_is_sent_again(peer, hello):
     p = peer(answer)
     r = load(p, fail=True, requests=9, keep=True, expect_file=hello)
     assert r["outcomes"]["ok"] == 9 and r["connections"]["retried"] == 4 and r["connections"]["opened"] == 5
+
+
+def test_a_request_that_is_sent_again_is_described(peer):
+    def answer(q):
+        if q.number == 3:
+            raise ConnectionError
+        return page()
+    r = load(peer(answer), fail=True, requests=9, keep=True, body=100)
+    (again,) = r["retries"]
+    assert (again["connection"], again["carried"], again["end"]) == (0, 3, "EOF")
+    assert (again["request"]["number"], again["before"]["number"]) == (3, 2)
+    assert again["request"]["sent"] == again["request"]["bytes"] == again["before"]["bytes"] > 100
+    assert again["request"]["kind"] == again["before"]["kind"] == "plain"
+    assert again["seconds"] * 1000 >= again["waited_ms"] >= 0 and again["idle_ms"] >= 0
+
+
+def test_a_connection_that_is_closed_with_a_request_unread_is_reset(peer):
+    def answer(q):
+        q.sock.sendall(page())
+        if q.number == 0:
+            assert select.select([q.sock], [], [], procs.LIMIT)[0]
+            raise ConnectionError
+    r = load(peer(answer), fail=True, requests=2, keep=True)
+    assert [again["end"] for again in r["retries"]] == ["ECONNRESET"]
+
+
+def test_the_first_twenty_are_described(peer):
+    def answer(q):
+        if q.on_connection == 1:
+            raise ConnectionError
+        return page()
+    r = load(peer(answer), fail=True, requests=30, keep=True)
+    assert r["connections"]["retried"] == 29 and len(r["retries"]) == 20
+
+
+def test_what_came_before_on_the_connection_is_told(peer):
+    """It is closed under the first request that follows an aborted one."""
+    aborted = []
+
+    def answer(q):
+        if q.sock in aborted and not q.aborted:
+            aborted.clear()
+            raise ConnectionError
+        if q.aborted:
+            aborted.append(q.sock)
+        return echo(q)
+    p = peer(answer)
+    r = load(p, fail=True, chaos=True, requests=300)
+    assert r["retries"] and all(again["before"]["kind"] == "aborted" and again["request"]["kind"] != "aborted" for again in r["retries"])
 
 
 def test_a_fresh_connection_that_is_closed_is_a_failure(peer):

@@ -4,7 +4,8 @@
  * a request over a kept connection is a send, a wait and a read.
  *
  * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way. As web servers do,
- * that request is sent once more on a fresh connection if not a byte of a reply had come; it is counted as retried.
+ * that request is sent once more on a fresh connection if not a byte of a reply had come. It is counted and described, since a web server
+ * does so only with what may be done twice (RFC 9110, 9.2.2): its answer to a POST would be 502.
  *
  * A request that is given up gets no reply that could be waited for, but what has come of one must be right all the same.
  */
@@ -136,19 +137,36 @@ static enum step send_request(struct load_connection *c, struct load_channel *ch
         return STEP_ON;
 }
 
-static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error) {
+static struct load_retry_request describe(const struct load_connection *c) {
+        return (struct load_retry_request){
+                .number = c->job.number, .n = c->job.n, .n_sent = c->n_sent, .plan = c->job.plan
+        };
+}
+
+static enum step try_again(struct load_connection *c, struct load_channel *ch, int error, uint64_t now) {
+        load_retries_add(&ch->retries, &(struct load_retry){ .at = now - ch->began,
+                                                             .connection = c->number,
+                                                             .n_carried = c->n_on_socket,
+                                                             .idle = c->began - c->ended,
+                                                             .waited = now - c->began,
+                                                             .error = error,
+                                                             .before = c->before,
+                                                             .request = describe(c) });
+        drop_socket(c);
+        c->n_sent = 0;
+        c->send_broken = false;
+        c->retried = true;
+        return STEP_ON;
+}
+
+static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error, uint64_t now) {
         if (is_cut(c))
                 return finish(c, judge_part(c), false);
         if (c->http.state == LOAD_HTTP_CLOSE && error == 0)
                 return finish(c, load_reply_judge(&c->reply), false);
         if (c->n_on_socket == 0 || c->n_received > 0 || c->retried)
                 return finish(c, error == ECONNREFUSED ? LOAD_OUTCOME_CONNECT : LOAD_OUTCOME_CLOSED, false);
-        drop_socket(c);
-        c->n_sent = 0;
-        c->send_broken = false;
-        c->retried = true;
-        ch->n_retried++;
-        return STEP_ON;
+        return try_again(c, ch, error, now);
 }
 
 static enum step end_of_reply(struct load_connection *c, uint8_t status) {
@@ -232,7 +250,7 @@ static enum step read_reply(struct load_connection *c, struct load_channel *ch, 
                 if (n < 0 && errno == EAGAIN)
                         return STEP_WAIT;
                 if (n <= 0)
-                        return end_of_connection(c, ch, n < 0 ? errno : 0);
+                        return end_of_connection(c, ch, n < 0 ? errno : 0, now);
                 c->n_received += (uint64_t)n;
                 step = take(c, ch, ch->buffer, (size_t)n);
                 if (step == STEP_ON && is_tired(c))
@@ -259,6 +277,10 @@ static bool go(struct load_connection *c, struct load_channel *ch, uint64_t now,
                 if (step == STEP_ON)
                         step = read_reply(c, ch, now);
         }
+        if (step == STEP_DONE) {
+                c->ended = now;
+                c->before = describe(c);
+        }
         return step == STEP_DONE;
 }
 
@@ -280,6 +302,7 @@ bool load_connection_begin(struct load_connection *c, struct load_channel *ch, c
         c->send_broken = false;
         c->n_sent = 0;
         c->n_received = 0;
+        c->began = now;
         c->deadline = now + ch->timeout;
         c->http = (struct load_http){};
         load_reply_begin(&c->reply, &c->job.expect);
