@@ -7,11 +7,13 @@ import os
 import subprocess
 
 import bench as frames
+import crowds
 import fastcgi
 import generator
 import peers
 import pytest
 import report
+import rows
 import scripted
 import server as programs
 import soak
@@ -100,6 +102,21 @@ def test_the_table_of_the_readme_is_replaced(folder):
     assert "| A third, /s | 1.00 | 2.00 | 0.50 |  | - |" in text
     assert "| | uwsgi | fpmd |" in text and "| A third, /s | 3.00 | 1.00 |" in text
     assert "not available here: no such thing" in text
+
+
+@pytest.mark.parametrize("measure", [crowds.slowest, crowds.fairness, crowds.beside_a_crowd])
+@pytest.mark.parametrize("what", ["well", "refused", "closed"])
+def test_a_failed_request_in_a_crowd_fails_the_row(peer, folder, measure, what):
+    def answer(q):
+        if q.number == 210 and what == "closed":
+            raise ConnectionError
+        return scripted.page(b"Hello, world", protocol_status=fastcgi.OVERLOADED if q.number == 210 and what == "refused" else fastcgi.REQUEST_COMPLETE)
+    row = rows.Row("crowd", "A crowd", "", Bar("ours", ">", 0), measure)
+    frame = Frame(Scripted(peer(answer), folder))
+    frame.extent.rounds = 6
+    r = row.run(frame)
+    assert (r.failed, r.met()) == ((False, True) if what == "well" else (True, None)), r
+    assert ("FAILED" in report.line(r)) == r.failed == ("| FAILED: 1 of " in report.markdown([r], frame.extent))
 
 
 def test_a_kept_connection_that_is_closed_under_a_request_fails_a_soak(peer):
