@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import subprocess
+import threading
 
 import bench as frames
 import crowds
@@ -117,6 +118,23 @@ def test_a_failed_request_in_a_crowd_fails_the_row(peer, folder, measure, what):
     r = row.run(frame)
     assert (r.failed, r.met()) == ((False, True) if what == "well" else (True, None)), r
     assert ("FAILED" in report.line(r)) == r.failed == ("| FAILED: 1 of " in report.markdown([r], frame.extent))
+
+
+@pytest.mark.parametrize("one_in, met", [(10, False), (1000, True)])
+def test_stalls_of_some_large_replies_show(peer, folder, one_in, met):
+    """The replies here are small, so that what they take beside a stall is nothing on a busy machine either."""
+    never = threading.Event()
+
+    def answer(q):
+        if q.keep and q.on_connection % one_in == one_in - 1:
+            never.wait(0.1)
+        return scripted.page(b"x")
+    server = Scripted(peer(answer), folder)
+    with open(server.reply("large.php"), "wb") as f:
+        f.write(b"x")
+    row = rows.Row("large-kept", "Large replies", "times", Bar("ours", ">=", 0.5), rows.kept_to_fresh)
+    r = row.run(Frame(server))
+    assert r.met() is met, r
 
 
 def test_a_kept_connection_that_is_closed_under_a_request_fails_a_soak(peer):
