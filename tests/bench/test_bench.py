@@ -92,7 +92,7 @@ def test_the_table_of_the_readme_is_replaced(folder):
     path = os.path.join(folder, "README.md")
     with open(path, "w") as f:
         f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    ours = Result("a", "A title", "µs", Bar("ratio", "<=", 0.5), {"fpmd": Spread([1.0, 3.0, 2.0]), "php-fpm": Spread([5.0])}, Spread([0.4]))
+    ours = Result("a", "A title", "µs", Bar("ratio", "<=", 0.5), {"fpmd": Spread([1.0, 3.0, 2.0]), "php-fpm": Spread([5.0])}, Spread([0.4]), note="so many offered")
     others = Result("c", "A third", "/s", None, {"fpmd": Spread([1.0]), "php-fpm": Spread([2.0]), "uwsgi": Spread([3.0])}, Spread([0.5]))
     lacking = Result("b", "Another", "", None, problem="not available here: no such thing")
     report.write_readme(path, [ours, others, lacking], frames.QUICK)
@@ -101,6 +101,7 @@ def test_the_table_of_the_readme_is_replaced(folder):
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| A title, µs | 2.00 (1.00-3.00) | 5.00 | 0.40 | ratio <= 0.5 | met |" in text
     assert "| A third, /s | 1.00 | 2.00 | 0.50 |  | - |" in text
+    assert "\n\n- A title: so many offered\n\n" in text and text.count("\n- ") == 1
     assert "| | uwsgi | fpmd |" in text and "| A third, /s | 3.00 | 1.00 |" in text
     assert "not available here: no such thing" in text
 
