@@ -59,7 +59,7 @@ class Peer:
     def _read(self, stream, n_before):
         """The next request, or None at the end of the connection."""
         request = Request(0, n_before, None)
-        params = b""
+        params, params_ended = b"", False
         while True:
             header = stream.read(8)
             if len(header) < 8:
@@ -73,12 +73,13 @@ class Peer:
                 request.keep = bool(content[2] & fastcgi.KEEP_CONN)
             elif header[1] == fastcgi.PARAMS:
                 params += content
+                params_ended = n == 0
             elif header[1] == fastcgi.STDIN:
                 request.body += content
             elif header[1] == fastcgi.ABORT_REQUEST:
                 request.aborted = True
             if request.aborted or (header[1] == fastcgi.STDIN and n == 0):
-                request.params = dict(fastcgi.decode_pairs(params)) if not request.aborted else {}
+                request.params = dict(fastcgi.decode_pairs(params)) if params_ended else {}
                 return request
 
     def _serve(self, sock):

@@ -2,12 +2,14 @@
 """fpmd-load against servers whose misbehaviour is known: what it says must be what they did."""
 
 import os
+import select
 import socket
 import subprocess
 import threading
 
 import fastcgi
 import generator
+import procs
 import pytest
 import scripted
 from scripted import page
@@ -118,6 +120,55 @@ def test_a_request_on_a_closed_connection_is_sent_again(peer, hello):
     assert r["outcomes"]["ok"] == 9 and r["connections"]["retried"] == 4 and r["connections"]["opened"] == 5
 
 
+def test_a_request_that_is_sent_again_is_described(peer):
+    def answer(q):
+        if q.number == 3:
+            raise ConnectionError
+        return page()
+    r = load(peer(answer), fail=True, requests=9, keep=True, body=100)
+    (again,) = r["retries"]
+    assert (again["connection"], again["carried"], again["end"]) == (0, 3, "EOF")
+    assert (again["request"]["number"], again["before"]["number"]) == (3, 2)
+    assert again["request"]["sent"] == again["request"]["bytes"] == again["before"]["bytes"] > 100
+    assert again["request"]["kind"] == again["before"]["kind"] == "plain"
+    assert again["seconds"] * 1000 >= again["waited_ms"] >= 0 and again["idle_ms"] >= 0
+
+
+def test_a_connection_that_is_closed_with_a_request_unread_is_reset(peer):
+    def answer(q):
+        q.sock.sendall(page())
+        if q.number == 0:
+            assert select.select([q.sock], [], [], procs.LIMIT)[0]
+            raise ConnectionError
+    r = load(peer(answer), fail=True, requests=2, keep=True)
+    assert [again["end"] for again in r["retries"]] == ["ECONNRESET"]
+
+
+def test_the_first_twenty_are_described(peer):
+    def answer(q):
+        if q.on_connection == 1:
+            raise ConnectionError
+        return page()
+    r = load(peer(answer), fail=True, requests=30, keep=True)
+    assert r["connections"]["retried"] == 29 and len(r["retries"]) == 20
+
+
+def test_what_came_before_on_the_connection_is_told(peer):
+    """It is closed under the first request that follows an aborted one."""
+    aborted = []
+
+    def answer(q):
+        if q.sock in aborted and not q.aborted:
+            aborted.clear()
+            raise ConnectionError
+        if q.aborted:
+            aborted.append(q.sock)
+        return echo(q)
+    p = peer(answer)
+    r = load(p, fail=True, chaos=True, requests=300)
+    assert r["retries"] and all(again["before"]["kind"] == "aborted" and again["request"]["kind"] != "aborted" for again in r["retries"])
+
+
 def test_a_fresh_connection_that_is_closed_is_a_failure(peer):
     def answer(q):
         raise ConnectionError
@@ -198,10 +249,17 @@ def test_even_service_shows(peer):
 # --- chaos
 
 def echo(q):
-    if q.aborted:
+    """As PHP does it: what has come of the body is the body, also of a request that is aborted."""
+    if not q.params:
         return page(b"")
     n = int(q.params[b"QUERY_STRING"].partition(b"=")[2])
     return page(q.body + (b"0123456789abcdef" * (n // 16 + 1))[:n])
+
+
+def cut_short(q):
+    """Half of a reply that begins as it must, and the connection's end."""
+    q.sock.sendall(page(q.body, end=False))
+    raise ConnectionError
 
 
 def test_chaos_fails_only_what_it_gives_up(peer):
@@ -225,6 +283,46 @@ def test_chaos_sees_a_wrong_byte(peer):
         return right.replace(b"0123456789", b"0123456780") if q.number == 100 else right
     r = load(peer(answer), chaos=True, requests=110)
     assert r["failures"] <= 1 and r["outcomes"]["body"] == r["failures"]
+
+
+BAD_ENDS = {
+    "another byte": (lambda q: page(b"\0" + q.body), "body"),
+    "more than was asked for": (lambda q: page(q.body + b"0123456789abcdef" * 40000), "body"),
+    "another status": (lambda q: page(status="500 Oops"), "status"),
+    "half a head": (lambda q: fastcgi.stream(fastcgi.STDOUT, 1, b"Content-type: text") + fastcgi.record(fastcgi.END_REQUEST, 1, bytes(8)), "status"),
+    "refused": (lambda q: page(b"", protocol_status=fastcgi.OVERLOADED), "refused"),
+    "no FastCGI": (lambda q: b"HTTP/1.1 200 OK\r\n\r\n", "protocol"),
+}
+GOOD_ENDS = {
+    "nothing but an end": lambda q: fastcgi.record(fastcgi.END_REQUEST, 1, bytes(8)),
+    "nothing of the body": lambda q: page(b""),
+    "a part of what came of the body": lambda q: page(q.body[:-1]),
+    "cut off": cut_short,
+}
+
+
+@pytest.mark.parametrize("what", BAD_ENDS)
+def test_a_wrong_reply_to_a_request_that_is_given_up_is_a_failure(peer, what):
+    """Their number is that of the requests that the server saw aborted."""
+    answer, kind = BAD_ENDS[what]
+    p = peer(lambda q: answer(q) if q.aborted else echo(q))
+    r = load(p, chaos=True, requests=300)
+    assert r["failures"] == r["outcomes"][kind] == sum(q.aborted for q in p.requests) > 0, r
+
+
+@pytest.mark.parametrize("what", GOOD_ENDS)
+def test_a_reply_to_a_request_that_is_given_up_may_be_cut_short(peer, what):
+    r = load(peer(lambda q: GOOD_ENDS[what](q) if q.aborted else echo(q)), fail=True, chaos=True, requests=300)
+    assert r["outcomes"]["ok"] + r["outcomes"]["aborted"] == 300
+
+
+def test_who_leaves_while_it_reads_was_owed_a_whole_reply(peer):
+    """Nobody tells the server of it: what ends too early is too short, also for those."""
+    def is_owed(q):
+        return not q.aborted and q.params[b"QUERY_STRING"] != b"n=0"
+    p = peer(lambda q: page(b"") if is_owed(q) else echo(q))
+    r = load(p, chaos=True, requests=300)
+    assert r["outcomes"]["body"] == r["failures"] == sum(map(is_owed, p.requests)) > 0, r
 
 
 # --- where load may go

@@ -33,6 +33,7 @@ class Mixin:
     """What measurements want of a server."""
 
     label = "?"
+    may_close = True  # kept connections, between requests
 
     def prepare(self):
         """Writes the scripts, old enough for opcache to keep them, and what they answer."""
@@ -51,14 +52,15 @@ class Mixin:
         return self.path(script + ".reply")
 
     def load(self, listen, script, **how):
-        return generator.load(self.address(listen), self.path(script), expect_file=self.reply(script), **how)
+        return generator.load(self.address(listen), self.path(script), expect_file=self.reply(script), may_close=self.may_close, **how)
 
     def throughput(self, listen, script, **how):
-        return generator.throughput(self.address(listen), self.path(script), expect_file=self.reply(script), **how)
+        return generator.throughput(self.address(listen), self.path(script), expect_file=self.reply(script), may_close=self.may_close, **how)
 
 
 class Fpmd(Mixin, programs.Fpmd):
     label = "fpmd"
+    may_close = False  # a worker that ends leaves its connections to others
 
 
 class PhpFpm(Mixin, programs.PhpFpm):

@@ -68,7 +68,13 @@ def markdown(results, extent):
             continue
         out.append(f"| {title} | {number(r.servers.get('fpmd'))} | {number(r.servers.get('php-fpm'))} |"
                    f" {r.ratio.text() if r.ratio else ''} | {r.bar.text() if r.bar else ''} | {r.verdict()} |")
-    return "\n".join(out + markdown_others(results) + [END])
+    return "\n".join(out + markdown_notes(results) + markdown_others(results) + [END])
+
+
+def markdown_notes(results):
+    """A line for each row that has something to say about how its numbers came about."""
+    noted = [f"- {r.title}: {r.note}" for r in results if r.note and not r.problem]
+    return [""] + noted if noted else []
 
 
 def markdown_others(results):

@@ -2,8 +2,10 @@
 """A long run with clients that misbehave: does anything get lost, left behind or larger?
 
 Two generators in chaos mode, one on a unix socket and one over TCP, while workers end after 100 requests each and the service reloads
-every few seconds. The processes that outlive workers are looked at twice in the same state: no client, all workers there, a reload just
-over. What they hold then, descriptors and memory, must be the same before and after.
+every few seconds. Neither may cost a client its kept connection: a request that had to be sent again is as bad as one that failed.
+
+The processes that outlive workers are looked at twice in the same state: no client, all workers there, a reload just over. What they
+hold then, descriptors and memory, must be the same before and after.
 """
 
 import re
@@ -31,6 +33,7 @@ class Soak:
     requests: int = 0
     outcomes: dict = field(default_factory=dict)
     retried: int = 0
+    again: list = field(default_factory=list)   # the first of those, in words
     reloads: int = 0
     seconds: float = 0.0
     before: dict = field(default_factory=dict)  # "master": {"descriptors": n, "anonymous_kib": n}
@@ -44,6 +47,7 @@ class Soak:
                          for who, now in self.after.items() if who in self.before)
         counts = ", ".join(f"{n} {what}" for what, n in self.outcomes.items() if n)
         lines = [f"{self.requests} requests in {self.seconds:.0f} s, {self.reloads} reloads: {counts}; {self.retried} sent again on a fresh connection", held]
+        lines += [f"sent again: {line}" for line in self.again]
         lines += [f"unexpected in the log, {n} times: {line}" for line, n in self.log.items()]
         lines += [f"PROBLEM: {p}" for p in self.problems]
         return "\n".join(lines)
@@ -104,10 +108,13 @@ def run_load(server, soak, requests, reload_every, seed, say):
 def count(soak, result):
     soak.requests += result["requests"]
     soak.retried += result["connections"]["retried"]
+    soak.again += [generator.describe(again) for again in result["retries"]]
     for what, n in result["outcomes"].items():
         soak.outcomes[what] = soak.outcomes.get(what, 0) + n
     if result["failures"]:
         soak.problems.append(f"{result['failures']} requests failed; the first: {result['first_failure']}")
+    if generator.sent_again(result):
+        soak.problems.append(generator.sent_again(result))
 
 
 def compare(soak):
@@ -139,6 +146,7 @@ def run(requests, reload_every, seed, say):
         warm_up = Soak()
         run_load(server, warm_up, min(max(requests // 4, WARM_UP[0]), WARM_UP[1]), reload_every, seed + 1000, say)
         soak.problems += warm_up.problems
+        soak.again += warm_up.again
         settle(server, soak)
         soak.before = settle(server, soak)
         run_load(server, soak, requests, reload_every, seed, say)

@@ -19,15 +19,17 @@ static const struct load_expect hello = { .status = 200,
 
 static const struct {
         const char *says, *reply;
-        enum load_outcome outcome;
+        enum load_outcome outcome, part;
 } cgi[] = {
-        { "a plain page", "Content-type: text/html\r\n\r\nhello", LOAD_OUTCOME_OK },
-        { "a status field", "X: y\r\nStatus: 404 Not Found\r\n\r\nhello", LOAD_OUTCOME_STATUS },
-        { "status in any case", "status:200 OK\r\n\r\nhello", LOAD_OUTCOME_OK },
-        { "another byte", "A: b\r\n\r\nhellO", LOAD_OUTCOME_BODY },
-        { "a byte too many", "A: b\r\n\r\nhello!", LOAD_OUTCOME_BODY },
-        { "a byte too few", "A: b\r\n\r\nhell", LOAD_OUTCOME_BODY },
-        { "no end of the head", "A: b\r\nhello", LOAD_OUTCOME_STATUS },
+        { "a plain page", "Content-type: text/html\r\n\r\nhello", LOAD_OUTCOME_OK, LOAD_OUTCOME_OK },
+        { "a status field", "X: y\r\nStatus: 404 Not Found\r\n\r\nhello", LOAD_OUTCOME_STATUS, LOAD_OUTCOME_STATUS },
+        { "status in any case", "status:200 OK\r\n\r\nhello", LOAD_OUTCOME_OK, LOAD_OUTCOME_OK },
+        { "another byte", "A: b\r\n\r\nhellO", LOAD_OUTCOME_BODY, LOAD_OUTCOME_BODY },
+        { "a byte too many", "A: b\r\n\r\nhello!", LOAD_OUTCOME_BODY, LOAD_OUTCOME_BODY },
+        { "a byte too few", "A: b\r\n\r\nhell", LOAD_OUTCOME_BODY, LOAD_OUTCOME_OK },
+        { "another byte, and too few", "A: b\r\n\r\nhalf", LOAD_OUTCOME_BODY, LOAD_OUTCOME_BODY },
+        { "nothing of the body", "A: b\r\n\r\n", LOAD_OUTCOME_BODY, LOAD_OUTCOME_OK },
+        { "no end of the head", "A: b\r\nhello", LOAD_OUTCOME_STATUS, LOAD_OUTCOME_OK },
 };
 
 /* Fed in pieces of every size. */
@@ -45,9 +47,10 @@ static void test_cgi(void **state) {
                                 else
                                         load_reply_body(&r, p, used);
                         }
-                        if (load_reply_judge(&r) != cgi[i].outcome)
-                                fail_msg("%s, in pieces of %zu: %s", cgi[i].says, piece,
-                                         load_outcome_text(load_reply_judge(&r)));
+                        if (load_reply_judge(&r) != cgi[i].outcome || load_reply_judge_part(&r) != cgi[i].part)
+                                fail_msg("%s, in pieces of %zu: %s, as a part %s", cgi[i].says, piece,
+                                         load_outcome_text(load_reply_judge(&r)),
+                                         load_outcome_text(load_reply_judge_part(&r)));
                 }
         }
 }

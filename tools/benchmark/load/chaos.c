@@ -85,3 +85,15 @@ size_t load_chaos_boundary(const uint8_t *request, size_t n, size_t at) {
         }
         return boundary;
 }
+
+size_t load_chaos_body(const uint8_t *records, size_t n) {
+        struct fcgi_header header;
+        size_t n_body = 0;
+
+        for (size_t at = 0; at < n; at += FCGI_HEADER_SIZE + header.n_content + header.n_padding) {
+                fcgi_header_decode(records + at, &header);
+                if (header.type == FCGI_STDIN)
+                        n_body += header.n_content;
+        }
+        return n_body;
+}

@@ -42,3 +42,6 @@ void load_chaos_plan(uint64_t seed, uint64_t number, struct load_plan *ret);
 
 /* The greatest record boundary within the first `at` bytes of an encoded request. */
 size_t load_chaos_boundary(const uint8_t *request, size_t n, size_t at);
+
+/* How much of the body is in these whole records. */
+size_t load_chaos_body(const uint8_t *records, size_t n);

@@ -4,7 +4,10 @@
  * a request over a kept connection is a send, a wait and a read.
  *
  * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way. As web servers do,
- * that request is sent once more on a fresh connection if not a byte of a reply had come; it is counted as retried.
+ * that request is sent once more on a fresh connection if not a byte of a reply had come. It is counted and described, since a web server
+ * does so only with what may be done twice (RFC 9110, 9.2.2): its answer to a POST would be 502.
+ *
+ * A request that is given up gets no reply that could be waited for, but what has come of one must be right all the same.
  */
 
 #include "connection.h"
@@ -52,6 +55,18 @@ static enum step finish(struct load_connection *c, enum load_outcome outcome, bo
 
 void load_connection_give_up(struct load_connection *c, enum load_outcome outcome) {
         finish(c, outcome, false);
+}
+
+/* The server was not sent the whole request, so its reply may be cut short. Who leaves while it reads has sent all of it. */
+static bool is_cut(const struct load_connection *c) {
+        return c->job.plan.abort == LOAD_ABORT_RECORD || c->job.plan.abort == LOAD_ABORT_CLOSE;
+}
+
+/* How a request ends that was given up. */
+static enum load_outcome judge_part(const struct load_connection *c) {
+        enum load_outcome outcome = load_reply_judge_part(&c->reply);
+
+        return outcome == LOAD_OUTCOME_OK ? LOAD_OUTCOME_ABORTED : outcome;
 }
 
 static enum step rest(struct load_connection *c, struct load_channel *ch, uint64_t until) {
@@ -118,32 +133,52 @@ static enum step send_request(struct load_connection *c, struct load_channel *ch
                         return rest(c, ch, now + load_random_next(&p->random) % p->pause_max);
         }
         if (p->abort == LOAD_ABORT_CLOSE)
-                return finish(c, LOAD_OUTCOME_ABORTED, false);
+                return finish(c, judge_part(c), false);
         return STEP_ON;
 }
 
-static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error) {
-        if (c->job.plan.abort != LOAD_ABORT_NONE)
-                return finish(c, LOAD_OUTCOME_ABORTED, false);
-        if (c->http.state == LOAD_HTTP_CLOSE && error == 0)
-                return finish(c, load_reply_judge(&c->reply), false);
-        if (c->n_on_socket == 0 || c->n_received > 0 || c->retried)
-                return finish(c, error == ECONNREFUSED ? LOAD_OUTCOME_CONNECT : LOAD_OUTCOME_CLOSED, false);
+static struct load_retry_request describe(const struct load_connection *c) {
+        return (struct load_retry_request){
+                .number = c->job.number, .n = c->job.n, .n_sent = c->n_sent, .plan = c->job.plan
+        };
+}
+
+static enum step try_again(struct load_connection *c, struct load_channel *ch, int error, uint64_t now) {
+        load_retries_add(&ch->retries, &(struct load_retry){ .at = now - ch->began,
+                                                             .connection = c->number,
+                                                             .n_carried = c->n_on_socket,
+                                                             .idle = c->began - c->ended,
+                                                             .waited = now - c->began,
+                                                             .error = error,
+                                                             .before = c->before,
+                                                             .request = describe(c) });
         drop_socket(c);
         c->n_sent = 0;
         c->send_broken = false;
         c->retried = true;
-        ch->n_retried++;
         return STEP_ON;
 }
 
+static enum step end_of_connection(struct load_connection *c, struct load_channel *ch, int error, uint64_t now) {
+        if (is_cut(c))
+                return finish(c, judge_part(c), false);
+        if (c->http.state == LOAD_HTTP_CLOSE && error == 0)
+                return finish(c, load_reply_judge(&c->reply), false);
+        if (c->n_on_socket == 0 || c->n_received > 0 || c->retried)
+                return finish(c, error == ECONNREFUSED ? LOAD_OUTCOME_CONNECT : LOAD_OUTCOME_CLOSED, false);
+        return try_again(c, ch, error, now);
+}
+
 static enum step end_of_reply(struct load_connection *c, uint8_t status) {
-        enum load_outcome outcome = load_reply_judge(&c->reply);
+        bool headless = c->reply.n_head == 0; /* where the request was given up before its script began */
+        enum load_outcome outcome;
 
         if (status != FCGI_REQUEST_COMPLETE)
                 outcome = LOAD_OUTCOME_REFUSED;
-        if (c->job.plan.abort != LOAD_ABORT_NONE)
-                outcome = LOAD_OUTCOME_ABORTED;
+        else if (is_cut(c) && (headless || c->reply.status > 0))
+                outcome = judge_part(c);
+        else
+                outcome = load_reply_judge(&c->reply);
         return finish(c, outcome, !c->http.closes);
 }
 
@@ -215,11 +250,11 @@ static enum step read_reply(struct load_connection *c, struct load_channel *ch, 
                 if (n < 0 && errno == EAGAIN)
                         return STEP_WAIT;
                 if (n <= 0)
-                        return end_of_connection(c, ch, n < 0 ? errno : 0);
+                        return end_of_connection(c, ch, n < 0 ? errno : 0, now);
                 c->n_received += (uint64_t)n;
                 step = take(c, ch, ch->buffer, (size_t)n);
                 if (step == STEP_ON && is_tired(c))
-                        return finish(c, LOAD_OUTCOME_ABORTED, false);
+                        return finish(c, judge_part(c), false);
                 if (step == STEP_ON && p->read_pause > 0)
                         return rest(c, ch, now + p->read_pause);
         }
@@ -242,6 +277,10 @@ static bool go(struct load_connection *c, struct load_channel *ch, uint64_t now,
                 if (step == STEP_ON)
                         step = read_reply(c, ch, now);
         }
+        if (step == STEP_DONE) {
+                c->ended = now;
+                c->before = describe(c);
+        }
         return step == STEP_DONE;
 }
 
@@ -263,6 +302,7 @@ bool load_connection_begin(struct load_connection *c, struct load_channel *ch, c
         c->send_broken = false;
         c->n_sent = 0;
         c->n_received = 0;
+        c->began = now;
         c->deadline = now + ch->timeout;
         c->http = (struct load_http){};
         load_reply_begin(&c->reply, &c->job.expect);

@@ -12,6 +12,7 @@
 #include "http.h"
 #include "reply.h"
 #include "request.h"
+#include "retry.h"
 
 /* What all connections of a run share. */
 struct load_channel {
@@ -24,7 +25,8 @@ struct load_channel {
         size_t n_buffer;
         uint64_t next_wake; /* ns: no connection pauses for less long than until then */
         uint64_t n_opened;
-        uint64_t n_retried;
+        uint64_t began; /* ns */
+        struct load_retries retries;
 };
 
 struct load_job {
@@ -40,6 +42,7 @@ struct load_job {
 /* Zero-initialised but for fd = -1. */
 struct load_connection {
         int fd;
+        uint64_t number;
         bool busy;
         bool retried;
         bool send_broken;
@@ -52,7 +55,10 @@ struct load_connection {
         uint64_t deadline; /* ns */
         size_t n_sent;
         uint64_t n_received;
+        uint64_t began; /* ns: this job */
+        uint64_t ended; /* ns: the one before */
         struct load_job job;
+        struct load_retry_request before;
         struct fcgi_client client;
         struct load_http http;
         struct load_reply reply;

@@ -5,7 +5,7 @@
 /*   name       in JSON     what it means */
 #define LOAD_OUTCOMES(X)                                                                                               \
         X(OK, "ok")             /* the reply that was expected, whole */                                               \
-        X(ABORTED, "aborted")   /* given up by this client, on purpose */                                              \
+        X(ABORTED, "aborted")   /* given up by this client, on purpose; what came of the reply was right */            \
         X(CONNECT, "connect")   /* no connection */                                                                    \
         X(CLOSED, "closed")     /* the connection ended before the reply did */                                        \
         X(TIMEOUT, "timeout")   /* no end of the reply in time */                                                      \

@@ -86,12 +86,24 @@ void load_reply_body(struct load_reply *r, const uint8_t *data, size_t n) {
         r->n_body += n;
 }
 
+enum load_outcome load_reply_judge_part(const struct load_reply *r) {
+        const struct load_expect *e = r->expect;
+
+        if (r->status == 0) /* its head is cut short */
+                return LOAD_OUTCOME_OK;
+        if (r->status != e->status)
+                return LOAD_OUTCOME_STATUS;
+        if (r->differs || (!e->any_length && r->n_body > e->n[0] + e->n[1]))
+                return LOAD_OUTCOME_BODY;
+        return LOAD_OUTCOME_OK;
+}
+
 enum load_outcome load_reply_judge(const struct load_reply *r) {
         const struct load_expect *e = r->expect;
 
         if (r->status != e->status)
                 return LOAD_OUTCOME_STATUS;
-        if (r->differs || (!e->any_length && r->n_body != e->n[0] + e->n[1]))
+        if (!e->any_length && r->n_body < e->n[0] + e->n[1])
                 return LOAD_OUTCOME_BODY;
-        return LOAD_OUTCOME_OK;
+        return load_reply_judge_part(r);
 }

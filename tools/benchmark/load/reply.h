@@ -39,3 +39,6 @@ const char *load_reply_header(const struct load_reply *r, const char *name);
 
 /* The reply has ended: is it what was expected? */
 enum load_outcome load_reply_judge(const struct load_reply *r);
+
+/* No more of it is to come, or is waited for: is what there is how the expected one begins? */
+enum load_outcome load_reply_judge_part(const struct load_reply *r);

@@ -36,8 +36,10 @@ void load_report_render(const struct load_options *o, const struct load_result *
         append_times(&r->times, out);
         text_printf(out,
                     ", \"connections\": {\"at_a_time\": %llu, \"opened\": %llu, \"retried\": %llu, \"jain\": %.6f, "
-                    "\"replies_min\": %llu, \"replies_max\": %llu}}\n",
+                    "\"replies_min\": %llu, \"replies_max\": %llu}, \"retries\": ",
                     (unsigned long long)o->n_connections, (unsigned long long)r->n_opened,
-                    (unsigned long long)r->n_retried, r->jain, (unsigned long long)r->replies_min,
+                    (unsigned long long)r->retries.n, r->jain, (unsigned long long)r->replies_min,
                     (unsigned long long)r->replies_max);
+        load_retries_render(&r->retries, out);
+        text_append(out, "}\n");
 }

@@ -75,12 +75,13 @@ static int run_init(struct run *run) {
                 return -ENOMEM;
         for (uint64_t i = 0; i < o->n_connections; i++) {
                 run->connections[i].fd = -1;
+                run->connections[i].number = i;
                 run->free[run->n_free++] = o->n_connections - 1 - i;
         }
         r = load_workload_init(&run->workload, o);
         if (r < 0)
                 return r;
-        run->started = time_read_nsec(CLOCK_MONOTONIC);
+        run->started = run->channel.began = time_read_nsec(CLOCK_MONOTONIC);
         run->next_tick = run->started + TICK_NSEC;
         return 0;
 }
@@ -265,6 +266,6 @@ int load_run(const struct load_options *options, struct load_result *ret) {
         ret->elapsed = now - run.started;
         ret->cpu = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID);
         ret->n_opened = run.channel.n_opened;
-        ret->n_retried = run.channel.n_retried;
+        ret->retries = run.channel.retries;
         return share_out(&run);
 }

@@ -5,6 +5,7 @@
 #include "histogram.h"
 #include "options.h"
 #include "outcome.h"
+#include "retry.h"
 
 struct load_result {
         struct load_histogram
@@ -13,7 +14,7 @@ struct load_result {
         uint64_t n_sent;
         uint64_t n_unsent; /* open loop: due, but no connection was free until the end */
         uint64_t n_opened;
-        uint64_t n_retried;
+        struct load_retries retries;
         uint64_t elapsed; /* ns */
         uint64_t cpu;     /* ns, of this process */
         double jain;

@@ -125,6 +125,8 @@ static int next_chaotic(const struct load_workload *w, uint64_t number, uint8_t 
         job.expect = (struct load_expect){ .status = (unsigned)w->options->expect_status,
                                            .data = { q.body, w->filler },
                                            .n = { q.n_body, job.plan.n_filler } };
+        if (job.plan.abort == LOAD_ABORT_RECORD) /* PHP takes what has come of the body for all of it */
+                job.expect.n[0] = load_chaos_body(bytes, job.n);
         *ret = job;
         return 0;
 }
