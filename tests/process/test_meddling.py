@@ -54,6 +54,20 @@ def pool(kind, folder=None, **more):
 
 
 @pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_listener_that_is_given_up(start, kind, how):
+    s = start({"www": pool(kind, **{"pm.max_children": "1"})})
+    with Held(s, before=LIBRARY + LISTENERS + HOW[how]) as held:
+        held.wait_running()
+        s.pools["www"].update(pool(kind, s.folder))
+        s.write_config()
+        done = s.ctl("reload", limit=20)
+        assert done.returncode == 0, done.stderr
+        s.wait_log(r"WARNING: \[pool www\] a process of the pool has cleared O_NONBLOCK of the listener")
+        assert s.run(s.pid_script).complete
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_doorbell_that_is_full(start, how):
     """The master rings it for a worker whose zygote has died."""
     s = start({"www": pool("unix", **{"pm.max_children": "2"})})
