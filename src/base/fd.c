@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* linux/memfd.h since 6.3; Debian 12's headers are older than the kernels it may run on */
@@ -44,6 +45,16 @@ int fd_set_cloexec(int fd, bool on) {
 
 int fd_set_nonblock(int fd, bool on) {
         return fd_set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+int fd_keep_nonblock(int fd) {
+        int flags = fcntl(fd, F_GETFL);
+
+        if (flags < 0)
+                return -errno;
+        if (flags & O_NONBLOCK)
+                return 0;
+        return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : FD_E_BLOCKING;
 }
 
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n) {
@@ -152,8 +163,15 @@ bool fd_has_drained(int fd, int *unsent) {
         return *unsent >= 0 && (before < 0 || *unsent < before);
 }
 
-void fd_ring(int event_fd) {
+int fd_ring(int event_fd) {
         uint64_t one = 1;
 
-        (void)!write(event_fd, &one, sizeof(one));
+        return write(event_fd, &one, sizeof(one)) < 0 ? -errno : 0;
+}
+
+bool fd_hear(int event_fd) {
+        uint64_t rings;
+        struct iovec iov = { .iov_base = &rings, .iov_len = sizeof(rings) };
+
+        return preadv2(event_fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(rings);
 }

@@ -24,6 +24,11 @@ int fd_set_cloexec(int fd, bool on);
 /* Sets or clears O_NONBLOCK; it belongs to the open file description, which other processes may share. 0 or -errno. */
 int fd_set_nonblock(int fd, bool on);
 
+/* Mends what another process that shares the description has done to it: sets O_NONBLOCK, and says when it was not set. That process may clear it again at
+ * any time (nudge.h). 0 or -errno. */
+enum { FD_E_BLOCKING = 1 };
+int fd_keep_nonblock(int fd);
+
 /* Reads the whole of a file from its current offset into a fresh NUL-terminated buffer that the caller frees. More
  * than max bytes: -EFBIG. *ret_n (may be NULL) does not count the NUL. */
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n);
@@ -52,5 +57,8 @@ int fd_unsent(int fd);
  * cannot tell. It tells a slow peer from a silent one, where the kernel calls a socket writable only when a third of what waits has gone. */
 bool fd_has_drained(int fd, int *unsent);
 
-/* Adds one to an eventfd: wakes whoever waits on it. Cannot block: when the counter is full it is ringing already. */
-void fd_ring(int event_fd);
+/* Adds one to an eventfd: wakes whoever waits on it. 0, or -errno: -EAGAIN when the counter is full, so it is ringing already; with O_NONBLOCK it does not wait then. */
+int fd_ring(int event_fd);
+
+/* Takes the rings of an eventfd, of which there may be none (false). Does not wait, whatever others have done to O_NONBLOCK. */
+bool fd_hear(int event_fd);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
@@ -54,10 +55,16 @@ static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
 
 static void master_ring(void *userdata) {
         const struct master *m = userdata;
+        _cleanup_nudge_ struct nudge nudge;
+        int r = nudge_begin(&nudge);
 
+        if (r < 0) {
+                log_error("cannot ring doorbells: %s", strerror(-r));
+                return;
+        }
         for (size_t i = 0; i < m->n_pools; i++)
                 if (!m->pools[i]->leaving)
-                        fd_ring(m->pools[i]->pool->doorbell);
+                        pool_ring(m->pools[i]->pool);
 }
 
 /* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before: select(2) needs it. */

@@ -12,42 +12,60 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "conn/allow.h"
 #include "log/log.h"
 
 /* From one queue at most: new ones may come to a TCP address as fast as they are taken. */
 #define VACATE_MAX 16384
 
-/* How many could not be handed over. */
-static unsigned vacate_queue(int listener, const struct allow *allow, struct pool *p) {
-        unsigned n_lost = 0;
+struct vacate_count {
+        unsigned n_lost;    /* connections that could not be handed over */
+        unsigned n_meddled; /* listeners that somebody has made to block */
+};
+
+/* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their listener. */
+static void vacate_queue(int listener, const struct allow *allow, struct pool *p, struct vacate_count *c) {
+        bool meddled = fd_keep_nonblock(listener) == FD_E_BLOCKING;
 
         for (unsigned n = 0; n < VACATE_MAX; n++) {
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-                if (fd >= 0)
-                        n_lost += allow_admits(allow, fd, p->name) && parks_give(&p->parks, fd) != 0;
-                else if (errno != EINTR && errno != ECONNABORTED)
+                if (fd >= 0) {
+                        c->n_lost += allow_admits(allow, fd, p->name) && parks_give(&p->parks, fd) != 0;
+                        continue;
+                }
+                if (errno == EINTR) /* it blocks again, so nothing waits there */
+                        meddled = true;
+                if (errno != ECONNABORTED)
                         break;
         }
-        return n_lost;
+        c->n_meddled += meddled;
 }
 
 void vacate_queues(struct listen_set *s, struct pool *p) {
         _cleanup_allow_ struct allow allow = {};
         int r = allow_parse(p->current->conf->listen_allowed_clients, &allow);
-        unsigned n_lost = 0;
+        struct vacate_count c = {};
+        struct nudge nudge;
 
+        if (r == 0)
+                r = nudge_begin(&nudge);
         if (r < 0) {
                 log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
                 return;
         }
         listen_unlink(s);
         for (size_t i = 0; i < s->n; i++)
-                n_lost += vacate_queue(s->fds[i], &allow, p);
-        if (n_lost > 0)
+                vacate_queue(s->fds[i], &allow, p, &c);
+        nudge_end(&nudge);
+        if (c.n_meddled > 0)
+                log_warning("[pool %s] a process of the pool has cleared O_NONBLOCK of the listener '%s', which others "
+                            "share",
+                            p->name, s->listen);
+        if (c.n_lost > 0)
                 log_warning("[pool %s] %u connections that waited at '%s' are lost: the park takes no more", p->name,
-                            n_lost, s->listen);
+                            c.n_lost, s->listen);
 }
 
 void vacate_shut(const struct listen_set *s) {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/text.h"
 #include "log/log.h"
 #include "pool/pool.h"
@@ -94,20 +95,31 @@ static void output_split(struct output_stream *s) {
         memmove(s->line, start, s->n);
 }
 
-/* Reads what there is now without waiting, whatever the other side has done to O_NONBLOCK. Kernels before 6.4 do not take RWF_NOWAIT for pipes; there,
- * what poll(2) has announced is read, and this end of the pipe is the only reader. */
+/* For kernels before 6.4, which do not take RWF_NOWAIT for pipes: what poll(2) has announced is read, unless another reader was faster. A writer can open a reading end in
+ * /proc. */
+static ssize_t output_take_announced(struct output_stream *s) {
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        _cleanup_nudge_ struct nudge nudge = {};
+        ssize_t k;
+        int r;
+
+        if (poll(&p, 1, 0) == 0)
+                return -EAGAIN;
+        r = nudge_begin(&nudge);
+        if (r < 0)
+                return r;
+        k = read(s->fd, s->line + s->n, s->size - s->n);
+        return k < 0 ? -errno : k;
+}
+
+/* Reads what there is now without waiting, whatever the other side has done to O_NONBLOCK. Bytes, 0 at the end, or -errno. */
 static ssize_t output_take(struct output_stream *s) {
         struct iovec iov = { .iov_base = s->line + s->n, .iov_len = s->size - s->n };
-        struct pollfd p = { .fd = s->fd, .events = POLLIN };
         ssize_t k = preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT);
 
-        if (k >= 0 || errno != EOPNOTSUPP)
+        if (k >= 0)
                 return k;
-        if (poll(&p, 1, 0) == 0) {
-                errno = EAGAIN;
-                return -1;
-        }
-        return read(s->fd, iov.iov_base, iov.iov_len);
+        return errno == EOPNOTSUPP ? output_take_announced(s) : -errno;
 }
 
 /* Reads what there is now. False at the end. */
@@ -115,7 +127,7 @@ static bool output_read(struct output_stream *s) {
         ssize_t k = output_take(s);
 
         if (k < 0)
-                return errno == EAGAIN || errno == EINTR;
+                return k == -EAGAIN || k == -EINTR;
         s->n += (size_t)k;
         output_split(s);
         return k > 0;

@@ -134,6 +134,7 @@ struct pool {
         struct scoreboard *scoreboard;
         int doorbell;
         sd_event_source *doorbell_source; /* relay.c, or NULL */
+        bool meddled;                     /* relay.c: somebody has made the doorbell block, and the log knows */
         struct parks parks;
 
         struct generation *generations; /* newest first */
@@ -190,6 +191,9 @@ void pool_abandon(struct pool *p);
 
 /* relay.c: from now on its listeners may be other pools'. Before pool_promote(), or (ends) pool_stop(). */
 void pool_relay(struct pool *p, bool ends);
+
+/* relay.c: rings the doorbell, which workers may have made to block: between nudge_begin() and nudge_end(). */
+void pool_ring(struct pool *p);
 
 /* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
 void pool_stop(struct pool *p, bool at_once);

@@ -7,17 +7,16 @@
 
 #include "pool/relay.h"
 
-#include <stdint.h>
+#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/fd.h"
 #include "log/log.h"
 
 static int relay_on_doorbell(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct pool *p = userdata;
-        uint64_t rings;
 
-        if (read(fd, &rings, sizeof(rings)) == sizeof(rings))
+        if (fd_hear(fd))
                 p->env->ring(p->env->userdata);
         return 0;
 }
@@ -34,6 +33,18 @@ void pool_relay(struct pool *p, bool ends) {
                 log_error("[pool %s] cannot listen to the doorbell: %s", p->name, strerror(-r));
         else
                 sd_event_source_set_description(p->doorbell_source, "doorbell");
+}
+
+void pool_ring(struct pool *p) {
+        bool meddled = fd_keep_nonblock(p->doorbell) == FD_E_BLOCKING;
+
+        if (fd_ring(p->doorbell) == -EINTR) /* it is ringing: nothing is lost */
+                meddled = true;
+        if (!meddled || p->meddled)
+                return;
+        p->meddled = true;
+        log_warning("[pool %s] a process of the pool has cleared O_NONBLOCK of its doorbell, which others share",
+                    p->name);
 }
 
 void relay_on_exit(const struct generation *g) {

@@ -12,11 +12,22 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/program.h"
 #include "log/log.h"
 #include "pool/overtime.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
+
+static void replace_ring(struct pool *p) {
+        _cleanup_nudge_ struct nudge nudge;
+        int r = nudge_begin(&nudge);
+
+        if (r < 0)
+                log_error("[pool %s] cannot ring the doorbell: %s", p->name, strerror(-r));
+        else
+                pool_ring(p);
+}
 
 /* A worker whose zygote is gone: the master is its subreaper. */
 static int replace_on_orphan_exit(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
@@ -33,7 +44,7 @@ static int replace_on_orphan_exit(_unused_ sd_event_source *s, int fd, _unused_ 
                         continue;
                 known = waitid(P_PIDFD, (id_t)w->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == w->pid;
                 status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status & 0x7f;
-                fd_ring(p->doorbell);
+                replace_ring(p);
                 pool_worker_exited(p, i, status, known);
                 break;
         }

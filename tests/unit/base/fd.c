@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -168,6 +169,40 @@ static void test_drained(void **state) {
         assert_false(fd_has_drained(no_socket, &unsent));
 }
 
+/* Without O_NONBLOCK, as somebody else may have left it. */
+static void test_hear_does_not_wait(void **state) {
+        _cleanup_fd_ int fd = eventfd(0, EFD_CLOEXEC);
+
+        alarm(20);
+        assert_false(fd_hear(fd));
+        assert_int_equal(fd_ring(fd), 0);
+        assert_int_equal(fd_ring(fd), 0);
+        assert_true(fd_hear(fd));
+        assert_false(fd_hear(fd));
+        alarm(0);
+        assert_false(fd_hear(-1));
+        assert_int_equal(fd_ring(-1), -EBADF);
+}
+
+static void test_full_bell_is_ringing(void **state) {
+        _cleanup_fd_ int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        uint64_t most = UINT64_MAX - 1;
+
+        assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+        assert_int_equal(fd_ring(fd), -EAGAIN);
+        assert_true(fd_hear(fd));
+        assert_int_equal(fd_ring(fd), 0);
+}
+
+static void test_keep_nonblock(void **state) {
+        _cleanup_fd_ int fd = eventfd(0, EFD_CLOEXEC);
+
+        assert_int_equal(fd_keep_nonblock(fd), FD_E_BLOCKING);
+        assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+        assert_int_equal(fd_keep_nonblock(fd), 0);
+        assert_int_equal(fd_keep_nonblock(-1), -EBADF);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_close_keeps_errno),
@@ -178,6 +213,9 @@ int main(void) {
                 cmocka_unit_test(test_write_all_over_a_pipe),
                 cmocka_unit_test(test_sealed_cannot_change),
                 cmocka_unit_test(test_drained),
+                cmocka_unit_test(test_hear_does_not_wait),
+                cmocka_unit_test(test_full_bell_is_ringing),
+                cmocka_unit_test(test_keep_nonblock),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Native code in a worker clears O_NONBLOCK of what it shares with the master, once or all the time. The master is to answer all the same."""
+
+import itertools
+import os
+import signal
+
+import pytest
+
+import server as programs
+from load import Held
+
+DOORBELL = 6  # ipc/inherit.h
+
+# $c, the C library
+LIBRARY = """
+$c = FFI::cdef('int fcntl(int, int, int); long write(int, const unsigned long *, unsigned long);'
+             . ' int getsockopt(int, int, int, int *, unsigned *);');
+"""
+
+# Those that are known by SO_ACCEPTCONN, as $fds.
+LISTENERS = """
+$fds = [];
+$on = $c->new('int[1]'); $n = $c->new('unsigned[1]');
+for ($fd = 3; $fd < 100; $fd++) {
+    $on[0] = 0; $n[0] = 4;
+    if ($c->getsockopt($fd, 1, 30, $on, $n) == 0 && $on[0]) $fds[] = $fd;
+}
+"""
+
+# The doorbell, as $fds, as full as it can be.
+FULL_BELL = """
+$fds = [%d];
+$most = $c->new('unsigned long[1]'); $most[0] = -2;
+if ($c->write($fds[0], $most, 8) != 8) exit('cannot fill the doorbell');
+""" % DOORBELL
+
+CLEAR = "foreach ($fds as $fd) if ($c->fcntl($fd, 4, 2) != 0) exit('cannot clear O_NONBLOCK');"
+
+HOW = {
+    "once": CLEAR,
+    "all the time": "file_put_contents($_GET['m'] . '-on', getmypid());"
+                    " while (!file_exists($_GET['m'] . '-go')) { for ($i = 0; $i < 1000; $i++) {" + CLEAR + "} clearstatcache(); }",
+}
+
+FFI = {"php_admin_value[ffi.enable]": "1"}
+numbers = itertools.count()
+
+
+def pool(kind, folder=None, **more):
+    if kind == "tcp":
+        return {**FFI, "listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None, **more}
+    return {**FFI, **({"listen": f"{folder}/meddled-{next(numbers)}.sock"} if folder else {}), **more}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_listener_that_is_given_up(start, kind, how):
+    s = start({"www": pool(kind, **{"pm.max_children": "1"})})
+    with Held(s, before=LIBRARY + LISTENERS + HOW[how]) as held:
+        held.wait_running()
+        s.pools["www"].update(pool(kind, s.folder))
+        s.write_config()
+        done = s.ctl("reload", limit=20)
+        assert done.returncode == 0, done.stderr
+        s.wait_log(r"WARNING: \[pool www\] a process of the pool has cleared O_NONBLOCK of the listener")
+        assert s.run(s.pid_script).complete
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_doorbell_that_is_full(start, how):
+    """The master rings it for a worker whose zygote has died."""
+    s = start({"www": pool("unix", **{"pm.max_children": "2"})})
+    with Held(s) as other, Held(s, before=LIBRARY + FULL_BELL + HOW[how]) as held:
+        held.wait_running()
+        zygote = s.zygotes()[0]
+        os.kill(s.pid, signal.SIGSTOP)  # so that it hears of both before anybody is there who takes the ring
+        try:
+            os.kill(zygote, signal.SIGKILL)
+            os.kill(other.wait_running(), signal.SIGKILL)
+        finally:
+            os.kill(s.pid, signal.SIGCONT)
+        s.wait_log(r"WARNING: \[pool www\] a process of the pool has cleared O_NONBLOCK of its doorbell")
+        assert s.ctl("status", limit=20).returncode == 0
+        assert s.run(s.pid_script).complete

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls that would wait for ever come back. A limit ends the program where they do not. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "base/nudge.h"
+
+static void on_alarm(int sig) {
+}
+
+/* A timer that nudge.c leaves alone. */
+static void guarded(void (*scenario)(void)) {
+        struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM };
+        struct itimerspec limit = { .it_value.tv_sec = 20 };
+        timer_t timer;
+
+        assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+        assert_int_equal(timer_settime(timer, 0, &limit, NULL), 0);
+        scenario();
+        timer_delete(timer);
+}
+
+static int full_eventfd(void) {
+        int fd = eventfd(0, EFD_CLOEXEC);
+        uint64_t most = UINT64_MAX - 1;
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, &most, sizeof(most)), sizeof(most));
+        return fd;
+}
+
+static int quiet_listener(int family) {
+        union {
+                struct sockaddr sa;
+                struct sockaddr_storage room;
+        } a = { .sa.sa_family = (sa_family_t)family };
+        int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(bind(fd, &a.sa, family == AF_UNIX ? sizeof(a.sa.sa_family) : sizeof(a)), 0);
+        assert_int_equal(listen(fd, 8), 0);
+        return fd;
+}
+
+static void ring_a_full_bell(void) {
+        _cleanup_fd_ int fd = full_eventfd();
+        struct nudge n;
+
+        assert_int_equal(nudge_begin(&n), 0);
+        for (int i = 0; i < 3; i++) /* again and again */
+                assert_int_equal(fd_ring(fd), -EINTR);
+        nudge_end(&n);
+}
+
+static void test_full_eventfd(void **state) {
+        guarded(ring_a_full_bell);
+}
+
+static void accept_from_nobody(void) {
+        static const int families[] = { AF_UNIX, AF_INET };
+
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                _cleanup_fd_ int fd = quiet_listener(families[i]);
+                struct nudge n;
+
+                assert_int_equal(nudge_begin(&n), 0);
+                assert_int_equal(accept4(fd, NULL, NULL, SOCK_CLOEXEC), -1);
+                assert_int_equal(errno, EINTR);
+                nudge_end(&n);
+        }
+}
+
+static void test_listener_without_connections(void **state) {
+        guarded(accept_from_nobody);
+}
+
+/* A mask is inherited, from whoever starts the program. */
+static void ring_with_the_signal_blocked(void) {
+        struct sigaction before = { .sa_handler = on_alarm, .sa_flags = SA_RESTART }, after;
+        _cleanup_fd_ int fd = full_eventfd();
+        struct itimerval timer;
+        sigset_t set, mask;
+        struct nudge n;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGALRM);
+        assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+        assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+        assert_int_equal(nudge_begin(&n), 0);
+        assert_int_equal(fd_ring(fd), -EINTR);
+        nudge_end(&n);
+
+        assert_int_equal(sigprocmask(SIG_UNBLOCK, &set, &mask), 0);
+        assert_true(sigismember(&mask, SIGALRM));
+        assert_int_equal(sigaction(SIGALRM, NULL, &after), 0);
+        assert_true(after.sa_handler == on_alarm && (after.sa_flags & SA_RESTART));
+        assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+        assert_int_equal(timer.it_interval.tv_usec + timer.it_value.tv_usec + timer.it_value.tv_sec, 0);
+        signal(SIGALRM, SIG_DFL);
+}
+
+static void test_leaves_signals_as_they_were(void **state) {
+        guarded(ring_with_the_signal_blocked);
+}
+
+/* Whatever can be done at once is done, however many ticks there are meanwhile. */
+static void test_calls_that_need_not_wait(void **state) {
+        _cleanup_fd_ int fd = eventfd(0, EFD_CLOEXEC);
+        struct itimerval timer;
+        struct nudge n;
+
+        assert_int_equal(nudge_begin(&n), 0);
+        for (int ticks = 0; ticks < 5;) {
+                struct itimerval last;
+
+                assert_int_equal(getitimer(ITIMER_REAL, &last), 0);
+                assert_int_equal(fd_ring(fd), 0);
+                assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+                ticks += timer.it_value.tv_usec > last.it_value.tv_usec;
+        }
+        nudge_end(&n);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_full_eventfd),
+                cmocka_unit_test(test_listener_without_connections),
+                cmocka_unit_test(test_leaves_signals_as_they_were),
+                cmocka_unit_test(test_calls_that_need_not_wait),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
