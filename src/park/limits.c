@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, of the
- * bytes those of a request that does not come to its end.
+ * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, else one that has never
+ * sent anything; of the bytes those of a request that does not come to its end.
  */
 
 #include <stdarg.h>
@@ -15,6 +15,9 @@
 #include "park/lot.h"
 
 #define LIMITS_LINGER_TIME (2 * USEC_PER_SEC)
+
+/* How many that have not sent anything, as far as is known here, are looked at for one of which that is so. */
+#define LIMITS_LOOKS 16
 
 /* Between two log lines about the same limit. */
 #define LIMITS_COMPLAINT_PAUSE (10 * USEC_PER_SEC)
@@ -57,37 +60,38 @@ static void limits_tell_idle(struct lot *lot, const struct guest *g) {
                         n_silenced);
 }
 
+/* Of those that have never sent anything the oldest. A request that is in the socket by now is about to be read, so it is passed over; NULL: there is none near
+ * the front of the list. */
+static struct guest *limits_oldest_silent(const struct lot *lot) {
+        struct guest *g = lot->lists[GUEST_FRESH].first;
+
+        for (unsigned n = 1; g && fd_unread(g->fd) > 0; n++)
+                g = n < LIMITS_LOOKS ? g->next : NULL;
+        return g;
+}
+
 bool limits_admit(struct lot *lot, int fd) {
         struct guest *oldest = lot->lists[GUEST_IDLE].first;
+        bool idle = oldest != NULL;
 
         if (lot->n < lot->n_max)
                 return true;
-        if (!oldest) {
-                limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, fd,
-                                "too many wait for their clients, and none is idle, park.max_connections = %zu",
-                                lot->n_max);
-                return false;
-        }
-        limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest->fd,
-                        "too many wait for their clients, and this one has been idle for the longest time, "
-                        "park.max_connections = %zu",
+        if (!oldest)
+                oldest = limits_oldest_silent(lot);
+        limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest ? oldest->fd : fd,
+                        "too many wait for their clients, and %s, park.max_connections = %zu",
+                        !oldest ? "none is idle or has yet to send anything"
+                        : idle  ? "this one has been idle for the longest time"
+                                : "this one has sent nothing for the longest time, none being idle",
                         lot->n_max);
-        guest_close(lot, oldest);
-        return true;
-}
-
-/* Of those that hold bytes of a request the one that has waited the longest; NULL: none does. */
-static struct guest *limits_oldest_holder(const struct lot *lot) {
-        struct guest *g = lot->lists[GUEST_RECEIVING].first;
-
-        while (g && g->n_in == 0)
-                g = g->next;
-        return g;
+        if (oldest)
+                guest_close(lot, oldest);
+        return oldest;
 }
 
 bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
         while (lot->n_bytes + n > lot->pool->park_max_bytes) {
-                struct guest *oldest = limits_oldest_holder(lot) ?: g;
+                struct guest *oldest = lot->lists[GUEST_RECEIVING].first ?: g;
 
                 limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
                                 "too many bytes of unfinished requests and replies, and this one has waited for the "
@@ -113,11 +117,11 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
                 return;
         }
         atomic_fetch_add_explicit(&lot->numbers->timed_out, 1, memory_order_relaxed);
-        if (g->state == GUEST_RECEIVING && lot->finish_at > 0 && lot->now >= lot->finish_at)
+        if (guest_has_turn(g->state) && lot->finish_at > 0 && lot->now >= lot->finish_at)
                 peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
-        else if (g->state == GUEST_RECEIVING && pool->request_receive_timeout > 0)
+        else if (guest_has_turn(g->state) && pool->request_receive_timeout > 0)
                 peer_log_receive_timeout(g->fd, pool->request_receive_timeout);
-        else if (g->state == GUEST_RECEIVING || g->state == GUEST_WRITING)
+        else if (guest_has_turn(g->state) || g->state == GUEST_WRITING)
                 peer_log_silent(g->fd, g->state == GUEST_WRITING, pool->park_idle_timeout);
         else if (g->state == GUEST_IDLE)
                 limits_tell_idle(lot, g);
@@ -129,7 +133,7 @@ static usec_t limits_due(const struct lot *lot, const struct guest *g) {
         const struct conf_pool *pool = lot->pool;
         usec_t at = g->since + (g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout);
 
-        if (g->state != GUEST_RECEIVING)
+        if (!guest_has_turn(g->state))
                 return at;
         if (pool->request_receive_timeout > 0)
                 at = g->begun + pool->request_receive_timeout;
@@ -143,16 +147,14 @@ static usec_t limits_end_fresh(struct lot *lot) {
         if (lot->now < lot->fresh_at)
                 return lot->fresh_at;
         lot->fresh_at = 0;
-        for (struct guest *g = lot->lists[GUEST_RECEIVING].first, *next; g; g = next) {
-                next = g->next;
-                if (g->n_in == 0)
-                        guest_close(lot, g);
-        }
+        while (lot->lists[GUEST_FRESH].first)
+                guest_close(lot, lot->lists[GUEST_FRESH].first);
         return USEC_INFINITY;
 }
 
 usec_t limits_enforce(struct lot *lot) {
-        static const enum guest_state states[] = { GUEST_IDLE, GUEST_RECEIVING, GUEST_WRITING, GUEST_LINGERING };
+        static const enum guest_state states[] = { GUEST_IDLE, GUEST_FRESH, GUEST_RECEIVING, GUEST_WRITING,
+                                                   GUEST_LINGERING };
         usec_t next = limits_end_fresh(lot);
 
         if (lot->retry_at > 0)

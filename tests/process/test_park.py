@@ -637,13 +637,31 @@ def test_longest_idle_connection_makes_room(start):
                r" and this one has been idle for the longest time, park.max_connections = 10")
 
 
-def test_newcomer_is_refused_when_none_is_idle(start):
+def test_silent_connections_make_room(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
+    silent = Parked(s, 10, "silent")
+    data = silent.bytes
+    newcomers = [s.connect() for _ in range(3)]
+    for c in newcomers:
+        c.send(data[:len(data) // 2])
+    for c in silent.connections[:3]:
+        assert c.read_eof() == b""
+    for c in newcomers:
+        c.send(data[len(data) // 2:])
+        assert c.read_response().complete
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and this one has sent nothing for the"
+               r" longest time, none being idle, park.max_connections = 10")
+    assert not any(c.closed_by_peer() for c in silent.connections[3:])
+
+
+def test_newcomer_is_refused_when_all_have_sent_something(start):
     s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
     half = Parked(s, 10, "half")
     with s.connect() as c:
         c.send(half.bytes[:5])
         assert c.read_eof() == b""
-    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and none is idle, park.max_connections = 10")
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and none is idle or has yet to"
+               r" send anything, park.max_connections = 10")
     for c in half.connections:
         assert half.finish(c).complete
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* park/guest.c without its process: what becomes of a connection that the kernel does not watch, and whose time is over when. */
+/* park/guest.c and limits.c without their process: what becomes of a connection that the kernel does not watch, whose time is over when, and who has to go when there
+ * are too many. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,9 +142,11 @@ static void test_half_requests_are_due_by_their_begin(void **state) {
         s->lot.now += 6 * USEC_PER_SEC;
         for (size_t i = 0; i < ELEMENTSOF(begun); i++) {
                 assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
-                guest_arrive(&s->lot,
-                             &(struct park_note){ .flags = PARK_KEEP, .begun = start + begun[i] * USEC_PER_SEC },
-                             ends[i][0]);
+                memcpy(s->lot.buf, "\1\1\0", 3);
+                guest_arrive(
+                        &s->lot,
+                        &(struct park_note){ .flags = PARK_KEEP, .n_in = 3, .begun = start + begun[i] * USEC_PER_SEC },
+                        ends[i][0]);
         }
         for (unsigned second = 1, left = ELEMENTSOF(begun); second <= 5; second++) {
                 s->lot.now = start + (10 + second) * USEC_PER_SEC;
@@ -155,6 +158,93 @@ static void test_half_requests_are_due_by_their_begin(void **state) {
                 fd_close(ends[i][1]);
 }
 
+/* What tests of the limits have here, a second after one another; the clients' ends are 1. */
+struct crowd {
+        int ends[10][2];
+        size_t n;
+};
+
+static bool is_here(const struct crowd *c, size_t i) {
+        char byte;
+        ssize_t n = recv(c->ends[i][1], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+        return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* A connection from which n_in bytes have come. */
+static size_t add_client(struct scene *s, struct crowd *c, uint32_t n_in) {
+        int *ends = c->ends[c->n];
+
+        s->lot.now += USEC_PER_SEC;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        memset(s->lot.buf, 0, n_in);
+        memcpy(s->lot.buf, "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\4\0\1\377\377\0", MIN(n_in, 23U));
+        guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP, .n_in = n_in, .begun = s->lot.now }, ends[0]);
+        return c->n++;
+}
+
+static void let_all_go(struct scene *s, struct crowd *c) {
+        for (enum guest_state state = 0; state < GUEST_GONE; state++)
+                while (s->lot.lists[state].first)
+                        guest_close(&s->lot, s->lot.lists[state].first);
+        assert_int_equal(s->lot.n_bytes, 0);
+        for (size_t i = 0; i < c->n; i++)
+                fd_close(c->ends[i][1]);
+}
+
+static void assert_logged(const struct scene *s, const char *line) {
+        char text[2048] = "";
+
+        assert_true(pread(s->log, text, sizeof(text) - 1, 0) > 0);
+        assert_non_null(strstr(text, line));
+}
+
+static void test_who_sends_nothing_makes_room_for_a_newcomer(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t half, silent, other, last;
+
+        s->lot.n_max = 3;
+        half = add_client(s, &c, 5);
+        silent = add_client(s, &c, 0);
+        other = add_client(s, &c, 0);
+        last = add_client(s, &c, 0);
+        assert_int_equal(s->lot.n, 3);
+        assert_true(is_here(&c, half) && !is_here(&c, silent) && is_here(&c, other) && is_here(&c, last));
+        assert_logged(s, "too many wait for their clients, and this one has sent nothing for the longest time, none "
+                         "being idle, park.max_connections = 3");
+        let_all_go(s, &c);
+}
+
+static void test_whose_request_is_in_the_socket_is_not_silent(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t first, silent;
+
+        s->lot.n_max = 2;
+        first = add_client(s, &c, 0);
+        silent = add_client(s, &c, 0);
+        assert_int_equal(send(c.ends[first][1], "\1", 1, 0), 1);
+        add_client(s, &c, 0);
+        assert_true(is_here(&c, first) && !is_here(&c, silent));
+        let_all_go(s, &c);
+}
+
+static void test_newcomer_is_refused_when_all_have_sent_something(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t last;
+
+        s->lot.n_max = 2;
+        add_client(s, &c, 5);
+        add_client(s, &c, 5);
+        last = add_client(s, &c, 5);
+        assert_int_equal(s->lot.n, 2);
+        assert_false(is_here(&c, last));
+        assert_logged(s, "and none is idle or has yet to send anything, park.max_connections = 2");
+        let_all_go(s, &c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_an_idle_one_that_cannot_be_watched_is_closed, set_up, tear_down),
@@ -163,6 +253,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_one_line_for_many, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_who_reads_slowly_is_not_silent, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_half_requests_are_due_by_their_begin, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_who_sends_nothing_makes_room_for_a_newcomer, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_whose_request_is_in_the_socket_is_not_silent, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_newcomer_is_refused_when_all_have_sent_something, set_up,
+                                                tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
