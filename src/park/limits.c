@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, else one that has never
- * sent anything; of the bytes those of a request that does not come to its end.
+ * sent anything; of the bytes those of a request that does not come to its end, or of a reply that is not read.
  */
 
 #include <stdarg.h>
@@ -89,16 +89,50 @@ bool limits_admit(struct lot *lot, int fd) {
         return oldest;
 }
 
+/* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole: since the client had its turn, whatever has come of
+ * it. Else since the client was last heard of: something came, or some of the reply went. */
+static usec_t limits_waits_since(const struct lot *lot, const struct guest *g) {
+        return guest_has_turn(g->state) && lot->pool->request_receive_timeout > 0 ? g->begun : g->since;
+}
+
+/* Of the replies the one that has not been read for the longest time, as far as that may have begun before a certain time; NULL: there is none. The list knows only of clients
+ * for which the kernel has called their socket writable. One that has taken less than that goes to its end, as in limits_time_out(), once in a turn of the loop: so
+ * each look but the last is paid for by a client that has read something since, and where all have, the first of them is taken, lest those who read
+ * a byte at a time keep what they hold. */
+static struct guest *limits_oldest_reply(struct lot *lot, usec_t before) {
+        struct guest *g;
+
+        before = MIN(before, lot->now);
+        while ((g = lot->lists[GUEST_WRITING].first) && g->since < before && fd_has_drained(g->fd, &g->unsent))
+                guest_enter(lot, g, GUEST_WRITING);
+        return g;
+}
+
+/* Of those that hold bytes for their client's sake the one that has waited for it the longest; NULL: none does. */
+static struct guest *limits_oldest_holder(struct lot *lot) {
+        struct guest *request = lot->lists[GUEST_RECEIVING].first, *reply;
+        usec_t since = request ? limits_waits_since(lot, request) : USEC_INFINITY;
+
+        reply = limits_oldest_reply(lot, since);
+        return reply && reply->since < since ? reply : request;
+}
+
+static const char *limits_why(const struct guest *oldest) {
+        if (!oldest)
+                return "the others wait for a worker";
+        return oldest->state == GUEST_WRITING ? "this one's reply has waited for the longest time"
+                                              : "this one's request has waited for the longest time";
+}
+
 bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
         while (lot->n_bytes + n > lot->pool->park_max_bytes) {
-                struct guest *oldest = lot->lists[GUEST_RECEIVING].first ?: g;
+                struct guest *oldest = limits_oldest_holder(lot), *leaver = oldest ?: g;
 
-                limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
-                                "too many bytes of unfinished requests and replies, and this one has waited for the "
-                                "longest time, park.max_bytes = %llu",
-                                (unsigned long long)lot->pool->park_max_bytes);
-                guest_close(lot, oldest);
-                if (oldest == g)
+                limits_complain(lot, LOT_COMPLAINT_BYTES, leaver->fd,
+                                "too many bytes of unfinished requests and replies, and %s, park.max_bytes = %llu",
+                                limits_why(oldest), (unsigned long long)lot->pool->park_max_bytes);
+                guest_close(lot, leaver);
+                if (leaver == g)
                         return false;
         }
         return true;
@@ -131,13 +165,14 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
 /* When the first of a list is due. */
 static usec_t limits_due(const struct lot *lot, const struct guest *g) {
         const struct conf_pool *pool = lot->pool;
-        usec_t at = g->since + (g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout);
+        bool turn = guest_has_turn(g->state);
+        usec_t at = limits_waits_since(lot, g);
 
-        if (!guest_has_turn(g->state))
-                return at;
-        if (pool->request_receive_timeout > 0)
-                at = g->begun + pool->request_receive_timeout;
-        return lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
+        if (turn && pool->request_receive_timeout > 0)
+                at += pool->request_receive_timeout;
+        else
+                at += g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout;
+        return turn && lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
 }
 
 /* The pool stops: who has not sent anything by now is let go, unsaid. When that will be. */
