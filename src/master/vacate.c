@@ -8,7 +8,6 @@
 #include "master/vacate.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -33,24 +32,27 @@ static unsigned vacate_queue(int listener, const struct allow *allow, struct poo
         return n_lost;
 }
 
-void vacate_queues(struct listen_set *s, struct pool *p) {
-        _cleanup_allow_ struct allow allow = {};
-        int r = allow_parse(p->current->conf->listen_allowed_clients, &allow);
-        unsigned n_lost = 0;
-
-        if (r < 0) {
-                log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
-                return;
-        }
-        listen_unlink(s);
-        for (size_t i = 0; i < s->n; i++)
-                n_lost += vacate_queue(s->fds[i], &allow, p);
+static void vacate_tell(const struct listen_set *s, const struct pool *p, unsigned n_lost) {
         if (n_lost > 0)
                 log_warning("[pool %s] %u connections that waited at '%s' are lost: the park takes no more", p->name,
                             n_lost, s->listen);
 }
 
-void vacate_shut(const struct listen_set *s) {
+void vacate_queues(struct listen_set *s, const struct allow *allow, struct pool *p) {
+        unsigned n_lost = 0;
+
+        listen_unlink(s);
         for (size_t i = 0; i < s->n; i++)
-                shutdown(s->fds[i], SHUT_RDWR);
+                n_lost += vacate_queue(s->fds[i], allow, p);
+        vacate_tell(s, p, n_lost);
+}
+
+void vacate_shut(const struct listen_set *s, const struct allow *allow, struct pool *p) {
+        unsigned n_lost = 0;
+
+        for (size_t i = 0; i < s->n; i++) {
+                n_lost += vacate_queue(s->fds[i], allow, p);
+                shutdown(s->fds[i], SHUT_RDWR); /* resets what comes after the last look */
+        }
+        vacate_tell(s, p, n_lost);
 }

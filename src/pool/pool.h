@@ -191,6 +191,9 @@ void pool_abandon(struct pool *p);
 /* relay.c: from now on its listeners may be other pools'. Before pool_promote(), or (ends) pool_stop(). */
 void pool_relay(struct pool *p, bool ends);
 
+/* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */
+void pool_leave_listeners(struct pool *p);
+
 /* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
 void pool_stop(struct pool *p, bool at_once);
 
