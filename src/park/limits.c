@@ -90,7 +90,7 @@ bool limits_admit(struct lot *lot, int fd) {
 }
 
 /* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole: since the client had its turn, whatever has come of
- * it. Else since the client was last heard of: something came, or some of the reply went. */
+ * it: it is 64 KiB at most, so who takes long over it is slow. Else since the client was last heard of: something came, or some of the reply went. */
 static usec_t limits_waits_since(const struct lot *lot, const struct guest *g) {
         return guest_has_turn(g->state) && lot->pool->request_receive_timeout > 0 ? g->begun : g->since;
 }
