@@ -156,6 +156,12 @@ int fd_unsent(int fd) {
         return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
 }
 
+int fd_unread(int fd) {
+        int n;
+
+        return ioctl(fd, SIOCINQ, &n) < 0 ? -errno : n;
+}
+
 bool fd_has_drained(int fd, int *unsent) {
         int before = *unsent;
 

@@ -53,6 +53,9 @@ int fd_new_sealed(const char *name, const void *data, size_t n);
 /* Bytes that a stream socket was given and its peer has not taken: SIOCOUTQ of tcp(7) and unix(7). -errno when it cannot tell. */
 int fd_unsent(int fd);
 
+/* Bytes that have come to a stream socket and nobody has read: SIOCINQ. -errno when it cannot tell. */
+int fd_unread(int fd);
+
 /* Whether the peer has taken something since *unsent was fd_unsent(); *unsent is read anew. Yes when nobody had looked (it is negative), no when the socket
  * cannot tell. It tells a slow peer from a silent one, where the kernel calls a socket writable only when a third of what waits has gone. */
 bool fd_has_drained(int fd, int *unsent);

@@ -16,6 +16,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "conf/diff.h"
+#include "conn/allow.h"
 #include "log/log.h"
 #include "master/master.h"
 #include "master/vacate.h"
@@ -364,6 +365,16 @@ void reload_begin_pending(struct master *m) {
                 reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }
 
+/* Who may connect to an address that the pool has had up to now. */
+static void reload_allowed(const struct pool *p, struct allow *ret) {
+        int r = allow_parse(p->current->conf->listen_allowed_clients, ret);
+
+        if (r < 0) {
+                log_error("[pool %s] cannot tell who may connect, so nobody may over TCP: %s", p->name, strerror(-r));
+                ret->restricts = true;
+        }
+}
+
 static void reload_commit(struct master *m) {
         _cleanup_text_ struct text summary = {};
         bool all = true;
@@ -374,22 +385,27 @@ static void reload_commit(struct master *m) {
                         listen_commit_shared(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
+                _cleanup_allow_ struct allow allow = {};
                 bool vacates;
 
                 if (mp->leaving)
                         continue;
                 vacates = mp->moves && !mp->listeners->passed_on;
-                if (vacates)
-                        vacate_queues(mp->listeners, mp->pool);
+                if (vacates) {
+                        reload_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
+                        vacate_queues(mp->listeners, &allow, mp->pool);
+                }
                 if (mp->moves && !vacates)
                         pool_relay(mp->pool, mp->dropped);
                 if (mp->dropped) {
                         mp->leaving = true;
                         mp->dropped = false;
                         reload_commit_status(mp, NULL);
+                        if (vacates) {
+                                pool_leave_listeners(mp->pool);
+                                vacate_shut(mp->listeners, &allow, mp->pool);
+                        }
                         pool_stop(mp->pool, false);
-                        if (vacates)
-                                vacate_shut(mp->listeners);
                         continue;
                 }
                 if (!mp->renewed) {
@@ -397,9 +413,9 @@ static void reload_commit(struct master *m) {
                         continue;
                 }
                 pool_promote(mp->pool);
-                reload_commit_status(mp, conf_find_pool(m->next_conf, mp->pool->name));
                 if (vacates)
-                        vacate_shut(mp->listeners);
+                        vacate_shut(mp->listeners, &allow, mp->pool);
+                reload_commit_status(mp, conf_find_pool(m->next_conf, mp->pool->name));
                 if (mp->next_listeners) {
                         listen_set_free(mp->listeners);
                         mp->listeners = TAKE_PTR(mp->next_listeners);

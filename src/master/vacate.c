@@ -43,22 +43,21 @@ static void vacate_queue(int listener, const struct allow *allow, struct pool *p
         c->n_meddled += meddled;
 }
 
-void vacate_queues(struct listen_set *s, struct pool *p) {
-        _cleanup_allow_ struct allow allow = {};
-        int r = allow_parse(p->current->conf->listen_allowed_clients, &allow);
+/* Takes what waits in each queue, and (shut) closes it to what comes after that. */
+static void vacate_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
         struct vacate_count c = {};
         struct nudge nudge;
+        int r = nudge_begin(&nudge);
 
-        if (r == 0)
-                r = nudge_begin(&nudge);
-        if (r < 0) {
-                log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
-                return;
+        for (size_t i = 0; i < s->n; i++) {
+                if (r == 0)
+                        vacate_queue(s->fds[i], allow, p, &c);
+                if (shut)
+                        shutdown(s->fds[i], SHUT_RDWR);
         }
-        listen_unlink(s);
-        for (size_t i = 0; i < s->n; i++)
-                vacate_queue(s->fds[i], &allow, p, &c);
         nudge_end(&nudge);
+        if (r < 0)
+                log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
         if (c.n_meddled > 0)
                 log_warning("[pool %s] a process of the pool has cleared O_NONBLOCK of the listener '%s', which others "
                             "share",
@@ -68,7 +67,11 @@ void vacate_queues(struct listen_set *s, struct pool *p) {
                             c.n_lost, s->listen);
 }
 
-void vacate_shut(const struct listen_set *s) {
-        for (size_t i = 0; i < s->n; i++)
-                shutdown(s->fds[i], SHUT_RDWR);
+void vacate_queues(struct listen_set *s, const struct allow *allow, struct pool *p) {
+        listen_unlink(s);
+        vacate_all(s, allow, p, false);
+}
+
+void vacate_shut(const struct listen_set *s, const struct allow *allow, struct pool *p) {
+        vacate_all(s, allow, p, true);
 }

@@ -32,7 +32,7 @@ static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state s
         struct lot_list *list = &lot->lists[state];
         struct guest *before = list->last;
 
-        if (state == GUEST_RECEIVING && lot->pool->request_receive_timeout > 0)
+        if (guest_has_turn(state) && lot->pool->request_receive_timeout > 0)
                 while (before && before->begun > g->begun)
                         before = before->prev;
         g->state = state;
@@ -139,7 +139,7 @@ static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t 
                 guest_close(lot, g);
                 return;
         }
-        state = g->begun > 0 ? GUEST_RECEIVING : GUEST_IDLE;
+        state = g->n_in > 0 ? GUEST_RECEIVING : g->begun > 0 ? GUEST_FRESH : GUEST_IDLE;
         if (state != g->state)
                 guest_enter(lot, g, state);
         guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
@@ -171,8 +171,8 @@ static void guest_receive(struct lot *lot, struct guest *g) {
                 guest_close(lot, g);
                 return;
         }
-        if (g->state == GUEST_RECEIVING && lot->pool->request_receive_timeout == 0)
-                guest_enter(lot, g, GUEST_RECEIVING); /* without a limit for the whole it is one for silence */
+        if (guest_has_turn(g->state) && lot->pool->request_receive_timeout == 0)
+                guest_enter(lot, g, g->state); /* without a limit for the whole it is one for silence */
         k = MIN((size_t)n, (size_t)g->skip);
         g->skip -= (uint32_t)k;
         if (k < (size_t)n)
@@ -253,6 +253,7 @@ static void guest_throw_away(struct lot *lot, struct guest *g) {
 void guest_on_event(struct lot *lot, struct guest *g) {
         switch (g->state) {
         case GUEST_IDLE:
+        case GUEST_FRESH:
         case GUEST_RECEIVING:
                 guest_receive(lot, g);
                 break;
@@ -291,7 +292,7 @@ void guest_arrive(struct lot *lot, const struct park_note *note, int fd) {
         g->begun = MIN(note->begun, lot->now);
         g->since = g->arrived = lot->now;
         lot->n++;
-        guest_join_list(lot, g, g->begun > 0 ? GUEST_RECEIVING : GUEST_IDLE);
+        guest_join_list(lot, g, g->begun > 0 ? GUEST_FRESH : GUEST_IDLE);
         if (PROBE_ENABLED(park_take))
                 PROBE_PARK_TAKE(lot->pool->name, lot->n, note->n_in, note->n_out);
 

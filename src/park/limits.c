@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, of the
- * bytes those of a request that does not come to its end.
+ * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, else one that has never
+ * sent anything; of the bytes those of a request that does not come to its end, or of a reply that is not read.
  */
 
 #include <stdarg.h>
@@ -15,6 +15,9 @@
 #include "park/lot.h"
 
 #define LIMITS_LINGER_TIME (2 * USEC_PER_SEC)
+
+/* How many that have not sent anything, as far as is known here, are looked at for one of which that is so. */
+#define LIMITS_LOOKS 16
 
 /* Between two log lines about the same limit. */
 #define LIMITS_COMPLAINT_PAUSE (10 * USEC_PER_SEC)
@@ -57,44 +60,79 @@ static void limits_tell_idle(struct lot *lot, const struct guest *g) {
                         n_silenced);
 }
 
+/* Of those that have never sent anything the oldest. A request that is in the socket by now is about to be read, so it is passed over; NULL: there is none near
+ * the front of the list. */
+static struct guest *limits_oldest_silent(const struct lot *lot) {
+        struct guest *g = lot->lists[GUEST_FRESH].first;
+
+        for (unsigned n = 1; g && fd_unread(g->fd) > 0; n++)
+                g = n < LIMITS_LOOKS ? g->next : NULL;
+        return g;
+}
+
 bool limits_admit(struct lot *lot, int fd) {
         struct guest *oldest = lot->lists[GUEST_IDLE].first;
+        bool idle = oldest != NULL;
 
         if (lot->n < lot->n_max)
                 return true;
-        if (!oldest) {
-                limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, fd,
-                                "too many wait for their clients, and none is idle, park.max_connections = %zu",
-                                lot->n_max);
-                return false;
-        }
-        limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest->fd,
-                        "too many wait for their clients, and this one has been idle for the longest time, "
-                        "park.max_connections = %zu",
+        if (!oldest)
+                oldest = limits_oldest_silent(lot);
+        limits_complain(lot, LOT_COMPLAINT_CONNECTIONS, oldest ? oldest->fd : fd,
+                        "too many wait for their clients, and %s, park.max_connections = %zu",
+                        !oldest ? "none is idle or has yet to send anything"
+                        : idle  ? "this one has been idle for the longest time"
+                                : "this one has sent nothing for the longest time, none being idle",
                         lot->n_max);
-        guest_close(lot, oldest);
-        return true;
+        if (oldest)
+                guest_close(lot, oldest);
+        return oldest;
 }
 
-/* Of those that hold bytes of a request the one that has waited the longest; NULL: none does. */
-static struct guest *limits_oldest_holder(const struct lot *lot) {
-        struct guest *g = lot->lists[GUEST_RECEIVING].first;
+/* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole: since the client had its turn, whatever has come of
+ * it: it is 64 KiB at most, so who takes long over it is slow. Else since the client was last heard of: something came, or some of the reply went. */
+static usec_t limits_waits_since(const struct lot *lot, const struct guest *g) {
+        return guest_has_turn(g->state) && lot->pool->request_receive_timeout > 0 ? g->begun : g->since;
+}
 
-        while (g && g->n_in == 0)
-                g = g->next;
+/* Of the replies the one that has not been read for the longest time, as far as that may have begun before a certain time; NULL: there is none. The list knows only of clients
+ * for which the kernel has called their socket writable. One that has taken less than that goes to its end, as in limits_time_out(), once in a turn of the loop: so
+ * each look but the last is paid for by a client that has read something since, and where all have, the first of them is taken, lest those who read
+ * a byte at a time keep what they hold. */
+static struct guest *limits_oldest_reply(struct lot *lot, usec_t before) {
+        struct guest *g;
+
+        before = MIN(before, lot->now);
+        while ((g = lot->lists[GUEST_WRITING].first) && g->since < before && fd_has_drained(g->fd, &g->unsent))
+                guest_enter(lot, g, GUEST_WRITING);
         return g;
+}
+
+/* Of those that hold bytes for their client's sake the one that has waited for it the longest; NULL: none does. */
+static struct guest *limits_oldest_holder(struct lot *lot) {
+        struct guest *request = lot->lists[GUEST_RECEIVING].first, *reply;
+        usec_t since = request ? limits_waits_since(lot, request) : USEC_INFINITY;
+
+        reply = limits_oldest_reply(lot, since);
+        return reply && reply->since < since ? reply : request;
+}
+
+static const char *limits_why(const struct guest *oldest) {
+        if (!oldest)
+                return "the others wait for a worker";
+        return oldest->state == GUEST_WRITING ? "this one's reply has waited for the longest time"
+                                              : "this one's request has waited for the longest time";
 }
 
 bool limits_reserve(struct lot *lot, struct guest *g, size_t n) {
         while (lot->n_bytes + n > lot->pool->park_max_bytes) {
-                struct guest *oldest = limits_oldest_holder(lot) ?: g;
+                struct guest *oldest = limits_oldest_holder(lot), *leaver = oldest ?: g;
 
-                limits_complain(lot, LOT_COMPLAINT_BYTES, oldest->fd,
-                                "too many bytes of unfinished requests and replies, and this one has waited for the "
-                                "longest time, park.max_bytes = %llu",
-                                (unsigned long long)lot->pool->park_max_bytes);
-                guest_close(lot, oldest);
-                if (oldest == g)
+                limits_complain(lot, LOT_COMPLAINT_BYTES, leaver->fd,
+                                "too many bytes of unfinished requests and replies, and %s, park.max_bytes = %llu",
+                                limits_why(oldest), (unsigned long long)lot->pool->park_max_bytes);
+                guest_close(lot, leaver);
+                if (leaver == g)
                         return false;
         }
         return true;
@@ -113,11 +151,11 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
                 return;
         }
         atomic_fetch_add_explicit(&lot->numbers->timed_out, 1, memory_order_relaxed);
-        if (g->state == GUEST_RECEIVING && lot->finish_at > 0 && lot->now >= lot->finish_at)
+        if (guest_has_turn(g->state) && lot->finish_at > 0 && lot->now >= lot->finish_at)
                 peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
-        else if (g->state == GUEST_RECEIVING && pool->request_receive_timeout > 0)
+        else if (guest_has_turn(g->state) && pool->request_receive_timeout > 0)
                 peer_log_receive_timeout(g->fd, pool->request_receive_timeout);
-        else if (g->state == GUEST_RECEIVING || g->state == GUEST_WRITING)
+        else if (guest_has_turn(g->state) || g->state == GUEST_WRITING)
                 peer_log_silent(g->fd, g->state == GUEST_WRITING, pool->park_idle_timeout);
         else if (g->state == GUEST_IDLE)
                 limits_tell_idle(lot, g);
@@ -127,13 +165,14 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
 /* When the first of a list is due. */
 static usec_t limits_due(const struct lot *lot, const struct guest *g) {
         const struct conf_pool *pool = lot->pool;
-        usec_t at = g->since + (g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout);
+        bool turn = guest_has_turn(g->state);
+        usec_t at = limits_waits_since(lot, g);
 
-        if (g->state != GUEST_RECEIVING)
-                return at;
-        if (pool->request_receive_timeout > 0)
-                at = g->begun + pool->request_receive_timeout;
-        return lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
+        if (turn && pool->request_receive_timeout > 0)
+                at += pool->request_receive_timeout;
+        else
+                at += g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout;
+        return turn && lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
 }
 
 /* The pool stops: who has not sent anything by now is let go, unsaid. When that will be. */
@@ -143,16 +182,14 @@ static usec_t limits_end_fresh(struct lot *lot) {
         if (lot->now < lot->fresh_at)
                 return lot->fresh_at;
         lot->fresh_at = 0;
-        for (struct guest *g = lot->lists[GUEST_RECEIVING].first, *next; g; g = next) {
-                next = g->next;
-                if (g->n_in == 0)
-                        guest_close(lot, g);
-        }
+        while (lot->lists[GUEST_FRESH].first)
+                guest_close(lot, lot->lists[GUEST_FRESH].first);
         return USEC_INFINITY;
 }
 
 usec_t limits_enforce(struct lot *lot) {
-        static const enum guest_state states[] = { GUEST_IDLE, GUEST_RECEIVING, GUEST_WRITING, GUEST_LINGERING };
+        static const enum guest_state states[] = { GUEST_IDLE, GUEST_FRESH, GUEST_RECEIVING, GUEST_WRITING,
+                                                   GUEST_LINGERING };
         usec_t next = limits_end_fresh(lot);
 
         if (lot->retry_at > 0)

@@ -77,6 +77,7 @@ void lot_finish(struct lot *lot) {
 static void lot_on_abandoned(struct lot *lot) {
         lot_forget(lot, &lot->intake);
         lot_close_all(lot, GUEST_IDLE);
+        lot_close_all(lot, GUEST_FRESH);
         lot_close_all(lot, GUEST_RECEIVING);
         lot_close_all(lot, GUEST_WAITING);
 }
@@ -163,7 +164,7 @@ static void lot_publish(struct lot *lot) {
                 size_t value;
         } rows[] = {
                 { &lot->numbers->idle, lot->lists[GUEST_IDLE].n },
-                { &lot->numbers->receiving, lot->lists[GUEST_RECEIVING].n },
+                { &lot->numbers->receiving, lot->lists[GUEST_FRESH].n + lot->lists[GUEST_RECEIVING].n },
                 { &lot->numbers->waiting, lot->lists[GUEST_WAITING].n },
                 { &lot->numbers->writing, lot->lists[GUEST_WRITING].n + lot->lists[GUEST_LINGERING].n },
                 { &lot->numbers->bytes, lot->n_bytes },

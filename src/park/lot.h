@@ -5,8 +5,8 @@
  * for all of a list, so the first is always the next that is due, and hardly anything here takes longer for more connections: finding the place of a request
  * that has been on its way for longer than others in the list.
  *
- *     intake -> idle, receiving -> waiting -> offers
- *            -> writing -> idle, receiving, waiting; or lingering, and closed
+ *     intake -> idle, fresh, receiving -> waiting -> offers
+ *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
  *
  * The park runs as the pool's user and is one thread that waits in one place, lot_run().
  */
@@ -23,7 +23,8 @@
 
 enum guest_state {
         GUEST_IDLE,      /* between two requests */
-        GUEST_RECEIVING, /* part of a request is there, or of a fresh connection nothing yet */
+        GUEST_FRESH,     /* its client has its turn, and nothing of a request has come yet */
+        GUEST_RECEIVING, /* part of a request is there */
         GUEST_WAITING,   /* its request is to be offered, and the offers are full */
         GUEST_WRITING,   /* a reply goes out, before anything else */
         GUEST_LINGERING, /* nothing more is sent; what still comes is thrown away */
@@ -48,6 +49,11 @@ struct guest {
         size_t n_out, n_sent;
         int unsent; /* of it, in the kernel, when that was last looked at */
 };
+
+/* The client is to send a request, which request_receive_timeout is for where it is set: then these lists are in the order of their begin. */
+static inline bool guest_has_turn(enum guest_state state) {
+        return state == GUEST_FRESH || state == GUEST_RECEIVING;
+}
 
 struct lot_list {
         struct guest *first, *last;

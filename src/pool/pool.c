@@ -161,17 +161,22 @@ static void pool_provide_last(struct pool *p) {
                 supervise_provide(p->current);
 }
 
-void pool_stop(struct pool *p, bool at_once) {
+void pool_leave_listeners(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
+
+        h->stopping = 1; /* before anything that workers take for a drain: they look here what it is for */
+        atomic_thread_fence(memory_order_release);
+        h->generation = p->last_generation + 1; /* older than that is who has not seen the hang-up yet */
+}
+
+void pool_stop(struct pool *p, bool at_once) {
         usec_t now = time_now();
 
         if (!at_once && !p->stopping)
                 pool_provide_last(p);
         p->stopping = true;
         p->current = p->starting = NULL;
-        h->stopping = 1; /* before anything that workers take for a drain: they look here what it is for */
-        atomic_thread_fence(memory_order_release);
-        h->generation = p->last_generation + 1; /* older than that is who has not seen the hang-up yet */
+        pool_leave_listeners(p);
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once || !g->ready) /* nobody is served there yet */

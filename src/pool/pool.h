@@ -195,6 +195,9 @@ void pool_relay(struct pool *p, bool ends);
 /* relay.c: rings the doorbell, which workers may have made to block: between nudge_begin() and nudge_end(). */
 void pool_ring(struct pool *p);
 
+/* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */
+void pool_leave_listeners(struct pool *p);
+
 /* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
 void pool_stop(struct pool *p, bool at_once);
 

@@ -66,7 +66,7 @@ int transport_fail(struct transport *t, int r) {
                 peer_log_silent(t->stream.fd, true, t->stream.silence);
         }
         t->broken = true;
-        t->n_out = t->n_answer = 0;
+        t->n_out = t->n_sent = t->n_answer = 0;
         t->out_type = 0;
         return r;
 }

@@ -637,13 +637,31 @@ def test_longest_idle_connection_makes_room(start):
                r" and this one has been idle for the longest time, park.max_connections = 10")
 
 
-def test_newcomer_is_refused_when_none_is_idle(start):
+def test_silent_connections_make_room(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
+    silent = Parked(s, 10, "silent")
+    data = silent.bytes
+    newcomers = [s.connect() for _ in range(3)]
+    for c in newcomers:
+        c.send(data[:len(data) // 2])
+    for c in silent.connections[:3]:
+        assert c.read_eof() == b""
+    for c in newcomers:
+        c.send(data[len(data) // 2:])
+        assert c.read_response().complete
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and this one has sent nothing for the"
+               r" longest time, none being idle, park.max_connections = 10")
+    assert not any(c.closed_by_peer() for c in silent.connections[3:])
+
+
+def test_newcomer_is_refused_when_all_have_sent_something(start):
     s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
     half = Parked(s, 10, "half")
     with s.connect() as c:
         c.send(half.bytes[:5])
         assert c.read_eof() == b""
-    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and none is idle, park.max_connections = 10")
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many wait for their clients, and none is idle or has yet to"
+               r" send anything, park.max_connections = 10")
     for c in half.connections:
         assert half.finish(c).complete
 
@@ -658,13 +676,34 @@ def test_oldest_half_makes_room_for_bytes(start):
     for c in connections:
         c.send(data[:45000])
         assert s.run(s.pid_script).complete
-    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many bytes of unfinished requests and replies, and this one has"
-               r" waited for the longest time, park.max_bytes = 131072")
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many bytes of unfinished requests and replies, and this one's"
+               r" request has waited for the longest time, park.max_bytes = 131072")
     closed = procs.until("two to be closed", lambda: (lambda n: n if len(n) == 2 else None)([c for c in connections if c.closed_by_peer()]))
     for c in connections:
         if c not in closed:
             c.send(data[45000:])
             assert c.read_response().text == "50000"
+
+
+def test_stalled_readers_make_room_for_bytes(start):
+    s = start({"www": {"pm.max_children": 1, "park.max_bytes": "131072"}})
+    large, length = s.script("large.php", "<?php echo str_repeat('x', 256000);"), s.script("length.php", LENGTH)
+    stalled = [s.connect() for _ in range(2)]
+    for i, c in enumerate(stalled, 1):
+        c.send(request_bytes(environment(large)))
+        procs.until(f"{i} replies to wait for their readers", lambda: numbers(s)["writing"] == i)
+    assert numbers(s)["bytes"] > 131072 - 2 * 50000
+    body = b"b" * 50000
+    data = request_bytes(environment(length, body=body, method="POST", CONTENT_TYPE="x/y"), body, keep=True)
+    newcomers = [s.connect() for _ in range(2)]
+    for i, c in enumerate(newcomers, 1):
+        c.send(data[:len(data) - 10])
+        procs.until(f"{i} half requests in the park", lambda: numbers(s)["receiving"] == i)
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many bytes of unfinished requests and replies, and this one's"
+               r" reply has waited for the longest time, park.max_bytes = 131072")
+    for c in newcomers:
+        c.send(data[len(data) - 10:])
+        assert c.read_response().text == "50000"
 
 
 def test_allowed_clients_are_asked_before_anything_waits(start):

@@ -283,6 +283,45 @@ def test_what_waits_at_a_pool_that_is_removed_is_served(start):
             assert int(c.read_response().text) == held.worker
 
 
+@pytest.fixture
+def first_look(tmp_path):
+    """first_look(s): at the end of the master's first accept4(2) from now on it stands still for a second. Returns a function that waits for that."""
+    running = []
+
+    def run(s):
+        out = tmp_path / "accepts"
+        running.append(subprocess.Popen(["strace", "-p", str(s.pid), "-o", out, "-e", "trace=accept4", "-e", "inject=accept4:delay_exit=1000000:when=1"],
+                                        stderr=subprocess.DEVNULL))
+        procs.until("strace to be attached", lambda: "TracerPid:\t0\n" not in procs.content(f"/proc/{s.pid}/status"))
+        return lambda: procs.until("the master to have found nobody", lambda: "EAGAIN" in out.read_text())
+    yield run
+    for p in running:
+        p.terminate()
+        p.wait()
+
+
+@pytest.mark.parametrize("what", ["address", "pool"])
+def test_who_comes_after_the_look_at_what_waits_is_served(start, first_look, what):
+    """The master has taken what waits at an address that is given up, and the workers do not come for more: whoever connects then is not forgotten."""
+    s = start({"www": {}, "moved": {"pm.max_children": "1", "listen.shards": "1", **address("tcp")}})
+    given_up = s.address("moved")
+    with Held(s, "moved") as held:
+        held.wait_running()
+        if what == "pool":
+            del s.pools["moved"]
+        else:
+            s.pools["moved"].update(address("tcp"))
+        s.write_config()
+        wait_look = first_look(s)
+        s.signal(signal.SIGUSR2)
+        wait_look()
+        with fastcgi.Connection(given_up) as c:
+            c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+            s.wait_log("reload done")
+            assert held.finish().complete
+            assert c.read_response().complete
+
+
 def test_who_may_not_connect_is_not_served_from_an_address_that_is_given_up(start):
     s = start({"www": {"pm.max_children": "1", "listen.allowed_clients": "192.0.2.1", **address("tcp")}})
     worker = s.workers()[0]
@@ -291,6 +330,23 @@ def test_who_may_not_connect_is_not_served_from_an_address_that_is_given_up(star
         s.pools["www"].update(address("tcp"))
         s.write_config()
         assert s.ctl("reload").returncode == 0
+        assert c.read_eof() == b""
+        s.wait_log("Connection disallowed: IP address '127.0.0.1' has been dropped")
+    os.kill(worker, signal.SIGCONT)
+
+
+def test_who_may_not_connect_and_comes_after_the_look_is_not_served(start, first_look):
+    """The settings of the address that is given up are asked, not those of the next one, which lets everybody in."""
+    s = start({"www": {"pm.max_children": "1", "listen.shards": "1", "listen.allowed_clients": "192.0.2.1", **address("tcp")}})
+    given_up, worker = s.address(), s.workers()[0]
+    os.kill(worker, signal.SIGSTOP)
+    s.pools["www"].update(address("tcp"))
+    del s.pools["www"]["listen.allowed_clients"]
+    s.write_config()
+    wait_look = first_look(s)
+    s.signal(signal.SIGUSR2)
+    wait_look()
+    with fastcgi.Connection(given_up) as c:
         assert c.read_eof() == b""
         s.wait_log("Connection disallowed: IP address '127.0.0.1' has been dropped")
     os.kill(worker, signal.SIGCONT)

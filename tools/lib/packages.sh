@@ -15,6 +15,6 @@ packages_test=(
         php-cli php-fpm php-mbstring php-xml php-sqlite3      # php-fpm is the reference that ours is compared with
         prometheus python3-prometheus-client                  # promtool and the reference parser, for the metrics
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
-        nginx-light strace                                    # tools/bench
+        nginx-light strace                                    # tools/bench; a test of reloads
         util-linux procps curl iproute2
 )

@@ -153,6 +153,8 @@ static void test_drained(void **state) {
                 assert_int_equal(send(pair[0], buf, sizeof(buf), 0), sizeof(buf));
         assert_true(fd_has_drained(pair[0], &unsent)); /* nobody had looked */
         assert_true(unsent > 0);
+        assert_int_equal(fd_unread(pair[1]), 2 * sizeof(buf));
+        assert_int_equal(fd_unread(pair[0]), 0);
         assert_false(fd_has_drained(pair[0], &unsent));
         assert_int_equal(recv(pair[1], buf, sizeof(buf), 0), sizeof(buf));
         assert_true(fd_has_drained(pair[0], &unsent)); /* one of two */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* park/guest.c without its process: what becomes of a connection that the kernel does not watch, and whose time is over when. */
+/* park/guest.c and limits.c without their process: what becomes of a connection that the kernel does not watch, whose time is over when, and who has to go when there
+ * are too many. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,9 +142,11 @@ static void test_half_requests_are_due_by_their_begin(void **state) {
         s->lot.now += 6 * USEC_PER_SEC;
         for (size_t i = 0; i < ELEMENTSOF(begun); i++) {
                 assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
-                guest_arrive(&s->lot,
-                             &(struct park_note){ .flags = PARK_KEEP, .begun = start + begun[i] * USEC_PER_SEC },
-                             ends[i][0]);
+                memcpy(s->lot.buf, "\1\1\0", 3);
+                guest_arrive(
+                        &s->lot,
+                        &(struct park_note){ .flags = PARK_KEEP, .n_in = 3, .begun = start + begun[i] * USEC_PER_SEC },
+                        ends[i][0]);
         }
         for (unsigned second = 1, left = ELEMENTSOF(begun); second <= 5; second++) {
                 s->lot.now = start + (10 + second) * USEC_PER_SEC;
@@ -155,6 +158,188 @@ static void test_half_requests_are_due_by_their_begin(void **state) {
                 fd_close(ends[i][1]);
 }
 
+/* What tests of the limits have here, a second after one another; the clients' ends are 1. */
+struct crowd {
+        int ends[10][2];
+        size_t n;
+};
+
+static bool is_here(const struct crowd *c, size_t i) {
+        char byte;
+        ssize_t n = recv(c->ends[i][1], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+        return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+/* A connection from which n_in bytes have come. */
+static size_t add_client(struct scene *s, struct crowd *c, uint32_t n_in) {
+        int *ends = c->ends[c->n];
+
+        s->lot.now += USEC_PER_SEC;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        memset(s->lot.buf, 0, n_in);
+        memcpy(s->lot.buf, "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\4\0\1\377\377\0", MIN(n_in, 23U));
+        guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP, .n_in = n_in, .begun = s->lot.now }, ends[0]);
+        return c->n++;
+}
+
+static void let_all_go(struct scene *s, struct crowd *c) {
+        for (enum guest_state state = 0; state < GUEST_GONE; state++)
+                while (s->lot.lists[state].first)
+                        guest_close(&s->lot, s->lot.lists[state].first);
+        assert_int_equal(s->lot.n_bytes, 0);
+        for (size_t i = 0; i < c->n; i++)
+                fd_close(c->ends[i][1]);
+}
+
+static void assert_logged(const struct scene *s, const char *line) {
+        char text[2048] = "";
+
+        assert_true(pread(s->log, text, sizeof(text) - 1, 0) > 0);
+        assert_non_null(strstr(text, line));
+}
+
+static void test_who_sends_nothing_makes_room_for_a_newcomer(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t half, silent, other, last;
+
+        s->lot.n_max = 3;
+        half = add_client(s, &c, 5);
+        silent = add_client(s, &c, 0);
+        other = add_client(s, &c, 0);
+        last = add_client(s, &c, 0);
+        assert_int_equal(s->lot.n, 3);
+        assert_true(is_here(&c, half) && !is_here(&c, silent) && is_here(&c, other) && is_here(&c, last));
+        assert_logged(s, "too many wait for their clients, and this one has sent nothing for the longest time, none "
+                         "being idle, park.max_connections = 3");
+        let_all_go(s, &c);
+}
+
+static void test_whose_request_is_in_the_socket_is_not_silent(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t first, silent;
+
+        s->lot.n_max = 2;
+        first = add_client(s, &c, 0);
+        silent = add_client(s, &c, 0);
+        assert_int_equal(send(c.ends[first][1], "\1", 1, 0), 1);
+        add_client(s, &c, 0);
+        assert_true(is_here(&c, first) && !is_here(&c, silent));
+        let_all_go(s, &c);
+}
+
+static void test_newcomer_is_refused_when_all_have_sent_something(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t last;
+
+        s->lot.n_max = 2;
+        add_client(s, &c, 5);
+        add_client(s, &c, 5);
+        last = add_client(s, &c, 5);
+        assert_int_equal(s->lot.n, 2);
+        assert_false(is_here(&c, last));
+        assert_logged(s, "and none is idle or has yet to send anything, park.max_connections = 2");
+        let_all_go(s, &c);
+}
+
+/* One whose reply of 1000 bytes waits for room, its socket being full. */
+static size_t add_reader(struct scene *s, struct crowd *c) {
+        int *ends = c->ends[c->n];
+        char page[4096] = "";
+
+        s->lot.now += USEC_PER_SEC;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        while (send(ends[0], page, sizeof(page), MSG_DONTWAIT) > 0)
+                ;
+        guest_arrive(&s->lot, &(struct park_note){ .flags = PARK_KEEP, .n_out = 1000 }, ends[0]);
+        return c->n++;
+}
+
+static void read_some(const struct crowd *c, size_t i) {
+        char page[4096];
+
+        assert_true(recv(c->ends[i][1], page, sizeof(page), MSG_DONTWAIT) > 0);
+}
+
+/* Of those whose reply has not been read: a guest, not its client, which has yet to read what is in the socket. */
+static bool is_writing(const struct scene *s, const struct crowd *c, size_t i) {
+        for (const struct guest *g = s->lot.lists[GUEST_WRITING].first; g; g = g->next)
+                if (g->fd == c->ends[i][0])
+                        return true;
+        return false;
+}
+
+static void test_reply_that_is_not_read_makes_room_for_bytes(void **state) {
+        const usec_t limits[] = { 0, 100 * USEC_PER_SEC };
+
+        for (size_t i = 0; i < ELEMENTSOF(limits); i++) {
+                struct scene *s = *state;
+                struct crowd c = {};
+                size_t stalled, other, half, newcomer;
+
+                s->pool.request_receive_timeout = limits[i];
+                s->pool.park_max_bytes = 3000;
+                stalled = add_reader(s, &c);
+                half = add_client(s, &c, 900);
+                other = add_reader(s, &c);
+                newcomer = add_client(s, &c, 900);
+                assert_false(is_writing(s, &c, stalled));
+                assert_true(is_here(&c, half) && is_writing(s, &c, other) && is_here(&c, newcomer));
+                assert_logged(s, "too many bytes of unfinished requests and replies, and this one's reply has waited "
+                                 "for the longest time, park.max_bytes = 3000");
+
+                newcomer = add_client(s, &c, 900);
+                assert_true(!is_here(&c, half) && is_writing(s, &c, other) && is_here(&c, newcomer));
+                let_all_go(s, &c);
+        }
+}
+
+static void test_oldest_half_request_goes_before_younger_replies(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t half, reply;
+
+        s->pool.park_max_bytes = 2000;
+        half = add_client(s, &c, 900);
+        reply = add_reader(s, &c);
+        add_client(s, &c, 900);
+        assert_true(!is_here(&c, half) && is_writing(s, &c, reply));
+        assert_logged(s, "and this one's request has waited for the longest time, park.max_bytes = 2000");
+        let_all_go(s, &c);
+}
+
+static void test_who_has_read_something_is_passed_over(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t slow, stalled, newcomer;
+
+        s->pool.park_max_bytes = 2000;
+        slow = add_reader(s, &c);
+        stalled = add_reader(s, &c);
+        read_some(&c, slow);
+        newcomer = add_client(s, &c, 900);
+        assert_true(is_writing(s, &c, slow) && !is_writing(s, &c, stalled) && is_here(&c, newcomer));
+        let_all_go(s, &c);
+}
+
+static void test_where_all_read_a_little_the_first_goes(void **state) {
+        struct scene *s = *state;
+        struct crowd c = {};
+        size_t first, second, newcomer;
+
+        s->pool.park_max_bytes = 2000;
+        first = add_reader(s, &c);
+        second = add_reader(s, &c);
+        read_some(&c, first);
+        read_some(&c, second);
+        newcomer = add_client(s, &c, 900);
+        assert_true(!is_writing(s, &c, first) && is_writing(s, &c, second) && is_here(&c, newcomer));
+        let_all_go(s, &c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_an_idle_one_that_cannot_be_watched_is_closed, set_up, tear_down),
@@ -163,6 +348,15 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_one_line_for_many, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_who_reads_slowly_is_not_silent, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_half_requests_are_due_by_their_begin, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_who_sends_nothing_makes_room_for_a_newcomer, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_whose_request_is_in_the_socket_is_not_silent, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_reply_that_is_not_read_makes_room_for_bytes, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_oldest_half_request_goes_before_younger_replies, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(test_who_has_read_something_is_passed_over, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_where_all_read_a_little_the_first_goes, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_newcomer_is_refused_when_all_have_sent_something, set_up,
+                                                tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
