@@ -120,9 +120,8 @@ static size_t guest_idle_bytes(struct guest *g, size_t n) {
         return k;
 }
 
-/* Half a request has come: it waits for the other half. data, n: bytes that are not stored yet. */
-static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
-        enum guest_state state;
+/* Stores n bytes behind those that are there, without those in front that mean nothing. False: g had to be closed. */
+static bool guest_store_some(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
         size_t k = guest_idle_bytes(g, g->n_in + n), k_in = MIN(k, g->n_in);
 
         if (k_in > 0) {
@@ -131,7 +130,14 @@ static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t 
                 lot->n_bytes -= k_in;
         }
         k -= k_in;
-        if (!guest_store(lot, g, data + k, n - k))
+        return guest_store(lot, g, data + k, n - k);
+}
+
+/* Half a request has come: it waits for the other half. data, n: bytes that are not stored yet. */
+static void guest_wait_for_more(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        enum guest_state state;
+
+        if (!guest_store_some(lot, g, data, n))
                 return;
         if (g->n_in > 0 && g->begun == 0)
                 g->begun = lot->now;
@@ -159,6 +165,19 @@ static void guest_look(struct lot *lot, struct guest *g, const uint8_t *data, si
                 offers_add(lot, g, data, n);
         else
                 guest_wait_for_more(lot, g, stored ? NULL : data, stored ? 0 : n);
+}
+
+/* The same while a reply goes out: all that can be done now is to get rid of what means nothing. False: g had to be closed. */
+static bool guest_look_ahead(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        if (!guest_store(lot, g, data, n))
+                return false;
+        if (fcgi_scan(&g->scan, g->in, g->n_in) != FCGI_SCAN_MORE)
+                g->flags &= ~(uint32_t)PARK_BODY; /* there is more to it than that */
+        else if (!guest_store_some(lot, g, NULL, 0))
+                return false;
+        if (g->n_in == PARK_BYTES_MAX)
+                g->flags &= ~(uint32_t)PARK_BODY;
+        return true;
 }
 
 static void guest_receive(struct lot *lot, struct guest *g) {
@@ -195,24 +214,30 @@ static void guest_end_reply(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
 }
 
-/* The rest when there is room again. One whose body nobody wants may make room only when it has sent all of that. */
+/* The rest when there is room again. */
 static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         g->unsent = fd_unsent(g->fd);
-        guest_watch(lot, g, EPOLLOUT | (g->flags & PARK_LINGER ? EPOLLIN : 0));
+        guest_watch(lot, g, EPOLLOUT | (g->flags & PARK_BODY ? EPOLLIN : 0));
 }
 
-/* What it sends while it does not read. */
+/* What it sends while it does not read, a body that nobody wants. */
 static void guest_make_way(struct lot *lot, struct guest *g) {
-        ssize_t n = recv(g->fd, lot->buf, sizeof(lot->buf), MSG_DONTWAIT);
+        ssize_t n = recv(g->fd, lot->buf, PARK_BYTES_MAX - g->n_in, MSG_DONTWAIT);
+        size_t k;
 
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
                 guest_close(lot, g);
                 return;
         }
-        if (n > 0)
-                guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
         if (n == 0)
-                g->flags &= ~(uint32_t)PARK_LINGER; /* that was all */
+                g->flags &= ~(uint32_t)(PARK_BODY | PARK_KEEP | PARK_LINGER); /* that was all */
+        if (n > 0) {
+                k = MIN((size_t)n, (size_t)g->skip);
+                g->skip -= (uint32_t)k;
+                if ((g->flags & PARK_KEEP) && !guest_look_ahead(lot, g, lot->buf + k, (size_t)n - k))
+                        return;
+                guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
+        }
         guest_wait_for_room(lot, g);
 }
 
@@ -220,7 +245,7 @@ static void guest_write(struct lot *lot, struct guest *g) {
         ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                if (g->flags & PARK_LINGER)
+                if (g->flags & PARK_BODY)
                         guest_make_way(lot, g);
                 else
                         guest_wait_for_room(lot, g);

@@ -247,19 +247,31 @@ static bool transport_may_keep(const struct transport *t) {
         return t->decoder.keep_conn && !t->broken && !t->must_close && !t->end_of_stream;
 }
 
+/* What the park is to do with it. */
+static uint32_t transport_flags(const struct transport *t, bool keep) {
+        uint32_t flags = keep ? PARK_KEEP : 0;
+
+        if (!keep && !t->decoder.body_done)
+                flags |= PARK_LINGER;
+        if (t->n_out > 0 && body_may_come(t))
+                flags |= PARK_BODY;
+        return flags;
+}
+
 /* The reply is made. The connection goes on its way when it has still to wait for its client, or when PHP goes on: its next request would wait for this worker,
- * beside idle ones. A client that has room for no more of the reply may be sending its body yet, and read when it has sent all: such a one is not kept, as the
- * park throws away what it sends. */
+ * beside idle ones. */
 static int transport_release(struct transport *t, bool php_goes_on) {
-        bool sends = t->n_out > 0 && body_may_come(t), keep = transport_may_keep(t) && !sends;
+        bool keep = transport_may_keep(t);
         int r;
 
         if (keep && t->n_out == 0 && !php_goes_on)
                 return 0;
         if (keep || t->n_out > 0) {
+                uint32_t flags = transport_flags(t, keep);
+
                 if (keep)
                         parking_begin(t);
-                if (parking_hand_over(t, keep ? PARK_KEEP : t->decoder.body_done ? 0 : PARK_LINGER) == 0) {
+                if (parking_hand_over(t, flags) == 0) {
                         t->must_close = true;
                         return 0;
                 }

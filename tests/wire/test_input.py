@@ -159,7 +159,9 @@ def sends_first(backend, code, method, body=LARGE, pool="www"):
     """More than sockets hold, both ways. Fails with a TimeoutError when the two wait for each other."""
     with backend.connect(pool) as c:
         c.timeout = 3 if backend.name == "php-fpm" else 20
-        return c.request(backend.params(code, body, method=method, CONTENT_TYPE="application/octet-stream"), body)
+        r = c.request(backend.params(code, body, method=method, CONTENT_TYPE="application/octet-stream"), body)
+        assert c.request(backend.params("<?php echo 'next: ', strlen(file_get_contents('php://input'));")).text == "next: 0"
+        return r
 
 
 @pytest.mark.parametrize("pool", ["www", "tcp"])
