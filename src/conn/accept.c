@@ -113,16 +113,14 @@ static int acceptor_take_at(struct acceptor *a, size_t i, int *ret_fd) {
 
 /* What a listener, the offers or the doorbell mean now; 0: nothing, for this worker. */
 static int acceptor_act(struct acceptor *a, int what, int *ret_fd) {
+        int r;
+
         if (acceptor_is_over(a))
                 return ACCEPT_E_DRAIN; /* acceptor_leave() hands the wake-up on */
-        switch (what) {
-        case WATCH_DOORBELL:
-                return acceptor_take_any(a, ret_fd);
-        case WATCH_OFFERS:
+        if (what == WATCH_OFFERS)
                 return ACCEPT_E_OFFER;
-        default:
-                return acceptor_take_at(a, (size_t)what, ret_fd);
-        }
+        r = what == WATCH_DOORBELL ? acceptor_take_any(a, ret_fd) : acceptor_take_at(a, (size_t)what, ret_fd);
+        return r < 0 && acceptor_is_over(a) ? ACCEPT_E_DRAIN : r; /* over since then, and the listener shut (EINVAL) */
 }
 
 /* The same, while a connection is in hand. */

@@ -23,6 +23,21 @@
 #include "conn/accept.h"
 #include "conn/park.h"
 
+/* The master publishes a new generation, and shuts the listener, just before a worker accepts. */
+static volatile uint32_t *promoted;
+
+int __real_accept4(int fd, struct sockaddr *addr, socklen_t *n, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *n, int flags);
+int __wrap_accept4(int fd, struct sockaddr *addr, socklen_t *n, int flags) {
+        if (promoted) {
+                *promoted += 1;
+                promoted = NULL;
+                errno = EINVAL; /* of a TCP socket that does not listen any more */
+                return -1;
+        }
+        return __real_accept4(fd, addr, n, flags);
+}
+
 struct scene {
         int listeners[2];
         struct addr addrs[2];
@@ -500,6 +515,17 @@ static void test_an_old_generation_tries_nothing(void **state) {
         fd_close(client);
 }
 
+static void test_a_listener_that_is_shut_meanwhile_is_an_order_to_end(void **state) {
+        struct scene *s = *state;
+        int client = connect_to(s, 0), fd = -1;
+        uint32_t latest = 1;
+
+        acceptor_set_generation(&s->a, &latest, 1);
+        promoted = &latest;
+        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        fd_close(client);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -527,6 +553,7 @@ int main(void) {
                 T(test_a_try_of_the_kept_connection_is_the_callers),
                 T(test_nothing_is_tried_while_others_are_known_to_wait),
                 T(test_an_old_generation_tries_nothing),
+                T(test_a_listener_that_is_shut_meanwhile_is_an_order_to_end),
 #undef T
         };
 
