@@ -175,8 +175,6 @@ static bool guest_look_ahead(struct lot *lot, struct guest *g, const uint8_t *da
                 g->flags &= ~(uint32_t)PARK_BODY; /* there is more to it than that */
         else if (!guest_store_some(lot, g, NULL, 0))
                 return false;
-        if (g->n_in == PARK_BYTES_MAX)
-                g->flags &= ~(uint32_t)PARK_BODY;
         return true;
 }
 
@@ -214,10 +212,15 @@ static void guest_end_reply(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
 }
 
+/* What it sends is heard while its reply goes out. */
+static bool guest_is_heard(const struct guest *g) {
+        return (g->flags & PARK_BODY) && g->n_in < PARK_BYTES_MAX;
+}
+
 /* The rest when there is room again. */
 static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         g->unsent = fd_unsent(g->fd);
-        guest_watch(lot, g, EPOLLOUT | (g->flags & PARK_BODY ? EPOLLIN : 0));
+        guest_watch(lot, g, EPOLLOUT | (guest_is_heard(g) ? EPOLLIN : 0));
 }
 
 /* What it sends while it does not read, a body that nobody wants. */
@@ -245,7 +248,7 @@ static void guest_write(struct lot *lot, struct guest *g) {
         ssize_t n = send(g->fd, g->out + g->n_sent, g->n_out - g->n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-                if (g->flags & PARK_BODY)
+                if (guest_is_heard(g))
                         guest_make_way(lot, g);
                 else
                         guest_wait_for_room(lot, g);

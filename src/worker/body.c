@@ -80,14 +80,14 @@ bool body_may_come(const struct transport *t) {
         const struct fcgi_decoder *d = &t->decoder;
 
         return d->in_request && !t->whole && !d->body_done && !d->aborted && !t->end_of_stream && !t->broken &&
-               !t->body_stays;
+               !t->body_stays && sizeof(t->answers) - t->n_answers >= FCGI_VALUES_RESULT_MAX;
 }
 
 /* False: what is in hand of it stays there. */
 static bool body_put_aside(struct transport *t) {
-        uint64_t wanted = t->finished ? t->n_body : sapi_body_left();
+        uint64_t wanted = sapi_body_left();
 
-        if (t->n_body > wanted - MIN(wanted, spool_pending(&t->spool)))
+        if (!t->finished && t->n_body > wanted - MIN(wanted, spool_pending(&t->spool)))
                 return false;
         if (!t->finished && spool_add(&t->spool, t->body, t->n_body, sapi_body_folder()) < 0)
                 return false;
@@ -103,8 +103,7 @@ void body_take_meanwhile(struct transport *t) {
                 t->body_stays = !body_put_aside(t);
                 if (body_may_come(t))
                         r = body_next(t, true);
-        } while (r == 0 && t->n_body > 0 && !t->body_stays);
-        t->body_stays |= t->n_answer > 0; /* which cannot go yet, and nothing is decoded before it has gone */
+        } while (r == 0 && body_may_come(t) && (t->n_body > 0 || stream_pending(&t->stream) > 0));
         t->mid_record = false;
 }
 

@@ -44,13 +44,13 @@ static void reply_close_record(struct transport *t) {
         t->out_type = 0;
 }
 
-int reply_send_answer(struct transport *t) {
-        struct iovec iov = { .iov_base = (void *)t->answer, .iov_len = t->n_answer };
+int reply_send_answers(struct transport *t) {
+        struct iovec iov = { .iov_base = t->answers, .iov_len = t->n_answers };
         int r;
 
-        if (t->n_answer == 0)
+        if (t->n_answers == 0)
                 return 0;
-        t->n_answer = 0;
+        t->n_answers = 0;
         r = stream_write(&t->stream, &iov, 1);
         return r < 0 ? transport_fail(t, r) : 0;
 }
@@ -72,7 +72,7 @@ static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
         }
         if (r == STREAM_E_FULL)
                 r = stream_write(&t->stream, iov, n);
-        return r < 0 ? transport_fail(t, r) : reply_send_answer(t);
+        return r < 0 ? transport_fail(t, r) : reply_send_answers(t);
 }
 
 int reply_send(struct transport *t) {

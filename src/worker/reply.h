@@ -10,8 +10,8 @@ int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t 
 /* Sends what has gathered, whatever time that takes. */
 int reply_send(struct transport *t);
 
-/* Sends the decoder's answer that waits. Between two records. */
-int reply_send_answer(struct transport *t);
+/* Sends the decoder's answers that wait. Between two records. */
+int reply_send_answers(struct transport *t);
 
 /* What ends the reply, behind what waits in the buffer. */
 void reply_end(struct transport *t, uint32_t app_status);

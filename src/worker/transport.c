@@ -3,6 +3,7 @@
 
 #include "worker/transport.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ int transport_fail(struct transport *t, int r) {
                 peer_log_silent(t->stream.fd, true, t->stream.silence);
         }
         t->broken = true;
-        t->n_out = t->n_sent = t->n_answer = 0;
+        t->n_out = t->n_sent = t->n_answers = 0;
         t->out_type = 0;
         return r;
 }
@@ -75,18 +76,19 @@ int transport_write(struct transport *t, const void *data, size_t n) {
         return reply_append(t, FCGI_STDOUT, data, n);
 }
 
-/* An answer the decoder has made goes out between records. */
+/* An answer the decoder has made goes out between records. body_may_come() has seen to the room for one that waits. */
 static int transport_answer(struct transport *t, const struct fcgi_event *event) {
         int r;
 
         if (event->close)
                 t->must_close = true;
-        t->answer = event->reply;
-        t->n_answer = event->n_reply;
+        assert(event->n_reply <= sizeof(t->answers) - t->n_answers);
+        memcpy(t->answers + t->n_answers, event->reply, event->n_reply);
+        t->n_answers += event->n_reply;
         if (t->mid_record)
-                return STREAM_E_EMPTY;
+                return STREAM_E_EMPTY; /* whether there is room for one more is to be asked first */
         r = reply_send(t);
-        return r < 0 ? r : reply_send_answer(t);
+        return r < 0 ? r : reply_send_answers(t);
 }
 
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
@@ -298,6 +300,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
                 r = reply_send_last(t, !transport_may_keep(t));
         }
         t->finished = true;
+        t->body_stays = false; /* what comes of it now is thrown away */
         track_stage(t->track, STAGE_END);
         return MIN(r, transport_release(t, php_goes_on));
 }

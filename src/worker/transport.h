@@ -20,7 +20,8 @@
 
 struct parking;
 
-#define TRANSPORT_OUT_SIZE 65536U
+#define TRANSPORT_OUT_SIZE     65536U
+#define TRANSPORT_ANSWERS_SIZE 4096U /* to queries that a client sends on end without reading */
 
 struct transport {
         struct stream stream;
@@ -37,10 +38,10 @@ struct transport {
         struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
         size_t n_body;
-        bool body_stays;       /* where it is: PHP would not want to have more of it kept */
-        bool mid_record;       /* the last bytes that went out are not a record's end: an answer has to wait */
-        const uint8_t *answer; /* it waits here, in the decoder's memory */
-        size_t n_answer;
+        bool body_stays; /* where it is: PHP would not want to have more of it kept */
+        bool mid_record; /* the last bytes that went out are not a record's end: an answer has to wait */
+        uint8_t answers[TRANSPORT_ANSWERS_SIZE];
+        size_t n_answers;   /* bytes of those that wait */
         bool end_of_stream; /* the peer has closed its side */
         bool broken;        /* the connection is of no more use: an error, or a violation */
         bool finished;      /* END_REQUEST is out */
@@ -67,8 +68,8 @@ void transport_done(struct transport *t);
 void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
 
-/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when dont_wait, or when an answer
- * waits; -errno: the connection is of no more use. */
+/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
+ * dont_wait, or (mid_record) when an answer waits, and there may be more bytes at hand; -errno: the connection is of no more use. */
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */

@@ -6,9 +6,12 @@ what it waits for and fails with that sentence. Ends of processes are events: wa
 """
 
 import ctypes
+import fcntl
 import os
 import select
 import signal
+import struct
+import termios
 import time
 
 LIMIT = 10.0
@@ -27,6 +30,11 @@ def until(what, look, limit=LIMIT):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {limit} s for: {what} (last seen: {value!r})")
         select.select([], [], [], 0.005)
+
+
+def unsent(sock):
+    """Bytes that a socket's peer has not taken: SIOCOUTQ of unix(7) and tcp(7)."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
 
 
 def content(path):

@@ -8,8 +8,9 @@ import threading
 import pytest
 
 import fastcgi
+import procs
 from backend import Backend
-from fastcgi import GET_VALUES, GET_VALUES_RESULT, PARAMS, STDIN, begin, decode_pairs, pairs, record, stream
+from fastcgi import GET_VALUES, GET_VALUES_RESULT, KEEP_CONN, PARAMS, STDIN, begin, decode_pairs, pairs, record, stream
 
 FORM = "application/x-www-form-urlencoded"
 POSTED = "<?php echo json_encode([$_POST, $_FILES, file_get_contents('php://input')]);"
@@ -199,21 +200,37 @@ def test_more_than_post_max_size_is_not_kept(backend):
         c.request(backend.params("<?php readfile('php://input');", body, method="POST", CONTENT_TYPE="text/plain"), body)
 
 
-def test_query_while_the_reply_is_stuck(backend):
-    """An answer goes between records, never into one."""
+def test_queries_while_the_reply_is_stuck(backend):
+    """Answers go between records, never into one."""
     if backend.reference("violation"):
         return
     with backend.connect() as c:
         params = backend.params("<?php readfile('php://input');", LARGE, method="POST", CONTENT_TYPE="text/plain")
-        half = len(LARGE) // 2
-        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, LARGE[:half], end=False)
-               + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})))
-        late = threading.Thread(target=c.sock.sendall, args=(stream(STDIN, 1, LARGE[half:]),))
-        late.start()
+        part = len(LARGE) // 50
+        body = b"".join(stream(STDIN, 1, LARGE[i * part:(i + 1) * part], end=False) + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""}))
+                        for i in range(50))
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + body + record(STDIN, 1))
         r = c.read_response()
-        late.join()
         assert r.body == LARGE
-        assert [decode_pairs(a.content) for a in r.records if a.kind == GET_VALUES_RESULT] == [{b"FCGI_MPXS_CONNS": b"0"}]
+        assert [decode_pairs(a.content) for a in r.records if a.kind == GET_VALUES_RESULT] == [{b"FCGI_MPXS_CONNS": b"0"}] * 50
+        assert c.request(backend.params("<?php echo 'next';")).text == "next"
+
+
+def test_more_queries_than_are_answered_later(backend):
+    if backend.reference("violation"):
+        return
+    with backend.connect() as c:
+        params = backend.params("<?php readfile('php://input');", LARGE, method="POST", CONTENT_TYPE="text/plain")
+        part = len(LARGE) // 4
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, LARGE[:part], end=False)
+               + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})) * 300)
+        procs.until("all to be received", lambda: procs.unsent(c.sock) == 0)
+        rest = threading.Thread(target=c.sock.sendall, args=(stream(STDIN, 1, LARGE[part:]),))
+        rest.start()
+        r = c.read_response()
+        rest.join()
+        assert r.body == LARGE
+        assert len([a for a in r.records if a.kind == GET_VALUES_RESULT]) == 300
 
 
 # --- post_max_size (8M in Debian's php.ini)
