@@ -205,9 +205,10 @@ int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov) {
                 ssize_t k = sendmsg(s->fd, &(struct msghdr){ .msg_iov = *iov, .msg_iovlen = *n_iov },
                                     MSG_DONTWAIT | MSG_NOSIGNAL);
 
-                if (k >= 0)
+                if (k >= 0) {
+                        s->unsent = -1;
                         stream_advance(s, iov, n_iov, (size_t)k);
-                else if (errno == EAGAIN)
+                } else if (errno == EAGAIN)
                         return STREAM_E_FULL;
                 else if (errno != EINTR)
                         return stream_send_error();
@@ -215,9 +216,16 @@ int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov) {
         return 0;
 }
 
+/* The peer has sent something, which was waited for since then. 0 or -ETIMEDOUT. */
+static int stream_charge(struct stream *s, usec_t begun) {
+        if (s->patience != USEC_INFINITY)
+                s->patience -= MIN(s->patience, time_now() - begun);
+        return s->patience > 0 ? 0 : -ETIMEDOUT;
+}
+
 int stream_wait_for_room(struct stream *s, bool *ret_readable) {
         struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
-        usec_t since = time_now();
+        usec_t begun = time_now(), since = begun;
         int r;
 
         s->unsent = fd_unsent(s->fd);
@@ -236,7 +244,7 @@ int stream_wait_for_room(struct stream *s, bool *ret_readable) {
                 since = time_now();
         }
         *ret_readable = p.revents & POLLIN;
-        return 0;
+        return *ret_readable ? stream_charge(s, begun) : 0;
 }
 
 ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last) {

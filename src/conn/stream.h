@@ -73,7 +73,8 @@ int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
 /* Sends what goes of the vector without waiting; it and its length are moved on. 0: all of it; STREAM_E_FULL: there is no room for the rest; -errno. */
 int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov);
 
-/* Waits for room to send, as long as stream_write() does, or until there is something to receive, or an end. 0 or -errno as stream_write(). */
+/* Waits for room to send, as long as stream_write() does, or until there is something to receive, or an end; that is at the expense of the patience.
+ * 0 or -errno as stream_write(), or stream_fill(). */
 int stream_wait_for_room(struct stream *s, bool *ret_readable);
 
 /* Sends what goes without waiting. How many bytes, or -errno. last: the connection is closed next, so its end may go with them: over TCP one segment, and one

@@ -223,7 +223,7 @@ static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLOUT | (guest_is_heard(g) ? EPOLLIN : 0));
 }
 
-/* What it sends while it does not read, a body that nobody wants. */
+/* What it sends while it does not read, a body that nobody wants. That is no reason to wait for it any longer: its time is for reading. */
 static void guest_make_way(struct lot *lot, struct guest *g) {
         ssize_t n = recv(g->fd, lot->buf, PARK_BYTES_MAX - g->n_in, MSG_DONTWAIT);
         size_t k;
@@ -239,7 +239,6 @@ static void guest_make_way(struct lot *lot, struct guest *g) {
                 g->skip -= (uint32_t)k;
                 if ((g->flags & PARK_KEEP) && !guest_look_ahead(lot, g, lot->buf + k, (size_t)n - k))
                         return;
-                guest_enter(lot, g, GUEST_WRITING); /* its time begins anew */
         }
         guest_wait_for_room(lot, g);
 }

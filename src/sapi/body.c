@@ -189,11 +189,9 @@ const char *sapi_body_folder(void) {
 
 void sapi_body_keep(void) {
         const char *method = SG(request_info).request_method;
-        int r;
+        bool read = method && strcmp(method, "POST") == 0 && PG(enable_post_data_reading);
+        int r = sapi_current.io->keep_body(sapi_current.ctx, read ? sapi_body_left() : 0);
 
-        if (!method || strcmp(method, "POST") != 0 || !PG(enable_post_data_reading))
-                return;
-        r = sapi_current.io->keep_body(sapi_current.ctx, sapi_body_left());
         if (r < 0 && r != -ECONNRESET && r != -EPIPE && r != -ECONNABORTED)
                 php_error_docref(NULL, E_WARNING, "the request's body could not be kept: %s", strerror(-r));
 }

@@ -68,7 +68,7 @@ void sapi_status_begin_process(struct sapi_status_writer *w);
 struct sapi_io {
         /* Up to n bytes of the request's body (FCGI_STDIN). Number of bytes; 0 at its end; -errno when the peer is gone. */
         ssize_t (*read_body)(void *ctx, void *buf, size_t n);
-        /* Receives up to n bytes of it, and keeps them: read_body() has them after finish() as well, which it has no others. 0, or -errno: not all could be had. */
+        /* Receives up to n bytes of it, and keeps them: read_body() has them after finish() as well, and no others; n = 0: none. 0, or -errno: not all could be had. */
         int (*keep_body)(void *ctx, uint64_t n);
         /* Bytes of the reply (FCGI_STDOUT), header block included. Buffered. 0 or -errno. */
         int (*write_reply)(void *ctx, const void *buf, size_t n);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "worker/reply.h"
 #include "worker/setup.h"
 
 void body_reset(struct transport *t) {
@@ -17,42 +18,59 @@ void body_reset(struct transport *t) {
 }
 
 static size_t body_consume(struct transport *t, size_t n) {
-        t->body += n;
+        if (n > 0)
+                t->body += n;
         t->n_body -= n;
         return n;
 }
 
-/* The next slice of it. 0, and none at its end or when dont_wait; or -errno as transport_next(). */
-static int body_next(struct transport *t, bool dont_wait) {
-        while (t->n_body == 0 && !t->decoder.body_done && !t->decoder.aborted) {
-                struct fcgi_event event;
-                int r = transport_next(t, dont_wait, &event);
+static bool body_is_over(const struct transport *t) {
+        return t->decoder.body_done || t->decoder.aborted;
+}
 
-                if (r != 0)
-                        return MIN(r, 0);
-                if (event.type == FCGI_EVENT_BODY) {
-                        t->body = event.data;
-                        t->n_body = event.n;
-                }
+/* One event. 0: look again, there may be a slice of it, or an end, or something in the spool; STREAM_E_EMPTY when dont_wait; or -errno as transport_next(). */
+static int body_next(struct transport *t, bool dont_wait) {
+        struct fcgi_event event = {};
+        int r = transport_next(t, dont_wait, &event);
+
+        if (r == TRANSPORT_E_ANSWERED)
+                return 0;
+        if (r == 0 && event.type == FCGI_EVENT_BODY) {
+                t->body = event.data;
+                t->n_body = event.n;
         }
-        return 0;
+        return r;
 }
 
 ssize_t body_read(void *ctx, void *buf, size_t n) {
         struct transport *t = ctx;
-        ssize_t k = spool_take(&t->spool, buf, n);
-        int r;
 
-        if (k != 0 || t->finished)
-                return k;
-        r = body_next(t, t->scan.no_body); /* the end of what is empty is not waited for */
-        if (r < 0)
+        for (;;) {
+                ssize_t k = spool_take(&t->spool, buf, n);
+                int r;
+
+                if (k != 0 || t->finished)
+                        return k;
+                if (t->n_body > 0) {
+                        n = MIN(n, t->n_body);
+                        memcpy(buf, t->body, n);
+                        return (ssize_t)body_consume(t, n);
+                }
+                if (body_is_over(t))
+                        return t->decoder.aborted ? -ECONNABORTED : 0;
+                r = body_next(t, t->scan.no_body); /* the end of what is empty is not waited for */
+                if (r != 0)
+                        return MIN(r, 0);
+        }
+}
+
+/* body_next() for who waits. What there is of the reply goes out before. */
+static int body_wait(struct transport *t) {
+        int r = body_next(t, true);
+
+        if (r != STREAM_E_EMPTY || t->scan.no_body)
                 return r;
-        if (t->n_body == 0)
-                return t->decoder.aborted ? -ECONNABORTED : 0;
-        n = MIN(n, t->n_body);
-        memcpy(buf, t->body, n);
-        return (ssize_t)body_consume(t, n);
+        return t->n_out > 0 ? reply_send(t) : body_next(t, false);
 }
 
 int body_keep(void *ctx, uint64_t n) {
@@ -60,18 +78,18 @@ int body_keep(void *ctx, uint64_t n) {
 
         if (worker_is_copy())
                 return 0;
-        n -= MIN(n, spool_pending(&t->spool));
-        while (n > 0 && !t->finished) {
-                size_t k;
-                int r = body_next(t, t->scan.no_body);
+        if (n == 0)
+                spool_clear(&t->spool);
+        while (spool_pending(&t->spool) < n && !t->finished) {
+                size_t k = (size_t)MIN(n - spool_pending(&t->spool), (uint64_t)t->n_body);
+                int r;
 
-                if (r < 0 || t->n_body == 0)
-                        return r;
-                k = (size_t)MIN(n, (uint64_t)t->n_body);
-                r = spool_add(&t->spool, t->body, k, sapi_body_folder());
-                if (r < 0)
-                        return r;
-                n -= body_consume(t, k);
+                if (k == 0 && body_is_over(t))
+                        return 0;
+                r = k > 0 ? spool_add(&t->spool, t->body, k, sapi_body_folder()) : body_wait(t);
+                if (r != 0)
+                        return MIN(r, 0);
+                body_consume(t, k);
         }
         return 0;
 }
@@ -80,7 +98,8 @@ bool body_may_come(const struct transport *t) {
         const struct fcgi_decoder *d = &t->decoder;
 
         return d->in_request && !t->whole && !d->body_done && !d->aborted && !t->end_of_stream && !t->broken &&
-               !t->body_stays && sizeof(t->answers) - t->n_answers >= FCGI_VALUES_RESULT_MAX;
+               !t->body_stays && (!t->finished || time_now() < t->drop_until) &&
+               sizeof(t->answers) - t->n_answers >= FCGI_VALUES_RESULT_MAX;
 }
 
 /* False: what is in hand of it stays there. */
@@ -108,9 +127,7 @@ void body_take_meanwhile(struct transport *t) {
 }
 
 void body_drop(struct transport *t) {
-        struct fcgi_event event;
-
-        t->n_body = 0;
-        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && transport_next(t, true, &event) == 0)
-                ;
+        do
+                t->n_body = 0;
+        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && body_next(t, true) == 0);
 }

@@ -44,19 +44,8 @@ static void reply_close_record(struct transport *t) {
         t->out_type = 0;
 }
 
-int reply_send_answers(struct transport *t) {
-        struct iovec iov = { .iov_base = t->answers, .iov_len = t->n_answers };
-        int r;
-
-        if (t->n_answers == 0)
-                return 0;
-        t->n_answers = 0;
-        r = stream_write(&t->stream, &iov, 1);
-        return r < 0 ? transport_fail(t, r) : 0;
-}
-
-/* Whole records, or the rest of one. A client may make room only when it has sent its whole body: so that is received meanwhile. */
-static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
+/* Bytes, waiting for room. A client may make room only when it has sent its whole body: so that is received meanwhile. */
+static int reply_put_bytes(struct transport *t, struct iovec *iov, size_t n) {
         bool readable;
         int r = STREAM_E_FULL;
 
@@ -72,7 +61,29 @@ static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
         }
         if (r == STREAM_E_FULL)
                 r = stream_write(&t->stream, iov, n);
-        return r < 0 ? transport_fail(t, r) : reply_send_answers(t);
+        return r < 0 ? transport_fail(t, r) : 0;
+}
+
+int reply_send_answers(struct transport *t) {
+        while (t->n_answers > 0) {
+                uint8_t answers[sizeof(t->answers)];
+                struct iovec iov = { .iov_base = answers, .iov_len = t->n_answers };
+                int r;
+
+                memcpy(answers, t->answers, t->n_answers);
+                t->n_answers = 0; /* more may come to wait */
+                r = reply_put_bytes(t, &iov, 1);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Whole records, or the rest of one. */
+static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
+        int r = reply_put_bytes(t, iov, n);
+
+        return r < 0 ? r : reply_send_answers(t);
 }
 
 int reply_send(struct transport *t) {

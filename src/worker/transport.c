@@ -17,6 +17,9 @@
 #include "worker/reply.h"
 #include "worker/setup.h"
 
+/* A client that never stops sending, and does not read, is not listened to for longer. */
+#define TRANSPORT_DROP_MAX (30 * USEC_PER_SEC)
+
 int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
                    const struct fcgi_limits *limits) {
         t->stream.fd = -1;
@@ -64,7 +67,10 @@ void transport_open(struct transport *t, int fd, usec_t begun) {
 int transport_fail(struct transport *t, int r) {
         if (r == -ETIMEDOUT && !t->timed_out) {
                 t->timed_out = true;
-                peer_log_silent(t->stream.fd, true, t->stream.silence);
+                if (t->stream.patience == 0)
+                        peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
+                else
+                        peer_log_silent(t->stream.fd, true, t->stream.silence);
         }
         t->broken = true;
         t->n_out = t->n_sent = t->n_answers = 0;
@@ -86,9 +92,11 @@ static int transport_answer(struct transport *t, const struct fcgi_event *event)
         memcpy(t->answers + t->n_answers, event->reply, event->n_reply);
         t->n_answers += event->n_reply;
         if (t->mid_record)
-                return STREAM_E_EMPTY; /* whether there is room for one more is to be asked first */
+                return TRANSPORT_E_ANSWERED; /* whether there is room for one more is to be asked first */
         r = reply_send(t);
-        return r < 0 ? r : reply_send_answers(t);
+        if (r == 0)
+                r = reply_send_answers(t);
+        return r < 0 ? r : TRANSPORT_E_ANSWERED;
 }
 
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
@@ -130,11 +138,9 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
                         break;
                 case FCGI_EVENT_REPLY:
                         r = transport_answer(t, ret);
-                        if (r != 0)
-                                return r;
-                        if (t->must_close && !t->decoder.in_request)
+                        if (r >= 0 && t->must_close && !t->decoder.in_request)
                                 return -ECONNRESET;
-                        break;
+                        return r;
                 case FCGI_EVENT_VIOLATION:
                         peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
                                         fcgi_violation_text(ret->violation));
@@ -176,6 +182,8 @@ int transport_read_head(struct transport *t) {
                 struct fcgi_event event;
                 int r = transport_next(t, false, &event);
 
+                if (r == TRANSPORT_E_ANSWERED)
+                        continue;
                 if (r == -ENOMEM)
                         return r;
                 if (r < 0)
@@ -225,6 +233,8 @@ static int transport_look_for_abort(struct transport *t) {
 
                 if (r == STREAM_E_EMPTY)
                         break;
+                if (r == TRANSPORT_E_ANSWERED)
+                        continue;
                 if (r < 0)
                         return transport_fail(t, -ECONNRESET);
                 if (event.type == FCGI_EVENT_BODY) {
@@ -301,6 +311,8 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         }
         t->finished = true;
         t->body_stays = false; /* what comes of it now is thrown away */
+        if (t->n_out > 0)
+                t->drop_until = time_now() + TRANSPORT_DROP_MAX;
         track_stage(t->track, STAGE_END);
         return MIN(r, transport_release(t, php_goes_on));
 }

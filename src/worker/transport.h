@@ -38,6 +38,7 @@ struct transport {
         struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
         size_t n_body;
+        usec_t drop_until; /* the reply has ended, and its end waits for a client that sends its body yet: how long that is thrown away */
         bool body_stays; /* where it is: PHP would not want to have more of it kept */
         bool mid_record; /* the last bytes that went out are not a record's end: an answer has to wait */
         uint8_t answers[TRANSPORT_ANSWERS_SIZE];
@@ -69,7 +70,9 @@ void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
 
 /* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
- * dont_wait, or (mid_record) when an answer waits, and there may be more bytes at hand; -errno: the connection is of no more use. */
+ * dont_wait; TRANSPORT_E_ANSWERED: there was no event, but all may be other than it was, since the answer had to wait for room, and body came meanwhile; -errno: the
+ * connection is of no more use. */
+enum { TRANSPORT_E_ANSWERED = 100 }; /* beside STREAM_E_EMPTY */
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */

@@ -11,6 +11,7 @@ import pytest
 import fastcgi
 import procs
 import server
+from fastcgi import GET_VALUES, GET_VALUES_RESULT, PARAMS, STDIN, begin, pairs, record, stream
 
 
 def test_functions_of_the_module(backend):
@@ -109,6 +110,53 @@ def test_body_can_be_read_after_finish_request(backend, n, keep):
         procs.until("the script's end", lambda: os.path.exists(out + ".done"))
         with open(out + ".done", "rb") as f:
             assert f.read() == body[:4] + b"|" + body[4:] + b"|" + body
+
+
+@pytest.mark.parametrize("first", [0, *range(100_000, 400_000, 30_000)])
+def test_body_that_comes_with_queries_can_be_read_after_finish_request(backend, first):
+    if backend.reference("violation"):
+        return
+    out = f"{backend.site.writable('marks')}/queried-{first}"
+    code = (f"<?php echo str_repeat('x', {first}); fastcgi_finish_request(); file_put_contents($_GET['o'], file_get_contents('php://input'));"
+            "rename($_GET['o'], $_GET['o'] . '.done');")
+    body = random.Random(first).randbytes(2_000_000)
+    query = record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""}))
+    parts = b"".join(query + stream(STDIN, 1, body[i:i + 50_000], end=False) for i in range(0, len(body), 50_000))
+    with backend.connect() as c:
+        params = backend.params(code, body, method="POST", CONTENT_TYPE="application/json", query="o=" + out)
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + parts + record(STDIN, 1))
+        r = c.read_response()
+        assert r.body == b"x" * first and len([a for a in r.records if a.kind == GET_VALUES_RESULT]) == 40
+        procs.until("the script's end", lambda: os.path.exists(out + ".done"))
+        with open(out + ".done", "rb") as f:
+            assert f.read() == body
+
+
+def test_upload_is_gone_after_finish_request(backend):
+    """All of it, not a part that happened to be there."""
+    if backend.reference("upload-deadlock"):
+        return
+    out = f"{backend.site.writable('marks')}/put-{backend.name}"
+    code = ("<?php echo str_repeat('x', 300000); fastcgi_finish_request(); file_put_contents($_GET['o'], '[' . file_get_contents('php://input') . ']');"
+            "rename($_GET['o'], $_GET['o'] . '.done');")
+    with backend.connect() as c:
+        params = backend.params(code, b"y" * 300_000, method="PUT", CONTENT_TYPE="text/plain", query="o=" + out)
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, b"y" * 300_000))
+        assert len(c.read_response().body) == 300_000
+    procs.until("the script's end", lambda: os.path.exists(out + ".done"))
+    assert procs.content(out + ".done") == "[]"
+
+
+def test_reply_does_not_wait_for_the_body_that_finish_request_waits_for(backend):
+    body = b"y" * 200_000
+    with backend.connect() as c:
+        params = backend.params("<?php echo 'early'; fastcgi_finish_request();", body, method="POST", CONTENT_TYPE="text/plain")
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, body[:100_000], end=False))
+        early = [] if backend.reference("streamed-post") else [c.read_record()]
+        c.send(stream(STDIN, 1, body[100_000:]))
+        r = c.read_response()
+        assert b"".join(a.content for a in early).endswith(b"early") if early else r.text == "early"
+        assert r.complete
 
 
 # --- fpm_get_status

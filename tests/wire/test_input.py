@@ -200,18 +200,21 @@ def test_more_than_post_max_size_is_not_kept(backend):
         c.request(backend.params("<?php readfile('php://input');", body, method="POST", CONTENT_TYPE="text/plain"), body)
 
 
-def test_queries_while_the_reply_is_stuck(backend):
-    """Answers go between records, never into one."""
+@pytest.mark.parametrize("first", [0, *range(100_000, 400_000, 30_000)])
+@pytest.mark.parametrize("code", ["readfile('php://input');", "echo file_get_contents('php://input');",
+                                  "$f = fopen('php://input', 'r'); while (!feof($f)) { echo fread($f, 100000); flush(); }"])
+def test_queries_while_the_reply_is_stuck(backend, code, first):
+    """Answers go between records, never into one, and change nothing about the body: where its bytes are then is another matter each time."""
     if backend.reference("violation"):
         return
     with backend.connect() as c:
-        params = backend.params("<?php readfile('php://input');", LARGE, method="POST", CONTENT_TYPE="text/plain")
+        params = backend.params(f"<?php echo str_repeat('x', {first}); {code}", LARGE, method="POST", CONTENT_TYPE="text/plain")
         part = len(LARGE) // 50
-        body = b"".join(stream(STDIN, 1, LARGE[i * part:(i + 1) * part], end=False) + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""}))
+        body = b"".join(record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})) + stream(STDIN, 1, LARGE[i * part:(i + 1) * part], end=False)
                         for i in range(50))
         c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + body + record(STDIN, 1))
         r = c.read_response()
-        assert r.body == LARGE
+        assert r.body == b"x" * first + LARGE
         assert [decode_pairs(a.content) for a in r.records if a.kind == GET_VALUES_RESULT] == [{b"FCGI_MPXS_CONNS": b"0"}] * 50
         assert c.request(backend.params("<?php echo 'next';")).text == "next"
 
