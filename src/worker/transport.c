@@ -64,14 +64,20 @@ void transport_open(struct transport *t, int fd, usec_t begun) {
         fcgi_decoder_reset(&t->decoder);
 }
 
+/* The peer let the worker wait for too long: for room for the reply, or for bytes of its request. */
+static void transport_time_out(struct transport *t, bool reply) {
+        if (t->timed_out)
+                return;
+        t->timed_out = true;
+        if (t->stream.patience == 0)
+                peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
+        else
+                peer_log_silent(t->stream.fd, reply, t->stream.silence);
+}
+
 int transport_fail(struct transport *t, int r) {
-        if (r == -ETIMEDOUT && !t->timed_out) {
-                t->timed_out = true;
-                if (t->stream.patience == 0)
-                        peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
-                else
-                        peer_log_silent(t->stream.fd, true, t->stream.silence);
-        }
+        if (r == -ETIMEDOUT)
+                transport_time_out(t, true);
         t->broken = true;
         t->n_out = t->n_sent = t->n_answers = 0;
         t->out_type = 0;
@@ -118,13 +124,8 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
                                 t->end_of_stream = true;
                                 return -ECONNRESET;
                         }
-                        if (r == -ETIMEDOUT && !t->timed_out) {
-                                t->timed_out = true;
-                                if (t->stream.patience == 0)
-                                        peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
-                                else
-                                        peer_log_silent(t->stream.fd, false, t->stream.silence);
-                        }
+                        if (r == -ETIMEDOUT)
+                                transport_time_out(t, false);
                         if (r < 0)
                                 return transport_fail(t, r);
                 }
