@@ -8,7 +8,6 @@
 #include "conn/accept.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

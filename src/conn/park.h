@@ -21,8 +21,7 @@
 enum {
         PARK_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
         PARK_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
-        PARK_BODY =
-                4, /* its client may be sending the body of the request that is answered, and read the reply only behind that */
+        PARK_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
 };
 
 struct park_note {

@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,6 +54,12 @@ void stream_close_lingering(struct stream *s) {
         stream_close(s);
 }
 
+/* The peer has been waited for. */
+static void stream_charge(struct stream *s, usec_t waited) {
+        if (s->patience != USEC_INFINITY)
+                s->patience -= MIN(s->patience, waited);
+}
+
 /* Waits until there is something to receive, at the expense of the patience. 0 or -errno. */
 static int stream_wait_patiently(struct stream *s) {
         usec_t begun = time_now(), until = begun + MIN(s->patience, s->silence), now = begun;
@@ -67,8 +72,7 @@ static int stream_wait_patiently(struct stream *s) {
                         return -errno;
                 now = time_now();
         } while (r <= 0 && now < until);
-        if (s->patience != USEC_INFINITY)
-                s->patience -= MIN(s->patience, now - begun);
+        stream_charge(s, now - begun);
         return r > 0 ? 0 : -ETIMEDOUT;
 }
 
@@ -216,13 +220,6 @@ int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov) {
         return 0;
 }
 
-/* The peer has sent something, which was waited for since then. 0 or -ETIMEDOUT. */
-static int stream_charge(struct stream *s, usec_t begun) {
-        if (s->patience != USEC_INFINITY)
-                s->patience -= MIN(s->patience, time_now() - begun);
-        return s->patience > 0 ? 0 : -ETIMEDOUT;
-}
-
 int stream_wait_for_room(struct stream *s, bool *ret_readable) {
         struct pollfd p = { .fd = s->fd, .events = POLLIN | POLLOUT };
         usec_t begun = time_now(), since = begun;
@@ -244,7 +241,9 @@ int stream_wait_for_room(struct stream *s, bool *ret_readable) {
                 since = time_now();
         }
         *ret_readable = p.revents & POLLIN;
-        return *ret_readable ? stream_charge(s, begun) : 0;
+        if (*ret_readable)
+                stream_charge(s, time_now() - begun);
+        return *ret_readable && s->patience == 0 ? -ETIMEDOUT : 0;
 }
 
 ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last) {

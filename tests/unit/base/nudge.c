@@ -20,17 +20,14 @@
 #include "base/fd.h"
 #include "base/nudge.h"
 
+#include "limit.h"
+
 static void on_alarm(int sig) {
 }
 
-/* A timer that nudge.c leaves alone. */
 static void guarded(void (*scenario)(void)) {
-        struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM };
-        struct itimerspec limit = { .it_value.tv_sec = 20 };
-        timer_t timer;
+        timer_t timer = limit_begin();
 
-        assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
-        assert_int_equal(timer_settime(timer, 0, &limit, NULL), 0);
         scenario();
         timer_delete(timer);
 }

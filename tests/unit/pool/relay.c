@@ -22,6 +22,8 @@
 #include "log/log.h"
 #include "pool/pool.h"
 
+#include "limit.h"
+
 struct scene {
         struct pool_env env;
         struct pool pool;
@@ -35,13 +37,10 @@ static void on_ring(void *userdata) {
 }
 
 static int set_up(void **state) {
-        struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM };
-        const struct itimerspec limit = { .it_value.tv_sec = 20 };
         struct scene *s = calloc(1, sizeof(*s));
 
         assert_non_null(s);
-        assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &s->limit), 0);
-        assert_int_equal(timer_settime(s->limit, 0, &limit, NULL), 0);
+        s->limit = limit_begin();
         s->log = memfd_create("log", MFD_CLOEXEC);
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = s->log, .level = LOG_LEVEL_NOTICE });
         assert_int_equal(sd_event_new(&s->env.event), 0);
