@@ -54,6 +54,9 @@ extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__))
 /* Since 8.4. */
 extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
 
+/* Since 8.3, of an extension that every PHP has. Its arguments are of no interest. */
+extern PHPAPI void php_json_validate_ex(void) __attribute__((__weak__));
+
 #if PHP_VERSION_ID < 80400
 #define SAPI_COMPAT_INI_ENTRIES(text) (text)
 #define SAPI_COMPAT_RANDOM_FORGET()   ((void)0)

@@ -161,16 +161,35 @@ static int report_failure(char **ret_reason) {
         return fail(reason ? reason : strdup("PHP's module start-up failed without a message"), ret_reason);
 }
 
-/* Every PHP release's library is found by the one name libphp.so, but their structures differ. Those before 8.4 cannot be
- * asked for their release until they are started. */
+/* 8.2 as 80200. Libraries before 8.4 are told apart by what they export, as they cannot be asked. */
+static unsigned library_release(void) {
+        if (php_version_id)
+                return php_version_id() / 100 * 100;
+        return php_json_validate_ex ? 80300 : 80200;
+}
+
+/* Every PHP release's library is found by the one name libphp.so, but their structures differ. */
 static int check_library(char **ret_reason) {
-        unsigned id = php_version_id ? php_version_id() : 80200;
+        unsigned id = library_release();
         char *reason = NULL;
 
-        if (php_version_id ? id / 100 == PHP_VERSION_ID / 100 : PHP_VERSION_ID < 80400)
+        if (id == PHP_VERSION_ID / 100 * 100)
                 return 0;
-        if (asprintf(&reason, "libphp.so is of PHP %u.%u%s, but fpmd was built for PHP %d.%d", id / 10000,
-                     id / 100 % 100, php_version_id ? "" : " or 8.3", PHP_MAJOR_VERSION, PHP_MINOR_VERSION) < 0)
+        if (asprintf(&reason, "libphp.so is of PHP %u.%u, but fpmd was built for PHP %d.%d", id / 10000, id / 100 % 100,
+                     PHP_MAJOR_VERSION, PHP_MINOR_VERSION) < 0)
+                reason = NULL;
+        return fail(reason, ret_reason);
+}
+
+/* The number of the interface that extensions are built for, which says more than a release does. */
+static int check_interface(char **ret_reason) {
+        const zend_module_entry *standard = zend_hash_str_find_ptr(&module_registry, ZEND_STRL("standard"));
+        char *reason = NULL;
+
+        if (standard && standard->zend_api == ZEND_MODULE_API_NO)
+                return 0;
+        if (asprintf(&reason, "libphp.so has PHP's module interface %u, but fpmd was built for %u",
+                     standard ? standard->zend_api : 0, ZEND_MODULE_API_NO) < 0)
                 reason = NULL;
         return fail(reason, ret_reason);
 }
@@ -195,6 +214,9 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         if (!ok)
                 return report_failure(ret_reason);
         free(sapi_message_collected());
+        r = check_interface(ret_reason);
+        if (r < 0)
+                return r;
         module.started = true;
         sapi_body_start();
         sapi_cachelock_start(options->n_slots);

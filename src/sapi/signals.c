@@ -8,6 +8,9 @@
  * fpm's next request would. PHP's own table of handlers is renewed for each request, without the kernel, by PHP itself.
  *
  * pcntl_sigprocmask() changes what these two do not see, so that function has ours before it.
+ *
+ * A libphp that was linked to prefer its own functions (-Bsymbolic-functions) calls past both. It shows: each request's start-up that finds PHP's
+ * signals changed sets SIGPROF's handler through zend_signal(). Where that call was not seen, PHP looks for itself in every request, as in php-fpm.
  */
 
 #include "sapi/internal.h"
@@ -20,7 +23,6 @@
 typedef void (*sigaction_fn)(int sig, const struct sigaction *act, struct sigaction *old);
 
 static struct {
-        bool distrust;    /* a changed signal mask would not be noticed */
         bool changed;     /* the kernel may have other handlers, or another mask, than PHP starts a request with */
         bool has_profile; /* it has PHP's for SIGPROF, whose target is PHP's own table */
 } signals;
@@ -69,7 +71,7 @@ void sapi_signals_begin_worker(void) {
 }
 
 bool sapi_signals_begin_request(void) {
-        bool changed = signals.changed;
+        bool changed = signals.changed || !signals.has_profile;
 
         SIGG(reset) = changed;
         signals.has_profile &= !changed;
