@@ -26,9 +26,10 @@
         /* park to master, over that */                                                                                \
         X(PARK_LEAVES, 0) /* somebody else has told it to end: it takes no more connections */                         \
         /* zygote to master */                                                                                         \
-        X(READY, 1)        /* PHP is up; text: its version; descriptor: memfd with the names of the ini files */       \
-        X(FAILED, 0)       /* PHP is not up; text: why */                                                              \
-        X(SPAWNED, 1)      /* worker pid has slot; descriptor: its pidfd */                                            \
+        X(READY, 1)   /* PHP is up; text: its version; status: 1 when its pages tell that to clients (expose_php), \
+                              else 0; descriptor: memfd with the names of the ini files */   \
+        X(FAILED, 0)  /* PHP is not up; text: why */                                                                   \
+        X(SPAWNED, 1) /* worker pid has slot; descriptor: its pidfd */                                                 \
         X(SPAWN_FAILED, 0) /* no worker for slot; status: errno */                                                     \
         X(EXITED, 0)       /* worker pid of slot was reaped; status: as waitpid(2) has it */                           \
         X(TRACED, 1)       /* worker pid of slot; descriptor: memfd with its backtrace */                              \

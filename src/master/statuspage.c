@@ -122,7 +122,7 @@ static void client_add_record(struct statuspage_client *c, enum fcgi_type type, 
         text_append_n(&c->out, padding, -n % 8);
 }
 
-/* A reply is whole records: its content, the end of STDOUT, the end of the request. */
+/* A reply is whole records: its content, the end of the request. No empty STDOUT record between them, see fcgi_reply_end_request(). */
 static void client_reply(struct statuspage_client *c, const char *data, size_t n) {
         uint8_t end[FCGI_END_REQUEST_SIZE];
 
@@ -130,37 +130,39 @@ static void client_reply(struct statuspage_client *c, const char *data, size_t n
                 k = MIN(n, (size_t)STATUSPAGE_CONTENT_MAX);
                 client_add_record(c, FCGI_STDOUT, data, k);
         }
-        client_add_record(c, FCGI_STDOUT, "", 0);
         fcgi_reply_end_request(end, c->decoder.request_id, 0, FCGI_REQUEST_COMPLETE);
         text_append_n(&c->out, end, sizeof(end));
         c->ends = !c->decoder.keep_conn;
         fcgi_decoder_end_request(&c->decoder);
 }
 
+static const struct generation *page_generation(const struct statuspage *s) {
+        return s->pool->current ? s->pool->current : s->pool->starting;
+}
+
 static const struct conf_pool *page_conf(const struct statuspage *s) {
-        const struct generation *g = s->pool->current ? s->pool->current : s->pool->starting;
+        const struct generation *g = page_generation(s);
 
         return g ? g->conf : NULL;
 }
 
 static int client_answer(struct statuspage_client *c) {
-        static const char not_found[] =
-                "Status: 404 Not Found\r\nContent-type: text/html; charset=UTF-8\r\n\r\nFile not found.\n";
+        const struct generation *g = page_generation(c->page);
         _cleanup_text_ struct text reply = {};
         const struct status_page page = {
                 .params = c->decoder.params,
                 .n_params = c->decoder.n_params,
-                .pool = page_conf(c->page),
+                .pool = g ? g->conf : NULL,
                 .scoreboard = c->page->pool->scoreboard,
                 .at_once = true,
+                .php_version = g && g->php_exposed ? g->php_version : NULL,
         };
 
-        if (page.pool && status_page_answer(&page, &reply)) {
-                if (reply.failed)
-                        return -ENOMEM;
-                client_reply(c, text_peek(&reply), reply.n);
-        } else
-                client_reply(c, not_found, sizeof(not_found) - 1);
+        if (!page.pool || !status_page_answer(&page, &reply))
+                status_page_not_found(&page, &reply);
+        if (reply.failed)
+                return -ENOMEM;
+        client_reply(c, text_peek(&reply), reply.n);
         return 0;
 }
 

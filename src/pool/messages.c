@@ -109,16 +109,24 @@ static int messages_on_output(struct generation *g, const struct ipc_message *m,
         return 0;
 }
 
+/* It goes into a header of the status page. */
+static bool messages_is_version(const char *text) {
+        return *text &&
+               strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-_~") == strlen(text);
+}
+
 static int messages_on_ready(struct generation *g, const struct ipc_message *m, int ini_fd) {
         int r;
 
-        if (g->ready || (fcntl(ini_fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_GROW)) != (F_SEAL_WRITE | F_SEAL_GROW) ||
+        if (g->ready || !messages_is_version(m->text) ||
+            (fcntl(ini_fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_GROW)) != (F_SEAL_WRITE | F_SEAL_GROW) ||
             fcntl(ini_fd, F_GET_SEALS) < 0)
                 return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
         r = fd_read_all(ini_fd, MESSAGES_INI_FILES_MAX, &g->ini_files, NULL);
         if (r < 0)
                 return r;
         g->php_version = strdup(m->text);
+        g->php_exposed = m->status == 1;
         g->ready = true;
         if (g->n_first == 0 && g->state == GENERATION_STARTING)
                 g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */

@@ -74,6 +74,7 @@ struct generation {
         struct pool_listeners listeners;
         char *reason;
         char *php_version;
+        bool php_exposed; /* replies have it, as X-Powered-By */
         char *ini_files;
         usec_t started;
 

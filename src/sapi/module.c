@@ -242,6 +242,10 @@ const char *sapi_version(void) {
         return v ? v : PHP_VERSION;
 }
 
+const char *sapi_exposed_version(void) {
+        return PG(expose_php) ? sapi_version() : NULL;
+}
+
 /*
  * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
  * up or a preload script may have begun must not go on in every worker alike.

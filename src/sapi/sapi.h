@@ -40,6 +40,9 @@ int sapi_print(const struct sapi_options *options, enum sapi_print what, char **
 /* PHP's version, "8.2.28". */
 const char *sapi_version(void);
 
+/* The same where replies tell it to clients (expose_php), else NULL. */
+const char *sapi_exposed_version(void);
+
 /* slot: a number that no other of the zygote's workers has at the time. */
 void sapi_worker_begin(uint32_t slot);
 void sapi_worker_end(void);

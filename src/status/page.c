@@ -2,6 +2,8 @@
 /*
  * Ping and status, for workers and for the master's own socket. The request's SCRIPT_NAME chooses the page, as web servers set it for a
  * location with no file behind it, and names in its query the form: "full&json".
+ *
+ * The header block is php-fpm's to the byte: its order, and "Content-type" where PHP has added a charset to the type.
  */
 
 #include "status/page.h"
@@ -20,17 +22,23 @@ static void page_plain(const struct status_snapshot *s, _unused_ bool full, stru
         status_text_render(s, out);
 }
 
+#define PAGE_PLAIN "Content-type: text/plain;charset=UTF-8\r\n"
+#define PAGE_NO_CACHE                                                                                                  \
+        "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"                                                                   \
+        "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n"
+
 /* The first name that the query has decides, in php-fpm's order. */
 static const struct page_form {
         const char *word;
         const char *type;
         void (*render)(const struct status_snapshot *s, bool full, struct text *out);
 } page_forms[] = {
-        { "html", "text/html;charset=UTF-8", status_html_render },
-        { "xml", "text/xml;charset=UTF-8", status_xml_render },
-        { "json", "application/json", status_json_render },
-        { "openmetrics", "application/openmetrics-text; version=1.0.0; charset=utf-8", status_openmetrics_render },
-        { NULL, "text/plain;charset=UTF-8", page_plain },
+        { "html", "Content-type: text/html;charset=UTF-8\r\n", status_html_render },
+        { "xml", "Content-type: text/xml;charset=UTF-8\r\n", status_xml_render },
+        { "json", "Content-Type: application/json\r\n", status_json_render },
+        { "openmetrics", "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n",
+          status_openmetrics_render },
+        { NULL, PAGE_PLAIN, page_plain },
 };
 
 static bool page_param_is(const struct status_page *p, const char *name, const char *value) {
@@ -95,16 +103,29 @@ static const struct page_form *page_form(const struct status_page *p) {
         return f;
 }
 
-static void page_reply(const struct status_page *p, const char *type, const struct text *body, struct text *ret) {
+/* What PHP sends in front of all others. */
+static void page_powered_by(const struct status_page *p, struct text *ret) {
+        if (p->php_version)
+                text_printf(ret, "X-Powered-By: PHP/%s\r\n", p->php_version);
+}
+
+static void page_body(const struct status_page *p, const char *body, size_t n, struct text *ret) {
+        text_append(ret, "\r\n");
+        if (!page_param_is(p, "REQUEST_METHOD", "HEAD"))
+                text_append_n(ret, body, n);
+}
+
+/* headers: two groups of them. */
+static void page_reply(const struct status_page *p, const char *headers[static 2], const struct text *body,
+                       struct text *ret) {
         if (body->failed) {
                 text_append(ret, "Status: 500 Internal Server Error\r\n\r\n");
                 return;
         }
-        text_append(ret, "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-                         "Cache-Control: no-cache, no-store, must-revalidate, max-age=0\r\n");
-        text_printf(ret, "Content-Type: %s\r\n\r\n", type);
-        if (!page_param_is(p, "REQUEST_METHOD", "HEAD"))
-                text_append_n(ret, text_peek(body), body->n);
+        page_powered_by(p, ret);
+        text_append(ret, headers[0]);
+        text_append(ret, headers[1]);
+        page_body(p, text_peek(body), body->n, ret);
 }
 
 /* No script runs, but who reads the page knows no other state of a worker that works. */
@@ -127,7 +148,7 @@ static void page_status(const struct status_page *p, struct text *ret) {
                 page_show_self(p, &snapshot);
                 form->render(&snapshot, full, &body);
         }
-        page_reply(p, form->type, &body, ret);
+        page_reply(p, (const char *[]){ PAGE_NO_CACHE, form->type }, &body, ret);
 }
 
 bool status_page_answer(const struct status_page *p, struct text *ret) {
@@ -135,7 +156,7 @@ bool status_page_answer(const struct status_page *p, struct text *ret) {
                 _cleanup_text_ struct text body = {};
 
                 text_append(&body, p->pool->ping_response);
-                page_reply(p, "text/plain;charset=UTF-8", &body, ret);
+                page_reply(p, (const char *[]){ PAGE_PLAIN, PAGE_NO_CACHE }, &body, ret);
                 return true;
         }
         if (page_param_is(p, "SCRIPT_NAME", p->pool->status_path)) {
@@ -143,4 +164,13 @@ bool status_page_answer(const struct status_page *p, struct text *ret) {
                 return true;
         }
         return false;
+}
+
+void status_page_not_found(const struct status_page *p, struct text *ret) {
+        static const char body[] = "File not found.\n";
+
+        text_append(ret, "Status: 404 Not Found\r\n");
+        page_powered_by(p, ret);
+        text_append(ret, "Content-type: text/html; charset=UTF-8\r\n");
+        page_body(p, body, sizeof(body) - 1, ret);
 }

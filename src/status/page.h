@@ -15,10 +15,14 @@ struct status_page {
         size_t n_params;
         const struct conf_pool *pool;
         const struct scoreboard *scoreboard;
-        int32_t self; /* the worker that answers, which php-fpm shows as running; 0: none does */
-        bool at_once; /* wait for no writer of the scoreboard */
+        int32_t self;            /* the worker that answers, which php-fpm shows as running; 0: none does */
+        bool at_once;            /* wait for no writer of the scoreboard */
+        const char *php_version; /* for X-Powered-By; NULL: expose_php is off, or PHP is not up yet */
 };
 
 /* Appends the reply, headers and body, when the request's SCRIPT_NAME is one of the pool's pages, else returns false. Out of memory it is a 500, or
  * ret->failed. */
 bool status_page_answer(const struct status_page *page, struct text *ret);
+
+/* Appends the reply for every other path, where nobody runs scripts: php-fpm's 404. */
+void status_page_not_found(const struct status_page *page, struct text *ret);

@@ -4,6 +4,7 @@
 #include "worker/pages.h"
 
 #include "base/text.h"
+#include "sapi/sapi.h"
 #include "status/page.h"
 
 bool pages_answer(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard) {
@@ -14,6 +15,7 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 .pool = pool,
                 .scoreboard = scoreboard,
                 .self = (int32_t)t->track->pid,
+                .php_version = sapi_exposed_version(),
         };
 
         if (!status_page_answer(&page, &reply))

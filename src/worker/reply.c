@@ -15,8 +15,8 @@
 #include "worker/body.h"
 #include "worker/setup.h"
 
-/* What ends a reply: END_REQUEST behind the empty records that close STDERR and STDOUT (spec section 3.3). */
-#define REPLY_TAIL_MAX (2U * FCGI_HEADER_SIZE + FCGI_END_REQUEST_SIZE)
+/* What ends a reply: END_REQUEST alone, see fcgi_reply_end_request(). */
+#define REPLY_TAIL_MAX FCGI_END_REQUEST_SIZE
 
 /* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
 #define REPLY_ALIGN 8U
@@ -173,12 +173,6 @@ int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t 
 
 void reply_end(struct transport *t, uint32_t app_status) {
         reply_close_record(t);
-        if (t->stderr_used) {
-                fcgi_header_encode(t->out + t->n_out, FCGI_STDERR, t->decoder.request_id, 0, 0);
-                t->n_out += FCGI_HEADER_SIZE;
-        }
-        fcgi_header_encode(t->out + t->n_out, FCGI_STDOUT, t->decoder.request_id, 0, 0);
-        t->n_out += FCGI_HEADER_SIZE;
         fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
         t->n_out += FCGI_END_REQUEST_SIZE;
 }

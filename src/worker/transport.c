@@ -51,7 +51,6 @@ static void transport_reset_request(struct transport *t) {
         t->finished = t->waited = false;
         t->n_out = t->n_sent = 0;
         t->out_type = 0;
-        t->stderr_used = false;
         t->stream.n_written = 0;
         t->stream.patience = transport_patience(t);
 }
@@ -201,10 +200,7 @@ static int transport_write_reply(void *ctx, const void *buf, size_t n) {
 }
 
 static int transport_write_error(void *ctx, const void *buf, size_t n) {
-        struct transport *t = ctx;
-
-        t->stderr_used = true;
-        return reply_append(t, FCGI_STDERR, buf, n);
+        return reply_append(ctx, FCGI_STDERR, buf, n);
 }
 
 /* Whether the next record is the peer's ABORT_REQUEST for the request in hand. It is looked at, not taken: anything else is of the next request, which is

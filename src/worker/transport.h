@@ -54,7 +54,6 @@ struct transport {
         size_t n_sent;     /* bytes of them that are out already, at the end of a reply */
         size_t out_record; /* where the open record's header is, when out_type is set */
         uint8_t out_type;  /* type of the open record, or 0 */
-        bool stderr_used;
         uint8_t out[TRANSPORT_OUT_SIZE];
 };
 

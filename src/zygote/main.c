@@ -254,6 +254,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
                 ipc_send(z->ipc, &m, NULL);
                 return r;
         }
+        m.status = sapi_exposed_version() ? 1 : 0;
         snprintf(m.text, sizeof(m.text), "%s", sapi_version());
         return ipc_send(z->ipc, &m, &fd);
 }

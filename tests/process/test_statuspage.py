@@ -56,8 +56,18 @@ def test_pages_have_the_forms_of_the_workers(start, folder, form):
     own, workers = ask(folder + "/status.sock", query=form), ask(s.address(), query=form)
     assert own.headers == workers.headers and own.status == 200 and own.complete
     assert own.text.splitlines()[0] == workers.text.splitlines()[0]
+    assert all(r.content for r in own.records), "an empty record holds nginx's clients"
     if "openmetrics" in form:
         openmetrics.parse(own.text)
+
+
+@pytest.mark.parametrize("expose", ["on", "off"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_header_blocks_are_those_of_the_workers(start, folder, expose, method):
+    s = start({"www": pool(folder, **{"php_admin_flag[expose_php]": expose})})
+    for uri in ("/status", "/ping", "/nothing"):
+        own, workers = [ask(a, uri, query="", method=method).stdout.partition(b"\r\n\r\n")[0] for a in (folder + "/status.sock", s.address())]
+        assert own == workers and (b"X-Powered-By: PHP/" in own) == (expose == "on")
 
 
 def test_page_runs_no_scripts_and_other_pages_are_not_there(start, folder):

@@ -22,6 +22,7 @@ POOLS = {
                  "php_flag[display_errors]": "on", "php_admin_flag[short_open_tag]": "on",
                  "php_admin_value[disable_functions]": "strrev,str_rot13", "php_value[arg_separator.output]": '"&amp;"',
                  "ping.path": "/ping", "ping.response": '"all is well"'},
+    "announced": {"pm.max_children": "1", "php_admin_flag[expose_php]": "on", "pm.status_path": "/fpm-status", "ping.path": "/fpm-ping"},
     "limited": {"pm.max_children": "1", "php_value[max_execution_time]": "1"},
     "strict": {"pm.max_children": "1", "php_admin_value[max_execution_time]": "1"},
     "unlimited": {"pm.max_children": "1", "php_value[max_execution_time]": "0"},

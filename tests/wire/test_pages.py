@@ -66,6 +66,24 @@ def test_ping_as_in_php_fpm(both):
     assert (b.status, headers(b), b.body) == (a.status, headers(a), a.body)
 
 
+def head_of(response):
+    """The header block as it was sent, up to its blank line."""
+    return response.stdout.partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("pool", ["www", "announced"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("page", ["/fpm-ping", "/fpm-status", "/fpm-status?html", "/fpm-status?xml", "/fpm-status?json", "/fpm-status?openmetrics", "/nothing"])
+def test_header_block_is_php_fpms_to_the_byte(both, pool, method, page):
+    uri, _, query = page.partition("?")
+    a, b = [head_of(x.page(uri, pool=pool, method=method, query=query)) for x in both]
+    assert (b"X-Powered-By: PHP/" in a) == (pool == "announced")
+    if method == "HEAD" and uri == "/fpm-status":
+        assert both[0].reference("status-head")
+        a, b = [[line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-type:")] for head in (a, b)]
+    assert b == a
+
+
 # --- status
 
 def text_fields(text):

@@ -116,6 +116,21 @@ def test_stdout_comes_before_end_and_nothing_after(backend, params):
         assert c.read_record() is None
 
 
+@pytest.mark.parametrize("code", ["echo 1;", "", "error_log('said'); echo 1;", "header('Content-Length: 9'); echo 1; flush(); error_log('said');", "echo str_repeat('x', 200000);",
+                                  "fastcgi_finish_request();", "echo 1; flush(); nothing();"])
+@pytest.mark.parametrize("keep", [True, False])
+def test_no_empty_record_before_end_request(backend, code, keep):
+    """Section 3.3 has streams end so. nginx 1.22 then holds clients whose Content-Length is not reached, and gives them the next reply's bytes."""
+    with backend.connect() as c:
+        records = c.request(backend.params("<?php " + code), keep=keep).records
+    assert records[-1].kind == END_REQUEST and all(r.content for r in records)
+
+
+@pytest.mark.parametrize("uri", ["/fpm-ping", "/fpm-status", "/nothing"])
+def test_no_empty_record_behind_pages(backend, uri):
+    assert all(r.content for r in backend.page(uri).records)
+
+
 def test_reserved_bytes_of_end_request_are_zero(backend, params):
     end = talk(backend, fastcgi.request_bytes(params)).records[-1]
     if backend.reference("reserved-bytes"):
