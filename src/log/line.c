@@ -26,6 +26,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/printable.h"
+
 static const struct {
         const char *label;
         int priority;
@@ -41,52 +43,12 @@ int log_line_priority(enum log_level level) {
         return line_levels[level].priority;
 }
 
-/* Bytes of the control character at s, or 0 when there is none. */
-static size_t line_control_len(const char *s) {
-        unsigned char c = (unsigned char)s[0], next;
-
-        if (c == '\t')
-                return 0; /* harmless, and -tt indents with it */
-        if (c < 0x20 || c == 0x7f)
-                return 1;
-        if (c != 0xc2)
-                return 0;
-        next = (unsigned char)s[1];
-        return next >= 0x80 && next <= 0x9f ? 2 : 0;
-}
-
-static void line_escape_c(unsigned char c, struct text *out) {
-        switch (c) {
-        case '\n':
-                text_append(out, "\\n");
-                break;
-        case '\r':
-                text_append(out, "\\r");
-                break;
-        default:
-                text_printf(out, "\\x%02x", c);
-        }
-}
-
 void log_line_escape(const char *s, struct text *out) {
-        const char *end = s + strlen(s), *plain = s;
+        size_t n = strlen(s);
 
-        while (end > s && end[-1] == '\n')
-                end--;
-
-        while (s < end) {
-                size_t n = line_control_len(s);
-
-                if (n == 0) {
-                        s++;
-                        continue;
-                }
-                text_append_n(out, plain, (size_t)(s - plain));
-                for (; n > 0; n--)
-                        line_escape_c((unsigned char)*s++, out);
-                plain = s;
-        }
-        text_append_n(out, plain, (size_t)(end - plain));
+        while (n > 0 && s[n - 1] == '\n')
+                n--;
+        printable_append(out, s, n, PRINTABLE_LOG);
 }
 
 void log_line_time(usec_t wall, bool usec, struct text *out) {

@@ -25,8 +25,7 @@ void log_line_format(const struct log_line *line, struct text *out);
 /* Appends "[21-Nov-2026 20:46:42] ", local time; usec: with microseconds. */
 void log_line_time(usec_t wall, bool usec, struct text *out);
 
-/* Appends s with its control characters written as \n, \r, \t, \xNN, so that it stays on its line; newlines that end it
- * are left out. A backslash is not doubled: PHP's class names are full of them, and the result is for people. */
+/* Appends s as base/printable.h has it for logs; newlines that end it are left out. */
 void log_line_escape(const char *s, struct text *out);
 
 /* The priority of syslog(3), 0..7, as the journal and sd-daemon(3) want it. */

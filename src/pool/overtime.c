@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/printable.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "ipc/message.h"
@@ -383,23 +384,34 @@ void overtime_arm(struct pool *p) {
                 overtime_set(p, at);
 }
 
-/* What is printed is one line each, and nothing but that. */
-static void overtime_clean(char *trace) {
-        for (char *c = trace; *c; c++)
-                if (((unsigned char)*c < 0x20 && *c != '\n') || *c == 0x7f)
-                        *c = '?';
+/* What is printed is one line each, and nothing but that. The text is the caller's, or NULL when memory ran out. */
+static char *overtime_clean(const char *trace) {
+        _cleanup_text_ struct text out = {};
+        char *clean = NULL;
+
+        while (*trace) {
+                size_t n = strcspn(trace, "\n");
+
+                printable_append(&out, trace, n, PRINTABLE_LOG);
+                text_append_c(&out, '\n');
+                trace += n + (trace[n] == '\n');
+        }
+        (void)text_finish(&out, &clean, NULL);
+        return clean;
 }
 
 static int overtime_read_trace(int fd, char **ret) {
         const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
         int have = fcntl(fd, F_GET_SEALS), r;
+        _cleanup_free_ char *trace = NULL;
 
         if (have < 0 || (have & seals) != seals)
                 return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
-        r = fd_read_all(fd, OVERTIME_TRACE_BYTES_MAX, ret, NULL);
-        if (r == 0)
-                overtime_clean(*ret);
-        return r;
+        r = fd_read_all(fd, OVERTIME_TRACE_BYTES_MAX, &trace, NULL);
+        if (r < 0)
+                return r;
+        *ret = overtime_clean(trace);
+        return *ret ? 0 : -ENOMEM;
 }
 
 /* True when the worker is still at the request that the case is about. */

@@ -8,8 +8,5 @@
 /* Appends one JSON object. The key "processes" is there when full, which wants a snapshot with rows. */
 void status_json_render(const struct status_snapshot *s, bool full, struct text *out);
 
-/* A JSON string with its quotes: ASCII whatever the bytes; what is not UTF-8 becomes U+FFFD. */
-void status_json_string(const char *s, struct text *out);
-
 /* What the park has and has done, an object: fpmctl shows it beside the page, which has php-fpm's keys alone. */
 void status_json_park(const struct status_snapshot *s, struct text *out);

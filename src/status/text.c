@@ -10,6 +10,7 @@
 
 #include <time.h>
 
+#include "base/printable.h"
 #include "status/fields.h"
 
 /* Where values begin. */
@@ -36,14 +37,7 @@ void status_text_time(uint64_t wall, struct text *out) {
 void status_text_clean(const char *s, struct text *out) {
         if (s[0] == '\0')
                 text_append_c(out, '-');
-        for (; *s; s++) {
-                unsigned char c = (unsigned char)*s;
-
-                if (c < 0x20 || c == 0x7f)
-                        text_printf(out, "\\x%02x", c);
-                else
-                        text_append_c(out, *s);
-        }
+        printable_append(out, s, SIZE_MAX, PRINTABLE_TERMINAL);
 }
 
 static void text_line(const struct status_value *v, struct text *out) {

@@ -113,7 +113,7 @@ class Held:
             " echo getmypid(), ' ', $_GET['say']; {after}")
     numbers = itertools.count()
 
-    def __init__(self, server, pool="www", before="", after="", keep=False, say=""):
+    def __init__(self, server, pool="www", before="", after="", keep=False, say="", **more):
         self.mark = os.path.join(server.shared_folder(), f"held{next(self.numbers)}")
         code = self.CODE.format(before=before, after=after)
         name = f"held-{abs(hash(code)) % 10**8}.php"
@@ -121,7 +121,7 @@ class Held:
         if not os.path.exists(script):
             server.script(name, code)
         self.connection = server.connect(pool, timeout=20)
-        self.connection.send(fastcgi.request_bytes(fastcgi.environment(script, query=f"m={self.mark}&say={say}"), keep=keep))
+        self.connection.send(fastcgi.request_bytes(fastcgi.environment(script, query=f"m={self.mark}&say={say}", **more), keep=keep))
 
     def wait_running(self, limit=procs.LIMIT):
         """The worker's pid, once the script runs."""

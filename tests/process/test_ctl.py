@@ -8,6 +8,7 @@ import signal
 import stat
 import struct
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -39,6 +40,16 @@ def test_status_names_settings_files_and_addresses(start):
     s = start()
     said = s.ctl("status", "--full").stdout
     assert s.config_path in said and "/php.ini" in said and s.address() in said
+
+
+def test_status_obeys_no_client(start):
+    """Control characters of a URI do not reach the terminal: an escape, and CSI as one character (U+009B) and as one byte."""
+    s = start({"www": {"pm.max_children": "1"}})
+    with Held(s, REQUEST_URI=b"/a\x1b[2Jb\xc2\x9b2Jc\x9b2Jd\xc3\xa4") as held:
+        held.wait_running()
+        shown = subprocess.run([programs.FPMCTL, "--runtime-dir", s.runtime, "status", "--full"], capture_output=True, check=True).stdout
+    assert rb"/a\x1b[2Jb\xc2\x9b2Jc\x9b2Jd" + b"\xc3\xa4" in shown
+    assert all(c == "\n" or unicodedata.category(c) != "Cc" for c in shown.decode())
 
 
 def test_status_json(start):

@@ -5,11 +5,12 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "status/json.h"
 
 static void key_text(const char *key, const char *value, struct text *out) {
         text_printf(out, "\"%s\":", key);
-        status_json_string(value, out);
+        json_string(value, out);
         text_append_c(out, ',');
 }
 
@@ -20,7 +21,7 @@ static void key_number(const char *key, uint64_t value, struct text *out) {
 static void print_item(const char *item, size_t i, struct text *out) {
         if (i > 0)
                 text_append_c(out, ',');
-        status_json_string(item, out);
+        json_string(item, out);
 }
 
 static void key_list(const char *key, const struct ipc_control_list *list, struct text *out) {

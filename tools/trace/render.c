@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/json.h"
+#include "base/printable.h"
 #include "hist.h"
 #include "scoreboard/stages.h"
 
@@ -17,27 +19,7 @@ _Static_assert((int)TRACE_STAGE_CREATING == (int)STAGE_CREATING && (int)_STAGE_M
                "the BPF side and the table of stages");
 
 static void append_escaped(struct text *t, const char *s, size_t max) {
-        for (size_t i = 0; i < max && s[i]; i++) {
-                unsigned char c = (unsigned char)s[i];
-
-                if (c < 0x20 || c >= 0x7f || c == '\\')
-                        text_printf(t, "\\x%02x", c);
-                else
-                        text_append_c(t, (char)c);
-        }
-}
-
-static void append_json_string(struct text *t, const char *s) {
-        text_append_c(t, '"');
-        for (; *s; s++) {
-                unsigned char c = (unsigned char)*s;
-
-                if (c < 0x20 || c >= 0x7f || c == '\\' || c == '"')
-                        text_printf(t, "\\u%04x", c);
-                else
-                        text_append_c(t, (char)c);
-        }
-        text_append_c(t, '"');
+        printable_append(t, s, max, PRINTABLE_TERMINAL);
 }
 
 /* At least `width` columns, and a blank after them. */
@@ -210,7 +192,7 @@ static void append_json_pool(struct text *t, const struct trace_pool *p) {
         char name[NAME_WIDTH];
 
         text_append(t, "{\"pool\":");
-        append_json_string(t, p->name);
+        json_string(p->name, t);
         text_append(t, ",\"transitions\":[");
         each_transition(t, p, append_json_transition);
         end_list(t, ']');

@@ -60,7 +60,7 @@
         "requests:             1\n"                                                                                    \
         "request duration:     2000000\n"                                                                              \
         "request method:       GET\n"                                                                                  \
-        "request URI:          /line\\x0abreak\\x1b[0m\n"                                                              \
+        "request URI:          /line\\nbreak\\x1b[0m\n"                                                                \
         "content length:       0\n"                                                                                    \
         "user:                 -\n"                                                                                    \
         "script:               -\n"                                                                                    \
