@@ -45,7 +45,7 @@ def test_status_names_settings_files_and_addresses(start):
 def test_status_obeys_no_client(start):
     """Control characters of a URI do not reach the terminal: an escape, and CSI as one character (U+009B) and as one byte."""
     s = start({"www": {"pm.max_children": "1"}})
-    with Held(s, REQUEST_URI=b"/a\x1b[2Jb\xc2\x9b2Jc\x9b2Jd\xc3\xa4") as held:
+    with Held(s, SCRIPT_NAME=b"/a\x1b[2Jb\xc2\x9b2Jc\x9b2Jd\xc3\xa4") as held:
         held.wait_running()
         shown = subprocess.run([programs.FPMCTL, "--runtime-dir", s.runtime, "status", "--full"], capture_output=True, check=True).stdout
     assert rb"/a\x1b[2Jb\xc2\x9b2Jc\x9b2Jd" + b"\xc3\xa4" in shown
