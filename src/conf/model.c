@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/process.h"
 #include "base/text.h"
@@ -104,7 +103,7 @@ void conf_free(struct conf *c) {
 
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
         for (size_t i = 0; i < c->n_pools; i++)
-                if (strcasecmp(c->pools[i].name, name) == 0)
+                if (text_equal(c->pools[i].name, name))
                         return &c->pools[i];
         return NULL;
 }

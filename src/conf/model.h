@@ -84,7 +84,7 @@ void conf_free(struct conf *c);
 DEFINE_CLEANUP(struct conf *, conf_free)
 #define _cleanup_conf_ _cleanup_(conf_freep)
 
-/* The pool of that name, in any case, as php-fpm compares section names; NULL: none. */
+/* The pool of that name, letter by letter; NULL: none. */
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
 
 /* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may use. */

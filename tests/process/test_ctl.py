@@ -208,6 +208,8 @@ def test_get_by_configuration(start):
     pool = s.script("pool.php", "<?php echo getenv('POOL');")
     assert get(s, "-y", s.config_path, pool).stdout == b"a"
     assert get(s, "-y", s.config_path, "--pool", "b", pool).stdout == b"b"
+    other = get(s, "-y", s.config_path, "--pool", "B", pool)
+    assert other.returncode != 0 and b"has no pool 'B'" in other.stderr
 
 
 def test_get_by_address(start):

@@ -595,9 +595,22 @@ def test_reload_of_one_pool_leaves_those_that_have_left_the_configuration(make, 
 def test_reload_of_an_unknown_pool_is_refused(start):
     s = start()
     workers = s.wait_workers(2)
-    r = s.ctl("reload", "nosuch")
-    assert r.returncode != 0 and "nosuch" in r.stderr
+    for name in ("nosuch", "WWW", "ww", "www2"):
+        r = s.ctl("reload", name)
+        assert r.returncode != 0 and f"there is no pool '{name}'" in r.stderr
     assert int(s.run(s.pid_script).text) in workers
+
+
+def test_pool_that_is_written_in_capitals_is_another_one(start):
+    """It takes the old one's address over."""
+    s = start()
+    workers = s.wait_workers(2)
+    s.pools["WWW"] = s.pools.pop("www")
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    procs.until("the old pool to be gone", lambda: [p["name"] for p in s.status()["pools"]] == ["WWW"])
+    assert int(s.run(s.pid_script, "WWW").text) not in workers
+    assert s.ctl("reload", "WWW").returncode == 0 and s.ctl("reload", "www").returncode != 0
 
 
 def test_fpmctl_reload_waits_for_the_outcome(start):

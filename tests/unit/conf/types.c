@@ -58,8 +58,9 @@ static void test_values_reach_their_fields(void **state) {
                            "security.limit_extensions =\npm.process_idle_timeout = 2 m\nprocess.priority = -5\n"
                            "rlimit_core = unlimited\naccess.log = /tmp/$pool-$pool.log\npm.status_path = /status\n"
                            "[global]\nerror_log = log/x.log\nprocess_control_timeout = 1h\nsyslog.facility = local3\n");
-        const struct conf_pool *p = conf_find_pool(c, "WWW");
+        const struct conf_pool *p = conf_find_pool(c, "www");
 
+        assert_null(conf_find_pool(c, "WWW"));
         assert_non_null(p);
         assert_int_equal(p->listen_backlog, 511);
         assert_int_equal(p->listen_mode, 0600);
