@@ -4,7 +4,6 @@
 #include "conn/park.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -51,13 +50,6 @@ int park_send(int fd, const struct park_note *note, const void *out, const void 
         return errno == EAGAIN ? PARK_E_FULL : -errno;
 }
 
-/* Nobody is left who could send. A message of no bytes looks the same to recvmsg(2). */
-static bool park_is_at_end(int fd) {
-        struct pollfd p = { .fd = fd, .events = POLLRDHUP };
-
-        return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP));
-}
-
 static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
         return n->version == PARK_VERSION && n->n_out <= PARK_BYTES_MAX && n->n_in <= PARK_BYTES_MAX &&
                (size_t)n->n_out + n->n_in == n_bytes;
@@ -70,22 +62,17 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
                 .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov), .msg_control = &room, .msg_controllen = sizeof(room)
         };
         _cleanup_fd_ int connection = -1;
-        ssize_t k;
+        struct passing got;
+        int r;
 
-        do
-                k = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        while (k < 0 && errno == EINTR);
-        if (k < 0 && errno == EAGAIN)
+        r = passing_receive(fd, &msg, MSG_DONTWAIT, &connection, 1, &got);
+        if (r == PASSING_E_EMPTY)
                 return PARK_E_EMPTY;
-        if (k < 0)
-                return errno == ECONNRESET ? PARK_E_END : -errno;
-        passing_take(&msg, &connection, 1);
-        if (k == 0 && connection < 0 && park_is_at_end(fd))
+        if (r == PASSING_E_END)
                 return PARK_E_END;
-        if (connection < 0 && (msg.msg_flags & MSG_CTRUNC))
-                return -EMFILE;
-        if (connection < 0 || (msg.msg_flags & MSG_TRUNC) || (size_t)k < sizeof(*ret) ||
-            !park_makes_sense(ret, (size_t)k - sizeof(*ret)))
+        if (r < 0)
+                return r == -EMSGSIZE ? -EBADMSG : r;
+        if (connection < 0 || got.n < sizeof(*ret) || !park_makes_sense(ret, got.n - sizeof(*ret)))
                 return -EBADMSG;
         *ret_fd = TAKE_FD(connection);
         return 0;

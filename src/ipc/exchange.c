@@ -112,23 +112,18 @@ int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
         struct iovec iov = { .iov_base = data, .iov_len = IPC_CONTROL_PACKET_MAX };
         struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof(room) };
         _cleanup_fd_ int attached = -1;
-        ssize_t n;
-        int r;
+        int fds[FDS_MAX], r;
+        struct passing got;
 
         if (!data)
                 return -ENOMEM;
-        do
-                n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-        while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        passing_take(&mh, &attached, 1);
-        if (n == 0)
-                return IPC_EXCHANGE_E_CLOSED;
-        if (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-                return -EMSGSIZE;
-
-        r = ipc_control_decode(data, (size_t)n, ret);
+        r = passing_receive(fd, &mh, 0, fds, FDS_MAX, &got);
+        attached = fds[0];
+        for (int i = 1; i < FDS_MAX; i++)
+                fd_close(fds[i]);
+        if (r != 0)
+                return r == PASSING_E_EMPTY ? -EAGAIN : r == PASSING_E_END ? IPC_EXCHANGE_E_CLOSED : r;
+        r = ipc_control_decode(data, got.n, ret);
         if (r < 0)
                 return r;
         if (ret->type == IPC_CONTROL_POOL)

@@ -72,29 +72,18 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
                 .msg_control = &room,
                 .msg_controllen = sizeof(room),
         };
-        size_t n;
-        ssize_t k;
+        struct passing got;
+        int r;
 
-        for (int i = 0; i < IPC_FDS_MAX; i++)
-                ret_fds[i] = -1;
-
-        do
-                k = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        while (k < 0 && errno == EINTR);
-        if (k < 0 && errno == EAGAIN)
+        r = passing_receive(fd, &msg, MSG_DONTWAIT, ret_fds, IPC_FDS_MAX, &got);
+        if (r == PASSING_E_EMPTY)
                 return IPC_E_EMPTY;
-        if (k == 0 || (k < 0 && errno == ECONNRESET))
+        if (r == PASSING_E_END)
                 return IPC_E_GONE;
-        if (k < 0)
-                return -errno;
-
-        n = passing_take(&msg, ret_fds, IPC_FDS_MAX);
-        if ((msg.msg_flags & MSG_CTRUNC) && n < IPC_FDS_MAX && (size_t)k == sizeof(*ret)) {
-                ipc_close_fds(ret_fds);
-                return -EMFILE; /* recvmsg(2) says no more than that descriptors are missing */
-        }
-        if ((size_t)k != sizeof(*ret) || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || ret->type == IPC_NONE ||
-            ret->type >= _IPC_TYPE_MAX || n != ipc_rows[ret->type].n_fds) {
+        if (r < 0)
+                return r == -EMSGSIZE ? -EBADMSG : r;
+        if (got.n != sizeof(*ret) || ret->type == IPC_NONE || ret->type >= _IPC_TYPE_MAX ||
+            got.n_fds != ipc_rows[ret->type].n_fds) {
                 ipc_close_fds(ret_fds);
                 return -EBADMSG;
         }

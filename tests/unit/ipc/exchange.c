@@ -110,6 +110,9 @@ static void test_unwanted_descriptors_are_closed(void **state) {
         send_raw(p.client, status, sizeof(status), fds, 3);
         assert_int_equal(ipc_exchange_receive(p.master, &m), 0);
         assert_int_equal(count_fds(), n_before);
+        send_raw(p.client, "", 0, fds, 2);
+        assert_int_equal(ipc_exchange_receive(p.master, &m), -EPROTO);
+        assert_int_equal(count_fds(), n_before);
         send_raw(p.client, "garbage", 7, fds, 2);
         assert_int_equal(ipc_exchange_receive(p.master, &m), -EPROTO);
         assert_int_equal(count_fds(), n_before);

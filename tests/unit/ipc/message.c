@@ -117,6 +117,8 @@ static void test_what_makes_no_sense_is_refused_and_leaks_nothing(void **state) 
                 send_raw(p->a, &m, sizeof(m), many, n);
                 assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
         }
+        send_raw(p->a, NULL, 0, many, 4); /* no bytes, which is not the end */
+        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
         m.type = IPC_SPAWNED; /* wants one, and gets none */
         send_raw(p->a, &m, sizeof(m), NULL, 0);
         assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
