@@ -34,26 +34,30 @@ int ipc_pair(int ret[static 2]) {
         return 0;
 }
 
-int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
+int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
         struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(*m) };
         struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
         size_t n_fds = ipc_rows[m->type].n_fds;
         PASSING_ROOM(room, IPC_FDS_MAX);
 
+        ssize_t k;
+
         if (n_fds > 0)
                 passing_attach(&msg, &room, fds, n_fds);
+        do
+                k = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (k < 0 && errno == EINTR);
+        return k < 0 ? -errno : 0;
+}
+
+int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLOUT };
-                int r;
+                int r = ipc_send_at_once(fd, m, fds);
 
-                if (sendmsg(fd, &msg, MSG_NOSIGNAL) >= 0)
-                        return 0;
-                if (errno == EINTR)
-                        continue;
-                if (errno != EAGAIN)
-                        return -errno;
-                r = poll(&p, 1, 1000);
-                if (r == 0)
+                if (r != -EAGAIN)
+                        return r;
+                if (poll(&p, 1, 1000) == 0)
                         return -ETIMEDOUT;
         }
 }

@@ -68,6 +68,9 @@ int ipc_pair(int ret[static 2]);
  * (the other side is stuck). 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
 int ipc_send(int fd, const struct ipc_message *m, const int *fds);
 
+/* The same for the master, which waits for nobody: -EAGAIN when the socket is full. */
+int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds);
+
 /*
  * Receives one message. 0; IPC_E_EMPTY (nothing waits); IPC_E_GONE (the other side is closed); -EBADMSG (wrong size, unknown type, or
  * wrong number of descriptors; they are closed); -EMFILE (this process can take no more descriptors: the message is lost). Received descriptors are close-on-exec and the caller's, unused places are -1.

@@ -30,7 +30,9 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
         for (size_t i = 0; i < m->n_pools; i++) {
                 _cleanup_snapshot_ struct status_snapshot s = {};
 
-                if (status_snapshot_take(m->pools[i]->pool->scoreboard, now, 0, &s) < 0)
+                const struct pool *p = m->pools[i]->pool;
+
+                if (status_snapshot_take_at_once(p->scoreboard, p->n_used, now, 0, &s) < 0)
                         continue;
                 ret->busy += s.n_active;
                 ret->total += s.n_total;

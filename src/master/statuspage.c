@@ -155,6 +155,7 @@ static int client_answer(struct statuspage_client *c) {
                 .pool = g ? g->conf : NULL,
                 .scoreboard = c->page->pool->scoreboard,
                 .at_once = true,
+                .n_slots = c->page->pool->n_used,
                 .php_version = g && g->php_exposed ? g->php_version : NULL,
         };
 

@@ -129,8 +129,8 @@ bool generation_is_gone(const struct generation *g) {
 
 static void generation_tell(struct generation *g, enum ipc_type type) {
         if (g->ipc >= 0 && g->zygote_pid > 0)
-                ipc_send(g->ipc, &(struct ipc_message){ .type = type },
-                         NULL); /* a zygote that is gone needs no telling */
+                ipc_send_at_once(g->ipc, &(struct ipc_message){ .type = type },
+                                 NULL); /* a zygote that is gone needs no telling */
 }
 
 void generation_drain(struct generation *g, usec_t now) {
@@ -159,9 +159,9 @@ int generation_renew(struct generation *g) {
                 return -errno;
         read_end = ends[0];
         write_end = ends[1];
-        r = ipc_send(g->ipc, &m,
-                     (int[IPC_FDS_MAX]){ log_fd >= 0 ? log_fd : null, access_fd >= 0 ? access_fd : null, read_end,
-                                         write_end });
+        r = ipc_send_at_once(g->ipc, &m,
+                             (int[IPC_FDS_MAX]){ log_fd >= 0 ? log_fd : null, access_fd >= 0 ? access_fd : null,
+                                                 read_end, write_end });
         if (r < 0)
                 return r;
         fd_close(g->lifeline);

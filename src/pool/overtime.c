@@ -223,7 +223,7 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
         *w->overtime = (struct overtime_case){ .slow = slow, .condemned = condemned, .slot = *s };
         g->n_tracing++;
         w->patience.traced = false;
-        if (ipc_send(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
+        if (ipc_send_at_once(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
                 g->n_tracing--;
                 overtime_close_case(p, w, nobody);
         }

@@ -306,7 +306,7 @@ void parks_renew_log(struct pool *p) {
         if (log_fd < 0)
                 return;
         for (struct park_process *k = p->parks.processes; k; k = k->next) {
-                int r = ipc_send(k->orders, &m, (int[IPC_FDS_MAX]){ log_fd });
+                int r = ipc_send_at_once(k->orders, &m, (int[IPC_FDS_MAX]){ log_fd });
 
                 if (r < 0)
                         log_error("[pool %s] park %d keeps the old log file: %s", p->name, k->pid, strerror(-r));

@@ -71,12 +71,20 @@ bool scoreboard_read_slot_at_once(const struct scoreboard *s, uint32_t i, struct
         return read_slot(s, i, READ_TRIES_SPINNING, ret);
 }
 
-bool scoreboard_read_header(const struct scoreboard *s, struct scoreboard_header *ret) {
-        bool consistent = read_guarded(&s->header.seq, &s->header, ret, sizeof(*ret), READ_TRIES);
+static bool read_header(const struct scoreboard *s, unsigned tries, struct scoreboard_header *ret) {
+        bool consistent = read_guarded(&s->header.seq, &s->header, ret, sizeof(*ret), tries);
 
         if (ret->n_used > SCOREBOARD_SLOTS)
                 ret->n_used = SCOREBOARD_SLOTS;
         READ_TERMINATE(ret->pool);
         READ_TERMINATE(ret->pm);
         return consistent;
+}
+
+bool scoreboard_read_header(const struct scoreboard *s, struct scoreboard_header *ret) {
+        return read_header(s, READ_TRIES, ret);
+}
+
+bool scoreboard_read_header_at_once(const struct scoreboard *s, struct scoreboard_header *ret) {
+        return read_header(s, READ_TRIES_SPINNING, ret);
 }

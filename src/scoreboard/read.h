@@ -20,3 +20,4 @@ bool scoreboard_read_slot_at_once(const struct scoreboard *s, uint32_t i, struct
 /* Copies the header; n_used is at most SCOREBOARD_SLOTS in the copy. Same result. A reader that walks the slots stops
  * at n_used: looking at a page that nobody wrote yet makes the kernel give it memory. */
 bool scoreboard_read_header(const struct scoreboard *s, struct scoreboard_header *ret);
+bool scoreboard_read_header_at_once(const struct scoreboard *s, struct scoreboard_header *ret);

@@ -140,9 +140,15 @@ static void page_status(const struct status_page *p, struct text *ret) {
         _cleanup_text_ struct text body = {};
         const struct page_form *form = page_form(p);
         bool full = page_query_has(p, "full");
-        unsigned flags = (full ? STATUS_SNAPSHOT_WORKERS : 0U) | (p->at_once ? STATUS_SNAPSHOT_AT_ONCE : 0U);
+        unsigned flags = full ? STATUS_SNAPSHOT_WORKERS : 0U;
+        usec_t now = time_now();
+        int r;
 
-        if (status_snapshot_take(p->scoreboard, time_now(), flags, &snapshot) < 0)
+        if (p->at_once)
+                r = status_snapshot_take_at_once(p->scoreboard, p->n_slots, now, flags, &snapshot);
+        else
+                r = status_snapshot_take(p->scoreboard, now, flags, &snapshot);
+        if (r < 0)
                 body.failed = true;
         else {
                 page_show_self(p, &snapshot);

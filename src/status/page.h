@@ -15,8 +15,9 @@ struct status_page {
         size_t n_params;
         const struct conf_pool *pool;
         const struct scoreboard *scoreboard;
-        int32_t self;            /* the worker that answers, which php-fpm shows as running; 0: none does */
-        bool at_once;            /* wait for no writer of the scoreboard */
+        int32_t self; /* the worker that answers, which php-fpm shows as running; 0: none does */
+        bool at_once; /* wait for no writer of the scoreboard, and look at n_slots of it at most */
+        uint32_t n_slots;
         const char *php_version; /* for X-Powered-By; NULL: expose_php is off, or PHP is not up yet */
 };
 

@@ -18,10 +18,14 @@ static uint64_t since(usec_t now, uint64_t then) {
         return then == 0 || then > now ? 0 : now - then;
 }
 
-static void snapshot_header(const struct scoreboard *board, struct status_snapshot *s, uint32_t *ret_n_used) {
+static void snapshot_header(const struct scoreboard *board, bool at_once, struct status_snapshot *s,
+                            uint32_t *ret_n_used) {
         struct scoreboard_header h;
 
-        scoreboard_read_header(board, &h);
+        if (at_once)
+                scoreboard_read_header_at_once(board, &h);
+        else
+                scoreboard_read_header(board, &h);
         memcpy(s->pool, h.pool, sizeof(s->pool));
         memcpy(s->pm, h.pm, sizeof(s->pm));
         s->pool[sizeof(s->pool) - 1] = '\0';
@@ -88,16 +92,18 @@ static void snapshot_add(struct status_snapshot *s, const struct scoreboard_slot
                 s->waits.n[k] += w->waits.n[k];
 }
 
-int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned flags, struct status_snapshot *ret) {
+static int snapshot_take(const struct scoreboard *board, bool at_once, uint32_t n_slots, usec_t now, unsigned flags,
+                         struct status_snapshot *ret) {
         _cleanup_snapshot_ struct status_snapshot s = { .now = now };
         uint32_t n_used, size = 0;
 
-        snapshot_header(board, &s, &n_used);
+        snapshot_header(board, at_once, &s, &n_used);
+        n_used = MIN(n_used, n_slots);
         for (uint32_t i = 0; i < n_used; i++) {
                 struct scoreboard_slot w;
                 int r;
 
-                if (flags & STATUS_SNAPSHOT_AT_ONCE)
+                if (at_once)
                         scoreboard_read_slot_at_once(board, i, &w);
                 else
                         scoreboard_read_slot(board, i, &w);
@@ -117,6 +123,15 @@ int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned fl
         *ret = s;
         s.workers = NULL;
         return 0;
+}
+
+int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned flags, struct status_snapshot *ret) {
+        return snapshot_take(board, false, SCOREBOARD_SLOTS, now, flags, ret);
+}
+
+int status_snapshot_take_at_once(const struct scoreboard *board, uint32_t n_slots, usec_t now, unsigned flags,
+                                 struct status_snapshot *ret) {
+        return snapshot_take(board, true, n_slots, now, flags, ret);
 }
 
 void status_snapshot_done(struct status_snapshot *s) {

@@ -51,11 +51,15 @@ struct status_snapshot {
 
 enum {
         STATUS_SNAPSHOT_WORKERS = 1, /* fill in the rows; without it n_workers is 0 */
-        STATUS_SNAPSHOT_AT_ONCE = 2, /* wait for no writer: for a reader that has other things to do */
 };
 
 /* Reads the whole scoreboard. The caller gives the time. 0 or -ENOMEM; status_snapshot_done() afterwards. */
 int status_snapshot_take(const struct scoreboard *s, usec_t now, unsigned flags, struct status_snapshot *ret);
+
+/* The same for a reader that has other things to do: it waits for no writer, and looks at the first n_slots at most, whatever the scoreboard says
+ * of how many are in use. */
+int status_snapshot_take_at_once(const struct scoreboard *s, uint32_t n_slots, usec_t now, unsigned flags,
+                                 struct status_snapshot *ret);
 void status_snapshot_done(struct status_snapshot *s);
 #define _cleanup_snapshot_ _cleanup_(status_snapshot_done)
 

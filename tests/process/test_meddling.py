@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import procs
 import server as programs
 from load import Held
 
@@ -51,6 +52,30 @@ def pool(kind, folder=None, **more):
     if kind == "tcp":
         return {**FFI, "listen": f"127.0.0.1:{programs.free_port()}", "listen.mode": None, **more}
     return {**FFI, **({"listen": f"{folder}/meddled-{next(numbers)}.sock"} if folder else {}), **more}
+
+
+# The scoreboard says that all of its slots are in use and being written. Field n_used and the slots' counters: scoreboard/layout.h.
+BUSY_BOARD = """
+preg_match('/^([0-9a-f]+)-([0-9a-f]+) rw.*memfd:fpmd-scoreboard/m', file_get_contents('/proc/self/maps'), $m) || exit('no scoreboard');
+$at = FFI::cdef()->new('uintptr_t');
+$at->cdata = hexdec($m[1]);
+$head = FFI::cast('unsigned *', $at);
+$head[23] = $head[5];
+for ($i = 0; $i < $head[5]; $i++) $head[($head[3] + $i * $head[4]) / 4] = 1;
+echo $head[5], ' slots';
+"""
+
+
+def test_scoreboard_that_is_never_at_rest(start):
+    """The master counts for its status line every second."""
+    s = start({"www": {**FFI, "pm.max_children": "1", "process.dumpable": "yes"}})
+    r = s.run(s.script("busy.php", "<?php" + BUSY_BOARD))
+    assert r.text.endswith("0 slots"), (r.text, r.stderr)
+    since, before = s.notify.mark(), procs.cpu_seconds(s.pid)
+    for _ in range(3):
+        assert s.run(s.pid_script).complete  # which changes the line
+        since = s.notify.wait("STATUS", since=since) + 1
+    assert procs.cpu_seconds(s.pid) - before < 0.2
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -157,6 +157,7 @@ static void test_a_peer_that_does_not_read_is_given_up(void **state) {
                 r = ipc_send(p->a, &m, NULL);
         while (r == 0);
         assert_int_equal(r, -ETIMEDOUT);
+        assert_int_equal(ipc_send_at_once(p->a, &m, NULL), -EAGAIN);
 }
 
 int main(void) {

@@ -144,7 +144,7 @@ static void test_metrics(void **state) {
         board_add(board, 2, STAGE_EXECUTING);
         board_add(board, 3, STAGE_CREATING)->pid = 0;
 
-        assert_int_equal(status_snapshot_take(board, NOW, STATUS_SNAPSHOT_WORKERS | STATUS_SNAPSHOT_AT_ONCE, &s), 0);
+        assert_int_equal(status_snapshot_take_at_once(board, SCOREBOARD_SLOTS, NOW, STATUS_SNAPSHOT_WORKERS, &s), 0);
         status_openmetrics_render(&s, true, &full);
         expect_lines(text_peek(&full), want);
         assert_null(strstr(text_peek(&full), "pid=\"0\""));

@@ -168,6 +168,24 @@ static void test_scribbled(void **state) {
         }
 }
 
+/* The reader knows how many slots there are, and no writer keeps it. */
+static void test_at_once_within_the_readers_own_bounds(void **state) {
+        _cleanup_board_ struct scoreboard *board = board_new();
+        _cleanup_snapshot_ struct status_snapshot s = {}, none = {};
+
+        for (uint32_t i = 0; i < 3; i++)
+                board_add(board, i, STAGE_EXECUTING);
+        board->header.n_used = UINT32_MAX;
+        board->header.seq |= 1U;
+        for (uint32_t i = 0; i < 3; i++)
+                board->slots[i].seq |= 1U;
+        assert_int_equal(status_snapshot_take_at_once(board, 2, NOW, STATUS_SNAPSHOT_WORKERS, &s), 0);
+        assert_int_equal(s.n_total, 2);
+        assert_int_equal(s.n_workers, 2);
+        assert_int_equal(status_snapshot_take_at_once(board, 0, NOW, STATUS_SNAPSHOT_WORKERS, &none), 0);
+        assert_int_equal(none.n_total, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_counts),
@@ -176,6 +194,7 @@ int main(void) {
                 cmocka_unit_test(test_many_rows),
                 cmocka_unit_test(test_derived),
                 cmocka_unit_test(test_scribbled),
+                cmocka_unit_test(test_at_once_within_the_readers_own_bounds),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
