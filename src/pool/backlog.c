@@ -4,10 +4,12 @@
 #include "pool/backlog.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/epoll.h>
 
 #include "base/fd.h"
+#include "pool/queue.h"
 #include "pool/supervise.h"
 
 /* Taken at once: more are told by the next event. */
@@ -71,12 +73,28 @@ void backlog_end(struct generation *g) {
         g->backlog_fd = fd_close(g->backlog_fd);
 }
 
-bool backlog_is_there(const struct generation *g) {
+/* How many wait at one of them, of which some do. Of the park's offers that is the park's word, which bounds how many workers its own pool gets. */
+static unsigned backlog_count_at(const struct generation *g, size_t i) {
+        struct queue_state queue;
+
+        if (i == g->listeners.n)
+                queue.waiting = g->pool->scoreboard->header.park.waiting;
+        else if (!queue_of_listener(g->listeners.fds[i], &queue))
+                return UINT_MAX;
+        return queue.waiting == 0 ? 1 : (unsigned)MIN(queue.waiting, UINT_MAX);
+}
+
+unsigned backlog_count(const struct generation *g) {
+        unsigned n = 0;
+
         for (size_t i = 0; i <= g->listeners.n; i++) {
                 struct pollfd p = { .fd = backlog_fd(g, i), .events = POLLIN };
 
-                if (poll(&p, 1, 0) > 0 && (p.revents & POLLIN))
-                        return true;
+                if (poll(&p, 1, 0) > 0 && (p.revents & POLLIN)) {
+                        unsigned here = backlog_count_at(g, i);
+
+                        n = here < UINT_MAX - n ? n + here : UINT_MAX;
+                }
         }
-        return false;
+        return n;
 }

@@ -16,5 +16,5 @@ int backlog_watch(struct generation *g);
 /* Before the listeners may be closed. Ending what has not begun does nothing. */
 void backlog_end(struct generation *g);
 
-/* True when a connection waits now. */
-bool backlog_is_there(const struct generation *g);
+/* Connections that wait now. UINT_MAX: some do, and the kernel does not tell how many. */
+unsigned backlog_count(const struct generation *g);

@@ -115,6 +115,7 @@ struct overtime_case;
 struct pool_worker {
         enum worker_state state;
         bool leaving; /* told to end */
+        usec_t told;  /* when, unless that has been seen to */
         bool early;   /* accepts already, but its zygote has not told its pid yet */
         struct generation *generation;
         pid_t pid;
@@ -215,6 +216,9 @@ void pool_sample(struct pool *p);
 /* sample.c: workers of a generation that have no request in hand and have not been told to end: all of them, and those that have been idle for so long.
  * As the workers say: a hint. */
 void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long);
+
+/* sample.c: a worker says that it is idle. */
+bool pool_is_idle(const struct pool *p, uint32_t slot);
 
 /* sample.c: of the workers that pool_count_idle() counts, the one that was asked for last. False: there is none. */
 bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot);

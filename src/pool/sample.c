@@ -47,13 +47,17 @@ static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
         return waiting;
 }
 
+bool pool_is_idle(const struct pool *p, uint32_t slot) {
+        return *(const volatile uint32_t *)&p->scoreboard->slots[slot].stage == STAGE_ACCEPTING;
+}
+
 /* What the slot says is a hint; which worker it is, and that it lives, is the master's own knowledge. */
 static bool sample_is_idle(const struct generation *g, uint32_t slot, usec_t idle_for, usec_t now) {
         const struct pool_worker *w = &g->pool->workers[slot];
         const volatile struct scoreboard_slot *s = &g->pool->scoreboard->slots[slot];
         usec_t since;
 
-        if (w->state != WORKER_ACCEPTING || w->generation != g || w->leaving || s->stage != STAGE_ACCEPTING)
+        if (w->state != WORKER_ACCEPTING || w->generation != g || w->leaving || !pool_is_idle(g->pool, slot))
                 return false;
         since = s->stage_mono;
         return idle_for == 0 || (since <= now && now - since >= idle_for);

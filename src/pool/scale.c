@@ -71,15 +71,19 @@ static usec_t plan_patience(const struct scale_input *in) {
 
 /* True when connections wait for workers that are not there. */
 static bool plan_saturated(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        unsigned n_there = in->n_workers - in->n_pending;
         usec_t patience = plan_patience(in);
         struct scale_state *s = &ret->state;
+        bool more = n_there > s->n_there;
+
+        s->n_there = n_there;
 
         if (!in->waiting) {
                 s->waiting_since = 0;
                 s->surge = 1;
                 return false;
         }
-        if (s->waiting_since == 0)
+        if (s->waiting_since == 0 || more) /* who has just come has had no time to take one */
                 s->waiting_since = in->now;
         if (in->n_workers < cap) /* else there is nothing to do before a worker ends */
                 ret->wake_at = in->now + SCALE_LOOK;
@@ -87,6 +91,13 @@ static bool plan_saturated(const struct scale_input *in, unsigned cap, struct sc
                 return false;
         s->waiting_since = in->now;
         return true;
+}
+
+/* Each connection that waits needs one worker, and who is idle or on its way has had its time to take one. */
+static unsigned plan_surge(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        struct scale_state *s = &ret->state;
+
+        return plan_grow(in, MIN(s->surge, in->waiting), cap, &s->surge, ret);
 }
 
 /* True once a second. */
@@ -132,7 +143,7 @@ static unsigned plan_dynamic(const struct scale_input *in, unsigned cap, struct 
         bool saturated = plan_saturated(in, cap, ret), round = plan_round(in, ret);
 
         if (saturated)
-                plan_raise(s, plan_grow(in, s->surge, cap, &s->surge, ret));
+                plan_raise(s, plan_surge(in, cap, ret));
         else if (round)
                 plan_dynamic_round(in, cap, ret);
         return MIN(s->target + ret->end, cap);
@@ -143,7 +154,7 @@ static unsigned plan_ondemand(const struct scale_input *in, unsigned cap, struct
         bool saturated = plan_saturated(in, cap, ret), round = in->n_workers > 0 && plan_round(in, ret);
 
         if (saturated)
-                return plan_grow(in, s->surge, cap, &s->surge, ret);
+                return plan_surge(in, cap, ret);
         if (in->n_workers == 0)
                 s->round_at = 0;
         else if (round && !in->waiting) {

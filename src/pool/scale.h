@@ -11,7 +11,7 @@
  *   ondemand   what connections ask for; those idle for pm.process_idle_timeout end
  *
  * dynamic and ondemand do not wait for a round when connections wait and no worker is idle: they grow within milliseconds, by a surge that doubles
- * for as long as that is so. Who is idle is read from shared memory, and only a hint: a pool that lies about it gets the wrong number of workers,
+ * for as long as that is so, and never by more than there are connections that wait. Who is idle is read from shared memory, and only a hint: a pool that lies about it gets the wrong number of workers,
  * within the same bounds.
  */
 
@@ -27,6 +27,7 @@ struct scale_state {
         unsigned surge;       /* how many are added when connections wait and nobody is idle */
         usec_t round_at;      /* the next round; 0: none yet */
         usec_t waiting_since; /* connections have been waiting at every look since then; 0: not at the last one */
+        unsigned n_there;     /* workers that were accepting at the last look */
         bool at_max;          /* more were wanted than pm.max_children allows, and it has been told */
         bool at_process_max;  /* the same for process.max */
 };
@@ -46,7 +47,7 @@ struct scale_input {
         unsigned n_idle_long;  /* of these: for idle_timeout and longer */
         unsigned n_others;     /* of the pool's other generations: alive */
         unsigned n_left;       /* how many more process.max allows; UINT_MAX: any number */
-        bool waiting;          /* connections wait in the listeners */
+        unsigned waiting;      /* connections that wait; UINT_MAX: nobody knows how many */
         unsigned n_young_dead; /* workers that died young, one after another */
         usec_t last_death;     /* when the last of them died */
         usec_t last_try;       /* when a worker was last forked to see whether that is over; 0: never */

@@ -153,7 +153,7 @@ void supervise_provide(struct generation *g) {
                 supervise_spawn(g, 1);
 }
 
-/* Idle workers that are not needed: the one that was forked last stands last in line for connections. */
+/* Idle workers that are not needed: the one that was forked last stands last in line for connections. One that has just taken one serves it. */
 static void supervise_thin(struct generation *g, const struct scale_plan *plan, usec_t now) {
         struct pool *p = g->pool;
         uint32_t slot;
@@ -162,6 +162,7 @@ static void supervise_thin(struct generation *g, const struct scale_plan *plan, 
                 struct pool_worker *w = &p->workers[slot];
 
                 w->leaving = true;
+                w->told = now;
                 g->n_leaving++;
                 log_debug("[pool %s] child %d is not needed, and ends", p->name, w->pid);
                 syscall(SYS_pidfd_send_signal, w->pidfd, SIGQUIT, NULL, 0);
@@ -186,6 +187,25 @@ static void supervise_tell_plan(struct generation *g, const struct scale_input *
                             p->name, p->env->process_max);
 }
 
+/* The second step of that order, for those that do not hear the first. */
+static usec_t supervise_cut_leaving(struct generation *g, usec_t now) {
+        struct pool *p = g->pool;
+        usec_t at = USEC_INFINITY;
+
+        for (uint32_t i = 0; i < p->n_used && g->n_leaving > 0; i++) {
+                struct pool_worker *w = &p->workers[i];
+
+                if (w->generation != g || !w->leaving || w->told == 0)
+                        continue;
+                if (timeouts_leave_is_over(w->told, pool_is_idle(p, i), now, &at)) {
+                        w->told = 0;
+                        log_warning("[pool %s] child %d was told to end, idles on, and is killed", p->name, w->pid);
+                        syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
+                }
+        }
+        return at;
+}
+
 /* What the decision is made from. */
 static void supervise_look(struct generation *g, usec_t now, struct scale_input *ret) {
         const struct pool *p = g->pool;
@@ -205,7 +225,6 @@ static void supervise_look(struct generation *g, usec_t now, struct scale_input 
                 .n_leaving = g->n_leaving,
                 .n_pending = g->n_workers - g->n_accepting,
                 .n_left = UINT_MAX,
-                .waiting = grows && backlog_is_there(g),
                 .n_young_dead = p->n_young_dead,
                 .last_death = p->last_death,
                 .last_try = p->last_try,
@@ -218,6 +237,8 @@ static void supervise_look(struct generation *g, usec_t now, struct scale_input 
                 ret->n_left = env->process_max > *env->n_workers ? env->process_max - *env->n_workers : 0;
         if (grows)
                 pool_count_idle(g, ret->idle_timeout, now, &ret->n_idle, &ret->n_idle_long);
+        if (grows) /* after those that may take them: one taken in between is an idle worker too many, not a connection */
+                ret->waiting = backlog_count(g);
 }
 
 /* Behind the workers that have registered since. What waits by then is an event of its own. */
@@ -367,6 +388,7 @@ void pool_supervise(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next) {
                 at = MIN(at, supervise_start_limit(g, now));
                 at = MIN(at, supervise_scale(g, now));
+                at = MIN(at, supervise_cut_leaving(g, now));
                 at = MIN(at, supervise_drain(g, now));
         }
         supervise_forget_gone(p);

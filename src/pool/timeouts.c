@@ -3,6 +3,8 @@
 
 #include "pool/timeouts.h"
 
+#include "base/macros.h"
+
 void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret) {
         usec_t elapsed = in->now > in->since ? in->now - in->since : 0;
 
@@ -27,4 +29,13 @@ void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret) {
         case TIMEOUTS_KILLED:
                 return;
         }
+}
+
+bool timeouts_leave_is_over(usec_t told, bool idle, usec_t now, usec_t *wake_at) {
+        usec_t due = told + TIMEOUTS_LEAVE_DELAY;
+
+        if (now >= due && idle)
+                return true;
+        *wake_at = MIN(*wake_at, now < due ? due : now + TIMEOUTS_LEAVE_LOOK);
+        return false;
 }

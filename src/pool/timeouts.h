@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* When patience with a draining generation ends: a pure decision. */
+/* When patience with a draining generation, or with one worker that was told to end, is over: pure decisions. */
+
+#include <stdbool.h>
 
 #include "base/time.h"
 
@@ -26,3 +28,11 @@ struct timeouts_plan {
 #define TIMEOUTS_KILL_DELAY USEC_PER_SEC
 
 void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret);
+
+/* How long an idle worker that was told to end by SIGQUIT may take, which is at once unless its script has seen to that; and how often one is looked at
+ * that has a request in hand by then, which it may finish. */
+#define TIMEOUTS_LEAVE_DELAY (5 * USEC_PER_SEC)
+#define TIMEOUTS_LEAVE_LOOK  USEC_PER_SEC
+
+/* True when it is to be killed. Else *wake_at is no later than the next look. */
+bool timeouts_leave_is_over(usec_t told, bool idle, usec_t now, usec_t *wake_at);

@@ -78,6 +78,22 @@ def test_dynamic_ends_surplus_workers_one_a_second_the_last_forked_first(start):
     assert not re.search("WARNING.*child", s.log())
 
 
+BLOCK = """<?php $c = FFI::cdef('int sigprocmask(int, const unsigned long *, unsigned long *); int pthread_sigmask(int, const unsigned long *, void *);');
+$set = $c->new('unsigned long[16]'); $set[0] = 1 << 2 | 1 << 14; $c->pthread_sigmask(0, $set, null);"""
+
+
+@pytest.mark.parametrize("pool", [{**DYNAMIC, "pm.process_idle_timeout": "1s"}, ONDEMAND], ids=["dynamic", "ondemand"])
+def test_surplus_worker_that_hears_no_signal_is_ended(start, pool):
+    """Its script, or an extension's thread, has blocked SIGQUIT and SIGTERM behind PHP's back."""
+    s = start({"www": {**pool, "php_admin_value[ffi.enable]": "1"}})
+    with contextlib.ExitStack() as stack:
+        for h in [stack.enter_context(Held(s, before=BLOCK.removeprefix("<?php"))) for _ in range(4)]:
+            h.wait_running()
+    s.wait_log(r"WARNING: \[pool www\] child \d+ was told to end, idles on, and is killed", limit=20)
+    procs.until("the surplus to be gone", lambda: len(s.workers()) == (0 if pool is ONDEMAND else 1), 20)
+    assert s.run(s.pid_script).complete
+
+
 def test_dynamic_stays_at_max_spare_without_an_idle_timeout(start):
     s = start({"www": DYNAMIC})
     s.wait_workers(2)
@@ -171,11 +187,17 @@ def test_ondemand_forks_one_for_the_first_connection_and_uses_it_again(start):
     assert status(s, "process manager") == "ondemand"
 
 
-def test_ondemand_forks_about_as_many_as_are_busy(start):
-    """Connections that come within milliseconds of each other look like a queue that lasts, and the second step is of two."""
-    s = start({"www": {**ONDEMAND, "pm.max_children": "16"}})
-    with held(s, 3):
-        assert 3 <= len(s.workers()) <= 5
+@pytest.mark.parametrize("n", [2, 5, 9])
+@pytest.mark.parametrize("where", ["unix", "tcp"])
+def test_ondemand_forks_as_many_as_there_are_connections(start, where, n):
+    """All at once, each of which holds its worker."""
+    s = start({"www": {**ONDEMAND, "pm.max_children": "20", "pm.process_idle_timeout": "60s",
+                       **({"listen": f"127.0.0.1:{programs.free_port()}"} if where == "tcp" else {})}})
+    with contextlib.ExitStack() as stack:
+        for h in [stack.enter_context(Held(s)) for _ in range(n)]:
+            h.wait_running()
+        assert len(s.workers()) == n
+    assert len(s.workers()) == n
 
 
 def test_ondemand_ends_workers_that_are_idle_for_the_timeout(start):

@@ -26,6 +26,7 @@
 #define BETWEEN  .rate = 1, .surge = 1, .round_at = NOW + SEC / 2
 #define NEXT     (NOW + SEC)
 #define LOOK     (NOW + SCALE_LOOK)
+#define NEW      1 /* .n_there: one worker accepts that did not at the last look */
 
 static const struct {
         const char *sentence;
@@ -163,16 +164,16 @@ static const struct {
             .state = { .target = 5, ROUND } },
           { .wake_at = NEXT, .state = { .target = 5, .rate = 1, .surge = 1, .round_at = NEXT } } },
         { "connections that wait beside busy workers are given a moment",
-          { DYNAMIC, .n_workers = 3, .waiting = true, .state = { .target = 3, BETWEEN } },
+          { DYNAMIC, .n_workers = 3, .waiting = 9, .state = { .target = 3, BETWEEN } },
           { .wake_at = LOOK, .state = { .target = 3, BETWEEN, .waiting_since = NOW } } },
         { "but wait for no round",
-          { DYNAMIC, .n_workers = 3, .waiting = true,
+          { DYNAMIC, .n_workers = 3, .waiting = 9,
             .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_LOOK } },
           { .spawn = 1,
             .wake_at = LOOK,
             .state = { .target = 4, .rate = 1, .surge = 2, .round_at = NOW + SEC / 2, .waiting_since = NOW } } },
         { "more and more while that lasts",
-          { DYNAMIC, .n_workers = 4, .waiting = true,
+          { DYNAMIC, .n_workers = 4, .waiting = 9,
             .state = { .target = 4,
                        .rate = 1,
                        .surge = 4,
@@ -181,12 +182,22 @@ static const struct {
           { .spawn = 4,
             .wake_at = LOOK,
             .state = { .target = 8, .rate = 1, .surge = 8, .round_at = NOW + SEC / 2, .waiting_since = NOW } } },
+        { "but no more than wait",
+          { DYNAMIC, .n_workers = 4, .waiting = 2,
+            .state = { .target = 4,
+                       .rate = 1,
+                       .surge = 4,
+                       .round_at = NOW + SEC / 2,
+                       .waiting_since = NOW - 10 * MSEC } },
+          { .spawn = 2,
+            .wake_at = LOOK,
+            .state = { .target = 6, .rate = 1, .surge = 8, .round_at = NOW + SEC / 2, .waiting_since = NOW } } },
         { "an idle worker is given time to take them",
-          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = true,
+          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 9,
             .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC } },
           { .wake_at = LOOK, .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC } } },
         { "not for ever: it may lie",
-          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = true,
+          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 9,
             .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_PATIENCE } },
           { .spawn = 1,
             .wake_at = LOOK,
@@ -197,12 +208,24 @@ static const struct {
           { ONDEMAND, .state = { .surge = 1 } },
           { .wake_at = USEC_INFINITY, .state = { .surge = 1 } } },
         { "the first connection gets one",
-          { ONDEMAND, .waiting = true, .state = { .surge = 1 } },
+          { ONDEMAND, .waiting = 9, .state = { .surge = 1 } },
           { .spawn = 1, .wake_at = LOOK, .state = { .surge = 2, .waiting_since = NOW } } },
         { "it is waited for",
-          { ONDEMAND, .n_workers = 1, .n_pending = 1, .waiting = true,
+          { ONDEMAND, .n_workers = 1, .n_pending = 1, .waiting = 9,
             .state = { .surge = 2, .waiting_since = NOW - 50 * MSEC, .round_at = NEXT } },
           { .wake_at = LOOK, .state = { .surge = 2, .waiting_since = NOW - 50 * MSEC, .round_at = NEXT } } },
+        { "once it has taken one of two the other one gets one, and no more",
+          { ONDEMAND, .n_workers = 1, .waiting = 1,
+            .state = { .surge = 2, .waiting_since = NOW - 50 * MSEC, .round_at = NEXT } },
+          { .spawn = 1, .wake_at = LOOK, .state = { .surge = 4, .waiting_since = NOW, .round_at = NEXT } } },
+        { "one that has just begun to accept is given time, however long its start took",
+          { ONDEMAND, .n_workers = 1, .n_idle = 1, .waiting = 1,
+            .state = { .surge = 2, .waiting_since = NOW - SEC / 2, .round_at = NEXT, .n_there = NEW } },
+          { .wake_at = LOOK, .state = { .surge = 2, .waiting_since = NOW, .round_at = NEXT } } },
+        { "nobody knows how many wait",
+          { ONDEMAND, .n_workers = 1, .waiting = UINT_MAX,
+            .state = { .surge = 4, .waiting_since = NOW - 50 * MSEC, .round_at = NEXT } },
+          { .spawn = 4, .wake_at = LOOK, .state = { .surge = 8, .waiting_since = NOW, .round_at = NEXT } } },
         { "once it has taken the connection the next one gets one again",
           { ONDEMAND, .n_workers = 1, .state = { .surge = 2, .waiting_since = NOW - 50 * MSEC, .round_at = NEXT } },
           { .wake_at = NEXT, .state = { .surge = 1, .round_at = NEXT } } },
@@ -210,7 +233,7 @@ static const struct {
           { ONDEMAND, .n_workers = 1, .state = { .surge = 1, .round_at = NEXT } },
           { .wake_at = NEXT, .state = { .surge = 1, .round_at = NEXT } } },
         { "at the maximum need is told, and the end of a worker or the next round awaited",
-          { ONDEMAND, .n_workers = 16, .waiting = true,
+          { ONDEMAND, .n_workers = 16, .waiting = 9,
             .state = { .surge = 8, .round_at = NEXT, .waiting_since = NOW - 5 * MSEC } },
           { .reached_max = true,
             .wake_at = NEXT,
@@ -219,12 +242,11 @@ static const struct {
           { ONDEMAND, .n_workers = 6, .n_idle = 4, .n_idle_long = 3, .state = { .surge = 1, .round_at = NOW } },
           { .end = 3, .end_idle_for = 10 * SEC, .wake_at = NEXT, .state = { .surge = 1, .round_at = NEXT } } },
         { "those that leave still count towards the maximum",
-          { ONDEMAND, .n_workers = 16, .n_leaving = 2, .waiting = true,
+          { ONDEMAND, .n_workers = 16, .n_leaving = 2, .waiting = 9,
             .state = { .surge = 4, .round_at = NEXT, .waiting_since = NOW - 5 * MSEC } },
           { .wake_at = NEXT, .state = { .surge = 8, .round_at = NEXT, .waiting_since = NOW } } },
         { "in a crash loop even a connection waits",
-          { ONDEMAND, .waiting = true, .n_young_dead = SCALE_YOUNG_FREE + 1, .last_death = NOW,
-            .state = { .surge = 1 } },
+          { ONDEMAND, .waiting = 9, .n_young_dead = SCALE_YOUNG_FREE + 1, .last_death = NOW, .state = { .surge = 1 } },
           { .wake_at = NOW + SCALE_DELAY_FIRST, .state = { .surge = 2, .waiting_since = NOW } } },
 };
 
@@ -243,6 +265,8 @@ static void test_plan(void **state) {
                 if (in.pm == 0 && in.n_left == 0 && !want->reached_process_max && !in.state.at_process_max &&
                     !in.starting)
                         in.n_left = UINT_MAX;
+                /* as many as before, unless the row is about that */
+                in.state.n_there = in.n_workers - in.n_pending - (in.state.n_there == NEW);
                 scale_plan(&in, &plan);
                 if (plan.spawn != want->spawn || plan.wake_at != want->wake_at || plan.end != want->end ||
                     plan.end_idle_for != want->end_idle_for || plan.reached_max != want->reached_max ||

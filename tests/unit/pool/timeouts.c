@@ -51,8 +51,31 @@ static void test_plan(void **state) {
         }
 }
 
+static const struct {
+        const char *sentence;
+        bool idle;
+        usec_t now;
+        bool over;
+        usec_t wake_at;
+} leaving[] = {
+        { "who is told to end has a moment", true, 11 * SEC, false, 10 * SEC + TIMEOUTS_LEAVE_DELAY },
+        { "and is killed when it idles on", true, 10 * SEC + TIMEOUTS_LEAVE_DELAY, true, USEC_INFINITY },
+        { "a request is finished, and then looked at again", false, 20 * SEC, false, 20 * SEC + TIMEOUTS_LEAVE_LOOK },
+        { "told after the clock was read", true, 9 * SEC, false, 10 * SEC + TIMEOUTS_LEAVE_DELAY },
+};
+
+static void test_leaving(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(leaving); i++) {
+                usec_t at = USEC_INFINITY;
+                bool over = timeouts_leave_is_over(10 * SEC, leaving[i].idle, leaving[i].now, &at);
+
+                if (over != leaving[i].over || at != leaving[i].wake_at)
+                        fail_msg("%s: %d, wake at %llu", leaving[i].sentence, over, (unsigned long long)at);
+        }
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_plan) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_plan), cmocka_unit_test(test_leaving) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
