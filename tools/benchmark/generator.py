@@ -45,7 +45,7 @@ def finish(process, limit=None):
 def describe(again):
     """A request that was sent again, in a line."""
     now, before = again["request"], again["before"]
-    return (f"after {again['seconds']:.3f} s {again['end']} on connection {again['connection']}, after {again['carried']} requests and {again['idle_ms']:.3f} ms of"
+    return (f"after {again['at_ms'] / 1000:.3f} s {again['end']} on connection {again['connection']}, after {again['carried']} requests and {again['idle_ms']:.3f} ms of"
             f" idling, {again['waited_ms']:.3f} ms into request {now['number']} ({now['kind']}, {now['sent']} of {now['bytes']} bytes sent); before it:"
             f" request {before['number']} ({before['kind']}, {before['sent']} of {before['bytes']} bytes sent)")
 

@@ -40,11 +40,10 @@ void load_retries_render(const struct load_retries *retries, struct text *out) {
                 const struct load_retry *r = &retries->first[i];
 
                 text_printf(out,
-                            "%s{\"seconds\": %.3f, \"connection\": %llu, \"carried\": %llu, "
-                            "\"idle_ms\": %.3f, \"waited_ms\": %.3f, \"end\": \"%s\", ",
-                            i > 0 ? ", " : "", (double)r->at / 1e9, (unsigned long long)r->connection,
-                            (unsigned long long)r->n_carried, (double)r->idle / 1e6, (double)r->waited / 1e6,
-                            end(r->error));
+                            "%s{\"at_ms\": %.3f, \"idle_ms\": %.3f, \"waited_ms\": %.3f, "
+                            "\"connection\": %llu, \"carried\": %llu, \"end\": \"%s\", ",
+                            i > 0 ? ", " : "", (double)r->at / 1e6, (double)r->idle / 1e6, (double)r->waited / 1e6,
+                            (unsigned long long)r->connection, (unsigned long long)r->n_carried, end(r->error));
                 render_request("request", &r->request, out);
                 text_append(out, ", ");
                 render_request("before", &r->before, out);
