@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A booted systemd to test the units in: systemd-nspawn on a throw-away layer above the cached image.
 
-The container has its own network (loopback only), process ids, mounts and journal. It is not registered with machined, so it works on
-machines without systemd; commands enter its namespaces by the id of its init, and nothing is ever ended by name.
+The container has its own network (loopback only), process ids, mounts, journal and cgroup, so several may run side by side. It is not
+registered with machined, so it works on machines without systemd; commands enter its namespaces by the id of its init, and nothing is
+ever ended by name.
 """
 
 import ctypes
@@ -14,6 +15,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from cgroup import Cgroup
 
 HERE = Path(__file__).resolve().parent
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,18 +43,13 @@ def image():
     return Path(subprocess.run([HERE / "image"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
-def _die_with_parent():
-    """In the child: an interrupted test run leaves no container behind."""
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Container:
     def __init__(self):
         self.dir = Path(tempfile.mkdtemp(prefix="fpmd-system."))
         self.root = self.dir / "root"
         self.leader = None
         self.nspawn = None
+        self.cgroup = None
         self.mounts = []
 
     # -- its life -------------------------------------------------------------------------------------------------------
@@ -83,10 +81,11 @@ class Container:
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         notify.bind(str(self.dir / "notify"))
         self.console = open(self.dir / "console", "wb")
+        self.cgroup = Cgroup(self.dir.name)
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", self.root, "--register=no", "--keep-unit", "-b", "--private-network",
              "--console=read-only", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off", "--timezone=off"],
-            stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=_die_with_parent,
+            stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=self._before_exec,
             env={"PATH": PATH, "NOTIFY_SOCKET": str(self.dir / "notify")})
         end = time.monotonic() + limit
         with notify:
@@ -102,6 +101,12 @@ class Container:
                 if "READY=1" in lines:
                     return
 
+    def _before_exec(self):
+        """In the child: a cgroup of its own, and an interrupted test run leaves no container behind."""
+        PR_SET_PDEATHSIG = 1
+        self.cgroup.enter()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
     def _console_tail(self):
         return (self.dir / "console").read_text(errors="replace")[-4000:]
 
@@ -114,6 +119,7 @@ class Container:
                 self.nspawn.kill()
                 self.nspawn.wait()
             self.console.close()
+            self.cgroup.remove()
         for where in self.mounts:
             subprocess.run(["umount", where], check=True)
         self.dir.rmdir()
