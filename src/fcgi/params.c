@@ -74,6 +74,17 @@ bool fcgi_params_find(const uint8_t *block, size_t n, const char *name, struct f
         return found;
 }
 
+uint64_t fcgi_params_content_length(const char *value, size_t n) {
+        uint64_t length = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (value[i] < '0' || value[i] > '9' || __builtin_mul_overflow(length, 10U, &length) ||
+                    __builtin_add_overflow(length, (uint64_t)(value[i] - '0'), &length))
+                        return FCGI_PARAMS_LENGTH_UNKNOWN;
+        }
+        return n > 0 && length <= INT64_MAX ? length : FCGI_PARAMS_LENGTH_UNKNOWN;
+}
+
 static size_t length_size(size_t length) {
         return length < FCGI_PARAMS_LENGTH_LONG ? 1 : 4;
 }

@@ -50,6 +50,11 @@ bool fcgi_params_well_formed(const uint8_t *block, size_t n);
 /* The value of the last pair with that name, or false. A malformed block is searched up to its first broken pair. */
 bool fcgi_params_find(const uint8_t *block, size_t n, const char *name, struct fcgi_pair *ret);
 
+/* The value of CONTENT_LENGTH. FCGI_PARAMS_LENGTH_UNKNOWN for what is no number of bytes: nothing, a sign, blanks, letters, more than an off_t holds. Caddy sends -1 for a
+ * body whose length it does not know. Such a body ends where FCGI_STDIN does, as one without the parameter. */
+#define FCGI_PARAMS_LENGTH_UNKNOWN UINT64_MAX
+uint64_t fcgi_params_content_length(const char *value, size_t n);
+
 /* Bytes the pair takes when encoded; and the encoding, which writes exactly that many. Lengths are at most
  * FCGI_PARAMS_LENGTH_MAX. */
 size_t fcgi_params_encoded_size(size_t n_name, size_t n_value);

@@ -17,7 +17,6 @@
 
 /* A buffer is scanned up to this size; parameters are then no larger. */
 #define SCAN_PARAMS_MAX 65536U
-#define SCAN_DIGITS_MAX 18U
 
 /* The parameters in one piece, those of the request between its BEGIN and s->at. How many bytes, or more than SCAN_PARAMS_MAX. */
 static size_t scan_gather(const struct fcgi_scan *s, const uint8_t *buf, uint8_t block[static SCAN_PARAMS_MAX]) {
@@ -36,30 +35,26 @@ static size_t scan_gather(const struct fcgi_scan *s, const uint8_t *buf, uint8_t
         return n;
 }
 
+static bool scan_method_is(const struct fcgi_pair *method, const char *name) {
+        return method->n_value == strlen(name) && memcmp(method->value, name, method->n_value) == 0;
+}
+
 /* CONTENT_LENGTH is 0; or it is not there, and the method is one that has no body. */
 static bool scan_has_no_body(const uint8_t *block, size_t n) {
         struct fcgi_pair pair;
 
         if (fcgi_params_find(block, n, "CONTENT_LENGTH", &pair) && pair.n_value > 0)
-                return pair.n_value == 1 && pair.value[0] == '0';
+                return fcgi_params_content_length(pair.value, pair.n_value) == 0;
         return fcgi_params_find(block, n, "REQUEST_METHOD", &pair) &&
-               ((pair.n_value == 3 && memcmp(pair.value, "GET", 3) == 0) ||
-                (pair.n_value == 4 && memcmp(pair.value, "HEAD", 4) == 0));
+               (scan_method_is(&pair, "GET") || scan_method_is(&pair, "HEAD"));
 }
 
-/* CONTENT_LENGTH, when it is a number. */
 static uint64_t scan_length(const uint8_t *block, size_t n) {
         struct fcgi_pair pair;
-        uint64_t length = 0;
 
-        if (!fcgi_params_find(block, n, "CONTENT_LENGTH", &pair) || pair.n_value == 0 || pair.n_value > SCAN_DIGITS_MAX)
-                return UINT64_MAX;
-        for (size_t i = 0; i < pair.n_value; i++) {
-                if (pair.value[i] < '0' || pair.value[i] > '9')
-                        return UINT64_MAX;
-                length = length * 10 + (uint64_t)(pair.value[i] - '0');
-        }
-        return length;
+        if (!fcgi_params_find(block, n, "CONTENT_LENGTH", &pair))
+                return FCGI_PARAMS_LENGTH_UNKNOWN;
+        return fcgi_params_content_length(pair.value, pair.n_value);
 }
 
 /* PARAMS has ended and STDIN has not. A function of its own: the block is large, and most requests do not get here. */
@@ -88,7 +83,7 @@ static enum fcgi_scan_verdict scan_begin(struct fcgi_scan *s, const struct fcgi_
                 return FCGI_SCAN_ANSWER;
         s->in_request = true;
         s->head_done = s->head_checked = s->no_body = s->enough = false;
-        s->length = UINT64_MAX;
+        s->length = FCGI_PARAMS_LENGTH_UNKNOWN;
         s->n_body = 0;
         s->request_id = h->request_id;
         s->first = s->at;

@@ -20,7 +20,7 @@ struct fcgi_scan {
         bool head_checked; /* the parameters are well-formed, and no_body is known */
         bool no_body; /* by its parameters it has none, and none has come: it is whole without the end of STDIN, as php-fpm has it */
         bool enough;     /* as much of its body has come as they say: likewise */
-        uint64_t length; /* what they say, or UINT64_MAX */
+        uint64_t length; /* what they say, or FCGI_PARAMS_LENGTH_UNKNOWN */
         uint64_t n_body; /* bytes of STDIN up to at */
 };
 

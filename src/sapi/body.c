@@ -8,8 +8,8 @@
  * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends its reply with
  * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then.
  *
- * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where there is no length (a web server
- * may pass a chunked body on while it arrives) the end is that of FCGI_STDIN.
+ * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where it is not there, or no number (a web server
+ * may pass a chunked body on while it arrives: Caddy then says -1) the end is that of FCGI_STDIN.
  */
 
 #include <errno.h>
@@ -31,12 +31,6 @@ static struct {
 #define BODY_MEMORY_SHARE 32 /* of memory_limit */
 
 static void (*body_read_form_by_php)(void);
-
-static bool body_is_unmeasured(void) {
-        const char *length = SAPI_ENV("CONTENT_LENGTH");
-
-        return !length || !*length;
-}
 
 static bool body_is_in_a_file(void) {
         const char *path = SAPI_ENV("REQUEST_BODY_FILE");
@@ -75,7 +69,7 @@ size_t sapi_body_read(char *buf, size_t n) {
 
         if (!sapi_current.io)
                 return 0;
-        if (!body_is_unmeasured())
+        if (!sapi_current.unmeasured)
                 left = SG(request_info).content_length - SG(read_post_bytes);
         if (left <= 0)
                 return 0;
@@ -106,7 +100,7 @@ static php_stream *body_make_stream(void) {
 static bool body_is_likely(void) {
         const char *method = SG(request_info).request_method;
 
-        if (!body_is_unmeasured())
+        if (!sapi_current.unmeasured)
                 return SG(request_info).content_length > 0;
         return method && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
 }
@@ -125,6 +119,12 @@ static void body_warn_of_size(void) {
         php_error_docref(NULL, E_WARNING,
                          "POST Content-Length of " ZEND_LONG_FMT " bytes exceeds the limit of " ZEND_LONG_FMT " bytes",
                          SG(request_info).content_length, SG(post_max_size));
+}
+
+/* Half a form is none, for $_POST and for php://input. */
+static void body_leave_out(php_stream *stream) {
+        php_stream_truncate_set_size(stream, 0);
+        SG(post_read) = 1;
 }
 
 /* All of a form's body, for PHP to take apart, and for php://input. A script can ask for that itself, request_parse_body(), and then has PHP's reader. */
@@ -146,11 +146,12 @@ static void body_read_form(void) {
 
                 n = sapi_read_post_block(block, sizeof(block));
                 if (n > 0 && php_stream_write(stream, block, n) != (ssize_t)n) {
-                        php_stream_truncate_set_size(stream, 0); /* half a form is none */
+                        body_leave_out(stream);
                         php_error_docref(NULL, E_WARNING, "the form could not be buffered and is left out");
                         break;
                 }
                 if (SG(post_max_size) > 0 && SG(read_post_bytes) > SG(post_max_size)) {
+                        body_leave_out(stream);
                         php_error_docref(NULL, E_WARNING,
                                          "Actual POST length does not match Content-Length, and exceeds " ZEND_LONG_FMT
                                          " bytes",
@@ -172,7 +173,7 @@ uint64_t sapi_body_left(void) {
 
         if (!sapi_current.io || body_is_in_a_file() || body_is_too_large())
                 return 0;
-        if (!body_is_unmeasured())
+        if (!sapi_current.unmeasured)
                 max = SG(request_info).content_length;
         return (uint64_t)(max - MIN(max, SG(read_post_bytes)));
 }

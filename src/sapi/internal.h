@@ -13,6 +13,7 @@ struct sapi_current {
         void *ctx;
         bool finished;      /* the reply has ended: the peer hears nothing more */
         bool said_error;    /* something went to FCGI_STDERR: the next message is joined to it */
+        bool unmeasured;    /* CONTENT_LENGTH does not say how long the body is */
         bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */

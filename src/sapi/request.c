@@ -13,9 +13,10 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "sapi/internal.h"
+
+#include "fcgi/params.h"
 
 /* EG(exit_status) after a fatal error. */
 #define EXIT_FATAL 255
@@ -29,11 +30,12 @@ void sapi_request_finish(bool php_goes_on) {
         (void)sapi_current.io->finish(sapi_current.ctx, (uint32_t)EG(exit_status), php_goes_on);
 }
 
-/* As atol() reads it, but never below zero or wrapped round. */
-static zend_long parse_length(const char *s) {
-        intmax_t v = s ? strtoimax(s, NULL, 10) : 0;
+static zend_long content_length(void) {
+        const char *s = SAPI_ENV("CONTENT_LENGTH");
+        uint64_t length = fcgi_params_content_length(s, s ? strlen(s) : 0);
 
-        return v < 0 ? 0 : (zend_long)MIN(v, (intmax_t)ZEND_LONG_MAX);
+        sapi_current.unmeasured = length == FCGI_PARAMS_LENGTH_UNKNOWN;
+        return sapi_current.unmeasured ? 0 : (zend_long)length;
 }
 
 /* HTTP/1.0 semantics of redirects (302 to a POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm. */
@@ -45,7 +47,7 @@ static void fill_request_info(void) {
         info->content_type = SAPI_ENV("CONTENT_TYPE");
         if (!info->content_type)
                 info->content_type = "";
-        info->content_length = parse_length(SAPI_ENV("CONTENT_LENGTH"));
+        info->content_length = content_length();
         info->cookie_data = NULL;
         info->request_uri = NULL;
         info->path_translated = NULL;

@@ -92,9 +92,9 @@ void track_read(struct track_request *ret, const uint8_t *params, size_t n_param
                         ret->query = pair.value;
                         ret->n_query = pair.n_value;
                 } else if (IS("CONTENT_LENGTH")) {
-                        ret->content_length = 0;
-                        for (size_t i = 0; i < pair.n_value && pair.value[i] >= '0' && pair.value[i] <= '9'; i++)
-                                ret->content_length = ret->content_length * 10 + (uint64_t)(pair.value[i] - '0');
+                        uint64_t length = fcgi_params_content_length(pair.value, pair.n_value);
+
+                        ret->content_length = length == FCGI_PARAMS_LENGTH_UNKNOWN ? 0 : length;
                 }
 #undef IS
         }

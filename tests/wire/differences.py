@@ -30,7 +30,8 @@ DIFFERENCES = {
         "php-fpm waits for CONTENT_LENGTH bytes although STDIN has ended, for ever on a kept connection. fpmd gives the script what"
         " came.",
     "body-without-length":
-        "php-fpm loses a body that came without CONTENT_LENGTH. The STDIN stream has an end of its own: fpmd reads it.",
+        "php-fpm loses a body that came without CONTENT_LENGTH, or with one that is no number (Caddy says -1 for a chunked body). The STDIN stream has an end of its"
+        " own: fpmd reads it.",
     "abort-before-head":
         "php-fpm answers an aborted request that has not begun with a page of headers. fpmd answers END_REQUEST alone"
         " (section 5.4).",

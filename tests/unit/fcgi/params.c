@@ -118,6 +118,37 @@ static void test_find(void **state) {
         }
 }
 
+static void test_content_length(_unused_ void **state) {
+        static const struct {
+                const char *value;
+                uint64_t length;
+        } rows[] = {
+                { "0", 0 },
+                { "5", 5 },
+                { "0005", 5 },
+                { "9223372036854775807", INT64_MAX },
+                { "9223372036854775808", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "18446744073709551616", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "18446744073709551621", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "99999999999999999999999999", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { " ", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { " 5", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "5 ", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "-1", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "-5", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "+5", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "0x5", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "zz", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "5zz", FCGI_PARAMS_LENGTH_UNKNOWN },
+                { "5, 5", FCGI_PARAMS_LENGTH_UNKNOWN },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                assert_int_equal(fcgi_params_content_length(rows[i].value, strlen(rows[i].value)), rows[i].length);
+        assert_int_equal(fcgi_params_content_length("5\0", 2), FCGI_PARAMS_LENGTH_UNKNOWN);
+}
+
 /* Both sides of the border between the two forms of a length, and lengths that need each of their bytes. */
 static void test_encoded_pairs_read_back(void **state) {
         static const size_t lengths[] = { 0, 1, 127, 128, 255, 256, 65535, 65536, 70000, 16777216 };
@@ -162,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(test_next_reads_pairs_in_order),
                 cmocka_unit_test(test_next_leaves_its_results_alone_when_malformed),
                 cmocka_unit_test(test_find),
+                cmocka_unit_test(test_content_length),
                 cmocka_unit_test(test_encoded_pairs_read_back),
                 cmocka_unit_test(test_encoded_bytes_are_those_of_the_specification),
         };

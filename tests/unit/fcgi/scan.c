@@ -22,7 +22,7 @@
 #define ODD    "\16\4REQUEST_METHODPOST\16\3CONTENT_LENGTH3,0"
 #define VOID   "\16\4REQUEST_METHODPOST\16\0CONTENT_LENGTH"
 #define HEX    "\16\4REQUEST_METHODPOST\16\3CONTENT_LENGTH3fx"
-#define LONG   "\16\4REQUEST_METHODPOST\16\23CONTENT_LENGTH0000000000000000004"
+#define LONG   "\16\4REQUEST_METHODPOST\16\24CONTENT_LENGTH18446744073709551620"
 #define BROKEN "\16\4REQUEST_METHODPO"
 
 static const struct {
@@ -59,6 +59,12 @@ static const struct {
         { "DELETE likewise", { BEGIN(1), PARAMS(1, "\16\6REQUEST_METHODDELETE"), PARAMS(1, "") }, FCGI_SCAN_MORE },
         { "an empty length is none",
           { BEGIN(1), PARAMS(1, GET "\16\0CONTENT_LENGTH"), PARAMS(1, "") },
+          FCGI_SCAN_WHOLE },
+        { "a length below nothing, GET",
+          { BEGIN(1), PARAMS(1, GET "\16\2CONTENT_LENGTH-1"), PARAMS(1, "") },
+          FCGI_SCAN_MORE },
+        { "and with all that comes",
+          { BEGIN(1), PARAMS(1, GET "\16\2CONTENT_LENGTH-1"), PARAMS(1, ""), STDIN(1, "01"), STDIN(1, "") },
           FCGI_SCAN_WHOLE },
         { "a length of two digits",
           { BEGIN(1), PARAMS(1, GET "\16\2CONTENT_LENGTH10"), PARAMS(1, "") },
