@@ -95,6 +95,8 @@ unsigned backlog_count(const struct generation *g) {
 
                         n = here < UINT_MAX - n ? n + here : UINT_MAX;
                 }
+                if (i + 1 == g->listeners.n && n < UINT_MAX)
+                        g->pool->max_queue = MAX(g->pool->max_queue, n); /* of the listeners alone, since it is known */
         }
         return n;
 }

@@ -143,6 +143,7 @@ void pool_promote(struct pool *p) {
                 if (g != p->current)
                         generation_drain(g, now);
         pool_supervise(p);
+        pool_sample(p); /* its listeners may be others than before */
 }
 
 void pool_abandon(struct pool *p) {

@@ -160,7 +160,6 @@ struct pool {
         struct crashes crashes;
         bool renew; /* crashes have reached the threshold: a fresh generation is due */
         uint64_t n_reloads;
-        uint64_t max_active;
         uint64_t max_queue;
         struct waits waits;
         sd_event_source *timer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that nobody counts as they happen, looked at once a second: the most workers that were active at once, how many connections
- * wait in the listeners' queues, and how long those waited that have been taken.
+ * Numbers that nobody counts as they happen, looked at when the pool begins to serve and then once a second: how many connections wait in the
+ * listeners' queues, and how long those waited that have been taken.
  *
  * And who is idle, when the number of workers is decided.
  */
@@ -10,17 +10,6 @@
 #include "pool/queue.h"
 #include "scoreboard/slot.h"
 #include "scoreboard/stages.h"
-
-static uint64_t sample_active(const struct pool *p) {
-        uint64_t n = 0;
-
-        for (uint32_t i = 0; i < p->n_used; i++) {
-                uint32_t stage = *(volatile uint32_t *)&p->scoreboard->slots[i].stage;
-
-                n += p->workers[i].state == WORKER_ACCEPTING && stage != STAGE_NONE && !stage_info(stage)->idle;
-        }
-        return n;
-}
 
 static uint64_t sample_taken(const struct pool *p) {
         uint64_t n = 0;
@@ -93,12 +82,10 @@ void pool_sample(struct pool *p) {
 
         if (!p->current)
                 return;
-        p->max_active = MAX(p->max_active, sample_active(p));
         queue = sample_queue(p, &length);
         p->max_queue = MAX(p->max_queue, queue);
         n_shares = waits_look(&p->waits, time_now(), sample_taken(p), queue, shares);
         seq_begin(&h->seq);
-        h->max_active = p->max_active;
         h->listen_queue = queue;
         h->max_listen_queue = p->max_queue;
         h->listen_queue_len = length;

@@ -27,6 +27,7 @@
 #include "pool/relay.h"
 #include "pool/replace.h"
 #include "pool/scale.h"
+#include "scoreboard/active.h"
 #include "scoreboard/slot.h"
 
 /* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever waits for the other. */
@@ -57,6 +58,7 @@ void supervise_release(struct pool *p, uint32_t slot) {
         pool_output_free(w->output);
         *w = (struct pool_worker){};
         slot_clear(&p->scoreboard->slots[slot]);
+        active_leave(p->scoreboard, slot);
 }
 
 /* php-fpm's levels: a warning when something went wrong, a notice when a worker left by itself and is replaced, and nothing of those that were told to end. */
@@ -350,6 +352,7 @@ static void supervise_publish(struct pool *p) {
         h->reloads = p->n_reloads;
         h->workers_died = p->n_died;
         h->max_children_reached = p->n_max_reached;
+        h->max_listen_queue = p->max_queue;
         if (g) {
                 h->generation = g->number;
                 h->max_children = g->conf->max_children;

@@ -29,8 +29,8 @@
 /* The ABI: whoever must change a number here raises SCOREBOARD_VERSION. */
 _Static_assert(sizeof(struct scoreboard_header) == 4096, "header is one page");
 _Static_assert(offsetof(struct scoreboard_header, seq) == 88, "header layout");
-_Static_assert(offsetof(struct scoreboard_header, workers_died) == 184, "header layout");
-_Static_assert(offsetof(struct scoreboard_header, waits) == 200, "header layout");
+_Static_assert(offsetof(struct scoreboard_header, workers_died) == 176, "header layout");
+_Static_assert(offsetof(struct scoreboard_header, waits) == 192, "header layout");
 _Static_assert(sizeof(struct scoreboard_slot) == 1984, "slot size");
 _Static_assert(offsetof(struct scoreboard_slot, stage_mono) == 16, "slot layout");
 _Static_assert(offsetof(struct scoreboard_slot, method) == 344, "slot layout");

@@ -4,7 +4,7 @@
  * The scoreboard: one memfd per pool, sealed against shrinking and growing, mapped by the master, the pool's zygotes
  * and workers (read-write) and by fpmctl (read-only). This file is its ABI, versioned as a whole by SCOREBOARD_VERSION.
  *
- * Writers: the header is the master's, but for the park's numbers. A slot is its worker's from the fork on; when the worker has been reaped it is
+ * Writers: the header is the master's, but for the park's numbers and who is active. A slot is its worker's from the fork on; when the worker has been reaped it is
  * the master's until it is given away again. Nobody locks. A slot's seq is odd while its writer is at work; a reader
  * copies, compares, retries a few times, and takes a torn copy (marked) when the writer died half-way. PHP code of the
  * pool's user can scribble over all of it, so readers check every value they act on; see read.h.
@@ -16,10 +16,12 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 4U
+#define SCOREBOARD_VERSION 5U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
+
+_Static_assert(SCOREBOARD_SLOTS % 64U == 0, "whole words of bits");
 
 #define SCOREBOARD_POOL_MAX   64
 #define SCOREBOARD_PM_MAX     16
@@ -98,7 +100,6 @@ struct scoreboard_header {
         char pm[SCOREBOARD_PM_MAX];
         uint64_t start_wall; /* usec since the epoch: pool's start */
         uint64_t start_mono; /* usec, CLOCK_MONOTONIC */
-        uint64_t max_active; /* most active workers seen at once */
         uint64_t max_children_reached;
         uint64_t listen_queue; /* connections waiting, last sample */
         uint64_t max_listen_queue;
@@ -110,6 +111,10 @@ struct scoreboard_header {
         uint32_t stopping;             /* the pool ends: workers serve what the park still has, and then end */
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
+
+        /* active.h: all workers', and outside of seq */
+        _Atomic uint32_t max_active __attribute__((__aligned__(64))); /* the most at once */
+        _Atomic uint64_t active[SCOREBOARD_SLOTS / 64U]; /* who has a request in hand: a bit for each slot */
 } __attribute__((__aligned__(4096)));
 
 struct scoreboard_slot {

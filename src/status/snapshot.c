@@ -36,7 +36,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
         s->listen_queue = h.listen_queue;
         s->max_listen_queue = MAX(h.max_listen_queue, h.listen_queue);
         s->listen_queue_len = h.listen_queue_len;
-        s->max_active = h.max_active;
+        s->max_active = MIN((uint32_t)h.max_active, h.n_used);
         s->max_children = h.max_children;
         s->max_children_reached = h.max_children_reached;
         s->reloads = h.reloads;

@@ -428,7 +428,7 @@ void worker_run(const struct worker_setup *setup) {
         w.setup = setup;
         w.transport.stream.fd = w.parking.intake = -1;
         worker_self = &w;
-        track_init(&w.track, setup->pool->name, &setup->scoreboard->slots[setup->slot]);
+        track_init(&w.track, setup->pool->name, setup->scoreboard, setup->slot);
         r = worker_live(&w);
         if (r < 0)
                 log_error("worker gives up: %s", strerror(-r));

@@ -9,9 +9,14 @@
 #include "base/text.h"
 #include "fcgi/params.h"
 #include "probe/probes.h"
+#include "scoreboard/active.h"
 
-void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot) {
+void track_init(struct track *t, const char *pool, struct scoreboard *board, uint32_t i) {
+        struct scoreboard_slot *slot = &board->slots[i];
+
         *t = (struct track){ .pool = pool,
+                             .board = board,
+                             .i = i,
                              .slot = slot,
                              .pid = (uint32_t)getpid(),
                              .cpu = { .read = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) } };
@@ -73,6 +78,7 @@ void track_begin(struct track *t, uint64_t nsec) {
         slot->method[0] = slot->user[0] = slot->uri[0] = slot->query[0] = slot->script[0] = '\0';
         track_enter(t, STAGE_READING_HEADERS, nsec);
         slot_end(slot);
+        active_enter(t->board, t->i);
 }
 
 void track_read(struct track_request *ret, const uint8_t *params, size_t n_params) {
@@ -164,6 +170,7 @@ void track_free(struct track *t) {
         slot_begin(t->slot);
         track_enter(t, STAGE_ACCEPTING, t->nsec);
         slot_end(t->slot);
+        active_leave(t->board, t->i);
 }
 
 void track_log_dropped(struct track *t) {
@@ -177,4 +184,5 @@ void track_cancel(struct track *t) {
         t->slot->requests--;
         track_enter(t, STAGE_ACCEPTING, time_read_nsec(CLOCK_MONOTONIC));
         slot_end(t->slot);
+        active_leave(t->board, t->i);
 }

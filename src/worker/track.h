@@ -11,6 +11,8 @@
 
 struct track {
         const char *pool;
+        struct scoreboard *board;
+        uint32_t i; /* its slot */
         struct scoreboard_slot *slot;
         uint32_t pid;
         enum stage stage;
@@ -27,7 +29,7 @@ struct track_request {
         uint64_t content_length;
 };
 
-void track_init(struct track *t, const char *pool, struct scoreboard_slot *slot);
+void track_init(struct track *t, const char *pool, struct scoreboard *board, uint32_t i);
 
 /* Enters a stage; entering the one it is in does nothing. */
 void track_stage(struct track *t, enum stage stage);

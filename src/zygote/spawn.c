@@ -19,6 +19,7 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "sapi/sapi.h"
+#include "scoreboard/active.h"
 #include "scoreboard/slot.h"
 #include "worker/worker.h"
 #include "zygote/zygote.h"
@@ -117,6 +118,7 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
         r = spawn_pipes(z, read_ends, write_ends);
         if (r == 0) {
                 slot_assign(&z->scoreboard->slots[slot], z->generation, now);
+                active_leave(z->scoreboard, slot);
                 pid = fork();
                 if (pid == 0) {
                         fd_close(read_ends[0]);

@@ -171,6 +171,32 @@ def test_worker_that_lies_about_being_idle_is_not_waited_for(start):
         os.kill(lazy, signal.SIGCONT)
 
 
+# --- what is counted
+
+@pytest.mark.parametrize("program", [programs.PhpFpm, programs.Fpmd])
+def test_most_active_at_once_is_counted_however_short(program):
+    """Four at a time, of 50 ms each, which no look once a second would see."""
+    with program({"www": {"pm.max_children": "6", "pm.status_path": "/status"}}) as s:
+        assert int(status(s, "listen queue len")) > 0 or program is programs.PhpFpm
+        short = s.script("short.php", "<?php usleep(50000);")
+        for _ in range(3):
+            with contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(s.connect()) for _ in range(4)]
+                for c in clients:
+                    c.send(fastcgi.request_bytes(fastcgi.environment(short)))
+                assert all(c.read_response().complete for c in clients)
+        assert int(status(s, "max active processes")) in (4, 5)  # the one that answers may meet one that has just replied
+
+
+def test_worker_that_is_killed_in_a_request_is_active_no_longer(start):
+    s = start({"www": {"pm.max_children": "2", "pm.status_path": "/status"}})
+    for _ in range(5):
+        with Held(s) as held:
+            os.kill(held.wait_running(), signal.SIGKILL)
+        s.wait_workers(2)
+    assert status(s, "max active processes") == "1"
+
+
 # --- ondemand
 
 def test_ondemand_is_ready_without_workers(start):
