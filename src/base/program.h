@@ -14,3 +14,6 @@ bool program_is_php_fpm(void);
 
 /* What the kernel calls a process of this program (ps -C): argv[0]'s last part, "php-fpm8.2", as php-fpm's workers have it. Static. */
 const char *program_command(void);
+
+/* The program's path for scripts, PHP_BINARY; "" when it is not to be had. Under php-fpm's name it ends in such a name. Static. */
+const char *program_path(void);

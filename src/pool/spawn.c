@@ -152,10 +152,12 @@ char **zygote_process_arguments(const struct pool_env *env, char *const *first) 
                 n_defines++;
         while (first[n_first])
                 n_first++;
-        argv = calloc(n_defines * 2 + n_first + 6, sizeof(*argv));
+        argv = calloc(n_defines * 2 + n_first + 8, sizeof(*argv));
         if (!argv)
                 return NULL;
         argv[n++] = program_is_php_fpm() ? (char *)program_command() : (char *)"fpmd-zygote";
+        argv[n++] = (char *)"--program";
+        argv[n++] = (char *)program_path();
         for (size_t i = 0; i < n_first; i++)
                 argv[n++] = first[i];
         if (env->no_php_ini)

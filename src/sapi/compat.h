@@ -46,6 +46,7 @@
 
 /* Set by PHP's start-up; exported, though no header declares them. */
 extern PHPAPI char *php_ini_opened_path;
+extern PHPAPI char *php_ini_scanned_path;
 extern PHPAPI char *php_ini_scanned_files;
 
 /* The session extension may be missing, or loaded later as a shared one. */

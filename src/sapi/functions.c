@@ -123,6 +123,7 @@ PHP_INI_END()
 
 static PHP_MINIT_FUNCTION(sapi_functions) {
         REGISTER_INI_ENTRIES();
+        sapi_inifiles_tell(sapi_module_options());
         sapi_message_observe();
         sapi_signals_start();
         sapi_directory_start();

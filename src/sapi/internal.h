@@ -118,13 +118,19 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret);
 void sapi_ini_apply_pool(const struct conf_pool *pool);
 void sapi_ini_apply_request(void);
 
+/* inifiles.c: which files PHP reads. begin: before its start-up; tell: in it, when constants are there; end: after it. The list is the caller's. */
+int sapi_inifiles_begin(const struct sapi_options *options, sapi_module_struct *m);
+void sapi_inifiles_tell(const struct sapi_options *options);
+void sapi_inifiles_end(void);
+int sapi_inifiles_list(char **ret);
+
 /* userini.c: [HOST=] and [PATH=] sections and .user.ini files, as the request's host and script want them. */
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);
 
-/* module.c: the pool given to sapi_start(), and -e. */
+/* module.c: what was given to sapi_start(), and the pool of that. */
+const struct sapi_options *sapi_module_options(void);
 const struct conf_pool *sapi_module_pool(void);
-bool sapi_module_wants_extended_info(void);
 
 /* functions.c. watch: from now on PHP's function of that name, if there is one, is watcher, which calls the original. For module start-up. */
 void sapi_functions_watch(const char *name, zif_handler watcher, zif_handler *ret_original);

@@ -3,17 +3,12 @@
  * PHP's life in the process: started once in the zygote, prepared for work in each forked worker, shut down at the
  * end.
  *
- * The module is named as php-fpm's, since opcache and applications look at the name. libphp has its own SAPI's
- * settings folder compiled in ("embed"); a site's settings are in the FPM folder, so PHP is pointed there while it
- * starts, when the folder exists.
+ * The module is named as php-fpm's, since opcache and applications look at the name.
  */
 
 #include <errno.h>
-#include <sys/stat.h>
 
 #include "sapi/internal.h"
-
-#include "base/text.h"
 
 static struct {
         const struct sapi_options *options;
@@ -21,12 +16,12 @@ static struct {
         bool started;
 } module;
 
-const struct conf_pool *sapi_module_pool(void) {
-        return module.options->pool;
+const struct sapi_options *sapi_module_options(void) {
+        return module.options;
 }
 
-bool sapi_module_wants_extended_info(void) {
-        return module.options->extended_info;
+const struct conf_pool *sapi_module_pool(void) {
+        return module.options->pool;
 }
 
 static void module_ini_defaults(HashTable *configuration) {
@@ -60,56 +55,6 @@ static sapi_module_struct module_sapi = {
         .php_ini_ignore_cwd = 1,
 };
 
-static bool is_folder(const char *path) {
-        struct stat st;
-
-        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* PHP_INI_SCAN_DIR for the start-up: the operator's list, where an empty item means the built-in folder; that one is
- * the site's. */
-static int compose_scan_dirs(const char *given, char **ret) {
-        static const char site[] = FPMD_PHP_INI_DIR "/conf.d";
-        _cleanup_text_ struct text t = { 0 };
-        const char *p = given ? given : "";
-        size_t n;
-
-        for (;; p += n + 1) {
-                n = strcspn(p, ":");
-                if (n > 0)
-                        text_append_n(&t, p, n);
-                else
-                        text_append(&t, site);
-                if (p[n] == '\0')
-                        break;
-                text_append_c(&t, ':');
-        }
-        return text_finish(&t, ret, NULL);
-}
-
-static void restore_scan_dirs(const char *given) {
-        if (given)
-                (void)setenv("PHP_INI_SCAN_DIR", given, 1);
-        else
-                (void)unsetenv("PHP_INI_SCAN_DIR");
-}
-
-/* PHP has a list separated by ",\n", or NULL. */
-static int list_ini_files(char **ret) {
-        _cleanup_text_ struct text t = { 0 };
-
-        if (php_ini_opened_path)
-                text_append(&t, php_ini_opened_path);
-        if (php_ini_scanned_files && *php_ini_scanned_files) {
-                if (php_ini_opened_path)
-                        text_append_c(&t, ',');
-                for (const char *p = php_ini_scanned_files; *p; p++)
-                        if (*p != '\n')
-                                text_append_c(&t, *p);
-        }
-        return text_finish(&t, ret, NULL);
-}
-
 /* A failure in here can be a long jump out of an extension's or preload's code. */
 static bool start_php(void) {
         volatile bool ok = false;
@@ -122,28 +67,14 @@ static bool start_php(void) {
 }
 
 static int start_with_settings(const struct sapi_options *options, bool *ret_ok) {
-        _cleanup_free_ char *given = NULL, *dirs = NULL;
-        const char *env = getenv("PHP_INI_SCAN_DIR");
-        bool site = is_folder(FPMD_PHP_INI_DIR);
         int r;
 
-        if (env && !(given = strdup(env)))
-                return -ENOMEM;
-        r = compose_scan_dirs(env, &dirs);
+        r = sapi_inifiles_begin(options, &module_sapi);
         if (r < 0)
                 return r;
-        /* PHP reads a file it is pointed to even when told to read none. */
-        if (!options->no_ini)
-                module_sapi.php_ini_path_override = (char *)(options->ini_path ? options->ini_path
-                                                             : site            ? FPMD_PHP_INI_DIR
-                                                                               : NULL);
-        module_sapi.php_ini_ignore = options->no_ini;
         module_sapi.ini_entries = SAPI_COMPAT_INI_ENTRIES(module.ini_entries);
-        if (site && setenv("PHP_INI_SCAN_DIR", dirs, 1) < 0)
-                return -errno;
         *ret_ok = start_php();
-        if (site)
-                restore_scan_dirs(given);
+        sapi_inifiles_end();
         return 0;
 }
 
@@ -223,7 +154,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         sapi_env_hook();
         sapi_ini_apply_pool(options->pool);
         zend_unset_timeout(); /* a pool's max_execution_time has begun to count */
-        return list_ini_files(ret_ini_files);
+        return sapi_inifiles_list(ret_ini_files);
 }
 
 void sapi_stop(void) {

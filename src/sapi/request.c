@@ -167,7 +167,7 @@ static bool request_life(const struct sapi_request *request) {
         sapi_ini_apply_request();
         if (php_request_startup() == FAILURE)
                 return false;
-        if (sapi_module_wants_extended_info())
+        if (sapi_module_options()->extended_info)
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         answer();
         put_error_header();

@@ -20,8 +20,9 @@ struct conf_pool;
 /* How PHP is started; strings are kept by reference until sapi_stop(). */
 struct sapi_options {
         const struct conf_pool *pool;
+        const char *program;  /* PHP_BINARY; NULL or "": none */
         const char *ini_path; /* -c: a php.ini file or a folder; NULL: the site's FPM folder where there is one */
-        bool no_ini;          /* -n */
+        bool no_ini;          /* -n: none but the one of -c, and no folder of further ones */
         bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
         uint32_t n_slots;     /* workers have numbers below this, see sapi_worker_begin(); 0: there are none */

@@ -51,19 +51,13 @@ struct zygote_options {
 
 static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
         static const struct option table[] = {
-                { "generation", required_argument, NULL, 'g' },
-                { "listeners", required_argument, NULL, 'l' },
-                { "log-level", required_argument, NULL, 'L' },
-                { "php-ini", required_argument, NULL, 'c' },
-                { "no-php-ini", no_argument, NULL, 'n' },
-                { "define", required_argument, NULL, 'd' },
-                { "extended-info", no_argument, NULL, 'e' },
-                { "print-version", no_argument, NULL, 'V' },
-                { "print-modules", no_argument, NULL, 'M' },
-                { "print-info", no_argument, NULL, 'I' },
-                { "version", no_argument, NULL, 'v' },
-                { "allow-to-run-as-root", no_argument, NULL, 'R' },
-                {},
+                { "generation", required_argument, NULL, 'g' },     { "listeners", required_argument, NULL, 'l' },
+                { "log-level", required_argument, NULL, 'L' },      { "program", required_argument, NULL, 'p' },
+                { "php-ini", required_argument, NULL, 'c' },        { "no-php-ini", no_argument, NULL, 'n' },
+                { "define", required_argument, NULL, 'd' },         { "extended-info", no_argument, NULL, 'e' },
+                { "print-version", no_argument, NULL, 'V' },        { "print-modules", no_argument, NULL, 'M' },
+                { "print-info", no_argument, NULL, 'I' },           { "version", no_argument, NULL, 'v' },
+                { "allow-to-run-as-root", no_argument, NULL, 'R' }, {},
         };
         size_t n_defines = 0;
         int c, r = 0;
@@ -78,6 +72,9 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         break;
                 case 'L':
                         r = number_parse_u64(optarg, LOG_LEVEL_ALERT, &o->log_level);
+                        break;
+                case 'p':
+                        o->sapi.program = strdup(optarg);
                         break;
                 case 'c':
                         o->sapi.ini_path = strdup(optarg);
