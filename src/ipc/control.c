@@ -62,6 +62,8 @@ static const struct field pool_fields[] = {
         F(1,  TEXT,   pool,       name),
         F(2,  NUMBER, pool,       park_pid),
         F(3,  LIST,   pool,       listen),
+        F(4,  NUMBER, pool,       failed_starts),
+        F(5,  TEXT,   pool,       problem),
         {},
 };
 static const struct field result_fields[] = {

@@ -114,8 +114,10 @@ struct ipc_control_generation {
 
 struct ipc_control_pool {
         const char *name;
-        uint64_t park_pid; /* 0: none runs */
-        int scoreboard_fd; /* lent by who encodes; owned by a decoded message; -1: none */
+        uint64_t park_pid;      /* 0: none runs */
+        uint64_t failed_starts; /* in a row */
+        const char *problem;    /* why the last of them failed */
+        int scoreboard_fd;      /* lent by who encodes; owned by a decoded message; -1: none */
         struct ipc_control_list listen;
         struct ipc_control_generation generations[IPC_CONTROL_GENERATIONS_MAX];
         size_t n_generations;

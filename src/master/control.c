@@ -107,6 +107,8 @@ static int control_add_pool(struct control_client *c, const struct master_pool *
                 .type = IPC_CONTROL_POOL,
                 .pool = { .name = mp->pool->name,
                           .park_pid = (uint64_t)parks_pid(&mp->pool->parks),
+                          .failed_starts = mp->pool->n_failed_starts,
+                          .problem = mp->pool->problem,
                           .scoreboard_fd = mp->pool->scoreboard_fd },
         };
         struct ipc_control_pool *pool = &answer.pool;
@@ -117,7 +119,9 @@ static int control_add_pool(struct control_client *c, const struct master_pool *
                 return -ENOMEM;
         pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
         for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
-             g = g->next)
+             g = g->next) {
+                if (generation_is_gone(g))
+                        continue; /* kept for its settings alone */
                 pool->generations[pool->n_generations++] = (struct ipc_control_generation){
                         .number = g->number,
                         .zygote_pid = (uint64_t)g->zygote_pid,
@@ -126,6 +130,7 @@ static int control_add_pool(struct control_client *c, const struct master_pool *
                         .php_version = g->php_version,
                         .ini_files = g->ini_files,
                 };
+        }
         r = ipc_exchange_queue_add(&c->queue, &answer);
         listen_free_names(names);
         return r;

@@ -98,7 +98,7 @@ void logs_reopen(struct master *m) {
         log_notice("error log file re-opened");
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
-                const struct generation *g = p->current ? p->current : p->starting;
+                const struct generation *g = pool_settings(p);
                 bool access = g && g->conf->access_log;
 
                 if (access)

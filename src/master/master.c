@@ -359,23 +359,52 @@ void master_log_monitor(const struct master *m) {
                 log_notice("systemd monitor disabled");
 }
 
-static void master_advance_start(struct master *m) {
+static void master_log_failed_start(const struct pool *p, enum log_event event, const char *then) {
+        _cleanup_text_ struct text message = {};
+
+        text_printf(&message, "%s%s", p->starting->reason ?: "out of memory", then);
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_ERROR, .event = event, .pool = p->name, .message = text_peek(&message) });
+}
+
+/* Whether a pool has started, or may yet with what it is at. */
+static bool master_has_hope(const struct pool *p) {
+        return p->current || (p->starting && p->starting->state != GENERATION_FAILED);
+}
+
+/* The last pool that could have served has failed. */
+static void master_fail_start(struct master *m, const struct pool *p) {
+        log_add_stderr(m->stderr_fd);
+        master_log_failed_start(p, LOG_EVENT_CONFIG_ERROR, "");
+        m->exit_status = MASTER_EXIT_SOFTWARE;
+        sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name, p->starting->reason ?: "out of memory");
+        master_stop(m, true);
+}
+
+/* A pool that does not start does not keep the others from serving, and is tried again. False: none is left that could. */
+static bool master_put_off_failed(struct master *m) {
+        size_t n_hopes = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                n_hopes += master_has_hope(m->pools[i]->pool);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
 
-                if (p->starting && p->starting->state == GENERATION_FAILED) {
-                        log_add_stderr(m->stderr_fd);
-                        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
-                                                       .event = LOG_EVENT_CONFIG_ERROR,
-                                                       .pool = p->name,
-                                                       .message = p->starting->reason ?: "cannot start" });
-                        m->exit_status = MASTER_EXIT_SOFTWARE;
-                        sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name,
-                                   p->starting->reason ?: "out of memory");
-                        master_stop(m, true);
-                        return;
+                if (!p->starting || p->starting->state != GENERATION_FAILED)
+                        continue;
+                if (n_hopes == 0) {
+                        master_fail_start(m, p);
+                        return false;
                 }
+                master_log_failed_start(p, LOG_EVENT_POOL_DOWN, "; its clients wait, and it is tried again");
+                pool_put_off(p);
         }
+        return true;
+}
+
+static void master_advance_start(struct master *m) {
+        if (!master_put_off_failed(m))
+                return;
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
 
@@ -383,7 +412,7 @@ static void master_advance_start(struct master *m) {
                         pool_promote(p);
         }
         for (size_t i = 0; i < m->n_pools; i++)
-                if (!m->pools[i]->pool->current)
+                if (!m->pools[i]->pool->current && !m->pools[i]->pool->wanted)
                         return;
         m->state = MASTER_RUNNING;
         log_write(&(struct log_entry){

@@ -40,6 +40,26 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
         }
 }
 
+/* Pools whose PHP does not start, of which one is told in words. */
+static void notify_add_problems(const struct master *m, struct text *line) {
+        const struct pool *first = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct pool *p = m->pools[i]->pool;
+
+                if (p->n_failed_starts == 0)
+                        continue;
+                first = first ?: p;
+                n++;
+        }
+        if (n > 1)
+                text_printf(line, "; %zu pools do not start, among them", n);
+        if (n > 0)
+                text_printf(line, "%s '%s'%s: %.*s", n > 1 ? "" : "; pool", first->name, n > 1 ? "" : " does not start",
+                            (int)strcspn(first->problem ?: "", "\n"), first->problem ?: "");
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->status, text_peek(line)))
@@ -75,6 +95,7 @@ void notify_status(struct master *m, usec_t now) {
                 if (m->reload_outcome == IPC_CONTROL_OUTCOME_REFUSED)
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload_text ?: "", "\n"),
                                     m->reload_text ?: "");
+                notify_add_problems(m, &line);
         }
         notify_line(m, &line);
 }

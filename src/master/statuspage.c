@@ -137,7 +137,7 @@ static void client_reply(struct statuspage_client *c, const char *data, size_t n
 }
 
 static const struct generation *page_generation(const struct statuspage *s) {
-        return s->pool->current ? s->pool->current : s->pool->starting;
+        return pool_settings(s->pool);
 }
 
 static const struct conf_pool *page_conf(const struct statuspage *s) {

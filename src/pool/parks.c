@@ -264,7 +264,7 @@ static usec_t parks_cut(struct pool *p, usec_t now) {
 }
 
 usec_t parks_supervise(struct pool *p, usec_t now) {
-        struct generation *g = p->current ?: p->starting;
+        struct generation *g = pool_settings(p);
         struct park_process *old = parks_current(&p->parks);
         _cleanup_free_ char *key = NULL;
         int r;

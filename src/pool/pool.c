@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "conf/load.h"
 #include "log/log.h"
+#include "pool/replace.h"
 #include "pool/supervise.h"
 #include "scoreboard/create.h"
 #include "scoreboard/slot.h"
@@ -96,6 +97,7 @@ void pool_free(struct pool *p) {
                 scoreboard_unmap(p->scoreboard);
         fd_close(p->scoreboard_fd);
         fd_close(p->doorbell);
+        free(p->problem);
         free(p->name);
         free(p);
 }
@@ -122,12 +124,27 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
         size_t n;
         int r;
 
+        if (p->starting)
+                pool_abandon(p); /* one more try with settings that did not start */
         r = conf_pool_pack(conf, settings, &packed, &n);
         return r < 0 ? r : pool_start(p, packed, n, listeners, false);
 }
 
 int pool_start_replacement(struct pool *p) {
-        return pool_start(p, p->current->packed, p->current->n_packed, &p->current->listeners, true);
+        const struct generation *g = p->current ?: p->wanted;
+
+        return pool_start(p, g->packed, g->n_packed, &g->listeners, true);
+}
+
+void pool_put_off(struct pool *p) {
+        p->wanted = TAKE_PTR(p->starting);
+        replace_note_failure(p, p->wanted->reason, time_now());
+        generation_end(p->wanted);
+        pool_supervise(p);
+}
+
+struct generation *pool_settings(const struct pool *p) {
+        return p->current ?: p->starting ?: p->wanted;
 }
 
 void pool_promote(struct pool *p) {
@@ -135,7 +152,9 @@ void pool_promote(struct pool *p) {
         bool first = !p->current;
 
         p->current = TAKE_PTR(p->starting);
+        p->wanted = NULL;
         p->n_failed_starts = 0;
+        free(TAKE_PTR(p->problem));
         p->renew = false;
         if (!first && !p->starting_is_replacement)
                 p->n_reloads++;
@@ -176,7 +195,7 @@ void pool_stop(struct pool *p, bool at_once) {
         if (!at_once && !p->stopping)
                 pool_provide_last(p);
         p->stopping = true;
-        p->current = p->starting = NULL;
+        p->current = p->starting = p->wanted = NULL;
         pool_leave_listeners(p);
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
@@ -202,7 +221,9 @@ bool pool_is_gone(const struct pool *p) {
 }
 
 bool pool_is_settled(const struct pool *p) {
-        /* with a zygote that cannot be replaced as things are, a reload is what may mend them */
+        if (p->wanted)
+                return true; /* with settings that do not start, a reload is what may mend them; */
+        /* as with a zygote that cannot be replaced as things are */
         return p->current && p->generations == p->current && !p->current->next &&
                (p->current->zygote_pid > 0 || p->n_failed_starts > 0);
 }

@@ -143,7 +143,8 @@ struct pool {
         struct generation
                 *current; /* NULL before the first one accepts, and when the pool ends. Its zygote may have died:
                                          * then it is kept for its settings until its replacement accepts */
-        struct generation *starting; /* a reload's, or the replacement of one whose zygote died */
+        struct generation *starting; /* a reload's, or the replacement of one whose zygote died or that did not start */
+        struct generation *wanted;   /* there is no current one, since this one did not start: kept for its settings */
         bool starting_is_replacement;
         uint32_t last_generation;
 
@@ -153,7 +154,9 @@ struct pool {
         unsigned n_young_dead;
         usec_t last_death;
         usec_t last_try;
-        unsigned n_failed_starts; /* replacements of a zygote that did not come up, in a row */
+        usec_t last_failure;      /* of a start */
+        unsigned n_failed_starts; /* of a zygote, in a row: replacements, and the first one when it is put off */
+        char *problem;            /* why the last of them failed, or NULL */
         uint64_t n_died;
         uint64_t n_asked;       /* workers ever asked for */
         uint64_t n_max_reached; /* times that pm.max_children kept the pool from growing */
@@ -181,8 +184,14 @@ DEFINE_CLEANUP(struct pool *, pool_free)
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners);
 
-/* Starts one with the settings and listeners of the current generation, whose zygote has died. 0 or -errno. */
+/* Starts one with the settings and listeners of the current generation, whose zygote has died, or of the one that did not start. 0 or -errno. */
 int pool_start_replacement(struct pool *p);
+
+/* The first generation has failed, and the service goes on without: it is tried again, later each time. Its clients wait in the listeners' queues. */
+void pool_put_off(struct pool *p);
+
+/* The generation whose settings hold: the current one, or the one that is to be. NULL: there is none, the pool ends. */
+struct generation *pool_settings(const struct pool *p);
 
 /* The starting generation, which is ACCEPTING, becomes the current one; every other one is told to drain. */
 void pool_promote(struct pool *p);

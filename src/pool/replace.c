@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a zygote. Its workers go on: the master is their subreaper, and now waits for them itself. A fresh generation with the same settings is started
+ * The end of a zygote, and starts that fail. Its workers go on: the master is their subreaper, and now waits for them itself. A fresh generation with the same settings is started
  * beside them, and they are told to drain when it accepts. One that does not come up is tried again, later each time.
  */
 
@@ -132,9 +132,11 @@ void replace_count_crash(const struct generation *g, usec_t now) {
                                        .message = message });
 }
 
-static void replace_note_failure(struct pool *p, usec_t now) {
+void replace_note_failure(struct pool *p, const char *reason, usec_t now) {
         p->n_failed_starts++;
-        p->last_death = now;
+        p->last_failure = now;
+        free(p->problem);
+        p->problem = strdup(reason ?: "out of memory");
 }
 
 /* False: the successor is on its way, or has just arrived. */
@@ -143,18 +145,24 @@ static bool replace_may_begin(struct pool *p, usec_t now) {
 
         if (g && p->starting_is_replacement) {
                 if (g->state == GENERATION_ACCEPTING) {
-                        log_own("[pool %s] generation %u has taken over", p->name, g->number);
+                        if (p->current)
+                                log_own("[pool %s] generation %u has taken over", p->name, g->number);
+                        else
+                                log_notice("[pool %s] has started after %u failed tries, and serves", p->name,
+                                           p->n_failed_starts);
                         pool_promote(p);
                         return false;
                 }
                 if (g->state != GENERATION_FAILED)
                         return false;
                 log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
-                replace_note_failure(p, now);
+                replace_note_failure(p, g->reason, now);
                 p->starting = NULL;
                 generation_end(g);
         }
-        return !p->starting && p->current && (p->current->zygote_pid == 0 || p->renew) && !p->stopping;
+        if (p->starting || p->stopping)
+                return false;
+        return p->current ? p->current->zygote_pid == 0 || p->renew : p->wanted != NULL;
 }
 
 static usec_t replace_delay(const struct pool *p) {
@@ -166,12 +174,12 @@ usec_t replace_zygote(struct pool *p, usec_t now) {
 
         if (!replace_may_begin(p, now))
                 return USEC_INFINITY;
-        if (p->n_failed_starts > 0 && now < p->last_death + replace_delay(p))
-                return p->last_death + replace_delay(p);
+        if (p->n_failed_starts > 0 && now < p->last_failure + replace_delay(p))
+                return p->last_failure + replace_delay(p);
         r = pool_start_replacement(p);
         if (r >= 0)
                 return USEC_INFINITY;
         log_error("[pool %s] cannot start a fresh zygote: %s", p->name, strerror(-r));
-        replace_note_failure(p, now);
+        replace_note_failure(p, strerror(-r), now);
         return now + replace_delay(p);
 }

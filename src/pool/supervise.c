@@ -332,7 +332,7 @@ static void supervise_forget_gone(struct pool *p) {
         for (struct generation **link = &p->generations; *link;) {
                 struct generation *g = *link;
 
-                if (!generation_is_gone(g) || g == p->current || g == p->starting) {
+                if (!generation_is_gone(g) || g == p->current || g == p->starting || g == p->wanted) {
                         link = &g->next;
                         continue;
                 }
@@ -345,7 +345,7 @@ static void supervise_forget_gone(struct pool *p) {
 /* What readers of the scoreboard see of the master's numbers. */
 static void supervise_publish(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
-        const struct generation *g = p->current ? p->current : p->starting;
+        const struct generation *g = pool_settings(p);
 
         seq_begin(&h->seq);
         h->n_used = p->n_used;
@@ -353,6 +353,7 @@ static void supervise_publish(struct pool *p) {
         h->workers_died = p->n_died;
         h->max_children_reached = p->n_max_reached;
         h->max_listen_queue = p->max_queue;
+        h->failed_starts = p->n_failed_starts;
         if (g) {
                 h->generation = g->number;
                 h->max_children = g->conf->max_children;

@@ -109,6 +109,7 @@ struct scoreboard_header {
         uint64_t slow_requests;        /* requests that took longer than request_slowlog_timeout */
         struct scoreboard_waits waits; /* in the listeners' queues, as the master works it out; see pool/waits.h */
         uint32_t stopping;             /* the pool ends: workers serve what the park still has, and then end */
+        uint32_t failed_starts;        /* of the pool's PHP, in a row; 0: it has started */
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
 

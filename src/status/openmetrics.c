@@ -59,7 +59,8 @@ static void render_up(const struct status_snapshot *s, struct text *out) {
         help_text(s->pool, out);
         text_append(out, " using a ");
         help_text(s->pm, out);
-        text_append(out, " PM on PHP-FPM be reached?\n# TYPE phpfpm_up gauge\nphpfpm_up 1\n");
+        text_append(out, " PM on PHP-FPM be reached?\n# TYPE phpfpm_up gauge\n");
+        text_printf(out, "phpfpm_up %d\n", s->failed_starts == 0 || s->n_total > 0);
 }
 
 /* as_php_fpm: with its types. */
@@ -104,6 +105,13 @@ static void render_pool(const struct status_snapshot *s, bool as_php_fpm, struct
                         family(metrics[i].name, metrics[i].type, metrics[i].help, out);
                 text_printf(out, "%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
         }
+}
+
+static void render_starts(const struct status_snapshot *s, struct text *out) {
+        family("phpfpm_failed_starts", "gauge",
+               "Starts of the pool's PHP that have failed in a row; 0: the last one has not. They are tried again.",
+               out);
+        text_printf(out, "phpfpm_failed_starts %llu\n", (unsigned long long)s->failed_starts);
 }
 
 static void seconds(uint64_t usec, struct text *out) {
@@ -222,6 +230,7 @@ void status_openmetrics_render(const struct status_snapshot *s, bool full, struc
 
         render_pool(s, as_php_fpm, out);
         if (!as_php_fpm) {
+                render_starts(s, out);
                 render_histograms(s, out);
                 render_park(s, out);
         }

@@ -255,7 +255,8 @@ def test_log_says_ready_and_which_php_settings_were_read(start):
 
 def test_failed_start_leaves_nothing_behind(make):
     s = make({"www": {}, "bad": {}})
-    s.pools["bad"]["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php preload_needs_this();")
+    for pool in s.pools.values():
+        pool["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php preload_needs_this();")
     status, _ = s.start_expecting_failure()
     assert status != 0
     procs.until("nothing to be left", lambda: programs.strays() == [])

@@ -65,6 +65,8 @@ static void print_pool(const struct ctl_view_pool *p, bool full, struct text *ou
         key_text("name", pool->name, out);
         key_list("listen", &pool->listen, out);
         key_number("park pid", pool->park_pid, out);
+        key_number("failed starts", pool->failed_starts, out);
+        key_text("problem", pool->problem, out);
         text_append(out, "\"generations\":[");
         for (size_t i = 0; i < pool->n_generations; i++) {
                 if (i > 0)

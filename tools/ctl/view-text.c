@@ -209,6 +209,18 @@ static void print_orphans(const struct ctl_view_pool *p, bool full, struct text 
         print_processes(p, NULL, full, out);
 }
 
+/* Since when PHP does not start, in tries, and why. */
+static void print_problem(const struct ipc_control_pool *pool, struct text *out) {
+        if (pool->failed_starts == 0)
+                return;
+        print_label("problem", out);
+        text_append(out, "does not start, ");
+        text_printf(out, "tried %llu times", (unsigned long long)pool->failed_starts);
+        text_append(out, ": ");
+        status_text_clean(pool->problem, out);
+        text_append_c(out, '\n');
+}
+
 static void print_pool(const struct ctl_view_pool *p, bool full, struct text *out) {
         const struct ipc_control_pool *pool = &p->message.pool;
 
@@ -223,6 +235,7 @@ static void print_pool(const struct ctl_view_pool *p, bool full, struct text *ou
                 status_text_clean(pool->listen.items[i], out);
         }
         text_append_c(out, '\n');
+        print_problem(pool, out);
 
         if (p->error == 0) {
                 print_workers(&p->snapshot, out);

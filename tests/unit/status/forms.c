@@ -124,6 +124,7 @@ static void test_metrics(void **state) {
                                             "\nphpfpm_worker_last_request_cpu_ratio{pid=\"100\"} 0.6897\n",
                                             "\n# TYPE phpfpm_park_idle gauge\nphpfpm_park_idle 4\n",
                                             "\nphpfpm_park_timed_out 5\n",
+                                            "\nphpfpm_failed_starts 2\n",
                                             "\n# EOF\n",
                                             NULL };
         _cleanup_board_ struct scoreboard *board = board_example();
@@ -136,6 +137,7 @@ static void test_metrics(void **state) {
         board->slots[1].durations[0] = 1; /* its worker has gone */
         board->slots[1].durations[slot_duration_bucket(SECOND / 2)] = 1;
         board->slots[1].duration_sum = SECOND / 2;
+        board->header.failed_starts = 2;
         board->header.park.idle = 4;
         board->header.park.timed_out = 5;
         slot_waited(&board->header.waits, SECOND / 1000, 10);
