@@ -105,16 +105,15 @@ static bool path_climbs(const char *path) {
         return false;
 }
 
-/* Length of the longest proper ancestor of path that is a regular file; 0: none. */
+/* Length of the longest proper ancestor of path that is a regular file; 0: none. The path may be of any length, as PATH_INFO is; the file is one that the kernel can open. */
 static size_t find_file_above(const char *path) {
-        char file[PATH_MAX];
-        size_t n = strlen(path);
+        char file[PATH_MAX + 1]; /* and the slash behind the longest */
+        size_t n = strnlen(path, PATH_MAX);
         zend_stat_t st;
         char *slash;
 
-        if (n >= sizeof(file))
-                return 0;
-        memcpy(file, path, n + 1);
+        memcpy(file, path, n);
+        file[n] = '\0';
         while ((slash = strrchr(file, '/'))) {
                 *slash = '\0';
                 if (VCWD_STAT(file, &st) == 0 && S_ISREG(st.st_mode))

@@ -107,6 +107,56 @@ def test_path_variables_as_in_php_fpm(both, form, pool):
     assert answers[1].stderr == answers[0].stderr
 
 
+# What a URI may hold is more than a path of a file may: with PATH_INFO glued on, 4,096 bytes are no limit.
+LONG_INFO = {
+    "nginx, glued on": {"SCRIPT_FILENAME": "{S}{I}", "SCRIPT_NAME": "/d.php{I}"},
+    "nginx, glued on, and split": {"SCRIPT_FILENAME": "{S}{I}", "PATH_INFO": "{I}"},
+    "Apache, ProxyPassMatch": {"SCRIPT_FILENAME": "proxy:fcgi://h{S}{I}", "SCRIPT_NAME": "/d.php{I}"},
+    "Apache, with PATH_INFO": {"SCRIPT_FILENAME": "proxy:fcgi://h{S}{I}", "PATH_INFO": "{I}"},
+    "a wrapper": {"SCRIPT_FILENAME": "/usr/lib/cgi-bin/php", "PATH_TRANSLATED": "{S}{I}", "REDIRECT_URL": "/d.php{I}", "PATH_INFO": "/d.php{I}"},
+}
+
+
+@pytest.mark.parametrize("form", LONG_INFO)
+@pytest.mark.parametrize("info", ["/" + "a" * 255, "/" + "a" * 5000, "/a" * 2500, "/" * 5000, "/x" + "/y" * 9000, "/a/" + "b" * 20000 + "/c"], ids=len)
+def test_path_info_of_any_length(both, form, info):
+    answers = []
+    for backend in both:
+        script = backend.site.file("d.php", DUMP)
+        sent = {k: v.replace("{S}", script).replace("{I}", info) for k, v in LONG_INFO[form].items()}
+        answers.append(backend.run(script, **sent))
+    assert answers[0].status == 200 and json.loads(answers[1].text)["SCRIPT_FILENAME"] == script
+    assert answers[1].stdout == answers[0].stdout and answers[1].stderr == answers[0].stderr
+
+
+@pytest.mark.parametrize("n", [*range(4088, 4104)])
+def test_path_info_around_the_longest_path(both, n):
+    """The whole of it is one byte more or less than the kernel opens."""
+    answers = []
+    for backend in both:
+        script = backend.site.file("d.php", DUMP)
+        for info in ("/" + "a" * (n - len(script) - 1), "/" + "a" * (n - len(script) - 3) + "/b"):
+            answers.append(backend.run(script, SCRIPT_FILENAME="proxy:fcgi://h" + script + info, SCRIPT_NAME="/d.php" + info).stdout)
+    assert answers[:2] == answers[2:] and b"/d.php" in answers[0]
+
+
+@pytest.mark.parametrize("n", [*range(4078, 4096)])
+@pytest.mark.parametrize("info", ["", "/", "/info", "/" + "i" * 3000], ids=len)
+def test_script_whose_own_path_is_as_long_as_paths_get(both, n, info):
+    answers = []
+    for backend in both:
+        folder = backend.site.root
+        while n - len(folder) > 300:
+            folder += "/" + "f" * 200
+        os.makedirs(folder, 0o755, exist_ok=True)
+        script = folder + "/" + "s" * (n - len(folder) - 5) + ".php"
+        if not os.path.exists(script):
+            with open(script, "w") as f:
+                f.write(DUMP)
+        answers.append(backend.run(script, SCRIPT_FILENAME=script + info).stdout)
+    assert answers[1] == answers[0]
+
+
 def test_bare_client(backend):
     script = backend.site.file("d.php", DUMP)
     r = backend.client().request({"SCRIPT_FILENAME": script, "REQUEST_METHOD": "GET"})
