@@ -8,12 +8,15 @@
  * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends its reply with
  * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then.
  *
+ * A body that its client does not end is no body: a form that is cut off is not given to a script, which could not tell, and who reads php://input is told.
+ *
  * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where it is not there, or no number (a web server
  * may pass a chunked body on while it arrives: Caddy then says -1) the end is that of FCGI_STDIN.
  */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 
 #include "sapi/internal.h"
 
@@ -58,7 +61,17 @@ static ssize_t body_read_some(char *buf, size_t n) {
         do
                 r = read(body.fd, buf, n);
         while (r < 0 && errno == EINTR);
-        return r;
+        return r < 0 ? -errno : r;
+}
+
+/* There is less of the body than there should be. Before the script runs nobody is to be told: it will not, see request.c. Later it is as if output had found out: the
+ * script ends here, or, when it ignores that, sees the end of the body, and connection_aborted(). */
+static void body_tell_cut(int64_t n) {
+        if (PG(during_request_startup) || sapi_current.ended)
+                return;
+        php_error_docref(NULL, E_WARNING, "the request's body is cut off after %" PRId64 " bytes: %s", n,
+                         strerror(-sapi_current.body_error));
+        php_handle_aborted_connection();
 }
 
 /* PHP takes a short read for the end of the body: only the end may be short. */
@@ -80,10 +93,14 @@ size_t sapi_body_read(char *buf, size_t n) {
         n = (size_t)MIN((uint64_t)n, (uint64_t)left);
         while (done < n) {
                 r = body_read_some(buf + done, n - done);
+                if (r < 0)
+                        sapi_current.body_error = (int)r;
                 if (r <= 0)
                         break;
                 done += (size_t)r;
         }
+        if (done < n && sapi_current.body_error < 0)
+                body_tell_cut(SG(read_post_bytes) + (int64_t)done);
         return done;
 }
 
@@ -193,6 +210,8 @@ void sapi_body_keep(void) {
         bool read = method && strcmp(method, "POST") == 0 && PG(enable_post_data_reading);
         int r = sapi_current.io->keep_body(sapi_current.ctx, read ? sapi_body_left() : 0);
 
+        if (r < 0)
+                sapi_current.body_error = r;
         if (r < 0 && r != -ECONNRESET && r != -EPIPE && r != -ECONNABORTED)
                 php_error_docref(NULL, E_WARNING, "the request's body could not be kept: %s", strerror(-r));
 }

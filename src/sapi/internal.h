@@ -11,9 +11,11 @@
 struct sapi_current {
         const struct sapi_io *io; /* NULL between requests */
         void *ctx;
-        bool finished;      /* the reply has ended: the peer hears nothing more */
-        bool said_error;    /* something went to FCGI_STDERR: the next message is joined to it */
-        bool unmeasured;    /* CONTENT_LENGTH does not say how long the body is */
+        bool finished;   /* the reply has ended: the peer hears nothing more */
+        bool said_error; /* something went to FCGI_STDERR: the next message is joined to it */
+        bool unmeasured; /* CONTENT_LENGTH does not say how long the body is */
+        int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request back (-ECONNABORTED) */
+        bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
         bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */

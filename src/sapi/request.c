@@ -24,6 +24,7 @@
 struct sapi_current sapi_current;
 
 void sapi_request_finish(bool php_goes_on) {
+        sapi_current.ended |= !php_goes_on;
         if (sapi_current.finished)
                 return;
         sapi_current.finished = true;
@@ -133,6 +134,19 @@ static void run_script(void) {
         zend_destroy_file_handle(&file);
 }
 
+/* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. Who has taken the request back waits for its end alone, see section 5.4 of the
+ * specification; a client that has closed its sending side may still read. */
+static void refuse_cut_form(void) {
+        if (sapi_current.body_error != -ECONNABORTED) {
+                sapi_message_printf(LOG_LEVEL_DEBUG, "The request's form is not whole: %s",
+                                    strerror(-sapi_current.body_error));
+                refuse(400, "The form is not whole.\n");
+                return;
+        }
+        SG(sapi_headers).http_response_code = 400; /* for the access log */
+        SG(request_info).no_headers = true;
+}
+
 static void answer(void) {
         if (!SG(request_info).request_method)
                 return; /* no HTTP request: headers alone */
@@ -169,7 +183,10 @@ static bool request_life(const struct sapi_request *request) {
                 return false;
         if (sapi_module_options()->extended_info)
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
-        answer();
+        if (sapi_current.body_error < 0)
+                refuse_cut_form();
+        else
+                answer();
         put_error_header();
         php_request_shutdown(NULL);
         return true;

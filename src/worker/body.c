@@ -85,7 +85,7 @@ int body_keep(void *ctx, uint64_t n) {
                 int r;
 
                 if (k == 0 && body_is_over(t))
-                        return 0;
+                        return t->decoder.aborted ? -ECONNABORTED : 0;
                 r = k > 0 ? spool_add(&t->spool, t->body, k, sapi_body_folder()) : body_wait(t);
                 if (r != 0)
                         return MIN(r, 0);

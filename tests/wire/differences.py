@@ -58,6 +58,12 @@ DIFFERENCES = {
     "abort-while-running":
         "php-fpm does not look for ABORT_REQUEST while a script runs, and drops the connection afterwards. fpmd looks at each flush:"
         " the script sees connection_aborted(), and a kept connection stays.",
+    "cut-form":
+        "php-fpm runs the script of a form whose client has gone, or has taken it back, with what had come of it: a $_POST that ends early. fpmd does not run it: it"
+        " answers 400, or END_REQUEST alone to ABORT_REQUEST.",
+    "cut-input":
+        "In php-fpm php://input of a body that is cut off looks like a whole one. In fpmd the read says so: a warning, connection_aborted(), and, unless the script ignores"
+        " user aborts, its end.",
     "reserved-bytes":
         "php-fpm sends remains of its memory in END_REQUEST's reserved bytes. fpmd sends zeros.",
     "status-count":

@@ -10,6 +10,7 @@ import pytest
 
 import fastcgi
 import procs
+from backend import Backend
 from fastcgi import ABORT_REQUEST, KEEP_CONN, PARAMS, STDIN, begin, pairs, record, stream
 
 PID = "<?php echo getmypid();"
@@ -172,6 +173,98 @@ def test_abort_request_in_the_middle_of_the_body(backend):
         if backend.reference("abort-while-running"):
             return
         assert c.request(backend.params(PID), request_id=2).complete
+
+
+# --- bodies that are cut off, by ABORT_REQUEST, by a closed sending side, or by a closed connection
+
+BOUNDARY = "----cut"
+FORMS = {
+    "a form": ("POST", "application/x-www-form-urlencoded", b"first=1&a="),
+    "an upload": ("POST", "multipart/form-data; boundary=" + BOUNDARY,
+                  f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="first"\r\n\r\n1\r\n--{BOUNDARY}\r\n'
+                  'Content-Disposition: form-data; name="f"; filename="f"\r\n\r\n'.encode()),
+}
+MARK = "<?php file_put_contents($_GET['m'], json_encode([$_POST, array_column($_FILES, 'error')]));"
+
+
+def cut(backend, code, kind, size, name, ending, length="500000", pool="one"):
+    """Sends the first size bytes of a body of 500,000, then the ending. The answer, and what the script has left behind."""
+    method, content_type, begins = FORMS.get(kind) or (kind, "application/octet-stream", b"")
+    mark = backend.site.writable("marks") + f"/{name}-{backend.name}"
+    params = backend.params(code, method=method, CONTENT_TYPE=content_type, CONTENT_LENGTH=length, query="m=" + mark)
+    with backend.connect(pool) as c:
+        c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params))
+               + stream(STDIN, 1, (begins + b"x" * size)[:size], chunk=30000, end=False))
+        if ending == "abort":
+            c.send(record(ABORT_REQUEST, 1))
+            if backend.reference("cut-form"):
+                c.finish_sending() # it waits for the rest of an upload even so
+            r = c.read_response()
+            if not backend.reference("cut-form"):
+                assert c.request(backend.params("<?php echo 'next';"), request_id=2).text == "next"
+        elif ending == "half":
+            c.finish_sending()
+            r = c.read_response()
+        else:
+            r = None
+    for _ in range(3): # the pool has one worker
+        assert backend.run("<?php echo 'other';", pool=pool).text == "other"
+    return r, procs.content(mark)
+
+
+@pytest.mark.parametrize("ending", ["abort", "half", "close"])
+@pytest.mark.parametrize("size", [1000, 70_000, 200_000, 499_999])
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("length", ["500000", None])
+def test_form_that_is_cut_off_is_not_run(backend, kind, size, ending, length):
+    if backend.name == "php-fpm" and (ending == "close" or length is None or size < 2000):
+        return # when its script runs is not to be seen from outside; and see body-without-length
+    r, left = cut(backend, MARK, kind, size, f"cut-{kind[-4:]}-{size}-{ending}-{length}", ending, length)
+    if backend.reference("cut-form"):
+        assert json.loads(left)[0]["first"] == "1", "php-fpm runs it with what has come"
+        return
+    assert not left
+    if ending == "abort":
+        assert r.complete and r.stdout == r.stderr == b""
+    elif ending == "half" and size > 65536:
+        assert r.status == 400
+
+
+READS = ("<?php {0} register_shutdown_function(function () {{ file_put_contents($_GET['m'], json_encode([$GLOBALS['read'] ?? null, connection_aborted(), error_get_last()['message'] ?? null])); }});"
+         " if ({1}) fastcgi_finish_request(); $read = strlen(file_get_contents('php://input')); echo 'whole';")
+
+
+@pytest.mark.parametrize("ending", ["abort", "half"])
+@pytest.mark.parametrize("size", [70_000, 200_000, 499_999])
+@pytest.mark.parametrize("ignore", [False, True])
+@pytest.mark.parametrize("length", ["500000", "-1"])
+def test_script_is_told_of_input_that_is_cut_off(backend, size, ending, ignore, length):
+    """The read is as an output that fails: the script ends there, unless it ignores that. php-fpm's takes the body for a whole one."""
+    if backend.name == "php-fpm" and length == "-1":
+        return
+    code = READS.format("ignore_user_abort(true);" if ignore else "", 0)
+    r, left = cut(backend, code, "PUT", size, f"read-{size}-{ending}-{ignore}-{length}", ending, length)
+    read, aborted, message = json.loads(left)
+    if backend.reference("cut-input"):
+        assert 0 < read <= size and (aborted, message, r.text) == (0, None, "whole")
+        return
+    assert aborted == 1 and f"the request's body is cut off after {size} bytes" in message
+    assert read == (size if ignore else None) and b"whole" not in r.stdout
+
+
+@pytest.mark.parametrize("ending", ["abort", "half"])
+def test_script_is_told_of_input_that_is_cut_off_behind_its_reply(fpmd_server, site, ending):
+    backend = Backend(fpmd_server, site)
+    mark = f"late-{ending}"
+    r, _ = cut(backend, READS.format("ignore_user_abort(true);", 1), "POST", 70_000, mark, ending)
+    left = procs.until("the script's end", lambda: procs.content(f"{site.root}/marks/{mark}-{backend.name}"))
+    assert r.complete and json.loads(left)[:2] == [70_000, 1]
+
+
+def test_body_whose_length_has_come_is_whole(backend):
+    """What happens behind it is not the script's business."""
+    r, left = cut(backend, MARK, "a form", 80_000, "whole", "half", "80000")
+    assert r.complete and len(json.loads(left)[0]["a"]) == 80_000 - len("first=1&a=")
 
 
 def test_client_that_never_reads_and_leaves(backend):
