@@ -67,22 +67,21 @@ static bool addr_have_ipv6(void) {
 }
 
 static void addr_set_wildcard(uint16_t port, struct addr *ret) {
-        struct addr a = {};
+        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT };
 
-        if (addr_have_ipv6()) {
-                struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a.storage;
+        *ret = (struct addr){ .n = sizeof(in6) };
+        memcpy(&ret->storage, &in6, sizeof(in6));
+        if (!addr_have_ipv6())
+                addr_narrow_to_ipv4(ret);
+}
 
-                *in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
-                                              .sin6_port = htons(port),
-                                              .sin6_addr = IN6ADDR_ANY_INIT };
-                a.n = sizeof(*in6);
-        } else {
-                struct sockaddr_in *in = (struct sockaddr_in *)&a.storage;
+void addr_narrow_to_ipv4(struct addr *a) {
+        struct sockaddr_in in = { .sin_family = AF_INET };
 
-                *in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
-                a.n = sizeof(*in);
-        }
-        *ret = a;
+        in.sin_port = a->sa.sa_family == AF_INET6 ? ((struct sockaddr_in6 *)&a->storage)->sin6_port
+                                                  : ((struct sockaddr_in *)&a->storage)->sin_port;
+        *a = (struct addr){ .n = sizeof(in) };
+        memcpy(&a->storage, &in, sizeof(in));
 }
 
 int addr_parse(const char *s, struct addr *ret) {

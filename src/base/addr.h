@@ -25,6 +25,9 @@ struct addr {
  * (host does not resolve). A bare port is the IPv6 wildcard with v4 mapped where IPv6 exists, else the IPv4 one. */
 int addr_parse(const char *s, struct addr *ret);
 
+/* Makes all addresses of IPv4 of all addresses, with the same port. */
+void addr_narrow_to_ipv4(struct addr *a);
+
 /* The address of a bound socket (getsockname(2)) or of its peer (getpeername(2)). 0 or -errno. */
 int addr_of_socket(int fd, struct addr *ret);
 int addr_of_peer(int fd, struct addr *ret);

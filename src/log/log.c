@@ -76,6 +76,10 @@ const struct log_identity *log_identity(void) {
         return &log_state.setup.identity;
 }
 
+void log_set_level(enum log_level level) {
+        log_state.setup.level = level;
+}
+
 void log_add_stderr(int fd) {
         if (log_state.err.fd < 0 && !(log_state.priorities && log_state.setup.journal_fd >= 0))
                 log_state.err = (struct log_out){ .fd = fd };
@@ -175,21 +179,6 @@ bool log_stderr_is_journal(void) {
 
 int log_open_journal(void) {
         return log_journal_connect(LOG_JOURNAL_SOCKET);
-}
-
-/* Opening these by name fails when stderr is a socket, or belongs to another user. */
-static bool log_path_is_stderr(const char *path) {
-        return text_equal(path, "/dev/stderr") || text_equal(path, "/dev/fd/2") || text_equal(path, "/proc/self/fd/2");
-}
-
-int log_open_file(const char *path) {
-        int fd;
-
-        if (log_path_is_stderr(path))
-                fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        else /* O_NONBLOCK: a FIFO without reader is an error, not a wait */
-                fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-        return fd < 0 ? -errno : fd;
 }
 
 int log_level_from_name(const char *name, enum log_level *ret) {

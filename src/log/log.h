@@ -98,6 +98,9 @@ void log_init(const struct log_setup *setup);
 void log_set_identity(const struct log_identity *identity);
 const struct log_identity *log_identity(void);
 
+/* The level alone. */
+void log_set_level(enum log_level level);
+
 /* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. */
 void log_add_stderr(int fd);
 
@@ -134,10 +137,6 @@ bool log_stderr_is_journal(void);
 
 /* A socket connected to journald's native socket, close-on-exec; it survives a chroot. The descriptor or -errno. */
 int log_open_journal(void);
-
-/* Opens a log file for appending, created 0600; /dev/stderr, /dev/fd/2 and /proc/self/fd/2 are a copy of stderr,
- * whatever that is. The descriptor (close-on-exec) or -errno. */
-int log_open_file(const char *path);
 
 /* Names: "debug", "notice", ..., in any case, as php-fpm takes them. 0 or -EINVAL. */
 int log_level_from_name(const char *name, enum log_level *ret);

@@ -14,16 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/addr.h"
 #include "base/fd.h"
 #include "log/log.h"
-#include "master/account.h"
 #include "master/inherited.h"
 #include "master/shards.h"
-#include "master/socketacl.h"
+#include "master/unixsocket.h"
 
 int listen_prepare(int fd) {
         struct addr a;
@@ -40,10 +38,7 @@ int listen_prepare(int fd) {
 }
 
 void listen_unlink(struct listen_set *s) {
-        _cleanup_free_ char *path = TAKE_PTR(s->path);
-
-        if (path)
-                unlink(path);
+        unixsocket_remove(&s->file);
 }
 
 void listen_set_free(struct listen_set *s) {
@@ -70,102 +65,56 @@ static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n)
         return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
 }
 
-/* A socket file left behind by a process that is gone is replaced; one that is served is not. */
-static int listen_clear_path(const struct addr *a) {
-        _cleanup_fd_ int fd = -1;
-        struct stat st;
-
-        if (lstat(a->un.sun_path, &st) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (!S_ISSOCK(st.st_mode))
-                return -EEXIST;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, &a->sa, a->n) == 0 || errno == EAGAIN)
-                return -EADDRINUSE;
-        return unlink(a->un.sun_path) < 0 ? -errno : 0;
-}
-
-static int listen_owner(const struct conf_pool *pool, uid_t *ret_uid, gid_t *ret_gid) {
-        const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
-        const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
-        int r = 0;
-
-        *ret_uid = (uid_t)-1;
-        *ret_gid = (gid_t)-1;
-        if (user)
-                r = account_user(user, ret_uid, ret_gid);
-        if (r == 0 && group)
-                r = account_group(group, ret_gid);
-        return r;
-}
-
-static void listen_log_ignored(const struct conf_pool *pool, const char *directive, const char *value) {
-        if (value)
-                log_warning("[pool %s] ACL set, %s = '%s' is ignored", pool->name, directive, value);
-}
-
-static int listen_set_permissions(const struct conf_pool *pool, const char *path, struct text *problems) {
-        uid_t uid;
-        gid_t gid;
-        int r;
-
-        if (socketacl_is_wanted(pool)) {
-                listen_log_ignored(pool, "listen.owner", pool->listen_owner);
-                listen_log_ignored(pool, "listen.group", pool->listen_group);
-                return socketacl_apply(pool, path, problems);
-        }
-        r = listen_owner(pool, &uid, &gid);
-        if (r == 0 && (uid != (uid_t)-1 || gid != (gid_t)-1) && chown(path, uid, gid) < 0)
-                r = -errno;
-        if (r < 0) {
-                text_printf(problems, "[%s:%u] directive 'listen.owner': cannot set the owner of '%s': %s\n",
-                            pool->listen_where.file, pool->listen_where.line, path, strerror(-r));
-                return LISTEN_E_PROBLEM;
-        }
-        if (chmod(path, (mode_t)pool->listen_mode) < 0) {
-                text_printf(problems, "[%s:%u] directive 'listen.mode': cannot set the mode of '%s': %s\n",
-                            pool->listen_where.file, pool->listen_where.line, path, strerror(errno));
-                return LISTEN_E_PROBLEM;
-        }
-        return 0;
-}
-
 static int listen_backlog(const struct conf_pool *pool) {
         return pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog;
 }
 
-static int listen_bind_unix(const struct conf_pool *pool, const struct addr *a, struct listen_set *s,
-                            struct text *problems) {
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        int r;
-
-        if (fd < 0)
-                return -errno;
-        r = listen_clear_path(a);
-        if (r == 0)
-                r = listen_prepare(fd);
-        if (r < 0)
-                return r;
-        if (bind(fd, &a->sa, a->n) < 0)
-                return -errno;
-        s->path = strdup(pool->listen);
-        if (!s->path) {
-                unlink(pool->listen);
-                return -ENOMEM;
-        }
-        if (listen(fd, listen_backlog(pool)) < 0)
-                return -errno;
-        s->fds[s->n++] = TAKE_FD(fd);
-        return listen_set_permissions(pool, s->path, problems);
+/* SO_REUSEPORT lets every process of this user join, a script of the pool too, where this user is not root: so it is not used unless it is asked for. */
+static unsigned listen_n_shards(const struct conf_pool *pool) {
+        return pool->listen_shards == 0 && geteuid() != 0 ? 1 : conf_pool_shards(pool);
 }
 
+/* The line that php-fpm has for it, and where the address stands. */
 static int listen_tell_failure(const struct conf_pool *pool, const char *directive, int error, struct text *problems) {
+        const char *colon = strrchr(pool->listen, ':');
+        bool taken = error == -EADDRINUSE, path = strchr(pool->listen, '/');
+
+        if (error == -ERANGE)
+                text_printf(problems, "invalid port value '%s'\n", colon ? colon + 1 : pool->listen);
+        else if (error == -EADDRNOTAVAIL && colon && !path)
+                text_append(problems, "getaddrinfo: Name or service not known\n");
+        else if (taken && path)
+                text_printf(problems, "Another FPM instance seems to already listen on %s\n", pool->listen);
+        else
+                text_printf(problems, "unable to bind listening socket for address '%s': %s (%d)\n", pool->listen,
+                            strerror(-error), -error);
         text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s%s\n", pool->listen_where.file,
                     pool->listen_where.line, directive, pool->listen, strerror(-error),
-                    error == -EADDRINUSE ? "; another process listens there, php-fpm or a second fpmd maybe" : "");
+                    taken ? "; another process listens there, php-fpm or a second fpmd maybe" : "");
         return LISTEN_E_PROBLEM;
+}
+
+static int listen_bind_unix(const struct conf_pool *pool, const struct addr *a, struct listen_set *s,
+                            struct text *problems) {
+        int r = unixsocket_open(pool, a, listen_backlog(pool), &s->file, &s->fds[0], problems);
+
+        if (r == 0)
+                s->n = 1;
+        return r;
+}
+
+/* A port alone means all addresses of both versions of IP, else those of IPv4: where there is no IPv6, or another process has the port there. */
+static int listen_bind_tcp(const struct conf_pool *pool, struct addr *a, struct listen_set *s) {
+        bool port_alone = !strchr(pool->listen, ':');
+        int r = port_alone && a->sa.sa_family == AF_INET
+                        ? -EAFNOSUPPORT
+                        : shards_open(s, a, listen_backlog(pool), listen_n_shards(pool));
+
+        if (r == 0 || !port_alone)
+                return r;
+        log_notice("Failed implicitly binding to ::, retrying with 0.0.0.0");
+        addr_narrow_to_ipv4(a);
+        return shards_open(s, a, listen_backlog(pool), listen_n_shards(pool));
 }
 
 /* directive: the one that has the address, for messages. */
@@ -178,10 +127,8 @@ static int listen_bind(const struct conf_pool *pool, const char *directive, stru
         if (!s)
                 return -ENOMEM;
         r = addr_parse(pool->listen, &a);
-        if (r == 0 && a.sa.sa_family == AF_UNIX)
-                r = listen_bind_unix(pool, &a, s, problems);
-        else if (r == 0)
-                r = shards_open(s, &a, listen_backlog(pool), conf_pool_shards(pool));
+        if (r == 0)
+                r = a.sa.sa_family == AF_UNIX ? listen_bind_unix(pool, &a, s, problems) : listen_bind_tcp(pool, &a, s);
         if (r < 0)
                 return listen_tell_failure(pool, directive, r, problems);
         if (r == 0)
@@ -215,7 +162,8 @@ int listen_share(struct listen_set *from, const struct conf_pool *pool, struct l
 
 void listen_commit_shared(struct listen_set *s) {
         if (s->from) {
-                s->path = TAKE_PTR(s->from->path);
+                s->file = s->from->file;
+                s->from->file = (struct unixsocket){};
                 s->from->passed_on = true;
         }
         s->from = NULL;
@@ -232,17 +180,24 @@ int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct
 
         if (!listen_is_sharded(s, &a))
                 return 0;
-        r = shards_open(s, &a, listen_backlog(pool), conf_pool_shards(pool));
+        if (!shards_can_grow(s))
+                return 0;
+        r = shards_open(s, &a, listen_backlog(pool), listen_n_shards(pool));
         return r < 0 ? listen_tell_failure(pool, "listen", r, problems) : 0;
 }
 
 void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool) {
-        unsigned n = conf_pool_shards(pool);
+        unsigned n = listen_n_shards(pool);
         struct addr a;
         int r;
 
         if (!listen_is_sharded(s, &a) || n == s->n_active)
                 return;
+        if (!shards_can_grow(s)) {
+                log_warning("[pool %s] listen.shards = %u takes a restart: the address was bound for one socket alone",
+                            s->pool, n);
+                return;
+        }
         r = shards_use(s, n);
         if (r < 0)
                 log_error("[pool %s] cannot change to %u shards: %s", s->pool, n, strerror(-r));

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "conf/model.h"
+#include "master/unixsocket.h"
 
 struct listen_set {
         char *pool;
@@ -20,7 +21,7 @@ struct listen_set {
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
         bool passed_on;          /* another set has taken the address over */
-        char *path;              /* a unix socket this process made, to be unlinked at the end; else NULL */
+        struct unixsocket file;  /* a unix socket this process made, to be removed at the end */
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };
 

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "ipc/message.h"
+#include "log/file.h"
 #include "log/log.h"
 #include "master/daemon.h"
 #include "master/master.h"
@@ -30,7 +31,7 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems) 
         int fd = -1;
 
         if (conf->global.error_log && !logs_to_syslog(m, conf)) {
-                fd = log_open_file(conf->global.error_log);
+                fd = log_file_open(conf->global.error_log);
                 if (fd < 0) {
                         const struct conf_where *where = &conf->global.given[CONF_GLOBAL_error_log];
 

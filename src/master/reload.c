@@ -132,8 +132,10 @@ static int reload_listeners(struct master *m, const struct conf_pool *settings, 
                 return LISTEN_E_PROBLEM;
         }
         *ret = mp;
-        if (mp && !mp->moves)
-                return listen_add_shards(mp->listeners, settings, problems);
+        if (mp && !mp->moves) {
+                r = mp->listeners->inherited ? 0 : unixsocket_check_names(settings, problems);
+                return r != 0 ? r : listen_add_shards(mp->listeners, settings, problems);
+        }
         if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
                 text_printf(problems,
                             "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a "

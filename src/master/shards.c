@@ -3,7 +3,9 @@
  * See shards.h. Two things about SO_REUSEPORT groups are not harmless:
  *
  * - A process of the same user that listens on the address with the option as well is joined in silence, and each gets a share of the connections. So the
- *   first socket is bound without the option, which fails when anybody else is there, and gets the option afterwards. Members need one effective uid.
+ *   first socket is bound without the option, which fails when anybody else is there, and gets the option afterwards. Members need one effective uid:
+ *   where that is root's the pool's scripts cannot join, so the option is always there and a reload may add sockets; where it is not, it is there only when more than one
+ *   socket is wanted.
  * - A member that listens gets connections at once, while the workers that will watch it are still being started; and one that is closed resets what
  *   waits in it. So a group that changes is steered by a filter program, a random choice among the first n members (a connection's later packets find
  *   it by other means), and members that are to go stay open, without new connections, for as long as the process lives.
@@ -26,8 +28,8 @@ static int shards_set(int fd, int option) {
         return setsockopt(fd, SOL_SOCKET, option, &one, sizeof(one)) < 0 ? -errno : 0;
 }
 
-/* alone: a bind that joins nobody. */
-static int shards_bind(const struct addr *a, int backlog, bool alone) {
+/* alone: a bind that joins nobody. shared: others of this user may join later. */
+static int shards_bind(const struct addr *a, int backlog, bool alone, bool shared) {
         _cleanup_fd_ int fd = socket(a->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         int r;
 
@@ -38,7 +40,7 @@ static int shards_bind(const struct addr *a, int backlog, bool alone) {
                 r = shards_set(fd, SO_REUSEPORT);
         if (r == 0 && bind(fd, &a->sa, a->n) < 0)
                 r = -errno;
-        if (r == 0 && alone)
+        if (r == 0 && alone && shared)
                 r = shards_set(fd, SO_REUSEPORT);
         if (r == 0 && listen(fd, backlog) < 0)
                 r = -errno;
@@ -66,8 +68,15 @@ static int shards_steer_to_all(int fd) {
         return 0;
 }
 
+bool shards_can_grow(const struct listen_set *s) {
+        int on = 0;
+        socklen_t n = sizeof(on);
+
+        return getsockopt(s->fds[0], SOL_SOCKET, SO_REUSEPORT, &on, &n) == 0 && on;
+}
+
 int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigned n) {
-        bool fresh = s->n == 0;
+        bool fresh = s->n == 0, shared = n > 1 || geteuid() == 0;
         int r;
 
         assert(n <= s->n_room);
@@ -75,7 +84,7 @@ int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigne
         if (r < 0)
                 return r;
         while (s->n < n) {
-                int fd = shards_bind(a, backlog, s->n == 0);
+                int fd = shards_bind(a, backlog, s->n == 0, shared);
 
                 if (fd < 0)
                         return fd;

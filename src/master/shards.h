@@ -12,5 +12,8 @@
  * shards_use(). 0 or -errno; what was opened stays. */
 int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigned n);
 
+/* Whether sockets can be added to the set: one that was bound for itself alone stays alone. */
+bool shards_can_grow(const struct listen_set *s);
+
 /* From now on the first n sockets of the set, or all when it has less, get the new connections; others keep what waits in them. 0 or -errno. */
 int shards_use(struct listen_set *s, unsigned n);

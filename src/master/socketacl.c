@@ -7,9 +7,9 @@
 #include "master/socketacl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/acl.h>
-#include <sys/stat.h>
 
 #include "master/account.h"
 
@@ -25,10 +25,18 @@ static int socketacl_user(const char *name, id_t *ret) {
         return account_user(name, ret, &group);
 }
 
-/* One line of the ACL for each name of a list with commas; kind is "user" or "group". */
-static int socketacl_list(const struct conf_pool *pool, enum conf_pool_row row, const char *list, const char *kind,
-                          int (*resolve)(const char *, id_t *), struct text *acl, struct text *problems) {
-        const struct conf_where *w = &pool->given[row];
+static const struct socketacl_kind {
+        enum conf_pool_row row;
+        const char *name;
+        int (*resolve)(const char *name, id_t *ret);
+} socketacl_kinds[] = {
+        { CONF_POOL_listen_acl_users, "user", socketacl_user },
+        { CONF_POOL_listen_acl_groups, "group", account_group },
+};
+
+/* One line of the ACL for each name of a list with commas. */
+static int socketacl_list(const struct conf_pool *pool, const struct socketacl_kind *kind, const char *list,
+                          socketacl_tell_t tell, struct text *acl, struct text *problems) {
         int result = 0;
 
         for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
@@ -37,47 +45,39 @@ static int socketacl_list(const struct conf_pool *pool, enum conf_pool_row row, 
                 id_t id;
 
                 text_copy(name, sizeof(name), p, n);
-                if (n >= sizeof(name) || resolve(name, &id) < 0) {
-                        text_printf(problems, "[%s:%u] directive '%s': there is no %s '%s'\n", w->file, w->line,
-                                    conf_pool_directives[row].name, kind, name);
-                        result = SOCKETACL_E_PROBLEM;
-                } else
-                        text_printf(acl, "%s:%u:rw-\n", kind, id);
+                if (n >= sizeof(name) || kind->resolve(name, &id) < 0)
+                        result = tell(pool, kind->row, kind->name, name, problems);
+                else
+                        text_printf(acl, "%s:%u:rw-\n", kind->name, id);
                 p += n;
         }
         return result;
 }
 
-static int socketacl_set(const char *path, const char *text) {
+int socketacl_resolve(const struct conf_pool *pool, socketacl_tell_t tell, struct text *acl, struct text *problems) {
+        const char *const lists[] = { pool->listen_acl_users, pool->listen_acl_groups };
+        int result = 0;
+
+        text_append(acl, "user::rw-\ngroup::---\nother::---\n");
+        for (size_t i = 0; i < ELEMENTSOF(socketacl_kinds); i++) {
+                int r = socketacl_list(pool, &socketacl_kinds[i], lists[i], tell, acl, problems);
+
+                result = r != 0 ? r : result;
+        }
+        return acl->failed ? -ENOMEM : result;
+}
+
+/* libacl knows paths, and descriptors that are open for real; the path of an O_PATH one leads to its file, whatever has that file's name. */
+int socketacl_set(int fd, const char *text) {
+        char path[sizeof("/proc/self/fd/") + 10];
         acl_t acl = acl_from_text(text);
         int r = 0;
 
         if (!acl)
                 return -errno;
-        if (chmod(path, 0660) < 0 || acl_calc_mask(&acl) < 0 || acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (acl_calc_mask(&acl) < 0 || acl_set_file(path, ACL_TYPE_ACCESS, acl) < 0)
                 r = -errno;
         acl_free(acl);
         return r;
-}
-
-int socketacl_apply(const struct conf_pool *pool, const char *path, struct text *problems) {
-        _cleanup_text_ struct text acl = {};
-        int r, q;
-
-        text_append(&acl, "user::rw-\ngroup::---\nother::---\n");
-        r = socketacl_list(pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, "user", socketacl_user, &acl,
-                           problems);
-        q = socketacl_list(pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, "group", account_group, &acl,
-                           problems);
-        if (acl.failed)
-                return -ENOMEM;
-        if (r != 0 || q != 0)
-                return SOCKETACL_E_PROBLEM;
-        r = socketacl_set(path, text_peek(&acl));
-        if (r == 0)
-                return 0;
-        text_printf(problems,
-                    "[%s:%u] directives 'listen.acl_users' and 'listen.acl_groups': cannot set the ACL of '%s': %s\n",
-                    pool->listen_where.file, pool->listen_where.line, path, strerror(-r));
-        return SOCKETACL_E_PROBLEM;
 }

@@ -10,6 +10,12 @@
 /* True when the pool has such a list: it then stands in place of listen.owner, listen.group and listen.mode. */
 bool socketacl_is_wanted(const struct conf_pool *pool);
 
-/* Mode 0660 and the named users and groups, each with reading and writing. 0; SOCKETACL_E_PROBLEM, told in problems; -ENOMEM. */
-enum { SOCKETACL_E_PROBLEM = 1 };
-int socketacl_apply(const struct conf_pool *pool, const char *path, struct text *problems);
+/* Tells of a name that nobody has; kind is "user" or "group". Its value is what socketacl_resolve() returns. */
+typedef int (*socketacl_tell_t)(const struct conf_pool *pool, enum conf_pool_row row, const char *kind,
+                                const char *name, struct text *problems);
+
+/* The named users and groups, each with reading and writing, as an ACL's text. 0, or what tell() said of the last name that nobody has. */
+int socketacl_resolve(const struct conf_pool *pool, socketacl_tell_t tell, struct text *acl, struct text *problems);
+
+/* Gives the file that the descriptor (also an O_PATH one) is open on that ACL. 0 or -errno. */
+int socketacl_set(int fd, const char *text);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "log/file.h"
 #include "log/log.h"
 #include "pool/pool.h"
 
@@ -10,7 +11,7 @@ int pool_access_open(const struct conf_pool *conf, int *ret) {
         int fd = -1;
 
         if (conf->access_log) {
-                fd = conf_is_journal(conf->access_log) ? log_open_journal() : log_open_file(conf->access_log);
+                fd = conf_is_journal(conf->access_log) ? log_open_journal() : log_file_open(conf->access_log);
                 if (fd < 0) {
                         log_error("[pool %s] cannot open the access log '%s': %s", conf->name, conf->access_log,
                                   strerror(-fd));

@@ -24,6 +24,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "ipc/message.h"
+#include "log/file.h"
 #include "log/line.h"
 #include "log/log.h"
 #include "pool/patience.h"
@@ -65,7 +66,7 @@ int overtime_open_log(struct generation *g) {
 
         if (!g->conf->slowlog)
                 return 0;
-        fd = log_open_file(g->conf->slowlog);
+        fd = log_file_open(g->conf->slowlog);
         if (fd < 0) {
                 log_error("[pool %s] cannot open the slow log '%s': %s", g->pool->name, g->conf->slowlog,
                           strerror(-fd));

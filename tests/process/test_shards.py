@@ -3,9 +3,12 @@
 
 import contextlib
 import os
+import pwd
 import re
+import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -228,3 +231,59 @@ def test_reload_changes_the_backlog(start, pool):
     s.write_config()
     s.reload()
     procs.until("the new backlog", lambda: length() == "96")
+
+
+# --- who else may have the address
+
+@pytest.fixture
+def unprivileged(make):
+    """unprivileged(pool) -> a running fpmd whose master is the pool's user."""
+    def run(pool):
+        s = make(pool)
+        if programs.ROOT:
+            who = pwd.getpwnam(programs.POOL_USER)
+            for path in (s.folder, s.runtime):
+                shutil.chown(path, programs.POOL_USER)
+            s.wrapper = ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--init-groups"]
+        return s.start()
+    return run
+
+
+JOIN = """<?php
+$server = @stream_socket_server('tcp://%s', $errno, $error, STREAM_SERVER_BIND | STREAM_SERVER_LISTEN,
+    stream_context_create(['socket' => ['so_reuseport' => true]]));
+echo $server ? 'joined' : $error;"""
+
+
+@pytest.mark.parametrize("shards", [None, "auto", "1"])
+def test_a_script_cannot_join_the_socket_of_a_master_without_root(unprivileged, shards):
+    s = unprivileged(tcp_pool(**{"listen.shards": shards}))
+    assert len(queues(s.address())) == 1
+    assert s.run(s.script("join.php", JOIN % s.address())).text == "Address already in use"
+
+
+def test_a_script_cannot_join_the_shards_of_root(start):
+    if not programs.ROOT:
+        pytest.skip("needs root: it is about a master that is")
+    s = start(tcp_pool(**{"listen.shards": "4"}))
+    assert s.run(s.script("join.php", JOIN % s.address())).text == "Address already in use"
+
+
+def test_shards_that_are_asked_for_without_root_can_be_joined_and_check_says_so(unprivileged):
+    s = unprivileged(tcp_pool(**{"listen.shards": "2"}))
+    assert len(queues(s.address())) == 2
+    told = subprocess.run([*s.wrapper, programs.FPMCTL, "check", "-y", s.config_path], capture_output=True, text=True, timeout=30)
+    assert told.returncode == 0 and "warning: pool 'www', listen.shards: every process of the user that binds the sockets" in told.stderr
+
+
+def test_one_socket_without_root_takes_a_restart_to_become_more(unprivileged):
+    s = unprivileged(tcp_pool())
+    reshard(s, 3)
+    s.wait_log(r"WARNING: \[pool www\] listen\.shards = 3 takes a restart: the address was bound for one socket alone")
+    assert len(queues(s.address())) == 1
+    assert ask(s, s.address())
+    s.stop()
+    s.start()
+    assert len(queues(s.address())) == 3
+    reshard(s, 1)
+    assert ask(s, s.address())

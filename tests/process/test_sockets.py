@@ -104,6 +104,20 @@ def test_tcp_forms(start, form):
         assert ask(s, target)
 
 
+def test_bare_port_whose_ipv6_somebody_has_is_that_of_ipv4(start):
+    """A socket that is for IPv6 alone leaves IPv4 free."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as other:
+        other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        other.bind(("::", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        s = start({"www": {"listen": str(port), "listen.mode": None}})
+        assert "NOTICE: Failed implicitly binding to ::, retrying with 0.0.0.0\n" in s.log()
+        assert ask(s, f"127.0.0.1:{port}")
+        s.reload()
+        assert ask(s, f"127.0.0.1:{port}")
+
+
 def test_bare_port_is_reached_by_ipv4_and_ipv6(start):
     port = programs.free_port()
     s = start({"www": {"listen": str(port), "listen.mode": None}})

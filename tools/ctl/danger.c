@@ -10,6 +10,7 @@
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool danger_is_tcp(const char *listen) {
         return listen && !strchr(listen, '/') && !text_equal(listen, "systemd");
@@ -54,6 +55,10 @@ static bool settings_over_tcp(const struct conf_pool *pool) {
         return pool->wire_ini && danger_is_tcp(pool->listen);
 }
 
+static bool shared_with_scripts(const struct conf_pool *pool) {
+        return danger_is_tcp(pool->listen) && pool->listen_shards > 1 && geteuid() != 0;
+}
+
 static const struct {
         bool (*applies)(const struct conf_pool *pool);
         enum conf_pool_row row;
@@ -68,6 +73,9 @@ static const struct {
         { settings_over_tcp, CONF_POOL_wire_ini,
           "PHP_VALUE and PHP_ADMIN_VALUE are taken from whoever connects over TCP; security.wire_ini = no ignores "
           "them" },
+        { shared_with_scripts, CONF_POOL_listen_shards,
+          "every process of the user that binds the sockets, a script of the pool too, can bind the same address and "
+          "gets a share of the connections; systemd's sockets are root's, and 1 shares nothing" },
 };
 
 void danger_list(const struct conf *conf, struct text *out) {

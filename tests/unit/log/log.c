@@ -261,42 +261,6 @@ static void test_errno_is_kept_and_printable(void **state) {
         assert_lines(w->file, "ERROR: open: No such file or directory\n");
 }
 
-static void test_open_file(void **state) {
-        const struct world *w = *state;
-        char dir[] = "/tmp/fpmd-test-XXXXXX", path[64];
-        _cleanup_fd_ int a = -1, b = -1, err = -1;
-        struct stat st;
-
-        assert_non_null(mkdtemp(dir));
-        snprintf(path, sizeof(path), "%s/log", dir);
-        umask(0);
-        a = log_open_file(path);
-        b = log_open_file(path);
-        assert_true(a >= 0 && b >= 0);
-        assert_int_equal(fcntl(a, F_GETFD), FD_CLOEXEC);
-        assert_int_equal(fstat(a, &st), 0);
-        assert_int_equal(st.st_mode & 07777, 0600);
-        assert_int_equal(write(a, "1", 1) + write(b, "2", 1), 2);
-        assert_int_equal(fstat(a, &st), 0);
-        assert_int_equal(st.st_size, 2); /* both append */
-        unlink(path);
-
-        assert_int_equal(mkfifo(path, 0600), 0);
-        alarm(20);
-        assert_int_equal(log_open_file(path), -ENXIO); /* nobody reads: does not wait for a reader */
-        alarm(0);
-        unlink(path);
-        rmdir(dir);
-        assert_int_equal(log_open_file(path), -ENOENT);
-
-        err = log_open_file("/proc/self/fd/2");
-        assert_true(err > STDERR_FILENO);
-        assert_int_equal(write(err, "x", 1), 1);
-        assert_int_equal(fcntl(err, F_GETFD), FD_CLOEXEC);
-        assert_int_equal(fstat(w->err, &st), 0);
-        assert_int_equal(st.st_size, 1);
-}
-
 static void test_level_names(void **state) {
         static const char *const names[] = { "debug", "notice", "warning", "error", "alert" };
         enum log_level level;
@@ -351,7 +315,6 @@ int main(void) {
                 TEST(test_dropped_is_counted),
                 TEST(test_line_after_a_cut_one),
                 TEST(test_errno_is_kept_and_printable),
-                TEST(test_open_file),
                 TEST(test_level_names),
                 cmocka_unit_test(test_catalog),
         };

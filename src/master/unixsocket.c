@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See unixsocket.h. Names are looked up first, as that can take long. The file has its mode from birth; owner and ACL are set through a descriptor of the file, found in its
+ * folder without following a link; listen(2) comes last.
+ */
+
+#include "master/unixsocket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/trusted.h"
+#include "conf/check.h"
+#include "log/log.h"
+#include "master/account.h"
+#include "master/listen.h"
+#include "master/socketacl.h"
+
+#define UNIXSOCKET_ACL_MODE 0660
+
+/* Who may connect, by number. */
+struct unixsocket_access {
+        uid_t uid; /* -1, as the next one: left alone */
+        gid_t gid;
+        struct text acl; /* acl(5); empty: none */
+        mode_t mode;
+};
+
+static void unixsocket_access_done(struct unixsocket_access *a) {
+        text_done(&a->acl);
+}
+#define _cleanup_access_ _cleanup_(unixsocket_access_done)
+
+/* The file that has the name, and is a socket of ours; found through its folder, and never through a link under its name. */
+static int unixsocket_find(const char *path, struct stat *ret) {
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(path, &name), fd = -1;
+
+        if (folder < 0)
+                return folder;
+        fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, ret) < 0)
+                return -errno;
+        return S_ISSOCK(ret->st_mode) && ret->st_uid == geteuid() ? TAKE_FD(fd) : -ESTALE;
+}
+
+void unixsocket_remove(struct unixsocket *s) {
+        _cleanup_free_ char *path = TAKE_PTR(s->path);
+        const char *name;
+        _cleanup_fd_ int folder = path ? trusted_open_folder(path, &name) : -1;
+        struct stat st;
+
+        if (folder >= 0 && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == s->dev &&
+            st.st_ino == s->ino)
+                unlinkat(folder, name, 0);
+}
+
+/* Whoever may be served there keeps the name; of other kinds of sockets, and where it cannot be told, that is assumed. */
+static int unixsocket_is_left(const struct addr *a) {
+        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        if (fd < 0)
+                return -errno;
+        if (connect(fd, &a->sa, a->n) == 0 || errno == EAGAIN || errno == EPROTOTYPE)
+                return -EADDRINUSE;
+        return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
+}
+
+static int unixsocket_clear(const struct addr *a) {
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(a->un.sun_path, &name);
+        struct stat st;
+        int r;
+
+        if (folder < 0)
+                return folder;
+        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -EEXIST;
+        r = unixsocket_is_left(a);
+        if (r < 0)
+                return r;
+        return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* What php-fpm says of a name that nobody has, and where it stands. */
+static int unixsocket_tell_unknown(const struct conf_pool *pool, enum conf_pool_row row, const char *kind,
+                                   const char *name, struct text *problems) {
+        struct conf_where w = conf_check_where(pool, row);
+        const char *id = text_equal(kind, "user") ? "uid" : "gid";
+
+        text_printf(problems,
+                    "[pool %s] cannot get %s for %s '%s': Success (0)\n"
+                    "[%s:%u] directive '%s': there is no %s '%s'\n",
+                    pool->name, id, kind, name, w.file, w.line, conf_pool_directives[row].name, kind, name);
+        return UNIXSOCKET_E_PROBLEM;
+}
+
+static int unixsocket_resolve_owner(const struct conf_pool *pool, struct unixsocket_access *ret,
+                                    struct text *problems) {
+        const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
+        const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
+        int r = 0;
+
+        if (user && account_user(user, &ret->uid, &ret->gid) < 0)
+                r = unixsocket_tell_unknown(pool, CONF_POOL_listen_owner, "user", user, problems);
+        if (group && account_group(group, &ret->gid) < 0)
+                r = unixsocket_tell_unknown(pool, CONF_POOL_listen_group, "group", group, problems);
+        return r;
+}
+
+static int unixsocket_resolve(const struct conf_pool *pool, struct unixsocket_access *ret, struct text *problems) {
+        *ret = (struct unixsocket_access){ .uid = (uid_t)-1, .gid = (gid_t)-1, .mode = (mode_t)pool->listen_mode };
+        if (!socketacl_is_wanted(pool))
+                return unixsocket_resolve_owner(pool, ret, problems);
+        ret->mode = UNIXSOCKET_ACL_MODE;
+        return socketacl_resolve(pool, unixsocket_tell_unknown, &ret->acl, problems);
+}
+
+int unixsocket_check_names(const struct conf_pool *pool, struct text *problems) {
+        _cleanup_access_ struct unixsocket_access access = {};
+
+        return strchr(pool->listen, '/') ? unixsocket_resolve(pool, &access, problems) : 0;
+}
+
+static void unixsocket_log_ignored(const struct conf_pool *pool, const char *directive, const char *value) {
+        if (value)
+                log_warning("[pool %s] ACL set, %s = '%s' is ignored", pool->name, directive, value);
+}
+
+static int unixsocket_tell(const struct conf_pool *pool, const char *what, const char *path, int error,
+                           struct text *problems) {
+        const char *directive = socketacl_is_wanted(pool) ? "listen.acl_users' and 'listen.acl_groups" : "listen.owner";
+
+        text_printf(problems,
+                    "[pool %s] failed to %s the socket '%s': %s (%d)\n"
+                    "[%s:%u] directive '%s': cannot %s '%s'\n",
+                    pool->name, what, path, strerror(-error), -error, pool->listen_where.file, pool->listen_where.line,
+                    directive, what, path);
+        return UNIXSOCKET_E_PROBLEM;
+}
+
+/* Owner and ACL of the file, and which one it is. */
+static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocket_access *access, struct unixsocket *s,
+                            struct text *problems) {
+        struct stat st;
+        _cleanup_fd_ int fd = unixsocket_find(s->path, &st);
+        int r;
+
+        if (fd < 0)
+                return fd;
+        s->dev = st.st_dev;
+        s->ino = st.st_ino;
+        if (access->acl.n > 0) {
+                unixsocket_log_ignored(pool, "listen.owner", pool->listen_owner);
+                unixsocket_log_ignored(pool, "listen.group", pool->listen_group);
+                r = socketacl_set(fd, text_peek(&access->acl));
+                return r < 0 ? unixsocket_tell(pool, "write the ACL of", s->path, r, problems) : 0;
+        }
+        if ((access->uid != (uid_t)-1 || access->gid != (gid_t)-1) &&
+            fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) < 0)
+                return unixsocket_tell(pool, "chown()", s->path, -errno, problems);
+        return 0;
+}
+
+/* bind(2) makes the file with the mode of the socket, less the umask: there is no moment with a wider one. */
+static int unixsocket_bind(int fd, const struct addr *a, mode_t mode) {
+        mode_t mask;
+        int r;
+
+        if (fchmod(fd, mode) < 0)
+                return -errno;
+        mask = umask(0);
+        r = bind(fd, &a->sa, a->n) < 0 ? -errno : 0;
+        umask(mask);
+        return r;
+}
+
+int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int backlog, struct unixsocket *ret,
+                    int *ret_fd, struct text *problems) {
+        _cleanup_access_ struct unixsocket_access access = {};
+        _cleanup_(unixsocket_remove) struct unixsocket s = {};
+        _cleanup_fd_ int fd = -1;
+        int r;
+
+        r = unixsocket_resolve(pool, &access, problems);
+        if (r != 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        r = unixsocket_clear(a);
+        if (r == 0)
+                r = listen_prepare(fd);
+        if (r == 0)
+                r = unixsocket_bind(fd, a, access.mode);
+        if (r < 0)
+                return r;
+        s.path = strdup(a->un.sun_path);
+        if (!s.path)
+                return -ENOMEM;
+        r = unixsocket_grant(pool, &access, &s, problems);
+        if (r == 0 && listen(fd, backlog) < 0)
+                r = -errno;
+        if (r != 0)
+                return r;
+        *ret = (struct unixsocket){ TAKE_PTR(s.path), s.dev, s.ino };
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
