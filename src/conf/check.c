@@ -84,6 +84,8 @@ static bool parse_numeric(const char *text, struct addr *ret, int *ret_r) {
         return true;
 }
 
+#define NO_PORT "a port is a number from 1 to 65535"
+
 /* NULL: the form is good. A host name is taken on trust. */
 static const char *address_error(const char *text) {
         const char *colon = strrchr(text, ':');
@@ -94,10 +96,10 @@ static const char *address_error(const char *text) {
         if (parse_numeric(text, &a, &r))
                 return r == 0               ? NULL
                        : r == -ENAMETOOLONG ? "the path is too long for a socket (107 bytes)"
-                       : r == -ERANGE       ? "a port is a number from 1 to 65535"
+                       : r == -ERANGE       ? NO_PORT
                                             : "not an address: a path, a port, host:port, [IPv6]:port or 'systemd'";
         if (number_parse_range(colon + 1, 1, 65535, &port) < 0)
-                return "a port is a number from 1 to 65535";
+                return NO_PORT;
         if (colon == text || text_has_prefix(text, "*:"))
                 return "for all addresses write the port alone";
         return NULL;
@@ -110,8 +112,14 @@ static void check_address(const struct conf_check *k, const struct conf_pool *po
         if (!text || text_equal(text, "systemd") || conf_complete_is_relative(text)) /* still relative: told already */
                 return;
         error = address_error(text);
-        if (error)
-                conf_check_problem(k, pool, row, "'%s': %s", text, error);
+        if (!error)
+                return;
+        if (text_equal(error, NO_PORT)) {
+                const char *colon = strrchr(text, ':');
+
+                text_printf(k->problems, "invalid port value '%s'\n", colon ? colon + 1 : text);
+        }
+        conf_check_problem(k, pool, row, "'%s': %s", text, error);
 }
 
 static bool same_address(const char *a, const char *b) {
@@ -277,6 +285,7 @@ static void check_access_format(const struct conf_check *k, const struct conf_po
                 return; /* nothing is written: a format that was never used is not refused now */
         r = log_access_format_new(pool->access_format, &format, &reason);
         if (r > 0) {
+                text_printf(k->problems, "WARNING: %s\n", text_peek(&reason));
                 conf_check_error(k, pool, "wrong format for access.format '%s'", pool->access_format);
                 conf_check_problem(k, pool, CONF_POOL_access_format, "%s", text_peek(&reason));
         }
@@ -324,8 +333,6 @@ static void check_shards(const struct conf_check *k, const struct conf_pool *poo
 static void check_pool(const struct conf_check *k, const struct conf_pool *pool) {
         conf_machine_check_user(k, pool);
         check_listen_given(k, pool);
-        check_address(k, pool, CONF_POOL_listen, pool->listen);
-        check_address(k, pool, CONF_POOL_status_listen, pool->status_listen);
         if (text_equal(pool->status_listen, "systemd"))
                 conf_check_problem(k, pool, CONF_POOL_status_listen,
                                    "write its address; a socket of the service manager is known by it");
@@ -367,10 +374,22 @@ int conf_check(struct conf *c, const struct conf_options *options, struct text *
         if (c->n_pools == 0)
                 text_printf(problems,
                             "No pool defined. at least one pool section must be specified in config file\n"
-                            "[%s:0] no pool is defined: at least one [section] is needed\n",
+                            "[%s:0] directive 'include': no pool is defined: at least one [section] is needed, here or "
+                            "in what is included\n",
                             c->files[0]);
         conf_machine_check_global(&k);
         for (size_t i = 0; i < c->n_pools; i++)
                 check_pool(&k, &c->pools[i]);
+        return problems->failed ? -ENOMEM : 0;
+}
+
+int conf_check_late(struct conf *c, const struct conf_options *options, struct text *problems) {
+        struct conf_check k = { .conf = c, .options = options, .problems = problems };
+
+        for (size_t i = 0; i < c->n_pools; i++) {
+                conf_machine_check_names(&k, &c->pools[i]);
+                check_address(&k, &c->pools[i], CONF_POOL_listen, c->pools[i].listen);
+                check_address(&k, &c->pools[i], CONF_POOL_status_listen, c->pools[i].status_listen);
+        }
         return problems->failed ? -ENOMEM : 0;
 }

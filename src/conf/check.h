@@ -12,6 +12,9 @@
  */
 int conf_check(struct conf *c, const struct conf_options *options, struct text *problems);
 
+/* The same for what php-fpm looks at when the configuration has been found good: users and groups, and the form of addresses. The model is complete. */
+int conf_check_late(struct conf *c, const struct conf_options *options, struct text *problems);
+
 /* What checks and completion hand around. */
 struct conf_check {
         struct conf *conf;

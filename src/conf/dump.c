@@ -4,6 +4,8 @@
  * values as undefined and quotes nothing.
  */
 
+#include <ctype.h>
+
 #include "conf/ini.h"
 #include "conf/load.h"
 #include "conf/values.h"
@@ -15,6 +17,22 @@ static void dump_value(const char *value, enum conf_dump_style style, struct tex
                 conf_ini_quote(value, out);
 }
 
+/* php-fpm's form of a value that has one of its own. */
+static void dump_as_php_fpm(const struct conf_directive *d, char *value) {
+        if (d->type == CONF_TYPE_LEVEL)
+                for (; *value; value++)
+                        *value = (char)toupper((unsigned char)*value);
+}
+
+/* The directive that a PHP setting is shown as: php-fpm does not keep that it was a flag. */
+static const char *dump_php_name(const struct conf_php_setting *s, enum conf_dump_style style) {
+        enum conf_array_kind kind = conf_php_setting_kind(s);
+
+        if (style == CONF_DUMP_PHP_FPM)
+                kind = s->admin ? CONF_ARRAY_PHP_ADMIN_VALUE : CONF_ARRAY_PHP_VALUE;
+        return conf_pool_arrays[kind].name;
+}
+
 static void dump_row(const struct conf_directive *d, const void *section, enum conf_dump_style style,
                      struct text *out) {
         _cleanup_text_ struct text value = {};
@@ -24,6 +42,8 @@ static void dump_row(const struct conf_directive *d, const void *section, enum c
                 return;
         }
         conf_value_format(d, section, &value);
+        if (style == CONF_DUMP_PHP_FPM && value.data)
+                dump_as_php_fpm(d, value.data);
         text_printf(out, "\t%s = ", d->name);
         if (d->type == CONF_TYPE_STRING || d->type == CONF_TYPE_PATH || d->type == CONF_TYPE_WORDS)
                 dump_value(text_peek(&value), style, out);
@@ -57,8 +77,8 @@ static void dump_pool(const struct conf_pool *pool, enum conf_dump_style style, 
                 dump_entry(conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name, "", pool->suppress_paths.items[i].value,
                            style, out);
         for (size_t i = 0; i < pool->n_php_settings; i++)
-                dump_entry(conf_pool_arrays[conf_php_setting_kind(&pool->php_settings[i])].name,
-                           pool->php_settings[i].key, pool->php_settings[i].value, style, out);
+                dump_entry(dump_php_name(&pool->php_settings[i], style), pool->php_settings[i].key,
+                           pool->php_settings[i].value, style, out);
 }
 
 void conf_dump(const struct conf *c, enum conf_dump_style style, struct text *out) {

@@ -12,12 +12,37 @@
 
 #include "conf/values.h"
 
+_printf_(3, 0) static void tell(struct conf_entries *e, bool place, const char *fmt, va_list ap) {
+        if (++e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
+                return;
+        if (place)
+                text_printf(e->problems, "[%s:%u] ", e->where.file, e->where.line);
+        text_vprintf(e->problems, fmt, ap);
+        text_append_c(e->problems, '\n');
+}
+
 void conf_entries_problem(struct conf_entries *e, const char *fmt, ...) {
         va_list ap;
 
-        if (++e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
+        va_start(ap, fmt);
+        tell(e, true, fmt, ap);
+        va_end(ap);
+}
+
+void conf_entries_bare_problem(struct conf_entries *e, const char *fmt, ...) {
+        va_list ap;
+
+        va_start(ap, fmt);
+        tell(e, false, fmt, ap);
+        va_end(ap);
+}
+
+void conf_entries_explain(struct conf_entries *e, const char *name, const char *fmt, ...) {
+        va_list ap;
+
+        if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 return;
-        text_printf(e->problems, "[%s:%u] ", e->where.file, e->where.line);
+        text_printf(e->problems, "[%s:%u] directive '%s': ", e->where.file, e->where.line, name);
         va_start(ap, fmt);
         text_vprintf(e->problems, fmt, ap);
         va_end(ap);
@@ -83,15 +108,61 @@ static int expand_pool(const char *value, const char *pool, char **ret) {
         return text_finish(&out, ret, NULL);
 }
 
+/* The first line of a reason is php-fpm's words, what follows is ours; a reason of one line is all ours. */
+static void tell_value(struct conf_entries *e, const char *name, const char *reason) {
+        const char *ours = strchr(reason, '\n');
+        int n = (int)(ours ? ours - reason : (ptrdiff_t)strlen(reason));
+
+        conf_entries_problem(e, "unable to parse value for entry '%s': %.*s", name, n, reason);
+        if (ours)
+                conf_entries_explain(e, name, "%s", ours + 1);
+}
+
+/* What php-fpm says of numbers out of their bounds, when it has read all lines. */
+static const struct bound {
+        const char *name;
+        bool above;       /* said of too great a number too */
+        const char *says; /* "[pool NAME] " comes before it in a pool, and %s is the number */
+} bounds[] = {
+        { "log_limit", false, "log_limit must be greater than 512" },
+        { "process.max", false, "process_max can't be negative" },
+        { "process.priority", true, "process.priority must be included into [-19,20]" },
+        { "request_slowlog_trace_depth", false, "'request_slowlog_trace_depth' (%s) must be a positive value" },
+};
+
+static const struct bound *find_bound(const char *name, int outcome) {
+        for (size_t i = 0; i < ELEMENTSOF(bounds); i++)
+                if (text_equal(bounds[i].name, name))
+                        return outcome == CONF_VALUE_E_BELOW || (outcome == CONF_VALUE_E_ABOVE && bounds[i].above)
+                                       ? &bounds[i]
+                                       : NULL;
+        return NULL;
+}
+
+/* Not counted: for php-fpm the file has been read well. */
+static void tell_bound(struct conf_entries *e, const struct bound *b, const char *value, const char *reason) {
+        const char *at = strstr(b->says, "%s");
+        int n = (int)(at ? at - b->says : (ptrdiff_t)strlen(b->says));
+
+        if (e->section == CONF_ENTRIES_POOL)
+                text_printf(e->problems, "[pool %s] ", e->conf->pools[e->pool].name);
+        text_printf(e->problems, "%.*s%s%s\n", n, b->says, at ? value : "", at ? at + strlen("%s") : "");
+        conf_entries_explain(e, b->name, "%s", reason);
+}
+
 static int set_value(struct conf_entries *e, const struct conf_directive *d, void *section, struct conf_where *given,
                      const char *value) {
         _cleanup_text_ struct text reason = {};
+        const struct bound *bound;
         int r;
 
         *given = e->where;
         r = conf_value_set(d, section, value, &reason);
-        if (r > 0)
-                conf_entries_problem(e, "unable to parse value for entry '%s': %s", d->name, text_peek(&reason));
+        bound = find_bound(d->name, r);
+        if (bound)
+                tell_bound(e, bound, value, text_peek(&reason));
+        else if (r > 0)
+                tell_value(e, d->name, text_peek(&reason));
         return r < 0 ? r : 0;
 }
 
@@ -101,18 +172,16 @@ static void unknown_entry(struct conf_entries *e, const char *name) {
         bool pool = conf_directives_find_pool(name) >= 0;
         const char *nearest;
 
+        conf_entries_problem(e, "unknown entry '%s'", name);
         if (conf_directives_find_array(name) >= 0)
-                conf_entries_problem(e, "unknown entry '%s' (it is written in a pool's section, as %s[%s] = VALUE)",
-                                     name, name,
+                conf_entries_explain(e, name, "it is written in a pool's section, as %s[%s] = VALUE", name,
                                      conf_directives_find_array(name) == CONF_ARRAY_SUPPRESS_PATH ? "" : "NAME");
         else if (global && e->section == CONF_ENTRIES_POOL)
-                conf_entries_problem(e, "unknown entry '%s' (it belongs in [global])", name);
+                conf_entries_explain(e, name, "it belongs in [global]");
         else if (pool && e->section == CONF_ENTRIES_GLOBAL)
-                conf_entries_problem(e, "unknown entry '%s' (it belongs in a pool's section)", name);
+                conf_entries_explain(e, name, "it belongs in a pool's section");
         else if ((nearest = conf_directives_nearest(name)))
-                conf_entries_problem(e, "unknown entry '%s' (is it '%s'?)", name, nearest);
-        else
-                conf_entries_problem(e, "unknown entry '%s'", name);
+                conf_entries_explain(e, name, "is it '%s'?", nearest);
 }
 
 static int read_global(struct conf_entries *e, const char *name, const char *value) {
@@ -123,9 +192,7 @@ static int read_global(struct conf_entries *e, const char *name, const char *val
                 return 0;
         }
         if (strstr(value, "$pool")) {
-                conf_entries_problem(
-                        e, "unable to parse value for entry '%s': Can't use '$pool' when the pool is not defined",
-                        name);
+                tell_value(e, name, "Can't use '$pool' when the pool is not defined");
                 return 0;
         }
         return set_value(e, &conf_global_directives[i], &e->conf->global, &e->conf->global.given[i], value);
@@ -137,8 +204,9 @@ static int read_php(struct conf_entries *e, struct conf_pool *pool, int kind, co
 
         if (setting.flag) {
                 if (conf_value_parse_bool(value, &on) < 0) {
-                        conf_entries_problem(e, "error while parsing '%s[%s]' : invalid boolean value '%s'",
-                                             conf_pool_arrays[kind].name, key, value);
+                        conf_entries_problem(e, "error while parsing '%s[%s]' : invalid boolean value",
+                                             conf_pool_arrays[kind].name, key);
+                        conf_entries_explain(e, conf_pool_arrays[kind].name, "'%s' is neither yes nor no", value);
                         return 0;
                 }
                 setting.value = (char *)(on ? "1" : "0");
@@ -152,8 +220,13 @@ static int read_env(struct conf_entries *e, struct conf_pool *pool, const char *
         struct conf_pair *added;
         int r;
 
-        if (!*value || strchr(key, '=')) {
-                conf_entries_problem(e, "%s: env[%s]", *value ? "a name cannot have a '='" : "empty value", key);
+        if (strchr(key, '=')) {
+                conf_entries_problem(e, "directive 'env': a name cannot have a '=': env[%s]", key);
+                return 0;
+        }
+        if (!*value) {
+                conf_entries_problem(e, "empty value");
+                conf_entries_explain(e, "env", "env[%s] is given nothing", key);
                 return 0;
         }
         r = conf_pairs_add(&pool->env, key, !source ? value : found ? found : "", e->where);
@@ -169,20 +242,22 @@ static int read_array(struct conf_entries *e, struct conf_pool *pool, const char
         int kind = conf_directives_find_array(name);
 
         if (kind == CONF_ARRAY_SUPPRESS_PATH) {
-                if (*key || value[0] != '/')
-                        conf_entries_problem(e,
-                                             *key ? "Keys provided to field '%s' are ignored: write %s[] = PATH"
-                                                  : "Values provided to field '%s' must begin with '/': %s[] = /PATH",
-                                             name, name);
-                else
+                if (!*key && value[0] == '/')
                         return conf_pairs_add(&pool->suppress_paths, "", value, e->where);
-        } else if (kind < 0 && conf_directives_find_pool(name) >= 0)
-                conf_entries_problem(e, "unknown directive '%s' with a [key]: it takes none", name);
-        else if (kind < 0)
-                unknown_entry(e, name);
-        else if (!*key)
-                conf_entries_problem(e, "You must provide a key for field '%s': %s[NAME]", name, name);
-        else
+                conf_entries_problem(e,
+                                     *key ? "Keys provided to field '%s' are ignored"
+                                          : "Values provided to field '%s' must begin with '/'",
+                                     conf_pool_arrays[kind].name);
+                conf_entries_explain(e, conf_pool_arrays[kind].name, "it is written as %s[] = /PATH",
+                                     conf_pool_arrays[kind].name);
+        } else if (!*key) {
+                conf_entries_problem(e, "You must provide a key for field '%s'", name);
+                conf_entries_explain(e, name, "it is written as %s[NAME] = VALUE", name);
+        } else if (kind < 0) {
+                conf_entries_problem(e, "unknown directive '%s'", name);
+                if (conf_directives_find_pool(name) >= 0)
+                        conf_entries_explain(e, name, "it takes no [key]");
+        } else
                 return kind == CONF_ARRAY_ENV ? read_env(e, pool, key, value) : read_php(e, pool, kind, key, value);
         return 0;
 }
@@ -215,7 +290,8 @@ int conf_entries_take(struct conf_entries *e, const struct conf_ini_line *line) 
         if (e->section == CONF_ENTRIES_POOL)
                 return read_pool(e, line);
         if (line->key) {
-                conf_entries_problem(e, "Array are not allowed in the global section: %s[%s]", line->name, line->key);
+                conf_entries_problem(e, "Array are not allowed in the global section");
+                conf_entries_explain(e, line->name, "it is written in a pool's section");
                 return 0;
         }
         return read_global(e, line->name, line->value);

@@ -19,6 +19,12 @@ struct conf_entries {
 /* Appends "[FILE:LINE] what is wrong" for the line in hand. */
 void conf_entries_problem(struct conf_entries *e, const char *fmt, ...) _printf_(2, 3);
 
+/* The same without the place, for lines that php-fpm has none in. */
+void conf_entries_bare_problem(struct conf_entries *e, const char *fmt, ...) _printf_(2, 3);
+
+/* What php-fpm does not say of the problem just told: a line of its own, "[FILE:LINE] directive 'NAME': ...". */
+void conf_entries_explain(struct conf_entries *e, const char *name, const char *fmt, ...) _printf_(3, 4);
+
 /* A [section] line, and an entry. 0, problems included; -ENOMEM. */
 int conf_entries_section(struct conf_entries *e, const char *name);
 int conf_entries_take(struct conf_entries *e, const struct conf_ini_line *line);

@@ -38,3 +38,14 @@ bool conf_lines_next(const char **lines, enum log_level *level, const char **ret
 bool conf_lines_is_place(const char *line) {
         return line[0] == '[' && !text_has_prefix(line, "[pool ");
 }
+
+bool conf_lines_is_ours(const char *line) {
+        const char *end = conf_lines_is_place(line) ? strchr(line, ']') : NULL;
+
+        return end && text_has_prefix(end, "] directive '");
+}
+
+bool conf_lines_is_outcome(const char *line) {
+        return text_has_prefix(line, "failed to load configuration file ") ||
+               text_has_prefix(line, "failed to post process the configuration");
+}

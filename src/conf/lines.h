@@ -13,3 +13,9 @@ bool conf_lines_next(const char **lines, enum log_level *level, const char **ret
 
 /* The line begins with a file and a line of it. */
 bool conf_lines_is_place(const char *line) _pure_;
+
+/* The line is in words of ours: php-fpm has none for it. */
+bool conf_lines_is_ours(const char *line) _pure_;
+
+/* The line says what a mistake has led to, behind all lines that tell of mistakes. */
+bool conf_lines_is_outcome(const char *line) _pure_;

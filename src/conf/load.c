@@ -76,8 +76,8 @@ static int open_file(struct loader *l, const char *path) {
         int r;
 
         if (l->depth == DEPTH_MAX) {
-                conf_entries_problem(e, "directive 'include': '%s' would be more than %d includes deep", path,
-                                     DEPTH_MAX - 1);
+                conf_entries_bare_problem(e, "failed to include more than %d files recursively", DEPTH_MAX - 1);
+                conf_entries_explain(e, "include", "'%s' would be more than %d includes deep", path, DEPTH_MAX - 1);
                 return 0;
         }
         if (l->n_files == FILES_MAX) {
@@ -92,7 +92,11 @@ static int open_file(struct loader *l, const char *path) {
                         e->conf, "WARNING: [%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
                         e->where.file, e->where.line, path, path);
         if (r < 0) {
-                conf_entries_problem(e, "directive 'include': cannot read '%s': %s", path, strerror(-r));
+                conf_entries_bare_problem(e,
+                                          "failed to open configuration file '%s': %s (%d)\n"
+                                          "Unable to include %s from %s at line %u",
+                                          path, strerror(-r), -r, path, e->where.file, e->where.line);
+                conf_entries_explain(e, "include", "cannot read '%s'", path);
                 return 0;
         }
         return push(l, path, data, n);
@@ -117,7 +121,9 @@ static int read_include(struct loader *l, const char *value) {
                 return conf_add_notice(e->conf, "WARNING: Nothing matches the include pattern '%s' from %s at line %u.",
                                        text_peek(&pattern), e->where.file, e->where.line);
         if (r < 0 && r != -ENOMEM) {
-                conf_entries_problem(e, "Unable to globalize '%s': %s", text_peek(&pattern), strerror(-r));
+                conf_entries_bare_problem(e, "Unable to globalize '%s' (ret=%d) from %s at line %u.",
+                                          text_peek(&pattern), GLOB_ABORTED, e->where.file, e->where.line);
+                conf_entries_explain(e, "include", "cannot look for '%s': %s", text_peek(&pattern), strerror(-r));
                 return 0;
         }
         return r;
@@ -169,7 +175,7 @@ static int step(struct loader *l) {
 /* Everything after the first file is on the stack. */
 static int load(struct loader *l, struct conf **ret) {
         struct conf_entries *e = &l->entries;
-        size_t n_before = e->problems->n;
+        size_t n_before = e->problems->n, n_checked;
         int r;
 
         while (l->depth > 0) {
@@ -182,15 +188,18 @@ static int load(struct loader *l, struct conf **ret) {
         r = conf_check(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;
+        n_checked = e->problems->n;
+        r = conf_check_late(e->conf, l->options, e->problems);
+        if (r < 0)
+                return r;
+        if (e->n_problems > 0)
+                text_printf(e->problems, "failed to load configuration file '%s'\n", e->conf->files[0]);
+        else if (n_checked > n_before)
+                text_append(e->problems, "failed to post process the configuration\n");
         if (e->problems->failed)
                 return -ENOMEM;
-        if (e->n_problems > 0 || e->problems->n > n_before) {
-                if (e->n_problems > 0)
-                        text_printf(e->problems, "failed to load configuration file '%s'\n", e->conf->files[0]);
-                else
-                        text_append(e->problems, "failed to post process the configuration\n");
+        if (e->problems->n > n_before)
                 return CONF_E_INVALID;
-        }
         *ret = TAKE_PTR(e->conf);
         return 0;
 }

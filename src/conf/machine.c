@@ -13,6 +13,10 @@
 #include <sys/stat.h>
 
 #include "base/number.h"
+#include "log/file.h"
+
+/* php-fpm tells errno of the owners of sockets, and there is none. */
+#define NO_ERRNO ": Success (0)"
 
 static bool is_number(const char *s) {
         uint64_t v;
@@ -51,7 +55,7 @@ static void check_user(const struct conf_check *k, const struct conf_pool *pool,
                        const char *name) {
         if (!name || user_exists(name))
                 return;
-        conf_check_error(k, pool, "cannot get uid for user '%s'", name);
+        conf_check_error(k, pool, "cannot get uid for user '%s'%s", name, row == CONF_POOL_user ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no user '%s'", name);
 }
 
@@ -59,7 +63,7 @@ static void check_group(const struct conf_check *k, const struct conf_pool *pool
                         const char *name) {
         if (!name || group_exists(name))
                 return;
-        conf_check_error(k, pool, "cannot get gid for group '%s'", name);
+        conf_check_error(k, pool, "cannot get gid for group '%s'%s", name, row == CONF_POOL_group ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no group '%s'", name);
 }
 
@@ -92,14 +96,25 @@ static void check_not_root(const struct conf_check *k, const struct conf_pool *p
                 conf_check_problem(k, pool, CONF_POOL_group, "'%s' is root", pool->group);
 }
 
-static void check_names(const struct conf_check *k, const struct conf_pool *pool) {
-        check_user(k, pool, CONF_POOL_user, pool->user);
-        check_group(k, pool, CONF_POOL_group, pool->group);
-        check_user(k, pool, CONF_POOL_listen_owner, pool->listen_owner);
-        check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
-        check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, check_user);
-        check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, check_group);
-        if (k->options->running_as_root && !k->options->allow_root)
+/* As php-fpm has it: at the start a name must exist where it acts, in a test anywhere. listen.owner and its kin are looked up by who binds the socket. */
+void conf_machine_check_names(const struct conf_check *k, const struct conf_pool *pool) {
+        bool testing = k->options->testing, root = k->options->running_as_root;
+
+        if (k->options->text_only)
+                return;
+        if (testing || root) {
+                check_user(k, pool, CONF_POOL_user, pool->user);
+                check_group(k, pool, CONF_POOL_group, pool->group);
+        }
+        if (testing) {
+                check_user(k, pool, CONF_POOL_listen_owner, pool->listen_owner);
+                check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
+        }
+        if (testing && pool->listen && strchr(pool->listen, '/')) {
+                check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, check_user);
+                check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, check_group);
+        }
+        if (root && !k->options->allow_root)
                 check_not_root(k, pool);
 }
 
@@ -145,9 +160,13 @@ static void check_chdir(const struct conf_check *k, const struct conf_pool *pool
 static int log_error_of(const struct conf_check *k, const char *path) {
         _cleanup_free_ char *folder = NULL;
         struct stat st;
+        int r;
 
         if (!path || path[0] != '/')
                 return 0;
+        r = log_file_descriptor(path);
+        if (r != -ENOENT)
+                return r < 0 ? -r : 0;
         if (stat(path, &st) == 0)
                 return S_ISDIR(st.st_mode) ? EISDIR : 0;
         if (errno != ENOENT)
@@ -202,5 +221,4 @@ void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool 
         check_logs(k, pool);
         check_folder(k, pool, CONF_POOL_chroot, "chroot path", pool->chroot);
         check_chdir(k, pool);
-        check_names(k, pool);
 }

@@ -8,3 +8,4 @@
 void conf_machine_check_global(const struct conf_check *k);
 void conf_machine_check_user(const struct conf_check *k, const struct conf_pool *pool);
 void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool *pool);
+void conf_machine_check_names(const struct conf_check *k, const struct conf_pool *pool);

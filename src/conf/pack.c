@@ -97,8 +97,9 @@ static const char *get(struct reader *k) {
 
 static int take_row(const struct conf_directive *rows, int i, void *section, const char *value) {
         _cleanup_text_ struct text reason = {};
+        int r = i < 0 ? CONF_E_INVALID : conf_value_set(&rows[i], section, value, &reason);
 
-        return i < 0 ? CONF_E_INVALID : conf_value_set(&rows[i], section, value, &reason);
+        return r > 0 ? CONF_E_INVALID : r;
 }
 
 static int take_where(struct reader *k, const char *file, const char *value, struct conf_where *ret) {

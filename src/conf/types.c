@@ -109,7 +109,7 @@ static void format_words(const void *field, struct text *out) {
 static int parse_bool(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         if (conf_value_parse_bool(text, field) == 0)
                 return 0;
-        text_printf(reason, "invalid boolean value: '%s' is neither yes nor no", text);
+        text_printf(reason, "invalid boolean value\n'%s' is neither yes nor no", text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -131,9 +131,11 @@ static int parse_number(const struct conf_directive *d, const char *text, struct
                         *ret = v;
                         return 0;
                 }
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
+                return v < d->min ? CONF_VALUE_E_BELOW : CONF_VALUE_E_ABOVE;
         }
         if (r == -EINVAL)
-                text_printf(reason, "is not a valid number (greater or equal than zero): '%s'", text);
+                text_printf(reason, "is not a valid number (greater or equal than zero)\n'%s' is no number", text);
         else
                 text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
         return CONF_VALUE_E_INVALID;
@@ -278,16 +280,17 @@ static int parse_time(const struct conf_directive *d, void *field, const char *t
         int r;
 
         r = split_time(text, &number, &unit);
-        if (r == 0 && (__builtin_mul_overflow(number, unit, &number) || number > (uint64_t)d->max))
+        if (r == 0 &&
+            (__builtin_mul_overflow(number, unit, &number) || number < (uint64_t)d->min || number > (uint64_t)d->max))
                 r = -ERANGE;
         if (r == 0) {
                 *(usec_t *)field = number * USEC_PER_SEC;
                 return 0;
         }
         if (r == -ERANGE)
-                text_printf(reason, "%s is more than %" PRId64 " seconds", text, d->max);
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64 " seconds", text, d->min, d->max);
         else
-                text_printf(reason, "%s: '%s' is not a whole number, then s, m, h, d or nothing",
+                text_printf(reason, "%s\n'%s' is not a whole number, then s, m, h, d or nothing",
                             *text ? "unknown suffix used in time value" : "invalid time value", text);
         return CONF_VALUE_E_INVALID;
 }
@@ -314,7 +317,7 @@ static void format_mode(const void *field, struct text *out) {
 static int parse_level(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         if (log_level_from_name(strcasecmp(text, "warn") == 0 ? "warning" : text, field) == 0)
                 return 0;
-        text_printf(reason, "invalid value for '%s': '%s' is none of debug, notice, warning, error, alert", d->name,
+        text_printf(reason, "invalid value for '%s'\n'%s' is none of debug, notice, warning, error, alert", d->name,
                     text);
         return CONF_VALUE_E_INVALID;
 }
@@ -330,7 +333,7 @@ static int parse_pm(const struct conf_directive *d, void *field, const char *tex
                         *(enum conf_pm *)field = pm;
                         return 0;
                 }
-        text_printf(reason, "invalid process manager (static, dynamic or ondemand): '%s'", text);
+        text_printf(reason, "invalid process manager (static, dynamic or ondemand)\n'%s' is none", text);
         return CONF_VALUE_E_INVALID;
 }
 
@@ -355,7 +358,7 @@ static int parse_facility(const struct conf_directive *d, void *field, const cha
                         *(int *)field = facilities[i].facility;
                         return 0;
                 }
-        text_printf(reason, "invalid value: '%s' is no syslog facility", text);
+        text_printf(reason, "invalid value\n'%s' is no syslog facility", text);
         return CONF_VALUE_E_INVALID;
 }
 

@@ -178,18 +178,18 @@ static const struct access_code {
         char code;
         enum access_braces braces;
         void (*show)(const struct access_render *a);
-        const char *allowed; /* WORD, NAME: for the reason of a refusal */
+        const char *allowed; /* WORD, NAME: for the reason of a refusal, which is in php-fpm's words */
 } access_codes[] = {
         { '%', BRACES_NONE, show_percent, NULL },
-        { 'C', BRACES_WORD, show_cpu, "total, user or system" },
-        { 'd', BRACES_WORD, show_duration, "seconds, milli, milliseconds, micro or microseconds" },
-        { 'e', BRACES_NAME, show_looked_up, "a variable: %{NAME}e" },
+        { 'C', BRACES_WORD, show_cpu, "'total', 'user' or 'system'" },
+        { 'd', BRACES_WORD, show_duration, "'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds'" },
+        { 'e', BRACES_NAME, show_looked_up, "environment variable" },
         { 'f', BRACES_NONE, show_script, NULL },
         { 'l', BRACES_NONE, show_content_length, NULL },
         { 'm', BRACES_NONE, show_method, NULL },
-        { 'M', BRACES_WORD, show_memory, "bytes, kilo, kilobytes, mega or megabytes" },
+        { 'M', BRACES_WORD, show_memory, "'bytes', 'kilo', 'kilobytes', 'mega' or 'megabytes'" },
         { 'n', BRACES_NONE, show_pool, NULL },
-        { 'o', BRACES_NAME, show_looked_up, "a header of the reply: %{NAME}o" },
+        { 'o', BRACES_NAME, show_looked_up, "header" },
         { 'p', BRACES_NONE, show_pid, NULL },
         { 'P', BRACES_NONE, show_parent_pid, NULL },
         { 'q', BRACES_NONE, show_query, NULL },
@@ -248,11 +248,12 @@ static int access_add_code(struct log_access_format *f, const struct access_code
         enum access_unit unit = 0;
 
         if (n > 0 && code->braces == BRACES_NONE) {
-                text_printf(reason, "%%%c takes nothing in braces", code->code);
+                text_printf(reason, "embrace is not allowed for modifier %%%c", code->code);
                 return LOG_ACCESS_E_INVALID;
         }
         if (n == 0 && code->braces == BRACES_NAME) {
-                text_printf(reason, "%%%c needs in braces the name of %s", code->code, code->allowed);
+                text_printf(reason, "the name of the %s must be set between embraces for %%%c", code->allowed,
+                            code->code);
                 return LOG_ACCESS_E_INVALID;
         }
         if (n > 0 && code->braces == BRACES_WORD) {
@@ -262,7 +263,8 @@ static int access_add_code(struct log_access_format *f, const struct access_code
                         return -ENOMEM;
                 unit = access_find_unit(code->code, word);
                 if (!unit) {
-                        text_printf(reason, "%%%c takes in braces %s, not '%s'", code->code, code->allowed, word);
+                        text_printf(reason, "only %s are allowed as a modifier for %%%c ('%s')", code->allowed,
+                                    code->code, word);
                         return LOG_ACCESS_E_INVALID;
                 }
         }
@@ -278,7 +280,8 @@ static int access_parse_code(struct log_access_format *f, const char **p, struct
         if (*at == '{') {
                 end = strchr(++braces, '}');
                 if (!end || !end[1]) {
-                        text_append(reason, end ? "no code follows its last '}'" : "a '{' is not closed");
+                        text_append(reason, end ? "no code follows its last '}'"
+                                                : "missing closing embrace in the access.format");
                         return LOG_ACCESS_E_INVALID;
                 }
                 n = (size_t)(end - braces);
@@ -286,7 +289,7 @@ static int access_parse_code(struct log_access_format *f, const char **p, struct
         }
         code = access_find_code(*at);
         if (!code) {
-                text_printf(reason, "'%%%c' is none of its codes", *at);
+                text_printf(reason, "Invalid token in the access.format (%%%c)", *at);
                 return LOG_ACCESS_E_INVALID;
         }
         *p = at + 1;

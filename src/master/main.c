@@ -38,6 +38,44 @@ static void main_log_lines(enum log_level usual, const char *lines) {
         }
 }
 
+/* Whether a line tells of a mistake in words that php-fpm has too. */
+static bool main_is_php_fpms(const char *line, enum log_level level) {
+        return level >= LOG_LEVEL_ERROR && !conf_lines_is_ours(line) && !conf_lines_is_outcome(line);
+}
+
+static bool main_has_php_fpms(const char *lines) {
+        enum log_level level = LOG_LEVEL_ERROR;
+        const char *line;
+        size_t n;
+
+        for (; conf_lines_next(&lines, &level, &line, &n); level = LOG_LEVEL_ERROR)
+                if (main_is_php_fpms(line, level))
+                        return true;
+        return false;
+}
+
+/* Under php-fpm's name: its first line, as it stops there, and what that leads to. All else is for the journal, or for debugging. */
+static void main_log_failure_as_php_fpm(const char *lines) {
+        bool has = main_has_php_fpms(lines), said = false;
+        enum log_level level = LOG_LEVEL_ERROR;
+        const char *p;
+        size_t n;
+
+        for (; conf_lines_next(&lines, &level, &p, &n); level = LOG_LEVEL_ERROR) {
+                bool theirs = main_is_php_fpms(p, level);
+                bool says = level < LOG_LEVEL_ERROR || conf_lines_is_outcome(p) || (has ? theirs && !said : true);
+                bool debugs = !says && log_enabled(LOG_LEVEL_DEBUG);
+                _cleanup_text_ struct text line = {};
+
+                said |= theirs;
+                text_append_n(&line, p, n);
+                log_write(&(struct log_entry){ .level = debugs ? LOG_LEVEL_DEBUG : level,
+                                               .event = LOG_EVENT_CONFIG_ERROR,
+                                               .journal_only = !says && !debugs,
+                                               .message = text_peek(&line) });
+        }
+}
+
 /* The first line that tells a place, else the first. */
 static void main_notify_failure(const char *lines) {
         enum log_level level = LOG_LEVEL_ERROR;
@@ -59,7 +97,10 @@ static int main_fail(const struct text *problems, int r, int stderr_fd) {
         log_add_stderr(stderr_fd);
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
-        main_log_lines(LOG_LEVEL_ERROR, text);
+        if (program_is_php_fpm())
+                main_log_failure_as_php_fpm(text);
+        else
+                main_log_lines(LOG_LEVEL_ERROR, text);
         log_error("FPM initialization failed");
         main_notify_failure(text);
         return r == -ENOMEM ? MASTER_EXIT_SOFTWARE : MASTER_EXIT_CONFIG;
@@ -75,6 +116,8 @@ static void main_log_remarks(const struct conf *conf) {
 }
 
 static int main_test(const struct options *options, const struct conf *conf) {
+        if (program_is_php_fpm())
+                log_set_level(conf->global.log_level);
         main_log_remarks(conf);
         if (options->dump) {
                 _cleanup_text_ struct text dump = {};
@@ -83,6 +126,8 @@ static int main_test(const struct options *options, const struct conf *conf) {
                 main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
         }
         log_notice("configuration file %s test is successful", options->conf_name);
+        if (program_is_php_fpm())
+                fputc('\n', stderr); /* its line has two ends */
         return EXIT_SUCCESS;
 }
 

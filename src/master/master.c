@@ -274,19 +274,31 @@ static int master_open_programs(struct master *m, struct text *problems) {
         return 0;
 }
 
-/* Without root there is one user for all pools: this program's. */
-static void master_log_ignored_users(const struct master *m) {
+static void master_log_ignored(const char *pool, const char *directive) {
+        _cleanup_text_ struct text message = {};
+
+        text_printf(&message, "'%s' directive is ignored when FPM is not running as root", directive);
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .pool = pool, .message = text_peek(&message) });
+}
+
+/* Without root there is one user for all pools: this program's. Under php-fpm's name priorities are root's as well. */
+static void master_log_all_ignored(const struct master *m) {
+        bool php_fpm = program_is_php_fpm();
+
         if (geteuid() == 0)
                 return;
+        if (php_fpm && m->conf->global.process_priority != CONF_INT_UNSET)
+                master_log_ignored(NULL, "process.priority");
         for (size_t i = 0; i < m->conf->n_pools; i++) {
                 const struct conf_pool *pool = &m->conf->pools[i];
                 const struct passwd *user = pool->user ? getpwnam(pool->user) : NULL;
 
-                if (pool->user && (program_is_php_fpm() || !user || user->pw_uid != geteuid()))
-                        log_notice("[pool %s] 'user' directive is ignored when FPM is not running as root", pool->name);
-                if (pool->group && program_is_php_fpm())
-                        log_notice("[pool %s] 'group' directive is ignored when FPM is not running as root",
-                                   pool->name);
+                if (pool->user && (php_fpm || !user || user->pw_uid != geteuid()))
+                        master_log_ignored(pool->name, "user");
+                if (pool->group && php_fpm)
+                        master_log_ignored(pool->name, "group");
+                if (php_fpm && pool->process_priority != CONF_INT_UNSET)
+                        master_log_ignored(pool->name, "process.priority");
         }
 }
 
@@ -298,7 +310,7 @@ int master_start(struct master *m, struct text *problems) {
                 return r;
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return -errno;
-        master_log_ignored_users(m);
+        master_log_all_ignored(m);
         r = inherited_take(&m->inherited, problems);
         if (r == 0)
                 r = master_start_pools(m, problems);

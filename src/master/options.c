@@ -198,6 +198,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
         };
         int c, r, at, row;
 
+        opterr = !program_is_php_fpm(); /* it shows its help and says nothing else */
         r = options_copy_arguments(argc, argv, ret);
         while (r == 0) {
                 at = optind;
@@ -208,7 +209,8 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 r = row >= 0 && !options_is_whole(argv[at], table[row].name) ? -EINVAL : options_take(ret, c);
         }
         if (r == 0 && optind < argc) {
-                fprintf(stderr, "%s: unexpected argument '%s'\n", program_name(), argv[optind]);
+                if (opterr)
+                        fprintf(stderr, "%s: unexpected argument '%s'\n", program_name(), argv[optind]);
                 r = -EINVAL;
         }
         if (r == -EINVAL)
@@ -220,6 +222,7 @@ struct conf_options options_for_conf(const struct options *o) {
         return (struct conf_options){
                 .running_as_root = geteuid() == 0,
                 .allow_root = o->allow_root,
+                .testing = o->task == OPTIONS_TEST,
                 .php_fpm = program_is_php_fpm(),
                 .prefix = o->prefix,
                 .pid = o->pid_path,

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/capability.h"
+#include "base/program.h"
 #include "log/log.h"
 
 int attributes_priority(const struct conf_global *global, const struct conf_pool *pool) {
@@ -40,6 +42,8 @@ void attributes_set_priority(const char *pool, int priority) {
         const char *message =
                 "process.priority has no effect: only root, or who has CAP_SYS_NICE, may raise a priority";
 
+        if (program_is_php_fpm() && geteuid() != 0)
+                return; /* there it is for root alone, as the log has said */
         if (priority != CONF_INT_UNSET && setpriority(PRIO_PROCESS, 0, priority) < 0)
                 log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .pool = pool, .message = message });
 }

@@ -58,8 +58,8 @@ static void print_modules(void) {
 }
 
 static void print_version(void) {
-        php_printf("PHP %s (%s) (fpmd %s)\nCopyright (c) The PHP Group\n" SAPI_COMPAT_BUILT_BY "%s", sapi_version(),
-                   sapi_module.name, FPMD_VERSION, get_zend_version());
+        php_printf("PHP %s (%s) (built: %s %s) (fpmd %s)\nCopyright (c) The PHP Group\n" SAPI_COMPAT_BUILT_BY "%s",
+                   sapi_version(), sapi_module.name, __DATE__, __TIME__, FPMD_VERSION, get_zend_version());
 }
 
 static void print_info(void) {

@@ -31,7 +31,9 @@ static void tell_notices(const struct conf *conf) {
 }
 
 static int check(const char *path, bool allow_root) {
-        const struct conf_options options = { .running_as_root = geteuid() == 0, .allow_root = allow_root };
+        const struct conf_options options = { .running_as_root = geteuid() == 0,
+                                              .allow_root = allow_root,
+                                              .testing = true };
         _cleanup_conf_ struct conf *conf = NULL;
         size_t n_files = 0;
         int r;

@@ -20,30 +20,44 @@ static const struct given_row rows[] = {
         { "and behind the pools", "[global]\nlog_level = error", "" },
         { "a section may go on later", "[global]\n[WWW]\nping.path = /ping\n", "" },
         { "a misspelt name", "pm.max_childern = 3\n",
-          "[x:6] unknown entry 'pm.max_childern' (is it 'pm.max_children'?)\n" },
+          "[x:6] unknown entry 'pm.max_childern'\n"
+          "[x:6] directive 'pm.max_childern': is it 'pm.max_children'?\n" },
         { "a name like no other", "foo = 3\n", "[x:6] unknown entry 'foo'\n" },
-        { "a global one in a pool", "pid = /x\n", "[x:6] unknown entry 'pid' (it belongs in [global])\n" },
+        { "a global one in a pool", "pid = /x\n",
+          "[x:6] unknown entry 'pid'\n"
+          "[x:6] directive 'pid': it belongs in [global]\n" },
         { "a pool's in global", "[global]\nlisten = 1\n",
-          "[x:7] unknown entry 'listen' (it belongs in a pool's section)\n" },
+          "[x:7] unknown entry 'listen'\n"
+          "[x:7] directive 'listen': it belongs in a pool's section\n" },
         { "an array without a key", "php_value = 3\n",
-          "[x:6] unknown entry 'php_value' (it is written in a pool's section, as php_value[NAME] = VALUE)\n" },
+          "[x:6] unknown entry 'php_value'\n"
+          "[x:6] directive 'php_value': it is written in a pool's section, as php_value[NAME] = VALUE\n" },
         { "an array with an empty key", "php_value[] = 3\n",
-          "[x:6] You must provide a key for field 'php_value': php_value[NAME]\n" },
-        { "a key where none is taken", "pm[x] = 3\n", "[x:6] unknown directive 'pm' with a [key]: it takes none\n" },
-        { "a key in global", "[global]\npid[x] = 3\n", "[x:7] Array are not allowed in the global section: pid[x]\n" },
+          "[x:6] You must provide a key for field 'php_value'\n"
+          "[x:6] directive 'php_value': it is written as php_value[NAME] = VALUE\n" },
+        { "a key where none is taken", "pm[x] = 3\n",
+          "[x:6] unknown directive 'pm'\n"
+          "[x:6] directive 'pm': it takes no [key]\n" },
+        { "a key in global", "[global]\npid[x] = 3\n",
+          "[x:7] Array are not allowed in the global section\n"
+          "[x:7] directive 'pid': it is written in a pool's section\n" },
         { "names in any case", "Clear_Env = no\n", "" },
         { "every problem is told", "a = 1\n# x\npm.max_children = x\n",
           "[x:6] unknown entry 'a'\n"
           "[x:7] syntax error: a comment starts with ';', not with '#'\n"
           "[x:8] unable to parse value for entry 'pm.max_children': is not a valid number (greater or equal than "
-          "zero): 'x'\n" },
-        { "a bad flag", "php_flag[x] = 2\n", "[x:6] error while parsing 'php_flag[x]' : invalid boolean value '2'\n" },
+          "zero)\n"
+          "[x:8] directive 'pm.max_children': 'x' is no number\n" },
+        { "a bad flag", "php_flag[x] = 2\n",
+          "[x:6] error while parsing 'php_flag[x]' : invalid boolean value\n"
+          "[x:6] directive 'php_flag': '2' is neither yes nor no\n" },
         { "$pool in global", "[global]\npid = /$pool\n",
           "[x:7] unable to parse value for entry 'pid': Can't use '$pool' when the pool is not defined\n" },
-        { "an empty variable", "env[A] =\n", "[x:6] empty value: env[A]\n" },
+        { "an empty variable", "env[A] =\n", "[x:6] empty value\n[x:6] directive 'env': env[A] is given nothing\n" },
         { "a path to leave out of the access log", "access.suppress_path[] = /ping\n", "" },
         { "with a key", "access.suppress_path[x] = /ping\n",
-          "[x:6] Keys provided to field 'access.suppress_path' are ignored: write access.suppress_path[] = PATH\n" },
+          "[x:6] Keys provided to field 'access.suppress_path' are ignored\n"
+          "[x:6] directive 'access.suppress_path': it is written as access.suppress_path[] = /PATH\n" },
         { "a pool's name that breaks paths", "[a/b]\nlisten = 3\nfoo = 4\n",
           "[x:6] a pool cannot be named 'a/b': 1 to 63 bytes, none of / $ \" ' \\ [ ] ; = or control bytes\n" },
 };

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "conf/values.h"
 #include "given.h"
 
 static const struct given_row rows[] = {
@@ -20,10 +21,11 @@ static const struct given_row rows[] = {
         { "a number that overflows", "pm.max_children = 4294967297\n",
           "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between -1 and 8192\n" },
         { "a bad yes", "clear_env = maybe\n",
-          "[x:6] unable to parse value for entry 'clear_env': invalid boolean value: 'maybe' is neither yes nor no\n" },
+          "[x:6] unable to parse value for entry 'clear_env': invalid boolean value\n"
+          "[x:6] directive 'clear_env': 'maybe' is neither yes nor no\n" },
         { "a bad time", "[global]\nprocess_control_timeout = 10ms\n",
-          "[x:7] unable to parse value for entry 'process_control_timeout': unknown suffix used in time value: '10ms' "
-          "is not a whole number, then s, m, h, d or nothing\n" },
+          "[x:7] unable to parse value for entry 'process_control_timeout': unknown suffix used in time value\n"
+          "[x:7] directive 'process_control_timeout': '10ms' is not a whole number, then s, m, h, d or nothing\n" },
         { "a bad mode", "listen.mode = 0999\n",
           "[x:6] unable to parse value for entry 'listen.mode': '0999' is not an octal mode of at most 7777\n" },
         { "a bad size", "pm.max_memory = 1T\n",
@@ -36,20 +38,65 @@ static const struct given_row rows[] = {
           "[x:6] unable to parse value for entry 'pm.max_memory': 9007199254740992K is not between 0 and "
           "9223372036854775807 bytes\n" },
         { "a bad pm", "pm = fixed\n",
-          "[x:6] unable to parse value for entry 'pm': invalid process manager (static, dynamic or ondemand): "
-          "'fixed'\n" },
+          "[x:6] unable to parse value for entry 'pm': invalid process manager (static, dynamic or ondemand)\n"
+          "[x:6] directive 'pm': 'fixed' is none\n" },
         { "a bad level", "[global]\nlog_level = loud\n",
-          "[x:7] unable to parse value for entry 'log_level': invalid value for 'log_level': 'loud' is none of debug, "
-          "notice, warning, error, alert\n" },
+          "[x:7] unable to parse value for entry 'log_level': invalid value for 'log_level'\n"
+          "[x:7] directive 'log_level': 'loud' is none of debug, notice, warning, error, alert\n" },
         { "no shards", "listen = 9000\nlisten.shards = 0\n",
           "[x:7] unable to parse value for entry 'listen.shards': 0 is not between 1 and 64 (nor 'auto')\n" },
+        { "a time below its row's least", "park.idle_timeout = 0\n",
+          "[x:6] unable to parse value for entry 'park.idle_timeout': 0 is not between 1 and 31536000 seconds\n" },
+        { "the same with a unit", "park.idle_timeout = 0 d\n",
+          "[x:6] unable to parse value for entry 'park.idle_timeout': 0 d is not between 1 and 31536000 seconds\n" },
+        { "a time above its row's most", "park.idle_timeout = 366d\n",
+          "[x:6] unable to parse value for entry 'park.idle_timeout': 366d is not between 1 and 31536000 seconds\n" },
+        { "a size below its row's least", "park.max_bytes = 63K\n",
+          "[x:6] unable to parse value for entry 'park.max_bytes': 63K is not between 65536 and 9223372036854775807 "
+          "bytes\n" },
         { "shards in words", "listen = 9000\nlisten.shards = many\n",
-          "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero): "
-          "'many' (nor 'auto')\n" },
+          "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero)\n"
+          "[x:7] directive 'listen.shards': 'many' is no number (nor 'auto')\n" },
 };
 
 static void test_problems(void **state) {
         given_check(rows, ELEMENTSOF(rows));
+}
+
+/* Whether a row takes a number, in a section of zeros. */
+static bool takes(const struct conf_directive *d, int64_t number) {
+        union {
+                struct conf_global global;
+                struct conf_pool pool;
+        } section = {};
+        _cleanup_text_ struct text text = {}, reason = {};
+
+        text_printf(&text, "%lld", (long long)number);
+        return conf_value_set(d, &section, text_peek(&text), &reason) == 0;
+}
+
+static bool is_of_numbers(enum conf_type type) {
+        return type == CONF_TYPE_COUNT || type == CONF_TYPE_AUTO || type == CONF_TYPE_INT || type == CONF_TYPE_RLIMIT ||
+               type == CONF_TYPE_SIZE || type == CONF_TYPE_TIME;
+}
+
+static size_t check_bounds(const struct conf_directive *rows_of_table, size_t n) {
+        size_t n_checked = 0;
+
+        for (const struct conf_directive *d = rows_of_table; d < rows_of_table + n; d++) {
+                if (!is_of_numbers(d->type))
+                        continue;
+                if (!takes(d, d->min) || takes(d, d->min - 1) || !takes(d, d->max) ||
+                    (d->max < INT64_MAX && takes(d, d->max + 1)))
+                        fail_msg("%s does not keep to its bounds", d->name);
+                n_checked++;
+        }
+        return n_checked;
+}
+
+static void test_every_row_keeps_to_its_bounds(void **state) {
+        assert_true(check_bounds(conf_global_directives, _CONF_GLOBAL_MAX) > 5);
+        assert_true(check_bounds(conf_pool_directives, _CONF_POOL_MAX) > 20);
 }
 
 static void test_values_reach_their_fields(void **state) {
@@ -99,6 +146,7 @@ static void test_sizes(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_problems),
+                cmocka_unit_test(test_every_row_keeps_to_its_bounds),
                 cmocka_unit_test(test_values_reach_their_fields),
                 cmocka_unit_test(test_sizes),
         };

@@ -90,20 +90,24 @@ static const struct {
         const char *format;
         const char *reason;
 } refusals[] = {
-        { "%z", "'%z' is none of its codes" },
-        { "%S", "'%S' is none of its codes" },
-        { "a %{x", "a '{' is not closed" },
+        { "%z", "Invalid token in the access.format (%z)" },
+        { "%S", "Invalid token in the access.format (%S)" },
+        { "a %{x", "missing closing embrace in the access.format" },
         { "%{x}", "no code follows its last '}'" },
-        { "%{x}d", "%d takes in braces seconds, milli, milliseconds, micro or microseconds, not 'x'" },
-        { "%{sec}d", "%d takes in braces seconds, milli, milliseconds, micro or microseconds, not 'sec'" },
-        { "%{user}d", "%d takes in braces seconds, milli, milliseconds, micro or microseconds, not 'user'" },
-        { "%{abc}C", "%C takes in braces total, user or system, not 'abc'" },
-        { "%{kb}M", "%M takes in braces bytes, kilo, kilobytes, mega or megabytes, not 'kb'" },
-        { "%e", "%e needs in braces the name of a variable: %{NAME}e" },
-        { "%{}o", "%o needs in braces the name of a header of the reply: %{NAME}o" },
-        { "%{x}r", "%r takes nothing in braces" },
-        { "%{x}%", "%% takes nothing in braces" },
-        { "%{a}}e", "'%}' is none of its codes" },
+        { "%{x}d",
+          "only 'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds' are allowed as a modifier for %d ('x')" },
+        { "%{sec}d", "only 'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds' are allowed as a modifier for "
+                     "%d ('sec')" },
+        { "%{user}d", "only 'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds' are allowed as a modifier "
+                      "for %d ('user')" },
+        { "%{abc}C", "only 'total', 'user' or 'system' are allowed as a modifier for %C ('abc')" },
+        { "%{kb}M",
+          "only 'bytes', 'kilo', 'kilobytes', 'mega' or 'megabytes' are allowed as a modifier for %M ('kb')" },
+        { "%e", "the name of the environment variable must be set between embraces for %e" },
+        { "%{}o", "the name of the header must be set between embraces for %o" },
+        { "%{x}r", "embrace is not allowed for modifier %r" },
+        { "%{x}%", "embrace is not allowed for modifier %%" },
+        { "%{a}}e", "Invalid token in the access.format (%})" },
 };
 
 static void test_refusals(_unused_ void **state) {
