@@ -9,7 +9,8 @@
  * disable_functions and disable_classes add to php.ini's and so are left out of the text.
  *
  * A request's settings, PHP_VALUE and PHP_ADMIN_VALUE, end with the request. (php-fpm leaves them to whichever
- * request the worker serves next.)
+ * request the worker serves next.) PHP restores values and modes; functions and classes that were disabled, and extensions that were loaded, it cannot
+ * take back, so a worker that has such a request ends with it.
  */
 
 #include <ctype.h>
@@ -89,15 +90,25 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret) {
         return text_finish(&t, ret, NULL);
 }
 
-static void disable_classes(const char *list) {
+/* True: some of them were there. */
+static bool disable_classes(const char *list) {
         static const char blanks[] = " ,";
+        bool some = false;
 
         while (*(list += strspn(list, blanks))) {
                 size_t n = strcspn(list, blanks);
 
-                (void)SAPI_COMPAT_DISABLE_CLASS(list, n);
+                some |= SAPI_COMPAT_DISABLE_CLASS(list, n) == SUCCESS;
                 list += n;
         }
+        return some;
+}
+
+static bool disable_functions(const char *list) {
+        uint32_t n = zend_hash_num_elements(CG(function_table));
+
+        zend_disable_functions(list);
+        return zend_hash_num_elements(CG(function_table)) != n;
 }
 
 /* The value becomes the one that ini_restore() goes back to, and that every request starts with. */
@@ -122,11 +133,11 @@ static bool set_master_value(const char *key, const char *value, bool admin) {
         return true;
 }
 
-static void disable(enum ini_kind kind, const char *list) {
+/* True: PHP has something less than before. */
+static bool disable(enum ini_kind kind, const char *list) {
         if (kind == INI_DISABLE_FUNCTIONS)
-                zend_disable_functions(list);
-        else if (kind == INI_DISABLE_CLASSES)
-                disable_classes(list);
+                return disable_functions(list);
+        return kind == INI_DISABLE_CLASSES && disable_classes(list);
 }
 
 static void apply_pool_setting(const struct conf_php_setting *s) {
@@ -136,7 +147,7 @@ static void apply_pool_setting(const struct conf_php_setting *s) {
                 return;
         if (!set_master_value(s->key, s->value, s->admin))
                 log_error("Unable to set php_%svalue '%s'", s->admin ? "admin_" : "", s->key);
-        disable(kind, s->value);
+        (void)disable(kind, s->value);
 }
 
 void sapi_ini_apply_pool(const struct conf_pool *pool) {
@@ -148,20 +159,29 @@ void sapi_ini_apply_pool(const struct conf_pool *pool) {
                         apply_pool_setting(&pool->php_settings[i]);
 }
 
-/* PHP restores the value and the mode when the request ends. Functions and classes stay disabled in this worker, and
- * an extension stays loaded: those PHP cannot take back. */
+/* The names that it registers must outlive the request. */
+static bool load_extension(const char *name) {
+        bool ok;
+
+        zend_interned_strings_switch_storage(false);
+        ok = php_load_extension(name, MODULE_PERSISTENT, 1) == SUCCESS;
+        zend_interned_strings_switch_storage(true);
+        sapi_current.lasting |= ok;
+        return ok;
+}
+
 static bool set_request_value(zval *key, zval *value, int mode) {
         enum ini_kind kind = kind_of(Z_STRVAL_P(key));
         zend_string *v;
         bool ok;
 
         if (kind == INI_EXTENSION)
-                return php_load_extension(Z_STRVAL_P(value), MODULE_PERSISTENT, 1) == SUCCESS;
+                return load_extension(Z_STRVAL_P(value));
         v = zend_string_init(Z_STRVAL_P(value), Z_STRLEN_P(value), false);
         ok = zend_alter_ini_entry_ex(Z_STR_P(key), v, mode, ZEND_INI_STAGE_ACTIVATE, true) == SUCCESS;
         zend_string_release(v);
         if (ok)
-                disable(kind, Z_STRVAL_P(value));
+                sapi_current.lasting |= disable(kind, Z_STRVAL_P(value));
         return ok;
 }
 

@@ -15,6 +15,7 @@ struct sapi_current {
         bool said_error; /* something went to FCGI_STDERR: the next message is joined to it */
         bool unmeasured; /* CONTENT_LENGTH does not say how long the body is */
         int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request back (-ECONNABORTED) */
+        bool lasting;       /* its settings have changed what PHP cannot take back */
         bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
         bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */

@@ -212,7 +212,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
                 .http_status = status_sent(),
                 .exit_status = (uint32_t)EG(exit_status),
                 .memory_peak = sapi_current.memory_peak,
-                .worker_must_end = !sound,
+                .worker_must_end = !sound || sapi_current.lasting,
         };
         SG(server_context) = NULL;
         sapi_current = (struct sapi_current){ 0 };

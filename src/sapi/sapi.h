@@ -120,7 +120,7 @@ struct sapi_result {
         uint32_t http_status; /* as sent, 200 when PHP set none */
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
         uint64_t memory_peak; /* bytes */
-        bool worker_must_end; /* PHP's state is not to be trusted with another request (bailout in shutdown) */
+        bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings that stay */
 };
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused

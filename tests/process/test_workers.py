@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The life of a worker: recycling, its output, its messages, its settings."""
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -47,6 +49,59 @@ def test_recycled_workers_are_no_deaths_in_the_log(start):
     for _ in range(8):
         s.run(s.pid_script)
     assert not re.search(r"(WARNING|ERROR|ALERT).*(exited|died)", s.log())
+
+
+LASTING = {
+    "functions": "disable_functions=str_rot13",
+    "classes": "disable_classes=SplStack",
+    "an extension": "extension=calendar",
+}
+
+
+@pytest.mark.parametrize("how", ["PHP_VALUE", "PHP_ADMIN_VALUE"])
+@pytest.mark.parametrize("what", LASTING)
+def test_settings_that_php_cannot_take_back_end_the_worker(start, what, how):
+    """A kept connection has its next request served, by a worker that has nothing of them, and nothing counts as a death."""
+    s = start({"www": {"pm.max_children": "1"}}, args=["-n"])
+    code = ("<?php register_shutdown_function(function () { echo '|end'; });"
+            " echo json_encode([getmypid(), function_exists('str_rot13'), @(new SplStack) instanceof Countable,"
+            " extension_loaded('calendar') && function_exists('easter_days') && easter_days(2024) === 10]);")
+    environment = fastcgi.environment(s.script("facts.php", code))
+
+    def facts(r):
+        text, _, end = r.text.partition("|")
+        assert end == "end" and r.stderr == b"", r
+        return json.loads(text)
+
+    with contextlib.closing(s.client()) as client:
+        before = facts(client.request(environment, keep=True))
+        during = facts(client.request({**environment, how: LASTING[what]}, keep=True))
+        after = facts(client.request(environment, keep=True))
+        again = facts(client.request({**environment, how: "precision=5"}, keep=True))
+    assert before[1:] == after[1:] == [True, True, False]
+    assert during[1:] == [what != "functions", what != "classes", what == "an extension"]
+    assert before[0] == during[0] != after[0] == again[0]
+    assert "workers died" not in s.ctl("status").stdout
+    assert not re.search(r"(WARNING|ERROR|ALERT)", s.log())
+
+
+@pytest.mark.parametrize("value", ["disable_functions=", "disable_functions=no_such_function", "disable_functions=str_rot13", "extension=no_such",
+                                   "disable_classes=NoSuchClass", "memory_limit=99M", "zend_extension=opcache"])
+def test_settings_that_change_nothing_lasting_keep_the_worker(start, value):
+    s = start({"www": {"pm.max_children": "1", "php_admin_value[disable_functions]": "str_rot13"}}, args=["-n"])
+    client = s.client()
+    seen = {client.request(fastcgi.environment(s.pid_script, PHP_ADMIN_VALUE=value), keep=True).text for _ in range(3)}
+    assert len(seen) == 1
+
+
+def test_settings_that_php_cannot_take_back_under_load(start):
+    s = start({"www": {"pm.max_children": "3"}})
+    environment = fastcgi.environment(s.pid_script, PHP_ADMIN_VALUE="disable_functions=exec,system")
+    with Load(s.address(), environment, clients=4, keep=True) as load:
+        load.wait_more(100)
+    assert load.failures() == []
+    assert len({r.body for r in load.results}) == len(load.results)
+    assert "workers died" not in s.ctl("status").stdout
 
 
 def test_memory_of_a_worker_ends_with_it(start):
