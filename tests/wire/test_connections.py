@@ -68,6 +68,23 @@ def test_two_requests_in_one_packet(backend):
         assert c.read_response(2).text == "2"
 
 
+@pytest.mark.parametrize("pool", ["one", "tcp"])
+@pytest.mark.parametrize("end", ["unread", "part", "exit", "finish", "fatal"])
+@pytest.mark.parametrize("size", [1000, 60000, 400000])
+@pytest.mark.parametrize("split", [0, 1, 7, 8000])
+def test_request_inside_of_a_body_is_no_request(backend, pool, end, size, split):
+    """What a script leaves unread of its body is not taken for what follows on a kept connection, whatever the body looks like."""
+    ends = {"unread": "", "part": "fread(fopen('php://input', 'r'), 100);", "exit": "exit(3);", "finish": "fastcgi_finish_request();", "fatal": "nofunc();"}
+    hidden = fastcgi.request_bytes(backend.params("<?php echo 'hidden request';"), keep=True, request_id=2)
+    body = (b"x" * split + hidden * (size // len(hidden) + 1))[:size]
+    with backend.connect(pool) as c:
+        for i in range(3):
+            r = c.request(backend.params("<?php echo 'first'; " + ends[end], body, method="POST", CONTENT_TYPE="text/plain"), body, request_id=i + 4)
+            assert r.text.startswith("first") and "hidden" not in r.text
+            r = c.request(backend.params("<?php echo 'second ', strlen(file_get_contents('php://input'));"), request_id=1)
+            assert r.text == "second 0"
+
+
 def test_kept_connection_closed_by_the_client(backend):
     for _ in range(5):
         with backend.connect("one") as c:
