@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -180,4 +181,16 @@ bool fd_hear(int event_fd) {
         struct iovec iov = { .iov_base = &rings, .iov_len = sizeof(rings) };
 
         return preadv2(event_fd, &iov, 1, -1, RWF_NOWAIT) == sizeof(rings);
+}
+
+int fd_count_open(void) {
+        DIR *dir = opendir("/proc/self/fd");
+        int n = 0;
+
+        if (!dir)
+                return -errno;
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                n += entry->d_name[0] != '.';
+        closedir(dir);
+        return n - 1; /* the look itself */
 }

@@ -60,6 +60,9 @@ int fd_unread(int fd);
  * cannot tell. It tells a slow peer from a silent one, where the kernel calls a socket writable only when a third of what waits has gone. */
 bool fd_has_drained(int fd, int *unsent);
 
+/* Descriptors that this process has open (/proc/self/fd). -errno; -EMFILE when there is none left to look with. */
+int fd_count_open(void);
+
 /* Adds one to an eventfd: wakes whoever waits on it. 0, or -errno: -EAGAIN when the counter is full, so it is ringing already; with O_NONBLOCK it does not wait then. */
 int fd_ring(int event_fd);
 

@@ -30,7 +30,7 @@
                               else 0; descriptor: memfd with the names of the ini files */   \
         X(FAILED, 0)  /* PHP is not up; text: why */                                                                   \
         X(SPAWNED, 1) /* worker pid has slot; descriptor: its pidfd */                                                 \
-        X(SPAWN_FAILED, 0) /* no worker for slot; status: errno */                                                     \
+        X(SPAWN_FAILED, 0) /* no worker for slot; text: why */                                                         \
         X(EXITED, 0)       /* worker pid of slot was reaped; status: as waitpid(2) has it */                           \
         X(TRACED, 1)       /* worker pid of slot; descriptor: memfd with its backtrace */                              \
         X(TRACE_FAILED, 0) /* worker pid of slot; status: errno */                                                     \

@@ -24,6 +24,7 @@
 #include "master/daemon.h"
 #include "master/pidfile.h"
 #include "pool/attributes.h"
+#include "pool/room.h"
 
 /* A program of ours: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
 int master_open_program(const char *name) {
@@ -103,6 +104,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .control_timeout = conf->global.process_control_timeout,
                 .process_max = conf->global.process_max,
                 .n_workers = &m->n_workers,
+                .n_awaited = &m->n_awaited,
                 .changed = master_on_pool_changed,
                 .ring = master_ring,
                 .userdata = m,
@@ -226,7 +228,14 @@ static int master_start_pools(struct master *m, struct text *problems) {
         return result;
 }
 
+void master_count_files(struct master *m, const struct conf *conf) {
+        if (m->n_files == 0) /* at the start: those of workers are not among them */
+                m->n_files = MAX(fd_count_open(), 0);
+        m->env.files_needed = room_needed(conf) + (unsigned)m->n_files;
+}
+
 static int master_start_generations(struct master *m, struct text *problems) {
+        master_count_files(m, m->conf);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
                 struct pool_listeners listeners = { .fds = mp->listeners->fds, .n = mp->listeners->n };
@@ -328,7 +337,10 @@ int master_start(struct master *m, struct text *problems) {
         master_set_title(m);
         log_notice("fpm is running, pid %d", getpid());
         notify_status(m, time_now());
-        return master_start_generations(m, problems);
+        r = master_start_generations(m, problems);
+        if (r == 0)
+                master_advance(m); /* some may have failed already */
+        return r;
 }
 
 /* What has left for good is forgotten. */

@@ -55,6 +55,8 @@ struct master {
         struct conf *conf;
         struct pool_env env;
         unsigned n_workers; /* of all pools */
+        unsigned n_awaited; /* descriptors, likewise */
+        int n_files;        /* descriptors that are open without workers */
         struct inherited inherited;
         struct master_pool **pools;
         size_t n_pools;
@@ -103,6 +105,8 @@ void master_free(struct master *m);
 DEFINE_CLEANUP(struct master *, master_free)
 int master_start(struct master *m, struct text *problems);
 void master_advance(struct master *m);
+/* How many descriptors it may need with these pools. */
+void master_count_files(struct master *m, const struct conf *conf);
 void master_stop(struct master *m, bool at_once);
 /* "fpmd-zygote" or "fpmd-park". A descriptor for execveat(2), or -errno. */
 int master_open_program(const char *name);

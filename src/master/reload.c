@@ -77,6 +77,7 @@ static void reload_undo(struct master *m) {
                 m->log_file_fd = m->old_log_file_fd;
                 m->env.control_timeout = m->conf->global.process_control_timeout;
                 m->env.process_max = m->conf->global.process_max;
+                master_count_files(m, m->conf);
                 logs_apply(m, m->conf);
                 fd_close(fd);
                 conf_free(m->next_conf);
@@ -286,6 +287,7 @@ static int reload_try(struct master *m, const struct reload_scope *scope, struct
         logs_apply(m, m->next_conf);
         m->env.control_timeout = m->next_conf->global.process_control_timeout;
         m->env.process_max = m->next_conf->global.process_max;
+        master_count_files(m, m->next_conf);
 
         r = reload_check_names(m, scope->all ? "" : scope->names, problems);
         if (r == 0 && (scope->all || scope->changed))

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/capability.h"
+#include "base/macros.h"
 #include "base/program.h"
 #include "log/log.h"
 
@@ -36,6 +37,27 @@ static void attributes_set_limit(const char *pool, int which, const char *refusa
 void attributes_set_limits(const char *pool, unsigned files, int64_t core) {
         attributes_set_limit(pool, RLIMIT_NOFILE, "failed to set rlimit_files: the system's limit is lower", files);
         attributes_set_limit(pool, RLIMIT_CORE, "failed to set rlimit_core: the system's limit is lower", core);
+}
+
+unsigned attributes_files(const char *pool, unsigned files, unsigned least) {
+        if (files == 0 || files >= least)
+                return files;
+        log_warning("[pool %s] rlimit_files = %u is too low: a worker and its zygote take about %u, and have these",
+                    pool, files, least);
+        return least;
+}
+
+void attributes_have_files(const char *pool, unsigned least) {
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= least)
+                return;
+        if (limit.rlim_max < least)
+                log_warning("[pool %s] RLIMIT_NOFILE (%llu) is too low: a worker and its zygote take about %u "
+                            "(LimitNOFILE=, ulimit -Hn)",
+                            pool, (unsigned long long)limit.rlim_max, least);
+        limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)least);
+        setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void attributes_set_priority(const char *pool, int priority) {

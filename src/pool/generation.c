@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "conf/load.h"
 #include "ipc/message.h"
@@ -58,11 +60,38 @@ static int generation_copy_settings(struct generation *g, const char *packed, si
         return 0;
 }
 
+/* Its process and what it talks over. */
+static int generation_launch(struct generation *g) {
+        _cleanup_fd_ int ipc_child = -1, lifeline_read = -1;
+        int ends[2], r;
+
+        r = ipc_pair(ends);
+        if (r < 0)
+                return r;
+        g->ipc = ends[0];
+        ipc_child = ends[1];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return -errno;
+        lifeline_read = ends[0];
+        g->lifeline = ends[1];
+
+        r = zygote_process_start(g, ipc_child, lifeline_read);
+        if (r < 0)
+                return r;
+        r = generation_watch(g);
+        if (r >= 0)
+                return 0;
+        g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
+        g->zygote_source = sd_event_source_disable_unref(g->zygote_source);
+        kill(g->zygote_pid, SIGKILL);
+        g->zygote_pid = 0; /* a stranger, which the master reaps */
+        return r;
+}
+
 int generation_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
                      struct generation **ret) {
         _cleanup_(generation_freep) struct generation *g = calloc(1, sizeof(*g));
-        _cleanup_fd_ int ipc_child = -1, lifeline_read = -1;
-        int ends[2], r;
+        int r;
 
         if (!g)
                 return -ENOMEM;
@@ -80,25 +109,15 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
         g->backlog_stale = true;
 
         r = overtime_open_log(g);
-        if (r < 0)
+        if (r == 0)
+                r = generation_launch(g);
+        if (r < 0 && !shortage_is(r))
                 return r;
-        r = ipc_pair(ends);
-        if (r < 0)
-                return r;
-        g->ipc = ends[0];
-        ipc_child = ends[1];
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return -errno;
-        lifeline_read = ends[0];
-        g->lifeline = ends[1];
+        if (r < 0) { /* as any other start that fails: it is tried again, or a reload refused */
+                char why[SHORTAGE_TEXT_MAX], text[SHORTAGE_TEXT_MAX + 64];
 
-        r = zygote_process_start(g, ipc_child, lifeline_read);
-        if (r < 0)
-                return r;
-        r = generation_watch(g);
-        if (r < 0) {
-                kill(g->zygote_pid, SIGKILL);
-                return r;
+                snprintf(text, sizeof(text), "cannot start its zygote: %s", shortage_describe(r, why));
+                generation_fail(g, text);
         }
         log_debug("[pool %s] generation %u: zygote %d started", p->name, g->number, g->zygote_pid);
         *ret = TAKE_PTR(g);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -70,7 +71,8 @@ static int messages_on_spawned(struct generation *g, const struct ipc_message *m
                 return -EBADMSG;
         if (!messages_is_child(g, m->pid, *pidfd))
                 return -EBADMSG;
-        g->n_asked--;
+        supervise_answered(g);
+        g->short_of_workers = false;
         w->state = WORKER_STARTING;
         w->pid = m->pid;
         w->pidfd = TAKE_FD(*pidfd);
@@ -136,9 +138,16 @@ static int messages_on_ready(struct generation *g, const struct ipc_message *m, 
 }
 
 static int messages_on_spawn_failed(struct generation *g, const struct ipc_message *m) {
+        char why[IPC_TEXT_MAX + 32];
+
         if (!messages_worker(g, m, WORKER_ASKED))
                 return -EBADMSG;
         supervise_release(g->pool, m->slot);
+        if (!g->short_of_workers)
+                log_error("[pool %s] cannot fork a worker, and tries again: %s", g->pool->name, m->text);
+        g->short_of_workers = true;
+        snprintf(why, sizeof(why), "cannot fork a worker: %s", m->text);
+        supervise_make_do(g, why);
         g->pool->n_young_dead =
                 MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
         g->pool->last_death = time_now();

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/program.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "conn/park.h"
 #include "ipc/inherit.h"
@@ -278,7 +279,9 @@ usec_t parks_supervise(struct pool *p, usec_t now) {
                 return USEC_INFINITY;
         r = parks_start(g, key, now);
         if (r < 0) {
-                log_error("[pool %s] cannot start a park: %s", p->name, strerror(-r));
+                char why[SHORTAGE_TEXT_MAX];
+
+                log_error("[pool %s] cannot start a park: %s", p->name, shortage_describe(r, why));
                 if (old)
                         return USEC_INFINITY;
                 p->parks.retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++p->parks.n_young_dead);

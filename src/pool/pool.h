@@ -43,6 +43,8 @@ struct pool_env {
         usec_t control_timeout; /* process_control_timeout */
         unsigned process_max;   /* the most workers of all pools together; 0: any number */
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
+        unsigned *n_awaited;    /* descriptors that workers asked for will bring (room.h) */
+        unsigned files_needed;  /* descriptors of the master with all workers of all pools */
         struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
         void (*ring)(void *userdata); /* the doorbells of all pools that go on */
@@ -99,6 +101,9 @@ struct generation {
         int backlog_fd; /* backlog.h; -1: not watched yet */
         sd_event_source *backlog_source;
         bool backlog_stale; /* workers have registered behind it */
+
+        bool short_of_files;   /* room.h: and the log knows */
+        bool short_of_workers; /* some could not be forked, and the log knows */
 
         bool draining;
         bool relayed; /* relay.c: its listeners are another pool's */

@@ -178,7 +178,7 @@ usec_t replace_zygote(struct pool *p, usec_t now) {
                 return p->last_failure + replace_delay(p);
         r = pool_start_replacement(p);
         if (r >= 0)
-                return USEC_INFINITY;
+                return p->starting->state == GENERATION_FAILED ? now : USEC_INFINITY;
         log_error("[pool %s] cannot start a fresh zygote: %s", p->name, strerror(-r));
         replace_note_failure(p, strerror(-r), now);
         return now + replace_delay(p);

@@ -20,12 +20,17 @@
 #include "base/fd.h"
 #include "base/number.h"
 #include "base/program.h"
+#include "base/shortage.h"
 #include "base/text.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/attributes.h"
 #include "pool/pool.h"
+
+/* Descriptors that a zygote or a worker cannot do without: those that it inherits, n, twice while they are arranged, and a few for PHP's start, an epoll, a
+ * script and what that includes. */
+#define SPAWN_FILES_LEAST(n) ((unsigned)(INHERIT_FIRST + 2 * (n) + 24))
 
 static int spawn_resolve_user(const char *user, struct spawn_identity *ret) {
         const struct passwd *pw;
@@ -188,8 +193,9 @@ static char **spawn_arguments(const struct generation *g, struct spawn_args *a) 
 
 _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
         struct ipc_message m = { .type = IPC_FAILED };
+        char why[SHORTAGE_TEXT_MAX];
 
-        snprintf(m.text, sizeof(m.text), "%s: %s", what, strerror(-r));
+        snprintf(m.text, sizeof(m.text), "%s: %s", what, shortage_describe(r, why));
         ipc_send(ipc, &m, NULL);
         _exit(EXIT_FAILURE);
 }
@@ -208,16 +214,20 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setrlimit(RLIMIT_NOFILE, &p->env->files);
-        attributes_set_limits(p->name, g->conf->rlimit_files, g->conf->rlimit_core);
+        attributes_set_limits(p->name, attributes_files(p->name, g->conf->rlimit_files, SPAWN_FILES_LEAST(n)),
+                              g->conf->rlimit_core);
+        attributes_have_files(p->name, SPAWN_FILES_LEAST(n));
         attributes_set_priority(p->name, attributes_priority(&g->settings->global, g->conf));
         r = spawn_become(who, g->conf->chroot && who->uid != 0);
         if (r < 0)
                 spawn_report(ipc, "cannot become the pool's user", r);
 
-        zygote_fd = fcntl(p->env->zygote_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)n);
         argv = spawn_arguments(g, &args);
         envp = spawn_environment();
-        if (!fds || !argv || !envp || zygote_fd < 0)
+        zygote_fd = fcntl(p->env->zygote_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)n);
+        if (zygote_fd < 0)
+                spawn_report(ipc, "cannot prepare the zygote", errno == EINVAL ? -EMFILE : -errno);
+        if (!fds || !argv || !envp)
                 spawn_report(ipc, "cannot prepare the zygote", -ENOMEM);
 
         fds[INHERIT_IPC - INHERIT_FIRST] = ipc;
@@ -268,7 +278,8 @@ int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read)
         g->zygote_pidfd = (int)syscall(SYS_pidfd_open, g->zygote_pid, 0);
         if (g->zygote_pidfd < 0) {
                 r = -errno;
-                kill(g->zygote_pid, SIGKILL); /* our unreaped child */
+                kill(g->zygote_pid, SIGKILL); /* our unreaped child, and a stranger from now on */
+                g->zygote_pid = 0;
                 return r;
         }
         return 0;

@@ -26,6 +26,7 @@
 #include "pool/pool.h"
 #include "pool/relay.h"
 #include "pool/replace.h"
+#include "pool/room.h"
 #include "pool/scale.h"
 #include "scoreboard/active.h"
 #include "scoreboard/slot.h"
@@ -41,13 +42,18 @@ void supervise_changed(struct pool *p) {
         p->env->changed(p, p->env->userdata);
 }
 
+void supervise_answered(struct generation *g) {
+        g->n_asked--;
+        *g->pool->env->n_awaited -= room_of_worker(g->conf);
+}
+
 void supervise_release(struct pool *p, uint32_t slot) {
         struct pool_worker *w = &p->workers[slot];
 
         overtime_forget(p, w, "the process has ended");
         w->generation->n_workers--;
         if (w->state == WORKER_ASKED)
-                w->generation->n_asked--;
+                supervise_answered(w->generation);
         if (w->state == WORKER_ACCEPTING)
                 w->generation->n_accepting--;
         w->generation->n_leaving -= w->leaving;
@@ -146,6 +152,7 @@ static void supervise_spawn(struct generation *g, unsigned n) {
                 };
                 g->n_workers++;
                 g->n_asked++;
+                *g->pool->env->n_awaited += room_of_worker(g->conf);
                 (*g->pool->env->n_workers)++;
         }
 }
@@ -256,6 +263,32 @@ static void supervise_watch(struct generation *g) {
                           strerror(-r));
 }
 
+/* Less than it wants, the first workers of a generation are what there is. None is not enough: what runs goes on instead. */
+void supervise_make_do(struct generation *g, const char *why) {
+        if (g->state != GENERATION_STARTING)
+                return;
+        if (g->n_workers == 0)
+                generation_fail(g, why);
+        else if (g->n_accepting >= (g->n_first = MIN(g->n_first, g->n_workers)))
+                g->state = GENERATION_ACCEPTING;
+}
+
+/* Orders to fork so many, as far as there is room. When it is to be called again. */
+static usec_t supervise_fill(struct generation *g, unsigned n, usec_t now) {
+        unsigned room, granted;
+
+        if (n == 0 || g->n_asked >= SUPERVISE_ASKED_MAX)
+                return USEC_INFINITY;
+        room = room_for_workers(g);
+        room_tell(g, n, room);
+        granted = MIN(n, room);
+        supervise_spawn(g, MIN(granted, SUPERVISE_ASKED_MAX - g->n_asked));
+        if (room >= n)
+                return USEC_INFINITY;
+        supervise_make_do(g, "RLIMIT_NOFILE of the master has no room for a worker (LimitNOFILE=, ulimit -Hn)");
+        return now + SCALE_ROUND;
+}
+
 static usec_t supervise_scale(struct generation *g, usec_t now) {
         struct scale_input in;
         struct scale_plan plan;
@@ -272,8 +305,7 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
                 g->pool->last_try = now;
         if (plan.is_over)
                 g->pool->n_young_dead = 0;
-        if (g->n_asked < SUPERVISE_ASKED_MAX)
-                supervise_spawn(g, MIN(plan.spawn, SUPERVISE_ASKED_MAX - g->n_asked));
+        plan.wake_at = MIN(plan.wake_at, supervise_fill(g, plan.spawn, now));
         if (plan.state.at_process_max && g->state == GENERATION_STARTING && g->n_accepting == g->n_workers)
                 g->state = GENERATION_ACCEPTING; /* more than these it cannot have */
         return g->backlog_stale && g == g->pool->current ? MIN(plan.wake_at, now + USEC_PER_SEC) : plan.wake_at;

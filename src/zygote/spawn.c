@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/shortage.h"
 #include "conn/roster.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
@@ -161,8 +163,13 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
         if (r == 0)
                 r = spawn_fork(z, slot, now, &pid);
         if (r < 0) {
-                log_error("cannot fork a worker: %s", strerror(-r));
-                zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWN_FAILED, .slot = slot, .status = -r }, NULL);
+                struct ipc_message m = { .type = IPC_SPAWN_FAILED, .slot = slot };
+                char why[SHORTAGE_TEXT_MAX];
+
+                snprintf(m.text, sizeof(m.text), "%s", shortage_describe(r, why));
+                if (z->ipc < 0)
+                        log_error("cannot fork a worker: %s", m.text);
+                zygote_tell(z, &m, NULL); /* who asked logs it, once */
                 return r;
         }
         z->children[z->n_children++] = (struct zygote_child){ .pid = pid, .slot = slot, .started = now };
