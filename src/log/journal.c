@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal's native protocol, written here and not taken from libsystemd: sd_journal_sendv() waits when journald's
- * queue is full, and a worker must never wait for a log. So a datagram goes out with MSG_DONTWAIT, and an entry that
- * does not go is dropped and counted by the caller. It also keeps libsystemd out of the processes that run PHP.
+ * The journal's native protocol, written here and not taken from libsystemd: sd_journal_sendv() waits without end when journald's
+ * queue is full. Here a datagram goes out with MSG_DONTWAIT, and what becomes of one that does not go is decided in out.c. It also keeps libsystemd out
+ * of the processes that run PHP.
  *
  * Values come from scripts and clients and may hold any byte. Field names are constants of this file, and a value with
  * a newline goes in the protocol's length-prefixed form, so no value can begin a field of its own.
@@ -104,27 +104,20 @@ static void journal_fill(struct journal_frame *f, const struct log_identity *who
         journal_add_number(f, "FPMD_GENERATION", e->generation);
 }
 
-/* A sealed memfd with the frame's bytes, or -errno. */
-static int journal_frame_to_memfd(const struct journal_frame *f) {
-        _cleanup_fd_ int fd = fd_new_memfd("fpmd-journal-entry");
-        int r;
+int log_journal_format(const struct log_identity *who, const char *pool, const struct log_entry *entry,
+                       struct text *out) {
+        struct journal_frame f;
 
-        if (fd < 0)
-                return fd;
-        for (size_t i = 0; i < f->n_iov; i++) {
-                r = fd_write_all(fd, f->iov[i].iov_base, f->iov[i].iov_len);
-                if (r < 0)
-                        return r;
-        }
-        r = fd_seal(fd, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
-        if (r < 0)
-                return r;
-        return TAKE_FD(fd);
+        f.n_iov = f.n_fields = 0;
+        journal_fill(&f, who, pool, entry);
+        for (size_t i = 0; i < f.n_iov; i++)
+                text_append_n(out, f.iov[i].iov_base, f.iov[i].iov_len);
+        return out->failed ? -ENOMEM : 0;
 }
 
-/* An empty datagram with the memfd attached: what journald expects for an entry that is a file. */
-static int journal_send_memfd(int fd, const struct journal_frame *f) {
-        _cleanup_fd_ int memfd = journal_frame_to_memfd(f);
+/* An empty datagram with a sealed memfd attached: what journald expects for an entry that is a file. */
+static int journal_send_memfd(int fd, const char *data, size_t n) {
+        _cleanup_fd_ int memfd = fd_new_sealed("fpmd-journal-entry", data, n);
         struct msghdr mh = {};
         PASSING_ROOM(room, 1);
 
@@ -134,17 +127,11 @@ static int journal_send_memfd(int fd, const struct journal_frame *f) {
         return sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int log_journal_send(int fd, const struct log_identity *who, const char *pool, const struct log_entry *entry) {
-        struct journal_frame f;
-        struct msghdr mh = { .msg_iov = f.iov };
-
-        f.n_iov = f.n_fields = 0;
-        journal_fill(&f, who, pool, entry);
-        mh.msg_iovlen = f.n_iov;
-        if (sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+int log_journal_send(int fd, const char *data, size_t n) {
+        if (send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
                 return 0;
         if (errno == EMSGSIZE || errno == ENOBUFS)
-                return journal_send_memfd(fd, &f);
+                return journal_send_memfd(fd, data, n);
         return -errno;
 }
 

@@ -6,7 +6,7 @@
  * What stands in a message may come from a client or a script, so control characters never reach the file: one entry is
  * one line, and no entry can pretend to be two. C1 controls (U+0080..U+009F) are among them, since terminals obey them.
  *
- * A log is written by processes with a request in hand, so a write never waits. Regular files do not make a writer
+ * A write here never waits; who waits does so between two writes (out.c), and knows then for how long. Regular files do not make a writer
  * wait for anybody. A socket has MSG_DONTWAIT. A pipe has RWF_NOWAIT where the kernel knows it (6.4); O_NONBLOCK is no
  * choice, since it would belong to every process that shares the pipe. Else poll(2) says whether PIPE_BUF bytes fit:
  * then a line up to that size is one write, and only another writer that comes in between can make it wait.
@@ -128,29 +128,17 @@ static ssize_t line_write_stream(int fd, const char *data, size_t n) {
         return line_write_polled(fd, data, n);
 }
 
-/* Bytes written, or -errno. */
-static ssize_t line_write_some(int fd, mode_t type, const char *data, size_t n) {
-        ssize_t k;
-
-        if (S_ISREG(type))
-                k = write(fd, data, n);
-        else if (S_ISSOCK(type))
-                k = send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-        else
-                return line_write_stream(fd, data, n);
-        return k < 0 ? -errno : k;
-}
-
-int log_line_write(int fd, const char *data, size_t n) {
+ssize_t log_line_write_some(int fd, const char *data, size_t n) {
         struct stat st;
         ssize_t k;
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        do
-                k = line_write_some(fd, st.st_mode, data, n);
-        while (k == -EINTR);
-        if (k < 0)
-                return (int)k;
-        return (size_t)k < n ? LOG_LINE_E_CUT : 0;
+        if (S_ISREG(st.st_mode))
+                k = write(fd, data, n);
+        else if (S_ISSOCK(st.st_mode))
+                k = send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        else
+                return line_write_stream(fd, data, n);
+        return k < 0 ? -errno : k;
 }

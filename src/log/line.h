@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* An entry as one line of text in php-fpm's format, and the write that never waits. */
+/* An entry as one line of text in php-fpm's format, and one write that never waits. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -31,9 +31,5 @@ void log_line_escape(const char *s, struct text *out);
 /* The priority of syslog(3), 0..7, as the journal and sd-daemon(3) want it. */
 int log_line_priority(enum log_level level);
 
-/*
- * Writes the bytes at once, or as many as go without waiting for a reader. 0; LOG_LINE_E_CUT (a first part went out,
- * without its newline); -EAGAIN (nothing went out: it would have waited); other -errno, nothing went out.
- */
-enum { LOG_LINE_E_CUT = 1 };
-int log_line_write(int fd, const char *data, size_t n);
+/* Writes the bytes at once, or as many as go without waiting for a reader. How many; -EAGAIN (it would have waited) or another -errno: nothing went out. */
+ssize_t log_line_write_some(int fd, const char *data, size_t n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One log per process, the only state of its kind in a library here: what logs must work from the first line of main()
- * to the last breath of a worker, and so needs no handle. An entry goes to every log that is set up; each takes it
- * whole or not at all, none is waited for, and what one did not take is counted. PHP code runs beside this in workers,
+ * to the last breath of a worker, and so needs no handle. An entry goes to every log that is set up; what becomes of it where it is not taken at once, and how
+ * long that is waited for, is out.c's. PHP code runs beside this in workers,
  * so nothing here reads the environment after log_init().
  *
  * When stderr is the journal and the native socket is there, stderr gets no lines: the journal would have each entry
@@ -27,6 +27,7 @@
 #include "base/time.h"
 #include "log/journal.h"
 #include "log/line.h"
+#include "log/out.h"
 
 #define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -35,21 +36,16 @@ static const char *const log_level_names[] = {
         [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_ALERT] = "alert",
 };
 
-/* One receiver of lines. */
-struct log_out {
-        int fd;
-        bool cut; /* its last line lacks its end: the next one begins with a newline */
-};
-
 static struct {
         struct log_setup setup;
+        struct log_out journal;
         struct log_out file;
         struct log_out err;
         bool priorities; /* stderr is the journal */
         const char *pool;
-        uint64_t n_dropped;
 } log_state = {
         .setup = { .journal_fd = -1, .file_fd = -1, .to_stderr = true, .level = LOG_LEVEL_NOTICE },
+        .journal = { .fd = -1, .journal = true },
         .file = { .fd = -1 },
         .err = { .fd = STDERR_FILENO },
 };
@@ -61,10 +57,9 @@ void log_init(const struct log_setup *setup) {
         log_state.setup = *setup;
         if (!setup->identity.ident)
                 log_state.setup.identity = (struct log_identity){ .ident = program_name(), .facility = LOG_DAEMON };
-        log_state.file = (struct log_out){ .fd = setup->file_fd };
-        log_state.err = (struct log_out){ .fd = STDERR_FILENO };
-        if (!setup->to_stderr || (journal && setup->journal_fd >= 0))
-                log_state.err.fd = -1;
+        log_out_change(&log_state.journal, setup->journal_fd);
+        log_out_change(&log_state.file, setup->file_fd);
+        log_out_change(&log_state.err, !setup->to_stderr || (journal && setup->journal_fd >= 0) ? -1 : STDERR_FILENO);
         log_state.priorities = journal;
 }
 
@@ -82,7 +77,7 @@ void log_set_level(enum log_level level) {
 
 void log_add_stderr(int fd) {
         if (log_state.err.fd < 0 && !(log_state.priorities && log_state.setup.journal_fd >= 0))
-                log_state.err = (struct log_out){ .fd = fd };
+                log_out_change(&log_state.err, fd);
 }
 
 void log_set_pool(const char *pool) {
@@ -94,27 +89,37 @@ bool log_enabled(enum log_level level) {
                (log_state.setup.journal_fd >= 0 || log_state.file.fd >= 0 || log_state.err.fd >= 0);
 }
 
-uint64_t log_dropped(void) {
-        return log_state.n_dropped;
+/* Of which log an entry is. */
+static enum log_kind log_kind_of(const struct log_entry *entry) {
+        return entry->event == LOG_EVENT_WORKER_OUTPUT ? LOG_KIND_OUTPUT : LOG_KIND_ERROR;
+}
+
+/* 0 or -EAGAIN. */
+static int log_give(struct log_out *out, const struct log_entry *entry, const struct text *t) {
+        out->kind = log_kind_of(entry);
+        if (!t->failed)
+                return log_out_write(out, t->data, t->n);
+        log_out_lose(out->kind);
+        return -EAGAIN;
+}
+
+static int log_write_journal(const struct log_entry *entry, const char *pool) {
+        _cleanup_text_ struct text t = {};
+
+        (void)log_journal_format(log_identity(), pool, entry, &t);
+        return log_give(&log_state.journal, entry, &t);
 }
 
 /* 0 or -EAGAIN. */
 static int log_write_line(struct log_out *out, bool priority, const struct log_line *line) {
         _cleanup_text_ struct text t = {};
-        int r;
 
         if (out->cut)
                 text_append_c(&t, '\n');
         if (priority)
                 text_printf(&t, "<%d>", log_line_priority(line->entry->level));
         log_line_format(line, &t);
-        if (t.failed)
-                return -EAGAIN;
-        r = log_line_write(out->fd, t.data, t.n);
-        if (r < 0)
-                return -EAGAIN;
-        out->cut = r == LOG_LINE_E_CUT;
-        return out->cut ? -EAGAIN : 0;
+        return log_give(out, line->entry, &t);
 }
 
 static int log_write_all(const char *function, unsigned code_line, const struct log_entry *entry) {
@@ -130,7 +135,7 @@ static int log_write_all(const char *function, unsigned code_line, const struct 
         bool dropped = false;
 
         if (log_state.setup.journal_fd >= 0)
-                dropped |= log_journal_send(log_state.setup.journal_fd, log_identity(), pool, entry) < 0;
+                dropped |= log_write_journal(entry, pool) < 0;
         if (entry->journal_only)
                 return dropped ? -EAGAIN : 0;
         if (log_state.file.fd >= 0)
@@ -146,8 +151,6 @@ int log_write_at(const char *function, unsigned line, const struct log_entry *en
         if (!log_enabled(entry->level))
                 return 0;
         r = log_write_all(function, line, entry);
-        if (r < 0)
-                log_state.n_dropped++;
         errno = saved;
         return r;
 }
@@ -163,7 +166,7 @@ void log_printf_at(const char *function, unsigned line, enum log_level level, co
         text_vprintf(&t, fmt, ap);
         va_end(ap);
         if (t.failed)
-                log_state.n_dropped++;
+                log_out_lose(LOG_KIND_ERROR);
         else
                 log_write_at(function, line, &(struct log_entry){ .level = level, .message = text_peek(&t) });
         errno = saved;

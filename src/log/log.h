@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * One log per process: to the journal with fields (native protocol, never blocking), to a file or stderr as lines in
+ * One log per process: to the journal with fields (native protocol), to a file or stderr as lines in
  * php-fpm's format, or both. Set up once; the zygote and its workers inherit descriptors from the master.
  *
  *     [21-Nov-2026 20:46:42] NOTICE: [pool www] child 41 exited on signal 11 (SIGSEGV) after 2.5 seconds from start
  *
- * Programs log, libraries return. One call is one entry: never split, never blocking; what does not go is counted.
+ * Programs log, libraries return. One call is one entry: never split; what is not taken is waited for or kept as out.h says, and counted when it is lost.
  */
 
 #include <stdbool.h>
@@ -45,6 +45,8 @@ enum log_level {
         X(REQUEST_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b21") /* request_terminate_timeout ended a worker */     \
         X(REQUEST_SLOW,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b22") /* request_slowlog_timeout */                      \
         X(RECEIVE_TIMEOUT,    "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b23") /* a client let itself be waited for too long */ \
+        X(ENTRIES_LOST,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b41") /* a log took nothing for log_timeout */           \
+        X(LOGGER_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b42") /* workers' output has lost a line at most */      \
         X(PARK_LIMIT,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b31") /* park.max_connections, park.max_bytes */          \
         X(PARK_DIED,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b32") /* the connections it held are lost */
 // clang-format on
@@ -114,10 +116,6 @@ bool log_enabled(enum log_level level);
  * the place that wrote them. */
 int log_write_at(const char *function, unsigned line, const struct log_entry *entry);
 #define log_write(...) log_write_at(__func__, __LINE__, __VA_ARGS__)
-
-/* Entries of this process that a log did not take, or took only in part, since its start; a fork begins with its
- * parent's. */
-uint64_t log_dropped(void);
 
 /* The short form. */
 void log_printf_at(const char *function, unsigned line, enum log_level level, const char *fmt, ...) _printf_(4, 5);

@@ -14,8 +14,18 @@
 #include "ipc/message.h"
 #include "log/file.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "master/daemon.h"
 #include "master/master.h"
+
+/* Bytes of each log's entries that wait for their reader. */
+#define LOGS_QUEUE (1024U * 1024U)
+
+/* At the end: for a reader that takes nothing, and in all. */
+#define LOGS_LAST_PATIENCE (5 * USEC_PER_SEC)
+#define LOGS_LAST_LIMIT    (10 * USEC_PER_SEC)
+
+static _Atomic uint64_t logs_lost[_LOG_KIND_MAX];
 
 /* error_log = syslog: on a machine with systemd that is the journal. In the background there is no stderr to fall back to. */
 static bool logs_to_syslog(const struct master *m, const struct conf *conf) {
@@ -108,4 +118,55 @@ void logs_reopen(struct master *m) {
                         pool_renew_log(p);
                 pool_reopen_slow_log(p);
         }
+}
+
+static int logs_on_timer(sd_event_source *s, _unused_ uint64_t usec, _unused_ void *userdata) {
+        if (!log_out_flush())
+                return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+        return sd_event_source_set_time(s, time_now() + LOG_OUT_PERIOD);
+}
+
+/* After each event: what it has logged and nobody took yet. */
+static int logs_on_post(_unused_ sd_event_source *s, void *userdata) {
+        struct master *m = userdata;
+        int enabled, r;
+
+        if (!log_out_is_waiting() || (sd_event_source_get_enabled(m->log_timer, &enabled) >= 0 && enabled))
+                return 0;
+        r = sd_event_source_set_time(m->log_timer, time_now() + LOG_OUT_PERIOD);
+        return r < 0 ? r : sd_event_source_set_enabled(m->log_timer, SD_EVENT_ONESHOT);
+}
+
+int logs_attach(struct master *m) {
+        int r;
+
+        log_out_init(0, LOGS_QUEUE, logs_lost);
+        r = sd_event_add_time(m->event, &m->log_timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, logs_on_timer, m);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(m->log_timer, "log-queue");
+        r = sd_event_source_set_enabled(m->log_timer, SD_EVENT_OFF);
+        return r < 0 ? r : sd_event_add_post(m->event, &m->log_post, logs_on_post, m);
+}
+
+void logs_tell_losses(void) {
+        static uint64_t told;
+        _cleanup_text_ struct text t = {};
+        uint64_t lost = logs_lost[LOG_KIND_ERROR];
+
+        if (lost == told || log_out_is_waiting())
+                return;
+        text_printf(&t, "%llu log entries of the master's were lost, as nobody took them and no more are kept",
+                    (unsigned long long)(lost - told));
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_ENTRIES_LOST, .message = text_peek(&t) });
+        told = lost;
+}
+
+void logs_finish(const struct master *m) {
+        usec_t patience = MIN(m->conf->global.log_timeout, LOGS_LAST_PATIENCE);
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                losses_look(m->pools[i]->pool, true);
+        log_out_finish(patience, LOGS_LAST_LIMIT);
 }

@@ -151,6 +151,9 @@ static int main_start(struct master *m, int daemon_fd, struct text *problems) {
         if (r != 0)
                 return r;
         logs_apply(m, m->conf);
+        r = logs_attach(m);
+        if (r < 0)
+                return r;
         if (m->daemonized)
                 r = daemon_leave_stderr(m->log_file_fd);
         if (r < 0)
@@ -170,9 +173,14 @@ static int main_run(const struct options *options, struct conf *conf) {
                 r = master_new(options, conf, &m);
         if (r == 0)
                 r = main_start(m, daemon_fd, &problems);
-        if (r != 0)
-                return main_fail(&problems, r, m && m->stderr_fd >= 0 ? m->stderr_fd : STDERR_FILENO);
+        if (r != 0) {
+                r = main_fail(&problems, r, m && m->stderr_fd >= 0 ? m->stderr_fd : STDERR_FILENO);
+                if (m)
+                        logs_finish(m);
+                return r;
+        }
         r = sd_event_loop(m->event);
+        logs_finish(m);
         return r < 0 ? MASTER_EXIT_SOFTWARE : r;
 }
 

@@ -132,6 +132,8 @@ void master_free(struct master *m) {
         inherited_done(&m->inherited);
         sd_event_source_disable_unref(m->tick);
         sd_event_source_disable_unref(m->watchdog);
+        sd_event_source_disable_unref(m->log_timer);
+        sd_event_source_disable_unref(m->log_post);
         sd_event_unref(m->event);
         conf_free(m->conf);
         conf_free(m->next_conf);

@@ -67,8 +67,9 @@ struct master {
         bool daemonized;
 
         /* logs */
-        int log_file_fd; /* error_log, or -1 */
-        int stderr_fd;   /* a copy of stderr for zygotes, or -1 */
+        int log_file_fd;                       /* error_log, or -1 */
+        int stderr_fd;                         /* a copy of stderr for zygotes, or -1 */
+        sd_event_source *log_timer, *log_post; /* for entries that nobody took at once */
 
         /* control.c */
         int control_fd;
@@ -125,6 +126,12 @@ void master_reap_strangers(struct master *m);
 int logs_open(struct master *m, const struct conf *conf, struct text *problems);
 void logs_apply(struct master *m, const struct conf *conf);
 void logs_reopen(struct master *m);
+
+/* The master waits for no log: what one does not take is kept, and sent from timers, from logs_attach() on. finish: at the end, waits for readers for a few
+ * seconds. tell: what there was no room for. 0 or -errno. */
+int logs_attach(struct master *m);
+void logs_finish(const struct master *m);
+void logs_tell_losses(void);
 
 /* The log is another file now; old is the descriptor of the one of before. */
 void logs_replaced(struct master *m, int old);

@@ -116,6 +116,7 @@ static int notify_on_tick(sd_event_source *s, _unused_ uint64_t usec, void *user
 
         for (size_t i = 0; i < m->n_pools; i++)
                 pool_sample(m->pools[i]->pool);
+        logs_tell_losses();
         control_resume(m);
         if (m->supervised && m->conf->global.systemd_interval > 0 && now >= m->next_status)
                 notify_status(m, now);

@@ -21,6 +21,7 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "park/park.h"
 
 #define LOT_EVENTS 64
@@ -211,6 +212,8 @@ int lot_run(struct lot *lot) {
                                 return 0;
                         continue;
                 }
+                if (log_out_flush())
+                        at = MIN(at, lot->now + LOG_OUT_PERIOD);
                 n = epoll_wait(lot->epoll_fd, events, LOT_EVENTS, time_left_msec(lot->now, at));
                 if (n < 0 && errno != EINTR)
                         return -errno;

@@ -24,12 +24,17 @@
 #include "conf/load.h"
 #include "ipc/inherit.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "park/lot.h"
 #include "park/park.h"
 #include "scoreboard/create.h"
 
 /* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
 #define PARK_SPARE_FDS 32U
+
+/* Bytes of log entries that wait for their readers: the park waits for nobody. */
+#define PARK_LOG_QUEUE (256U * 1024U)
+#define PARK_LOG_LAST  USEC_PER_SEC
 
 static int park_check_descriptors(void) {
         for (int fd = INHERIT_FIRST; fd < _PARK_FD_MAX; fd++) {
@@ -114,6 +119,7 @@ int main(int argc, char **argv) {
                 r = scoreboard_map(PARK_FD_SCOREBOARD, &scoreboard);
         }
         if (r == 0) {
+                log_out_init(0, PARK_LOG_QUEUE, scoreboard->header.logs_lost);
                 lot.numbers = &scoreboard->header.park;
                 lot.stopping = &scoreboard->header.stopping;
                 park_set_title(lot.pool);
@@ -128,6 +134,8 @@ int main(int argc, char **argv) {
                 r = lot_run(&lot);
         if (r < 0)
                 log_error("the park ends: %s", strerror(-r));
+        if (conf)
+                log_out_finish(MIN(conf->global.log_timeout, PARK_LOG_LAST), PARK_LOG_LAST);
         conf_free(conf);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

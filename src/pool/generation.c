@@ -100,7 +100,8 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
         g->number = ++p->last_generation;
         g->state = GENERATION_STARTING;
         g->started = time_now();
-        g->ipc = g->lifeline = g->zygote_pidfd = g->backlog_fd = g->slow_fd = -1;
+        g->ipc = g->lifeline = g->zygote_pidfd = g->backlog_fd = -1;
+        g->slow_log = (struct log_out){ .fd = -1, .kind = LOG_KIND_SLOW };
         r = generation_copy_settings(g, packed, n_packed);
         if (r < 0)
                 return r;
@@ -132,7 +133,8 @@ void generation_free(struct generation *g) {
         backlog_end(g);
         fd_close(g->ipc);
         fd_close(g->lifeline);
-        fd_close(g->slow_fd);
+        fd_close(g->slow_log.fd);
+        log_out_change(&g->slow_log, -1);
         fd_close(g->zygote_pidfd);
         conf_free(g->settings);
         free(g->packed);

@@ -72,8 +72,8 @@ int overtime_open_log(struct generation *g) {
                           strerror(-fd));
                 return fd;
         }
-        fd_close(g->slow_fd);
-        g->slow_fd = fd;
+        fd_close(g->slow_log.fd);
+        log_out_change(&g->slow_log, fd);
         return 0;
 }
 
@@ -140,9 +140,9 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
         _cleanup_text_ struct text t = {};
         int r;
 
-        if (w->generation->slow_fd < 0)
+        if (w->generation->slow_log.fd < 0)
                 return;
-        text_append_c(&t, '\n');
+        text_append_c(&t, '\n'); /* ends one that was cut, too */
         log_line_time(time_wall(), false, &t);
         text_printf(&t, " [pool %s] pid %d\n", p->name, w->pid);
         overtime_append_line(&t, "script_filename", s->script);
@@ -150,9 +150,11 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
         snprintf(uri, sizeof(uri), "%s%s%s", s->uri, *s->query ? "?" : "", s->query);
         overtime_append_line(&t, "request_uri", uri);
         text_append(&t, trace);
-        r = t.failed ? -ENOMEM : log_line_write(w->generation->slow_fd, t.data, t.n);
-        if (r < 0)
-                log_error("[pool %s] cannot write to the slow log: %s", p->name, strerror(-r));
+        r = t.failed ? -ENOMEM : log_out_write(&w->generation->slow_log, t.data, t.n);
+        if (r < 0) {
+                atomic_fetch_add(&p->scoreboard->header.logs_lost[LOG_KIND_SLOW], 1);
+                log_error("[pool %s] an entry of the slow log is lost: %s", p->name, strerror(-r));
+        }
 }
 
 /* php-fpm's lines about a backtrace, for who follows them in a log of that name. There the worker is stopped meanwhile; here nothing is. */

@@ -24,6 +24,7 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "park/park.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
@@ -93,6 +94,7 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         char **envp = spawn_environment();
         sigset_t none;
 
+        log_out_forked();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);

@@ -91,6 +91,8 @@ void pool_free(struct pool *p) {
                 pool_output_free(p->workers[i].output);
                 free(p->workers[i].overtime);
         }
+        if (p->scoreboard && p->workers)
+                losses_look(p, true);
         if (p->workers)
                 munmap(p->workers, POOL_WORKERS_SIZE);
         if (p->scoreboard)

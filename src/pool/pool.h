@@ -17,7 +17,9 @@
 
 #include "base/time.h"
 #include "conf/model.h"
+#include "log/out.h"
 #include "pool/crashes.h"
+#include "pool/losses.h"
 #include "pool/parks.h"
 #include "pool/patience.h"
 #include "pool/scale.h"
@@ -86,7 +88,7 @@ struct generation {
         int ipc;
         sd_event_source *ipc_source;
         int lifeline; /* write end */
-        int slow_fd;  /* slowlog, or -1 */
+        struct log_out slow_log;
 
         bool ready;         /* PHP is up in the zygote */
         unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
@@ -170,6 +172,7 @@ struct pool {
         uint64_t n_reloads;
         uint64_t max_queue;
         struct waits waits;
+        struct losses losses;
         sd_event_source *timer;
         sd_event_source *overtime_timer;
         usec_t overtime_at; /* when it is set to */

@@ -80,6 +80,7 @@ void pool_sample(struct pool *p) {
         uint64_t queue, length;
         uint32_t n_shares;
 
+        losses_look(p, false);
         if (!p->current)
                 return;
         queue = sample_queue(p, &length);

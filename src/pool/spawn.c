@@ -25,6 +25,7 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "pool/attributes.h"
 #include "pool/pool.h"
 
@@ -211,6 +212,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         sigset_t none;
         int r;
 
+        log_out_forked();
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         setrlimit(RLIMIT_NOFILE, &p->env->files);

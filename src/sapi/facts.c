@@ -9,6 +9,10 @@ static bool facts_are_there(void) {
 
 void sapi_facts_get(struct sapi_facts *ret) {
         *ret = (struct sapi_facts){};
+        if (!sapi_current.io)
+                return;
+        ret->status = sapi_request_status();
+        ret->memory = sapi_current.memory_peak ?: zend_memory_peak_usage(true);
         if (!facts_are_there())
                 return;
         ret->running = true;

@@ -40,6 +40,7 @@ extern struct sapi_settings sapi_settings;
 
 /* request.c: ends the reply once. */
 void sapi_request_finish(bool php_goes_on);
+uint32_t sapi_request_status(void); /* as sent */
 int sapi_request_activate(void);
 int sapi_request_deactivate(void);
 

@@ -192,7 +192,7 @@ static bool request_life(const struct sapi_request *request) {
         return true;
 }
 
-static uint32_t status_sent(void) {
+uint32_t sapi_request_status(void) {
         if (sapi_current.status)
                 return sapi_current.status;
         return SG(sapi_headers).http_response_code > 0 ? (uint32_t)SG(sapi_headers).http_response_code : 200;
@@ -209,7 +209,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
         zend_end_try();
         sapi_request_finish(false);
         *ret = (struct sapi_result){
-                .http_status = status_sent(),
+                .http_status = sapi_request_status(),
                 .exit_status = (uint32_t)EG(exit_status),
                 .memory_peak = sapi_current.memory_peak,
                 .worker_must_end = !sound || sapi_current.lasting,

@@ -80,7 +80,7 @@ struct sapi_io {
         int (*write_error)(void *ctx, const void *buf, size_t n);
         /* Sends what is buffered now, and looks whether the peer aborted (FCGI_ABORT_REQUEST or a closed connection). 0 or -errno. */
         int (*flush)(void *ctx);
-        /* Ends the reply: END_REQUEST is sent and the connection given up or kept by the worker, while PHP may go on
+        /* Ends the reply: its line of the access log is written, END_REQUEST is sent and the connection given up or kept by the worker, while PHP may go on
          * (fastcgi_finish_request(), php_goes_on). The write calls fail with -EPIPE afterwards. Idempotent. app_status:
          * FCGI_END_REQUEST's. */
         int (*finish)(void *ctx, uint32_t app_status, bool php_goes_on);
@@ -96,6 +96,8 @@ struct sapi_facts {
         const char *script; /* the translated path, also of a script that was refused */
         const char *uri;    /* SCRIPT_NAME, as PHP has set it right */
         const char *user;   /* of HTTP basic authentication */
+        uint32_t status;    /* of HTTP, as sent */
+        uint64_t memory;    /* bytes: PHP's peak so far */
 };
 void sapi_facts_get(struct sapi_facts *ret);
 const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI parameter */

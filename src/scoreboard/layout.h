@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 5U
+#define SCOREBOARD_VERSION 6U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -85,6 +85,8 @@ struct scoreboard_park {
 #undef X
 };
 
+#define SCOREBOARD_LOGS 4U /* whose losses are counted apart: enum log_kind of log/out.h */
+
 struct scoreboard_header {
         uint64_t magic;
         uint32_t version;
@@ -113,6 +115,9 @@ struct scoreboard_header {
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
 
+        /* log entries given up by processes that are no workers; every process's, and outside of seq */
+        _Atomic uint64_t logs_lost[SCOREBOARD_LOGS] __attribute__((__aligned__(64)));
+
         /* active.h: all workers', and outside of seq */
         _Atomic uint32_t max_active __attribute__((__aligned__(64))); /* the most at once */
         _Atomic uint64_t active[SCOREBOARD_SLOTS / 64U]; /* who has a request in hand: a bit for each slot */
@@ -133,11 +138,12 @@ struct scoreboard_slot {
         uint64_t cpu;      /* usec of CPU: the last finished request's; see worker/cputime.h about short ones */
         uint64_t memory;   /* bytes: PHP's peak in the last finished request */
         uint64_t content_length;
-        uint64_t accepted;     /* connections taken from listeners; cumulative over all workers this slot has had */
-        uint64_t requests;     /* requests begun; cumulative likewise */
-        uint64_t memory_peak;  /* bytes: the most that any request took, of any worker this slot has had */
-        uint64_t logs_dropped; /* log entries given up because the log was full; cumulative likewise */
-        uint64_t duration_sum; /* usec of all finished requests; cumulative likewise */
+        uint64_t accepted;    /* connections taken from listeners; cumulative over all workers this slot has had */
+        uint64_t requests;    /* requests begun; cumulative likewise */
+        uint64_t memory_peak; /* bytes: the most that any request took, of any worker this slot has had */
+        _Atomic uint64_t logs_lost
+                [SCOREBOARD_LOGS]; /* log entries given up, by enum log_kind; cumulative likewise, and outside of seq */
+        uint64_t duration_sum;     /* usec of all finished requests; cumulative likewise */
         uint64_t durations
                 [SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time; cumulative likewise */
         struct scoreboard_waits waits;  /* of connections whose wait is known; cumulative likewise */

@@ -17,6 +17,7 @@
 
 #include "base/program.h"
 #include "base/utf8.h"
+#include "log/out.h"
 
 /* Help texts escape a backslash and a line feed; the rest must be UTF-8. */
 static void help_text(const char *s, struct text *out) {
@@ -225,6 +226,13 @@ static void render_park(const struct status_snapshot *s, struct text *out) {
         }
 }
 
+static void render_losses(const struct status_snapshot *s, struct text *out) {
+        family("phpfpm_log_entries_lost", NULL, "Log entries that nobody took for log_timeout.", out);
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                text_printf(out, "phpfpm_log_entries_lost{log=\"%s\"} %llu\n", log_kind_name((enum log_kind)k),
+                            (unsigned long long)s->logs_lost[k]);
+}
+
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out) {
         bool as_php_fpm = program_is_php_fpm() && !full;
 
@@ -233,6 +241,7 @@ void status_openmetrics_render(const struct status_snapshot *s, bool full, struc
                 render_starts(s, out);
                 render_histograms(s, out);
                 render_park(s, out);
+                render_losses(s, out);
         }
         if (full)
                 render_workers(s, out);

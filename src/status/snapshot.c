@@ -45,6 +45,8 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
         s->slow_requests = h.slow_requests;
         s->generation = h.generation;
         s->waits = h.waits;
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                s->logs_lost[k] = h.logs_lost[k];
 #define X(field, name, kind, help) s->park[SCOREBOARD_PARK_##field] = h.park.field;
         SCOREBOARD_PARK_NUMBERS(X)
 #undef X
@@ -84,7 +86,8 @@ static void snapshot_add(struct status_snapshot *s, const struct scoreboard_slot
         s->connections += w->accepted;
         s->requests += w->requests;
         s->memory_peak = MAX(s->memory_peak, w->memory_peak);
-        s->logs_dropped += w->logs_dropped;
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                s->logs_lost[k] += w->logs_lost[k];
         s->duration_sum += w->duration_sum;
         for (size_t k = 0; k < SCOREBOARD_DURATIONS; k++)
                 s->durations[k] += w->durations[k];

@@ -21,7 +21,7 @@ struct status_snapshot {
 
         uint64_t requests;    /* begun by workers of the past and the present: the page's "accepted conn" */
         uint64_t connections; /* taken, likewise; fewer than requests where clients keep them */
-        uint64_t logs_dropped;
+        uint64_t logs_lost[SCOREBOARD_LOGS];      /* entries, by enum log_kind */
         uint64_t duration_sum;                    /* usec of all finished requests */
         uint64_t durations[SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time */
         struct scoreboard_waits waits;            /* of connections, for a worker */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request's facts come at two times: what only PHP knows (script, user, headers) when the reply ends, since PHP frees it soon after; status, memory
+ * A request's facts may come at two times: what only PHP knows (script, user, headers) when the reply ends, since PHP frees it soon after; status, memory
  * and times when all is over. In between lies what a script does after fastcgi_finish_request().
  */
 
@@ -23,10 +23,12 @@ int access_init(struct access *a, const struct conf_pool *pool, int fd) {
         _cleanup_text_ struct text reason = {};
         int r;
 
-        *a = (struct access){ .pool = pool, .fd = fd, .pid = getpid(), .parent_pid = getppid() };
+        *a = (struct access){
+                .pool = pool, .out = { .fd = fd, .kind = LOG_KIND_ACCESS }, .pid = getpid(), .parent_pid = getppid()
+        };
         if (fd < 0 || !pool->access_log)
                 return 0;
-        a->journal = conf_is_journal(pool->access_log);
+        a->out.journal = conf_is_journal(pool->access_log);
         r = log_access_format_new(pool->access_format ? pool->access_format : LOG_ACCESS_FORMAT_DEFAULT, &a->format,
                                   &reason);
         return r == LOG_ACCESS_E_INVALID ? -EINVAL : r;
@@ -51,12 +53,18 @@ void access_begin(struct access *a) {
                 return;
         a->begun = time_now();
         a->begun_wall = time_wall();
-        a->collected = false;
+        a->collected = a->written = false;
+        a->request = NULL;
+        a->has_last = false;
         a->kept.n = a->looked_up.n = 0;
         a->kept.failed = a->looked_up.failed = false;
         a->script = a->uri = a->user = a->remote = 0;
         if (log_access_format_shows_cpu(a->format))
                 access_read_cpu(&a->user_cpu, &a->system_cpu);
+}
+
+void access_head(struct access *a, const struct track_request *request) {
+        a->request = request;
 }
 
 static size_t access_keep(struct access *a, const char *s, size_t n) {
@@ -124,43 +132,35 @@ static bool access_is_suppressed(const struct access *a, const struct log_access
         return false;
 }
 
-static bool access_write_journal(const struct access *a, const struct log_access_record *r, struct text *line) {
-        line->data[--line->n] = '\0'; /* its newline */
-        return log_journal_send(a->fd, log_identity(), a->pool->name,
-                                &(struct log_entry){ .level = LOG_LEVEL_NOTICE,
-                                                     .message = line->data,
-                                                     .method = r->method,
-                                                     .uri = r->uri,
-                                                     .script = r->script,
-                                                     .worker_pid = (uint64_t)r->pid }) == 0;
-}
-
-static bool access_write(struct access *a, const struct log_access_record *record) {
+/* The line, or with access.log = journal the entry. False: out of memory. */
+static bool access_render(const struct access *a, const struct log_access_record *r, struct text *out) {
         _cleanup_text_ struct text line = {};
-        int r;
 
-        if (a->cut && !a->journal)
-                text_append_c(&line, '\n');
-        log_access_render(a->format, record, &line);
-        if (line.failed)
-                return false;
-        if (a->journal)
-                return access_write_journal(a, record, &line);
-        r = log_line_write(a->fd, line.data, line.n);
-        if (r >= 0)
-                a->cut = r == LOG_LINE_E_CUT;
-        return r == 0;
+        if (a->out.cut)
+                text_append_c(out, '\n');
+        log_access_render(a->format, r, a->out.journal ? &line : out);
+        if (!a->out.journal || line.failed)
+                return !out->failed && !line.failed;
+        line.data[--line.n] = '\0'; /* its newline */
+        return log_journal_format(log_identity(), a->pool->name,
+                                  &(struct log_entry){ .level = LOG_LEVEL_NOTICE,
+                                                       .message = line.data,
+                                                       .method = r->method,
+                                                       .uri = r->uri,
+                                                       .script = r->script,
+                                                       .worker_pid = (uint64_t)r->pid },
+                                  out) == 0;
 }
 
-bool access_end(struct access *a, const struct transport *t, const struct track_request *request, uint32_t status,
-                uint64_t memory) {
+/* The request's line so far; nothing when access.suppress_path says so. False: out of memory. */
+static bool access_make(struct access *a, const struct transport *t, uint32_t status, uint64_t memory,
+                        struct text *out) {
+        const struct track_request *request = a->request;
         struct log_access_record r = {
                 .pool = a->pool->name, .status = status, .memory = memory, .pid = a->pid, .parent_pid = a->parent_pid
         };
         size_t method, query;
 
-        if (!a->format || worker_is_copy())
-                return true;
         if (!a->collected) { /* PHP had no part in it */
                 access_collect(a, t);
                 a->uri = access_keep(a, request->uri, request->n_uri);
@@ -186,5 +186,48 @@ bool access_end(struct access *a, const struct transport *t, const struct track_
                 r.user_cpu -= a->user_cpu;
                 r.system_cpu -= a->system_cpu;
         }
-        return access_is_suppressed(a, &r) || access_write(a, &r);
+        return access_is_suppressed(a, &r) || access_render(a, &r, out);
+}
+
+void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory) {
+        _cleanup_text_ struct text line = {};
+
+        if (!a->format || !a->request || a->written || worker_is_copy())
+                return;
+        a->written = true;
+        if (!access_make(a, t, status, memory, &line))
+                log_out_lose(LOG_KIND_ACCESS);
+        else {
+                a->has_last = false;
+                if (line.n > 0)
+                        (void)log_out_write(&a->out, line.data, line.n);
+        }
+}
+
+/* PHP goes on, and may be ended before it is through: what could be said then is made ready. */
+static void access_prepare(struct access *a, const struct transport *t, const struct sapi_facts *facts) {
+        if (!a->request || a->written || worker_is_copy())
+                return;
+        text_done(&a->last);
+        a->last = (struct text){};
+        a->has_last = access_make(a, t, facts->status, facts->memory, &a->last) && a->last.n > 0;
+}
+
+void access_last_words(struct access *a) {
+        if (a->has_last)
+                (void)log_out_write_last(&a->out, a->last.data, a->last.n);
+        a->has_last = false;
+}
+
+void access_reply_ends(struct access *a, const struct transport *t, bool php_goes_on) {
+        struct sapi_facts facts;
+
+        if (!a->format)
+                return;
+        access_collect(a, t);
+        sapi_facts_get(&facts);
+        if (php_goes_on)
+                access_prepare(a, t, &facts);
+        else
+                access_end(a, t, facts.status, facts.memory);
 }

@@ -19,8 +19,8 @@
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
-#include "log/line.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "sapi/sapi.h"
 #include "worker/access.h"
 #include "worker/memory.h"
@@ -43,6 +43,7 @@ struct worker {
         struct allow allow;
         struct track track;
         struct access access;
+        struct log_out output[2]; /* stdout and stderr */
         struct transport transport;
         uint64_t n_served;
         uint64_t n_max; /* requests it serves at most; 0: any number */
@@ -95,13 +96,13 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
 }
 
 /* catch_workers_output: what was written without a line's end is a line of this request, see pool/output.c. */
-static void worker_end_output(const struct worker *w) {
+static void worker_end_output(struct worker *w) {
         static const char end[1] = "";
 
         if (!w->setup->pool->catch_workers_output)
                 return;
-        (void)log_line_write(STDOUT_FILENO, end, sizeof(end));
-        (void)log_line_write(STDERR_FILENO, end, sizeof(end));
+        for (size_t i = 0; i < ELEMENTSOF(w->output); i++)
+                (void)log_out_write(&w->output[i], end, sizeof(end));
 }
 
 /* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its way is served, the worker waiting
@@ -196,9 +197,9 @@ static int worker_serve(struct worker *w) {
         if (r != TRANSPORT_E_ABORTED) {
                 track_read(&facts, t->decoder.params, t->decoder.n_params);
                 track_head(&w->track, &facts, t->waited);
+                access_head(&w->access, &facts);
                 worker_answer(w, &result);
-                if (!access_end(&w->access, t, &facts, result.http_status, result.memory_peak))
-                        track_log_dropped(&w->track);
+                access_end(&w->access, t, result.http_status, result.memory_peak);
         }
         worker_settle(w, &result);
         return 0;
@@ -360,6 +361,11 @@ static void worker_on_copy(void) {
         sapi_worker_copied();
 }
 
+/* Within a signal handler. */
+static void worker_on_term(void) {
+        access_last_words(&worker_self->access);
+}
+
 static bool worker_listens_on_tcp(const struct worker_setup *s) {
         struct addr a;
 
@@ -390,7 +396,7 @@ static int worker_live(struct worker *w) {
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         w->n_max = worker_pick_max(s->pool);
         memory_init(&w->memory, s->pool->max_memory);
-        r = worker_setup_process(s, w->acceptor.quit, worker_on_copy);
+        r = worker_setup_process(s, w->acceptor.quit, worker_on_copy, worker_on_term);
         if (r < 0)
                 return r;
         r = access_init(&w->access, s->pool, s->access_fd);
@@ -428,7 +434,10 @@ void worker_run(const struct worker_setup *setup) {
         w.setup = setup;
         w.transport.stream.fd = w.parking.intake = -1;
         worker_self = &w;
+        w.output[0] = (struct log_out){ .fd = STDOUT_FILENO, .kind = LOG_KIND_OUTPUT };
+        w.output[1] = (struct log_out){ .fd = STDERR_FILENO, .kind = LOG_KIND_OUTPUT };
         track_init(&w.track, setup->pool->name, setup->scoreboard, setup->slot);
+        log_out_init(setup->conf->global.log_timeout, 0, w.track.slot->logs_lost);
         r = worker_live(&w);
         if (r < 0)
                 log_error("worker gives up: %s", strerror(-r));

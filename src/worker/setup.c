@@ -25,6 +25,7 @@
 #include "worker/confine.h"
 
 static int quit_eventfd = -1;
+static bool setup_copied;
 static volatile sig_atomic_t setup_told;
 
 static void setup_on_quit(_unused_ int sig) {
@@ -36,11 +37,23 @@ static void setup_on_quit(_unused_ int sig) {
         errno = saved;
 }
 
+static void (*setup_last_words)(void);
+
+/* Ended as by the signal itself, once this handler has returned. */
+static void setup_on_term(int sig) {
+        int saved = errno;
+
+        if (!setup_copied)
+                setup_last_words();
+        (void)sigaction(sig, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+        (void)raise(sig);
+        errno = saved;
+}
+
 /* Not SIG_IGN, which programs that PHP starts would inherit. */
 static void setup_on_nothing(_unused_ int sig) {
 }
 
-static bool setup_copied;
 static void (*setup_let_go)(void);
 
 /* Its SIGQUIT is not the worker's. */
@@ -63,7 +76,7 @@ static int setup_signals(int quit_fd) {
                 int sig;
                 void (*handler)(int);
         } rows[] = {
-                { SIGQUIT, setup_on_quit },   { SIGTERM, SIG_DFL },          { SIGINT, SIG_DFL },
+                { SIGQUIT, setup_on_quit },   { SIGTERM, setup_on_term },    { SIGINT, setup_on_term },
                 { SIGHUP, setup_on_nothing }, { SIGUSR1, setup_on_nothing }, { SIGUSR2, setup_on_nothing },
                 { SIGPIPE, SIG_IGN },         { SIGCHLD, SIG_DFL },
         };
@@ -137,10 +150,12 @@ static void setup_title(const struct conf_pool *pool) {
         prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
 }
 
-int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void)) {
+int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void),
+                         void (*last_words)(void)) {
         int r;
 
         setup_let_go = copy_lets_go;
+        setup_last_words = last_words;
         setup_title(setup->pool);
         setup_dumpable(setup->pool);
         r = -pthread_atfork(NULL, NULL, setup_on_fork);

@@ -173,12 +173,6 @@ void track_free(struct track *t) {
         active_leave(t->board, t->i);
 }
 
-void track_log_dropped(struct track *t) {
-        slot_begin(t->slot);
-        t->slot->logs_dropped++;
-        slot_end(t->slot);
-}
-
 void track_cancel(struct track *t) {
         slot_begin(t->slot);
         t->slot->requests--;

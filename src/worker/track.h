@@ -64,8 +64,5 @@ void track_done(struct track *t, uint32_t status, uint64_t memory, uint64_t n_re
 /* And the worker free for the next. ACCEPTING, at that same moment. */
 void track_free(struct track *t);
 
-/* A line of the access log did not go out whole. */
-void track_log_dropped(struct track *t);
-
 /* What was taken for a request was none (a connection that closed without one). ACCEPTING; it does not count. */
 void track_cancel(struct track *t);

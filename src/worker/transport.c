@@ -301,7 +301,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
                 _exit(EXIT_SUCCESS);
         if (t->finished)
                 return 0;
-        access_collect(t->access, t);
+        access_reply_ends(t->access, t, php_goes_on);
         if (!t->broken) {
                 reply_end(t, app_status);
                 r = reply_send_last(t, !transport_may_keep(t));

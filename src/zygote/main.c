@@ -28,10 +28,14 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "log/out.h"
 #include "sapi/sapi.h"
 #include "scoreboard/create.h"
 #include "worker/worker.h"
 #include "zygote/zygote.h"
+
+/* Its workers' forks and ends wait meanwhile. */
+#define ZYGOTE_LOG_PATIENCE USEC_PER_SEC
 
 #define ZYGOTE_DEFINES_MAX 1024
 
@@ -293,6 +297,7 @@ int main(int argc, char **argv) {
                 r = scoreboard_map(INHERIT_SCOREBOARD, &z.scoreboard);
         if (r == 0) {
                 fd_close(INHERIT_SCOREBOARD);
+                log_out_init(MIN(z.conf->global.log_timeout, ZYGOTE_LOG_PATIENCE), 0, z.scoreboard->header.logs_lost);
                 z.roster = roster_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
                 zygote_set_title(&z);
                 zygote_set_dumpable(z.pool);

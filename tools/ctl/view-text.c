@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log/out.h"
 #include "status/text.h"
 
 #define PIDS_PER_LINE 12
@@ -72,6 +73,7 @@ static void print_workers(const struct status_snapshot *s, struct text *out) {
 
 static void print_counters(const struct status_snapshot *s, struct text *out) {
         double seconds = (double)s->start_since / (double)USEC_PER_SEC;
+        uint64_t n_lost = 0;
 
         print_label("requests", out);
         text_printf(out, "%llu", (unsigned long long)s->requests);
@@ -85,12 +87,19 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
         text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
                     (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
 
-        if (s->max_children_reached + s->workers_died + s->logs_dropped == 0)
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                n_lost += s->logs_lost[k];
+        if (s->max_children_reached + s->workers_died + n_lost == 0)
                 return;
         print_label("trouble", out);
-        text_printf(out, "pm.max_children reached %llu times, workers died %llu, log entries dropped %llu\n",
+        text_printf(out, "pm.max_children reached %llu times, workers died %llu, log entries lost %llu",
                     (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
-                    (unsigned long long)s->logs_dropped);
+                    (unsigned long long)n_lost);
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                if (s->logs_lost[k] > 0)
+                        text_printf(out, ", of %s %llu", log_kind_name((enum log_kind)k),
+                                    (unsigned long long)s->logs_lost[k]);
+        text_append_c(out, '\n');
 }
 
 /* Connections that wait for their clients. */

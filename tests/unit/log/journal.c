@@ -40,6 +40,13 @@ struct parsed {
         size_t n_fields;
 };
 
+static int send_entry(int fd, const struct log_identity *who, const char *pool, const struct log_entry *entry) {
+        _cleanup_text_ struct text t = {};
+
+        assert_int_equal(log_journal_format(who, pool, entry, &t), 0);
+        return log_journal_send(fd, t.data, t.n);
+}
+
 static void parsed_done(struct parsed *p) {
         free(p->data);
 }
@@ -148,7 +155,7 @@ static void test_every_field(void **state) {
         int s[2];
 
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "php-fpm", LOG_DAEMON }, "www", &e), 0);
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "php-fpm", LOG_DAEMON }, "www", &e), 0);
         assert_false(receive(s[1], &p));
         assert_int_equal(p.n_fields, 14);
         assert_field(&p, "MESSAGE", "PHP Warning:  x");
@@ -174,8 +181,8 @@ static void test_what_is_unknown_is_left_out(void **state) {
         int s[2];
 
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
-                                          &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
+                                    &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
                          0);
         receive(s[1], &p);
         assert_int_equal(p.n_fields, 4);
@@ -191,8 +198,8 @@ static void test_facility_and_identifier_are_the_configurations(void **state) {
         int s[2];
 
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "mine", LOG_LOCAL3 }, NULL,
-                                          &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "mine", LOG_LOCAL3 }, NULL,
+                                    &(struct log_entry){ .level = LOG_LEVEL_NOTICE }),
                          0);
         receive(s[1], &p);
         assert_field(&p, "SYSLOG_FACILITY", "19");
@@ -232,7 +239,7 @@ static void test_no_value_becomes_a_field(void **state) {
                                              .peer = h };
                 __attribute__((__cleanup__(parsed_done))) struct parsed p = {};
 
-                assert_int_equal(log_journal_send(s[0], &(struct log_identity){ h, LOG_DAEMON }, h, &e), 0);
+                assert_int_equal(send_entry(s[0], &(struct log_identity){ h, LOG_DAEMON }, h, &e), 0);
                 receive(s[1], &p);
                 assert_int_equal(p.n_fields, ELEMENTSOF(names) + 2);
                 for (size_t j = 0; j < ELEMENTSOF(names); j++)
@@ -254,8 +261,8 @@ static void test_too_large_for_a_datagram(void **state) {
                 message[i] = i % 100 ? 'm' : '\n';
         message[N] = '\0';
         make_journal(s);
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, "www",
-                                          &(struct log_entry){ .level = LOG_LEVEL_ERROR, .message = message }),
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, "www",
+                                    &(struct log_entry){ .level = LOG_LEVEL_ERROR, .message = message }),
                          0);
         assert_true(receive(s[1], &p));
         assert_field(&p, "MESSAGE", message);
@@ -270,7 +277,7 @@ static void test_full_queue_does_not_wait(void **state) {
 
         make_journal(s);
         alarm(20);
-        while ((r = log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e)) == 0)
+        while ((r = send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e)) == 0)
                 n++;
         alarm(0);
         assert_true(n > 0);
@@ -280,9 +287,9 @@ static void test_full_queue_does_not_wait(void **state) {
 
                 receive(s[1], &p);
         }
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), 0);
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), 0);
         close(s[1]);
-        assert_int_equal(log_journal_send(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), -ECONNREFUSED);
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), -ECONNREFUSED);
         close(s[0]);
 }
 
@@ -301,8 +308,8 @@ static void test_connect(void **state) {
         assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         unlink(sa.sun_path); /* as a chroot does: the name is not needed any more */
         rmdir(dir);
-        assert_int_equal(log_journal_send(fd, &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
-                                          &(struct log_entry){ .level = LOG_LEVEL_ALERT }),
+        assert_int_equal(send_entry(fd, &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL,
+                                    &(struct log_entry){ .level = LOG_LEVEL_ALERT }),
                          0);
         receive(journald, &p);
         assert_field(&p, "PRIORITY", "1");

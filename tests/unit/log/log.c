@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/text.h"
 #include "log/log.h"
+#include "log/out.h"
 
 /* Everything a test looks at: a file as stderr, a file as log, a socket as journal. */
 struct world {
@@ -203,7 +204,7 @@ static void test_stderr_of_another_is_not_the_journal(void **state) {
 /* What goes nowhere is counted, once, and does not keep the others from having it. */
 static void test_dropped_is_counted(void **state) {
         const struct world *w = *state;
-        uint64_t before = log_dropped();
+        uint64_t before = log_out_lost();
         int full = open("/dev/full", O_WRONLY | O_CLOEXEC), r;
 
         log_init(&(struct log_setup){
@@ -212,11 +213,11 @@ static void test_dropped_is_counted(void **state) {
         r = log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .message = "x" });
         assert_int_equal(errno, EXDEV);
         assert_int_equal(r, -EAGAIN);
-        assert_int_equal(log_dropped(), before + 1);
+        assert_int_equal(log_out_lost(), before + 1);
         assert_int_equal(journal_count(w), 1);
         assert_lines(w->err, "NOTICE: x\n");
         log_notice("y");
-        assert_int_equal(log_dropped(), before + 2);
+        assert_int_equal(log_out_lost(), before + 2);
         close(full);
 }
 
@@ -224,7 +225,7 @@ static void test_dropped_is_counted(void **state) {
 static void test_line_after_a_cut_one(void **state) {
         static char big[300000];
         char buf[sizeof(big)];
-        uint64_t before = log_dropped();
+        uint64_t before = log_out_lost();
         ssize_t n;
         int p[2];
 
@@ -233,7 +234,7 @@ static void test_line_after_a_cut_one(void **state) {
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = p[1], .level = LOG_LEVEL_NOTICE });
         alarm(20);
         assert_int_equal(log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .message = big }), -EAGAIN);
-        assert_int_equal(log_dropped(), before + 1);
+        assert_int_equal(log_out_lost(), before + 1);
         n = read(p[0], buf, sizeof(buf));
         assert_in_range(n, 1, sizeof(buf));
         assert_null(memchr(buf, '\n', (size_t)n));

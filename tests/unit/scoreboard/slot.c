@@ -21,7 +21,7 @@ static void slot_use(struct scoreboard_slot *slot) {
         atomic_store(&slot->seq, 10);
         slot->accepted = 100;
         slot->requests = 200;
-        slot->logs_dropped = 300;
+        slot->logs_lost[1] = 300;
 }
 
 static void assert_nothing_of_the_last_request(const struct scoreboard_slot *slot) {
@@ -45,7 +45,7 @@ static void assert_nothing_of_the_last_request(const struct scoreboard_slot *slo
 static void assert_sums_stay(const struct scoreboard_slot *slot) {
         assert_int_equal(slot->accepted, 100);
         assert_int_equal(slot->requests, 200);
-        assert_int_equal(slot->logs_dropped, 300);
+        assert_int_equal(slot->logs_lost[1], 300);
 }
 
 static void test_assign(void **state) {

@@ -153,7 +153,7 @@ static void test_metrics(void **state) {
         status_openmetrics_render(&s, false, &brief);
         assert_null(strstr(text_peek(&brief), "phpfpm_worker"));
         assert_non_null(strstr(text_peek(&brief), "phpfpm_queue_wait_seconds_count 13\n"));
-        assert_non_null(strstr(text_peek(&brief), "\nphpfpm_park_timed_out 5\n# EOF\n"));
+        assert_non_null(strstr(text_peek(&brief), "\nphpfpm_log_entries_lost{log=\"workers' output\"} 0\n# EOF\n"));
 }
 
 static void test_metrics_of_a_pool_with_a_strange_name(void **state) {

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Nothing that was logged is lost: with readers that are slow or have stopped, at a stop, a reload or a recycling. FPMD_LOG_BYTES sets how much goes through
+each path (2 MB; the long form is 100 MB)."""
+
+import os
+import re
+import signal
+import threading
+import time
+
+import pytest
+
+import fastcgi
+import procs
+import server as programs
+
+BYTES = int(os.environ.get("FPMD_LOG_BYTES", 2_000_000))
+SPEED = max(3_000_000, BYTES // 20)  # bytes a second
+LIMIT = 60 + 3 * BYTES / SPEED
+
+
+class Reader:
+    """Reads a FIFO at a speed, and stops when it is told to."""
+
+    def __init__(self, path, speed=SPEED, running=True):
+        os.mkfifo(path)
+        os.chmod(path, 0o666)
+        self.fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.keep = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # never at its end
+        self.speed, self.data, self.go, self.done = speed, bytearray(), threading.Event(), False
+        if running:
+            self.go.set()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        os.set_blocking(self.fd, True)
+        while not self.done:
+            self.go.wait()
+            part = os.read(self.fd, 16384)
+            self.data += part
+            time.sleep(len(part) / self.speed)
+
+    def lines(self):
+        return bytes(self.data).decode(errors="surrogateescape").split("\n")[:-1]
+
+    def wait(self, what, condition, limit=LIMIT):
+        return procs.until(what, lambda: condition(self.lines()), limit)
+
+    def close(self):
+        self.done = True
+        self.go.set()
+        os.write(self.keep, b"\n")
+        self.thread.join()
+        os.close(self.fd)
+        os.close(self.keep)
+
+
+@pytest.fixture
+def reader(tmp_path):
+    made = []
+
+    def build(name="log", **how):
+        made.append(Reader(str(tmp_path / name), **how))
+        made[-1].path = str(tmp_path / name)
+        os.chmod(tmp_path, 0o755)
+        return made[-1]
+    yield build
+    for r in made:
+        r.close()
+
+
+ERRORS = "<?php for ($i = 0; $i < $_GET['n']; $i++) error_log(sprintf('%06d ', $i) . str_repeat('e', 480)); echo 'done';"
+
+
+def numbers(lines, pattern):
+    return [int(m[1]) for m in (re.search(pattern, line) for line in lines) if m]
+
+
+def test_slow_reader_gets_every_error(make, reader):
+    r = reader()
+    s = make(settings={"error_log": r.path}).start()
+    n = BYTES // 500
+    assert s.run(s.script("e.php", ERRORS), query=f"n={n}", timeout=LIMIT).text == "done"
+    r.wait("the last line", lambda lines: any(f"{n - 1:06d} eee" in line for line in lines[-20:]))
+    assert numbers(r.lines(), r"(\d{6}) eee") == list(range(n))
+    assert "lost" not in s.ctl("status").stdout
+
+
+def test_slow_reader_gets_every_access_line(make, reader):
+    r = reader()
+    s = make({"www": {"pm.max_children": "4", "access.format": "'%{HTTP_HOST}e %Q%q'"}})
+    s.pools["www"]["access.log"] = r.path
+    path = s.script("a.php", "<?php echo 1;")
+    s.start()
+    n = BYTES // 2000
+
+    def ask(part):
+        for i in range(part, n, 4):
+            assert s.run(path, query=f"{i:06d}", HTTP_HOST="h" * 1990, timeout=LIMIT).text == "1"
+    threads = [threading.Thread(target=ask, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    r.wait("all lines", lambda lines: len(lines) >= n)
+    assert sorted(numbers(r.lines(), r"^h{1990} \?(\d{6})$")) == list(range(n))
+    for part in range(4):
+        mine = [i for i in numbers(r.lines(), r"\?(\d{6})$") if i % 4 == part]
+        assert mine == sorted(mine)
+
+
+def test_stopped_reader_costs_lines_that_are_told_and_nothing_else(make, reader):
+    r = reader(running=False)
+    s = make({"www": {"pm.max_children": "1"}, "other": {"pm.max_children": "1", "pm.status_path": "/status"}}, settings={"log_timeout": "1s"})
+    s.pools["www"]["access.log"] = r.path
+    s.pools["www"]["access.format"] = "'%{HTTP_HOST}e'"
+    path = s.script("a.php", "<?php echo 1;")
+    s.start()
+    done = []
+
+    def ask():
+        for _ in range(400):
+            done.append(s.run(path, HTTP_HOST="h" * 1000, timeout=LIMIT).text)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    began = time.monotonic()
+    while thread.is_alive():
+        assert s.run(path, pool="other").text == "1"
+    thread.join()
+    assert done == ["1"] * 400 and time.monotonic() - began < 20
+    m = s.wait_log(r"WARNING: \[pool www\] log entries were lost, as nobody took them for log_timeout: (\d+) of access\.log, since \[\d\d-\w{3}-\d{4} [\d:]+\]\n")
+    told = int(m[1])
+    r.go.set()
+    s.run(path, HTTP_HOST="last")
+    r.wait("the next line", lambda lines: lines and lines[-1] == "last")
+    assert sum(line == "h" * 1000 for line in r.lines()) + told == 400
+    assert re.search(rf"log entries lost {told}, of access\.log {told}\n", s.ctl("status").stdout)
+    page = s.client("other").request(fastcgi.environment("/status", root="", query="openmetrics")).text
+    assert 'phpfpm_log_entries_lost{log="access.log"} 0\n' in page
+
+
+def test_master_waits_for_no_log_and_loses_nothing(make, reader):
+    """Its own lines wait in memory while it serves, reloads and forks."""
+    r = reader(running=False)
+    s = make({"www": {"pm.max_children": "1"}}, settings={"error_log": r.path, "log_timeout": "1s"}).start()
+    os.set_blocking(r.keep, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(r.keep, b"f" * 4095 + b"\n")
+    for _ in range(5):
+        assert s.ctl("reload").returncode == 0
+    assert s.run(s.script("a.php", "<?php echo 1;")).text == "1"
+    r.go.set()
+    r.wait("all reloads", lambda lines: len([x for x in lines if re.search(r"NOTICE: reload", x)]) >= 5)
+
+
+ORDER = 12
+
+
+def pinned(program):
+    s = program({"www": {"pm.max_children": "2", "access.format": "'%Q%q'"}})
+    s.pools["www"]["access.log"] = f"{s.folder}/www.access"
+    s.wrapper = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    return s
+
+
+def logged(s):
+    return numbers(procs.content(f"{s.folder}/www.access").splitlines(), r"^\?(\d+)$")
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGQUIT"])
+def test_lines_are_there_and_in_order_when_their_replies_are(end):
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    try:
+        for _ in range(10):
+            s = pinned(programs.Fpmd)
+            try:
+                s.start()
+                for i in range(ORDER):
+                    assert s.run(s.pid_script, query=str(i)).complete
+                    assert logged(s) == list(range(i + 1))
+                s.signal(signal.Signals[end])
+                s.wait_exit()
+                assert logged(s) == list(range(ORDER))
+            finally:
+                s.cleanup()
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+@pytest.mark.parametrize("end", ["stop", "time limit"])
+def test_request_that_ended_its_reply_early_has_a_line_however_it_ends(make, end):
+    s = make({"www": {"pm.max_children": "1", "access.format": "'%r %s'", "request_terminate_timeout": "1s" if end == "time limit" else "0",
+                      "request_terminate_timeout_track_finished": "yes"}})
+    s.pools["www"]["access.log"] = f"{s.folder}/www.access"
+    path = s.script("early.php", "<?php http_response_code(202); echo 1; fastcgi_finish_request(); sleep(60);")
+    s.start()
+    assert s.run(path).text == "1"
+    assert procs.content(f"{s.folder}/www.access") == ""
+    if end == "stop":
+        s.signal(signal.SIGTERM)
+        s.wait_exit()
+    procs.until("the line", lambda: procs.content(f"{s.folder}/www.access") == "/early.php 202\n")
+
+
+def test_recycled_workers_have_written_their_lines(make):
+    s = make({"www": {"pm.max_children": "2", "pm.max_requests": "3", "access.format": "'%Q%q'"}})
+    s.pools["www"]["access.log"] = f"{s.folder}/www.access"
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    for i in range(60):
+        assert s.run(s.pid_script, query=str(i)).complete
+        if i % 20 == 10:
+            s.reload()
+    assert logged(s) == list(range(60))
