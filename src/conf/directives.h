@@ -115,6 +115,7 @@
         D("clear_env",                   clear_env,                   BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
         D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
+        D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)
 
 /* Directives of a pool that are written name[key] = value, any number of times.

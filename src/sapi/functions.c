@@ -127,6 +127,7 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
         sapi_message_observe();
         sapi_signals_start();
         sapi_directory_start();
+        sapi_children_start();
         return SUCCESS;
 }
 

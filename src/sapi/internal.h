@@ -78,6 +78,15 @@ void sapi_limit_decide(void);
 void sapi_limit_execute(void);
 void sapi_limit_end(void);
 
+/* builtin.c: before PHP's start-up. */
+void sapi_builtin_start(void);
+
+/* children.c: what scripts leave running, or unreaped. */
+void sapi_children_start(void);
+void sapi_children_begin_worker(void);
+void sapi_children_begin_request(void);
+void sapi_children_end_request(void);
+
 /* directory.c: the current directory while a script runs; end: no user code runs any more. */
 void sapi_directory_start(void);
 void sapi_directory_begin_worker(void);

@@ -138,6 +138,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
                 return r;
         zend_signal_startup();
         sapi_startup(&module_sapi);
+        sapi_builtin_start();
         sapi_message_collect();
         r = start_with_settings(options, &ok);
         if (r < 0)
@@ -185,6 +186,7 @@ void sapi_worker_begin(uint32_t slot) {
         sapi_signals_begin_worker();
         sapi_limit_begin_worker();
         sapi_directory_begin_worker();
+        sapi_children_begin_worker();
         sapi_cachelock_begin_worker(slot);
         RANDOM_G(combined_lcg_seeded) = false;
         RANDOM_G(mt19937_seeded) = false;

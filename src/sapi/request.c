@@ -203,11 +203,13 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
 
         sapi_current = (struct sapi_current){ .io = request->io, .ctx = request->ctx };
         SG(server_context) = &sapi_current;
+        sapi_children_begin_request();
         zend_first_try {
                 sound = request_life(request);
         }
         zend_end_try();
         sapi_request_finish(false);
+        sapi_children_end_request();
         *ret = (struct sapi_result){
                 .http_status = sapi_request_status(),
                 .exit_status = (uint32_t)EG(exit_status),

@@ -160,7 +160,7 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         bool keep;
 
         if (worker_is_copy())
-                _exit(EXIT_SUCCESS);
+                _exit((int)result->exit_status);
         keep = transport_end_request(t, result->exit_status);
         worker_end_output(w);
 

@@ -298,7 +298,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         int r = -EPIPE;
 
         if (worker_is_copy())
-                _exit(EXIT_SUCCESS);
+                _exit((int)app_status);
         if (t->finished)
                 return 0;
         access_reply_ends(t->access, t, php_goes_on);

@@ -151,7 +151,7 @@ def test_a_worker_that_does_not_end_in_time_is_ended_by_opcache(program):
 
 def test_a_copy_that_ends_leaves_the_worker_its_lock(start):
     """Debian's php-fpm has no pcntl."""
-    story = Story(start({"www": {"pm.max_children": "2"}}))
+    story = Story(start({"www": {"pm.max_children": "2", "security.pcntl": "yes"}}))
     with story.held(before=FORK) as (c, _):
         story.begin_restart()
         assert story.restarts() == "0 1"

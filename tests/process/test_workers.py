@@ -340,10 +340,7 @@ def test_client_that_stays_does_not_hold_the_worker(start):
 # --- a script that forks
 
 def forks(start, **pool):
-    s = start({"www": {"pm.max_children": "1", **pool}})
-    if s.run(s.script("has.php", "<?php echo function_exists('pcntl_fork') ? 'yes' : 'no';")).text != "yes":
-        pytest.skip("this PHP has no pcntl_fork()")
-    return s
+    return start({"www": {"pm.max_children": "1", "security.pcntl": "yes", **pool}})
 
 
 CHILD_ENDS = {
@@ -423,3 +420,56 @@ def test_forked_copy_that_outlives_its_request_becomes_no_worker(start):
     for _ in range(10):
         assert int(s.run(s.pid_script).text) == worker
     assert s.workers() == [worker] and s.status()["pools"][0]["status"]["accepted conn"] >= 20
+
+
+# --- children that a script leaves behind
+
+LEAVES = {
+    "proc_open": "$p = proc_open(['/bin/sh', '-c', %s], [], $pipes);",
+    "proc_open of a shell": "$p = proc_open(%s, [], $pipes);",
+    "pcntl_fork": "if (pcntl_fork() === 0) { pcntl_exec('/bin/sh', ['-c', %s]); }",
+}
+WAITS = "while [ ! -e {mark} ]; do sleep 0.01; done"
+
+
+def leaves(start, how, command):
+    """A server whose only worker has run a script that starts such a child and does not wait for it; (server, worker)."""
+    s = forks(start)
+    r = s.run(s.script("leave.php", "<?php " + LEAVES[how] % repr(command.replace("{mark}", os.path.join(s.shared_folder(), "mark"))) + " echo getmypid();"))
+    return s, int(r.text)
+
+
+
+@pytest.mark.parametrize("how", LEAVES)
+def test_a_child_that_ends_between_requests_leaves_no_zombie(start, how):
+    s, worker = leaves(start, how, WAITS)
+    child = procs.until("the child", lambda: procs.children(worker))[0]
+    assert int(s.run(s.pid_script).text) == worker and procs.children(worker) == [child]
+    open(os.path.join(s.shared_folder(), "mark"), "w").close()
+    procs.until("the child to be gone", lambda: not procs.children(worker, dead=True))
+    assert int(s.run(s.pid_script).text) == worker
+
+
+@pytest.mark.parametrize("how", LEAVES)
+def test_children_that_end_during_a_request_are_reaped_after_it(start, how):
+    s, worker = leaves(start, how, WAITS)
+    child = procs.until("the child", lambda: procs.children(worker))[0]
+    code = s.script("end.php", """<?php touch($_GET['m']);
+        do { usleep(1000); $state = explode(' ', explode(') ', file_get_contents('/proc/' . $_GET['p'] . '/stat'))[1])[0]; } while ($state != 'Z');
+        echo $state;""")
+    assert s.run(code, query=f"m={os.path.join(s.shared_folder(), 'mark')}&p={child}").text == "Z"
+    procs.until("the child to be gone", lambda: not procs.children(worker, dead=True))
+
+
+def test_scripts_still_wait_for_their_own_children(start):
+    """Also after a request that left one."""
+    s, worker = leaves(start, "proc_open", WAITS)
+    code = s.script("wait.php", """<?php $p = proc_open(['/bin/sh', '-c', 'exit 7'], [], $pipes); $seven = proc_close($p);
+        exec('exit 6', $out, $six); $h = popen('exit 5', 'r'); $five = pclose($h);
+        $child = pcntl_fork(); if ($child === 0) exit(4);
+        $got = pcntl_waitpid($child, $status); echo json_encode([getmypid(), $seven, $six, $five, $got === $child, pcntl_wexitstatus($status)]);""")
+    for _ in range(3):
+        assert json.loads(s.run(code).text) == [worker, 7, 6, 5, True, 4]
+    assert len(procs.children(worker, dead=True)) == 1
+    open(os.path.join(s.shared_folder(), "mark"), "w").close()
+    procs.until("the child to be gone", lambda: not procs.children(worker, dead=True))

@@ -35,8 +35,15 @@ POOLS = {
 }
 
 
+# Of directives that php-fpm does not have.
+POOLS_OF_FPMD = {
+    "forking": {"pm.max_children": "1", "security.pcntl": "yes"},
+    "forking-limited": {"pm.max_children": "1", "security.pcntl": "yes", "php_value[max_execution_time]": "1"},
+}
+
+
 def start(program, site):
-    pools = {name: dict(p) for name, p in POOLS.items()}
+    pools = {name: dict(p) for name, p in {**POOLS, **(POOLS_OF_FPMD if program is programs.Fpmd else {})}.items()}
     pools["tcp"]["listen"] = f"127.0.0.1:{programs.free_port()}"
     pools["surroundings"]["chdir"] = site.chdir
     server = program(pools, env={"OUTSIDE": "seen from outside"})

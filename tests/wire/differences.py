@@ -46,8 +46,6 @@ DIFFERENCES = {
         "php-fpm puts fastcgi.error_header on the 404 of a missing script too. In fpmd it is for replies that a fatal error ended.",
     "environment-order":
         "php-fpm lists the pool's env[] from the last to the first, in front of USER and HOME. fpmd behind them, as they are written.",
-    "pcntl":
-        "Debian's libphp has the pcntl extension built in, its php-fpm has not.",
     "error-log":
         "php-fpm gives PHP's messages to the web server alone. fpmd's error_log has them too.",
     "streamed-post":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals that scripts handle, ignore or block: all that ends with the request. libphp has pcntl for it; Debian's php-fpm has not, so these are fpmd's alone."""
+"""Signals that scripts handle, ignore or block: all that ends with the request. They take pcntl, which Debian's php-fpm has not, so these are fpmd's alone."""
 
 import json
 
@@ -25,28 +25,28 @@ def fpmd(fpmd_server, site):
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_a_script_does_to_signals_ends_with_it(fpmd, what):
-    before = fpmd.run(STATE, pool="one").text
+    before = fpmd.run(STATE, pool="forking").text
     assert len(json.loads(before)) == 3
-    assert fpmd.run("<?php " + CHANGES[what] + " echo 'changed';", pool="one").text == "changed"
+    assert fpmd.run("<?php " + CHANGES[what] + " echo 'changed';", pool="forking").text == "changed"
     for _ in range(2):
-        assert fpmd.run(STATE, pool="one").text == before
+        assert fpmd.run(STATE, pool="forking").text == before
 
 
 def test_a_handler_runs(fpmd):
     code = "<?php pcntl_signal(SIGUSR1, function ($n) { echo 'caught ', $n; }); posix_kill(getmypid(), SIGUSR1); pcntl_signal_dispatch();"
     for _ in range(2):
-        assert fpmd.run(code, pool="one").text == "caught 10"
+        assert fpmd.run(code, pool="forking").text == "caught 10"
 
 
 def test_a_handler_does_not_run_for_others(fpmd):
-    pid = fpmd.run("<?php pcntl_signal(SIGUSR1, function () { echo 'caught'; }); echo getmypid();", pool="one").text
+    pid = fpmd.run("<?php pcntl_signal(SIGUSR1, function () { echo 'caught'; }); echo getmypid();", pool="forking").text
     code = "<?php pcntl_async_signals(true); posix_kill(getmypid(), SIGUSR1); for ($i = 0; $i < 1000; $i++); echo getmypid();"
-    assert fpmd.run(code, pool="one").text == pid
+    assert fpmd.run(code, pool="forking").text == pid
 
 
 @pytest.mark.parametrize("change", ["pcntl_sigprocmask(SIG_BLOCK, range(1, 64));", "for ($i = 35; $i < 65; $i++) pcntl_signal($i, SIG_IGN);",
                                     "pcntl_signal(SIGPROF, SIG_IGN);", "for ($i = 35; $i < 65; $i++) pcntl_signal($i, function () {});"])
 def test_the_next_request_has_its_time_limit(fpmd, change):
-    assert fpmd.run("<?php " + change + " echo 'changed';", pool="limited").text == "changed"
-    r = fpmd.run("<?php while (true);", pool="limited")
+    assert fpmd.run("<?php " + change + " echo 'changed';", pool="forking-limited").text == "changed"
+    r = fpmd.run("<?php while (true);", pool="forking-limited")
     assert b"Maximum execution time of 1 second exceeded" in r.stderr

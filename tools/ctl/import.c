@@ -59,6 +59,7 @@ static const struct {
         { "request_slowlog_timeout", IMPORT_SET, "no process is stopped for it, but workers are dumpable then: others of the pool's user may read them" },
         { "request_terminate_timeout", IMPORT_SET, "kept to a tenth of a second, shutdown functions included" },
         { "chroot", IMPORT_GIVEN, "it takes a start as root or CAP_SYS_CHROOT; without, the pool does not start (php-fpm ignores the directive)" },
+        { "security.pcntl", IMPORT_ABSENT, "scripts have no pcntl_ functions, as with Debian's php-fpm; with yes they have those that are built into libphp" },
         { "apparmor_hat", IMPORT_GIVEN, "the service needs a profile with that child profile (AppArmorProfile=)" },
 };
 
@@ -99,7 +100,8 @@ static void tell_pool(const struct conf_pool *pool) {
                 const struct conf_where *given = &pool->given[row];
 
                 if (import_applies(pool_rows[i].when, given, conf_value_is_initial(&conf_pool_directives[row], pool)))
-                        tell(given->file, given->line, pool_rows[i].name, pool_rows[i].says);
+                        tell(given->file ? given->file : pool->where.file, given->line, pool_rows[i].name,
+                             pool_rows[i].says);
         }
 }
 
