@@ -12,7 +12,7 @@
 #include "base/macros.h"
 #include "base/passing.h"
 
-#define PARK_VERSION 1U
+#define PARK_VERSION 2U
 
 /* Room for connections on their way: some thousand with little attached. The kernel may allow less. */
 #define PARK_SEND_BUFFER (4 * 1024 * 1024)

@@ -22,17 +22,19 @@ enum {
         PARK_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
         PARK_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
         PARK_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
+        PARK_DRAIN =
+                8, /* before the reply goes, that body is received to its end and thrown away: see worker/transport.c */
 };
 
 struct park_note {
         uint32_t version;
         uint32_t flags;
-        uint32_t skip;  /* bytes still to come that are the rest of a record nobody wants */
-        uint32_t n_out; /* bytes of the reply, behind this note */
-        uint32_t n_in;  /* bytes from the start of a request on, behind those */
-        uint32_t reserved;
-        usec_t begun; /* when the client had its turn to send this request: for request_receive_timeout */
-        usec_t whole; /* of an offer: since when it has been waiting for a worker */
+        uint32_t skip;     /* bytes still to come that are the rest of a record nobody wants */
+        uint32_t n_out;    /* bytes of the reply, behind this note */
+        uint32_t n_in;     /* bytes from the start of a request on, behind those */
+        uint32_t answered; /* with DRAIN: the request's id */
+        usec_t begun;      /* when the client had its turn to send this request: for request_receive_timeout */
+        usec_t whole;      /* of an offer: since when it has been waiting for a worker */
 };
 
 /* A pair for one direction, close-on-exec: ret[0] to receive from, ret[1] to send to. 0 or -errno. */

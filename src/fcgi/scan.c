@@ -125,6 +125,8 @@ static enum fcgi_scan_verdict scan_record(struct fcgi_scan *s, const struct fcgi
                 return h->type == FCGI_UNKNOWN_TYPE ? FCGI_SCAN_MORE : FCGI_SCAN_ANSWER;
         if (s->in_request && h->request_id == s->request_id)
                 return scan_current(s, h);
+        if (h->request_id == s->answered)
+                s->answered_over |= h->type == FCGI_ABORT_REQUEST || (h->type == FCGI_STDIN && h->n_content == 0);
         return FCGI_SCAN_MORE;
 }
 

@@ -15,6 +15,8 @@ struct fcgi_scan {
         size_t at;
         size_t first; /* where the request's BEGIN is */
         uint16_t request_id;
+        uint16_t answered;  /* a request of this id has been answered; 0: none. The one field that its user sets */
+        bool answered_over; /* no more of its body comes: FCGI_STDIN has ended, or it is aborted */
         bool in_request;
         bool head_done;
         bool head_checked; /* the parameters are well-formed, and no_body is known */

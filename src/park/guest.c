@@ -223,6 +223,11 @@ static void guest_wait_for_room(struct lot *lot, struct guest *g) {
         guest_watch(lot, g, EPOLLOUT | (guest_is_heard(g) ? EPOLLIN : 0));
 }
 
+/* It sends no more, and waits for the reply alone. */
+static void guest_hear_end(struct guest *g) {
+        g->flags &= ~(uint32_t)(PARK_BODY | PARK_KEEP | PARK_LINGER);
+}
+
 /* What it sends while it does not read, a body that nobody wants. That is no reason to wait for it any longer: its time is for reading. */
 static void guest_make_way(struct lot *lot, struct guest *g) {
         ssize_t n = recv(g->fd, lot->buf, PARK_BYTES_MAX - g->n_in, MSG_DONTWAIT);
@@ -233,7 +238,7 @@ static void guest_make_way(struct lot *lot, struct guest *g) {
                 return;
         }
         if (n == 0)
-                g->flags &= ~(uint32_t)(PARK_BODY | PARK_KEEP | PARK_LINGER); /* that was all */
+                guest_hear_end(g);
         if (n > 0) {
                 k = MIN((size_t)n, (size_t)g->skip);
                 g->skip -= (uint32_t)k;
@@ -241,6 +246,35 @@ static void guest_make_way(struct lot *lot, struct guest *g) {
                         return;
         }
         guest_wait_for_room(lot, g);
+}
+
+/* What came of the body, n bytes that are not stored, has been the last of it, or not. */
+static void guest_drain_on(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
+        if (!guest_look_ahead(lot, g, data, n))
+                return;
+        if (g->scan.answered_over || !(g->flags & PARK_BODY) || lot->now - g->begun >= GUEST_LINGER_MAX) {
+                guest_release(lot, g);
+                return;
+        }
+        guest_enter(lot, g, GUEST_DRAINING);
+        guest_watch(lot, g, EPOLLIN | EPOLLRDHUP);
+}
+
+static void guest_drain(struct lot *lot, struct guest *g) {
+        ssize_t n = recv(g->fd, lot->buf, PARK_BYTES_MAX - g->n_in, MSG_DONTWAIT);
+        size_t k;
+
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return;
+        if (n < 0) {
+                guest_close(lot, g);
+                return;
+        }
+        if (n == 0)
+                guest_hear_end(g);
+        k = MIN((size_t)n, (size_t)g->skip);
+        g->skip -= (uint32_t)k;
+        guest_drain_on(lot, g, lot->buf + k, (size_t)n - k);
 }
 
 static void guest_write(struct lot *lot, struct guest *g) {
@@ -266,6 +300,12 @@ static void guest_write(struct lot *lot, struct guest *g) {
         guest_wait_for_room(lot, g);
 }
 
+void guest_release(struct lot *lot, struct guest *g) {
+        g->begun = 0;
+        guest_enter(lot, g, GUEST_WRITING);
+        guest_write(lot, g);
+}
+
 static void guest_throw_away(struct lot *lot, struct guest *g) {
         ssize_t n = recv(g->fd, lot->buf, sizeof(lot->buf), MSG_DONTWAIT);
 
@@ -286,6 +326,9 @@ void guest_on_event(struct lot *lot, struct guest *g) {
                 break;
         case GUEST_WRITING:
                 guest_write(lot, g);
+                break;
+        case GUEST_DRAINING:
+                guest_drain(lot, g);
                 break;
         case GUEST_LINGERING:
                 guest_throw_away(lot, g);
@@ -336,6 +379,12 @@ void guest_arrive(struct lot *lot, const struct park_note *note, int fd) {
         }
         g->n_out = note->n_out;
         lot->n_bytes += note->n_out;
+        if (note->flags & PARK_DRAIN) {
+                g->scan.answered = (uint16_t)note->answered;
+                g->begun = lot->now;
+                guest_drain_on(lot, g, NULL, 0);
+                return;
+        }
         guest_enter(lot, g, GUEST_WRITING);
         if (g->n_out == 0)
                 guest_end_reply(lot, g);

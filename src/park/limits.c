@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "park/lot.h"
 
+/* For the next bytes of what is thrown away. */
 #define LIMITS_LINGER_TIME (2 * USEC_PER_SEC)
 
 /* How many that have not sent anything, as far as is known here, are looked at for one of which that is so. */
@@ -150,6 +151,10 @@ static void limits_time_out(struct lot *lot, struct guest *g) {
                 guest_enter(lot, g, GUEST_WRITING);
                 return;
         }
+        if (g->state == GUEST_DRAINING) {
+                guest_release(lot, g);
+                return;
+        }
         atomic_fetch_add_explicit(&lot->numbers->timed_out, 1, memory_order_relaxed);
         if (guest_has_turn(g->state) && lot->finish_at > 0 && lot->now >= lot->finish_at)
                 peer_log_closed(g->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
@@ -171,7 +176,8 @@ static usec_t limits_due(const struct lot *lot, const struct guest *g) {
         if (turn && pool->request_receive_timeout > 0)
                 at += pool->request_receive_timeout;
         else
-                at += g->state == GUEST_LINGERING ? LIMITS_LINGER_TIME : pool->park_idle_timeout;
+                at += g->state == GUEST_LINGERING || g->state == GUEST_DRAINING ? LIMITS_LINGER_TIME
+                                                                                : pool->park_idle_timeout;
         return turn && lot->finish_at > 0 ? MIN(at, lot->finish_at) : at;
 }
 
@@ -188,8 +194,8 @@ static usec_t limits_end_fresh(struct lot *lot) {
 }
 
 usec_t limits_enforce(struct lot *lot) {
-        static const enum guest_state states[] = { GUEST_IDLE, GUEST_FRESH, GUEST_RECEIVING, GUEST_WRITING,
-                                                   GUEST_LINGERING };
+        static const enum guest_state states[] = { GUEST_IDLE,    GUEST_FRESH,    GUEST_RECEIVING,
+                                                   GUEST_WRITING, GUEST_DRAINING, GUEST_LINGERING };
         usec_t next = limits_end_fresh(lot);
 
         if (lot->retry_at > 0)

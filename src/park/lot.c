@@ -72,6 +72,8 @@ void lot_finish(struct lot *lot) {
         lot->finish_at = lot->now + LOT_FINISH_TIME;
         lot->fresh_at = lot->now + LOT_FRESH_TIME;
         lot_close_all(lot, GUEST_IDLE);
+        while (lot->lists[GUEST_DRAINING].first)
+                guest_release(lot, lot->lists[GUEST_DRAINING].first);
 }
 
 /* No worker, no zygote, no master is left: nobody will take an offer. */
@@ -167,7 +169,8 @@ static void lot_publish(struct lot *lot) {
                 { &lot->numbers->idle, lot->lists[GUEST_IDLE].n },
                 { &lot->numbers->receiving, lot->lists[GUEST_FRESH].n + lot->lists[GUEST_RECEIVING].n },
                 { &lot->numbers->waiting, lot->lists[GUEST_WAITING].n },
-                { &lot->numbers->writing, lot->lists[GUEST_WRITING].n + lot->lists[GUEST_LINGERING].n },
+                { &lot->numbers->writing,
+                  lot->lists[GUEST_WRITING].n + lot->lists[GUEST_DRAINING].n + lot->lists[GUEST_LINGERING].n },
                 { &lot->numbers->bytes, lot->n_bytes },
         };
 

@@ -7,6 +7,7 @@
  *
  *     intake -> idle, fresh, receiving -> waiting -> offers
  *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
+ *            -> draining -> writing
  *
  * The park runs as the pool's user and is one thread that waits in one place, lot_run().
  */
@@ -27,6 +28,7 @@ enum guest_state {
         GUEST_RECEIVING, /* part of a request is there */
         GUEST_WAITING,   /* its request is to be offered, and the offers are full */
         GUEST_WRITING,   /* a reply goes out, before anything else */
+        GUEST_DRAINING,  /* a reply is to go out, and the end of its request's body comes first */
         GUEST_LINGERING, /* nothing more is sent; what still comes is thrown away */
         GUEST_GONE,      /* closed, until no event can be about it any more */
         _GUEST_STATE_MAX,
@@ -107,6 +109,8 @@ void guest_arrive(struct lot *lot, const struct park_note *note, int fd);
 void guest_on_event(struct lot *lot, struct guest *g);
 /* Into a list, behind those that are due before it. */
 void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
+/* DRAINING is over: the reply goes. */
+void guest_release(struct lot *lot, struct guest *g);
 /* Closes it, and frees it as soon as that is safe. */
 void guest_close(struct lot *lot, struct guest *g);
 /* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that cannot be watched is closed. */

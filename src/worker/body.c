@@ -94,11 +94,12 @@ int body_keep(void *ctx, uint64_t n) {
         return 0;
 }
 
-bool body_may_come(const struct transport *t) {
-        const struct fcgi_decoder *d = &t->decoder;
+bool body_is_open(const struct transport *t) {
+        return t->decoder.in_request && !t->whole && !body_is_over(t) && !t->end_of_stream && !t->broken;
+}
 
-        return d->in_request && !t->whole && !d->body_done && !d->aborted && !t->end_of_stream && !t->broken &&
-               !t->body_stays && (!t->finished || time_now() < t->drop_until) &&
+bool body_may_come(const struct transport *t) {
+        return body_is_open(t) && !t->body_stays && (!t->finished || time_now() < t->drop_until) &&
                sizeof(t->answers) - t->n_answers >= FCGI_VALUES_RESULT_MAX;
 }
 

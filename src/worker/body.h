@@ -19,6 +19,9 @@ void body_reset(struct transport *t);
 ssize_t body_read(void *ctx, void *buf, size_t n);
 int body_keep(void *ctx, uint64_t n);
 
+/* The body has not ended, as far as is known. */
+bool body_is_open(const struct transport *t);
+
 /* The client may be sending body yet, which it would be well to receive. */
 bool body_may_come(const struct transport *t);
 

@@ -132,7 +132,9 @@ int parking_hand_over(struct transport *t, uint32_t flags) {
 
         if (p->intake < 0)
                 return PARKING_E_REFUSED;
-        if (flags & PARK_KEEP) {
+        if (flags & PARK_DRAIN)
+                note.answered = t->decoder.request_id;
+        if (flags & (PARK_KEEP | PARK_DRAIN)) {
                 parking_skip(t);
                 note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
                 note.n_in = (uint32_t)stream_pending(&t->stream);

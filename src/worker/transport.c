@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,10 @@
 
 /* A client that never stops sending, and does not read, is not listened to for longer. */
 #define TRANSPORT_DROP_MAX (30 * USEC_PER_SEC)
+
+/* How long the worker receives a body that nobody reads, before the end of the reply: at most, and for its next bytes (milliseconds). The park goes on with it. */
+#define TRANSPORT_DRAIN_MAX   (10 * USEC_PER_MSEC)
+#define TRANSPORT_DRAIN_PAUSE 2
 
 int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
                    const struct fcgi_limits *limits) {
@@ -262,8 +267,8 @@ static uint32_t transport_flags(const struct transport *t, bool keep) {
 
         if (!keep && !t->decoder.body_done)
                 flags |= PARK_LINGER;
-        if (t->n_out > 0 && body_may_come(t))
-                flags |= PARK_BODY;
+        if (t->n_out > 0 && body_is_open(t))
+                flags |= PARK_BODY | PARK_DRAIN;
         return flags;
 }
 
@@ -278,7 +283,7 @@ static int transport_release(struct transport *t, bool php_goes_on) {
         if (keep || t->n_out > 0) {
                 uint32_t flags = transport_flags(t, keep);
 
-                if (keep)
+                if (flags & (PARK_KEEP | PARK_DRAIN))
                         parking_begin(t);
                 if (parking_hand_over(t, flags) == 0) {
                         t->must_close = true;
@@ -293,6 +298,33 @@ static int transport_release(struct transport *t, bool php_goes_on) {
         return r;
 }
 
+/*
+ * A reply that is made before its request has ended waits for the end of STDIN, as php-fpm's does. HAProxy (2.6) that gets END_REQUEST earlier sends no more of the body and no
+ * end of the response, so that its client waits for a time-out; nginx that gets a part of the reply sends no more of the body, and waits for END_REQUEST. Who is silent
+ * is not waited for. True: it has not ended, and the park is to see to it.
+ */
+static bool transport_drain(struct transport *t) {
+        struct pollfd p = { .fd = t->stream.fd, .events = POLLIN };
+        usec_t until;
+
+        if (!body_is_open(t))
+                return false;
+        until = time_now() + TRANSPORT_DRAIN_MAX;
+        do
+                body_drop(t);
+        while (body_is_open(t) && time_now() < until && poll(&p, 1, TRANSPORT_DRAIN_PAUSE) > 0);
+        return body_is_open(t);
+}
+
+static int transport_end_reply(struct transport *t, uint32_t app_status) {
+        bool drains = transport_drain(t);
+
+        if (t->broken)
+                return -EPIPE;
+        reply_end(t, app_status);
+        return drains ? 0 : reply_send_last(t, !transport_may_keep(t));
+}
+
 static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         struct transport *t = ctx;
         int r = -EPIPE;
@@ -302,10 +334,8 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         if (t->finished)
                 return 0;
         access_reply_ends(t->access, t, php_goes_on);
-        if (!t->broken) {
-                reply_end(t, app_status);
-                r = reply_send_last(t, !transport_may_keep(t));
-        }
+        if (!t->broken)
+                r = transport_end_reply(t, app_status);
         t->finished = true;
         t->body_stays = false; /* what comes of it now is thrown away */
         if (t->n_out > 0)

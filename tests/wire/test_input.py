@@ -151,6 +151,80 @@ def test_unread_body_does_not_disturb_the_next_request(backend):
             assert c.request(backend.params("<?php echo strlen(file_get_contents('php://input'));")).text == "0"
 
 
+# --- answers to a body that is on its way: HAProxy lets its client wait when END_REQUEST comes before STDIN has ended
+
+EARLY = "<?php http_response_code(413); echo 'too large';"
+
+
+def early(backend, keep=True, pool="one", n=3_000_000):
+    """The head, and the request's bytes from there on."""
+    params = backend.params(EARLY, method="PUT", CONTENT_TYPE="text/plain", CONTENT_LENGTH=str(n))
+    return begin(flags=KEEP_CONN if keep else 0) + stream(PARAMS, 1, pairs(params)), stream(STDIN, 1, b"x" * n)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("pool", ["one", "tcp"])
+@pytest.mark.parametrize("sent", [200_000, 2_999_999, 3_000_000])
+def test_early_answer_waits_for_the_end_of_the_body(backend, keep, pool, sent):
+    head, body = early(backend, keep, pool)
+    with backend.connect(pool) as c:
+        c.send(head + body[:sent])
+        if backend.name == "fpmd": # its one worker is free, so the park has the reply
+            assert backend.run("<?php echo 'other';", pool=pool).text == "other"
+        with pytest.raises(TimeoutError):
+            c.wait_readable("nothing", timeout=0.2)
+        c.send(body[sent:])
+        r = c.read_response()
+        assert (r.status, r.text, r.complete) == (413, "too large", True)
+        if keep:
+            assert c.request(backend.params("<?php echo 'next';")).text == "next"
+        else:
+            c.read_eof()
+
+
+def test_early_answer_does_not_wait_for_a_silent_client(fpmd_server, site):
+    """It may be one that sends no more until it has read."""
+    backend = Backend(fpmd_server, site)
+    head, body = early(backend)
+    with backend.connect("one") as c:
+        c.send(head + body[:500_000])
+        r = c.read_response(timeout=8)
+        assert (r.status, r.complete) == (413, True)
+        c.send(body[500_000:])
+        assert c.request(backend.params("<?php echo 'next';")).text == "next"
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("ending", ["abort", "half", "close"])
+def test_early_answer_ends_with_a_body_that_is_cut_off(fpmd_server, site, ending, keep):
+    backend = Backend(fpmd_server, site)
+    head, body = early(backend, keep)
+    with backend.connect("one") as c:
+        c.send(head + body[:500_000])
+        assert backend.run("<?php echo 'other';", pool="one").text == "other"
+        if ending == "abort":
+            c.send(body[500_000:500_000 + -500_000 % 65543] + record(fastcgi.ABORT_REQUEST, 1))
+        elif ending == "half":
+            c.finish_sending()
+        if ending != "close":
+            r = c.read_response(timeout=1.5)
+            assert (r.status, r.complete) == (413, True)
+        if ending == "abort" and keep:
+            assert c.request(backend.params("<?php echo 'next';")).text == "next"
+    assert backend.run("<?php echo 'other';", pool="one").text == "other"
+
+
+def test_next_request_right_behind_a_body_that_is_not_read(backend):
+    """In the same bytes as the body's end."""
+    head, body = early(backend)
+    with backend.connect("one") as c:
+        c.send(head + body[:300_000])
+        if backend.name == "fpmd":
+            assert backend.run("<?php echo 'other';", pool="one").text == "other"
+        c.send(body[300_000:] + fastcgi.request_bytes(backend.params("<?php echo 'next';"), request_id=2, keep=True))
+        assert c.read_response().status == 413 and c.read_response(2).text == "next"
+
+
 # --- clients that send the whole request before they read anything
 
 LARGE = b"0123456789abcdef" * 312_500

@@ -132,6 +132,114 @@ static void test_who_reads_slowly_is_not_silent(void **state) {
         fd_close(ends[1]);
 }
 
+/* The reply of request 7, whose body is on its way; *ret_client is the client's end. */
+static void drain(struct scene *s, uint32_t flags, uint32_t skip, int *ret_client) {
+        int ends[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+        memcpy(s->lot.buf, "reply", 5);
+        guest_arrive(
+                &s->lot,
+                &(struct park_note){ .flags = flags | PARK_BODY | PARK_DRAIN, .n_out = 5, .answered = 7, .skip = skip },
+                ends[0]);
+        assert_int_equal(s->lot.lists[GUEST_DRAINING].n, 1);
+        *ret_client = ends[1];
+}
+
+static void say(struct scene *s, int client, const char *bytes, size_t n) {
+        assert_int_equal(send(client, bytes, n, 0), n);
+        guest_on_event(&s->lot, s->lot.lists[GUEST_DRAINING].first);
+}
+
+static void assert_replied(int client, bool replied) {
+        char buf[8];
+
+        assert_int_equal(recv(client, buf, sizeof(buf), MSG_DONTWAIT), replied ? 5 : -1);
+}
+
+static void test_a_reply_waits_for_the_end_of_the_body(void **state) {
+        static const struct {
+                const char *name, *bytes;
+                size_t n;
+                bool over;
+        } rows[] = {
+#define BYTES(s) s, sizeof(s) - 1
+                { "the end of STDIN", BYTES("\1\5\0\7\0\0\0\0"), true },
+                { "it is aborted", BYTES("\1\2\0\7\0\0\0\0"), true },
+                { "more, and the end", BYTES("\1\5\0\7\0\3\0\0abc\1\5\0\7\0\0\0\0"), true },
+                { "more", BYTES("\1\5\0\7\0\3\0\0abc"), false },
+                { "part of more", BYTES("\1\5\0\7\1\0\0\0abc"), false },
+                { "half a header", BYTES("\1\5\0\7"), false },
+                { "the end of another's STDIN", BYTES("\1\5\0\6\0\0\0\0"), false },
+                { "another is aborted", BYTES("\1\2\0\6\0\0\0\0"), false },
+                { "a question", BYTES("\1\11\0\0\0\0\0\0"), true },
+#undef BYTES
+        };
+        struct scene *s = *state;
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(rows); i++) {
+                size_t row = i / 2;
+                int client;
+
+                drain(s, i % 2 ? PARK_KEEP : PARK_LINGER, 2, &client);
+                say(s, client, "xx", 2); /* the rest of a record */
+                assert_replied(client, false);
+                say(s, client, rows[row].bytes, rows[row].n);
+                if ((s->lot.lists[GUEST_DRAINING].n == 0) != rows[row].over)
+                        print_error("%s\n", rows[row].name);
+                assert_int_equal(s->lot.lists[GUEST_DRAINING].n, rows[row].over ? 0 : 1);
+                assert_replied(client, rows[row].over);
+                for (int state_of = 0; state_of < GUEST_GONE; state_of++)
+                        while (s->lot.lists[state_of].first)
+                                guest_close(&s->lot, s->lot.lists[state_of].first);
+                assert_int_equal(s->lot.n_bytes, 0);
+                fd_close(client);
+        }
+}
+
+static void test_a_reply_does_not_wait_for_ever(void **state) {
+        struct scene *s = *state;
+        int client;
+
+        drain(s, PARK_KEEP, 0, &client);
+        s->lot.now += 2 * USEC_PER_SEC - 1;
+        assert_int_equal(limits_enforce(&s->lot), s->lot.now + 1);
+        say(s, client, "\1\5\0\7\0\1\0\0a", 9); /* it is not silent */
+        s->lot.now += 2 * USEC_PER_SEC - 1;
+        limits_enforce(&s->lot);
+        assert_replied(client, false);
+        s->lot.now += 1;
+        limits_enforce(&s->lot);
+        assert_replied(client, true);
+        assert_int_equal(s->numbers.timed_out, 0);
+        assert_int_equal(s->lot.lists[GUEST_IDLE].n, 1);
+        guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
+        fd_close(client);
+
+        drain(s, PARK_KEEP, 0, &client);
+        for (int i = 0; i < 29; i++) {
+                s->lot.now += USEC_PER_SEC;
+                say(s, client, "\1\5\0\7\0\1\0\0a", 9);
+        }
+        assert_replied(client, false);
+        s->lot.now += USEC_PER_SEC;
+        say(s, client, "\1\5\0\7\0\1\0\0a", 9);
+        assert_replied(client, true);
+        guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
+        fd_close(client);
+}
+
+static void test_a_reply_does_not_wait_when_the_pool_stops(void **state) {
+        struct scene *s = *state;
+        int client;
+
+        drain(s, PARK_KEEP, 0, &client);
+        lot_finish(&s->lot);
+        assert_replied(client, true);
+        assert_int_equal(s->lot.n, 0);
+        fd_close(client);
+}
+
 static void test_half_requests_are_due_by_their_begin(void **state) {
         struct scene *s = *state;
         usec_t start = s->lot.now;
@@ -347,6 +455,9 @@ int main(void) {
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_one_line_for_many, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_who_reads_slowly_is_not_silent, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_a_reply_waits_for_the_end_of_the_body, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_a_reply_does_not_wait_for_ever, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_a_reply_does_not_wait_when_the_pool_stops, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_half_requests_are_due_by_their_begin, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_who_sends_nothing_makes_room_for_a_newcomer, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_whose_request_is_in_the_socket_is_not_silent, set_up, tear_down),
