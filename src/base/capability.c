@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The three sets of a thread, with one bit or none in each; see capability.h. The ambient set follows the inheritable one. */
+/* The sets of a thread, with one bit or none in those that count; see capability.h. The ambient set follows the inheritable one, which is always empty. */
 
 #include "base/capability.h"
 
@@ -7,39 +7,21 @@
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int capability_set(uint64_t effective, uint64_t permitted, uint64_t inheritable) {
+static int capability_set(uint64_t held) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
         for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
-                data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(effective >> (32 * i)),
-                                                           .permitted = (uint32_t)(permitted >> (32 * i)),
-                                                           .inheritable = (uint32_t)(inheritable >> (32 * i)) };
+                data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(held >> (32 * i)),
+                                                           .permitted = (uint32_t)(held >> (32 * i)) };
         return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-int capability_pass_on(int capability) {
-        uint64_t bit = UINT64_C(1) << capability;
-        int r;
-
-        r = capability_set(bit, bit, bit);
-        if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)capability, 0UL, 0UL) < 0)
-                r = -errno;
-        return r;
-}
-
-int capability_hold(int capability) {
-        return capability_set(0, UINT64_C(1) << capability, 0);
-}
-
-int capability_wake(int capability) {
-        uint64_t bit = UINT64_C(1) << capability;
-
-        return capability_set(bit, bit, 0);
+int capability_keep(int capability) {
+        return capability_set(UINT64_C(1) << capability);
 }
 
 /* True when no set has any; the bounding set aside. */
@@ -58,5 +40,5 @@ static bool capability_have_none(void) {
 int capability_drop_all(void) {
         if (capability_have_none())
                 return 0; /* a sandbox that gives none may well forbid capset(2) */
-        return capability_set(0, 0, 0);
+        return capability_set(0);
 }

@@ -17,7 +17,8 @@
         X(LIFELINE_WRITE) /* held by the master and the zygote */                                                      \
         X(JOURNAL)        /* optional: connected to journald */                                                        \
         X(LOG)            /* optional: log file, or the master's stderr */                                             \
-        X(ACCESS)         /* optional: the pool's access log */
+        X(ACCESS)         /* optional: the pool's access log */                                                        \
+        X(CHROOT)         /* optional: to the process that enters the pool's chroot for it: ipc/chroot.h */
 
 #define INHERIT_FIRST 3
 

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a pool's processes are besides their user: limits, priority, the one capability that a chroot takes. Set between fork and exec, as long as
- * the process is what the master is. A limit or a priority that the kernel refuses is told and does without, as with php-fpm.
+ * What a pool's processes are besides their user: limits and priority. Set between fork and exec, as long as the process is what the master
+ * is. A limit or a priority that the kernel refuses is told and does without, as with php-fpm.
  */
 
 #include "pool/attributes.h"
 
-#include <errno.h>
-#include <linux/capability.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "base/capability.h"
 #include "base/macros.h"
 #include "base/program.h"
 #include "log/log.h"
@@ -68,12 +64,4 @@ void attributes_set_priority(const char *pool, int priority) {
                 return; /* there it is for root alone, as the log has said */
         if (priority != CONF_INT_UNSET && setpriority(PRIO_PROCESS, 0, priority) < 0)
                 log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .pool = pool, .message = message });
-}
-
-int attributes_keep_chroot_begin(void) {
-        return prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
-}
-
-int attributes_keep_chroot_end(void) {
-        return capability_pass_on(CAP_SYS_CHROOT);
 }

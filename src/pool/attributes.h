@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Limits, priority and the capability for a chroot, of the calling process. pool: for the log; NULL: the master itself. */
+/* Limits and priority of the calling process. pool: for the log; NULL: the master itself. */
 
 #include <stdint.h>
 
@@ -20,7 +20,3 @@ void attributes_set_limits(const char *pool, unsigned files, int64_t core);
 
 /* CONF_INT_UNSET: nothing is done. A refusal is logged. */
 void attributes_set_priority(const char *pool, int priority);
-
-/* Before and after root is given up: CAP_SYS_CHROOT alone is kept, and outlives the exec of the zygote. 0 or -errno. */
-int attributes_keep_chroot_begin(void);
-int attributes_keep_chroot_end(void);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "pool/attributes.h"
+#include "pool/chroot.h"
 #include "pool/pool.h"
 
 /* Descriptors that a zygote or a worker cannot do without: those that it inherits, n, twice while they are arranged, and a few for PHP's start, an epoll, a
@@ -87,20 +89,16 @@ int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct
         return r;
 }
 
-int spawn_become(const struct spawn_identity *who, bool keep_chroot) {
-        int r = 0;
-
+int spawn_become(const struct spawn_identity *who, bool keep) {
         if (!who->change)
                 return 0;
-        if (keep_chroot)
-                r = attributes_keep_chroot_begin();
-        if (r < 0)
-                return r;
+        if (keep && prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0)
+                return -errno;
         if (who->name[0] ? initgroups(who->name, who->gid) < 0 : setgroups(1, &who->gid) < 0)
                 return -errno;
         if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
                 return -errno;
-        return keep_chroot ? attributes_keep_chroot_end() : 0;
+        return 0;
 }
 
 int spawn_arrange(int *fds, int n) {
@@ -201,6 +199,26 @@ _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
         _exit(EXIT_FAILURE);
 }
 
+/* Becomes the pool's user. ret_chroot: the way to the process that will put this one into the pool's chroot; -1: it has none. */
+static void spawn_become_pool(const struct generation *g, const struct spawn_identity *who, int ipc, int *ret_chroot) {
+        int folder = -1, r;
+
+        *ret_chroot = -1;
+        if (g->conf->chroot) {
+                folder = chroot_open(g->conf->chroot);
+                if (folder < 0)
+                        spawn_report(ipc, "cannot open the directory of the directive 'chroot'", folder);
+        }
+        r = spawn_become(who, g->conf->chroot);
+        if (r < 0)
+                spawn_report(ipc, "cannot become the pool's user", r);
+        r = g->conf->chroot ? chroot_start(folder, ret_chroot) : 0;
+        if (r == -EPERM)
+                spawn_report(ipc, "directive 'chroot' takes a start as root, or CAP_SYS_CHROOT", r);
+        if (r < 0)
+                spawn_report(ipc, "cannot prepare to enter the chroot", r);
+}
+
 _noreturn_ static void spawn_child(const struct generation *g, const struct spawn_identity *who, int ipc, int conf_fd,
                                    int access_fd, int lifeline_read) {
         const struct pool *p = g->pool;
@@ -208,7 +226,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         int *fds = calloc(n, sizeof(int));
         struct spawn_args args;
         char **argv, **envp;
-        int zygote_fd;
+        int zygote_fd, chroot_fd;
         sigset_t none;
         int r;
 
@@ -220,9 +238,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
                               g->conf->rlimit_core);
         attributes_have_files(p->name, SPAWN_FILES_LEAST(n));
         attributes_set_priority(p->name, attributes_priority(&g->settings->global, g->conf));
-        r = spawn_become(who, g->conf->chroot && who->uid != 0);
-        if (r < 0)
-                spawn_report(ipc, "cannot become the pool's user", r);
+        spawn_become_pool(g, who, ipc, &chroot_fd);
 
         argv = spawn_arguments(g, &args);
         envp = spawn_environment();
@@ -243,6 +259,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         fds[INHERIT_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[INHERIT_LOG - INHERIT_FIRST] = p->env->log_fd;
         fds[INHERIT_ACCESS - INHERIT_FIRST] = access_fd;
+        fds[INHERIT_CHROOT - INHERIT_FIRST] = chroot_fd;
         memcpy(fds + INHERIT_N_FIXED, g->listeners.fds, sizeof(int) * g->listeners.n);
         r = spawn_arrange(fds, (int)n);
         if (r < 0)

@@ -16,7 +16,9 @@ struct spawn_identity {
 
 /* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. 0 or -errno (-EPERM: root, and not allowed to). */
 int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
-int spawn_become(const struct spawn_identity *who, bool keep_chroot);
+
+/* keep: the capabilities that the process has stay permitted until its exec. 0 or -errno. */
+int spawn_become(const struct spawn_identity *who, bool keep);
 
 /* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is overwritten before it has moved. -1: the
  * number stays free. 0 or -errno. */

@@ -4,19 +4,17 @@
  * opcache.preload read files outside, as they do under php-fpm. A step that fails ends the worker: none is ever less confined than it should be.
  *
  * AppArmor's library is loaded by those who use it. As with php-fpm the hat is the child profile PROFILE//HAT of the one this process is under, and there
- * is no way back.
+ * is no way back. It comes before a chroot, in which there may be no /proc: so where a pool has both, the zygote changes it after PHP's start.
  */
 
 #include "worker/confine.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/capability.h"
 #include "base/macros.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -43,12 +41,14 @@ static int confine_load_apparmor(struct confine_apparmor *ret) {
         return -ENOSYS;
 }
 
-static int confine_change_hat(const char *hat) {
+int confine_change_hat(const struct conf_pool *pool) {
         struct confine_apparmor apparmor;
         _cleanup_free_ char *label = NULL;
         _cleanup_text_ struct text profile = {};
         int r;
 
+        if (!pool->apparmor_hat)
+                return 0;
         r = confine_load_apparmor(&apparmor);
         if (r < 0)
                 return r;
@@ -59,7 +59,7 @@ static int confine_change_hat(const char *hat) {
                           strerror(-r));
                 return r;
         }
-        text_printf(&profile, "%s//%s", label, hat);
+        text_printf(&profile, "%s//%s", label, pool->apparmor_hat);
         if (profile.failed)
                 return -ENOMEM;
         if (apparmor.change_profile(text_peek(&profile)) < 0) {
@@ -73,28 +73,9 @@ static int confine_change_hat(const char *hat) {
         return 0;
 }
 
-/* Root enters as it is; others with the one capability that the zygote has kept, which ends here. */
-static int confine_change_root(const char *root) {
-        int r = 0;
-
-        if (geteuid() != 0)
-                r = capability_wake(CAP_SYS_CHROOT);
-        if (r == 0 && (chroot(root) < 0 || chdir("/") < 0))
-                r = -errno;
-        if (geteuid() != 0 && r == 0)
-                r = capability_drop_all();
-        if (r < 0)
-                log_error("failed to chroot(%s): %s", root, strerror(-r));
-        return r;
-}
-
 int confine_enter(const struct conf_pool *pool) {
-        int r = 0;
+        int r = pool->chroot ? 0 : confine_change_hat(pool);
 
-        if (pool->apparmor_hat)
-                r = confine_change_hat(pool->apparmor_hat);
-        if (r == 0 && pool->chroot)
-                r = confine_change_root(pool->chroot);
         if (r == 0 && pool->chdir && chdir(pool->chdir) < 0) {
                 r = -errno;
                 log_error("failed to chdir(%s): %s", pool->chdir, strerror(-r));

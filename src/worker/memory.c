@@ -10,16 +10,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/macros.h"
+#include "base/fd.h"
 #include "log/log.h"
+
+/* /proc; -1: no limit, or there is none. */
+static int memory_proc = -1;
+
+void memory_prepare(uint64_t max) {
+        if (max > 0)
+                memory_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
 
 void memory_init(struct memory *m, uint64_t max) {
         *m = (struct memory){ .statm = -1, .max = max };
         if (max == 0)
                 return;
-        m->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+        m->statm = openat(memory_proc, "self/statm", O_RDONLY | O_CLOEXEC);
         if (m->statm < 0)
                 log_warning("pm.max_memory cannot act: /proc/self/statm: %s", strerror(errno));
+        memory_proc = fd_close(memory_proc);
 }
 
 /* 0 when it cannot be told. */

@@ -10,7 +10,10 @@ struct memory {
         uint64_t max;
 };
 
-/* max: bytes; 0: no limit. In the worker itself, before it enters a chroot. That there is no /proc is logged. */
+/* max: bytes; 0: no limit. In the zygote, before it enters a chroot: /proc, for its workers. */
+void memory_prepare(uint64_t max);
+
+/* In the worker itself, before it runs PHP code, which must not find that /proc. That there is none is logged. */
 void memory_init(struct memory *m, uint64_t max);
 
 /* True when it holds more than the limit, which is logged. One system call; none without a limit. */

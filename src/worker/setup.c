@@ -23,6 +23,7 @@
 #include "base/title.h"
 #include "log/log.h"
 #include "worker/confine.h"
+#include "worker/memory.h"
 
 static int quit_eventfd = -1;
 static bool setup_copied;
@@ -95,11 +96,12 @@ static int setup_signals(int quit_fd) {
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-static int setup_descriptors(int stdout_fd, int stderr_fd) {
-        _cleanup_fd_ int null = open("/dev/null", O_RDWR | O_CLOEXEC), out = stdout_fd, err = stderr_fd;
+/* /dev/null, which a chroot may not have. */
+static int setup_null = -1;
 
-        if (null < 0)
-                return -errno;
+static int setup_descriptors(int stdout_fd, int stderr_fd) {
+        _cleanup_fd_ int null = setup_null, out = stdout_fd, err = stderr_fd;
+
         if (dup2(null, STDIN_FILENO) < 0 || dup2(out >= 0 ? out : null, STDOUT_FILENO) < 0 ||
             dup2(err >= 0 ? err : null, STDERR_FILENO) < 0)
                 return -errno;
@@ -109,9 +111,13 @@ static int setup_descriptors(int stdout_fd, int stderr_fd) {
 /* Who workers are, for their environment. NULL: the user has no name. */
 static char *setup_user, *setup_home;
 
-int worker_prepare(void) {
+int worker_prepare(const struct conf_pool *pool) {
         const struct passwd *pw = getpwuid(geteuid());
 
+        setup_null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (setup_null < 0)
+                return -errno;
+        memory_prepare(pool->max_memory);
         if (!pw)
                 return 0;
         setup_user = strdup(pw->pw_name);

@@ -33,8 +33,9 @@ struct worker_setup {
         void *ctx;
 };
 
-/* In the zygote, before its first fork: looks up what all its workers need alike, so that a first answer does not wait for it. 0 or -errno. */
-int worker_prepare(void);
+/* In the zygote, before its first fork: looks up what all its workers need alike, so that a first answer does not wait for it,
+ * and opens what a chroot may not have. 0 or -errno. */
+int worker_prepare(const struct conf_pool *pool);
 
 /* Lives the worker's life in the freshly forked child and ends the process. Takes over all descriptors of the setup. */
 _noreturn_ void worker_run(const struct worker_setup *setup);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +31,7 @@
 #include "sapi/sapi.h"
 #include "scoreboard/create.h"
 #include "worker/worker.h"
+#include "zygote/chroot.h"
 #include "zygote/zygote.h"
 
 /* Its workers' forks and ends wait meanwhile. */
@@ -124,7 +124,7 @@ static int zygote_check_descriptors(struct zygote_options *o) {
 
                 if (r == 0)
                         continue;
-                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG && fd != INHERIT_ACCESS)
+                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG && fd != INHERIT_ACCESS && fd != INHERIT_CHROOT)
                         return r;
                 if (open("/dev/null", O_WRONLY | O_CLOEXEC) != fd)
                         return -EBADF;
@@ -208,14 +208,11 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
                         return 0;
                 snprintf(m.text, sizeof(m.text), "no PHP runs as root without --allow-to-run-as-root");
         } else {
-                int r = z->pool->chroot ? capability_hold(CAP_SYS_CHROOT) : capability_drop_all();
+                int r = capability_drop_all();
 
                 if (r == 0)
                         return 0; /* what the service manager gave the master is not for PHP */
-                if (z->pool->chroot)
-                        snprintf(m.text, sizeof(m.text), "directive 'chroot' takes a start as root, or CAP_SYS_CHROOT");
-                else
-                        snprintf(m.text, sizeof(m.text), "cannot give up the master's capabilities: %s", strerror(-r));
+                snprintf(m.text, sizeof(m.text), "cannot give up the master's capabilities: %s", strerror(-r));
         }
         ipc_send(z->ipc, &m, NULL);
         return -EPERM;
@@ -245,6 +242,8 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         zygote_raise_files(z);
         syscall(SYS_close_range, INHERIT_FIRST, ~0U,
                 4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
+        if (r == 0)
+                r = zygote_enter_chroot(z->pool, &reason);
         if (r == 0) {
                 fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
                 r = fd < 0 ? fd : 0;
@@ -306,7 +305,7 @@ int main(int argc, char **argv) {
         if (r == 0)
                 r = zygote_take_signals(&z);
         if (r == 0)
-                r = worker_prepare();
+                r = worker_prepare(z.pool);
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {

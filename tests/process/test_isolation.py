@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Who a pool's processes are and what they may: user, limits, priority, chroot, ACLs, clients. What php-fpm does too is shown on both."""
 
+import errno
+import json
 import os
 import re
 import shutil
@@ -210,21 +212,85 @@ def test_scripts_of_a_chroot_are_named_by_their_path_inside(program, root, chdir
     assert s.run(root + "/site/p.php").status == 404
 
 
+def capabilities(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return {k: int(v, 16) for k, v in re.findall(r"^(Cap\w+):\s*(\w+)$", f.read(), re.M) if k != "CapBnd"}
+
+
+NO_CAPABILITY = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
+
+
 @needs_root
-def test_a_chroots_worker_has_no_capability_left_and_its_zygote_only_one_asleep(start, root):
-    s = start({"www": {"chroot": root}})
+def test_a_chroots_processes_have_no_capability(start, root):
+    s = start({"www": {"chroot": root, "pm.max_memory": "1G"}})
     zygote = s.zygotes()[0]
     worker = s.workers(zygote)[0]
+    for pid in (zygote, worker):
+        assert capabilities(pid) == NO_CAPABILITY
+        assert os.readlink(f"/proc/{pid}/root") == root
+        assert procs.uid_of(pid) == 33
+        assert os.stat(f"/proc/{pid}/fd").st_uid == 0
+    assert s.run("/site/p.php", root="/site").status == 200
+    targets = {os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")}
+    assert "/proc" not in targets and "/" not in targets  # a directory outside would be the way out
+    assert procs.until("who entered for the zygote has ended",
+                       lambda: not [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd"] or None)
 
-    def caps(pid):
-        with open(f"/proc/{pid}/status") as f:
-            return {k: int(v, 16) for k, v in re.findall(r"^(Cap\w+):\s*(\w+)$", f.read(), re.M) if k != "CapBnd"}
-    assert caps(worker) == {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
-    assert caps(zygote) == {"CapInh": 0, "CapPrm": 1 << 18, "CapEff": 0, "CapAmb": 0}
-    assert os.readlink(f"/proc/{worker}/root") == root
-    assert os.readlink(f"/proc/{zygote}/root") == "/"
-    assert procs.uid_of(worker) == procs.uid_of(zygote) == 33
-    assert os.stat(f"/proc/{worker}/fd").st_uid == 0
+
+# The calls are the C library's: what native code in a preload script may try. The numbers of CAP_SYS_CHROOT and its bit are the kernel's.
+PRELOAD_CHROOT = r"""<?php
+$c = FFI::cdef('typedef struct { unsigned version; int pid; } h; typedef struct { unsigned e, p, i; } d; int capset(h *, d *); int chroot(const char *);'
+    . ' int *__errno_location(void);');
+$h = $c->new('h'); $h->version = 0x20080522; $h->pid = 0;
+$d = $c->new('d[2]'); $d[0]->e = $d[0]->p = 1 << 18;
+$raised = $c->capset(FFI::addr($h), FFI::addr($d[0]));
+$entered = $c->chroot('%s');
+preg_match_all('/^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$/m', file_get_contents('/proc/self/status'), $m);
+file_put_contents('%s', json_encode([$raised, $entered, $c->__errno_location()[0], $m[1], file_exists('/etc/passwd')]));
+%s
+"""
+
+
+def with_preload(make, root, last=""):
+    """A server with a chroot, and where its preload script, in which `last` comes at the end, tells what it could do."""
+    s = make()
+    told = os.path.join(s.folder, "told")
+    os.makedirs(os.path.join(s.folder, "own"))
+    os.chmod(s.folder, 0o777)
+    s.pools["www"].update({"chroot": root, "php_admin_value[ffi.enable]": "preload",
+                           "php_admin_value[opcache.preload]": s.script("preload.php", PRELOAD_CHROOT % (s.folder + "/own", told, last))})
+    return s, told
+
+
+@needs_root
+def test_preload_code_can_neither_raise_a_capability_nor_change_the_root(make, root):
+    s, told = with_preload(make, root)
+    s.start()
+    with open(told) as f:
+        assert json.load(f) == [-1, -1, errno.EPERM, ["0" * 16] * 4, True]
+    assert s.run("/site/p.php", root="/site").text.startswith('["\\/site",')
+    assert os.readlink(f"/proc/{s.zygotes()[0]}/root") == root
+
+
+@needs_root
+def test_a_zygote_that_parts_from_the_one_that_enters_for_it_does_not_start(make, root):
+    """unshare(CLONE_FS): what the other enters is not this one's root any more."""
+    s, _ = with_preload(make, root, "FFI::cdef('int unshare(int);')->unshare(0x200);")
+    status, said = s.start_expecting_failure()
+    assert status != 0
+    assert re.search(r"failed to chroot\(\S+\): Invalid cross-device link", said)
+
+
+@needs_root
+def test_a_chroot_is_not_left_out_when_the_one_that_enters_is_killed(make, root):
+    s, _ = with_preload(make, root, """
+        for ($killed = 0; !$killed;)
+            foreach (glob('/proc/[0-9]*/status') as $f)
+                if (preg_match('/^Name:\\s*fpmd-chroot$.*^PPid:\\s*' . posix_getppid() . '$/ms', (string)@file_get_contents($f)))
+                    $killed += posix_kill((int)basename(dirname($f)), 9);""")
+    status, said = s.start_expecting_failure()
+    assert status != 0
+    assert re.search(r"failed to chroot\(\S+\): Broken pipe", said)
 
 
 def unprivileged(s, *options):
