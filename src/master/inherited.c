@@ -70,6 +70,7 @@ void inherited_done(struct inherited *all) {
                 free(all->items[i].address);
         }
         free(all->items);
+        handed_done(&all->handed);
         *all = (struct inherited){};
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "conf/model.h"
+#include "master/handed.h"
 #include "master/listen.h"
 
 struct inherited_socket {
@@ -22,6 +23,7 @@ struct inherited_socket {
 struct inherited {
         struct inherited_socket *items;
         size_t n;
+        struct handed handed; /* php-fpm's; not in n */
 };
 
 /* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes it ready (listen_prepare()).

@@ -18,6 +18,7 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
+#include "base/program.h"
 #include "log/log.h"
 #include "master/inherited.h"
 #include "master/shards.h"
@@ -117,8 +118,19 @@ static int listen_bind_tcp(const struct conf_pool *pool, struct addr *a, struct 
         return shards_open(s, a, listen_backlog(pool), listen_n_shards(pool));
 }
 
+/* A socket that was handed down for the address. 0; -ENOENT: there is none; -errno. */
+static int listen_take_handed(struct handed *handed, const struct addr *a, struct listen_set *s) {
+        int fd = handed_claim(handed, a);
+
+        if (fd < 0)
+                return fd;
+        s->fds[s->n++] = fd;
+        s->n_active = 1;
+        return a->sa.sa_family == AF_UNIX ? unixsocket_adopt(a->un.sun_path, &s->file) : 0;
+}
+
 /* directive: the one that has the address, for messages. */
-static int listen_bind(const struct conf_pool *pool, const char *directive, struct listen_set **ret,
+static int listen_bind(struct inherited *inherited, const struct conf_pool *pool, const char *directive, struct listen_set **ret,
                        struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, 1);
         struct addr a;
@@ -128,6 +140,8 @@ static int listen_bind(const struct conf_pool *pool, const char *directive, stru
                 return -ENOMEM;
         r = addr_parse(pool->listen, &a);
         if (r == 0)
+                r = listen_take_handed(&inherited->handed, &a, s);
+        if (r == -ENOENT)
                 r = a.sa.sa_family == AF_UNIX ? listen_bind_unix(pool, &a, s, problems) : listen_bind_tcp(pool, &a, s);
         if (r < 0)
                 return listen_tell_failure(pool, directive, r, problems);
@@ -222,6 +236,16 @@ static void listen_compare_shards(const struct listen_set *s, const struct conf_
                             pool->name, pool->listen_shards, s->n);
 }
 
+/* php-fpm writes IPv6 without brackets here. */
+static void listen_log_one(int fd, const char *address) {
+        size_t n = strcspn(address, "]");
+
+        if (program_is_php_fpm() && address[0] == '[' && address[n])
+                log_notice("using inherited socket fd=%d, \"%.*s%s\"", fd, (int)n - 1, address + 1, address + n + 1);
+        else
+                log_notice("using inherited socket fd=%d, \"%s\"", fd, address);
+}
+
 void listen_log_inherited(const struct listen_set *s) {
         char last[ADDR_TEXT_MAX] = "";
 
@@ -232,7 +256,7 @@ void listen_log_inherited(const struct listen_set *s) {
                 if (addr_of_socket(s->fds[i], &a) == 0)
                         addr_format(&a, text);
                 if (!text_equal(text, last)) /* one line for all shards of an address */
-                        log_notice("using inherited socket fd=%d, \"%s\"", s->fds[i], text);
+                        listen_log_one(s->fds[i], text);
                 memcpy(last, text, sizeof(last));
         }
 }
@@ -242,7 +266,7 @@ int listen_open(struct inherited *inherited, const struct conf_pool *pool, struc
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
 
         if (inherited->n == 0 && !text_equal(pool->listen, "systemd"))
-                return listen_bind(pool, "listen", ret, problems);
+                return listen_bind(inherited, pool, "listen", ret, problems);
 
         s = listen_set_new(pool, inherited->n + 1);
         if (!s)
@@ -281,7 +305,7 @@ int listen_open_status(struct inherited *inherited, const struct conf_pool *pool
                 return -ENOMEM;
         s->inherited = true;
         if (inherited_claim(inherited, &status, s) == 0)
-                return listen_bind(&status, "pm.status_listen", ret, problems);
+                return listen_bind(inherited, &status, "pm.status_listen", ret, problems);
         *ret = TAKE_PTR(s);
         return 0;
 }

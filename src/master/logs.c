@@ -75,8 +75,11 @@ void logs_apply(struct master *m, const struct conf *conf) {
                 .level = m->env.log_level });
 }
 
-/* php-fpm's line has no pool. */
-static void logs_tell_access(const struct pool *p) {
+/* php-fpm's line has no pool, and is there once for all. */
+static void logs_tell_access(const struct pool *p, bool *told) {
+        if (program_is_php_fpm() && *told)
+                return;
+        *told = true;
         log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE,
                                        .pool = program_is_php_fpm() ? NULL : p->name,
                                        .message = "access log file re-opened" });
@@ -93,6 +96,7 @@ void logs_replaced(struct master *m, int old) {
 void logs_reopen(struct master *m) {
         _cleanup_text_ struct text problems = {};
         int old = m->log_file_fd;
+        bool told = false;
 
         if (m->state == MASTER_RELOADING) { /* which file it will be is being decided */
                 m->reopen_pending = true;
@@ -113,7 +117,7 @@ void logs_reopen(struct master *m) {
                 bool access = g && g->conf->access_log;
 
                 if (access)
-                        logs_tell_access(p);
+                        logs_tell_access(p, &told);
                 if ((m->log_file_fd >= 0 && m->env.log_fd == m->log_file_fd) || access)
                         pool_renew_log(p);
                 pool_reopen_slow_log(p);

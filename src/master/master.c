@@ -227,6 +227,7 @@ static int master_start_pools(struct master *m, struct text *problems) {
         }
         if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
+        handed_done(&m->inherited.handed);
         return result;
 }
 
@@ -323,6 +324,8 @@ int master_start(struct master *m, struct text *problems) {
                 return -errno;
         master_log_all_ignored(m);
         r = inherited_take(&m->inherited, problems);
+        if (r == 0)
+                r = handed_take(&m->inherited.handed, problems);
         if (r == 0)
                 r = master_start_pools(m, problems);
         if (r == 0)

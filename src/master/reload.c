@@ -270,6 +270,36 @@ static int reload_check_names(const struct master *m, const char *names, struct 
         return r;
 }
 
+/* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew, with all its sockets; here its zygotes are, under the same
+ * command line. */
+static void reload_log_begun(const struct master *m) {
+        _cleanup_text_ struct text arguments = {};
+        char *const *argv = m->options->arguments;
+
+        if (!program_is_php_fpm())
+                return;
+        for (size_t i = 0; argv[i]; i++)
+                text_printf(&arguments, "%s\"%s\"", i > 0 ? ", " : "", argv[i]);
+        log_notice("reloading: execvp(\"%s\", {%s})", argv[0], text_peek(&arguments));
+}
+
+static void reload_log_sockets(const struct master *m) {
+        for (size_t i = 0; i < m->n_pools && program_is_php_fpm(); i++) {
+                if (m->pools[i]->leaving)
+                        continue;
+                listen_log_inherited(m->pools[i]->listeners);
+                statuspage_log_inherited(m->pools[i]->status);
+        }
+}
+
+static void reload_log_done(const struct master *m) {
+        if (!program_is_php_fpm())
+                return;
+        log_notice("fpm is running, pid %d", getpid());
+        log_notice("ready to handle connections");
+        master_log_monitor(m);
+}
+
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 static int reload_try(struct master *m, const struct reload_scope *scope, struct text *problems) {
         const struct conf_options options = options_for_conf(m->options);
@@ -278,6 +308,7 @@ static int reload_try(struct master *m, const struct reload_scope *scope, struct
         r = conf_load(m->options->conf_name, &options, &m->next_conf, problems);
         if (r != 0)
                 return r < 0 ? r : LISTEN_E_PROBLEM;
+        reload_log_sockets(m);
         m->old_log_file_fd = m->log_file_fd;
         r = logs_open(m, m->next_conf, problems);
         if (r != 0) {
@@ -324,27 +355,6 @@ void reload_request_changed(struct master *m) {
         reload_ask(m);
 }
 
-/* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew; here its zygotes are, under the same command line, and the listeners stay. */
-static void reload_log_as_php_fpm(const struct master *m, bool begun) {
-        _cleanup_text_ struct text arguments = {};
-        char *const *argv = m->options->arguments;
-
-        if (!program_is_php_fpm())
-                return;
-        if (begun) {
-                for (size_t i = 0; argv[i]; i++)
-                        text_printf(&arguments, "%s\"%s\"", i > 0 ? ", " : "", argv[i]);
-                log_notice("reloading: execvp(\"%s\", {%s})", argv[0], text_peek(&arguments));
-                return;
-        }
-        for (size_t i = 0; i < m->n_pools; i++)
-                if (!m->pools[i]->leaving)
-                        listen_log_inherited(m->pools[i]->listeners);
-        log_notice("fpm is running, pid %d", getpid());
-        log_notice("ready to handle connections");
-        master_log_monitor(m);
-}
-
 void reload_begin_pending(struct master *m) {
         _cleanup_text_ struct text problems = {}, names = m->reload_names;
         struct reload_scope scope = { .all = m->reload_pending_all, .changed = m->reload_pending_changed };
@@ -357,7 +367,7 @@ void reload_begin_pending(struct master *m) {
         control_reload_begun(m);
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_BEGUN, .message = "Reloading in progress ..." });
-        reload_log_as_php_fpm(m, true);
+        reload_log_begun(m);
         notify_reloading(m);
 
         r = reload_try(m, &scope, &problems);
@@ -444,7 +454,7 @@ static void reload_commit(struct master *m) {
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
-        reload_log_as_php_fpm(m, false);
+        reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));
         if (m->reopen_pending)

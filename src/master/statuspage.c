@@ -414,3 +414,8 @@ void statuspage_free(struct statuspage *s) {
 const char *statuspage_address(const struct statuspage *s) {
         return s ? s->listeners->listen : NULL;
 }
+
+void statuspage_log_inherited(const struct statuspage *s) {
+        if (s)
+                listen_log_inherited(s->listeners);
+}

@@ -20,3 +20,6 @@ DEFINE_CLEANUP(struct statuspage *, statuspage_free)
 
 /* The pm.status_listen it was opened for. NULL for no page at all. */
 const char *statuspage_address(const struct statuspage *s);
+
+/* listen_log_inherited() of its listeners; of no page, nothing. */
+void statuspage_log_inherited(const struct statuspage *s);

@@ -215,3 +215,13 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
+
+int unixsocket_adopt(const char *path, struct unixsocket *ret) {
+        struct stat st;
+        _cleanup_fd_ int fd = unixsocket_find(path, &st);
+
+        if (fd < 0)
+                return 0;
+        *ret = (struct unixsocket){ strdup(path), st.st_dev, st.st_ino };
+        return ret->path ? 0 : -ENOMEM;
+}

@@ -28,3 +28,6 @@ int unixsocket_check_names(const struct conf_pool *pool, struct text *problems);
  * unixsocket_remove(); UNIXSOCKET_E_PROBLEM, told in problems; -errno: the address cannot be had. */
 int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int backlog, struct unixsocket *ret,
                     int *ret_fd, struct text *problems);
+
+/* A bound socket that another process has made becomes ours: its file is to be removed. 0, *ret without a path where the file is not one of ours; -ENOMEM. */
+int unixsocket_adopt(const char *path, struct unixsocket *ret);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* See handed.h. The address in the text is for people: the socket tells its own. */
+
+#include "master/handed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/number.h"
+#include "base/trusted.h"
+#include "log/log.h"
+#include "master/listen.h"
+
+#define HANDED_VARIABLES_MAX 256
+#define HANDED_TEXT_MAX      255
+
+/* A listening stream socket that was there before this program: its own descriptors are close-on-exec. */
+static int handed_check(int fd, struct addr *ret) {
+        int type = 0, listens = 0, flags = fcntl(fd, F_GETFD);
+        socklen_t n = sizeof(type);
+
+        if (fd <= STDERR_FILENO || flags < 0 || (flags & FD_CLOEXEC))
+                return -EBADF;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) < 0)
+                return -errno;
+        return type == SOCK_STREAM && listens ? addr_of_socket(fd, ret) : -EINVAL;
+}
+
+static int handed_add(struct handed *h, int fd, const struct addr *a) {
+        struct handed_socket *items = reallocarray(h->items, h->n + 1, sizeof(*items));
+        int r = items ? 0 : -ENOMEM;
+
+        if (!items)
+                return r;
+        h->items = items;
+        r = listen_prepare(fd);
+        if (r == 0)
+                items[h->n++] = (struct handed_socket){ fd, *a };
+        return r;
+}
+
+/* One "ADDRESS=DESCRIPTOR" of n bytes; what has no '=' is nothing. */
+static int handed_take_one(struct handed *h, const char *variable, const char *text, size_t n, struct text *problems) {
+        char copy[HANDED_TEXT_MAX + 1], *equals;
+        uint64_t fd;
+        struct addr a;
+        int r;
+
+        text_copy(copy, sizeof(copy), text, n);
+        equals = strrchr(copy, '=');
+        if (!equals)
+                return 0;
+        *equals = '\0';
+        r = number_parse_u64(equals + 1, INT_MAX, &fd);
+        if (r == 0)
+                r = handed_check((int)fd, &a);
+        if (r == 0) {
+                log_notice("using inherited socket fd=%d, \"%s\"", (int)fd, copy);
+                r = handed_add(h, (int)fd, &a);
+        }
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        text_printf(problems, "%s: '%s=%s' is not a listening stream socket of this program's: %s\n", variable, copy,
+                    equals + 1, strerror(-r));
+        return HANDED_E_PROBLEM;
+}
+
+static int handed_take_all(struct handed *h, const char *variable, const char *list, struct text *problems) {
+        int result = 0;
+
+        for (const char *p = list; *p && result >= 0;) {
+                size_t n = strcspn(p, ",");
+                int r = handed_take_one(h, variable, p, n, problems);
+
+                result = r < 0 ? r : MAX(result, r);
+                p += n + (p[n] == ',');
+        }
+        return result;
+}
+
+int handed_take(struct handed *ret, struct text *problems) {
+        char variable[sizeof("FPM_SOCKETS_") + 10] = "FPM_SOCKETS";
+        int result = 0;
+
+        for (unsigned i = 0; i < HANDED_VARIABLES_MAX && result >= 0; i++) {
+                const char *list;
+                int r;
+
+                if (i > 0)
+                        snprintf(variable, sizeof(variable), "FPM_SOCKETS_%u", i);
+                list = getenv(variable);
+                if (!list)
+                        break;
+                r = handed_take_all(ret, variable, list, problems);
+                result = r < 0 ? r : MAX(result, r);
+                unsetenv(variable);
+        }
+        return result;
+}
+
+int handed_claim(struct handed *h, const struct addr *a) {
+        for (size_t i = 0; i < h->n; i++) {
+                int fd = h->items[i].fd;
+
+                if (fd < 0 || !addr_equal(&h->items[i].address, a))
+                        continue;
+                h->items[i].fd = -1;
+                return fd;
+        }
+        return -ENOENT;
+}
+
+void handed_done(struct handed *h) {
+        for (size_t i = 0; i < h->n; i++) {
+                const struct addr *a = &h->items[i].address;
+
+                if (h->items[i].fd < 0)
+                        continue;
+                if (a->sa.sa_family == AF_UNIX && a->un.sun_path[0])
+                        (void)trusted_unlink(a->un.sun_path);
+                fd_close(h->items[i].fd);
+        }
+        free(h->items);
+        *h = (struct handed){};
+}
