@@ -343,7 +343,8 @@ static void check_pool(const struct conf_check *k, const struct conf_pool *pool)
         check_timeouts(k, pool);
         check_shared_address(k, pool);
         check_extensions(k, pool);
-        check_clients(k, pool);
+        if (!k->options->php_fpm && !k->options->text_only) /* under that name workers tell, and admit those that are */
+                check_clients(k, pool);
         conf_machine_check_pool(k, pool);
 }
 

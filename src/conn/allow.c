@@ -16,6 +16,7 @@
 #include "log/log.h"
 
 #define ALLOW_SEPARATORS ", \t"
+#define ALLOW_WORD_MAX   255 /* more than any address: a longer word is cut, and wrong */
 
 static struct in6_addr allow_map(const struct in_addr *v4) {
         struct in6_addr v6 = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
@@ -41,30 +42,40 @@ static int allow_add(struct allow *a, const char *word) {
         return 0;
 }
 
-int allow_parse(const char *list, struct allow *ret) {
+int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word)) {
         _cleanup_allow_ struct allow a = {};
         bool any = false;
 
         for (const char *p = list ? list : ""; *(p += strspn(p, ALLOW_SEPARATORS));) {
                 size_t n = strcspn(p, ALLOW_SEPARATORS);
-                char word[INET6_ADDRSTRLEN + 1];
-                int r = 0;
+                char word[ALLOW_WORD_MAX + 1];
+                int r;
 
-                if (n >= sizeof(word))
-                        return -EINVAL;
                 text_copy(word, sizeof(word), p, n);
-                if (text_equal(word, "any"))
-                        any = true;
-                else
-                        r = allow_add(&a, word);
-                if (r < 0)
+                r = text_equal(word, "any") ? 0 : allow_add(&a, word);
+                if (r < 0 && r != -EINVAL)
                         return r;
+                if (r < 0 && wrong)
+                        wrong(word);
+                any |= text_equal(word, "any");
                 p += n;
         }
         a.restricts = list && *list && !any; /* a list that names nobody admits nobody */
         *ret = a;
         a = (struct allow){};
         return 0;
+}
+
+static void allow_say_wrong(const char *word) {
+        log_say_printf(LOG_LEVEL_ERROR, "Wrong IP address '%s' in listen.allowed_clients", word);
+}
+
+int allow_parse_and_say(const char *list, struct allow *ret) {
+        int r = allow_parse(list, ret, allow_say_wrong);
+
+        if (r == 0 && ret->restricts && ret->n == 0)
+                log_say_printf(LOG_LEVEL_ERROR, "There are no allowed addresses");
+        return r;
 }
 
 void allow_done(struct allow *a) {
@@ -101,6 +112,6 @@ bool allow_admits(const struct allow *a, int fd, const char *pool) {
                 return true;
         snprintf(message, sizeof(message), "Connection disallowed: IP address '%s' has been dropped.",
                  addr_format_host(&peer, text));
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = message });
+        log_say(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = message });
         return false;
 }

@@ -16,8 +16,11 @@ struct allow {
 };
 
 /* A list as the directive has it: addresses of either version with commas or blanks between, or "any". NULL and "" restrict
- * nothing. 0, -EINVAL (one is no address), -ENOMEM. */
-int allow_parse(const char *list, struct allow *ret);
+ * nothing. What is no address admits nobody; wrong (may be NULL) is told of each. 0 or -ENOMEM. */
+int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word));
+
+/* The same, and the log is told what is wrong, in php-fpm's words. */
+int allow_parse_and_say(const char *list, struct allow *ret);
 void allow_done(struct allow *a);
 #define _cleanup_allow_ _cleanup_(allow_done)
 

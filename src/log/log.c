@@ -14,6 +14,7 @@
 
 #include "log/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -43,6 +44,8 @@ static struct {
         struct log_out err;
         bool priorities; /* stderr is the journal */
         const char *pool;
+        bool says;   /* a worker under php-fpm's name */
+        bool caught; /* and somebody reads what it says on stderr */
 } log_state = {
         .setup = { .journal_fd = -1, .file_fd = -1, .to_stderr = true, .level = LOG_LEVEL_NOTICE },
         .journal = { .fd = -1, .journal = true },
@@ -170,6 +173,48 @@ void log_printf_at(const char *function, unsigned line, enum log_level level, co
         else
                 log_write_at(function, line, &(struct log_entry){ .level = level, .message = text_peek(&t) });
         errno = saved;
+}
+
+void log_set_said(bool caught) {
+        log_state.says = program_is_php_fpm();
+        log_state.caught = caught;
+}
+
+/* As php-fpm's workers write: the level and the text. */
+static void log_say_on_stderr(const struct log_entry *entry) {
+        _cleanup_text_ struct text t = {};
+
+        for (const char *s = log_level_names[entry->level]; *s; s++)
+                text_append_c(&t, (char)toupper((unsigned char)*s));
+        text_printf(&t, ": %s\n", entry->message);
+        if (t.failed || fd_write_all(STDERR_FILENO, t.data, t.n) < 0)
+                log_out_lose(LOG_KIND_OUTPUT);
+}
+
+void log_say(const struct log_entry *entry) {
+        struct log_entry e = *entry;
+        int saved = errno;
+
+        e.journal_only |= log_state.says;
+        (void)log_write(&e);
+        if (log_state.says && log_state.caught && log_enabled(e.level))
+                log_say_on_stderr(&e);
+        errno = saved;
+}
+
+void log_say_printf(enum log_level level, const char *fmt, ...) {
+        _cleanup_text_ struct text t = {};
+        va_list ap;
+
+        if (!log_enabled(level))
+                return;
+        va_start(ap, fmt);
+        text_vprintf(&t, fmt, ap);
+        va_end(ap);
+        if (t.failed)
+                log_out_lose(LOG_KIND_ERROR);
+        else
+                log_say(&(struct log_entry){ .level = level, .message = text_peek(&t) });
 }
 
 enum log_level log_level_own(void) {

@@ -130,6 +130,14 @@ void log_printf_at(const char *function, unsigned line, enum log_level level, co
 enum log_level log_level_own(void);
 #define log_own(...) log_printf(log_level_own(), __VA_ARGS__)
 
+/* A word of a worker that php-fpm's workers say on their stderr, where only catch_workers_output brings it into the log: under that name it is said there (after
+ * log_set_said()) and is an entry of the journal alone; else it is a plain entry. Keeps errno. */
+void log_say(const struct log_entry *entry);
+void log_say_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+
+/* This process is a worker, and its stderr is caught or not. */
+void log_set_said(bool caught);
+
 /* True when stderr is connected to the journal, as systemd says it in JOURNAL_STREAM= (systemd.exec(5)). */
 bool log_stderr_is_journal(void);
 

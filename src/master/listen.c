@@ -130,8 +130,8 @@ static int listen_take_handed(struct handed *handed, const struct addr *a, struc
 }
 
 /* directive: the one that has the address, for messages. */
-static int listen_bind(struct inherited *inherited, const struct conf_pool *pool, const char *directive, struct listen_set **ret,
-                       struct text *problems) {
+static int listen_bind(struct inherited *inherited, const struct conf_pool *pool, const char *directive,
+                       struct listen_set **ret, struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, 1);
         struct addr a;
         int r;

@@ -381,7 +381,7 @@ void reload_begin_pending(struct master *m) {
 
 /* Who may connect to an address that the pool has had up to now. */
 static void reload_allowed(const struct pool *p, struct allow *ret) {
-        int r = allow_parse((p->current ?: p->wanted)->conf->listen_allowed_clients, ret);
+        int r = allow_parse((p->current ?: p->wanted)->conf->listen_allowed_clients, ret, NULL);
 
         if (r < 0) {
                 log_error("[pool %s] cannot tell who may connect, so nobody may over TCP: %s", p->name, strerror(-r));

@@ -323,7 +323,7 @@ static bool page_admits(const struct statuspage *s, int fd) {
         const struct conf_pool *conf = page_conf(s);
         _cleanup_allow_ struct allow allow = {};
 
-        return conf && allow_parse(conf->listen_allowed_clients, &allow) == 0 &&
+        return conf && allow_parse(conf->listen_allowed_clients, &allow, NULL) == 0 &&
                allow_admits(&allow, fd, s->pool->name);
 }
 

@@ -18,6 +18,7 @@
 
 #include "sapi/internal.h"
 
+#include "base/program.h"
 #include "base/text.h"
 
 /* Keys that php.ini does not treat as a value: each line adds to what is there. */
@@ -140,13 +141,34 @@ static bool disable(enum ini_kind kind, const char *list) {
         return kind == INI_DISABLE_CLASSES && disable_classes(list);
 }
 
+/* Settings that PHP did not take, one a line, for workers under php-fpm's name. */
+static struct text ini_refused;
+
+static void refused(const struct conf_php_setting *s) {
+        const char *kind = s->admin ? "admin_" : "";
+
+        if (program_is_php_fpm())
+                text_printf(&ini_refused, "Unable to set php_%svalue '%s'\n", kind, s->key);
+        else
+                log_error("Unable to set php_%svalue '%s'", kind, s->key);
+}
+
+void sapi_ini_say_refused(void) {
+        for (const char *p = text_peek(&ini_refused); *p;) {
+                size_t n = strcspn(p, "\n");
+
+                log_say_printf(LOG_LEVEL_ERROR, "%.*s", (int)n, p);
+                p += n + (p[n] == '\n');
+        }
+}
+
 static void apply_pool_setting(const struct conf_php_setting *s) {
         enum ini_kind kind = kind_of(s->key);
 
         if (kind == INI_EXTENSION || kind == INI_ZEND_EXTENSION)
                 return;
         if (!set_master_value(s->key, s->value, s->admin))
-                log_error("Unable to set php_%svalue '%s'", s->admin ? "admin_" : "", s->key);
+                refused(s);
         (void)disable(kind, s->value);
 }
 

@@ -94,7 +94,10 @@ static void write_entry(enum log_level level, enum log_event event, const char *
                 e.code_file = zend_get_executed_filename();
                 e.code_line = zend_get_executed_lineno();
         }
-        (void)log_write(&e);
+        if (event == LOG_EVENT_NONE)
+                log_say(&e);
+        else
+                (void)log_write(&e);
 }
 
 /* Under php-fpm's name a request's messages are no lines of the log, but something the worker says on stderr, which catch_workers_output may put there. */

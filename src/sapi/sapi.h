@@ -47,6 +47,8 @@ const char *sapi_exposed_version(void);
 /* slot: a number that no other of the zygote's workers has at the time. */
 void sapi_worker_begin(uint32_t slot);
 void sapi_worker_end(void);
+/* Under php-fpm's name: has a worker say which of the pool's settings PHP did not take. */
+void sapi_ini_say_refused(void);
 /* In each process that is forked off a worker, before anything else of PHP's. */
 void sapi_worker_copied(void);
 /* In the zygote: the worker of that number has been reaped, however it ended. */

@@ -390,13 +390,15 @@ static int worker_live(struct worker *w) {
                                                                     .first = w->track.pid });
         if (r < 0)
                 return r;
-        r = allow_parse(s->pool->listen_allowed_clients, &w->allow);
-        if (r < 0)
-                return r;
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         w->n_max = worker_pick_max(s->pool);
         memory_init(&w->memory, s->pool->max_memory);
         r = worker_setup_process(s, w->acceptor.quit, worker_on_copy, worker_on_term);
+        if (r < 0)
+                return r;
+        log_set_said(s->pool->catch_workers_output);
+        sapi_ini_say_refused();
+        r = allow_parse_and_say(s->pool->listen_allowed_clients, &w->allow);
         if (r < 0)
                 return r;
         r = access_init(&w->access, s->pool, s->access_fd);

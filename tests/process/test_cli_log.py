@@ -76,6 +76,38 @@ def run_until_ended(name, code, said):
     return step
 
 
+def wait_for(what):
+    return lambda twin: twin.wait_said(re.escape(what))
+
+
+TWO = "[two]\nlisten = {d}/two.sock\npm = static\npm.max_children = 1\n" + ("user = www-data\n" if programs.ROOT else "")
+
+
+def drop_pool(twin):
+    with open(twin.conf_path) as f:
+        text = f.read()
+    twin.write("fpm.conf", text[:text.index("[two]")])
+    reload(twin)
+    twin.wait_said("fpm is running", 2)
+    procs.until("the pool's end", lambda: len(twin.workers()) == 1)
+
+
+def add_pool(twin):
+    with open(twin.conf_path) as f:
+        text = f.read()
+    twin.write("fpm.conf", text + TWO)
+    reload(twin)
+    procs.until("the new pool", lambda: len(twin.workers()) == 2)
+
+
+def be_dropped(twin):
+    try:
+        twin.request(twin.script("hello.php", "<?php echo 'hello';"))
+    except (OSError, EOFError):
+        pass
+    twin.wait_said("has been dropped")
+
+
 def occupy(twin):
     """Keeps a worker busy until the program ends."""
     path = os.path.join(twin.folder, "busy")
@@ -118,6 +150,20 @@ STORIES = {
     "a reload of a TCP pool": ({"listen": "127.0.0.1:{port}"}, {}, [reload], signal.SIGTERM),
     "a reload while a request runs": ({"pm.max_children": "2"}, {"process_control_timeout": "5s"}, [occupy_shortly, reload], signal.SIGTERM),
     "a reload that ends a request": ({"pm.max_children": "2"}, {"process_control_timeout": "1s"}, [occupy, reload], signal.SIGTERM),
+    "a reload of a pool on IPv6": ({"listen": "[::1]:{port}"}, {}, [reload], signal.SIGTERM),
+    "a reload of a port": ({"listen": "{port}"}, {}, [reload], signal.SIGTERM),
+    "a reload with a status address": ({"pm.status_path": "/status", "pm.status_listen": "{d}/status.sock"}, {}, [reload], signal.SIGTERM),
+    "a reload that drops a pool": ({}, {}, [drop_pool], signal.SIGTERM, "two"),
+    "a reload that adds a pool": ({}, {}, [add_pool], signal.SIGTERM),
+    "clients that are no addresses": ({"listen": "127.0.0.1:{port}", "listen.allowed_clients": "127.0.0.1,nobody", "catch_workers_output": "yes"}, {}, [hello],
+                                      signal.SIGTERM),
+    "a client that is not allowed": ({"listen": "127.0.0.1:{port}", "listen.allowed_clients": "192.0.2.1", "catch_workers_output": "yes"}, {}, [be_dropped],
+                                     signal.SIGTERM),
+    "a script of another kind": ({"security.limit_extensions": ".phtml", "catch_workers_output": "yes"}, {},
+                                 [run("no.php", "<?php", "has been denied")], signal.SIGTERM),
+    "a setting that PHP does not have": ({"php_admin_value[nonsense]": "1", "catch_workers_output": "yes"}, {},
+                                         [wait_for("Unable to set php_admin_value 'nonsense'")], signal.SIGTERM),
+    "the same, not caught": ({"php_admin_value[nonsense]": "1"}, {}, [hello], signal.SIGTERM),
     "few descriptors": ({"rlimit_files": "64"}, {"rlimit_files": "64"}, [hello], signal.SIGTERM),
     "SIGUSR1": ({}, {}, [reopen, hello, reopen, hello, hello], signal.SIGTERM),
     "SIGUSR1 with an access log": ({"access.log": "{d}/access.log"}, {}, [reopen_with_access_log], signal.SIGTERM),
@@ -157,8 +203,10 @@ def prepare(twin, pool):
 
 
 def tell(twin, what):
-    pool, settings, steps, last = STORIES[what]
+    pool, settings, steps, last, *more = STORIES[what]
     pool = prepare(twin, pool)
+    if more:
+        pool = {**pool, "process.dumpable": "no\n" + TWO}
     if pool.get("pm") == "ondemand":
         twin.workers = lambda: True
     twin.start(settings=settings, pool=pool)
@@ -169,7 +217,7 @@ def tell(twin, what):
     status = twin.end(last)
     lines = twin.lines()
     address = twin.pool["listen"]
-    return status, [line.replace(address, "ADDRESS") for line in lines]
+    return status, [line.replace(address, "ADDRESS").replace(address.replace("[", "").replace("]", ""), "ADDRESS") for line in lines]
 
 
 @pytest.mark.parametrize("what", STORIES)

@@ -404,3 +404,40 @@ def test_descriptors_do_not_reach_programs_that_php_starts(start):
     links = dict(re.findall(r" (\d+) -> (.*)", s.run(code).text))
     assert set(links) >= {"0", "1", "2"}
     assert [v for k, v in links.items() if int(k) > 2 and v != code and not v.startswith("/proc/")] == [], links
+
+
+# --- FPM_SOCKETS
+
+def start_with_handed(s, sockets, value):
+    """As php-fpm would be started anew: listening sockets, and an environment that tells of them."""
+    s.env["FPM_SOCKETS"] = value
+    s.spawn(s.command(), pass_fds=[each.fileno() for each in sockets])
+    s.wait_ready()
+
+
+def test_sockets_that_are_handed_down_are_used_and_the_others_given_up(make):
+    s = make({"www": {"clear_env": "no"}})
+    other = os.path.join(s.folder, "other.sock")
+    with unix_listener(s.address()) as www, unix_listener(other) as unused:
+        before = os.stat(s.address()).st_ino
+        start_with_handed(s, [www, unused], f"{s.address()}={www.fileno()},{other}={unused.fileno()}")
+        for path, each in ((s.address(), www), (other, unused)):
+            assert f'NOTICE: using inherited socket fd={each.fileno()}, "{path}"\n' in s.log()
+        assert os.stat(s.address()).st_ino == before and not os.path.exists(other)
+        script = s.script("env.php", "<?php var_export(getenv('FPM_SOCKETS'));")
+        assert s.run(script).text == "false"
+        s.reload()
+        assert ask(s, s.address())
+    assert s.stop() == 0
+    assert not os.path.exists(s.address())
+
+
+@pytest.mark.parametrize("what", ["/x=99", "/x=no", "/x=2", "/x={dgram}"])
+def test_what_is_handed_down_and_is_no_listener_is_refused(make, what):
+    s = make()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams:
+        text = what.format(dgram=datagrams.fileno())
+        s.env["FPM_SOCKETS"] = text
+        s.spawn(s.command(), pass_fds=[datagrams.fileno()])
+        assert s.wait_exit() == 78
+        assert f"FPM_SOCKETS: '{text}' is not a listening stream socket of this program's" in s.log() + s.output()

@@ -51,7 +51,7 @@ static void test_verdicts(void **state) {
                 _cleanup_allow_ struct allow a = {};
                 struct addr p = peer(rows[i].peer);
 
-                assert_int_equal(allow_parse(rows[i].list, &a), 0);
+                assert_int_equal(allow_parse(rows[i].list, &a, NULL), 0);
                 if (allow_permits(&a, &p) != rows[i].permitted)
                         fail_msg("%s", rows[i].says);
         }
@@ -61,7 +61,7 @@ static void test_unnamed_unix_peers_are_permitted(void **state) {
         _cleanup_allow_ struct allow a = {};
         struct addr p = { .n = sizeof(sa_family_t), .un.sun_family = AF_UNIX };
 
-        assert_int_equal(allow_parse("127.0.0.1", &a), 0);
+        assert_int_equal(allow_parse("127.0.0.1", &a, NULL), 0);
         assert_true(allow_permits(&a, &p));
 }
 
@@ -69,22 +69,42 @@ static void test_peers_of_other_families_are_not(void **state) {
         _cleanup_allow_ struct allow a = {};
         struct addr p = { .n = sizeof(sa_family_t), .sa.sa_family = AF_VSOCK };
 
-        assert_int_equal(allow_parse("127.0.0.1", &a), 0);
+        assert_int_equal(allow_parse("127.0.0.1", &a, NULL), 0);
         assert_false(allow_permits(&a, &p));
 }
 
-static void test_what_is_no_address(void **state) {
-        static const char *const lists[] = { "localhost",   "127.0.0.1,",
-                                             "127.0.0.0/8", "127.0.0.256",
-                                             "::g",         "1",
-                                             "anybody",     "1234:1234:1234:1234:1234:1234:1234:1234:1234:1234:1234" };
+static unsigned n_wrong;
+
+static void count_wrong(const char *word) {
+        n_wrong++;
+}
+
+static void test_what_is_no_address_admits_nobody(void **state) {
+        static const char *const lists[] = { "localhost",
+                                             "127.0.0.0/8",
+                                             "127.0.0.256",
+                                             "::g",
+                                             "1",
+                                             "anybody",
+                                             "1234:1234:1234:1234:1234:1234:1234:1234:1234:1234:1234" };
 
         for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
                 _cleanup_allow_ struct allow a = {};
-                int expected = strcmp(lists[i], "127.0.0.1,") == 0 ? 0 : -EINVAL;
 
-                assert_int_equal(allow_parse(lists[i], &a), expected);
+                n_wrong = 0;
+                assert_int_equal(allow_parse(lists[i], &a, count_wrong), 0);
+                assert_int_equal(n_wrong, 1);
+                assert_true(a.restricts && a.n == 0);
         }
+}
+
+static void test_the_addresses_beside_it_hold(void **state) {
+        _cleanup_allow_ struct allow a = {};
+
+        n_wrong = 0;
+        assert_int_equal(allow_parse("127.0.0.1,,nobody, ::1", &a, count_wrong), 0);
+        assert_int_equal(n_wrong, 1);
+        assert_int_equal(a.n, 2);
 }
 
 int main(void) {
@@ -92,7 +112,8 @@ int main(void) {
                 cmocka_unit_test(test_verdicts),
                 cmocka_unit_test(test_unnamed_unix_peers_are_permitted),
                 cmocka_unit_test(test_peers_of_other_families_are_not),
-                cmocka_unit_test(test_what_is_no_address),
+                cmocka_unit_test(test_what_is_no_address_admits_nobody),
+                cmocka_unit_test(test_the_addresses_beside_it_hold),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
