@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
@@ -38,6 +42,23 @@ pid_t process_of_pidfd(int pidfd) {
         if (r < 0)
                 return r;
         return pid > 0 ? (pid_t)pid : -ESRCH;
+}
+
+bool process_is_reaped(int pidfd) {
+        return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+}
+
+int process_reap(int pidfd, int *ret_status) {
+        siginfo_t info = {};
+
+        if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0)
+                return errno == ECHILD ? PROCESS_E_GONE : -errno;
+        if (info.si_pid == 0)
+                return PROCESS_E_ALIVE;
+        *ret_status = info.si_code == CLD_EXITED   ? (info.si_status & 0xff) << 8
+                      : info.si_code == CLD_DUMPED ? info.si_status | 0x80
+                                                   : info.si_status & 0x7f;
+        return 0;
 }
 
 pid_t process_parent(pid_t pid) {

@@ -54,6 +54,15 @@ static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
         master_reap_strangers(userdata); /* one of ours may have stood in front of them */
 }
 
+static bool master_owns(pid_t pid, void *userdata) {
+        const struct master *m = userdata;
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (pool_owns(m->pools[i]->pool, pid))
+                        return true;
+        return false;
+}
+
 static void master_ring(void *userdata) {
         const struct master *m = userdata;
         _cleanup_nudge_ struct nudge nudge;
@@ -107,6 +116,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .n_awaited = &m->n_awaited,
                 .changed = master_on_pool_changed,
                 .ring = master_ring,
+                .owns = master_owns,
                 .userdata = m,
         };
         master_raise_limits(m);
@@ -501,11 +511,9 @@ void master_reap_strangers(struct master *m) {
         for (;;) {
                 siginfo_t info = {};
 
-                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+                    master_owns(info.si_pid, m))
                         return;
-                for (size_t i = 0; i < m->n_pools; i++)
-                        if (pool_owns(m->pools[i]->pool, info.si_pid))
-                                return;
                 waitpid(info.si_pid, NULL, WNOHANG);
         }
 }

@@ -19,6 +19,7 @@
 #include "log/log.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
+#include "pool/replace.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
 
@@ -50,38 +51,61 @@ static void worker_accepts(struct pool_worker *w) {
                 g->state = GENERATION_ACCEPTING;
 }
 
-/* Whether the pidfd is a child of the zygote, as it says: the master may be root, and will send signals there. One that has ended meanwhile can do
- * no harm; one whose zygote has ended meanwhile is the master's own by now. */
-static bool messages_is_child(const struct generation *g, pid_t claimed, int pidfd) {
+/* Whether the pidfd is a worker that the zygote has forked, as it says: the master may be root, and will send signals there. So it is a child of the zygote, and
+ * nobody whom any pool has already. When the zygote has died meanwhile it is the master's child, and known by the process group: its zygote's, which no process
+ * outside of that family can be in. 0; MESSAGES_E_REAPED: it has ended meanwhile, so no signal finds anybody; -EBADMSG; other -errno. */
+enum { MESSAGES_E_REAPED = 1 };
+static int messages_check_child(const struct generation *g, pid_t claimed, int pidfd) {
+        const struct pool_env *env = g->pool->env;
         pid_t pid = process_of_pidfd(pidfd), parent;
+        bool ours;
 
         if (pid == -ESRCH)
-                return true;
-        if (pid != claimed)
-                return false;
+                return MESSAGES_E_REAPED;
+        if (pid < 0)
+                return pid == -EBADF ? -EBADMSG : pid;
+        if (pid != claimed || pid == g->zygote_pid || env->owns(pid, env->userdata))
+                return -EBADMSG;
         parent = process_parent(pid);
-        return parent == g->zygote_pid || process_of_pidfd(pidfd) == -ESRCH ||
-               (parent == getpid() && !pool_owns(g->pool, pid));
+        ours = parent == g->zygote_pid || (parent == getpid() && getpgid(pid) == g->zygote_pid);
+        if (process_is_reaped(pidfd)) /* so that was said of somebody else who has got the number */
+                return MESSAGES_E_REAPED;
+        return ours ? 0 : -EBADMSG;
 }
 
 static int messages_on_spawned(struct generation *g, const struct ipc_message *m, int *pidfd) {
         struct pool_worker *w = messages_worker(g, m, WORKER_ASKED);
+        int r;
 
         if (!w)
                 return -EBADMSG;
-        if (!messages_is_child(g, m->pid, *pidfd))
-                return -EBADMSG;
+        r = messages_check_child(g, m->pid, *pidfd);
+        if (r < 0)
+                return r;
         supervise_answered(g);
         g->short_of_workers = false;
         w->state = WORKER_STARTING;
         w->pid = m->pid;
         w->pidfd = TAKE_FD(*pidfd);
         w->started = time_now();
+        r = replace_watch_worker(w); /* one that has been reaped is told of at once */
+        if (r < 0)
+                log_error("[pool %s] cannot watch child %d: %s", g->pool->name, w->pid, strerror(-r));
         log_printf(g->n_to_replace > 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG, "[pool %s] child %d started",
                    g->pool->name, w->pid);
         g->n_to_replace -= g->n_to_replace > 0;
         if (w->early)
                 worker_accepts(w);
+        return 0;
+}
+
+/* Only of one that is gone: the zygote has reaped it before it tells. */
+static int messages_on_exited(struct generation *g, const struct ipc_message *m) {
+        const struct pool_worker *w = messages_worker(g, m, WORKER_STARTING) ?: messages_worker(g, m, WORKER_ACCEPTING);
+
+        if (!w || !process_is_reaped(w->pidfd))
+                return -EBADMSG;
+        pool_worker_exited(g->pool, m->slot, m->status, true);
         return 0;
 }
 
@@ -176,10 +200,7 @@ static int messages_dispatch(struct generation *g, const struct ipc_message *m, 
         case IPC_ACCEPTING:
                 return messages_on_accepting(g, m);
         case IPC_EXITED:
-                if (!messages_worker(g, m, WORKER_STARTING) && !messages_worker(g, m, WORKER_ACCEPTING))
-                        return -EBADMSG;
-                pool_worker_exited(g->pool, m->slot, m->status, true);
-                return 0;
+                return messages_on_exited(g, m);
         default:
                 return -EBADMSG;
         }
@@ -206,8 +227,10 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                 r = ipc_receive(fd, &m, fds);
                 if (r == IPC_E_EMPTY)
                         break;
-                if (r == 0)
+                if (r == 0) {
+                        g->heard = time_now();
                         r = messages_dispatch(g, &m, fds);
+                }
                 ipc_close_fds(fds);
                 if (r < 0)
                         messages_log_failure(g, r, m.type);

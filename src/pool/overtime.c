@@ -224,7 +224,8 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
         if (slow)
                 overtime_log_trace_begin(w);
         *w->overtime = (struct overtime_case){ .slow = slow, .condemned = condemned, .slot = *s };
-        g->n_tracing++;
+        if (g->n_tracing++ == 0)
+                g->trace_since = time_now();
         w->patience.traced = false;
         if (ipc_send_at_once(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
                 g->n_tracing--;

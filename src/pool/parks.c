@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
@@ -176,7 +177,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         usec_t now = time_now();
         int status = 0;
 
-        if (waitpid(k->pid, &status, WNOHANG) != k->pid)
+        if (process_reap(k->pidfd, &status) == PROCESS_E_ALIVE)
                 return 0;
         parks_hear(k);
         if (!p->stopping && (!k->retired || status != 0))

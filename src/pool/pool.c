@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "conf/load.h"
 #include "log/log.h"
@@ -246,7 +247,8 @@ bool pool_owns(const struct pool *p, pid_t pid) {
                 if (g->zygote_pid == pid)
                         return true;
         for (uint32_t i = 0; i < p->n_used; i++)
-                if (p->workers[i].state != WORKER_NONE && p->workers[i].pid == pid)
+                if (p->workers[i].state > WORKER_ASKED && p->workers[i].pid == pid &&
+                    process_of_pidfd(p->workers[i].pidfd) == pid) /* and not another one that has got its number */
                         return true;
         return false;
 }

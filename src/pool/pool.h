@@ -49,7 +49,8 @@ struct pool_env {
         unsigned files_needed;  /* descriptors of the master with all workers of all pools */
         struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
-        void (*ring)(void *userdata); /* the doorbells of all pools that go on */
+        void (*ring)(void *userdata);            /* the doorbells of all pools that go on */
+        bool (*owns)(pid_t pid, void *userdata); /* some pool waits for it: pool_owns() */
         void *userdata;
 };
 
@@ -96,6 +97,10 @@ struct generation {
         unsigned n_asked;   /* asked for, and not heard of yet */
         unsigned n_accepting;
         unsigned n_tracing;    /* TRACE orders without an answer */
+        usec_t trace_since;    /* the first of them */
+        unsigned n_ended;      /* workers that have ended, of which the zygote has said nothing yet */
+        usec_t heard;          /* the zygote, the last time */
+        bool given_up;         /* it has not answered, and is being killed */
         unsigned n_leaving;    /* alive, and told to end one by one: the pool needs fewer */
         unsigned n_to_replace; /* that have ended by themselves: the news of as many new ones is worth a notice */
 
@@ -127,10 +132,11 @@ struct pool_worker {
         struct generation *generation;
         pid_t pid;
         int pidfd;
-        usec_t started;
+        usec_t started;  /* or asked for */
         uint64_t number; /* of all workers the pool has ever asked for: the order in which they wait for connections */
-        sd_event_source *exit_source; /* only when its zygote is gone */
-        struct pool_output *output;   /* catch_workers_output, or NULL */
+        sd_event_source *exit_source;
+        usec_t ended;               /* and its zygote has not said so yet; 0: it lives */
+        struct pool_output *output; /* catch_workers_output, or NULL */
         struct patience_memory patience;
         usec_t last_overtime;           /* when something was last done about one of its requests */
         struct overtime_case *overtime; /* its request is being traced, or NULL */

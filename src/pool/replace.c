@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/nudge.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "log/log.h"
 #include "pool/overtime.h"
@@ -29,27 +30,50 @@ static void replace_ring(struct pool *p) {
                 pool_ring(p);
 }
 
-/* A worker whose zygote is gone: the master is its subreaper. */
-static int replace_on_orphan_exit(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+static struct pool_worker *replace_find_worker(const struct generation *g, int pidfd) {
+        for (uint32_t i = 0; i < g->pool->n_used; i++) {
+                struct pool_worker *w = &g->pool->workers[i];
+
+                if (w->generation == g && w->state > WORKER_ASKED && w->pidfd == pidfd)
+                        return w;
+        }
+        return NULL;
+}
+
+/* Its zygote reaps it and tells, or is gone: then the master is its parent. */
+static int replace_on_worker_exit(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct pool *p = g->pool;
+        struct pool_worker *w = replace_find_worker(g, fd);
+        int status = 0, r;
 
-        for (uint32_t i = 0; i < p->n_used; i++) {
-                struct pool_worker *w = &p->workers[i];
-                siginfo_t info = {};
-                bool known;
-                int status;
-
-                if (w->generation != g || w->state <= WORKER_ASKED || w->pidfd != fd)
-                        continue;
-                known = waitid(P_PIDFD, (id_t)w->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == w->pid;
-                status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status & 0x7f;
-                replace_ring(p);
-                pool_worker_exited(p, i, status, known);
-                break;
+        if (!w)
+                return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+        replace_ring(p); /* the zygote does so too, when it gets to it */
+        if (g->zygote_pid > 0) {
+                sd_event_source_set_enabled(s, SD_EVENT_OFF);
+                g->n_ended += w->ended == 0;
+                w->ended = time_now();
+        } else {
+                r = process_reap(w->pidfd, &status);
+                if (r == PROCESS_E_ALIVE)
+                        return 0;
+                pool_worker_exited(p, (uint32_t)(w - p->workers), status, r == 0);
         }
         supervise_changed(p);
         return 0;
+}
+
+int replace_watch_worker(struct pool_worker *w) {
+        struct generation *g = w->generation;
+        int r;
+
+        if (w->exit_source)
+                return sd_event_source_set_enabled(w->exit_source, SD_EVENT_ON);
+        r = sd_event_add_io(g->pool->env->event, &w->exit_source, w->pidfd, EPOLLIN, replace_on_worker_exit, g);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_description(w->exit_source, "worker-exit");
 }
 
 static void replace_adopt_workers(struct generation *g) {
@@ -66,18 +90,18 @@ static void replace_adopt_workers(struct generation *g) {
                         continue;
                 }
                 overtime_forget(p, w, "the zygote has ended");
-                r = sd_event_add_io(p->env->event, &w->exit_source, w->pidfd, EPOLLIN, replace_on_orphan_exit, g);
+                r = replace_watch_worker(w); /* anew: one that has ended already is told of again */
                 if (r < 0)
                         log_error("[pool %s] cannot watch child %d: %s", p->name, w->pid, strerror(-r));
-                else
-                        sd_event_source_set_description(w->exit_source, "orphan-exit");
         }
 }
 
-static void replace_log_zygote_death(const struct generation *g, int status) {
+static void replace_log_zygote_death(const struct generation *g, bool known, int status) {
         char message[256];
 
-        if (WIFSIGNALED(status))
+        if (!known)
+                snprintf(message, sizeof(message), "zygote %d (generation %u) exited", g->zygote_pid, g->number);
+        else if (WIFSIGNALED(status))
                 snprintf(message, sizeof(message), "zygote %d (generation %u) exited on signal %d (SIG%s)%s",
                          g->zygote_pid, g->number, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?",
                          g->state == GENERATION_ACCEPTING ? "; its workers serve until a fresh one has taken over"
@@ -95,15 +119,15 @@ static void replace_log_zygote_death(const struct generation *g, int status) {
 int replace_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct pool *p = g->pool;
-        int status = 0;
+        int status = 0, r = process_reap(g->zygote_pidfd, &status);
 
-        if (waitpid(g->zygote_pid, &status, WNOHANG) != g->zygote_pid)
+        if (r == PROCESS_E_ALIVE)
                 return 0;
         g->zygote_source = sd_event_source_disable_unref(s);
         g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
         g->ipc = fd_close(g->ipc);
         if (!g->draining)
-                replace_log_zygote_death(g, status);
+                replace_log_zygote_death(g, r == 0, status);
         if (g == p->starting && g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_STARTING; /* not in charge yet: this is a failed start */
         generation_fail(g, "the zygote ended while it was starting; see the log above");

@@ -57,6 +57,7 @@ void supervise_release(struct pool *p, uint32_t slot) {
         if (w->state == WORKER_ACCEPTING)
                 w->generation->n_accepting--;
         w->generation->n_leaving -= w->leaving;
+        w->generation->n_ended -= w->ended > 0;
         (*p->env->n_workers)--;
         sd_event_source_disable_unref(w->exit_source);
         if (w->state != WORKER_ASKED)
@@ -147,9 +148,11 @@ static void supervise_spawn(struct generation *g, unsigned n) {
 
                 if (!supervise_find_slot(g->pool, &m.slot) || ipc_send_at_once(g->ipc, &m, NULL) < 0)
                         return; /* a zygote that cannot be told is about to be reaped */
-                g->pool->workers[m.slot] = (struct pool_worker){
-                        .state = WORKER_ASKED, .generation = g, .pidfd = -1, .number = ++g->pool->n_asked
-                };
+                g->pool->workers[m.slot] = (struct pool_worker){ .state = WORKER_ASKED,
+                                                                 .generation = g,
+                                                                 .pidfd = -1,
+                                                                 .started = time_now(),
+                                                                 .number = ++g->pool->n_asked };
                 g->n_workers++;
                 g->n_asked++;
                 *g->pool->env->n_awaited += room_of_worker(g->conf);
@@ -351,6 +354,40 @@ static usec_t supervise_drain(struct generation *g, usec_t now) {
         return plan.wake_at;
 }
 
+/* When the first answer that a zygote owes is overdue. Orders are answered one after the other, so each answer gives the next one time; the end of a worker is told at once. */
+static usec_t supervise_answer_due(const struct generation *g) {
+        const struct pool *p = g->pool;
+        usec_t since = g->n_tracing > 0 ? MAX(g->trace_since, g->heard) : USEC_INFINITY;
+
+        for (uint32_t i = 0; i < p->n_used; i++) {
+                const struct pool_worker *w = &p->workers[i];
+                usec_t owed = w->state == WORKER_ASKED ? MAX(w->started, g->heard) : w->ended;
+
+                if (w->generation == g && owed > 0)
+                        since = MIN(since, owed);
+        }
+        return since == USEC_INFINITY ? since : since + TIMEOUTS_ANSWER;
+}
+
+/* A zygote that is stopped or hangs: nobody forks for its pool, and nobody waits for its workers. */
+static usec_t supervise_answers(struct generation *g, usec_t now) {
+        usec_t due;
+
+        if (g->zygote_pid == 0 || g->given_up || g->n_asked + g->n_tracing + g->n_ended == 0)
+                return USEC_INFINITY;
+        due = supervise_answer_due(g);
+        if (now < due)
+                return due;
+        g->given_up = true;
+        log_error("[pool %s] zygote %d has not answered for %llu seconds (%u orders to fork, %u workers that have "
+                  "ended); "
+                  "ending it",
+                  g->pool->name, g->zygote_pid, (unsigned long long)((now - due + TIMEOUTS_ANSWER) / USEC_PER_SEC),
+                  g->n_asked, g->n_ended);
+        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
+        return USEC_INFINITY;
+}
+
 static usec_t supervise_start_limit(struct generation *g, usec_t now) {
         if (g->state != GENERATION_STARTING)
                 return USEC_INFINITY;
@@ -426,6 +463,7 @@ void pool_supervise(struct pool *p) {
                 at = MIN(at, supervise_scale(g, now));
                 at = MIN(at, supervise_cut_leaving(g, now));
                 at = MIN(at, supervise_drain(g, now));
+                at = MIN(at, supervise_answers(g, now));
         }
         supervise_forget_gone(p);
         supervise_publish(p);

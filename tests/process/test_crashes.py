@@ -5,8 +5,11 @@ import os
 import re
 import signal
 
+import pytest
+
 import fastcgi
 import procs
+import server as programs
 from load import Held, Load
 
 
@@ -261,3 +264,114 @@ def test_opcache_lock_holder_killed(start):
     os.utime(last, (1, 1))
     procs.until("a hit", lambda: s.run(last).text == "hit")
     assert re.search(r"signal 9", s.log())
+
+
+# --- a zygote that does not answer
+
+ONE_DIES = """<?php
+posix_kill(posix_getppid(), SIGSTOP);
+posix_kill(getmypid(), SIGKILL);"""
+
+
+@pytest.mark.parametrize("how", ["from a script", "in an order to fork", "with nothing to do"])
+def test_zygote_that_is_stopped_is_replaced(start, how):
+    pool = {"pm": "ondemand", "pm.max_children": "3"} if how == "in an order to fork" else {"pm.max_children": "2"}
+    s = start({"www": pool})
+    zygote, = s.zygotes()
+    if how == "from a script":
+        killer = s.script("killer.php", ONE_DIES)
+        for _ in range(2):
+            with s.connect() as c:
+                c.send(fastcgi.request_bytes(fastcgi.environment(killer)))
+                c.read_eof(timeout=20)
+    elif how == "in an order to fork":
+        os.kill(zygote, signal.SIGSTOP)
+    else:
+        os.kill(zygote, signal.SIGSTOP)
+        for w in s.workers():
+            os.kill(w, signal.SIGKILL)
+    assert s.run(s.pid_script, timeout=20).complete
+    s.wait_log(rf"ERROR: \[pool www\] zygote {zygote} has not answered for \d+ seconds \(.*\); ending it")
+    procs.wait_gone(zygote)
+    procs.until("all workers of a fresh one", lambda: zygote not in s.zygotes() and len(s.zygotes()) == 1)
+    assert s.run(s.pid_script).complete and s.ctl("reload").returncode == 0
+
+
+def test_zygote_that_is_stopped_for_a_moment_stays(start):
+    s = start({"www": {"pm.max_children": "2"}})
+    zygote, = s.zygotes()
+    first = s.wait_workers(2)[0]
+    os.kill(zygote, signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    assert s.run(s.pid_script).complete
+    os.kill(zygote, signal.SIGCONT)
+    procs.until("a fresh worker", lambda: len(s.workers()) == 2 and first not in s.workers())
+    assert s.zygotes() == [zygote] and "has not answered" not in s.log()
+
+
+# --- a zygote that lies: a preload script that never ends and speaks as the zygote does
+
+FORGER = """<?php
+$c = FFI::cdef('
+    typedef struct { void *base; unsigned long n; } iov_t;
+    typedef struct { void *name; unsigned n_name; iov_t *iov; unsigned long n_iov; void *control; unsigned long n_control; int flags; } msg_t;
+    typedef struct { unsigned long n; int level; int type; int fd; int pad; } cmsg_t;
+    typedef struct { unsigned type; unsigned slot; int pid; int status; unsigned long generation; char text[1000]; } message_t;
+    long sendmsg(int, msg_t *, int); long recv(int, void *, unsigned long, int); long syscall(long, ...);
+    int memfd_create(const char *, unsigned); int fcntl(int, int, ...); int getpid(void);');
+$tell = function (int $type, int $slot, int $pid, int $fd) use ($c) {
+    $m = $c->new('message_t'); $m->type = $type; $m->slot = $slot; $m->pid = $pid;
+    FFI::memcpy($m->text, '8.2.0', 5);
+    $iov = $c->new('iov_t'); $iov->base = FFI::cast('void *', FFI::addr($m)); $iov->n = FFI::sizeof($m);
+    $cmsg = $c->new('cmsg_t'); $cmsg->n = 20; $cmsg->level = 1; $cmsg->type = 1; $cmsg->fd = $fd;
+    $msg = $c->new('msg_t'); $msg->iov = FFI::addr($iov); $msg->n_iov = 1;
+    if ($fd >= 0) { $msg->control = FFI::cast('void *', FFI::addr($cmsg)); $msg->n_control = 24; }
+    return $c->sendmsg(3, FFI::addr($msg), 0x4000);
+};
+for ($i = 0; !file_exists('@MARK@') && $i < 4000; $i++) { usleep(5000); clearstatcache(); }
+$victim = (int)file_get_contents('@MARK@');
+$pidfd = $c->syscall(434, $victim, 0);
+$ini = $c->memfd_create('x', 2); $c->fcntl($ini, 1033, 15);
+$tell(@READY@, 0, 0, $ini);
+$in = $c->new('message_t');
+for ($i = 0; $i < 4000; $i++) {
+    if ($c->recv(3, FFI::addr($in), FFI::sizeof($in), 0x40) == FFI::sizeof($in) && $in->type == @SPAWN@) {
+        $tell(@SPAWNED@, $in->slot, $victim, $pidfd);
+        $tell(@ACCEPTING@, $in->slot, $victim, -1);
+    }
+    usleep(5000);
+}
+"""
+
+
+def message_numbers():
+    with open(os.path.join(programs.TREE, "src", "ipc", "message.h"), encoding="utf-8") as f:
+        table = f.read().partition("#define IPC_MESSAGES(X)")[2].partition("enum ipc_type")[0]
+    return {name: n for n, name in enumerate(re.findall(r"X\((\w+),", table), 1)}
+
+
+@pytest.mark.parametrize("whose", ["zygote", "park", "worker"])
+def test_zygote_cannot_have_processes_of_another_pool(make, whose):
+    """What the master takes for a worker of that zygote it will send signals to, and it may be root."""
+    s = make({"liar": {}, "victim": {}})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    mark = os.path.join(s.shared_folder(), "mark")
+    code = FORGER.replace("@MARK@", mark)
+    for name, n in message_numbers().items():
+        code = code.replace(f"@{name}@", str(n))
+    s.pools["liar"].update({"php_admin_value[opcache.preload]": s.script("forger.php", code), "php_admin_value[ffi.enable]": "1"})
+    s.spawn(s.command())
+    find = {"zygote": lambda: [p for p in s.zygotes() if "zygote victim" in procs.title(p)],
+            "worker": lambda: [w for p in s.zygotes() if "zygote victim" in procs.title(p) for w in procs.children(p)],
+            "park": lambda: [p for p in procs.children(s.pid) if "park victim" in procs.title(p)]}[whose]
+    victim = procs.until("the victim", find)[0]
+    with open(mark + ".new", "w") as f:
+        f.write(str(victim))
+    os.rename(mark + ".new", mark)
+    s.wait_log(r"ERROR: \[pool liar\] zygote \d+ sent a message that makes no sense \(SPAWNED\); ending it")
+    s.wait_ready()
+    assert s.run(s.pid_script, "victim").complete
+    assert s.ctl("reload", "liar").returncode == 1
+    assert procs.alive(victim) and s.run(s.pid_script, "victim").complete
+    procs.assert_does_not_spin(s.pid)
+    assert s.stop() == 0

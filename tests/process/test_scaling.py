@@ -185,7 +185,7 @@ def test_most_active_at_once_is_counted_however_short(program):
                 for c in clients:
                     c.send(fastcgi.request_bytes(fastcgi.environment(short)))
                 assert all(c.read_response().complete for c in clients)
-        assert int(status(s, "max active processes")) in (4, 5)  # the one that answers may meet one that has just replied
+        assert 4 <= int(status(s, "max active processes")) <= 6  # the one that answers may meet those that have just replied
 
 
 def test_worker_that_is_killed_in_a_request_is_active_no_longer(start):
