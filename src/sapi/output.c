@@ -9,18 +9,28 @@
 
 #include <http_status_codes.h>
 
-size_t sapi_output_write(const char *data, size_t n) {
-        if (!sapi_current.io ||
-            sapi_current.finished) /* after fastcgi_finish_request() output goes nowhere, and is no reason to stop */
-                return n;
-        if (sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
+/* After fastcgi_finish_request() output goes nowhere, and is no reason to stop. */
+static bool has_client(void) {
+        return sapi_current.io && !sapi_current.finished;
+}
+
+static void pass_on(const char *data, size_t n) {
+        if (has_client() && sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
                 php_handle_aborted_connection();
+}
+
+size_t sapi_output_write(const char *data, size_t n) {
+        if (!SG(request_info).headers_only) /* PHP looks at it only until the headers are sent, which a flush may do */
+                pass_on(data, n);
         return n;
 }
 
 void sapi_output_flush(void *server_context) {
-        if (!sapi_current.io || sapi_current.finished)
+        if (!has_client())
                 return;
+#if PHP_VERSION_ID >= 80400
+        sapi_send_headers(); /* a flush before any output sends them, in php-fpm since 8.4 */
+#endif
         if (sapi_current.io->flush(sapi_current.ctx) < 0)
                 php_handle_aborted_connection();
 }
@@ -90,7 +100,7 @@ int sapi_output_headers(sapi_headers_struct *headers) {
                 smart_str_appendl(&out, "\r\n", 2);
         }
         smart_str_appendl(&out, "\r\n", 2);
-        (void)sapi_output_write(ZSTR_VAL(out.s), ZSTR_LEN(out.s));
+        pass_on(ZSTR_VAL(out.s), ZSTR_LEN(out.s));
         smart_str_free(&out);
         return SAPI_HEADER_SENT_SUCCESSFULLY;
 }

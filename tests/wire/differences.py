@@ -89,8 +89,8 @@ DIFFERENCES = {
     "lingering-close":
         "A worker of php-fpm waits for the client to close its end too, before it serves anybody else. fpmd's does not.",
     "head-body":
-        "php-fpm 8.4 answers HEAD with a body, and leaves it to the web server to drop it. fpmd sends the headers alone, as php-fpm 8.2"
-        " does.",
+        "php-fpm 8.4 answers HEAD with a body where the script has flushed, and leaves it to the web server, which drops it or fails. fpmd"
+        " sends the headers alone, as php-fpm 8.2 does.",
     "finish-closes":
         "php-fpm may hold a kept connection at fastcgi_finish_request() until the script has ended. In fpmd its next request goes to a worker"
         " that is free.",

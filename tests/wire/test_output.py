@@ -78,6 +78,25 @@ def test_expose_php(backend):
     assert r.text == "1" and (r.header("X-Powered-By") or "PHP/").startswith("PHP/")
 
 
+FLUSHES = {
+    "before any output": "header('X-A: 1'); flush(); var_dump(headers_sent($file, $line), $file, $line); @header('X-B: 1'); echo 1;",
+    "of a text that PHP buffers": "ob_start(); echo 1; flush(); var_dump(headers_sent()); @http_response_code(404);",
+    "before a fatal error": "header('X-A: 1'); flush(); nobody_defines_this();",
+    "after the end of the reply": "echo 1; fastcgi_finish_request(); flush(); var_dump(headers_sent());",
+}
+
+
+@pytest.mark.parametrize("where", FLUSHES)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_flush(both, where, method):
+    """From PHP 8.4 on it sends the headers if nothing else has. php-fpm then does not think of HEAD any more ("head-body")."""
+    a, b = [x.run("<?php " + FLUSHES[where], method=method) for x in both]
+    assert b.headers == a.headers
+    assert b.body == (a.body if method == "GET" else b"")
+    if where == "before a fatal error":
+        assert (b.header("Status") is None) == (server.php_version() >= (8, 4))
+
+
 # --- HEAD
 
 def test_head_has_headers_and_no_body(backend):
