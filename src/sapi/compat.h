@@ -66,6 +66,9 @@ extern PHPAPI void php_json_validate_ex(void) __attribute__((__weak__));
 #define SAPI_COMPAT_RANDOM_FORGET()   (RANDOM_G(fallback_seed_state).initialized = false)
 #endif
 
+/* php-fpm decodes the PATH_INFO that it finds in a mod_proxy_fcgi URL since 8.4.5 and 8.3.18. */
+#define SAPI_COMPAT_DECODED_PATH_INFO (PHP_VERSION_ID >= 80405 || (PHP_VERSION_ID >= 80318 && PHP_VERSION_ID < 80400))
+
 /* A line of -v since 8.4. */
 #if PHP_VERSION_ID >= 80400 && defined(PHP_BUILD_PROVIDER)
 #define SAPI_COMPAT_BUILT_BY "Built by " PHP_BUILD_PROVIDER "\n"

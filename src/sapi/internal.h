@@ -31,6 +31,7 @@ struct sapi_settings {
         bool fix_pathinfo;
         bool force_redirect; /* known, without effect, as with php-fpm */
         bool discard_path;
+        bool script_path_encoded; /* a path in a mod_proxy_fcgi URL is a file's name as it stands */
         bool logging;
         char *redirect_status_env;
         char *error_header;

@@ -11,8 +11,9 @@
  * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what
  * was cut off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old
  * ones as ORIG_*, oddities included, so the order and the conditions of the rewriting here are php-fpm's as seen from
- * outside. Two things differ: the unix socket form, and a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it, where
- * php-fpm answers 403.
+ * outside. Three things differ: the unix socket form; a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it, where
+ * php-fpm answers 403; and a path in a mod_proxy URL, which is percent-encoded where ProxyPass made it and as it is where a handler or a
+ * rewriting did: that is tried as it stands, and, when no file is found, decoded. php-fpm (from 8.5 on) decodes only where fastcgi.script_path_encoded is 0, and then all.
  */
 
 #include <limits.h>
@@ -61,6 +62,20 @@ static char *proxy_path(char *s) {
         return NULL;
 }
 
+/* In a URL that mod_proxy made of ProxyPass the path is percent-encoded. False: it means the same decoded, or has a NUL in it. */
+static bool decode_path(struct script *s) {
+        size_t n = strlen(s->path), n_decoded;
+        char *decoded = estrndup(s->path, n);
+        bool other;
+
+        n_decoded = php_raw_url_decode(decoded, n);
+        other = n_decoded != n && strlen(decoded) == n_decoded;
+        if (other)
+                s->path = s->filename = SAPI_ENV_SET("SCRIPT_FILENAME", decoded, n_decoded);
+        efree(decoded);
+        return other;
+}
+
 /* As php-fpm does, SCRIPT_FILENAME itself becomes the bare path; the URL is not kept. */
 static void strip_proxy(struct script *s) {
         char *path, *query;
@@ -74,6 +89,8 @@ static void strip_proxy(struct script *s) {
         s->filename = SAPI_ENV_SET("SCRIPT_FILENAME", path, query ? (size_t)(query - path) : strlen(path));
         s->path = s->filename;
         s->proxied = true;
+        if (!sapi_settings.script_path_encoded)
+                (void)decode_path(s);
 }
 
 /* Through PHP's realpath cache: a known path costs no system call. What PHP would do to a path before it looks there is only done to one that is not
@@ -147,17 +164,21 @@ static bool cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
         return true;
 }
 
-/* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. */
-static void cut_path_info_from_name(struct script *s, const char *info) {
-        size_t n = strlen(info);
+/* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. A plus is a plus in a path. What PATH_INFO is to be: from info, or in request
+ * memory. */
+static const char *cut_path_info_from_name(struct script *s, const char *info) {
+        size_t n = strlen(info), n_decoded = n;
         char *decoded;
 
-        if (cut_suffix(s, info, n) || !strchr(info, '%'))
-                return;
+        if (!strchr(info, '%')) {
+                (void)cut_suffix(s, info, n);
+                return info;
+        }
         decoded = estrndup(info, n);
-        n = php_url_decode(decoded, n);
-        (void)cut_suffix(s, decoded, n);
-        efree(decoded);
+        n_decoded = php_raw_url_decode(decoded, n);
+        if (!cut_suffix(s, info, n))
+                (void)cut_suffix(s, decoded, n_decoded);
+        return SAPI_COMPAT_DECODED_PATH_INFO ? decoded : info;
 }
 
 /* info: what was cut off the path, from its slash on. Finds PATH_INFO in it and sets SCRIPT_NAME to what is left. */
@@ -170,7 +191,7 @@ static void derive_path_info(struct script *s, const char *info) {
                 if (s->path_info)
                         split_given_path_info(s, n_given);
                 else if (s->name)
-                        cut_path_info_from_name(s, info);
+                        info = cut_path_info_from_name(s, info);
         } else {
                 if (n_given <= n_cut)
                         return;
@@ -246,8 +267,19 @@ static bool is_wrapped(const struct script *s) {
         return !s->proxied && s->translated && s->redirect && strcmp(s->translated, s->path) != 0;
 }
 
+/* True: the path is there. Else *ret_n is how much of it is a file, or 0. */
+static bool find_file(const struct script *s, size_t *ret_n) {
+        size_t n = strlen(s->path);
+
+        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path, n)))
+                return true;
+        *ret_n = find_file_above(s->path);
+        return false;
+}
+
 static void resolve_with_path_info(struct script *s) {
-        size_t n, n_path;
+        size_t n_path = 0;
+        bool there;
 
         if (!s->root && PG(doc_root) && *PG(doc_root))
                 s->root = SAPI_ENV_SET("DOCUMENT_ROOT", PG(doc_root), strlen(PG(doc_root)));
@@ -255,13 +287,12 @@ static void resolve_with_path_info(struct script *s) {
                 s->path = s->translated;
                 s->name = s->redirect;
         }
-        n = strlen(s->path);
-        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path, n))) {
+        there = find_file(s, &n_path);
+        if (!there && n_path == 0 && s->proxied && decode_path(s))
+                there = find_file(s, &n_path);
+        if (there)
                 use_file_itself(s);
-                return;
-        }
-        n_path = find_file_above(s->path);
-        if (n_path > 0)
+        else if (n_path > 0)
                 use_file_above(s, n_path);
         else {
                 s->path = NULL;

@@ -30,6 +30,7 @@ POOLS = {
     "anything": {"pm.max_children": "1", "security.limit_extensions": ""},
     "nofix": {"pm.max_children": "1", "php_admin_value[cgi.fix_pathinfo]": "0"},
     "discard": {"pm.max_children": "1", "php_admin_value[cgi.discard_path]": "1"},
+    "decoded": {"pm.max_children": "1", "php_admin_value[fastcgi.script_path_encoded]": "0"},
     "quiet": {"pm.max_children": "1", "php_admin_value[fastcgi.logging]": "0"},
     "errorheader": {"pm.max_children": "1", "php_admin_value[fastcgi.error_header]": '"Status: 555 Broken"'},
 }

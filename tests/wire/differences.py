@@ -62,6 +62,9 @@ DIFFERENCES = {
     "cut-input":
         "In php-fpm php://input of a body that is cut off looks like a whole one. In fpmd the read says so: a warning, connection_aborted(), and, unless the script ignores"
         " user aborts, its end.",
+    "encoded-path":
+        "Apache's ProxyPass percent-encodes the path in SCRIPT_FILENAME, and php-fpm takes that for the file's name: 404 for any other name than plain ones (8.5 can be told to decode all)."
+        " fpmd looks for the path as it stands, and, where there is no file, for what it means decoded.",
     "reserved-bytes":
         "php-fpm sends remains of its memory in END_REQUEST's reserved bytes. fpmd sends zeros.",
     "status-count":

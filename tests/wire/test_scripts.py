@@ -7,6 +7,7 @@ import os
 import pytest
 
 import server as programs
+from backend import Backend
 
 NAMES = ["SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "PHP_SELF", "ORIG_SCRIPT_FILENAME", "ORIG_SCRIPT_NAME",
          "ORIG_PATH_INFO", "ORIG_PATH_TRANSLATED"]
@@ -105,6 +106,67 @@ def test_path_variables_as_in_php_fpm(both, form, pool):
         answers.append(backend.run(script, pool=pool, **sent))
     assert answers[1].stdout == answers[0].stdout
     assert answers[1].stderr == answers[0].stderr
+
+
+# PATH_INFO as ProxyPass sends it: percent-encoded in SCRIPT_FILENAME, decoded in SCRIPT_NAME.
+@pytest.mark.parametrize("encoded,plain", [("/1%20+2", "/1 +2"), ("/a+b", "/a+b"), ("/a%2Bb+c", "/a+b+c"), ("/a%2525", "/a%25"), ("/100%", "/100%"), ("/%", "/%"), ("/%zz%20", "/%zz "),
+                                           ("/%C3%A4", "/\u00e4"), ("/a%2Fb", "/a/b"), ("/a%00b", "/a")])
+@pytest.mark.parametrize("more", [{}, {"PATH_INFO": "/other"}, {"SCRIPT_NAME": "/elsewhere"}, {"SCRIPT_NAME": None}])
+@pytest.mark.parametrize("pool", ["www", "nofix"])
+def test_encoded_path_info(both, encoded, plain, more, pool):
+    answers = []
+    for backend in both:
+        script = backend.site.file("d.php", DUMP)
+        answers.append(backend.run(script, pool=pool, **{"SCRIPT_FILENAME": "proxy:fcgi://h:9000" + script + encoded, "SCRIPT_NAME": "/d.php" + plain, **more}).stdout)
+    assert answers[1] == answers[0]
+    if not more and pool == "www" and "%00" not in encoded:
+        assert json.loads(answers[1].partition(b"\r\n\r\n")[2])["SCRIPT_NAME"] == "/d.php"
+
+
+def run_encoded(backend, name, path, info="", pool="www"):
+    """The script of that name, asked for by an encoded path."""
+    script = backend.site.file(name, DUMP)
+    r = backend.run(script, pool=pool, SCRIPT_FILENAME=f"proxy:fcgi://h:9000{backend.site.root}/{path}{info}", SCRIPT_NAME=f"/{name}{info}")
+    return json.loads(r.text) if r.status == 200 else r.status
+
+
+@pytest.mark.parametrize("name,path", [("a b.php", "a%20b.php"), ("p+q r.php", "p+q%20r.php"), ("a%b.php", "a%25b.php"), ("e%20f.php", "e%2520f.php"), ("\u00e4.php", "%C3%A4.php"),
+                                       ("d e/x.php", "d%20e/x.php")])
+@pytest.mark.parametrize("info", ["", "/i +j"])
+def test_script_with_an_encoded_path(backend, name, path, info):
+    seen = run_encoded(backend, name, path, info.replace(" ", "%20"))
+    if backend.reference("encoded-path"):
+        assert seen == 404
+        return
+    assert seen["FILE"] == seen["SCRIPT_FILENAME"] == f"{backend.site.root}/{name}"
+    assert seen.get("PATH_INFO", "") == info
+
+
+def test_path_is_a_files_name_first(backend):
+    """A handler or a rewriting sends it as it is."""
+    backend.site.file("g h.php", DUMP)
+    assert run_encoded(backend, "g%20h.php", "g%20h.php")["FILE"] == backend.site.root + "/g%20h.php"
+
+
+def test_paths_that_are_always_encoded(fpmd_server, site):
+    """fastcgi.script_path_encoded = 0, as in php-fpm 8.5."""
+    backend = Backend(fpmd_server, site)
+    site.file("g h.php", DUMP)
+    assert run_encoded(backend, "g%20h.php", "g%20h.php", pool="decoded")["FILE"] == site.root + "/g h.php"
+    assert run_encoded(backend, "g%20h.php", "g%2520h.php", pool="decoded")["FILE"] == site.root + "/g%20h.php"
+
+
+@pytest.mark.parametrize("path", ["none/%2e%2e/d.php", "%2e%2e/d.php", "d.php%00", "%64.php%00x", "no%20ne.php", "%64.ph%70%00.txt"])
+def test_decoding_opens_nothing_else(backend, path):
+    backend.site.file("d.php", DUMP)
+    assert backend.run(backend.site.root, SCRIPT_FILENAME=f"proxy:fcgi://h{backend.site.root}/{path}", SCRIPT_NAME="/d.php").status == 404
+
+
+def test_encoded_path_is_refused_by_its_decoded_extension(fpmd_server, site):
+    backend = Backend(fpmd_server, site)
+    site.file("up load.jpg", "<?php echo 'ran';")
+    assert backend.run(site.root, SCRIPT_FILENAME=f"proxy:fcgi://h{site.root}/up%20load.jpg", SCRIPT_NAME="/x.php").status == 403
+    assert backend.run(site.root, SCRIPT_FILENAME=f"proxy:fcgi://h{site.root}/up%20load.jpg/x.php", SCRIPT_NAME="/x.php").status == 403
 
 
 # What a URI may hold is more than a path of a file may: with PATH_INFO glued on, 4,096 bytes are no limit.
