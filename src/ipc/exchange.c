@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/passing.h"
+#include "base/trusted.h"
 
 #define BACKLOG 16
 #define FDS_MAX 4 /* more than any message carries */
@@ -77,18 +78,24 @@ int ipc_exchange_connect(const char *path) {
 /* Removes a socket file whose server is gone. connect(2) refuses other kinds of files too: they stay. */
 static int remove_stale(const char *path) {
         _cleanup_fd_ int fd = connect_to(path, SOCK_NONBLOCK);
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(path, &name);
         struct stat st;
 
+        if (folder < 0)
+                return folder;
         if (fd >= 0 || fd == -EAGAIN)
                 return -EADDRINUSE;
-        if (fd == -ECONNREFUSED && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && unlink(path) < 0)
+        if (fd == -ECONNREFUSED && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
+            unlinkat(folder, name, 0) < 0)
                 return -errno;
         return 0;
 }
 
-int ipc_exchange_listen(const char *path) {
+int ipc_exchange_listen(const char *path, mode_t mode) {
         struct sockaddr_un sun;
         _cleanup_fd_ int fd = new_socket(path, SOCK_NONBLOCK, &sun);
+        mode_t mask;
         int r;
 
         if (fd < 0)
@@ -96,14 +103,15 @@ int ipc_exchange_listen(const char *path) {
         r = remove_stale(path);
         if (r < 0)
                 return r;
-        /* Before bind(2), which makes the file with the socket's mode: there is no moment with a wider one. */
-        if (fchmod(fd, 0600) < 0)
+        /* Before bind(2), which makes the file with the socket's mode, less the umask: there is no moment with a wider one. */
+        if (fchmod(fd, mode) < 0)
                 return -errno;
-        if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-                return -errno;
-        if (listen(fd, BACKLOG) < 0)
-                return -errno;
-        return TAKE_FD(fd);
+        mask = umask(0);
+        r = bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : 0;
+        umask(mask);
+        if (r == 0 && listen(fd, BACKLOG) < 0)
+                r = -errno;
+        return r < 0 ? r : TAKE_FD(fd);
 }
 
 int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {

@@ -13,13 +13,15 @@
 
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include "ipc/control.h"
 
 /*
- * A listening, nonblocking socket at path that only its owner's uid may connect to. A socket file that nobody serves any
- * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno.
+ * A listening, nonblocking socket at path, whose file has the mode from birth. A socket file that nobody serves any
+ * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno; for root -ELOOP, see base/trusted.h.
  */
-int ipc_exchange_listen(const char *path);
+int ipc_exchange_listen(const char *path, mode_t mode);
 
 /* A blocking connection. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master); -EACCES; other -errno. */
 int ipc_exchange_connect(const char *path);

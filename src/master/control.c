@@ -15,10 +15,12 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "base/trusted.h"
 #include "log/log.h"
 #include "master/master.h"
 
 #define CONTROL_CLIENTS_MAX 64
+#define CONTROL_MODE        0660
 
 enum control_wait { CONTROL_IDLE, CONTROL_WAITS_FOR_NEXT, CONTROL_WAITS };
 
@@ -291,10 +293,20 @@ static enum log_level control_warning_level(const struct master *m) {
         return expected ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG;
 }
 
+static int control_make_directory(const char *path) {
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(path, &name);
+
+        if (folder < 0)
+                return folder;
+        return mkdirat(folder, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 /* The runtime directory: the option's, systemd's, or the usual one. */
 static int control_directory(const struct master *m, char **ret) {
         const char *env = getenv("RUNTIME_DIRECTORY");
         char *dir;
+        int r;
 
         if (m->options->runtime_dir)
                 dir = strdup(m->options->runtime_dir);
@@ -302,9 +314,10 @@ static int control_directory(const struct master *m, char **ret) {
                 dir = env && *env ? strndup(env, strcspn(env, ":")) : strdup("/run/fpmd");
         if (!dir)
                 return -ENOMEM;
-        if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
-                int r = -errno;
-
+        for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/';)
+                dir[--n] = '\0';
+        r = control_make_directory(dir);
+        if (r < 0) {
                 log_printf(control_warning_level(m),
                            "no control socket, so fpmctl cannot reach this master: cannot make the directory '%s': %s",
                            dir, strerror(-r));
@@ -326,7 +339,7 @@ int control_attach(struct master *m) {
                 m->control_path = NULL;
                 return -ENOMEM;
         }
-        r = ipc_exchange_listen(m->control_path);
+        r = ipc_exchange_listen(m->control_path, CONTROL_MODE);
         if (r < 0) {
                 log_printf(control_warning_level(m), "no control socket, so fpmctl cannot reach this master: '%s': %s",
                            m->control_path, strerror(-r));
@@ -334,9 +347,6 @@ int control_attach(struct master *m) {
                 return 0;
         }
         m->control_fd = r;
-        if (chmod(m->control_path, 0660) < 0)
-                log_printf(control_warning_level(m), "control socket '%s': cannot set its mode: %s", m->control_path,
-                           strerror(errno));
         r = sd_event_add_io(m->event, &m->control_source, m->control_fd, EPOLLIN, control_on_connection, m);
         if (r >= 0)
                 sd_event_source_set_description(m->control_source, "control-listener");
@@ -348,7 +358,7 @@ void control_detach(struct master *m) {
                 control_drop(m->clients);
         sd_event_source_disable_unref(m->control_source);
         if (m->control_path)
-                unlink(m->control_path);
+                (void)trusted_unlink(m->control_path);
         fd_close(m->control_fd);
         free(m->control_path);
 }

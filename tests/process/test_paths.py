@@ -206,6 +206,31 @@ def test_the_pid_file_is_not_made_through_a_planted_folder(make, theirs):
     assert_untouched(secret)
 
 
+# --- runtime folder
+
+@as_root
+@pytest.mark.parametrize("name", ["run", "run/", "run/deeper"])
+def test_the_control_socket_is_not_made_through_a_planted_link(make, theirs, name):
+    folder, secret = theirs
+    vault = os.path.dirname(secret)
+    plant(vault, os.path.join(folder, "run"))
+    s = make()
+    s.args = ["--runtime-dir", os.path.join(folder, name)]
+    s.start()
+    assert "no control socket, so fpmctl cannot reach this master" in s.log()
+    assert os.listdir(vault) == ["secret"]
+    unix_listener(os.path.join(vault, "control")).close()
+    assert s.stop() == 0
+    assert os.path.exists(os.path.join(vault, "control"))
+
+
+def test_the_mode_of_the_control_socket_does_not_depend_on_the_umask(make):
+    s = make()
+    s.wrapper = ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh"]
+    s.start()
+    assert stat.S_IMODE(os.stat(os.path.join(s.runtime, "control")).st_mode) == 0o660
+
+
 # --- names of descriptors
 
 @contextlib.contextmanager

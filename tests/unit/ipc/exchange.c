@@ -180,28 +180,28 @@ static void test_listen(void **state) {
         assert_int_equal(ipc_exchange_connect(path), -ENOENT);
 
         umask(0);
-        listener = ipc_exchange_listen(path);
+        listener = ipc_exchange_listen(path, 0600);
         assert_true(listener >= 0);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0600);
         client = ipc_exchange_connect(path);
         assert_true(client >= 0);
-        assert_int_equal(ipc_exchange_listen(path), -EADDRINUSE);
+        assert_int_equal(ipc_exchange_listen(path, 0600), -EADDRINUSE);
 
         listener = fd_close(listener);
         assert_int_equal(ipc_exchange_connect(path), -ECONNREFUSED);
-        listener = ipc_exchange_listen(path); /* over the file that was left behind */
+        listener = ipc_exchange_listen(path, 0600); /* over the file that was left behind */
         assert_true(listener >= 0);
 
         assert_int_equal(unlink(path), 0);
         fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-        assert_int_equal(ipc_exchange_listen(path), -EADDRINUSE); /* not a socket: it stays */
+        assert_int_equal(ipc_exchange_listen(path, 0600), -EADDRINUSE); /* not a socket: it stays */
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(dir), 0);
 
         memset(long_path, 'a', sizeof(long_path) - 1);
         long_path[sizeof(long_path) - 1] = '\0';
-        assert_int_equal(ipc_exchange_listen(long_path), -ENAMETOOLONG);
+        assert_int_equal(ipc_exchange_listen(long_path, 0600), -ENAMETOOLONG);
         assert_int_equal(ipc_exchange_connect(long_path), -ENAMETOOLONG);
 }
 
