@@ -130,7 +130,7 @@ static bool guest_store_some(struct lot *lot, struct guest *g, const uint8_t *da
                 lot->n_bytes -= k_in;
         }
         k -= k_in;
-        return guest_store(lot, g, data + k, n - k);
+        return k == n || guest_store(lot, g, data + k, n - k);
 }
 
 /* Half a request has come: it waits for the other half. data, n: bytes that are not stored yet. */

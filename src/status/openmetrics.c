@@ -19,18 +19,23 @@
 #include "base/utf8.h"
 #include "log/out.h"
 
+/* What a terminal would obey: the pool can write its own name into the scoreboard. */
+static bool help_is_control(uint32_t code) {
+        return code < 0x20 || (code >= 0x7f && code <= 0x9f);
+}
+
 /* Help texts escape a backslash and a line feed; the rest must be UTF-8. */
 static void help_text(const char *s, struct text *out) {
         while (*s) {
                 uint32_t code;
                 size_t n = utf8_decode(s, &code);
 
-                if (n == 0)
-                        text_append(out, UTF8_REPLACEMENT);
-                else if (*s == '\\')
+                if (*s == '\\')
                         text_append(out, "\\\\");
                 else if (*s == '\n')
                         text_append(out, "\\n");
+                else if (n == 0 || help_is_control(code))
+                        text_append(out, UTF8_REPLACEMENT);
                 else
                         text_append_n(out, s, n);
                 s += MAX(n, (size_t)1);

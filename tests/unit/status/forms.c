@@ -157,12 +157,14 @@ static void test_metrics(void **state) {
 }
 
 static void test_metrics_of_a_pool_with_a_strange_name(void **state) {
-        static const char *const want[] = { "# HELP phpfpm_up Could pool a\\\\b\xef\xbf\xbd using a dynamic PM", NULL };
+        static const char *const want[] = {
+                "# HELP phpfpm_up Could pool a\\\\b\xef\xbf\xbd\xef\xbf\xbd[31m\\n\xef\xbf\xbd using a dynamic PM", NULL
+        };
         _cleanup_board_ struct scoreboard *board = board_new();
         _cleanup_snapshot_ struct status_snapshot s = {};
         _cleanup_text_ struct text out = {};
 
-        strcpy(board->header.pool, "a\\b\xff");
+        strcpy(board->header.pool, "a\\b\xff\33[31m\n\xc2\x9b");
         assert_int_equal(status_snapshot_take(board, NOW, 0, &s), 0);
         status_openmetrics_render(&s, false, &out);
         expect_lines(text_peek(&out), want);
