@@ -12,6 +12,7 @@
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
 #include <SAPI.h>
 #include <ext/random/php_random.h>
+#include <ext/session/php_session.h>
 #include <ext/standard/basic_functions.h>
 #include <ext/standard/dl.h>
 #include <ext/standard/head.h>
@@ -51,6 +52,7 @@ extern PHPAPI char *php_ini_scanned_files;
 
 /* The session extension may be missing, or loaded later as a shared one. */
 extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__));
+extern PHPAPI php_ps_globals ps_globals __attribute__((__weak__));
 
 /* Since 8.4. */
 extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
@@ -68,6 +70,9 @@ extern PHPAPI void php_json_validate_ex(void) __attribute__((__weak__));
 
 /* php-fpm decodes the PATH_INFO that it finds in a mod_proxy_fcgi URL since 8.4.5 and 8.3.18. */
 #define SAPI_COMPAT_DECODED_PATH_INFO (PHP_VERSION_ID >= 80405 || (PHP_VERSION_ID >= 80318 && PHP_VERSION_ID < 80400))
+
+/* Since 8.4 a flush() without output sends the headers. */
+#define SAPI_COMPAT_FLUSH_SENDS_HEADERS (PHP_VERSION_ID >= 80400)
 
 /* A line of -v since 8.4. */
 #if PHP_VERSION_ID >= 80400 && defined(PHP_BUILD_PROVIDER)

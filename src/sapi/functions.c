@@ -137,15 +137,42 @@ static PHP_MSHUTDOWN_FUNCTION(sapi_functions) {
         return SUCCESS;
 }
 
+/* A user's handler may end in a fatal error, which is a long jump. PHP must not find the session open then, and call the handler once more. False: so it was, and
+ * the session's own hook has something to say about it. */
+static bool save_session(void) {
+        volatile bool saved = false;
+
+        if (!php_session_flush)
+                return true;
+        zend_try {
+                php_session_flush(1);
+                saved = true;
+        }
+        zend_end_try();
+        if (!saved && &ps_globals)
+                PS(session_status) = php_session_none;
+        return saved;
+}
+
+/* Calls what header_register_callback() was given. */
+static void send_headers(void) {
+        zend_try {
+                php_header();
+        }
+        zend_end_try();
+}
+
 static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
+        bool saved;
+
         if (!sapi_current.io)
                 return SUCCESS;
         sapi_limit_end();
-        if (php_session_flush)
-                php_session_flush(1);
-        php_header();
+        saved = save_session();
+        send_headers();
         sapi_current.memory_peak = zend_memory_peak_usage(true);
-        sapi_request_finish(false);
+        if (saved)
+                sapi_request_finish(false);
         return SUCCESS;
 }
 

@@ -9,6 +9,9 @@
 
 #include <http_status_codes.h>
 
+/* Of the line that tells the status; longer ones are cut, as web servers take no more. php-fpm's length. */
+#define STATUS_LINE_MAX 1023
+
 /* After fastcgi_finish_request() output goes nowhere, and is no reason to stop. */
 static bool has_client(void) {
         return sapi_current.io && !sapi_current.finished;
@@ -28,9 +31,8 @@ size_t sapi_output_write(const char *data, size_t n) {
 void sapi_output_flush(void *server_context) {
         if (!has_client())
                 return;
-#if PHP_VERSION_ID >= 80400
-        sapi_send_headers(); /* a flush before any output sends them, in php-fpm since 8.4 */
-#endif
+        if (SAPI_COMPAT_FLUSH_SENDS_HEADERS)
+                (void)sapi_send_headers();
         if (sapi_current.io->flush(sapi_current.ctx) < 0)
                 php_handle_aborted_connection();
 }
@@ -60,15 +62,17 @@ static bool has_status_header(sapi_headers_struct *headers) {
  * fishing". False: none is written, and a "Status:" header, if the script has set one, stands. */
 static bool put_status(smart_str *out, sapi_headers_struct *headers) {
         const char *line = headers->http_status_line, *reason, *blank;
+        size_t room = STATUS_LINE_MAX;
         int code = headers->http_response_code;
 
         if (!sapi_settings.nph && code == 200)
                 return false;
         if (line && sapi_settings.rfc2616_headers)
-                smart_str_appends(out, line);
+                smart_str_appendl(out, line, strnlen(line, room));
         else if (line && (blank = strchr(line, ' '))) {
                 smart_str_appends(out, "Status:");
-                smart_str_appends(out, blank);
+                room -= strlen("Status:");
+                smart_str_appendl(out, blank, strnlen(blank, room));
         } else if (has_status_header(headers))
                 return false;
         else {

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import time
+import urllib.parse
 
 import pytest
 
@@ -207,6 +208,39 @@ def test_opcache_is_shared_by_the_workers_of_a_pool(backend):
     os.utime(path, (1, 1))
     seen = [backend.run(path).text for _ in range(6)]
     assert all(s.startswith("hit") for s in seen[1:]), seen
+
+
+SESSION_ENDS = {
+    "well": "return true;",
+    "in a fatal error": "no_such_function();",
+    "in an exception": "throw new Exception('no');",
+    "in exit": "exit(5);",
+    "with false": "return false;",
+    "out of memory": "str_repeat('x', 1 << 40);",
+}
+
+
+@pytest.mark.parametrize("when", ["at the end", "by session_write_close()", "in a shutdown function"])
+@pytest.mark.parametrize("end", SESSION_ENDS)
+def test_session_handler_whose_write_ends(both, end, when):
+    """What is called, in which order, and what the client gets: also where write() does not come back."""
+    code = """<?php ini_set('display_errors', 0); class H implements SessionHandlerInterface {
+        function note($w) { file_put_contents($_GET['f'], "$w ", FILE_APPEND); return true; }
+        function open($p, $n): bool { return $this->note('open'); } function close(): bool { return $this->note('close'); }
+        function read($i): string|false { $this->note('read'); return ''; } function destroy($i): bool { return $this->note('destroy'); }
+        function gc($n): int|false { return 0; }
+        function write($i, $d): bool { $this->note('write'); %s } }
+        session_set_save_handler(new H, false); session_id('abc'); session_start(); $_SESSION['a'] = 1; header_remove('Expires');
+        register_shutdown_function(function () { file_put_contents($_GET['f'], 'shutdown ', FILE_APPEND); %s });
+        echo 'page'; %s""" % (SESSION_ENDS[end], *{"at the end": ("", ""), "by session_write_close()": ("", "session_write_close();"),
+                                                  "in a shutdown function": ("session_write_close();", "")}[when])
+    got = []
+    for b in both:
+        path = os.path.join(b.site.writable("session-calls"), f"{b.name}-{end}-{when}")
+        r = b.run(code, query="f=" + urllib.parse.quote(path))
+        with open(path, encoding="ascii") as f:
+            got.append((f.read(), r.stdout, r.stderr))
+    assert got[1] == got[0]
 
 
 def test_session_survives_requests(backend):

@@ -46,6 +46,10 @@ REPLIES = {
     "output buffer callback": ("ob_start(fn($b) => strtoupper($b)); echo 'shout';", TYPE + b"SHOUT"),
     "nested buffers": ("ob_start(); echo 'a'; ob_start(); echo 'b'; echo strrev(ob_get_clean() . 'c'); ob_end_flush();", TYPE + b"acb"),
     "header callback": ("header_register_callback(function () { header('X-Late: 1'); }); echo 1;", TYPE[:-2] + b"X-Late: 1\r\n\r\n1"),
+    **{f"status line of {n} bytes and a few": (f"header('HTTP/1.1 201 ' . str_repeat('x', {n})); echo 1;", None)
+       for n in (1000, *range(1010, 1014), 3000, 100000)},
+    "rfc2616 status line of 3,000 bytes": ("ini_set('cgi.rfc2616_headers', 1); header('HTTP/1.1 201 ' . str_repeat('x', 3000)); echo 1;", None),
+    "flush without output": ("header('X-A: 1'); flush(); var_dump(headers_sent()); header('X-B: 2'); echo 1;", None),
     "php://output": ("file_put_contents('php://output', 'via stream');", TYPE + b"via stream"),
     "sapi name": ("echo PHP_SAPI, php_sapi_name();", TYPE + b"fpm-fcgifpm-fcgi"),
     "headers_list": ("header('X-B: 1'); echo implode(',', headers_list());", b"X-B: 1\r\n" + TYPE + b"X-B: 1"),
@@ -67,6 +71,13 @@ def test_reply_as_in_php_fpm(both, what, method):
     code = "<?php " + REPLIES[what][0]
     a, b = [x.run(code, method=method, SERVER_PROTOCOL="HTTP/1.0" if method == "POST" else "HTTP/1.1") for x in both]
     assert (b.stdout, b.stderr, b.app_status, b.protocol_status) == (a.stdout, a.stderr, a.app_status, a.protocol_status)
+
+
+@pytest.mark.parametrize("end", ["", "exit(3);", "echo 'page'; flush();"])
+def test_header_callback_that_fails(both, end):
+    code = "<?php ini_set('display_errors', 0); header_register_callback(function () { no_such(); }); register_shutdown_function(function () { echo 'end'; }); "
+    a, b = [x.run(code + end) for x in both]
+    assert (b.stdout, b.stderr) == (a.stdout, a.stderr) and b.complete
 
 
 def test_php_is_not_announced_by_default(backend):
