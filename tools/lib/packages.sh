@@ -14,7 +14,8 @@ packages_test=(
         libbpf-dev bpftool bpftrace libelf-dev zlib1g-dev     # fpmtrace
         php-cli php-fpm php-mbstring php-xml php-sqlite3      # php-fpm is the reference that ours is compared with
         prometheus python3-prometheus-client                  # promtool and the reference parser, for the metrics
+        nginx-light apache2-bin caddy haproxy lighttpd        # real clients; nginx also for tools/bench
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
-        nginx-light strace                                    # tools/bench; a test of reloads
+        strace                                                # a test of reloads
         util-linux procps curl iproute2
 )
