@@ -89,7 +89,7 @@ static char *parks_key(const struct generation *g) {
 _noreturn_ static void parks_child(const struct generation *g, const struct spawn_identity *who, int orders,
                                    int conf_fd) {
         const struct pool *p = g->pool;
-        int fds[_PARK_FD_MAX - INHERIT_FIRST], park_fd, r;
+        int fds[_PARK_FD_MAX - INHERIT_FIRST], park_fd = p->env->park_fd, r;
         char level[32], *name = program_is_php_fpm() ? (char *)program_command() : (char *)"fpmd-park";
         char *argv[] = { name, level, NULL };
         char **envp = spawn_environment();
@@ -106,10 +106,9 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
-        park_fd = fcntl(p->env->park_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)ELEMENTSOF(fds));
-        r = envp && park_fd >= 0 ? spawn_become(who, false) : -ENOMEM;
+        r = envp ? spawn_become(who, false) : -ENOMEM;
         if (r == 0)
-                r = spawn_arrange(fds, (int)ELEMENTSOF(fds));
+                r = spawn_arrange(fds, (int)ELEMENTSOF(fds), &park_fd);
         if (r == 0) {
                 syscall(SYS_execveat, park_fd, "", argv, envp, AT_EMPTY_PATH);
                 r = -errno;

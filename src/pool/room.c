@@ -13,6 +13,9 @@
 /* Kept for all else: fpmctl, the logs, the status page, a successor of a zygote or a park. */
 #define ROOM_RESERVE 16U
 
+/* Of these, the first workers of a generation that replaces another may have all but so many, or no reload would begin beside a full pool. */
+#define ROOM_RESERVE_STARTING 6U
+
 /* Of each pool: a zygote's pidfd, messages and lifeline, its slow log and its watch of the listeners; a park's pidfd and orders; and those of the
  * generation that is to replace it. */
 #define ROOM_POOL 12U
@@ -30,12 +33,13 @@ static unsigned room_limit(void) {
 }
 
 unsigned room_for_workers(const struct generation *g) {
-        unsigned limit = room_limit(), taken;
+        const struct generation *current = g->pool->current;
+        unsigned reserve = current && g != current ? ROOM_RESERVE_STARTING : ROOM_RESERVE, limit = room_limit(), taken;
         int n_open = fd_count_open();
 
         if (n_open < 0)
                 return n_open == -EMFILE || n_open == -ENFILE ? 0 : UINT_MAX;
-        taken = (unsigned)n_open + ROOM_RESERVE + *g->pool->env->n_awaited;
+        taken = (unsigned)n_open + reserve + *g->pool->env->n_awaited;
         return limit > taken ? (limit - taken) / room_of_worker(g->conf) : 0;
 }
 

@@ -101,14 +101,46 @@ int spawn_become(const struct spawn_identity *who, bool keep) {
         return 0;
 }
 
-int spawn_arrange(int *fds, int n) {
-        for (int i = 0; i < n; i++) {
-                if (fds[i] < 0)
-                        continue;
-                fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, INHERIT_FIRST + n);
-                if (fds[i] < 0)
-                        return -errno;
+static int spawn_compare(const void *a, const void *b) {
+        return *(const int *)a - *(const int *)b;
+}
+
+static void spawn_close_others(const int *fds, int n, int program) {
+        int *kept = calloc((size_t)n + 1, sizeof(int)), next = INHERIT_FIRST;
+
+        if (!kept)
+                return; /* exec closes them too, only later */
+        memcpy(kept, fds, sizeof(int) * (size_t)n);
+        kept[n] = program;
+        qsort(kept, (size_t)n + 1, sizeof(int), spawn_compare);
+        for (int i = 0; i <= n; i++) {
+                if (kept[i] > next)
+                        syscall(SYS_close_range, next, kept[i] - 1, 0U);
+                next = MAX(next, kept[i] + 1);
         }
+        syscall(SYS_close_range, next, ~0U, 0U);
+        free(kept);
+}
+
+static int spawn_move_up(int *fd, int least) {
+        int moved = fcntl(*fd, F_DUPFD_CLOEXEC, least);
+
+        if (moved < 0)
+                return errno == EINVAL ? -EMFILE : -errno; /* the limit is below least */
+        *fd = moved;
+        return 0;
+}
+
+int spawn_arrange(int *fds, int n, int *program) {
+        int r;
+
+        spawn_close_others(fds, n, *program);
+        r = spawn_move_up(program, INHERIT_FIRST + n);
+        for (int i = 0; i < n && r == 0; i++)
+                if (fds[i] >= 0)
+                        r = spawn_move_up(&fds[i], INHERIT_FIRST + n);
+        if (r < 0)
+                return r;
         for (int i = 0; i < n; i++) {
                 if (fds[i] < 0)
                         close(INHERIT_FIRST + i);
@@ -226,7 +258,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         int *fds = calloc(n, sizeof(int));
         struct spawn_args args;
         char **argv, **envp;
-        int zygote_fd, chroot_fd;
+        int zygote_fd = p->env->zygote_fd, chroot_fd;
         sigset_t none;
         int r;
 
@@ -242,9 +274,6 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
 
         argv = spawn_arguments(g, &args);
         envp = spawn_environment();
-        zygote_fd = fcntl(p->env->zygote_fd, F_DUPFD_CLOEXEC, INHERIT_FIRST + (int)n);
-        if (zygote_fd < 0)
-                spawn_report(ipc, "cannot prepare the zygote", errno == EINVAL ? -EMFILE : -errno);
         if (!fds || !argv || !envp)
                 spawn_report(ipc, "cannot prepare the zygote", -ENOMEM);
 
@@ -261,9 +290,9 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         fds[INHERIT_ACCESS - INHERIT_FIRST] = access_fd;
         fds[INHERIT_CHROOT - INHERIT_FIRST] = chroot_fd;
         memcpy(fds + INHERIT_N_FIXED, g->listeners.fds, sizeof(int) * g->listeners.n);
-        r = spawn_arrange(fds, (int)n);
+        r = spawn_arrange(fds, (int)n, &zygote_fd);
         if (r < 0)
-                spawn_report(INHERIT_IPC, "cannot arrange the zygote's descriptors", r);
+                spawn_report(fds[INHERIT_IPC - INHERIT_FIRST], "cannot arrange the zygote's descriptors", r);
 
         syscall(SYS_execveat, zygote_fd, "", argv, envp, AT_EMPTY_PATH);
         spawn_report(INHERIT_IPC, "cannot execute fpmd-zygote", -errno);

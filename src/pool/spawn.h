@@ -20,9 +20,10 @@ int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct
 /* keep: the capabilities that the process has stay permitted until its exec. 0 or -errno. */
 int spawn_become(const struct spawn_identity *who, bool keep);
 
-/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is overwritten before it has moved. -1: the
- * number stays free. 0 or -errno. */
-int spawn_arrange(int *fds, int n);
+/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is overwritten before it has moved, and program
+ * to such a number. -1: the number stays free. All others are closed first: the master may have as many as there can be. 0 or -errno; what has not moved by
+ * then is still what fds says. */
+int spawn_arrange(int *fds, int n, int *program);
 
 /* The master's environment without what is between it and systemd. NULL: out of memory. */
 char **spawn_environment(void);

@@ -55,7 +55,7 @@ def test_death_of_a_worker_is_logged_with_its_signal(start):
 
 def test_exit_of_a_worker_inside_php_is_logged(start):
     s = start()
-    with Held(s, after="posix_kill(getmypid(), SIGKILL);") as held:
+    with Held(s, after="posix_kill(getmypid(), 9);") as held:
         pid = held.wait_running()
         held.release()
         assert not held.answer().complete
@@ -187,7 +187,7 @@ def test_crash_loop_is_slowed_down(start):
     mark = os.path.join(s.shared_folder(), "crash")
     open(mark + "-on", "w").close()
     crash = s.script("crash.php", """<?php if (file_exists($_GET['m'] . '-on')) {
-        file_put_contents($_GET['m'] . '-times', microtime(true) . "\\n", FILE_APPEND); posix_kill(getmypid(), SIGSEGV); }""")
+        file_put_contents($_GET['m'] . '-times', microtime(true) . "\\n", FILE_APPEND); posix_kill(getmypid(), 11); }""")
 
     def times():
         return sorted(float(line) for line in procs.content(mark + "-times").splitlines())
@@ -269,8 +269,8 @@ def test_opcache_lock_holder_killed(start):
 # --- a zygote that does not answer
 
 ONE_DIES = """<?php
-posix_kill(posix_getppid(), SIGSTOP);
-posix_kill(getmypid(), SIGKILL);"""
+posix_kill(posix_getppid(), 19);
+posix_kill(getmypid(), 9);"""
 
 
 @pytest.mark.parametrize("how", ["from a script", "in an order to fork", "with nothing to do"])
