@@ -54,8 +54,8 @@
         D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
         D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
         D("log_timeout",                 log_timeout,                 TIME,     0,   CONF_TIME_MAX,   "10s",    NOW,   RELOAD)   \
-        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -1,  INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
+        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -1,  INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
         D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \

@@ -18,10 +18,30 @@ static void dump_value(const char *value, enum conf_dump_style style, struct tex
 }
 
 /* php-fpm's form of a value that has one of its own. */
-static void dump_as_php_fpm(const struct conf_directive *d, char *value) {
+static void dump_as_php_fpm(const struct conf_directive *d, const void *section, struct text *value) {
         if (d->type == CONF_TYPE_LEVEL)
-                for (; *value; value++)
-                        *value = (char)toupper((unsigned char)*value);
+                for (char *p = value->data; p && *p; p++)
+                        *p = (char)toupper((unsigned char)*p);
+        if (d->type == CONF_TYPE_FACILITY) {
+                text_done(value);
+                *value = (struct text){};
+                text_printf(value, "%d", *(const int *)((const char *)section + d->offset));
+        }
+}
+
+/* Directives that php-fpm does not have, or does not show. */
+static bool dump_is_ours(const struct conf_directive *d) {
+        static const char *const names[] = { "listen.shards",        "pm.max_requests_jitter",
+                                             "pm.max_memory",        "request_receive_timeout",
+                                             "park.max_connections", "park.max_bytes",
+                                             "park.idle_timeout",    "security.wire_ini",
+                                             "security.pcntl",       "log_timeout",
+                                             "apparmor_hat" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (text_equal(d->name, names[i]))
+                        return true;
+        return false;
 }
 
 /* The directive that a PHP setting is shown as: php-fpm does not keep that it was a flag. */
@@ -37,13 +57,15 @@ static void dump_row(const struct conf_directive *d, const void *section, enum c
                      struct text *out) {
         _cleanup_text_ struct text value = {};
 
+        if (style == CONF_DUMP_PHP_FPM && dump_is_ours(d) && conf_value_is_initial(d, section))
+                return; /* where one is set, that matters more */
         if (!conf_value_is_set(d, section)) {
                 text_printf(out, style == CONF_DUMP_PHP_FPM ? "\t%s = undefined\n" : "\t;%s =\n", d->name);
                 return;
         }
         conf_value_format(d, section, &value);
-        if (style == CONF_DUMP_PHP_FPM && value.data)
-                dump_as_php_fpm(d, value.data);
+        if (style == CONF_DUMP_PHP_FPM)
+                dump_as_php_fpm(d, section, &value);
         text_printf(out, "\t%s = ", d->name);
         if (d->type == CONF_TYPE_STRING || d->type == CONF_TYPE_PATH || d->type == CONF_TYPE_WORDS)
                 dump_value(text_peek(&value), style, out);
