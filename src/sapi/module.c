@@ -89,7 +89,9 @@ static int fail(char *reason, char **ret_reason) {
 static int report_failure(char **ret_reason) {
         char *reason = sapi_message_collected();
 
-        return fail(reason ? reason : strdup("PHP's module start-up failed without a message"), ret_reason);
+        return fail(reason ? reason
+                           : strdup("PHP's module start-up failed without a message (log_errors = 0 suppresses them)"),
+                    ret_reason);
 }
 
 /* 8.2 as 80200. Libraries before 8.4 are told apart by what they export, as they cannot be asked. */

@@ -309,7 +309,8 @@ int main(int argc, char **argv) {
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {
-                log_error("zygote cannot start: %s", strerror(-r));
+                if (r != -ENOEXEC) /* PHP's reason is the master's to log */
+                        log_error("zygote cannot start: %s", strerror(-r));
                 return EXIT_FAILURE;
         }
         r = zygote_loop(&z);

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 
@@ -186,3 +187,14 @@ def test_a_restart_is_not_put_off_by_workers_without_a_pause(start):
         load.kill()
         load.wait()
     assert sorted(s.workers()) == workers
+
+
+@pytest.mark.parametrize("code, says", [("no_such_function();", r"Call to undefined function no_such_function\(\) in \S+/pre.php"),
+                                        ("class X extends Y {", r"Unclosed '{' in \S+/pre.php on line 1")])
+def test_a_preload_script_that_fails_is_named_with_phps_message(make, code, says):
+    s = make({"www": {"pm.max_children": "1"}})
+    path = s.script("pre.php", f"<?php {code}")
+    s.pools["www"].update({"php_admin_value[opcache.preload]": path, "php_admin_value[opcache.preload_user]": programs.POOL_USER})
+    status, said = s.start_expecting_failure()
+    assert status != 0 and re.search(says, said), said
+    assert "Exec format error" not in said
