@@ -252,7 +252,8 @@ static void guest_make_way(struct lot *lot, struct guest *g) {
 static void guest_drain_on(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
         if (!guest_look_ahead(lot, g, data, n))
                 return;
-        if (g->scan.answered_over || !(g->flags & PARK_BODY) || lot->now - g->begun >= GUEST_LINGER_MAX) {
+        if (g->scan.answered_over || !(g->flags & PARK_BODY) || lot->now - g->begun >= GUEST_LINGER_MAX ||
+            g->drained >= GUEST_DRAIN_MAX) {
                 guest_release(lot, g);
                 return;
         }
@@ -274,6 +275,7 @@ static void guest_drain(struct lot *lot, struct guest *g) {
                 guest_hear_end(g);
         k = MIN((size_t)n, (size_t)g->skip);
         g->skip -= (uint32_t)k;
+        g->drained += (size_t)n;
         guest_drain_on(lot, g, lot->buf + k, (size_t)n - k);
 }
 

@@ -41,6 +41,7 @@ struct guest {
         uint32_t watched; /* the epoll events it is registered with; 0: not */
         uint32_t flags;   /* PARK_KEEP and so on: what becomes of it when the reply is out */
         uint32_t skip;    /* bytes still to come that nobody wants */
+        uint64_t drained; /* bytes of the answered request's body that were thrown away */
         usec_t arrived;   /* here */
         usec_t since;     /* in this list, or since the client last did something in it */
         usec_t begun;     /* when its client could begin to send this request; 0: it has not begun */
@@ -61,6 +62,9 @@ struct lot_list {
         struct guest *first, *last;
         size_t n;
 };
+
+/* An answer does not wait for the end of a body beyond so many bytes. */
+#define GUEST_DRAIN_MAX (1024ULL * 1024 * 1024)
 
 /* What is logged once in a while, however often it happens. */
 enum lot_complaint {

@@ -227,6 +227,15 @@ static void test_a_reply_does_not_wait_for_ever(void **state) {
         assert_replied(client, true);
         guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
         fd_close(client);
+
+        drain(s, PARK_KEEP, 0, &client);
+        s->lot.lists[GUEST_DRAINING].first->drained = GUEST_DRAIN_MAX - 10;
+        say(s, client, "\1\5\0\7\0\1\0\0a", 9);
+        assert_replied(client, false);
+        say(s, client, "\1\5\0\7\0\1\0\0a", 9);
+        assert_replied(client, true);
+        guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
+        fd_close(client);
 }
 
 static void test_a_reply_does_not_wait_when_the_pool_stops(void **state) {
