@@ -48,6 +48,13 @@ DIFFERENCES = [
                " when the body has come.",
                answered("^413 ", "^too large")),
     Difference("^haproxy", ("redirect of 3 MB", "redirect of a PUT of 3 MB"), "The same, with a redirect.", answered("^302 ", "^location: /elsewhere")),
+    Difference("^haproxy|^lighttpd", ("HEAD of a script that prints late",),
+               "php-fpm 8.4 sends a body to HEAD where the script has flushed (\"head-body\" of the wire tests): HAProxy 3.0 answers 502 then, and"
+               " lighttpd takes its length for the page's.",
+               answered("^200 OK")),
+    Difference("^haproxy", ("chunked PUT", "3 MB chunked"),
+               "HAProxy refuses a body in chunks, of its own accord, and may go on reading it after it has said that it closes.",
+               lambda reference, ours: ours.replace("(open)", "(whole)") == reference.replace("(open)", "(whole)")),
     Difference("^lighttpd.*streamed", ("chunked PUT", "3 MB chunked"),
                "lighttpd that streams asks for a length, of its own accord, unless all chunks are there when it begins: that is chance.",
                lambda reference, ours: ours.endswith(HELLO) and bool(re.search(r"^(411 Length Required|int\((81000|3145728)\))$", ours, re.MULTILINE))),
