@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a zygote, and what a park, inherits from the master: THE lists. Each descriptor has its fixed number; one that is closed is absent. The listeners
+ * What a zygote, a park and a logger inherit from the master: THE lists. Each descriptor has its fixed number; one that is closed is absent. The listeners
  * follow behind the last; their number is an argument. Everything else the master has is close-on-exec.
  */
 
@@ -41,6 +41,22 @@ enum inherit {
         X(OFFERS)     /* to send to */                                                                                 \
         X(JOURNAL)    /* optional: connected to journald */                                                            \
         X(LOG)        /* optional: log file, or the master's stderr */
+
+/*   symbol      what */
+#define INHERIT_LOGGER_FDS(X)                                                                                          \
+        X(ORDERS)     /* the logger's end of a message socket */                                                       \
+        X(CONF)       /* memfd: the pool's settings, as conf_pool_pack() writes them */                                \
+        X(SCOREBOARD) /* memfd */                                                                                      \
+        X(JOURNAL)    /* optional: connected to journald */                                                            \
+        X(LOG)        /* optional: log file, or the master's stderr */
+
+enum inherit_logger {
+        LOGGER_BEFORE_FIRST = INHERIT_FIRST - 1,
+#define X(symbol) LOGGER_FD_##symbol,
+        INHERIT_LOGGER_FDS(X)
+#undef X
+                _LOGGER_FD_MAX,
+};
 
 enum inherit_park {
         PARK_BEFORE_FIRST = INHERIT_FIRST - 1,

@@ -21,8 +21,9 @@
         X(TRACE, 0) /* tell where the PHP code of worker pid of slot is */                                             \
         X(RENEW,                                                                                                       \
           4) /* descriptors: log file, access log and lifeline (read, write end) for workers forked from now on */     \
-        /* master to park, over a pair of their own */                                                                 \
-        X(PARK_LOG, 1) /* descriptor: the log file from now on */                                                      \
+        /* master to park or logger, over a pair of their own */                                                       \
+        X(LOG, 1)           /* descriptor: the log file from now on */                                                 \
+        X(LOGGER_OUTPUT, 2) /* reading ends of worker pid: what it writes to stdout and stderr */                      \
         /* park to master, over that */                                                                                \
         X(PARK_LEAVES, 0) /* somebody else has told it to end: it takes no more connections */                         \
         /* zygote to master */                                                                                         \

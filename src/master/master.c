@@ -103,6 +103,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         m->env = (struct pool_env){
                 .zygote_fd = -1,
                 .park_fd = -1,
+                .logger_fd = -1,
                 .php_ini = options->php_ini,
                 .no_php_ini = options->no_php_ini,
                 .extended_info = options->extended_info,
@@ -152,6 +153,7 @@ void master_free(struct master *m) {
         free(m->status);
         fd_close(m->env.zygote_fd);
         fd_close(m->env.park_fd);
+        fd_close(m->env.logger_fd);
         fd_close(m->env.journal_fd);
         fd_close(m->log_file_fd);
         fd_close(m->stderr_fd);
@@ -283,7 +285,9 @@ static int master_open_programs(struct master *m, struct text *problems) {
         const struct {
                 const char *name;
                 int *fd;
-        } rows[] = { { "fpmd-zygote", &m->env.zygote_fd }, { "fpmd-park", &m->env.park_fd } };
+        } rows[] = { { "fpmd-zygote", &m->env.zygote_fd },
+                     { "fpmd-park", &m->env.park_fd },
+                     { "fpmd-logger", &m->env.logger_fd } };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 *rows[i].fd = master_open_program(rows[i].name);

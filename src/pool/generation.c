@@ -102,6 +102,7 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
         g->started = time_now();
         g->ipc = g->lifeline = g->zygote_pidfd = g->backlog_fd = -1;
         g->slow_log = (struct log_out){ .fd = -1, .kind = LOG_KIND_SLOW };
+        output_init(&g->output);
         r = generation_copy_settings(g, packed, n_packed);
         if (r < 0)
                 return r;
@@ -135,6 +136,7 @@ void generation_free(struct generation *g) {
         fd_close(g->lifeline);
         fd_close(g->slow_log.fd);
         log_out_change(&g->slow_log, -1);
+        output_done(&g->output);
         fd_close(g->zygote_pidfd);
         conf_free(g->settings);
         free(g->packed);
@@ -145,7 +147,7 @@ void generation_free(struct generation *g) {
 }
 
 bool generation_is_gone(const struct generation *g) {
-        return g->zygote_pid == 0 && g->n_workers == 0;
+        return g->zygote_pid == 0 && g->n_workers == 0 && output_is_over(g);
 }
 
 static void generation_tell(struct generation *g, enum ipc_type type) {

@@ -127,9 +127,9 @@ static int messages_on_output(struct generation *g, const struct ipc_message *m,
         struct pool_worker *w = m->slot < g->pool->n_used ? &g->pool->workers[m->slot] : NULL;
         int r;
 
-        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->output)
+        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid)
                 return -EBADMSG;
-        r = pool_output_new(g, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]), &w->output);
+        r = output_add(g, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]));
         if (r < 0)
                 log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
         return 0;

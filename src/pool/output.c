@@ -1,214 +1,313 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * catch_workers_output: a worker's stdout and stderr are pipes, read here and logged line by line in php-fpm's words, or bare
- * (decorate_workers_output = no). The worker sends a NUL at the end of each request, so that a line without an end does not wait for the next one. A
- * line that makes a longer entry than log_limit is split into several. Empty lines are not logged. The worker's ends do not block, so a flood costs
- * lines, never time.
- *
- * log_buffering needs nothing done here: an entry is one write, with it and without it.
- */
+/* The logger's process and its pipes; see output.h. What is sent to it goes at once or when it has room: it may be waiting for its log. */
+
+#include "pool/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
 #include "base/text.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
 #include "log/log.h"
+#include "logger/loop.h"
 #include "pool/pool.h"
+#include "pool/scale.h"
+#include "pool/spawn.h"
+#include "pool/supervise.h"
 
-#define OUTPUT_LIMIT_MAX  65536U /* the most that log_limit can ask for: it is memory, for each worker twice */
-#define OUTPUT_DECORATION "[21-Nov-2026 20:46:42] WARNING: [pool ] "
+/* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none. */
+#define OUTPUT_ENDED_MAX 64U
 
-struct output_stream {
-        const char *name;
-        int fd;
-        sd_event_source *source;
-        struct pool_output *output;
-        char *line; /* size bytes, the most that one entry takes; n of them are there */
-        size_t n, size;
-};
+/* How long the last of it may take beyond log_timeout: a reader may be slow. */
+#define OUTPUT_FINISH_TIME (20 * USEC_PER_SEC)
 
-struct pool_output {
-        const struct pool *pool;
-        pid_t pid;
-        bool bare;
-        struct output_stream streams[2];
-};
-
-static void output_say_head(const struct output_stream *s, struct text *out) {
-        if (!s->output->bare)
-                text_printf(out, "child %d said into %s: \"", s->output->pid, s->name);
+void output_init(struct output *o) {
+        *o = (struct output){ .pidfd = -1, .orders = -1 };
 }
 
-/* How much of a worker's line fits into one of the log's, its end included. */
-static size_t output_room(const struct output_stream *s, size_t limit) {
-        _cleanup_text_ struct text head = {};
-        size_t taken = 1;
-
-        output_say_head(s, &head);
-        if (!s->output->bare)
-                taken += strlen(OUTPUT_DECORATION) + strlen(s->output->pool->name) + head.n + strlen("\"");
-        return MIN(limit, (size_t)OUTPUT_LIMIT_MAX) - taken;
+static void output_forget_logger(struct output *o) {
+        o->exit_source = sd_event_source_disable_unref(o->exit_source);
+        o->room_source = sd_event_source_disable_unref(o->room_source);
+        o->pidfd = fd_close(o->pidfd);
+        o->orders = fd_close(o->orders);
+        o->pid = 0;
+        o->told_to_finish = false;
 }
 
-static void output_log(const struct output_stream *s, const char *line, size_t n) {
-        _cleanup_text_ struct text message = {};
+static void output_drop(struct output *o, struct output_pipes **link) {
+        struct output_pipes *p = *link;
 
-        if (n == 0)
-                return;
-        output_say_head(s, &message);
-        text_append_n(&message, line, n);
-        if (!s->output->bare)
-                text_append(&message, "\"");
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
-                                       .event = LOG_EVENT_WORKER_OUTPUT,
-                                       .pool = s->output->pool->name,
-                                       .message = text_peek(&message),
-                                       .bare = s->output->bare,
-                                       .worker_pid = (uint64_t)s->output->pid });
+        *link = p->next;
+        fd_close(p->fds[0]);
+        fd_close(p->fds[1]);
+        free(p);
 }
 
-static bool output_is_end(char c) {
-        return c == '\n' || c == '\0';
+void output_done(struct output *o) {
+        if (o->pid > 0)
+                syscall(SYS_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
+        output_forget_logger(o);
+        while (o->pipes)
+                output_drop(o, &o->pipes);
 }
 
-static void output_split(struct output_stream *s) {
-        char *start = s->line, *end = s->line + s->n;
-
-        for (char *p = start; p < end; p++)
-                if (output_is_end(*p)) {
-                        output_log(s, start, (size_t)(p - start));
-                        start = p + 1;
-                }
-        if (start == s->line && s->n == s->size) {
-                output_log(s, start, s->n);
-                start = end;
-        }
-        s->n = (size_t)(end - start);
-        memmove(s->line, start, s->n);
-}
-
-/* For kernels before 6.4, which do not take RWF_NOWAIT for pipes: what poll(2) has announced is read, unless another reader was faster. A writer can open a reading end in
- * /proc. */
-static ssize_t output_take_announced(struct output_stream *s) {
-        struct pollfd p = { .fd = s->fd, .events = POLLIN };
-        _cleanup_nudge_ struct nudge nudge = {};
-        ssize_t k;
-        int r;
-
-        if (poll(&p, 1, 0) == 0)
-                return -EAGAIN;
-        r = nudge_begin(&nudge);
-        if (r < 0)
-                return r;
-        k = read(s->fd, s->line + s->n, s->size - s->n);
-        return k < 0 ? -errno : k;
-}
-
-/* Reads what there is now without waiting, whatever the other side has done to O_NONBLOCK. Bytes, 0 at the end, or -errno. */
-static ssize_t output_take(struct output_stream *s) {
-        struct iovec iov = { .iov_base = s->line + s->n, .iov_len = s->size - s->n };
-        ssize_t k = preadv2(s->fd, &iov, 1, -1, RWF_NOWAIT);
-
-        if (k >= 0)
-                return k;
-        return errno == EOPNOTSUPP ? output_take_announced(s) : -errno;
-}
-
-/* Reads what there is now. False at the end. */
-static bool output_read(struct output_stream *s) {
-        ssize_t k = output_take(s);
-
-        if (k < 0)
-                return k == -EAGAIN || k == -EINTR;
-        s->n += (size_t)k;
-        output_split(s);
-        return k > 0;
-}
-
-static void output_close(struct output_stream *s) {
-        output_log(s, s->line, s->n);
-        s->n = 0;
-        s->source = sd_event_source_disable_unref(s->source);
-        s->fd = fd_close(s->fd);
-}
-
-static int output_on_bytes(_unused_ sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents,
-                           void *userdata) {
-        struct output_stream *s = userdata;
-
-        if (!output_read(s))
-                output_close(s);
-        return 0;
-}
-
-/* A zygote could send anything; what it sends is read from. */
+/* A zygote could send anything; what it sends is a worker's to write into and a logger's to read, and the master only holds it. */
 static bool output_is_pipe(int fd) {
         struct stat st;
 
         return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
-int pool_output_new(const struct generation *g, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret) {
-        struct pool_output *o = calloc(1, sizeof(*o));
-        int r = 0;
+int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd) {
+        struct output *o = &g->output;
+        struct output_pipes *p = calloc(1, sizeof(*p));
+        int r = !p ? -ENOMEM : !output_is_pipe(stdout_fd) || !output_is_pipe(stderr_fd) ? -EBADMSG : 0;
 
-        if (!output_is_pipe(stdout_fd) || !output_is_pipe(stderr_fd)) {
-                fd_close(stdout_fd);
-                fd_close(stderr_fd);
-                free(o);
-                return -EBADMSG;
-        }
-        if (!o) {
-                fd_close(stdout_fd);
-                fd_close(stderr_fd);
-                return -ENOMEM;
-        }
-        o->pool = g->pool;
-        o->pid = pid;
-        o->bare = !g->conf->decorate_workers_output;
-        o->streams[0] = (struct output_stream){ .name = "stdout", .fd = stdout_fd, .output = o };
-        o->streams[1] = (struct output_stream){ .name = "stderr", .fd = stderr_fd, .output = o };
-        for (size_t i = 0; i < ELEMENTSOF(o->streams) && r >= 0; i++) {
-                struct output_stream *s = &o->streams[i];
-
-                s->size = output_room(s, g->settings->global.log_limit);
-                s->line = malloc(s->size);
-                if (!s->line) {
-                        r = -ENOMEM;
-                        break;
-                }
-                r = sd_event_add_io(g->pool->env->event, &s->source, s->fd, EPOLLIN, output_on_bytes, s);
-                if (r >= 0)
-                        sd_event_source_set_description(s->source, "worker-output");
-        }
         if (r < 0) {
-                pool_output_free(o);
+                fd_close(stdout_fd);
+                fd_close(stderr_fd);
+                free(p);
                 return r;
         }
-        *ret = o;
+        *p = (struct output_pipes){ .next = o->pipes, .pid = pid, .fds = { stdout_fd, stderr_fd } };
+        o->pipes = p;
         return 0;
 }
 
-void pool_output_free(struct pool_output *o) {
-        if (!o)
-                return;
-        for (size_t i = 0; i < ELEMENTSOF(o->streams); i++) {
-                struct output_stream *s = &o->streams[i];
+/* Nobody can write there any more, and everything has been read. */
+static bool output_is_empty(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
 
-                for (unsigned k = 0; s->fd >= 0 && k < 16;
-                     k++) /* the worker is gone: what it said last, within reason */
-                        if (!output_read(s))
-                                break;
-                output_close(s);
-                free(s->line);
+        return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) && !(p.revents & POLLIN);
+}
+
+static void output_prune(struct output *o) {
+        unsigned n = 0;
+
+        for (struct output_pipes **link = &o->pipes; *link;) {
+                struct output_pipes *p = *link;
+
+                if (p->ended && (n >= OUTPUT_ENDED_MAX || (output_is_empty(p->fds[0]) && output_is_empty(p->fds[1]))))
+                        output_drop(o, link);
+                else {
+                        n += p->ended && p->given;
+                        link = &p->next;
+                }
         }
-        free(o);
+}
+
+void output_worker_ended(struct generation *g, pid_t pid) {
+        for (struct output_pipes *p = g->output.pipes; p; p = p->next)
+                p->ended |= p->pid == pid;
+        output_prune(&g->output);
+}
+
+static void output_log_death(const struct generation *g, int status) {
+        _cleanup_text_ struct text t = {};
+
+        text_printf(&t,
+                    "logger %d ended %s %d; what it had read and not written is lost, and another one takes its place",
+                    g->output.pid, WIFSIGNALED(status) ? "on signal" : "with code",
+                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
+                                       .event = LOG_EVENT_LOGGER_DIED,
+                                       .pool = g->pool->name,
+                                       .message = text_peek(&t) });
+}
+
+static int output_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        struct generation *g = userdata;
+        struct output *o = &g->output;
+        usec_t now = time_now();
+        int status = 0;
+
+        if (waitpid(o->pid, &status, WNOHANG) != o->pid)
+                return 0;
+        if (o->told_to_finish && (status == 0 || now >= o->finish_at))
+                o->over = true;
+        else {
+                output_log_death(g, status);
+                o->n_young_dead = now - o->started < SCALE_YOUNG ? o->n_young_dead + 1 : 0;
+                o->retry_at = now + scale_delay(o->n_young_dead);
+        }
+        output_forget_logger(o);
+        supervise_changed(g->pool);
+        return 0;
+}
+
+static int output_on_room(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        struct generation *g = userdata;
+
+        supervise_changed(g->pool);
+        return 0;
+}
+
+_noreturn_ static void output_child(const struct generation *g, const struct spawn_identity *who, int orders,
+                                    int conf_fd) {
+        const struct pool *p = g->pool;
+        int fds[_LOGGER_FD_MAX - INHERIT_FIRST];
+
+        fds[LOGGER_FD_ORDERS - INHERIT_FIRST] = orders;
+        fds[LOGGER_FD_CONF - INHERIT_FIRST] = conf_fd;
+        fds[LOGGER_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
+        fds[LOGGER_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
+        fds[LOGGER_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
+        spawn_helper(p, who, "fpmd-logger", p->env->logger_fd, fds, (int)ELEMENTSOF(fds));
+}
+
+static int output_watch(struct generation *g) {
+        struct output *o = &g->output;
+        sd_event *event = g->pool->env->event;
+        int r;
+
+        o->pidfd = (int)syscall(SYS_pidfd_open, o->pid, 0);
+        if (o->pidfd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &o->exit_source, o->pidfd, EPOLLIN, output_on_exit, g);
+        if (r >= 0)
+                r = sd_event_add_io(event, &o->room_source, o->orders, EPOLLOUT, output_on_room, g);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(o->room_source, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        sd_event_source_set_description(o->exit_source, "logger-exit");
+        sd_event_source_set_description(o->room_source, "logger-room");
+        return 0;
+}
+
+static int output_start(struct generation *g, usec_t now) {
+        struct output *o = &g->output;
+        _cleanup_fd_ int conf_fd = -1, orders = -1;
+        struct spawn_identity who;
+        int ends[2], r;
+
+        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
+        if (r < 0)
+                return r;
+        conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
+        if (conf_fd < 0)
+                return conf_fd;
+        r = ipc_pair(ends);
+        if (r < 0)
+                return r;
+        o->orders = ends[0];
+        orders = ends[1];
+        o->started = now;
+        o->pid = fork();
+        if (o->pid == 0)
+                output_child(g, &who, orders, conf_fd);
+        r = o->pid < 0 ? -errno : output_watch(g);
+        if (r < 0) {
+                if (o->pid > 0)
+                        kill(o->pid, SIGKILL); /* our unreaped child, and a stranger from now on */
+                output_forget_logger(o);
+                return r;
+        }
+        for (struct output_pipes *p = o->pipes; p; p = p->next)
+                p->given = false;
+        o->log_due = false;
+        log_debug("[pool %s] logger %d started", g->pool->name, o->pid);
+        return 0;
+}
+
+/* False: it has no room for the order. */
+static bool output_send_log(struct generation *g) {
+        struct output *o = &g->output;
+
+        o->log_due = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOG },
+                                      (int[IPC_FDS_MAX]){ g->pool->env->log_fd }) < 0;
+        return !o->log_due;
+}
+
+/* True: the logger has all that it is to have. */
+static bool output_give(struct generation *g) {
+        struct output *o = &g->output;
+        bool all = !o->log_due || output_send_log(g);
+
+        for (struct output_pipes *p = o->pipes; p && all; p = p->next) {
+                int r;
+
+                if (p->given)
+                        continue;
+                r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOGGER_OUTPUT, .pid = p->pid },
+                                     (int[IPC_FDS_MAX]){ p->fds[0], p->fds[1] });
+                p->given = r == 0;
+                all = r == 0;
+        }
+        (void)sd_event_source_set_enabled(o->room_source, all ? SD_EVENT_OFF : SD_EVENT_ON);
+        return all;
+}
+
+/* No worker will come or go any more. */
+static bool output_may_finish(const struct generation *g) {
+        const struct pool *p = g->pool;
+
+        return g->zygote_pid == 0 && g->n_workers == 0 && g != p->current && g != p->starting && g != p->wanted;
+}
+
+static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {
+        struct output *o = &g->output;
+
+        if (o->finish_at == 0)
+                o->finish_at = now + g->settings->global.log_timeout + OUTPUT_FINISH_TIME;
+        if (has_all && !o->told_to_finish) {
+                o->told_to_finish = true;
+                syscall(SYS_pidfd_send_signal, o->pidfd, LOGGER_SIGNAL_FINISH, NULL, 0);
+        }
+        if (now < o->finish_at)
+                return o->finish_at;
+        log_error("[pool %s] logger %d does not come to an end, and is killed; workers' output is lost", g->pool->name,
+                  o->pid);
+        syscall(SYS_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
+        o->told_to_finish = true;
+        return now + USEC_PER_SEC;
+}
+
+usec_t output_supervise(struct generation *g, usec_t now) {
+        struct output *o = &g->output;
+        bool finishes = output_may_finish(g);
+        bool all;
+
+        if (!g->conf->catch_workers_output || o->over)
+                return USEC_INFINITY;
+        if (!o->pid && finishes && (!o->pipes || (o->finish_at > 0 && now >= o->finish_at))) {
+                o->over = true;
+                return now; /* whoever waits for that looks again */
+        }
+        if (!o->pid && now >= o->retry_at && (o->pipes || !finishes)) {
+                int r = output_start(g, now);
+
+                if (r < 0) {
+                        log_error("[pool %s] cannot start a logger: %s", g->pool->name, strerror(-r));
+                        o->retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++o->n_young_dead);
+                }
+        }
+        if (!o->pid)
+                return finishes && o->finish_at == 0
+                               ? (o->finish_at = now + g->settings->global.log_timeout + OUTPUT_FINISH_TIME)
+                               : o->retry_at;
+        all = output_give(g);
+        return finishes ? output_finish(g, all, now) : USEC_INFINITY;
+}
+
+bool output_is_over(const struct generation *g) {
+        return !g->conf || !g->conf->catch_workers_output || g->output.over;
+}
+
+void output_renew_log(struct generation *g) {
+        struct output *o = &g->output;
+
+        o->log_due = o->pid && g->pool->env->log_fd >= 0;
+        if (o->log_due)
+                (void)output_give(g);
 }

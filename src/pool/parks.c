@@ -25,7 +25,6 @@
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
-#include "log/out.h"
 #include "park/park.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
@@ -89,16 +88,8 @@ static char *parks_key(const struct generation *g) {
 _noreturn_ static void parks_child(const struct generation *g, const struct spawn_identity *who, int orders,
                                    int conf_fd) {
         const struct pool *p = g->pool;
-        int fds[_PARK_FD_MAX - INHERIT_FIRST], park_fd = p->env->park_fd, r;
-        char level[32], *name = program_is_php_fpm() ? (char *)program_command() : (char *)"fpmd-park";
-        char *argv[] = { name, level, NULL };
-        char **envp = spawn_environment();
-        sigset_t none;
+        int fds[_PARK_FD_MAX - INHERIT_FIRST];
 
-        log_out_forked();
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
         fds[PARK_FD_ORDERS - INHERIT_FIRST] = orders;
         fds[PARK_FD_CONF - INHERIT_FIRST] = conf_fd;
         fds[PARK_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
@@ -106,15 +97,7 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
-        r = envp ? spawn_become(who, false) : -ENOMEM;
-        if (r == 0)
-                r = spawn_arrange(fds, (int)ELEMENTSOF(fds), &park_fd);
-        if (r == 0) {
-                syscall(SYS_execveat, park_fd, "", argv, envp, AT_EMPTY_PATH);
-                r = -errno;
-        }
-        log_error("[pool %s] cannot execute fpmd-park: %s", p->name, strerror(-r));
-        _exit(EXIT_FAILURE);
+        spawn_helper(p, who, "fpmd-park", p->env->park_fd, fds, (int)ELEMENTSOF(fds));
 }
 
 static void parks_log_death(const struct park_process *k, int status) {
@@ -305,7 +288,7 @@ void parks_stop(struct pool *p, bool at_once, usec_t now) {
 }
 
 void parks_renew_log(struct pool *p) {
-        struct ipc_message m = { .type = IPC_PARK_LOG };
+        struct ipc_message m = { .type = IPC_LOG };
         int log_fd = p->env->log_fd;
 
         if (log_fd < 0)

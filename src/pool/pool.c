@@ -89,7 +89,6 @@ void pool_free(struct pool *p) {
         for (uint32_t i = 0; i < p->n_used; i++) {
                 fd_close(p->workers[i].state == WORKER_NONE ? -1 : p->workers[i].pidfd);
                 sd_event_source_unref(p->workers[i].exit_source);
-                pool_output_free(p->workers[i].output);
                 free(p->workers[i].overtime);
         }
         if (p->scoreboard && p->workers)
@@ -213,6 +212,7 @@ void pool_renew_log(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next) {
                 int r = g->draining || g->ipc < 0 ? 0 : generation_renew(g);
 
+                output_renew_log(g);
                 if (r < 0)
                         log_error("[pool %s] workers keep the old log file: %s", p->name, strerror(-r));
         }
@@ -235,7 +235,9 @@ usec_t pool_drain_deadline(const struct pool *p) {
         usec_t deadline = 0;
 
         for (const struct generation *g = p->generations; g; g = g->next)
-                if (g->draining)
+                if (g->output.finish_at > 0)
+                        deadline = MAX(deadline, g->output.finish_at);
+                else if (g->draining)
                         deadline = MAX(deadline, g->drain_since + p->env->control_timeout + TIMEOUTS_KILL_DELAY);
         return deadline;
 }
@@ -244,7 +246,7 @@ bool pool_owns(const struct pool *p, pid_t pid) {
         if (parks_own(&p->parks, pid))
                 return true;
         for (const struct generation *g = p->generations; g; g = g->next)
-                if (g->zygote_pid == pid)
+                if (g->zygote_pid == pid || g->output.pid == pid)
                         return true;
         for (uint32_t i = 0; i < p->n_used; i++)
                 if (p->workers[i].state > WORKER_ASKED && p->workers[i].pid == pid &&

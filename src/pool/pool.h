@@ -20,6 +20,7 @@
 #include "log/out.h"
 #include "pool/crashes.h"
 #include "pool/losses.h"
+#include "pool/output.h"
 #include "pool/parks.h"
 #include "pool/patience.h"
 #include "pool/scale.h"
@@ -34,6 +35,7 @@ struct pool_env {
         sd_event *event;
         int zygote_fd; /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
         int park_fd;   /* the park's binary, likewise */
+        int logger_fd; /* and the logger's */
         const char *php_ini;      /* -c, or NULL */
         bool no_php_ini;          /* -n */
         bool extended_info;       /* -e */
@@ -90,6 +92,7 @@ struct generation {
         sd_event_source *ipc_source;
         int lifeline; /* write end */
         struct log_out slow_log;
+        struct output output; /* catch_workers_output */
 
         bool ready;         /* PHP is up in the zygote */
         unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
@@ -120,7 +123,6 @@ struct generation {
 
 enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_STARTING, WORKER_ACCEPTING };
 
-struct pool_output;
 struct overtime_case;
 
 /* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory. */
@@ -135,8 +137,7 @@ struct pool_worker {
         usec_t started;  /* or asked for */
         uint64_t number; /* of all workers the pool has ever asked for: the order in which they wait for connections */
         sd_event_source *exit_source;
-        usec_t ended;               /* and its zygote has not said so yet; 0: it lives */
-        struct pool_output *output; /* catch_workers_output, or NULL */
+        usec_t ended; /* and its zygote has not said so yet; 0: it lives */
         struct patience_memory patience;
         usec_t last_overtime;           /* when something was last done about one of its requests */
         struct overtime_case *overtime; /* its request is being traced, or NULL */
@@ -281,7 +282,3 @@ char **zygote_process_arguments(const struct pool_env *env, char *const *first);
 
 /* access.c: opens the pool's access log. 0 and *ret, the caller's, -1 when the pool has none; -errno, logged. */
 int pool_access_open(const struct conf_pool *conf, int *ret);
-
-/* output.c: what a worker writes to stdout and stderr, as log lines. Takes over the descriptors. */
-int pool_output_new(const struct generation *g, pid_t pid, int stdout_fd, int stderr_fd, struct pool_output **ret);
-void pool_output_free(struct pool_output *o);

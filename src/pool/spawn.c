@@ -174,6 +174,28 @@ char **spawn_environment(void) {
         return list;
 }
 
+void spawn_helper(const struct pool *p, const struct spawn_identity *who, const char *name, int program_fd, int *fds,
+                  int n) {
+        char level[32], *argv[] = { program_is_php_fpm() ? (char *)program_command() : (char *)name, level, NULL };
+        char **envp = spawn_environment();
+        sigset_t none;
+        int r;
+
+        log_out_forked();
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
+        r = envp ? spawn_become(who, false) : -ENOMEM;
+        if (r == 0)
+                r = spawn_arrange(fds, n, &program_fd);
+        if (r == 0) {
+                syscall(SYS_execveat, program_fd, "", argv, envp, AT_EMPTY_PATH);
+                r = -errno;
+        }
+        log_error("[pool %s] cannot execute %s: %s", p->name, name, strerror(-r));
+        _exit(EXIT_FAILURE);
+}
+
 struct spawn_args {
         char generation[32];
         char listeners[32];

@@ -25,5 +25,11 @@ int spawn_become(const struct spawn_identity *who, bool keep);
  * then is still what fds says. */
 int spawn_arrange(int *fds, int n, int *program);
 
+/* In the child: becomes who, and executes the program as name with its descriptors from INHERIT_FIRST on and the log level as its argument. Of the pool's processes that
+ * run no PHP. */
+struct pool;
+_noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const char *name, int program_fd,
+                             int *fds, int n);
+
 /* The master's environment without what is between it and systemd. NULL: out of memory. */
 char **spawn_environment(void);

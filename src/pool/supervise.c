@@ -62,7 +62,7 @@ void supervise_release(struct pool *p, uint32_t slot) {
         sd_event_source_disable_unref(w->exit_source);
         if (w->state != WORKER_ASKED)
                 fd_close(w->pidfd);
-        pool_output_free(w->output);
+        output_worker_ended(w->generation, w->pid);
         *w = (struct pool_worker){};
         slot_clear(&p->scoreboard->slots[slot]);
         active_leave(p->scoreboard, slot);
@@ -464,6 +464,7 @@ void pool_supervise(struct pool *p) {
                 at = MIN(at, supervise_cut_leaving(g, now));
                 at = MIN(at, supervise_drain(g, now));
                 at = MIN(at, supervise_answers(g, now));
+                at = MIN(at, output_supervise(g, now));
         }
         supervise_forget_gone(p);
         supervise_publish(p);

@@ -90,14 +90,14 @@ static int spawn_reserve(struct zygote *z) {
         return 0;
 }
 
-/* Pipes for what the worker writes. The write ends do not block: a worker never waits for the log. */
+/* Pipes for what the worker writes. Its ends block, as whoever writes to a pipe expects; the logger's do not, and are descriptions of their own. */
 static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int write_ends[static 2]) {
         if (!z->pool->catch_workers_output || z->ipc < 0)
                 return 0;
         for (int i = 0; i < 2; i++) {
                 int ends[2];
 
-                if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+                if (pipe2(ends, O_CLOEXEC) < 0)
                         return -errno;
                 read_ends[i] = ends[0];
                 write_ends[i] = ends[1];

@@ -10,7 +10,7 @@ import pytest
 
 import server as programs
 
-PROGRAMS = ["fpmd", "fpmd-zygote", "fpmd-park", "fpmctl"]
+PROGRAMS = ["fpmd", "fpmd-zygote", "fpmd-park", "fpmd-logger", "fpmctl"]
 
 
 def run(*command, **how):

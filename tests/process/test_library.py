@@ -18,7 +18,7 @@ IGNORE = "<?php FFI::cdef('void zend_signal(int signal, unsigned long handler);'
 def past_ours(monkeypatch):
     """Programs whose zygote's zend_signal() and zend_sigaction() libphp does not find, as if it were linked with -Bsymbolic-functions."""
     folder = programs.make_folder("library")
-    for name in ("fpmd", "fpmd-zygote", "fpmd-park"):
+    for name in ("fpmd", "fpmd-zygote", "fpmd-park", "fpmd-logger"):
         shutil.copy(os.path.join(programs.BUILD, "src", name), folder)
     path = os.path.join(folder, "fpmd-zygote")
     with open(path, "rb") as f:

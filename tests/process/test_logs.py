@@ -132,6 +132,7 @@ def test_stopped_reader_costs_lines_that_are_told_and_nothing_else(make, reader)
     m = s.wait_log(r"WARNING: \[pool www\] log entries were lost, as nobody took them for log_timeout: (\d+) of access\.log, since \[\d\d-\w{3}-\d{4} [\d:]+\]\n")
     told = int(m[1])
     r.go.set()
+    r.wait("the reader to read", lambda lines: len(lines) > 10)  # until then nobody waits for it again
     s.run(path, HTTP_HOST="last")
     r.wait("the next line", lambda lines: lines and lines[-1] == "last")
     assert sum(line == "h" * 1000 for line in r.lines()) + told == 400
@@ -216,3 +217,104 @@ def test_recycled_workers_have_written_their_lines(make):
         if i % 20 == 10:
             s.reload()
     assert logged(s) == list(range(60))
+
+
+# --- what workers say on stdout and stderr
+
+CAUGHT = {"pm.max_children": "2", "catch_workers_output": "yes", "decorate_workers_output": "no"}
+RECORDS = "<?php $f = fopen('php://stderr', 'w'); $n = 0; for ($i = 0; $i < $_GET['n']; $i++) $n += fwrite($f, sprintf('%06d ', $i) . str_repeat('r', 7992) . \"\\n\"); echo $n;"
+
+
+def loggers(s):
+    return [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-logger"]
+
+
+@pytest.mark.parametrize("program", [programs.PhpFpm, programs.Fpmd], ids=["php-fpm", "fpmd"])
+def test_slow_reader_gets_all_output(reader, program):
+    r = reader()
+    with program({"www": CAUGHT}, settings={"error_log": r.path, "log_limit": "8192"}) as s:
+        n = BYTES // 8000
+        assert s.run(s.script("r.php", RECORDS), query=f"n={n}", timeout=LIMIT).text == str(n * 8000)
+        r.wait("the last record", lambda lines: any(line.startswith(f"{n - 1:06d} r") for line in lines[-20:]))
+        assert numbers(r.lines(), r"^(\d{6}) r{7992}$") == list(range(n))
+
+
+@pytest.mark.parametrize("program", [programs.PhpFpm, programs.Fpmd], ids=["php-fpm", "fpmd"])
+def test_programs_that_php_starts_are_waited_for(reader, program):
+    r = reader(speed=100_000)
+    with program({"www": CAUGHT}, settings={"error_log": r.path}) as s:
+        path = s.script("seq.php", "<?php exec('seq 1 5000 1>&2', $out, $status); echo $status;")
+        assert s.run(path, timeout=LIMIT).text == "0"
+        r.wait("the last line", lambda lines: "5000" in lines[-20:])
+        assert numbers(r.lines(), r"^(\d+)$") == list(range(1, 5001))
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGQUIT", "SIGUSR2"])
+def test_stop_and_reload_lose_no_output(make, reader, end):
+    """The pipes are full when it comes, and the reader is slow."""
+    r = reader(speed=200_000)
+    s = make({"www": CAUGHT}, settings={"error_log": r.path, "log_limit": "8192"}).start()
+    assert s.run(s.script("r.php", RECORDS), query="n=20", timeout=LIMIT).text == "160000"
+    s.signal(signal.Signals[end])
+    if end != "SIGUSR2":
+        s.wait_exit()
+    r.wait("the last record", lambda lines: any(line.startswith("000019 r") for line in lines))
+    assert numbers(r.lines(), r"^(\d{6}) r{7992}$") == list(range(20))
+
+
+def test_output_of_a_worker_that_is_killed_is_there(make):
+    s = make({"www": CAUGHT}).start()
+    path = s.script("die.php", "<?php for ($i = 0; $i < 500; $i++) file_put_contents('php://stderr', \"said $i\\n\"); exec('kill -9 ' . getmypid());")
+    assert not s.run(path).complete
+    s.wait_log("said 499\n")
+    assert numbers(s.log().splitlines(), r"^said (\d+)$") == list(range(500))
+
+
+def test_logger_that_dies_is_replaced_and_loses_nothing_that_is_in_the_pipes(make):
+    s = make({"www": {**CAUGHT, "pm.max_children": "1"}}).start()
+    path = s.script("say.php", "<?php for ($i = $_GET['n']; $i < $_GET['n'] + 500; $i++) file_put_contents('php://stderr', \"said $i\\n\"); echo getmypid();")
+    worker = s.run(path, query="n=0").text
+    s.wait_log("said 499\n")
+    for n in (500, 1000):
+        old, = loggers(s)
+        os.kill(old, signal.SIGSTOP)
+        assert s.run(path, query=f"n={n}").text == worker
+        os.kill(old, signal.SIGKILL)
+        s.wait_log(f"said {n + 499}\n")
+    assert numbers(s.log().splitlines(), r"^said (\d+)$") == list(range(1500))
+    assert len(re.findall(r"WARNING: \[pool www\] logger \d+ ended on signal 9", s.log())) == 2
+
+
+def test_logger_takes_the_new_log_file(make):
+    s = make({"www": CAUGHT}).start()
+    path = s.script("say.php", "<?php file_put_contents('php://stderr', $_GET['text'] . \"\\n\");")
+    s.run(path, query="text=before")
+    s.wait_log("before\n")
+    os.rename(s.log_path, s.log_path + ".1")
+    s.signal(signal.SIGUSR1)
+    s.wait_log("error log file re-opened")
+    s.run(path, query="text=after")
+    s.wait_log("after\n")
+    assert "after" not in procs.content(s.log_path + ".1")
+
+
+def test_stopped_reader_holds_up_who_says_something_and_nobody_else(make, reader):
+    r = reader(running=False)
+    s = make({"www": {**CAUGHT, "pm.max_children": "1"}, "other": {"pm.max_children": "1"}}, settings={"error_log": r.path, "log_timeout": "1s", "log_limit": "8192"}).start()
+    path, quiet = s.script("r.php", RECORDS), s.script("a.php", "<?php echo 1;")
+    done = []
+    thread = threading.Thread(target=lambda: done.append(s.run(path, query="n=100", timeout=LIMIT).text))
+    thread.start()
+    while thread.is_alive():
+        assert s.run(quiet, pool="other").text == "1"
+    assert done == ["800000"]
+    assert s.ctl("reload").returncode == 0
+    r.go.set()
+    r.wait("what was lost", lambda lines: [x for x in lines if re.search(r"log entries were lost, .*: \d+ of workers' output, since", x)])
+    told = sum(numbers(r.lines(), r"log entries were lost, .*: (\d+) of workers' output"))
+    assert told > 0 and len([x for x in r.lines() if re.fullmatch(r"\d{6} r{7992}", x)]) + told == 100
+
+
+def test_no_logger_where_nothing_is_caught(start):
+    s = start()
+    assert loggers(s) == []
