@@ -3,17 +3,22 @@
  * Patience is charged while a receiver takes nothing: who reads slowly is waited for without end, who has stopped for that long is not waited for again until it has
  * taken something. That it took something shows in a write that goes, or in less that waits in the pipe: others write there too, and may be faster.
  *
+ * A line of more than PIPE_BUF bytes may go into a pipe in several writes. So that no other process's line comes in between, a pipe is written to under a lock, fcntl(2)'s, which a process
+ * that dies leaves. Whoever has it may be a process of another pool: for who keeps it while the reader takes nothing, nobody waits longer than a second, and then it is passed over.
+ *
  * A queue holds whole entries. Of a receiver that has stopped the oldest are kept, since the first lines of a trouble tell more than the last ones.
  */
 
 #include "log/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "log/journal.h"
@@ -21,6 +26,9 @@
 
 /* The longest sleep while waiting: a wake-up may go to another writer. */
 #define OUT_SLICE (50 * USEC_PER_MSEC)
+
+#define OUT_LOCK_PATIENCE USEC_PER_SEC
+#define OUT_LOCK_SLICE    USEC_PER_MSEC
 
 /* Who ends a process by SIGTERM kills it soon after. */
 #define OUT_LAST_WAIT (500 * USEC_PER_MSEC)
@@ -84,20 +92,61 @@ static int out_unread(const struct log_out *o) {
         return fd_unsent(o->fd);
 }
 
+static bool out_is_pipe(struct log_out *o) {
+        struct stat st;
+
+        if (o->looked_at != o->fd) {
+                o->is_pipe = fstat(o->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+                o->looked_at = o->fd;
+        }
+        return o->is_pipe;
+}
+
+/* True: it may be written to. A single byte needs no lock. */
+static bool out_lock(struct log_out *o, size_t n) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+        int unread;
+
+        if (o->locked || n <= 1 || !out_is_pipe(o))
+                return true;
+        o->locked = fcntl(o->fd, F_SETLK, &lock) == 0;
+        if (o->locked || (errno != EAGAIN && errno != EACCES)) {
+                o->refused_since = 0;
+                return true;
+        }
+        unread = out_unread(o);
+        if (o->refused_since == 0 || unread < o->unread)
+                o->refused_since = time_now();
+        o->unread = unread;
+        return time_now() - o->refused_since >= OUT_LOCK_PATIENCE;
+}
+
+static void out_unlock(struct log_out *o) {
+        struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+        if (o->locked)
+                (void)fcntl(o->fd, F_SETLK, &lock);
+        o->locked = false;
+}
+
 static void out_wait(const struct log_out *o, usec_t longest) {
         struct pollfd p = { .fd = o->fd, .events = POLLOUT };
 
+        if (o->refused_since > 0 && !o->locked) { /* there may be room */
+                (void)poll(NULL, 0, OUT_LOCK_SLICE / USEC_PER_MSEC);
+                return;
+        }
         (void)poll(&p, 1, (int)(MIN(longest, OUT_SLICE) / USEC_PER_MSEC + 1));
 }
 
 /* All n bytes, waiting for a receiver that takes some now and then. How many went, or -errno when none did. */
 static ssize_t out_write_waiting(struct log_out *o, const char *data, size_t n, usec_t patience) {
+        int unread = o->stuck ? o->unread : -1;
         usec_t since = 0;
         size_t done = 0;
-        int unread = -1;
 
         for (;;) {
-                ssize_t k = out_try(o, data + done, n - done);
+                ssize_t k = out_lock(o, n) ? out_try(o, data + done, n - done) : -EAGAIN;
                 usec_t now;
                 int left;
 
@@ -117,7 +166,7 @@ static ssize_t out_write_waiting(struct log_out *o, const char *data, size_t n, 
                         o->stuck = false;
                 if (since == 0 || (left >= 0 && unread > left))
                         since = now;
-                unread = left;
+                o->unread = unread = left;
                 if (o->stuck || now - since >= patience) {
                         o->stuck = true;
                         return done > 0 ? (ssize_t)done : -EAGAIN;
@@ -177,8 +226,10 @@ static void out_drop_first(struct log_out *o, bool lost) {
 static bool out_flush(struct log_out *o) {
         while (o->first) {
                 struct log_queued *q = o->first;
-                ssize_t k = out_try(o, q->data + q->at, q->n - q->at);
+                ssize_t k = out_lock(o, q->n) ? out_try(o, q->data + q->at, q->n - q->at) : -EAGAIN;
 
+                if ((k == -EAGAIN || k == -EINTR) && q->at == 0)
+                        out_unlock(o);
                 if (k == -EAGAIN || k == -EINTR)
                         return true;
                 if (k > 0)
@@ -186,6 +237,7 @@ static bool out_flush(struct log_out *o) {
                 if (k <= 0 || q->at == q->n)
                         out_drop_first(o, k <= 0);
         }
+        out_unlock(o);
         return false;
 }
 
@@ -195,20 +247,28 @@ int log_out_write(struct log_out *o, const char *data, size_t n) {
         if (!out_flush(o))
                 k = out_write_waiting(o, data, n, out_state.patience);
         if (k == (ssize_t)n) {
+                out_unlock(o);
                 o->cut = false;
                 return 0;
         }
+        if (k <= 0 && !(o->first && o->first->at > 0))
+                out_unlock(o);
         if ((k > 0 || k == -EAGAIN) && out_queue(o, data, n, k > 0 ? (size_t)k : 0) == 0) {
                 o->cut = false;
                 return 0;
         }
+        if (!o->first)
+                out_unlock(o);
         o->cut = k > 0 || (k < 0 && o->cut);
         log_out_lose(o->kind);
         return -EAGAIN;
 }
 
 int log_out_write_last(struct log_out *o, const char *data, size_t n) {
-        if (out_write_waiting(o, data, n, MIN(out_state.patience, OUT_LAST_WAIT)) == (ssize_t)n)
+        ssize_t k = out_write_waiting(o, data, n, MIN(out_state.patience, OUT_LAST_WAIT));
+
+        out_unlock(o);
+        if (k == (ssize_t)n)
                 return 0;
         log_out_lose(o->kind);
         return -EAGAIN;
@@ -262,6 +322,8 @@ void log_out_change(struct log_out *o, int fd) {
                 out_drop_first(o, true);
         if (o->first && o->first->at > 0)
                 o->first->at = 0; /* the other one has nothing of it */
+        if (o->fd >= 0)
+                out_unlock(o);
         if (fd != o->fd)
                 o->cut = o->stuck = false;
         o->fd = fd;

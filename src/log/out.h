@@ -42,7 +42,12 @@ struct log_out {
         bool journal; /* entries are datagrams */
         bool cut;     /* its last line lacks its end: the next one begins with a newline */
         bool stuck;   /* it has been waited for in vain, and has taken nothing since */
-        usec_t stuck_since;
+        int unread;   /* bytes that were there for its reader then; -1: nobody has looked */
+
+        /* the lock of a pipe */
+        int looked_at; /* the descriptor that is_pipe is about */
+        bool is_pipe, locked;
+        usec_t refused_since; /* another process has it; 0: it was had the last time */
 
         /* what waits */
         struct log_queued *first, *last;

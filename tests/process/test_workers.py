@@ -136,6 +136,8 @@ def test_workers_output_goes_nowhere_by_default(start):
 
 def test_flood_of_output_does_not_block_a_worker(start):
     s = start({"www": {"catch_workers_output": "yes", "pm.max_children": "1"}})
+    s.run(s.script("first.php", "<?php file_put_contents('php://stderr', \"first\\n\");"))
+    s.wait_log('said into stderr: "first"')  # its pipes are where they are read
     s.signal(signal.SIGSTOP)
     try:
         r = s.run(s.script("flood.php", "<?php $e = fopen('php://stderr', 'w'); for ($i = 0; $i < 20000; $i++) fwrite($e, str_repeat('f', 100) . \"\\n\"); echo 'done';"),
