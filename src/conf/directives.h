@@ -90,6 +90,7 @@
         D("pm.max_requests",             max_requests,                COUNT,    -1,  UINT32_MAX,      "0",      NOW,   RELOAD)   \
         D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
+        D("pm.exit_after_fatal",         exit_after_fatal,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm.status_path",              status_path,                 STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("ping.path",                   ping_path,                   STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \

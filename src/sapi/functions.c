@@ -171,8 +171,10 @@ static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
         saved = save_session();
         send_headers();
         sapi_current.memory_peak = zend_memory_peak_usage(true);
-        if (saved)
+        if (saved) {
                 sapi_request_finish(false);
+                sapi_request_abandon();
+        }
         return SUCCESS;
 }
 

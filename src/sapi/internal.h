@@ -15,6 +15,7 @@ struct sapi_current {
         bool said_error; /* something went to FCGI_STDERR: the next message is joined to it */
         bool unmeasured; /* CONTENT_LENGTH does not say how long the body is */
         int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request back (-ECONNABORTED) */
+        bool abandoned;     /* a fatal error has ended it, and PHP is not to clean up */
         bool lasting;       /* its settings have changed what PHP cannot take back */
         bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
         bool over;          /* PHP has let go of the request: its memory is about to go */
@@ -40,6 +41,7 @@ struct sapi_settings {
 extern struct sapi_settings sapi_settings;
 
 /* request.c: ends the reply once. */
+void sapi_request_abandon(void); /* does not return, where the pool has pm.exit_after_fatal and that was one */
 void sapi_request_finish(bool php_goes_on);
 uint32_t sapi_request_status(void); /* as sent */
 int sapi_request_activate(void);

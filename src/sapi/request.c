@@ -16,12 +16,17 @@
 
 #include "sapi/internal.h"
 
+#include <main/rfc1867.h>
+
 #include "fcgi/params.h"
 
 /* EG(exit_status) after a fatal error. */
 #define EXIT_FATAL 255
 
 struct sapi_current sapi_current;
+
+/* Out of request shutdown, over all that PHP would still do. */
+static JMP_BUF request_way_out;
 
 void sapi_request_finish(bool php_goes_on) {
         sapi_current.ended |= !php_goes_on;
@@ -162,6 +167,22 @@ static void answer(void) {
                 run_script();
 }
 
+/* pm.exit_after_fatal: PHP left its own code by a long jump, from wherever it was: out of memory, out of time, or an error that it cannot go on after. Not an uncaught
+ * exception or exit(), which unwind, nor a client that has gone. */
+static bool request_is_fatal(void) {
+        return sapi_module_pool()->exit_after_fatal && CG(unclean_shutdown) && EG(exit_status) == EXIT_FATAL;
+}
+
+/* The reply and the session are out. Files of uploads would stay for ever. */
+void sapi_request_abandon(void) {
+        if (!request_is_fatal())
+                return;
+        if (SG(rfc1867_uploaded_files))
+                destroy_uploaded_files_hash();
+        sapi_current.abandoned = true;
+        LONGJMP(request_way_out, 1);
+}
+
 /* fastcgi.error_header: replaces a header of replies that a fatal error ended. */
 static void put_error_header(void) {
         sapi_header_line line = { 0 };
@@ -204,17 +225,20 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
         sapi_current = (struct sapi_current){ .io = request->io, .ctx = request->ctx };
         SG(server_context) = &sapi_current;
         sapi_children_begin_request();
-        zend_first_try {
-                sound = request_life(request);
+        if (SETJMP(request_way_out) == 0) {
+                zend_first_try {
+                        sound = request_life(request);
+                }
+                zend_end_try();
         }
-        zend_end_try();
         sapi_request_finish(false);
         sapi_children_end_request();
         *ret = (struct sapi_result){
                 .http_status = sapi_request_status(),
                 .exit_status = (uint32_t)EG(exit_status),
                 .memory_peak = sapi_current.memory_peak,
-                .worker_must_end = !sound || sapi_current.lasting,
+                .worker_must_end = !sound || sapi_current.lasting || request_is_fatal(),
+                .abandoned = sapi_current.abandoned,
         };
         SG(server_context) = NULL;
         sapi_current = (struct sapi_current){ 0 };

@@ -125,6 +125,7 @@ struct sapi_result {
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
         uint64_t memory_peak; /* bytes */
         bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings that stay */
+        bool abandoned; /* and that of this one is still there: nothing of PHP's may be called any more (pm.exit_after_fatal) */
 };
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused

@@ -48,10 +48,11 @@ struct worker {
         uint64_t n_served;
         uint64_t n_max; /* requests it serves at most; 0: any number */
         struct memory memory;
-        bool ready;    /* the connection in hand has a request in the buffer */
-        uint64_t nsec; /* CLOCK_MONOTONIC at the last event: a wait's end, a request's end */
-        usec_t turn;   /* since when this connection has been served without a look at others */
-        bool last;     /* the pool stops: only what the park still has is served */
+        bool ready;     /* the connection in hand has a request in the buffer */
+        uint64_t nsec;  /* CLOCK_MONOTONIC at the last event: a wait's end, a request's end */
+        usec_t turn;    /* since when this connection has been served without a look at others */
+        bool abandoned; /* PHP is in the middle of a request */
+        bool last;      /* the pool stops: only what the park still has is served */
         bool ending;
 };
 
@@ -166,6 +167,9 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
+        if (result->abandoned)
+                log_notice("child %d ends after a fatal error (pm.exit_after_fatal)", (int)getpid());
+        w->abandoned = result->abandoned;
         if (result->worker_must_end || worker_is_worn(w))
                 w->ending = true;
         track_free(&w->track);
@@ -425,7 +429,8 @@ static int worker_live(struct worker *w) {
                         return r;
         }
         acceptor_leave(&w->acceptor);
-        sapi_worker_end();
+        if (!w->abandoned)
+                sapi_worker_end();
         return 0;
 }
 

@@ -368,6 +368,40 @@ def test_worker_over_max_memory_is_recycled_after_its_request(start):
     assert s.run(s.pid_script).text != first.text
 
 
+FATAL = {
+    "out of memory": "ini_set('memory_limit', '8M'); register_shutdown_function(fn() => print('last words')); str_repeat('x', 1 << 30);",
+    "out of time": "ini_set('display_errors', '0'); register_shutdown_function(fn() => print('last words')); set_time_limit(1); for (;;);",
+    "an error of the engine": "register_shutdown_function(fn() => print('last words')); eval('class A {} class A {}');",
+}
+NOT_FATAL = {
+    "an exception": "throw new Exception('uncaught');",
+    "exit": "exit(255);",
+    "a warning": "echo $unset;",
+}
+TELL_PID = "<?php header('X-Pid: ' . getmypid()); "
+
+
+@pytest.mark.parametrize("value", ["yes", "no"])
+@pytest.mark.parametrize("code", FATAL.values(), ids=FATAL)
+def test_worker_ends_after_a_fatal_error_if_it_is_to(start, code, value):
+    s = start({"www": {"pm.max_children": "1", "pm.exit_after_fatal": value}})
+    answer = s.run(s.script("fatal.php", TELL_PID + code))
+    assert answer.complete and answer.text.endswith("last words")
+    ended = answer.header("X-Pid")
+    assert (s.run(s.pid_script).text != ended) == (value == "yes")
+    if value == "yes":
+        s.wait_log(rf"NOTICE: \[pool www\] child {ended} ends after a fatal error \(pm\.exit_after_fatal\)")
+        s.wait_workers(1)
+        assert not re.search(rf"child {ended} exited (on signal|with code [1-9])", s.log())
+
+
+@pytest.mark.parametrize("code", NOT_FATAL.values(), ids=NOT_FATAL)
+def test_worker_stays_after_what_is_no_fatal_error(start, code):
+    s = start({"www": {"pm.max_children": "1", "pm.exit_after_fatal": "yes"}})
+    ended = s.run(s.script("p.php", TELL_PID + code)).header("X-Pid")
+    assert s.run(s.pid_script).text == ended
+
+
 def test_worker_below_max_memory_stays(start):
     s = start({"www": {"pm.max_children": "1", "pm.max_memory": "2G"}})
     assert len({s.run(s.pid_script).text for _ in range(5)}) == 1
