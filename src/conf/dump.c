@@ -31,12 +31,11 @@ static void dump_as_php_fpm(const struct conf_directive *d, const void *section,
 
 /* Directives that php-fpm does not have, or does not show. */
 static bool dump_is_ours(const struct conf_directive *d) {
-        static const char *const names[] = { "listen.shards",        "pm.max_requests_jitter",
-                                             "pm.max_memory",        "request_receive_timeout",
-                                             "park.max_connections", "park.max_bytes",
-                                             "park.idle_timeout",    "security.wire_ini",
-                                             "security.pcntl",       "log_timeout",
-                                             "apparmor_hat" };
+        static const char *const names[] = {
+                "listen.shards",           "pm.max_requests_jitter", "pm.max_memory",  "pm.exit_after_fatal",
+                "request_receive_timeout", "park.max_connections",   "park.max_bytes", "park.idle_timeout",
+                "security.wire_ini",       "security.pcntl",         "log_timeout",    "apparmor_hat"
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (text_equal(d->name, names[i]))

@@ -36,6 +36,8 @@ def check(make, pool, *args, settings=None):
     ({"listen.mode": "0666"}, "pool 'www', listen.mode: every user of this machine"),
     ({"security.limit_extensions": ""}, "pool 'www', security.limit_extensions: files of every kind"),
     ({"listen": "127.0.0.1:9000"}, "pool 'www', security.wire_ini: PHP_VALUE and PHP_ADMIN_VALUE are taken"),
+    ({"request_slowlog_timeout": "5s", "slowlog": "/tmp/slow.log"}, "pool 'www', request_slowlog_timeout: the slow log makes workers dumpable"),
+    ({"process.dumpable": "yes"}, "pool 'www', process.dumpable: a script can write its own memory"),
 ])
 def test_check_warns_of_what_is_dangerous(make, pool, said):
     out = check(make, {"listen.mode": "0660", **pool})

@@ -179,6 +179,15 @@ def test_dumpable_is_what_the_pool_says(program, value, readable):
 
 
 @needs_root
+@pytest.mark.parametrize("pool, opens", [({}, False), ({"process.dumpable": "yes"}, True), ({"request_slowlog_timeout": "60s"}, True)])
+def test_who_can_open_its_own_memory(start, pool, opens):
+    """What disable_functions and open_basedir are worth depends on it: README and fpmctl check say so."""
+    s = start({"www": {**pool, **({"slowlog": "/dev/null"} if "request_slowlog_timeout" in pool else {})}})
+    code = "<?php var_dump((bool)@fopen('/proc/self/mem', 'r+'));"
+    assert s.run(s.script("mem.php", code)).text == f"bool({str(opens).lower()})\n"
+
+
+@needs_root
 def test_a_zygote_is_as_dumpable_as_its_workers(start):
     s = start({"closed": {}, "open": {"process.dumpable": "yes"}})
     owners = {procs.title(z).split()[2]: os.stat(f"/proc/{z}/fd").st_uid for z in s.zygotes()}

@@ -55,6 +55,15 @@ static bool settings_over_tcp(const struct conf_pool *pool) {
         return pool->wire_ini && danger_is_tcp(pool->listen);
 }
 
+/* What the kernel gives a dumpable process: its own memory as a file that its user may write. */
+static bool writes_its_memory(const struct conf_pool *pool) {
+        return pool->request_slowlog_timeout > 0;
+}
+
+static bool is_dumpable(const struct conf_pool *pool) {
+        return pool->process_dumpable;
+}
+
 static bool shared_with_scripts(const struct conf_pool *pool) {
         return danger_is_tcp(pool->listen) && pool->listen_shards > 1 && geteuid() != 0;
 }
@@ -73,6 +82,11 @@ static const struct {
         { settings_over_tcp, CONF_POOL_wire_ini,
           "PHP_VALUE and PHP_ADMIN_VALUE are taken from whoever connects over TCP; security.wire_ini = no ignores "
           "them" },
+        { writes_its_memory, CONF_POOL_request_slowlog_timeout,
+          "the slow log makes workers dumpable: a script can write its own memory through /proc/self/mem, past "
+          "disable_functions and open_basedir" },
+        { is_dumpable, CONF_POOL_process_dumpable,
+          "a script can write its own memory through /proc/self/mem, past disable_functions and open_basedir" },
         { shared_with_scripts, CONF_POOL_listen_shards,
           "every process of the user that binds the sockets, a script of the pool too, can bind the same address and "
           "gets a share of the connections; systemd's sockets are root's, and 1 shares nothing" },
