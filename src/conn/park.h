@@ -24,6 +24,7 @@ enum {
         PARK_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
         PARK_DRAIN =
                 8, /* before the reply goes, that body is received to its end and thrown away: see worker/transport.c */
+        PARK_BEGUN = 16, /* with DRAIN: the client has had the beginning of the reply */
 };
 
 struct park_note {

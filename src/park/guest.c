@@ -18,6 +18,9 @@
 /* A client that never stops sending is not listened to for longer. */
 #define GUEST_LINGER_MAX (30 * USEC_PER_SEC)
 
+/* A client that has had the beginning of an answer may have ceased to send its body for that, as nginx does: so much less than others (limits.c) it is waited for. */
+#define GUEST_BEGUN_CREDIT (1750 * USEC_PER_MSEC)
+
 static void guest_leave_list(struct lot *lot, struct guest *g) {
         struct lot_list *list = &lot->lists[g->state];
 
@@ -27,14 +30,20 @@ static void guest_leave_list(struct lot *lot, struct guest *g) {
         list->n--;
 }
 
-/* Behind those that are due before it: at the end, but for a request on its way that has been here before. */
+static bool guest_is_due_before(const struct lot *lot, const struct guest *g, const struct guest *other,
+                                enum guest_state state) {
+        if (guest_has_turn(state) && lot->pool->request_receive_timeout > 0)
+                return g->begun < other->begun;
+        return g->since < other->since;
+}
+
+/* Behind those that are due before it: at the end, but for a request on its way that has been here before, and for who is waited for less. */
 static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state state) {
         struct lot_list *list = &lot->lists[state];
         struct guest *before = list->last;
 
-        if (guest_has_turn(state) && lot->pool->request_receive_timeout > 0)
-                while (before && before->begun > g->begun)
-                        before = before->prev;
+        while (before && guest_is_due_before(lot, g, before, state))
+                before = before->prev;
         g->state = state;
         g->prev = before;
         g->next = before ? before->next : list->first;
@@ -46,6 +55,8 @@ static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state s
 void guest_enter(struct lot *lot, struct guest *g, enum guest_state state) {
         guest_leave_list(lot, g);
         g->since = lot->now;
+        if (state == GUEST_DRAINING && (g->flags & PARK_BEGUN))
+                g->since -= MIN(g->since, GUEST_BEGUN_CREDIT);
         guest_join_list(lot, g, state);
 }
 

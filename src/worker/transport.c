@@ -268,7 +268,7 @@ static uint32_t transport_flags(const struct transport *t, bool keep) {
         if (!keep && !t->decoder.body_done)
                 flags |= PARK_LINGER;
         if (t->n_out > 0 && body_is_open(t))
-                flags |= PARK_BODY | PARK_DRAIN;
+                flags |= PARK_BODY | PARK_DRAIN | (t->stream.n_written > 0 ? PARK_BEGUN : 0U);
         return flags;
 }
 

@@ -142,7 +142,7 @@ static void drain(struct scene *s, uint32_t flags, uint32_t skip, int *ret_clien
                 &s->lot,
                 &(struct park_note){ .flags = flags | PARK_BODY | PARK_DRAIN, .n_out = 5, .answered = 7, .skip = skip },
                 ends[0]);
-        assert_int_equal(s->lot.lists[GUEST_DRAINING].n, 1);
+        assert_true(s->lot.lists[GUEST_DRAINING].n >= 1);
         *ret_client = ends[1];
 }
 
@@ -236,6 +236,26 @@ static void test_a_reply_does_not_wait_for_ever(void **state) {
         assert_replied(client, true);
         guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
         fd_close(client);
+}
+
+static void test_the_end_of_a_reply_waits_less(void **state) {
+        struct scene *s = *state;
+        int patient, begun;
+
+        drain(s, PARK_KEEP, 0, &patient);
+        drain(s, PARK_KEEP | PARK_BEGUN, 0, &begun);
+        assert_int_equal(limits_enforce(&s->lot), s->lot.now + 250 * USEC_PER_MSEC);
+        s->lot.now += 250 * USEC_PER_MSEC;
+        limits_enforce(&s->lot);
+        assert_replied(begun, true);
+        assert_replied(patient, false);
+        s->lot.now += 1750 * USEC_PER_MSEC;
+        limits_enforce(&s->lot);
+        assert_replied(patient, true);
+        while (s->lot.lists[GUEST_IDLE].first)
+                guest_close(&s->lot, s->lot.lists[GUEST_IDLE].first);
+        fd_close(patient);
+        fd_close(begun);
 }
 
 static void test_a_reply_does_not_wait_when_the_pool_stops(void **state) {
@@ -466,6 +486,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_who_reads_slowly_is_not_silent, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_reply_waits_for_the_end_of_the_body, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_reply_does_not_wait_for_ever, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_the_end_of_a_reply_waits_less, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_reply_does_not_wait_when_the_pool_stops, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_half_requests_are_due_by_their_begin, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_who_sends_nothing_makes_room_for_a_newcomer, set_up, tear_down),
