@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -56,6 +57,12 @@ int fd_keep_nonblock(int fd) {
         if (flags & O_NONBLOCK)
                 return 0;
         return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : FD_E_BLOCKING;
+}
+
+bool fd_is_same_file(int a, int b) {
+        struct stat x, y;
+
+        return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n) {

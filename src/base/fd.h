@@ -29,6 +29,9 @@ int fd_set_nonblock(int fd, bool on);
 enum { FD_E_BLOCKING = 1 };
 int fd_keep_nonblock(int fd);
 
+/* Whether both lead to the same file, pipe or terminal. */
+bool fd_is_same_file(int a, int b);
+
 /* Reads the whole of a file from its current offset into a fresh NUL-terminated buffer that the caller frees. More
  * than max bytes: -EFBIG. *ret_n (may be NULL) does not count the NUL. */
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n);

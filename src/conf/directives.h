@@ -77,7 +77,7 @@
         D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.group",                listen_group,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.mode",                 listen_mode,                 MODE,     0,   07777,           "0660",   NOW,   RELOAD)   \
-        D("listen.allowed_clients",      listen_allowed_clients,      STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.allowed_clients",      listen_allowed_clients,      STRING,   0,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \

@@ -24,7 +24,7 @@ static int parse_string(const struct conf_directive *d, void *field, const char 
         size_t n = strlen(text);
         char *copy = NULL;
 
-        if (n > 0 || d->initial) {
+        if (n > 0 || d->initial || d->min == 0) {
                 if (n < (size_t)d->min || n > (size_t)d->max) {
                         text_printf(reason, "must have %" PRId64 " to %" PRId64 " bytes", d->min, d->max);
                         return CONF_VALUE_E_INVALID;

@@ -15,7 +15,8 @@
 #include "base/text.h"
 #include "log/log.h"
 
-#define ALLOW_SEPARATORS ", \t"
+#define ALLOW_BLANKS     " \t"
+#define ALLOW_SEPARATORS "," ALLOW_BLANKS
 #define ALLOW_WORD_MAX   255 /* more than any address: a longer word is cut, and wrong */
 
 static struct in6_addr allow_map(const struct in_addr *v4) {
@@ -42,25 +43,39 @@ static int allow_add(struct allow *a, const char *word) {
         return 0;
 }
 
+/* One item, which may be empty, and what is behind it; NULL: it was the last. */
+static const char *allow_next(const char *p, char *ret, size_t size) {
+        size_t n;
+
+        p += strspn(p, ALLOW_BLANKS);
+        n = strcspn(p, ALLOW_SEPARATORS);
+        text_copy(ret, size, p, n);
+        p += n;
+        p += strspn(p, ALLOW_BLANKS);
+        if (*p == ',')
+                return p + 1;
+        return *p ? p : NULL;
+}
+
 int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word)) {
         _cleanup_allow_ struct allow a = {};
         bool any = false;
 
-        for (const char *p = list ? list : ""; *(p += strspn(p, ALLOW_SEPARATORS));) {
-                size_t n = strcspn(p, ALLOW_SEPARATORS);
+        for (const char *p = list; p;) {
                 char word[ALLOW_WORD_MAX + 1];
+                bool everybody;
                 int r;
 
-                text_copy(word, sizeof(word), p, n);
-                r = text_equal(word, "any") ? 0 : allow_add(&a, word);
+                p = allow_next(p, word, sizeof(word));
+                everybody = text_equal(word, "any");
+                r = everybody ? 0 : allow_add(&a, word);
                 if (r < 0 && r != -EINVAL)
                         return r;
                 if (r < 0 && wrong)
                         wrong(word);
-                any |= text_equal(word, "any");
-                p += n;
+                any |= everybody;
         }
-        a.restricts = list && *list && !any; /* a list that names nobody admits nobody */
+        a.restricts = list && !any; /* a list that names nobody admits nobody */
         *ret = a;
         a = (struct allow){};
         return 0;

@@ -15,8 +15,8 @@ struct allow {
         bool restricts; /* false: everybody may, since there is no list, or "any" is in it */
 };
 
-/* A list as the directive has it: addresses of either version with commas or blanks between, or "any". NULL and "" restrict
- * nothing. What is no address admits nobody; wrong (may be NULL) is told of each. 0 or -ENOMEM. */
+/* A list as the directive has it: addresses of either version with commas or blanks between, or "any". NULL restricts nothing, and "" admits
+ * nobody, as with php-fpm. What is no address admits nobody; wrong (may be NULL) is told of each, an empty one, too. 0 or -ENOMEM. */
 int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word));
 
 /* The same, and the log is told what is wrong, in php-fpm's words. */

@@ -103,8 +103,9 @@ const struct log_identity *log_identity(void);
 /* The level alone. */
 void log_set_level(enum log_level level);
 
-/* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. */
-void log_add_stderr(int fd);
+/* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. again: even
+ * when the log's file is the same, so that each line is there twice. */
+void log_add_stderr(int fd, bool again);
 
 /* Pool of this process, for entries that name none: zygotes and workers. The string is kept, not copied. */
 void log_set_pool(const char *pool);

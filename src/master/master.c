@@ -417,7 +417,7 @@ static bool master_has_hope(const struct pool *p) {
 
 /* The last pool that could have served has failed. */
 static void master_fail_start(struct master *m, const struct pool *p) {
-        log_add_stderr(m->stderr_fd);
+        log_add_stderr(m->stderr_fd, false);
         master_log_failed_start(p, LOG_EVENT_CONFIG_ERROR, "");
         m->exit_status = MASTER_EXIT_SOFTWARE;
         sd_notifyf(0, "STATUS=Start failed: pool '%s': %s", p->name, p->starting->reason ?: "out of memory");

@@ -194,6 +194,8 @@ STORIES = {
 STARTS = {
     "clients that are no addresses": ({"listen": "127.0.0.1:{port}", "listen.allowed_clients": "127.0.0.1,nobody", "catch_workers_output": "yes"}, {}, [hello, wait_for("Wrong IP address 'nobody'")],
                                       signal.SIGTERM),
+    "an empty list of clients": ({"listen": "127.0.0.1:{port}", "listen.allowed_clients": "", "catch_workers_output": "yes"}, {},
+                                 [wait_for("There are no allowed addresses"), be_dropped], signal.SIGTERM),
     "a setting that PHP does not have": ({"php_admin_value[nonsense]": "1", "catch_workers_output": "yes"}, {},
                                          [wait_for("Unable to set php_admin_value 'nonsense'")], signal.SIGTERM),
 }
@@ -268,6 +270,30 @@ def test_without_O_the_log_is_error_log_and_stderr_is_silent(twins):
             said.append((twin.output(), twin.lines(f.read())))
     assert said[0] == said[1]
     assert said[1][0] == ""
+
+
+@pytest.mark.parametrize("error_log", ["/dev/stderr", "/proc/self/fd/2", "{d}/error.log"])
+@pytest.mark.parametrize("more", [[], ["-O"]], ids=["error_log", "-O"])
+def test_a_start_that_fails_is_told_as_often_as_php_fpm_tells_it(twins, error_log, more):
+    said = []
+    for twin in twins:
+        twin.write_conf({"error_log": twin.fill(error_log)}, {"listen.acl_users": "nobody-here"})
+        status, _, text = twin.ask("-n", "-y", "fpm.conf", "-F", *more)
+        said.append((status, twin.lines(text)))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("error_log", ["/dev/stderr", "/proc/self/fd/2"])
+def test_a_log_that_is_stderr_has_each_line_of_a_failed_start_once(error_log):
+    for pool in ({"listen.acl_users": "nobody-here"}, {"php_admin_value[opcache.preload]": "/nowhere.php", "php_admin_value[opcache.enable]": "1"}):
+        s = programs.Fpmd({"www": pool}, {"error_log": error_log})
+        try:
+            status, said = s.start_expecting_failure()
+        finally:
+            s.cleanup()
+        lines = [line.split("] ", 1)[1] for line in said.splitlines() if line.startswith("[")]
+        assert status and lines
+        assert len(lines) == len(set(lines)), said
 
 
 def test_with_O_error_log_stays_empty(twins):

@@ -90,6 +90,17 @@ def test_a_client_that_is_not_on_the_list_is_dropped(program):
         assert b"served" in from_9.recv(65536)
 
 
+def test_an_empty_list_admits_nobody_over_tcp(program):
+    s = program({"www": {"listen": f"127.0.0.1:{programs.free_port()}", "listen.allowed_clients": ""},
+                 "unix": {"listen.allowed_clients": ""}})
+    script = s.script("p.php", "<?php echo 'served';")
+    assert s.run(script, pool="unix").text == "served"
+    try:
+        assert s.run(script).stdout == b""
+    except (ConnectionError, EOFError):
+        pass
+
+
 def test_a_dropped_client_is_in_the_log(start):
     s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}", "listen.allowed_clients": "::1"}})
     with fastcgi.Connection(s.address()):
