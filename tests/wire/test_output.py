@@ -49,7 +49,6 @@ REPLIES = {
     **{f"status line of {n} bytes and a few": (f"header('HTTP/1.1 201 ' . str_repeat('x', {n})); echo 1;", None)
        for n in (1000, *range(1010, 1014), 3000, 100000)},
     "rfc2616 status line of 3,000 bytes": ("ini_set('cgi.rfc2616_headers', 1); header('HTTP/1.1 201 ' . str_repeat('x', 3000)); echo 1;", None),
-    "flush without output": ("header('X-A: 1'); flush(); var_dump(headers_sent()); header('X-B: 2'); echo 1;", None),
     "php://output": ("file_put_contents('php://output', 'via stream');", TYPE + b"via stream"),
     "sapi name": ("echo PHP_SAPI, php_sapi_name();", TYPE + b"fpm-fcgifpm-fcgi"),
     "headers_list": ("header('X-B: 1'); echo implode(',', headers_list());", b"X-B: 1\r\n" + TYPE + b"X-B: 1"),
