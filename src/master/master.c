@@ -503,8 +503,11 @@ void master_stop(struct master *m, bool at_once) {
         log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE,
                                        .event = LOG_EVENT_STOPPING,
                                        .message = at_once ? "Terminating ..." : "Finishing ..." });
+        log_debug("switching to '%s' state", at_once ? "terminating" : "finishing");
         for (size_t i = 0; i < m->n_pools; i++)
                 pool_stop(m->pools[i]->pool, at_once);
+        if (m->n_workers > 0)
+                log_debug("%u child(ren) still alive", m->n_workers);
         notify_stopping(m);
         master_advance(m);
 }

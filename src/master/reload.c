@@ -367,6 +367,7 @@ void reload_begin_pending(struct master *m) {
         control_reload_begun(m);
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_BEGUN, .message = "Reloading in progress ..." });
+        log_debug("switching to 'reloading' state");
         reload_log_begun(m);
         notify_reloading(m);
 

@@ -4,26 +4,35 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log/log.h"
 #include "master/master.h"
 
-static int signal_on_stop(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+static void signal_tell(const struct signalfd_siginfo *si) {
+        log_debug("received SIG%s", sigabbrev_np((int)si->ssi_signo));
+}
+
+static int signal_on_stop(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        signal_tell(si);
         master_stop(userdata, true);
         return 0;
 }
 
-static int signal_on_quit(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+static int signal_on_quit(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        signal_tell(si);
         master_stop(userdata, false);
         return 0;
 }
 
-static int signal_on_reload(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+static int signal_on_reload(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        signal_tell(si);
         reload_request(userdata, "");
         return 0;
 }
 
-static int signal_on_reopen(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
+static int signal_on_reopen(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        signal_tell(si);
         logs_reopen(userdata);
         return 0;
 }

@@ -20,6 +20,7 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
+#include "pool/news.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/replace.h"
@@ -207,11 +208,13 @@ void generation_end(struct generation *g) {
 void generation_signal(const struct generation *g, int sig) {
         const struct pool *p = g->pool;
 
-        for (uint32_t i = 0; i < p->n_used; i++) {
+        for (uint32_t i = p->n_used; i-- > 0;) { /* the youngest first, as with php-fpm */
                 const struct pool_worker *w = &p->workers[i];
 
-                if (w->state > WORKER_ASKED && w->generation == g)
-                        syscall(SYS_pidfd_send_signal, w->pidfd, sig, NULL, 0);
+                if (w->state <= WORKER_ASKED || w->generation != g)
+                        continue;
+                news_of_signal(w, sig);
+                syscall(SYS_pidfd_send_signal, w->pidfd, sig, NULL, 0);
         }
 }
 

@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/news.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/replace.h"
@@ -93,6 +94,8 @@ static int messages_on_spawned(struct generation *g, const struct ipc_message *m
                 log_error("[pool %s] cannot watch child %d: %s", g->pool->name, w->pid, strerror(-r));
         log_printf(g->n_to_replace > 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG, "[pool %s] child %d started",
                    g->pool->name, w->pid);
+        if (g->n_to_replace == 0)
+                news_of_growth(g);
         g->n_to_replace -= g->n_to_replace > 0;
         if (w->early)
                 worker_accepts(w);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "conf/load.h"
 #include "log/log.h"
+#include "pool/news.h"
 #include "pool/replace.h"
 #include "pool/supervise.h"
 #include "scoreboard/create.h"
@@ -161,8 +162,10 @@ void pool_promote(struct pool *p) {
         if (!first && !p->starting_is_replacement)
                 p->n_reloads++;
         for (struct generation *g = p->generations; g; g = g->next)
-                if (g != p->current)
+                if (g != p->current) {
+                        news_of_drain(g);
                         generation_drain(g, now);
+                }
         pool_supervise(p);
         pool_sample(p); /* its listeners may be others than before */
 }
@@ -203,8 +206,10 @@ void pool_stop(struct pool *p, bool at_once) {
         for (struct generation *g = p->generations; g; g = g->next)
                 if (at_once || !g->ready) /* nobody is served there yet */
                         generation_end(g);
-                else
+                else {
+                        news_of_drain(g);
                         generation_drain(g, now);
+                }
         pool_supervise(p);
 }
 

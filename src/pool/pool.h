@@ -106,6 +106,7 @@ struct generation {
         bool given_up;         /* it has not answered, and is being killed */
         unsigned n_leaving;    /* alive, and told to end one by one: the pool needs fewer */
         unsigned n_to_replace; /* that have ended by themselves: the news of as many new ones is worth a notice */
+        unsigned n_growing;    /* asked for beside the first ones, and not told of yet */
 
         struct scale_state scale;
         int backlog_fd; /* backlog.h; -1: not watched yet */

@@ -108,6 +108,7 @@ static bool plan_round(const struct scale_input *in, struct scale_plan *ret) {
         if (due || s->round_at == 0)
                 s->round_at = in->now + SCALE_ROUND;
         ret->wake_at = MIN(ret->wake_at, s->round_at);
+        ret->is_round = due;
         return due;
 }
 

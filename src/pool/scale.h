@@ -62,6 +62,7 @@ struct scale_plan {
         bool reached_max;         /* worth a message, once: pm.max_children keeps it from growing */
         bool reached_process_max; /* likewise process.max */
         bool busy;                /* worth a message: it grows fast */
+        bool is_round;            /* the one of each second */
         bool is_try;              /* the one to spawn is a try: remember when */
         bool is_over;             /* the last try has grown up: the young deaths are history */
         usec_t wake_at;           /* look again then; USEC_INFINITY: only when something changes */

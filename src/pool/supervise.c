@@ -22,6 +22,7 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
+#include "pool/news.h"
 #include "pool/overtime.h"
 #include "pool/pool.h"
 #include "pool/relay.h"
@@ -79,7 +80,11 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
         char message[256], how[96];
         double age = (double)(time_now() - w->started) / (double)USEC_PER_SEC;
 
-        if (!known)
+        if (w->leaving && !w->generation->draining && status == 0)
+                snprintf(
+                        how, sizeof(how),
+                        "has been killed by the process management"); /* php-fpm's words, even if it was only asked to go */
+        else if (!known)
                 snprintf(how, sizeof(how), "exited");
         else if (WIFSIGNALED(status))
                 snprintf(how, sizeof(how), "exited on signal %d (SIG%s%s)", WTERMSIG(status),
@@ -176,27 +181,8 @@ static void supervise_thin(struct generation *g, const struct scale_plan *plan, 
                 w->leaving = true;
                 w->told = now;
                 g->n_leaving++;
-                log_debug("[pool %s] child %d is not needed, and ends", p->name, w->pid);
                 syscall(SYS_pidfd_send_signal, w->pidfd, SIGQUIT, NULL, 0);
         }
-}
-
-static void supervise_tell_plan(struct generation *g, const struct scale_input *in, const struct scale_plan *plan) {
-        struct pool *p = g->pool;
-
-        if (plan->reached_max) {
-                p->n_max_reached++;
-                log_warning("[pool %s] server reached %smax_children setting (%u), consider raising it", p->name,
-                            g->conf->pm == CONF_PM_ONDEMAND ? "" : "pm.", in->max_children); /* as php-fpm has it */
-        }
-        if (plan->busy && plan->spawn > 0)
-                log_warning("[pool %s] seems busy (you may need to increase pm.start_servers, or "
-                            "pm.min/max_spare_servers), "
-                            "spawning %u children, there are %u idle, and %u total children",
-                            p->name, plan->spawn, in->n_idle + in->n_pending, in->n_workers);
-        if (plan->reached_process_max)
-                log_warning("[pool %s] more workers are needed than process.max (%u) allows all pools together",
-                            p->name, p->env->process_max);
 }
 
 /* The second step of that order, for those that do not hear the first. */
@@ -278,14 +264,16 @@ void supervise_make_do(struct generation *g, const char *why) {
 
 /* Orders to fork so many, as far as there is room. When it is to be called again. */
 static usec_t supervise_fill(struct generation *g, unsigned n, usec_t now) {
-        unsigned room, granted;
+        unsigned room, granted, before;
 
         if (n == 0 || g->n_asked >= SUPERVISE_ASKED_MAX)
                 return USEC_INFINITY;
         room = room_for_workers(g);
         room_tell(g, n, room);
         granted = MIN(n, room);
-        supervise_spawn(g, MIN(granted, SUPERVISE_ASKED_MAX - g->n_asked));
+        before = g->n_asked;
+        supervise_spawn(g, MIN(granted, SUPERVISE_ASKED_MAX - before));
+        news_growing(g, g->n_asked - before);
         if (room >= n)
                 return USEC_INFINITY;
         supervise_make_do(g, "RLIMIT_NOFILE of the master has no room for a worker (LimitNOFILE=, ulimit -Hn)");
@@ -302,7 +290,7 @@ static usec_t supervise_scale(struct generation *g, usec_t now) {
         supervise_look(g, now, &in);
         scale_plan(&in, &plan);
         g->scale = plan.state;
-        supervise_tell_plan(g, &in, &plan);
+        news_of_plan(g, &in, &plan);
         supervise_thin(g, &plan, now);
         if (plan.is_try)
                 g->pool->last_try = now;

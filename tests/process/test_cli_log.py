@@ -255,6 +255,50 @@ def test_each_line_has_php_fpms_form_at_level_debug(twins):
     assert notices[0] == notices[1]
 
 
+FOLLOWED = re.compile(r"received SIG(?!CHLD)|switching to|sending signal|still alive|currently \d+ active|created dynamically|I forked|killed by the process management")
+
+
+def followed(twin):
+    """What an operator follows a pool by, each repeated line once: rounds are as many as there is time for, and empty pools have them in php-fpm alone."""
+    found = []
+    for line in (re.sub(r"pid N, \w+\(\), line \d+: ", "", line) for line in twin.lines(levels=("DEBUG",))):
+        if FOLLOWED.search(line) and found[-1:] != [line] and "0 active children, 0 spare" not in line:
+            found.append(line)
+    return found
+
+
+def become_two(twin):
+    twin.wait_said("currently 0 active children, 1 spare")
+    occupy(twin)
+    twin.wait_said("created dynamically")
+    twin.wait_said("currently 1 active children, 1 spare children, 2 running")
+
+
+def come_and_go(twin):
+    hello(twin)
+    twin.wait_said("killed by the process management")
+
+
+DYNAMIC = {"pm": "dynamic", "pm.max_children": "4", "pm.start_servers": "1", "pm.min_spare_servers": "1", "pm.max_spare_servers": "1"}
+
+
+@pytest.mark.parametrize("pool, step, last", [({}, hello, signal.SIGTERM), ({"pm.max_children": "3"}, hello, signal.SIGQUIT), (DYNAMIC, become_two, signal.SIGTERM),
+                                              ({"pm": "ondemand", "pm.max_children": "3", "pm.process_idle_timeout": "1s"}, come_and_go, signal.SIGTERM)],
+                         ids=["static", "SIGQUIT", "dynamic", "ondemand"])
+def test_level_debug_tells_of_signals_and_sizes_as_php_fpm_does(twins, pool, step, last):
+    said = []
+    for twin in twins:
+        if pool.get("pm") == "ondemand":
+            twin.workers = lambda: True
+        twin.start(settings={"log_level": "debug", "process_control_timeout": "10s"}, pool=pool)
+        twin.wait_said("systemd monitor")
+        step(twin)
+        assert twin.end(last) == 0
+        said.append(followed(twin))
+    assert said[1] == said[0]
+    assert len(said[1]) >= 3
+
+
 def test_without_O_the_log_is_error_log_and_stderr_is_silent(twins):
     said = []
     for twin in twins:
