@@ -6,7 +6,7 @@
  *
  * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
  * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends its reply with
- * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then.
+ * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then. One that seeks in it gets it as far as that.
  *
  * A body that its client does not end is no body: a form that is cut off is not given to a script, which could not tell, and who reads php://input is told.
  *
@@ -104,6 +104,8 @@ size_t sapi_body_read(char *buf, size_t n) {
         return done;
 }
 
+static php_stream_ops body_ops; /* of a temporary stream, but for the seek */
+
 static php_stream *body_make_stream(void) {
         zend_long max = BODY_MEMORY_MAX;
 
@@ -122,10 +124,39 @@ static bool body_is_likely(void) {
         return method && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
 }
 
+/* Reads on, to offset or to the body's end, and puts what comes behind what the stream has. 0, or -1: it cannot be put there. */
+static int body_read_on(php_stream *stream, zend_off_t offset) {
+        while (!SG(post_read) && SG(read_post_bytes) < offset) {
+                char block[BODY_BLOCK];
+                size_t n = sapi_read_post_block(block, sizeof(block));
+
+                if (n > 0 && php_stream_temp_ops.write(stream, block, n) != (ssize_t)n)
+                        return -1;
+        }
+        return 0;
+}
+
+/* A script seeks in php://input, maybe before it has read anything: to where the connection has not been read yet. PHP seeks to the end itself, to put
+ * down what it has just read, and then wants to get to where the stream ends now. */
+static int body_seek(php_stream *stream, zend_off_t offset, int whence, zend_off_t *ret) {
+        zend_off_t size;
+
+        if (!SG(post_read) && (whence == SEEK_END || offset > SG(read_post_bytes))) {
+                if (php_stream_temp_ops.seek(stream, 0, SEEK_END, &size) < 0)
+                        return -1;
+                if (size == SG(read_post_bytes) &&
+                    body_read_on(stream, whence == SEEK_END ? ZEND_LONG_MAX : offset) < 0)
+                        return -1;
+        }
+        return php_stream_temp_ops.seek(stream, offset, whence, ret);
+}
+
 /* For php://input, which takes the stream that is there. Bodies of forms have theirs, or are taken apart while they are read. */
 void sapi_body_prepare(void) {
-        if (!SG(request_info).request_body && !SG(request_info).post_entry && body_is_likely())
-                SG(request_info).request_body = body_make_stream();
+        if (SG(request_info).request_body || SG(request_info).post_entry || !body_is_likely())
+                return;
+        SG(request_info).request_body = body_make_stream();
+        SG(request_info).request_body->ops = &body_ops;
 }
 
 static bool body_is_too_large(void) {
@@ -220,6 +251,8 @@ void sapi_body_start(void) {
         sapi_post_entry *form =
                 zend_hash_str_find_ptr(&SG(known_post_content_types), ZEND_STRL(DEFAULT_POST_CONTENT_TYPE));
 
+        body_ops = php_stream_temp_ops;
+        body_ops.seek = body_seek;
         sapi_register_default_post_reader(body_check_size);
         if (!form || form->post_reader != sapi_read_standard_form_data)
                 return;

@@ -51,6 +51,9 @@ DIFFERENCES = {
     "streamed-post":
         "php-fpm reads the whole body of a POST that is no form before it runs the script. fpmd hands it on as it comes, as both do"
         " for PUT.",
+    "seek-in-put":
+        "php-fpm has not read a PUT before its script runs, and a seek to where nothing has been read yet fails or finds nothing. fpmd reads as"
+        " far as that, as it does for a POST.",
     "upload-deadlock":
         "php-fpm and a client that sends a whole PUT before it reads wait for each other once the reply is large. fpmd receives meanwhile.",
     "abort-while-running":

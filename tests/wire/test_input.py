@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import threading
 
 import pytest
@@ -573,3 +574,73 @@ def test_reading_forms_turned_off(backend):
     body = b"a=" + b"x" * 30000
     code = "<?php echo json_encode($_POST), strlen(file_get_contents('php://input'));"
     assert post(backend, code, body, pool="values", PHP_VALUE="enable_post_data_reading=0").text == "[]30002"
+
+
+# --- seeking where nothing has been read yet
+
+SEEKS = [
+    ("echo file_get_contents('php://input', false, null, $o);", lambda b, o: b[o:]),
+    ("echo file_get_contents('php://input', false, null, $o, 3);", lambda b, o: b[o:o + 3]),
+    ("$f = fopen('php://input', 'r'); echo fseek($f, $o), ':', ftell($f), ':', stream_get_contents($f);",
+     lambda b, o: b"0:%d:" % o + b[o:]),
+    ("$f = fopen('php://input', 'r'); echo fseek($f, 0, SEEK_END), ':', ftell($f), ':', fseek($f, $o), ':', fread($f, 4);",
+     lambda b, o: b"0:%d:0:" % len(b) + b[o:o + 4]),
+    ("$f = fopen('php://input', 'r'); echo fseek($f, -4, SEEK_END), ':', fread($f, 9), ':', ftell($f), ':'; rewind($f);"
+     " echo md5(stream_get_contents($f));",
+     lambda b, o: b"0:" + b[-4:] + b":%d:" % len(b) + hashlib.md5(b).hexdigest().encode()),
+    ("$f = fopen('php://input', 'r'); echo fseek($f, $o, SEEK_CUR), ':', fread($f, 2), ':', fseek($f, -2, SEEK_CUR), ':',"
+     " stream_get_contents($f);",
+     lambda b, o: b"0:" + b[o:o + 2] + b":0:" + b[o:]),
+    ("$f = fopen('php://input', 'r'); $g = fopen('php://input', 'r'); fseek($g, $o); $h = fopen('php://input', 'r');"
+     " echo fread($f, 2), ':', fread($g, 3), ':'; fseek($h, 0, SEEK_END); echo ftell($h), ':', md5(stream_get_contents($f)), ':',"
+     " stream_get_contents($g);",
+     lambda b, o: b[:2] + b":" + b[o:o + 3] + b":%d:" % len(b) + hashlib.md5(b[2:]).hexdigest().encode() + b":" + b[o + 3:]),
+    ("$out = fopen('php://output', 'w'); echo stream_copy_to_stream(fopen('php://input', 'r'), $out, null, $o);",
+     lambda b, o: b[o:] + b"%d" % (len(b) - o)),
+]
+
+
+@pytest.mark.parametrize("size", [10, 16384, 100_000, 300_000])
+@pytest.mark.parametrize("code, wanted", SEEKS, ids=["offset", "part", "set", "end", "from-end", "cur", "several", "copy"])
+def test_seek_before_the_first_read(backend, size, code, wanted):
+    body = (b"0123456789" * (size // 10 + 1))[:size]
+    for offset in sorted({4, size // 2}):
+        r = post(backend, f"<?php $o = {offset}; {code}", body, "application/json")
+        assert r.stdout.split(b"\r\n\r\n", 1)[1] == wanted(body, offset) and not r.stderr, r
+
+
+@pytest.mark.parametrize("code, wanted", SEEKS, ids=["offset", "part", "set", "end", "from-end", "cur", "several", "copy"])
+def test_seek_in_a_body_without_length(backend, code, wanted):
+    body = b"0123456789" * 10_000
+    params = backend.params(f"<?php $o = 50000; {code}", method="POST", CONTENT_TYPE="application/json", CONTENT_LENGTH=None)
+    r = backend.client().request(params, body)
+    if not backend.reference("body-without-length"):
+        assert r.stdout.split(b"\r\n\r\n", 1)[1] == wanted(body, 50000) and not r.stderr, r
+
+
+@pytest.mark.parametrize("size", [10, 100_000, 300_000])
+def test_seek_after_the_reply_has_ended(backend, size):
+    out = f"{backend.site.writable('seeks')}/{size}-{backend.name}"
+    body = (b"0123456789" * (size // 10 + 1))[:size]
+    code = ("<?php echo 'done'; fastcgi_finish_request(); $f = fopen('php://input', 'r'); $s = fseek($f, 0, SEEK_END); $n = ftell($f);"
+            f" fseek($f, 5); file_put_contents('{out}.new', \"$s $n \" . md5(stream_get_contents($f))); rename('{out}.new', '{out}');")
+    assert post(backend, code, body, "application/json").text == "done"
+    procs.until("the script to have written", lambda: os.path.exists(out))
+    with open(out) as f:
+        assert f.read() == f"0 {size} " + hashlib.md5(body[5:]).hexdigest()
+
+
+def test_seek_in_a_put_reads_no_further_than_it_must(backend):
+    """php-fpm has not read a PUT, and does not get to where nothing is yet: 8.2 refuses, 8.4 gets nothing there."""
+    code = ("<?php $f = fopen('php://input', 'r'); echo fseek($f, 70000), ':', fread($f, 5); while (ob_get_level()) ob_end_flush(); flush();"
+            " fseek($f, -5, SEEK_END); echo ':', fread($f, 9), ':', ftell($f);")
+    if backend.reference("seek-in-put"):
+        assert post(backend, code, b"0123456789" * 20_000, "text/plain", method="PUT").text != "0:01234:56789:200000"
+        return
+    params = backend.params(code, b"0123456789" * 20_000, method="PUT", CONTENT_TYPE="text/plain")
+    with backend.connect() as c:
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, b"0123456789" * 10_000, end=False))
+        first = c.read_record(timeout=10, what="what the script has read by seeking")
+        assert first.content.endswith(b"0:01234"), first
+        c.send(stream(STDIN, 1, b"0123456789" * 10_000))
+        assert c.read_response().stdout == b":56789:200000"
