@@ -124,6 +124,10 @@ void sapi_message_php(const char *message, int severity);
 void sapi_message_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 void sapi_message_observe(void);
 void sapi_message_forget(void);
+/* Start-up: what PHP prints to stdout instead of logging it is caught between these two, and told as text, unless it is told already. The text of a start-up that failed is
+ * the caller's; NULL: nothing was printed. 0 or -errno. */
+int sapi_display_begin(void);
+char *sapi_display_end(bool failed, bool told);
 /* Start-up: messages are collected between these two. The text is the caller's; NULL: nothing was said. */
 void sapi_message_collect(void);
 char *sapi_message_collected(void);

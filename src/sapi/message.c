@@ -130,6 +130,17 @@ static bool tell_peer(const char *prefix, const char *message) {
         return r >= 0;
 }
 
+/* Under php-fpm's name PHP's messages outside of requests, those of its start-up, are lines in its words. */
+static void write_outside(int severity, const char *message) {
+        _cleanup_text_ struct text t = { 0 };
+
+        text_printf(&t, "PHP message: %s", message);
+        if (!program_is_php_fpm() || t.failed)
+                write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+        else
+                write_entry(LOG_LEVEL_NOTICE, LOG_EVENT_PHP_ERROR, text_peek(&t));
+}
+
 /* PHP's log_message hook. */
 void sapi_message_php(const char *message, int severity) {
         if (collected.on) {
@@ -137,7 +148,10 @@ void sapi_message_php(const char *message, int severity) {
                         text_append(&collected.text, "; ");
                 text_append(&collected.text, message);
         }
-        write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+        if (sapi_current.io)
+                write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+        else
+                write_outside(severity, message);
         say_on_stderr(message);
         if (!tell_peer("PHP message: ", message))
                 php_handle_aborted_connection();

@@ -86,9 +86,11 @@ static int fail(char *reason, char **ret_reason) {
         return -ENOEXEC;
 }
 
-static int report_failure(char **ret_reason) {
-        char *reason = sapi_message_collected();
+static int report_failure(char *logged, char *displayed, char **ret_reason) {
+        char *reason = logged ?: displayed;
 
+        if (logged)
+                free(displayed);
         return fail(reason ? reason
                            : strdup("PHP's module start-up failed without a message (log_errors = 0 suppresses them)"),
                     ret_reason);
@@ -128,6 +130,7 @@ static int check_interface(char **ret_reason) {
 }
 
 int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
+        char *logged, *displayed;
         bool ok = false;
         int r;
 
@@ -141,13 +144,19 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         zend_signal_startup();
         sapi_startup(&module_sapi);
         sapi_builtin_start();
-        sapi_message_collect();
-        r = start_with_settings(options, &ok);
+        r = sapi_display_begin();
         if (r < 0)
                 return r;
-        if (!ok)
-                return report_failure(ret_reason);
-        free(sapi_message_collected());
+        sapi_message_collect();
+        r = start_with_settings(options, &ok);
+        logged = sapi_message_collected();
+        displayed = sapi_display_end(!ok, logged);
+        if (r == 0 && !ok)
+                return report_failure(logged, displayed, ret_reason);
+        free(logged);
+        free(displayed);
+        if (r < 0)
+                return r;
         r = check_interface(ret_reason);
         if (r < 0)
                 return r;

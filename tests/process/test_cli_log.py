@@ -340,6 +340,38 @@ def test_a_log_that_is_stderr_has_each_line_of_a_failed_start_once(error_log):
         assert len(lines) == len(set(lines)), said
 
 
+STARTUP = {"a time zone": ["-d", "date.timezone=Nowhere/City"], "an extension": ["-d", "extension=nothere"], "a zend_extension": ["-d", "zend_extension=nothere"],
+           "without display": ["-d", "extension=nothere", "-d", "display_startup_errors=0"], "logged too": ["-d", "extension=nothere", "-d", "log_errors=1"]}
+
+
+@pytest.mark.parametrize("what", STARTUP)
+def test_what_php_says_at_its_startup_is_said_in_php_fpms_words_or_not_at_all(twins, what):
+    """php-fpm starts PHP before it runs, fpmd in the pool after that: the order and the pool differ."""
+    said = []
+    for twin in twins:
+        twin.start(*STARTUP[what])
+        twin.wait_said("systemd monitor")
+        assert twin.end() == 0
+        said.append(sorted(line.replace("[pool www] ", "") for line in twin.lines()))  # lines() refuses what is no line of a log, such as HTML
+    assert said[1] == said[0]
+
+
+def test_what_php_prints_at_its_startup_is_text_in_the_log(start):
+    s = start({"www": {}}, args=["-n", "-d", "extension=nothere"])
+    s.wait_log(r"WARNING: \[pool www\] PHP Warning:  PHP Startup: Unable to load dynamic library 'nothere' .* in Unknown on line 0")
+    assert s.stop() == 0
+    assert "<" not in s.output() + s.log()
+
+
+def test_a_start_that_fails_by_what_php_prints_tells_it():
+    s = programs.Fpmd({"www": {"php_admin_value[opcache.preload]": "/nowhere.php"}}, args=["-n", "-d", "zend_extension=opcache", "-d", "opcache.enable=1"])
+    try:
+        status, said = s.start_expecting_failure()
+    finally:
+        s.cleanup()
+    assert status and "PHP Fatal error:  Failed opening required '/nowhere.php'" in said and "<b>" not in said
+
+
 def test_with_O_error_log_stays_empty(twins):
     for twin in twins:
         twin.start()
