@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
+#include "conn/peer.h"
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
@@ -52,6 +53,7 @@ struct worker {
         uint64_t nsec;  /* CLOCK_MONOTONIC at the last event: a wait's end, a request's end */
         usec_t turn;    /* since when this connection has been served without a look at others */
         bool abandoned; /* PHP is in the middle of a request */
+        bool unfit;     /* PHP is not to be trusted with another one */
         bool last;      /* the pool stops: only what the park still has is served */
         bool ending;
 };
@@ -106,8 +108,20 @@ static void worker_end_output(struct worker *w) {
                 (void)log_out_write(&w->output[i], end, sizeof(end));
 }
 
+/* What has come of the next request can be answered nowhere. */
+static void worker_lose_request(struct worker *w) {
+        const struct stream *s = &w->transport.stream;
+
+        peer_log_closed(
+                s->fd, LOG_EVENT_NONE,
+                "its next request is lost (%zu bytes had come): this worker's PHP is not fit for it, and the park "
+                "takes nothing",
+                stream_pending(s));
+        worker_drop_connection(w);
+}
+
 /* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its way is served, the worker waiting
- * for it. */
+ * for it, also one that ends. */
 static void worker_give_up(struct worker *w) {
         struct transport *t = &w->transport;
         bool rests = !w->ready && t->begun == 0;
@@ -117,8 +131,10 @@ static void worker_give_up(struct worker *w) {
         acceptor_forget(&w->acceptor);
         if (!(rests && worker_pool_stops(w)) && parking_hand_over(t, PARK_KEEP) == 0)
                 w->ready = false;
-        else if (rests || w->ending)
+        else if (rests)
                 worker_drop_connection(w);
+        else if (w->unfit)
+                worker_lose_request(w);
         else {
                 acceptor_hand_on(&w->acceptor);
                 w->ready = true;
@@ -170,6 +186,7 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         if (result->abandoned)
                 log_notice("child %d ends after a fatal error (pm.exit_after_fatal)", (int)getpid());
         w->abandoned = result->abandoned;
+        w->unfit = result->worker_must_end;
         if (result->worker_must_end || worker_is_worn(w))
                 w->ending = true;
         track_free(&w->track);
@@ -334,7 +351,7 @@ static int worker_wait(struct worker *w) {
 static int worker_step(struct worker *w) {
         int r = 0;
 
-        if (!w->ready || worker_now(w) - w->turn >= ACCEPT_SPAN)
+        if (!w->ready || (!w->ending && worker_now(w) - w->turn >= ACCEPT_SPAN))
                 r = worker_wait(w);
         if (r == 0 && w->ready)
                 return worker_serve(w);
@@ -423,7 +440,7 @@ static int worker_live(struct worker *w) {
         track_stage(&w->track, STAGE_ACCEPTING);
         worker_read_clock(w);
 
-        while (!w->ending) {
+        while (!w->ending || w->ready) {
                 r = worker_step(w);
                 if (r < 0)
                         return r;

@@ -788,3 +788,62 @@ def test_worker_without_descriptors_takes_one_offer_at_most(start):
             pass
     assert answered >= 7 and full not in s.workers()
     waiting.close()
+
+
+# --- a park that takes nothing
+
+class FullPark:
+    """It is stopped, and its socket full of half requests."""
+
+    def __init__(self, s):
+        os.kill(wait_park(s), signal.SIGSTOP)
+        half = request_bytes({**environment(s.pid_script), "REQUEST_METHOD": "POST", "CONTENT_LENGTH": "70000"}, b"x" * 70000)[:60000]
+        self.held = []
+        while "the park takes no connections" not in s.log():
+            assert len(self.held) < 1000, "the park's socket does not get full"
+            self.held.append(s.connect())
+            self.held[-1].send(half)
+            if len(self.held) > 1 and "the park takes no connections" not in s.log():
+                assert s.run(s.pid_script).complete
+        self.close()
+
+    def close(self):
+        for c in self.held:
+            c.close()
+
+
+def test_worker_that_ends_serves_what_it_has_read_when_the_park_is_full(start):
+    """pm.max_requests: each request that came along with another one would end up with a worker that has served enough."""
+    s = start({"www": {"pm.max_children": 1, "pm.max_requests": 3}})
+    full = FullPark(s)
+    data = request_bytes(environment(s.pid_script), keep=True)
+    for _ in range(4):
+        with s.connect() as c:
+            c.send(data * 8)
+            assert [c.read_response().complete for _ in range(8)] == [True] * 8
+    assert full.held
+
+
+def test_worker_that_ends_waits_for_the_request_it_has_half_when_the_park_is_full(start):
+    s = start({"www": {"pm.max_children": 1, "pm.max_requests": 1}})
+    full = FullPark(s)
+    data = request_bytes(environment(s.pid_script), keep=True)
+    with s.connect() as c:
+        c.send(data + data[:50])
+        assert c.read_response().complete
+        c.send(data[50:])
+        assert c.read_response().complete
+    assert full.held
+
+
+def test_request_is_lost_by_name_when_neither_worker_nor_park_can_have_it(start):
+    s = start({"www": {"pm.max_children": 1, "pm.exit_after_fatal": "yes"}})
+    full = FullPark(s)
+    with s.connect() as c:
+        c.send(request_bytes(environment(s.script("fatal.php", "<?php eval('class A {} class A {}');")), keep=True)
+               + request_bytes(environment(s.pid_script), keep=True))
+        assert c.read_response().complete
+        assert c.read_eof() == b""
+    s.wait_log(r"WARNING: .*connection from .* closed: its next request is lost \(\d+ bytes had come\): this worker's PHP is not fit")
+    assert s.run(s.pid_script).complete
+    assert full.held
