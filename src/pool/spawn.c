@@ -178,12 +178,14 @@ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const 
                   int n) {
         char level[32], *argv[] = { program_is_php_fpm() ? (char *)program_command() : (char *)name, level, NULL };
         char **envp = spawn_environment();
-        sigset_t none;
+        sigset_t set;
         int r;
 
         log_out_forked();
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
+        sigemptyset(&set); /* these the program takes from a descriptor; one that comes before waits there */
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_SETMASK, &set, NULL);
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
         r = envp ? spawn_become(who, false) : -ENOMEM;
         if (r == 0)

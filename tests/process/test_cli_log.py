@@ -363,13 +363,15 @@ def test_what_php_prints_at_its_startup_is_text_in_the_log(start):
     assert "<" not in s.output() + s.log()
 
 
-def test_a_start_that_fails_by_what_php_prints_tells_it():
-    s = programs.Fpmd({"www": {"php_admin_value[opcache.preload]": "/nowhere.php"}}, args=["-n", "-d", "zend_extension=opcache", "-d", "opcache.enable=1"])
+@pytest.mark.parametrize("caught", ["no", "yes"])
+def test_a_start_that_fails_by_what_php_prints_tells_it(caught):
+    s = programs.Fpmd({"www": {"catch_workers_output": caught, "php_admin_value[opcache.preload]": "/nowhere.php"}}, args=["-n", "-d", "zend_extension=opcache", "-d", "opcache.enable=1"])
     try:
         status, said = s.start_expecting_failure()
     finally:
         s.cleanup()
     assert status and "PHP Fatal error:  Failed opening required '/nowhere.php'" in said and "<b>" not in said
+    assert "logger" not in said  # which ends when it has written all
 
 
 def test_with_O_error_log_stays_empty(twins):
