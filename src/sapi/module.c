@@ -7,8 +7,13 @@
  */
 
 #include <errno.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include "sapi/internal.h"
+
+#include "base/program.h"
+#include "log/log.h"
 
 static struct {
         const struct sapi_options *options;
@@ -129,6 +134,18 @@ static int check_interface(char **ret_reason) {
         return fail(reason, ret_reason);
 }
 
+/* php-fpm's master is root, and opcache changes to that user. This process is the pool's user from its start. */
+static void say_preload_user(void) {
+        const char *script = zend_ini_string(ZEND_STRL("opcache.preload"), 0);
+        const char *name = zend_ini_string(ZEND_STRL("opcache.preload_user"), 0);
+        const struct passwd *user = name && *name ? getpwnam(name) : NULL;
+
+        if (!script || !*script || !name || !*name || geteuid() == 0 || (user && user->pw_uid == geteuid()))
+                return;
+        log_printf(program_is_php_fpm() ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+                   "opcache.preload_user = %s has no effect: preloading runs as the pool's user", name);
+}
+
 int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
         char *logged, *displayed;
         bool ok = false;
@@ -161,6 +178,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         if (r < 0)
                 return r;
         module.started = true;
+        say_preload_user();
         sapi_body_start();
         sapi_cachelock_start(options->n_slots);
         sapi_env_hook();

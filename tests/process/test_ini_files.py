@@ -140,3 +140,14 @@ def test_no_scan_dir_in_what_is_printed():
                                 timeout=programs.START_LIMIT)
     assert re.search(r"^Scan this dir for additional .ini files => \(none\)$", r.stdout, re.M)
     assert re.search(r"^Configuration File \(php.ini\) Path => /etc/php/\S+/fpm$", r.stdout, re.M)
+
+
+@pytest.mark.parametrize("user, said", [("daemon", 1), (None, 0)], ids=["another", "none"])
+def test_preload_user_that_has_no_effect_is_said(make, user, said):
+    s = make()
+    s.pools["www"]["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php")
+    if user:
+        s.pools["www"]["php_admin_value[opcache.preload_user]"] = user
+    s.start()
+    line = "opcache.preload_user = daemon has no effect: preloading runs as the pool's user"
+    assert s.log().count(f"WARNING: [pool www] {line}") == said, s.log()
