@@ -192,8 +192,9 @@ def test_worker_that_is_killed_in_a_request_is_active_no_longer(start):
     s = start({"www": {"pm.max_children": "2", "pm.status_path": "/status"}})
     for _ in range(5):
         with Held(s) as held:
-            os.kill(held.wait_running(), signal.SIGKILL)
-        s.wait_workers(2)
+            killed = held.wait_running()
+            os.kill(killed, signal.SIGKILL)
+        procs.until("another worker in its place", lambda: len(set(s.workers()) - {killed}) == 2)
     assert status(s, "max active processes") == "1"
 
 
