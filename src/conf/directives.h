@@ -82,7 +82,7 @@
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
         D("pm.max_children",             max_children,                COUNT,    -1,  8192,            NULL,     NOW,   RELOAD)   \
-        D("pm.start_servers",            start_servers,               COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
+        D("pm.start_servers",            start_servers,               COUNT,    -1,  8192,            "0",      NOW,   RELOAD)   \
         D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \

@@ -150,9 +150,10 @@ static void check_chdir(const struct conf_check *k, const struct conf_pool *pool
         k->problems->failed |= full.failed;
         if (error == 0)
                 return;
-        conf_check_error(k, pool,
-                         "the chdir path '%s' within the chroot path '%s' ('%s') does not exist or is not a directory",
-                         pool->chdir, pool->chroot, text_peek(&full));
+        conf_check_error(
+                k, pool,
+                "the chdir path '%s' within the chroot path '%s' ('%s/%s') does not exist or is not a directory",
+                pool->chdir, pool->chroot, pool->chroot, pool->chdir);
         conf_check_problem(k, pool, CONF_POOL_chdir, "'%s': %s", text_peek(&full), strerror(error));
 }
 

@@ -6,12 +6,15 @@
 
 #include "pool/attributes.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/macros.h"
 #include "base/program.h"
+#include "base/text.h"
 #include "log/log.h"
 
 int attributes_priority(const struct conf_global *global, const struct conf_pool *pool) {
@@ -22,17 +25,26 @@ static rlim_t attributes_limit(int64_t value) {
         return value == CONF_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
 }
 
-static void attributes_set_limit(const char *pool, int which, const char *refusal, int64_t value) {
+/* name: of the directive, and of the limit in the system's words. */
+static void attributes_set_limit(const char *pool, int which, const char *name, const char *limit_name, int64_t value) {
         struct rlimit limit = { .rlim_cur = attributes_limit(value), .rlim_max = attributes_limit(value) };
+        _cleanup_text_ struct text t = {};
+        int r;
 
         if (value == 0 || setrlimit((__rlimit_resource_t)which, &limit) == 0)
                 return;
-        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = refusal });
+        r = -errno;
+        text_printf(
+                &t,
+                "failed to set %s for this pool. Please check your system limits or decrease %s. setrlimit(%s, %" PRId64
+                "): %s (%d)",
+                name, name, limit_name, value == CONF_UNLIMITED ? -1 : value, strerror(-r), -r);
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = text_peek(&t) });
 }
 
 void attributes_set_limits(const char *pool, unsigned files, int64_t core) {
-        attributes_set_limit(pool, RLIMIT_NOFILE, "failed to set rlimit_files: the system's limit is lower", files);
-        attributes_set_limit(pool, RLIMIT_CORE, "failed to set rlimit_core: the system's limit is lower", core);
+        attributes_set_limit(pool, RLIMIT_NOFILE, "rlimit_files", "RLIMIT_NOFILE", files);
+        attributes_set_limit(pool, RLIMIT_CORE, "rlimit_core", "RLIMIT_CORE", core);
 }
 
 unsigned attributes_files(const char *pool, unsigned files, unsigned least) {

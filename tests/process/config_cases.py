@@ -131,6 +131,11 @@ values(in_global, "syslog.ident", ("me", "a b"))
 values(in_global, "pid", ("{d}/pid", "run/x.pid", "/nowhere/at/all.pid"))
 values(in_global, "error_log", ("{d}/log", "log/x.log", "syslog", "/nowhere/at/all.log", "{d}"), {"empty": ("",)})
 
+# a pool's size and folders that php-fpm takes or refuses in its own words
+DYNAMIC = LISTENING + "pm = dynamic\npm.max_children = 5\npm.min_spare_servers = 1\npm.max_spare_servers = 3\n"
+case("pm.start_servers below 0", DYNAMIC + "pm.start_servers = -1\n")
+case("chdir that is not in the chroot", BASE + "chroot = {d}/\nchdir = /nowhere\n")
+
 # names where they do not belong
 several(in_global, {"with an unknown name": "nonsense = 1", "with a pool's directive": "pm = static", "with a user": "user = www-data",
                     "with an array": "env[X] = 1", "with a key": "log_level[x] = notice", "in upper case": "LOG_LEVEL = debug",

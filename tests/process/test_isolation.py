@@ -171,7 +171,7 @@ def test_limits_of_master_and_pool(program):
 
 def test_a_limit_that_is_refused_is_told_and_done_without(start):
     s = start({"www": {"rlimit_files": "2000000000"}})
-    s.wait_log("failed to set rlimit_files")
+    s.wait_log(r"failed to set rlimit_files for this pool\. Please check your system limits .*setrlimit\(RLIMIT_NOFILE, \d+\): Operation not permitted \(1\)")
     assert s.run(s.script("p.php", "<?php echo 'served';")).text == "served"
 
 
