@@ -94,8 +94,8 @@ static void main_notify_failure(const char *lines) {
 static int main_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
-        log_add_stderr(stderr_fd,
-                       program_is_php_fpm()); /* until it has started, php-fpm writes to both without a look */
+        /* until it has started, php-fpm up to 8.3 writes to both without a look */
+        log_add_stderr(stderr_fd, program_is_php_fpm() && FPMD_PHP_VERSION_ID < 80400);
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
         if (program_is_php_fpm())
