@@ -24,6 +24,8 @@ WARM_UP = (2000, 200000)  # requests at least, and at most: a park's memory grow
 # Memory that belongs to no file, in KiB: a share of files' pages would change with whatever else runs on the machine. A zygote is a new one each time.
 SLACK_KIB = {"master": 128, "park": 384, "zygote": 256}
 UNEXPECTED = re.compile(r"\] (WARNING|ERROR|ALERT): ")
+# What scripts are told of clients that leave in the middle of a body: at most once for each of those.
+CUT_OFF = re.compile(r"\] WARNING: .* PHP Warning:  readfile\(\): the request's body is cut off after \d+ bytes")
 
 
 @dataclass
@@ -130,12 +132,17 @@ def compare(soak):
 
 
 def read_log(server, soak):
+    n_cut_off = 0
     for line in server.log().splitlines():
-        if UNEXPECTED.search(line):
+        if CUT_OFF.search(line):
+            n_cut_off += 1
+        elif UNEXPECTED.search(line):
             kind = re.sub(r"\d+(\.\d+)?", "N", line.partition("] ")[2])
             soak.log[kind] = soak.log.get(kind, 0) + 1
     if soak.log:
         soak.problems.append("the log has lines of unexpected kinds")
+    if n_cut_off > soak.outcomes.get("aborted", 0):
+        soak.problems.append(f"{n_cut_off} bodies were cut off, more than clients have left")
 
 
 def run(requests, reload_every, seed, say):
