@@ -78,6 +78,10 @@ void log_set_level(enum log_level level) {
         log_state.setup.level = level;
 }
 
+void log_renew_file(void) {
+        log_out_renew(&log_state.file);
+}
+
 void log_add_stderr(int fd, bool again) {
         if (log_state.err.fd < 0 && !(log_state.priorities && log_state.setup.journal_fd >= 0) &&
             (again || !fd_is_same_file(log_state.file.fd, fd)))

@@ -103,6 +103,9 @@ const struct log_identity *log_identity(void);
 /* The level alone. */
 void log_set_level(enum log_level level);
 
+/* Another file has been put under the file's descriptor. */
+void log_renew_file(void);
+
 /* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. again: even
  * when the log's file is the same, so that each line is there twice. */
 void log_add_stderr(int fd, bool again);

@@ -310,21 +310,29 @@ void log_out_finish(usec_t patience, usec_t limit) {
                 now = time_now();
                 if (o->n_bytes - o->first->at < before)
                         since = now;
-                if (now >= end || now - since >= patience)
+                if (now >= end || now - since >= patience) {
                         log_out_change(o, -1);
-                else
+                        since = now; /* the next one has its own */
+                } else
                         out_wait(o, MIN(end - now, patience - (now - since)));
         }
 }
 
 void log_out_change(struct log_out *o, int fd) {
+        if (fd == o->fd)
+                return; /* a line that is out in part goes on */
         while (fd < 0 && o->first)
                 out_drop_first(o, true);
-        if (o->first && o->first->at > 0)
-                o->first->at = 0; /* the other one has nothing of it */
         if (o->fd >= 0)
                 out_unlock(o);
-        if (fd != o->fd)
-                o->cut = o->stuck = false;
         o->fd = fd;
+        log_out_renew(o);
+}
+
+void log_out_renew(struct log_out *o) {
+        if (o->first)
+                o->first->at = 0; /* the other one has nothing of it */
+        o->cut = o->stuck = false;
+        o->looked_at = -1;
+        o->refused_since = 0;
 }

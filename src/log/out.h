@@ -87,3 +87,6 @@ void log_out_finish(usec_t patience, usec_t limit);
 
 /* What waits goes to another descriptor from now on; -1: it is lost and counted. */
 void log_out_change(struct log_out *o, int fd);
+
+/* The same descriptor is another receiver. */
+void log_out_renew(struct log_out *o);

@@ -80,8 +80,8 @@ static bool logger_on_order(struct logger *l) {
                 log_error("what some child says is lost: %s", strerror(-r));
         else if (m.type == IPC_LOGGER_OUTPUT)
                 logger_add(l, &m, fds);
-        else if (m.type == IPC_LOG)
-                (void)dup3(fds[0], LOGGER_FD_LOG, O_CLOEXEC);
+        else if (m.type == IPC_LOG && dup3(fds[0], LOGGER_FD_LOG, O_CLOEXEC) >= 0)
+                log_renew_file();
         ipc_close_fds(fds);
         return true;
 }

@@ -131,8 +131,8 @@ static void lot_on_order(struct lot *lot) {
                 return;
         if (r != 0)
                 lot_forget(lot, &lot->orders); /* its death is no reason to end: workers go on as well */
-        else if (m.type == IPC_LOG)
-                (void)dup3(fds[0], PARK_FD_LOG, O_CLOEXEC);
+        else if (m.type == IPC_LOG && dup3(fds[0], PARK_FD_LOG, O_CLOEXEC) >= 0)
+                log_renew_file();
         ipc_close_fds(fds);
 }
 

@@ -28,6 +28,9 @@
 /* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none. */
 #define OUTPUT_ENDED_MAX 64U
 
+/* The same of those that the logger has had no room for, as it does not read: the master's descriptors are for all pools. */
+#define OUTPUT_WAITING_MAX 256U
+
 /* How long the last of it may take beyond log_timeout: a reader may be slow. */
 #define OUTPUT_FINISH_TIME (20 * USEC_PER_SEC)
 
@@ -91,16 +94,22 @@ static bool output_is_empty(int fd) {
         return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) && !(p.revents & POLLIN);
 }
 
-static void output_prune(struct output *o) {
-        unsigned n = 0;
+static void output_prune(const struct pool *pool, struct output *o) {
+        unsigned n = 0, n_waiting = 0;
 
         for (struct output_pipes **link = &o->pipes; *link;) {
                 struct output_pipes *p = *link;
 
-                if (p->ended && (n >= OUTPUT_ENDED_MAX || (output_is_empty(p->fds[0]) && output_is_empty(p->fds[1]))))
+                bool empty = p->ended && output_is_empty(p->fds[0]) && output_is_empty(p->fds[1]);
+                bool many = p->given ? n >= OUTPUT_ENDED_MAX : n_waiting >= OUTPUT_WAITING_MAX;
+
+                if (p->ended && (empty || many)) {
+                        if (!empty && !p->given)
+                                atomic_fetch_add(&pool->scoreboard->header.logs_lost[LOG_KIND_OUTPUT], 1);
                         output_drop(o, link);
-                else {
+                } else {
                         n += p->ended && p->given;
+                        n_waiting += p->ended && !p->given;
                         link = &p->next;
                 }
         }
@@ -109,7 +118,7 @@ static void output_prune(struct output *o) {
 void output_worker_ended(struct generation *g, pid_t pid) {
         for (struct output_pipes *p = g->output.pipes; p; p = p->next)
                 p->ended |= p->pid == pid;
-        output_prune(&g->output);
+        output_prune(g->pool, &g->output);
 }
 
 static void output_log_death(const struct generation *g, int status) {
@@ -145,9 +154,14 @@ static int output_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_
         return 0;
 }
 
-static int output_on_room(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+static int output_on_room(_unused_ sd_event_source *s, _unused_ int fd, uint32_t revents, void *userdata) {
         struct generation *g = userdata;
 
+        if (revents & (EPOLLHUP | EPOLLERR)) { /* it hears no more, so another one is to take its place */
+                (void)sd_event_source_set_enabled(g->output.room_source, SD_EVENT_OFF);
+                syscall(SYS_pidfd_send_signal, g->output.pidfd, SIGKILL, NULL, 0);
+                return 0;
+        }
         supervise_changed(g->pool);
         return 0;
 }

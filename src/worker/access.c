@@ -198,9 +198,11 @@ void access_end(struct access *a, const struct transport *t, uint32_t status, ui
         if (!access_make(a, t, status, memory, &line))
                 log_out_lose(LOG_KIND_ACCESS);
         else {
+                a->writes = line.n > 0;
                 a->has_last = false;
-                if (line.n > 0)
+                if (a->writes)
                         (void)log_out_write(&a->out, line.data, line.n);
+                a->writes = false;
         }
 }
 
@@ -216,7 +218,9 @@ static void access_prepare(struct access *a, const struct transport *t, const st
 void access_last_words(struct access *a) {
         if (a->has_last)
                 (void)log_out_write_last(&a->out, a->last.data, a->last.n);
-        a->has_last = false;
+        else if (a->writes)
+                log_out_lose(LOG_KIND_ACCESS); /* half of it may be out, and the process ends */
+        a->has_last = a->writes = false;
 }
 
 void access_reply_ends(struct access *a, const struct transport *t, bool php_goes_on) {

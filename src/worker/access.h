@@ -32,6 +32,7 @@ struct access {
         const struct track_request *request;
         struct text last; /* what is to be said when the process is ended: the reply has gone, and PHP goes on */
         volatile bool has_last;
+        volatile bool writes;             /* its line is on its way out */
         struct text kept;                 /* texts that end with PHP's request, each ended by a NUL */
         struct text looked_up;            /* as log_access_look_up() writes it */
         size_t script, uri, user, remote; /* in kept: offset + 1; 0: there is none */

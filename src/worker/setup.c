@@ -89,6 +89,10 @@ static int setup_signals(int quit_fd) {
                                         .sa_flags = SA_RESTART }; /* scripts' system calls go on */
 
                 sigemptyset(&sa.sa_mask);
+                if (rows[i].handler == setup_on_term) { /* it writes: once */
+                        sigaddset(&sa.sa_mask, SIGTERM);
+                        sigaddset(&sa.sa_mask, SIGINT);
+                }
                 if (sigaction(rows[i].sig, &sa, NULL) < 0)
                         return -errno;
         }

@@ -55,6 +55,7 @@ static void zygote_renew(struct zygote *z, const int fds[static IPC_FDS_MAX]) {
         for (int i = 0; i < IPC_FDS_MAX; i++)
                 if (dup3(fds[i], numbers[i], O_CLOEXEC) < 0)
                         log_error("zygote cannot take over a descriptor: %s", strerror(errno));
+        log_renew_file();
 }
 
 static void zygote_trace(struct zygote *z, const struct ipc_message *order) {

@@ -285,6 +285,24 @@ def test_logger_that_dies_is_replaced_and_loses_nothing_that_is_in_the_pipes(mak
     assert len(re.findall(r"WARNING: \[pool www\] logger \d+ ended on signal 9", s.log())) == 2
 
 
+def test_logger_that_is_stopped_does_not_take_the_masters_descriptors(make):
+    """Workers that have said something and ended leave pipes behind; the master keeps so many of them, and counts what others held."""
+    s = make({"www": {**CAUGHT, "pm.max_children": "1", "pm.max_requests": "1"}, "other": {"pm.max_children": "1"}}).start()
+    path, quiet = s.script("say.php", "<?php file_put_contents('php://stderr', \"said\\n\"); echo 1;"), s.script("a.php", "<?php echo 1;")
+    s.run(path)
+    s.wait_log("said\n")
+    logger, = loggers(s)
+    os.kill(logger, signal.SIGSTOP)
+    before = len(os.listdir(f"/proc/{s.pid}/fd"))
+    for _ in range(1200):
+        assert s.run(path).text == "1"
+    assert len(os.listdir(f"/proc/{s.pid}/fd")) < before + 2 * (64 + 256) + 32
+    assert s.run(quiet, pool="other").text == "1"
+    os.kill(logger, signal.SIGCONT)
+    told = r"log entries were lost, .*: (\d+) of workers' output"
+    assert procs.until("each entry, or its loss", lambda: s.log().count("said\n") + sum(numbers(s.log().splitlines(), told)) >= 1201, LIMIT)
+
+
 def test_logger_takes_the_new_log_file(make):
     s = make({"www": CAUGHT}).start()
     path = s.script("say.php", "<?php file_put_contents('php://stderr', $_GET['text'] . \"\\n\");")

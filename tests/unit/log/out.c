@@ -115,6 +115,77 @@ static void test_stopped_reader_costs_entries_that_are_counted(void **state) {
         }
 }
 
+/* A queue whose first entry of 6,000 bytes is out in part. */
+static void begin_entry(struct log_out *o, int p[static 2]) {
+        static char line[6000];
+
+        open_pipe(p);
+        *o = (struct log_out){ .fd = p[1], .kind = LOG_KIND_SLOW, .looked_at = -1 };
+        memset(line, 'x', sizeof(line) - 1);
+        line[sizeof(line) - 1] = '\n';
+        log_out_init(0, 100000, lost);
+        assert_int_equal(log_out_write(o, line, sizeof(line)), 0);
+        assert_non_null(o->first);
+}
+
+static size_t take_all(struct log_out *o, int fd) {
+        size_t n = 0;
+        char buf[4096];
+        ssize_t k;
+
+        for (;;) {
+                (void)log_out_flush();
+                k = fd_set_nonblock(fd, true) < 0 ? -1 : read(fd, buf, sizeof(buf));
+                if (k <= 0)
+                        return n;
+                n += (size_t)k;
+        }
+}
+
+/* Set up again with the same descriptor it goes on; with another file under that number it begins anew. */
+static void test_an_entry_that_has_begun_is_written_once(void **state) {
+        struct log_out o;
+        int p[2], q[2];
+
+        begin_entry(&o, p);
+        log_out_change(&o, o.fd);
+        assert_int_equal(take_all(&o, p[0]), 6000);
+        close(p[0]);
+        close(p[1]);
+
+        begin_entry(&o, p);
+        open_pipe(q);
+        assert_true(dup2(q[1], p[1]) >= 0);
+        log_out_renew(&o);
+        assert_int_equal(take_all(&o, q[0]), 6000);
+        close(p[0]);
+        close(p[1]);
+        close(q[0]);
+        close(q[1]);
+}
+
+/* One that has stopped does not use up the patience with another. */
+static void test_each_receiver_has_the_patience_of_its_own(void **state) {
+        struct reader r = { .n = 6000, .of = (useconds_t)(20 * USEC_PER_MSEC) };
+        uint64_t before = lost[LOG_KIND_SLOW];
+        struct log_out stopped, slow;
+        int p[2], q[2];
+        pthread_t thread;
+
+        begin_entry(&slow, q);
+        begin_entry(&stopped, p); /* the first of the list */
+        r.fd = q[0];
+        assert_int_equal(pthread_create(&thread, NULL, read_slowly, &r), 0);
+        log_out_finish(PATIENCE, 10 * PATIENCE);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(lost[LOG_KIND_SLOW], before + 1);
+        assert_false(log_out_is_waiting());
+        close(p[0]);
+        close(p[1]);
+        close(q[0]);
+        close(q[1]);
+}
+
 static void test_nobody_waits_without_patience(void **state) {
         static char line[1000];
         struct log_out o = {};
@@ -312,6 +383,8 @@ int main(void) {
                 cmocka_unit_test(test_slow_reader_loses_nothing),
                 cmocka_unit_test(test_stopped_reader_costs_entries_that_are_counted),
                 cmocka_unit_test(test_nobody_waits_without_patience),
+                cmocka_unit_test(test_an_entry_that_has_begun_is_written_once),
+                cmocka_unit_test(test_each_receiver_has_the_patience_of_its_own),
                 cmocka_unit_test(test_queue),
                 cmocka_unit_test(test_queue_changes_its_receiver),
                 cmocka_unit_test(test_journal_is_waited_for),
