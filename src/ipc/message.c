@@ -14,6 +14,12 @@
 
 #include "base/fd.h"
 #include "base/passing.h"
+#include "base/time.h"
+
+/* How long descriptors may be refused since others of the same user have too many on their way (unix(7), ETOOMANYREFS), and how often that is looked at (ms). Nothing
+ * tells when it is over. */
+#define MESSAGE_REFS_TIME  (3 * USEC_PER_SEC)
+#define MESSAGE_REFS_PAUSE 10
 
 static const struct {
         const char *name;
@@ -51,13 +57,17 @@ int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
 }
 
 int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
+        usec_t end = time_now() + MESSAGE_REFS_TIME;
+
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLOUT };
                 int r = ipc_send_at_once(fd, m, fds);
 
-                if (r != -EAGAIN)
+                if (r == -ETOOMANYREFS && time_now() < end)
+                        (void)poll(NULL, 0, MESSAGE_REFS_PAUSE);
+                else if (r != -EAGAIN)
                         return r;
-                if (poll(&p, 1, 1000) == 0)
+                else if (poll(&p, 1, 1000) == 0)
                         return -ETIMEDOUT;
         }
 }

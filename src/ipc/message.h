@@ -66,7 +66,7 @@ const char *ipc_type_name(uint32_t type);
 int ipc_pair(int ret[static 2]);
 
 /* Sends one message with the descriptors its row asks for; they stay the caller's. Waits up to a second when the socket is full
- * (the other side is stuck). 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
+ * (the other side is stuck), and up to three while processes of this user have too many descriptors on their way to others. 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
 int ipc_send(int fd, const struct ipc_message *m, const int *fds);
 
 /* The same for the master, which waits for nobody: -EAGAIN when the socket is full. */

@@ -31,11 +31,14 @@
 /* The same of those that the logger has had no room for, as it does not read: the master's descriptors are for all pools. */
 #define OUTPUT_WAITING_MAX 256U
 
+/* Descriptors are refused since others of the same user have too many on their way; nothing tells when that is over. */
+#define OUTPUT_REFS_PAUSE (100 * USEC_PER_MSEC)
+
 /* How long the last of it may take beyond log_timeout: a reader may be slow. */
 #define OUTPUT_FINISH_TIME (20 * USEC_PER_SEC)
 
 void output_init(struct output *o) {
-        *o = (struct output){ .pidfd = -1, .orders = -1 };
+        *o = (struct output){ .pidfd = -1, .orders = -1, .give_at = USEC_INFINITY };
 }
 
 static void output_forget_logger(struct output *o) {
@@ -234,32 +237,34 @@ static int output_start(struct generation *g, usec_t now) {
         return 0;
 }
 
-/* False: it has no room for the order. */
-static bool output_send_log(struct generation *g) {
+static int output_send_log(struct generation *g) {
         struct output *o = &g->output;
+        int r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOG },
+                                 (int[IPC_FDS_MAX]){ g->pool->env->log_fd });
 
-        o->log_due = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOG },
-                                      (int[IPC_FDS_MAX]){ g->pool->env->log_fd }) < 0;
-        return !o->log_due;
+        o->log_due = r < 0;
+        return r;
+}
+
+static int output_send_pipes(const struct output *o, struct output_pipes *p) {
+        int r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOGGER_OUTPUT, .pid = p->pid },
+                                 (int[IPC_FDS_MAX]){ p->fds[0], p->fds[1] });
+
+        p->given = r == 0;
+        return r;
 }
 
 /* True: the logger has all that it is to have. */
 static bool output_give(struct generation *g) {
         struct output *o = &g->output;
-        bool all = !o->log_due || output_send_log(g);
+        int r = o->log_due ? output_send_log(g) : 0;
 
-        for (struct output_pipes *p = o->pipes; p && all; p = p->next) {
-                int r;
-
-                if (p->given)
-                        continue;
-                r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOGGER_OUTPUT, .pid = p->pid },
-                                     (int[IPC_FDS_MAX]){ p->fds[0], p->fds[1] });
-                p->given = r == 0;
-                all = r == 0;
-        }
-        (void)sd_event_source_set_enabled(o->room_source, all ? SD_EVENT_OFF : SD_EVENT_ON);
-        return all;
+        for (struct output_pipes *p = o->pipes; p && r == 0; p = p->next)
+                if (!p->given)
+                        r = output_send_pipes(o, p);
+        o->give_at = r == -ETOOMANYREFS ? time_now() + OUTPUT_REFS_PAUSE : USEC_INFINITY;
+        (void)sd_event_source_set_enabled(o->room_source, r < 0 && r != -ETOOMANYREFS ? SD_EVENT_ON : SD_EVENT_OFF);
+        return r == 0;
 }
 
 /* No worker will come or go any more. */
@@ -311,7 +316,7 @@ usec_t output_supervise(struct generation *g, usec_t now) {
                                ? (o->finish_at = now + g->settings->global.log_timeout + OUTPUT_FINISH_TIME)
                                : o->retry_at;
         all = output_give(g);
-        return finishes ? output_finish(g, all, now) : USEC_INFINITY;
+        return MIN(o->give_at, finishes ? output_finish(g, all, now) : USEC_INFINITY);
 }
 
 bool output_is_over(const struct generation *g) {

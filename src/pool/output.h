@@ -28,7 +28,7 @@ struct output {
         int pidfd, orders;
         sd_event_source *exit_source;
         sd_event_source *room_source; /* for orders that it has no room for now */
-        usec_t started, retry_at, finish_at;
+        usec_t started, retry_at, finish_at, give_at;
         unsigned n_young_dead;
         bool log_due; /* it has the old log file */
         bool told_to_finish;

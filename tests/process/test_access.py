@@ -281,7 +281,7 @@ def test_to_stderr(make):
 
 
 def test_a_full_pipe_holds_nobody_up(make):
-    s = make({"www": {"pm.max_children": "1", "access.format": "'%{HTTP_HOST}e'"}})
+    s = make({"www": {"pm.max_children": "1", "access.format": "'%{HTTP_HOST}e'"}}, settings={"log_timeout": "1s"})
     fifo = os.path.join(s.folder, "www.access")
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)

@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -160,6 +162,43 @@ static void test_a_peer_that_does_not_read_is_given_up(void **state) {
         assert_int_equal(ipc_send_at_once(p->a, &m, NULL), -EAGAIN);
 }
 
+/* Descriptors that nobody receives count against the limit of their sender's user. The child has 16. */
+static void hold_and_let_go(struct pair *p) {
+        struct rlimit limit = { 16, 16 };
+        int fds[IPC_FDS_MAX] = { STDIN_FILENO, STDIN_FILENO, STDIN_FILENO, STDIN_FILENO }, more[IPC_FDS_MAX], ends[2],
+            held = 0;
+        struct ipc_message m = { .type = IPC_SPAWNED }, in;
+
+        if (ipc_pair(ends) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+            (geteuid() == 0 && setresuid(64321, 64321, 64321) < 0))
+                _exit(2);
+        while (held < 100 && ipc_send_at_once(ends[0], &m, fds) == 0)
+                held++;
+        if (held == 0 || held == 100 || ipc_send_at_once(p->a, &m, fds) != -ETOOMANYREFS)
+                _exit(3);
+        if (fork() == 0) {
+                usleep(200000); /* the other is to find them refused first; it does not depend on that */
+                while (ipc_receive(ends[1], &in, more) == 0)
+                        ipc_close_fds(more);
+                _exit(0);
+        }
+        _exit(ipc_send(p->a, &m, fds) == 0 ? 0 : 4);
+}
+
+static void test_descriptors_that_are_refused_for_a_time_arrive(void **state) {
+        struct pair *p = *state;
+        int fds[IPC_FDS_MAX], status;
+        struct ipc_message in;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                hold_and_let_go(p);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        ipc_close_fds(fds);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
@@ -168,6 +207,7 @@ int main(void) {
                                                 tear_down),
                 cmocka_unit_test_setup_teardown(test_text_is_always_terminated, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_the_end_is_told, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_descriptors_that_are_refused_for_a_time_arrive, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_a_peer_that_does_not_read_is_given_up, set_up, tear_down),
         };
 
