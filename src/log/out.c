@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Patience is charged while a receiver takes nothing: who reads slowly is waited for without end, who has stopped for that long is not waited for again until it has
- * taken something. That it took something shows in a write that goes, or in less that waits in the pipe: others write there too, and may be faster.
+ * Patience is charged while a receiver takes nothing: who reads slowly is waited for without end, who has stopped for
+ * that long is not waited for again until it has taken something. That it took something shows in a write that goes, or
+ * in less that waits in the pipe: others write there too, and may be faster.
  *
- * A line of more than PIPE_BUF bytes may go into a pipe in several writes. So that no other process's line comes in between, a pipe is written to under a lock, fcntl(2)'s, which a process
- * that dies leaves. Whoever has it may be a process of another pool: for who keeps it while the reader takes nothing, nobody waits longer than a second, and then it is passed over.
+ * A line of more than PIPE_BUF bytes may go into a pipe in several writes. So that no other process's line comes in
+ * between, a pipe is written to under a lock, fcntl(2)'s, which a process that dies leaves. Whoever has it may be a
+ * process of another pool: for who keeps it while the reader takes nothing, nobody waits longer than a second, and then
+ * it is passed over.
  *
- * A queue holds whole entries. Of a receiver that has stopped the oldest are kept, since the first lines of a trouble tell more than the last ones.
+ * A queue holds whole entries. Of a receiver that has stopped the oldest are kept, since the first lines of a trouble
+ * tell more than the last ones. A pipe without a reader may get another one, if it is a FIFO: who has a queue keeps the
+ * entries till then, who waits does not wait for that.
  */
 
 #include "log/out.h"
@@ -73,16 +78,6 @@ void log_out_lose(enum log_kind kind) {
                 atomic_fetch_add_explicit(&out_state.lost[kind], 1, memory_order_relaxed);
 }
 
-/* Bytes taken, -EAGAIN for none, or -errno. */
-static ssize_t out_try(const struct log_out *o, const char *data, size_t n) {
-        int r;
-
-        if (!o->journal)
-                return log_line_write_some(o->fd, data, n);
-        r = log_journal_send(o->fd, data, n);
-        return r < 0 ? r : (ssize_t)n;
-}
-
 /* What waits there for its reader, of all writers: less than before means that it reads. -1: it cannot be told. */
 static int out_unread(const struct log_out *o) {
         int n = -1;
@@ -100,6 +95,28 @@ static bool out_is_pipe(struct log_out *o) {
                 o->looked_at = o->fd;
         }
         return o->is_pipe;
+}
+
+static void out_lose(const struct log_out *o) {
+        if (!o->lost) {
+                log_out_lose(o->kind);
+                return;
+        }
+        out_state.n_lost++;
+        atomic_fetch_add_explicit(o->lost, 1, memory_order_relaxed);
+}
+
+/* Bytes taken, -EAGAIN for none, or -errno. */
+static ssize_t out_try(struct log_out *o, const char *data, size_t n) {
+        ssize_t k;
+        int r;
+
+        if (o->journal) {
+                r = log_journal_send(o->fd, data, n);
+                return r < 0 ? r : (ssize_t)n;
+        }
+        k = log_line_write_some(o->fd, data, n);
+        return k == -EPIPE && out_state.queue > 0 && out_is_pipe(o) ? -EAGAIN : k;
 }
 
 /* True: it may be written to. A single byte needs no lock. */
@@ -210,7 +227,7 @@ static void out_drop_first(struct log_out *o, bool lost) {
         struct log_queued *q = o->first;
 
         if (lost)
-                log_out_lose(o->kind);
+                out_lose(o);
         if (lost && q->at > 0)
                 o->cut = true;
         o->first = q->next;
@@ -260,7 +277,7 @@ int log_out_write(struct log_out *o, const char *data, size_t n) {
         if (!o->first)
                 out_unlock(o);
         o->cut = k > 0 || (k < 0 && o->cut);
-        log_out_lose(o->kind);
+        out_lose(o);
         return -EAGAIN;
 }
 
@@ -270,7 +287,7 @@ int log_out_write_last(struct log_out *o, const char *data, size_t n) {
         out_unlock(o);
         if (k == (ssize_t)n)
                 return 0;
-        log_out_lose(o->kind);
+        out_lose(o);
         return -EAGAIN;
 }
 
@@ -300,6 +317,7 @@ bool log_out_flush(void) {
 void log_out_finish(usec_t patience, usec_t limit) {
         usec_t end = time_now() + limit, since = time_now();
 
+        out_state.queue = 0; /* nor is a pipe's next reader waited for */
         while (out_state.waiting) {
                 struct log_out *o = out_state.waiting;
                 size_t before = o->n_bytes - o->first->at;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * One receiver of a log's entries, and what becomes of an entry that it does not take at once: who writes decides that for its process (log_out_init()).
+ * One receiver of a log's entries, and what becomes of an entry that it does not take at once: who writes decides
+ * that for its process (log_out_init()).
  *
  *     a worker, a logger      waits, as every program that writes to a pipe does
  *     the master, a park      keeps it in a queue, which log_out_flush() sends in order
  *
- * A receiver that takes nothing for the time of log_timeout costs entries: they are counted by their log, and whoever reads the counters says so.
+ * A receiver that takes nothing for the time of log_timeout costs entries: they are counted by their log, and
+ * whoever reads the counters says so.
  */
 
 #include <stdatomic.h>
@@ -39,10 +41,11 @@ struct log_queued;
 struct log_out {
         int fd; /* -1: none */
         enum log_kind kind;
-        bool journal; /* entries are datagrams */
-        bool cut;     /* its last line lacks its end: the next one begins with a newline */
-        bool stuck;   /* it has been waited for in vain, and has taken nothing since */
-        int unread;   /* bytes that were there for its reader then; -1: nobody has looked */
+        _Atomic uint64_t *lost; /* counts its losses; NULL: the counter of log_out_init() does */
+        bool journal;           /* entries are datagrams */
+        bool cut;               /* its last line lacks its end: the next one begins with a newline */
+        bool stuck;             /* it has been waited for in vain, and has taken nothing since */
+        int unread;             /* bytes that were there for its reader then; -1: nobody has looked */
 
         /* the lock of a pipe */
         int looked_at; /* the descriptor that is_pipe is about */
@@ -55,8 +58,9 @@ struct log_out {
         struct log_out *next; /* of those where something waits */
 };
 
-/* What this process does about receivers that take nothing. patience: how long it waits for one that takes nothing at all; 0: it does not wait. queue: how many
- * bytes of each receiver's may wait in memory instead. lost: _LOG_KIND_MAX counters, of this process or shared; NULL: its own. Never called: no waiting, no queue. */
+/* What this process does about receivers that take nothing. patience: how long it waits for one that takes nothing
+ * at all; 0: it does not wait. queue: how many bytes of each receiver's may wait in memory instead. lost:
+ * _LOG_KIND_MAX counters, of this process or shared; NULL: its own. Never called: no waiting, no queue. */
 void log_out_init(usec_t patience, size_t queue, _Atomic uint64_t *lost);
 
 /* Entries of this process that were lost, all logs together; a fork begins with its parent's. */
@@ -65,7 +69,8 @@ uint64_t log_out_lost(void);
 /* One entry is lost of a log that never came to a receiver. */
 void log_out_lose(enum log_kind kind);
 
-/* Gives the entry to the receiver, or to its queue. 0: it is written, or will be; -EAGAIN: it is lost, or the end of it is, and counted. */
+/* Gives the entry to the receiver, or to its queue. 0: it is written, or will be; -EAGAIN: it is lost, or the end of
+ * it is, and counted. */
 int log_out_write(struct log_out *o, const char *data, size_t n);
 
 /* The same for a signal handler, which cannot wait for long. */
@@ -82,7 +87,8 @@ bool log_out_is_waiting(void);
 /* Sends what waits, as far as it goes without waiting. True: something is left. */
 bool log_out_flush(void);
 
-/* Does so, and waits for receivers that go on taking something; what is left after the patience, or at most after limit, is lost and counted. */
+/* The last of a process: does so, and waits for receivers that go on taking something. What is left after the patience,
+ * or at most after limit, is lost and counted. Nothing is queued from then on. */
 void log_out_finish(usec_t patience, usec_t limit);
 
 /* What waits goes to another descriptor from now on; -1: it is lost and counted. */

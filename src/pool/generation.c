@@ -102,7 +102,9 @@ int generation_start(struct pool *p, const char *packed, size_t n_packed, const 
         g->state = GENERATION_STARTING;
         g->started = time_now();
         g->ipc = g->lifeline = g->zygote_pidfd = g->backlog_fd = -1;
-        g->slow_log = (struct log_out){ .fd = -1, .kind = LOG_KIND_SLOW };
+        g->slow_log = (struct log_out){ .fd = -1,
+                                        .kind = LOG_KIND_SLOW,
+                                        .lost = &p->scoreboard->header.logs_lost[LOG_KIND_SLOW] };
         output_init(&g->output);
         r = generation_copy_settings(g, packed, n_packed);
         if (r < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What log entries a pool's processes have lost: whoever loses one counts it in the scoreboard, which outlives it, and the master says so, once the loss has come to a
- * halt, and once in a minute while it goes on. The counters are the pool's own word, so all that a lie gets is such a line.
+ * What log entries a pool's processes have lost: whoever loses one counts it in the scoreboard, which outlives it,
+ * and the master says so, once the loss has come to a halt, and once in a minute while it goes on. The counters are
+ * the pool's own word, so all that a lie gets is such a line.
  */
 
 #include "pool/losses.h"
@@ -32,7 +33,7 @@ static void losses_say(struct pool *p, const uint64_t counts[static SCOREBOARD_L
         _cleanup_text_ struct text t = {};
         bool any = false;
 
-        text_append(&t, "log entries were lost, as nobody took them for log_timeout: ");
+        text_append(&t, "log entries were lost, as nobody took them for log_timeout, or nobody could: ");
         for (unsigned k = 0; k < SCOREBOARD_LOGS; k++) {
                 if (counts[k] <= l->told[k])
                         continue;

@@ -138,7 +138,6 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
                                 const char *trace) {
         char uri[SCOREBOARD_URI_MAX + SCOREBOARD_QUERY_MAX];
         _cleanup_text_ struct text t = {};
-        int r;
 
         if (w->generation->slow_log.fd < 0)
                 return;
@@ -150,11 +149,10 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
         snprintf(uri, sizeof(uri), "%s%s%s", s->uri, *s->query ? "?" : "", s->query);
         overtime_append_line(&t, "request_uri", uri);
         text_append(&t, trace);
-        r = t.failed ? -ENOMEM : log_out_write(&w->generation->slow_log, t.data, t.n);
-        if (r < 0) {
-                atomic_fetch_add(&p->scoreboard->header.logs_lost[LOG_KIND_SLOW], 1);
-                log_error("[pool %s] an entry of the slow log is lost: %s", p->name, strerror(-r));
-        }
+        if (t.failed)
+                log_error("[pool %s] an entry of the slow log is lost: %s", p->name, strerror(ENOMEM));
+        else
+                (void)log_out_write(&w->generation->slow_log, t.data, t.n);
 }
 
 /* php-fpm's lines about a backtrace, for who follows them in a log of that name. There the worker is stopped meanwhile; here nothing is. */

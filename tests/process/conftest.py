@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The real programs, without systemd: the test plays its part (sockets, notify socket, signals)."""
 
+import os
+
 import pytest
 
 import server as programs
+from readers import Reader
 from twins import Twin
 
 PID = "<?php echo getmypid();"
@@ -50,3 +53,17 @@ def twins():
     finally:
         for twin in made:
             twin.cleanup()
+
+
+@pytest.fixture
+def reader(tmp_path):
+    made = []
+
+    def build(name="log", **how):
+        made.append(Reader(str(tmp_path / name), **how))
+        made[-1].path = str(tmp_path / name)
+        os.chmod(tmp_path, 0o755)
+        return made[-1]
+    yield build
+    for r in made:
+        r.close()

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -267,6 +268,48 @@ static void test_queue_changes_its_receiver(void **state) {
         assert_false(log_out_is_waiting());
 }
 
+/* Who has a queue keeps in it what a FIFO has no reader for, till the next one is there; in the end nobody waits for
+ * one. Who has none has lost it at once. */
+static void test_fifo_between_two_readers(void **state) {
+        char path[] = "/tmp/fpmd-out-XXXXXX", buf[20];
+        struct log_out o = { .kind = LOG_KIND_ERROR };
+        uint64_t before = log_out_lost();
+        usec_t began;
+        int reader;
+
+        (void)signal(SIGPIPE, SIG_IGN);
+        close(mkstemp(path));
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        o.fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        close(reader);
+
+        log_out_init(0, 1000, NULL);
+        assert_int_equal(log_out_write(&o, "one\n", 4), 0);
+        assert_int_equal(log_out_write(&o, "two\n", 4), 0);
+        assert_true(log_out_flush());
+        reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_false(log_out_flush());
+        assert_int_equal(read(reader, buf, sizeof(buf)), 8);
+        assert_memory_equal(buf, "one\ntwo\n", 8);
+        close(reader);
+        assert_int_equal(log_out_lost(), before);
+
+        assert_int_equal(log_out_write(&o, "three\n", 6), 0);
+        began = time_now();
+        log_out_finish(20 * USEC_PER_SEC, 20 * USEC_PER_SEC);
+        assert_true(time_now() - began < 10 * USEC_PER_SEC);
+        assert_int_equal(log_out_lost(), before + 1);
+
+        log_out_init(20 * USEC_PER_SEC, 0, NULL);
+        assert_int_equal(log_out_write(&o, "four\n", 5), -EAGAIN);
+        assert_true(time_now() - began < 10 * USEC_PER_SEC);
+        assert_int_equal(log_out_lost(), before + 2);
+        close(o.fd);
+        assert_int_equal(unlink(path), 0);
+}
+
 /* The journal's queue is one of datagrams, and short. */
 static void *read_datagrams(void *arg) {
         struct reader *r = arg;
@@ -387,6 +430,7 @@ int main(void) {
                 cmocka_unit_test(test_each_receiver_has_the_patience_of_its_own),
                 cmocka_unit_test(test_queue),
                 cmocka_unit_test(test_queue_changes_its_receiver),
+                cmocka_unit_test(test_fifo_between_two_readers),
                 cmocka_unit_test(test_journal_is_waited_for),
                 cmocka_unit_test(test_long_lines_of_several_processes_stay_whole),
                 cmocka_unit_test(test_lock_that_is_never_left),
