@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A format is a list of items: a piece of literal text, or a code with what stood in its braces. THE table of codes says which braces a code
- * takes and which function shows it. What php-fpm writes for the same request is the measure, with two exceptions: a line is not cut, and control
- * characters are escaped.
+ * A format is a list of items: a piece of literal text, or a code with what stood in its braces. THE table of codes
+ * says which braces a code takes and which function shows it. What php-fpm writes for the same request is the
+ * measure, with two exceptions: a line is not cut, and control characters are escaped.
  */
 
 #include "log/access.h"
@@ -242,7 +242,8 @@ static int access_add(struct log_access_format *f, char code, const char *text, 
         return 0;
 }
 
-/* Adds a code, with the n bytes that stood in its braces; none is as good as no braces. 0; LOG_ACCESS_E_INVALID; -ENOMEM. */
+/* Adds a code, with the n bytes that stood in its braces; none is as good as no braces. 0; LOG_ACCESS_E_INVALID;
+ * -ENOMEM. */
 static int access_add_code(struct log_access_format *f, const struct access_code *code, const char *braces, size_t n,
                            struct text *reason) {
         enum access_unit unit = 0;

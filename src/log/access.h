@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The access log's format, php-fpm's access.format: compiled once, rendered for each request from a record. No I/O, no clock.
+ * The access log's format, php-fpm's access.format: compiled once, rendered for each request from a record. No I/O,
+ * no clock.
  *
  *     %R - %u %t "%m %r%Q%q" %s %{milli}d %{Content-Type}o
  */
@@ -46,12 +47,13 @@ struct log_access_record {
         usec_t user_cpu, system_cpu;
 };
 
-/* Whether access.suppress_path may keep this request out of the log: a GET or HEAD without query and body, answered with 200 to 299. Nothing that could be
- * an attack hides behind such a path. */
+/* Whether access.suppress_path may keep this request out of the log: a GET or HEAD without query and body, answered
+ * with 200 to 299. Nothing that could be an attack hides behind such a path. */
 bool log_access_may_suppress(const struct log_access_record *record);
 
-/* Gathers the values of %{NAME}e and %{NAME}o, in the format's order, each ended by a NUL, into out: they must be copied before a request's
- * memory goes. A finder returns n bytes that need not be terminated, or NULL: there is no such variable or header. */
+/* Gathers the values of %{NAME}e and %{NAME}o, in the format's order, each ended by a NUL, into out: they must be
+ * copied before a request's memory goes. A finder returns n bytes that need not be terminated, or NULL: there is no
+ * such variable or header. */
 struct log_access_finder {
         const char *(*variable)(void *ctx, const char *name, size_t *ret_n);
         const char *(*header)(void *ctx, const char *name, size_t *ret_n);
@@ -59,6 +61,6 @@ struct log_access_finder {
 };
 void log_access_look_up(const struct log_access_format *f, const struct log_access_finder *finder, struct text *out);
 
-/* Appends the request's line, its newline included. Control characters are escaped, so a line is one line whatever a client sends. Out of memory
- * shows in out->failed. */
+/* Appends the request's line, its newline included. Control characters are escaped, so a line is one line whatever a
+ * client sends. Out of memory shows in out->failed. */
 void log_access_render(const struct log_access_format *f, const struct log_access_record *record, struct text *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of descriptors are not opened: that fails where the descriptor is a socket, or belongs to another user, and makes a second open file description of a file.
- * What this program has opened itself is close-on-exec from birth, and none of it can be named.
+ * Names of descriptors are not opened: that fails where the descriptor is a socket, or belongs to another user, and
+ * makes a second open file description of a file. What this program has opened itself is close-on-exec from birth,
+ * and none of it can be named.
  */
 
 #include "log/file.h"

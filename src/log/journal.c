@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal's native protocol, written here and not taken from libsystemd: sd_journal_sendv() waits without end when journald's
- * queue is full. Here a datagram goes out with MSG_DONTWAIT, and what becomes of one that does not go is decided in out.c. It also keeps libsystemd out
- * of the processes that run PHP.
+ * The journal's native protocol, written here and not taken from libsystemd: sd_journal_sendv() waits without end
+ * when journald's queue is full. Here a datagram goes out with MSG_DONTWAIT, and what becomes of one that does not
+ * go is decided in out.c. It also keeps libsystemd out of the processes that run PHP.
  *
  * Values come from scripts and clients and may hold any byte. Field names are constants of this file, and a value with
  * a newline goes in the protocol's length-prefixed form, so no value can begin a field of its own.

@@ -31,5 +31,6 @@ void log_line_escape(const char *s, struct text *out);
 /* The priority of syslog(3), 0..7, as the journal and sd-daemon(3) want it. */
 int log_line_priority(enum log_level level);
 
-/* Writes the bytes at once, or as many as go without waiting for a reader. How many; -EAGAIN (it would have waited) or another -errno: nothing went out. */
+/* Writes the bytes at once, or as many as go without waiting for a reader. How many; -EAGAIN (it would have waited)
+ * or another -errno: nothing went out. */
 ssize_t log_line_write_some(int fd, const char *data, size_t n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One log per process, the only state of its kind in a library here: what logs must work from the first line of main()
- * to the last breath of a worker, and so needs no handle. An entry goes to every log that is set up; what becomes of it where it is not taken at once, and how
- * long that is waited for, is out.c's. PHP code runs beside this in workers,
- * so nothing here reads the environment after log_init().
+ * to the last breath of a worker, and so needs no handle. An entry goes to every log that is set up; what becomes of
+ * it where it is not taken at once, and how long that is waited for, is out.c's. PHP code runs beside this in
+ * workers, so nothing here reads the environment after log_init().
  *
  * When stderr is the journal and the native socket is there, stderr gets no lines: the journal would have each entry
  * twice. When stderr is the journal and the socket is not (a sandbox hides it), lines carry "<N>", which tells journald

@@ -6,7 +6,8 @@
  *
  *     [21-Nov-2026 20:46:42] NOTICE: [pool www] child 41 exited on signal 11 (SIGSEGV) after 2.5 seconds from start
  *
- * Programs log, libraries return. One call is one entry: never split; what is not taken is waited for or kept as out.h says, and counted when it is lost.
+ * Programs log, libraries return. One call is one entry: never split; what is not taken is waited for or kept as
+ * out.h says, and counted when it is lost.
  */
 
 #include <stdbool.h>
@@ -106,8 +107,8 @@ void log_set_level(enum log_level level);
 /* Another file has been put under the file's descriptor. */
 void log_renew_file(void);
 
-/* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start that failed. again: even
- * when the log's file is the same, so that each line is there twice. */
+/* From now on entries go to fd, what stderr was at the start, whatever log_init() said: for the reason of a start
+ * that failed. again: even when the log's file is the same, so that each line is there twice. */
 void log_add_stderr(int fd, bool again);
 
 /* Pool of this process, for entries that name none: zygotes and workers. The string is kept, not copied. */
@@ -116,8 +117,8 @@ void log_set_pool(const char *pool);
 /* True when an entry of the level would be written somewhere: for messages that cost something to build. */
 bool log_enabled(enum log_level level);
 
-/* Writes one entry. Keeps errno. 0, or -EAGAIN when a log could not take it now (the entry is dropped there). At level debug lines name
- * the place that wrote them. */
+/* Writes one entry. Keeps errno. 0, or -EAGAIN when a log could not take it now (the entry is dropped there). At
+ * level debug lines name the place that wrote them. */
 int log_write_at(const char *function, unsigned line, const struct log_entry *entry);
 #define log_write(...) log_write_at(__func__, __LINE__, __VA_ARGS__)
 
@@ -130,12 +131,14 @@ void log_printf_at(const char *function, unsigned line, enum log_level level, co
 #define log_error(...)   log_printf(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_alert(...)   log_printf(LOG_LEVEL_ALERT, __VA_ARGS__)
 
-/* News that php-fpm has no line for: a notice, but under php-fpm's name only for debugging, as whoever reads that log knows its order of lines. */
+/* News that php-fpm has no line for: a notice, but under php-fpm's name only for debugging, as whoever reads that
+ * log knows its order of lines. */
 enum log_level log_level_own(void);
 #define log_own(...) log_printf(log_level_own(), __VA_ARGS__)
 
-/* A word of a worker that php-fpm's workers say on their stderr, where only catch_workers_output brings it into the log: under that name it is said there (after
- * log_set_said()) and is an entry of the journal alone; else it is a plain entry. Keeps errno. */
+/* A word of a worker that php-fpm's workers say on their stderr, where only catch_workers_output brings it into the
+ * log: under that name it is said there (after log_set_said()) and is an entry of the journal alone; else it is a
+ * plain entry. Keeps errno. */
 void log_say(const struct log_entry *entry);
 void log_say_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A write to the log may wait (log/out.c), and everything here waits with it: the pipes fill, and then those who write into them wait, the workers of this one
- * generation and the programs that they have started. Nobody else does.
+ * A write to the log may wait (log/out.c), and everything here waits with it: the pipes fill, and then those who
+ * write into them wait, the workers of this one generation and the programs that they have started. Nobody else
+ * does.
  *
- * Its streams end with their writers, which a worker's end alone is not: a program that it has left in the background still writes. When the master says that the last
- * worker is gone, what is in the pipes by then is the end.
+ * Its streams end with their writers, which a worker's end alone is not: a program that it has left in the
+ * background still writes. When the master says that the last worker is gone, what is in the pipes by then is the
+ * end.
  */
 
 #include "logger/loop.h"

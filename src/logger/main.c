@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd-logger: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h, for a generation whose pool has catch_workers_output. Writes
- * what the workers say on stdout and stderr into the log. Runs no PHP and opens nothing.
+ * fpmd-logger: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h, for a
+ * generation whose pool has catch_workers_output. Writes what the workers say on stdout and stderr into the log.
+ * Runs no PHP and opens nothing.
  */
 
 #include <errno.h>
