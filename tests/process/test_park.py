@@ -244,6 +244,7 @@ def test_offer_to_a_worker_that_is_killed_goes_to_another(start):
         except ConnectionResetError:
             pass
         assert time.monotonic() - began < 1
+        procs.wait_gone(victim)
     assert answered > 0
     idle.close()
 
