@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The sets of a thread, with one bit or none in those that count; see capability.h. The ambient set follows the inheritable one, which is always empty. */
+/* The sets of a thread, with one bit or none in those that count; see capability.h. The ambient set follows the
+ * inheritable one, which is always empty. */
 
 #include "base/capability.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the calling thread may beyond its user: capabilities(7). capability is a CAP_ number of linux/capability.h. Each returns 0 or -errno;
- * -EPERM: the process does not have it.
+ * What the calling thread may beyond its user: capabilities(7). capability is a CAP_ number of linux/capability.h. Each
+ * returns 0 or -errno; -EPERM: the process does not have it.
  */
 
-/* Everything but this one is given up; this one is in effect, and no exec keeps it. Also after setresuid(2) under PR_SET_KEEPCAPS. */
+/* Everything but this one is given up; this one is in effect, and no exec keeps it. Also after setresuid(2) under
+ * PR_SET_KEEPCAPS. */
 int capability_keep(int capability);
 
 int capability_drop_all(void);

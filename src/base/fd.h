@@ -24,8 +24,8 @@ int fd_set_cloexec(int fd, bool on);
 /* Sets or clears O_NONBLOCK; it belongs to the open file description, which other processes may share. 0 or -errno. */
 int fd_set_nonblock(int fd, bool on);
 
-/* Mends what another process that shares the description has done to it: sets O_NONBLOCK, and says when it was not set. That process may clear it again at
- * any time (nudge.h). 0 or -errno. */
+/* Mends what another process that shares the description has done to it: sets O_NONBLOCK, and says when it was not set.
+ * That process may clear it again at any time (nudge.h). 0 or -errno. */
 enum { FD_E_BLOCKING = 1 };
 int fd_keep_nonblock(int fd);
 
@@ -53,21 +53,25 @@ int fd_seal(int fd, int seals);
  * caller's) or -errno. */
 int fd_new_sealed(const char *name, const void *data, size_t n);
 
-/* Bytes that a stream socket was given and its peer has not taken: SIOCOUTQ of tcp(7) and unix(7). -errno when it cannot tell. */
+/* Bytes that a stream socket was given and its peer has not taken: SIOCOUTQ of tcp(7) and unix(7). -errno when it
+ * cannot tell. */
 int fd_unsent(int fd);
 
 /* Bytes that have come to a stream socket and nobody has read: SIOCINQ. -errno when it cannot tell. */
 int fd_unread(int fd);
 
-/* Whether the peer has taken something since *unsent was fd_unsent(); *unsent is read anew. Yes when nobody had looked (it is negative), no when the socket
- * cannot tell. It tells a slow peer from a silent one, where the kernel calls a socket writable only when a third of what waits has gone. */
+/* Whether the peer has taken something since *unsent was fd_unsent(); *unsent is read anew. Yes when nobody had looked
+ * (it is negative), no when the socket cannot tell. It tells a slow peer from a silent one, where the kernel calls a
+ * socket writable only when a third of what waits has gone. */
 bool fd_has_drained(int fd, int *unsent);
 
 /* Descriptors that this process has open (/proc/self/fd). -errno; -EMFILE when there is none left to look with. */
 int fd_count_open(void);
 
-/* Adds one to an eventfd: wakes whoever waits on it. 0, or -errno: -EAGAIN when the counter is full, so it is ringing already; with O_NONBLOCK it does not wait then. */
+/* Adds one to an eventfd: wakes whoever waits on it. 0, or -errno: -EAGAIN when the counter is full, so it is ringing
+ * already; with O_NONBLOCK it does not wait then. */
 int fd_ring(int event_fd);
 
-/* Takes the rings of an eventfd, of which there may be none (false). Does not wait, whatever others have done to O_NONBLOCK. */
+/* Takes the rings of an eventfd, of which there may be none (false). Does not wait, whatever others have done to
+ * O_NONBLOCK. */
 bool fd_hear(int event_fd);

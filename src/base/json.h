@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Strings of JSON, RFC 8259 section 7, with the escapes that PHP's json_encode() uses: slashes are escaped too. Out of memory shows in out->failed. */
+/* Strings of JSON, RFC 8259 section 7, with the escapes that PHP's json_encode() uses: slashes are escaped too. Out of
+ * memory shows in out->failed. */
 
 #include "base/text.h"
 

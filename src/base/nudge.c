@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * O_NONBLOCK belongs to the open file description, which whoever shares it may clear at any time: between a look at it, or at what poll(2) says, and the call. Where the
- * call itself can say that it does not wait (MSG_DONTWAIT, RWF_NOWAIT), that is better. accept(2) and a write to an eventfd cannot; a timer's signal gets them out. It
- * comes periodically, since a single one could come before the call waits.
+ * O_NONBLOCK belongs to the open file description, which whoever shares it may clear at any time: between a look at it,
+ * or at what poll(2) says, and the call. Where the call itself can say that it does not wait (MSG_DONTWAIT,
+ * RWF_NOWAIT), that is better. accept(2) and a write to an eventfd cannot; a timer's signal gets them out. It comes
+ * periodically, since a single one could come before the call waits.
  */
 
 #include "base/nudge.h"

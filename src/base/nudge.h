@@ -15,8 +15,9 @@ struct nudge {
         sigset_t mask;
 };
 
-/* From here to nudge_end() a call that waits is interrupted (EINTR) within milliseconds, again and again. So EINTR says: it would have waited. For a program of one
- * thread that has no other use for SIGALRM and ITIMER_REAL; not for a fork in between. 0 or -errno; nudge_end() is right after both. */
+/* From here to nudge_end() a call that waits is interrupted (EINTR) within milliseconds, again and again. So EINTR
+ * says: it would have waited. For a program of one thread that has no other use for SIGALRM and ITIMER_REAL; not for a
+ * fork in between. 0 or -errno; nudge_end() is right after both. */
 int nudge_begin(struct nudge *ret);
 
 void nudge_end(struct nudge *n);

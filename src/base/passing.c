@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who receives a message owns its descriptors, those too that it did not expect: alignment leaves room for more than was asked for. */
+/* Who receives a message owns its descriptors, those too that it did not expect: alignment leaves room for more than
+ * was asked for. */
 
 #include "base/passing.h"
 

@@ -5,20 +5,21 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The process a pidfd is about (pidfd_open(2)), in this pid namespace. The pid; -ESRCH when it has been reaped; -EBADF when it is
- * no pidfd; other -errno. */
+/* The process a pidfd is about (pidfd_open(2)), in this pid namespace. The pid; -ESRCH when it has been reaped; -EBADF
+ * when it is no pidfd; other -errno. */
 pid_t process_of_pidfd(int pidfd);
 
 /* Nobody has that process any more, zombie or not. Also for a process of another user. */
 bool process_is_reaped(int pidfd);
 
-/* Waits for a child that may have ended, and does not wait for one that has not. 0, and *ret_status as of waitpid(2); PROCESS_E_ALIVE; PROCESS_E_GONE: it is
- * no child of this process, or somebody else has waited for it; -errno. */
+/* Waits for a child that may have ended, and does not wait for one that has not. 0, and *ret_status as of waitpid(2);
+ * PROCESS_E_ALIVE; PROCESS_E_GONE: it is no child of this process, or somebody else has waited for it; -errno. */
 enum { PROCESS_E_ALIVE = 1, PROCESS_E_GONE = 2 };
 int process_reap(int pidfd, int *ret_status);
 
 /* The parent of a process. The pid, or -errno. */
 pid_t process_parent(pid_t pid);
 
-/* CPUs that this process may use (sched_getaffinity(2), which knows of AllowedCPUs= and CPUAffinity=, and not of CPUQuota=); at least 1. */
+/* CPUs that this process may use (sched_getaffinity(2), which knows of AllowedCPUs= and CPUAffinity=, and not of
+ * CPUQuota=); at least 1. */
 unsigned process_n_cpus(void);

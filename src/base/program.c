@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One binary, two names. A site that moves from php-fpm keeps what looks for it by name: pgrep -f "php-fpm: pool", log patterns, default paths. Each program of a family
- * gets the name from the one that executes it, in argv[0].
+ * One binary, two names. A site that moves from php-fpm keeps what looks for it by name: pgrep -f "php-fpm: pool", log
+ * patterns, default paths. Each program of a family gets the name from the one that executes it, in argv[0].
  *
- * The path is what PHP scripts see as PHP_BINARY. Installers make "bin/php" of "sbin/php-fpm" in it, so under php-fpm's name it is a path of that name.
+ * The path is what PHP scripts see as PHP_BINARY. Installers make "bin/php" of "sbin/php-fpm" in it, so under php-fpm's
+ * name it is a path of that name.
  */
 
 #include "base/program.h"
@@ -78,7 +79,8 @@ static bool path_search(const char *name, char ret[static PATH_MAX]) {
         return false;
 }
 
-/* Under php-fpm's name the path that argv[0] gives; a unit may give a name alone, for a program of another. Else the file that runs. */
+/* Under php-fpm's name the path that argv[0] gives; a unit may give a name alone, for a program of another. Else the
+ * file that runs. */
 static void program_find(const char *argv0) {
         ssize_t n;
 

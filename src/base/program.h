@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The name a program goes by: "fpmd", or "php-fpm" when it was run under a name that begins so (php-fpm, php-fpm8.2: a symbolic link). */
+/* The name a program goes by: "fpmd", or "php-fpm" when it was run under a name that begins so (php-fpm, php-fpm8.2: a
+ * symbolic link). */
 
 #include <stdbool.h>
 
@@ -12,8 +13,10 @@ const char *program_name(void);
 
 bool program_is_php_fpm(void);
 
-/* What the kernel calls a process of this program (ps -C): argv[0]'s last part, "php-fpm8.2", as php-fpm's workers have it. Static. */
+/* What the kernel calls a process of this program (ps -C): argv[0]'s last part, "php-fpm8.2", as php-fpm's workers have
+ * it. Static. */
 const char *program_command(void);
 
-/* The program's path for scripts, PHP_BINARY; "" when it is not to be had. Under php-fpm's name it ends in such a name. Static. */
+/* The program's path for scripts, PHP_BINARY; "" when it is not to be had. Under php-fpm's name it ends in such a name.
+ * Static. */
 const char *program_path(void);

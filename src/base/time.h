@@ -28,7 +28,8 @@ static inline usec_t time_now(void) {
         return time_read_nsec(CLOCK_MONOTONIC) / NSEC_PER_USEC;
 }
 
-/* From now until then in milliseconds, as poll(2) and epoll_wait(2) want them: rounded up, so that who wakes finds it due. USEC_INFINITY: -1, for ever. */
+/* From now until then in milliseconds, as poll(2) and epoll_wait(2) want them: rounded up, so that who wakes finds it
+ * due. USEC_INFINITY: -1, for ever. */
 static inline int time_left_msec(usec_t now, usec_t then) {
         usec_t left = then > now ? then - now : 0;
         usec_t msec = left / USEC_PER_MSEC + (left % USEC_PER_MSEC > 0);

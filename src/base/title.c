@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The title is written over the argument strings, which ps(1) reads from /proc/PID/cmdline. The environment strings that follow them
- * are copied to the heap first, and their room is used too. The copies live as long as the process.
+ * The title is written over the argument strings, which ps(1) reads from /proc/PID/cmdline. The environment strings
+ * that follow them are copied to the heap first, and their room is used too. The copies live as long as the process.
  */
 
 #include "base/title.h"

@@ -2,7 +2,8 @@
 #pragma once
 /* The process title that ps(1) shows. */
 
-/* Remembers where the kernel keeps argv and moves the environment out of the way, so that there is room. Call first in main(). */
+/* Remembers where the kernel keeps argv and moves the environment out of the way, so that there is room. Call first in
+ * main(). */
 void title_init(int argc, char **argv);
 
 /* Sets the title, cut to the room there is; does nothing before title_init(). */

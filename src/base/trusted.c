@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A path is walked name by name, each opened in the folder before it and without following links, so that what has been looked at is what is used. See trusted.h.
+ * A path is walked name by name, each opened in the folder before it and without following links, so that what has been
+ * looked at is what is used. See trusted.h.
  */
 
 #include "base/trusted.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Strict: longer forms than needed, surrogates and what is beyond U+10FFFF are no UTF-8. A NUL ends a broken sequence as any other byte does. */
+/* Strict: longer forms than needed, surrogates and what is beyond U+10FFFF are no UTF-8. A NUL ends a broken sequence
+ * as any other byte does. */
 
 #include "base/utf8.h"
 

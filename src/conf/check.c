@@ -3,7 +3,8 @@
  * Rules across directives and pools. Each is a function of one pool that appends to the problems and goes on; they see
  * completed values only (complete.c). Rules that php-fpm has as well come in its order and first say its line.
  *
- * Listen addresses are compared and checked without resolving host names: a test of a configuration must not wait for DNS.
+ * Listen addresses are compared and checked without resolving host names: a test of a configuration must not wait for
+ * DNS.
  */
 
 #include "conf/check.h"

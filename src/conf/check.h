@@ -7,12 +7,13 @@
 #include "conf/model.h"
 
 /*
- * Completes a model whose lines have been read (complete.h) and checks it. Appends one line to problems for each rule that is
- * broken. 0, or -ENOMEM.
+ * Completes a model whose lines have been read (complete.h) and checks it. Appends one line to problems for each rule
+ * that is broken. 0, or -ENOMEM.
  */
 int conf_check(struct conf *c, const struct conf_options *options, struct text *problems);
 
-/* The same for what php-fpm looks at when the configuration has been found good: users and groups, and the form of addresses. The model is complete. */
+/* The same for what php-fpm looks at when the configuration has been found good: users and groups, and the form of
+ * addresses. The model is complete. */
 int conf_check_late(struct conf *c, const struct conf_options *options, struct text *problems);
 
 /* What checks and completion hand around. */
@@ -29,8 +30,8 @@ struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_
 void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
                         const char *fmt, ...) _printf_(4, 5);
 /*
- * The line that php-fpm has for a broken rule, word for word, for whoever looks for it: before the one of conf_check_problem(), which tells where.
- * An alert where php-fpm's is one; else an error.
+ * The line that php-fpm has for a broken rule, word for word, for whoever looks for it: before the one of
+ * conf_check_problem(), which tells where. An alert where php-fpm's is one; else an error.
  */
 void conf_check_alert(const struct conf_check *k, const struct conf_pool *pool, const char *fmt, ...) _printf_(3, 4);
 void conf_check_error(const struct conf_check *k, const struct conf_pool *pool, const char *fmt, ...) _printf_(3, 4);

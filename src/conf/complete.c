@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Completion: afterwards the model holds effective values only, so that rules, dump, comparison and a pool's bytes need to
- * know nothing of how they came about. It changes nothing when it is done a second time.
+ * Completion: afterwards the model holds effective values only, so that rules, dump, comparison and a pool's bytes need
+ * to know nothing of how they came about. It changes nothing when it is done a second time.
  */
 
 #include "conf/complete.h"

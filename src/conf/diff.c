@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Comparison by the table: whatever a row describes is compared, so a new directive cannot be forgotten here. The arrays are
- * compared in order, for order is part of what they say.
+ * Comparison by the table: whatever a row describes is compared, so a new directive cannot be forgotten here. The
+ * arrays are compared in order, for order is part of what they say.
  */
 
 #include "conf/diff.h"

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * THE table of directives. The fields of struct conf_global and struct conf_pool, parsing, defaults, range errors, the dump
- * of -tt, what a zygote is told and what a reload compares: all come from these rows. A new directive is a new row.
+ * THE table of directives. The fields of struct conf_global and struct conf_pool, parsing, defaults, range errors, the
+ * dump of -tt, what a zygote is told and what a reload compares: all come from these rows. A new directive is a new
+ * row.
  *
  *   directive   as a file writes it
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
- *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes of a text that is set
- *               A COUNT that may be negative is 0 then: php-fpm takes both for "no limit"
- *   default     as a file would write it; NULL: unset
- *   acts        NOW: it does what it says; NEVER: checked and kept for php-fpm's sake, and without effect here
- *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
+ *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes
+ * of a text that is set A COUNT that may be negative is 0 then: php-fpm takes both for "no limit" default     as a file
+ * would write it; NULL: unset acts        NOW: it does what it says; NEVER: checked and kept for php-fpm's sake, and
+ * without effect here applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
  */
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model as text: a walk over the table, so that whatever a row describes is shown. Either text that can be loaded again, or php-fpm's, which tells unset
- * values as undefined and quotes nothing.
+ * The model as text: a walk over the table, so that whatever a row describes is shown. Either text that can be loaded
+ * again, or php-fpm's, which tells unset values as undefined and quotes nothing.
  */
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lines say, into the model: which section they are in, which directive they name, and where in the table it stands. A line that
- * cannot be taken becomes a problem, and the next one is looked at. Files are none of its business.
+ * What lines say, into the model: which section they are in, which directive they name, and where in the table it
+ * stands. A line that cannot be taken becomes a problem, and the next one is looked at. Files are none of its business.
  */
 
 #include "conf/entries.h"
@@ -60,8 +60,8 @@ static bool valid_pool_name(const char *name) {
         return true;
 }
 
-/* The section that one of this name continues: as with php-fpm, capital letters make no difference there. Everywhere else a pool goes by the
- * name that its first section has. */
+/* The section that one of this name continues: as with php-fpm, capital letters make no difference there. Everywhere
+ * else a pool goes by the name that its first section has. */
 static const struct conf_pool *find_section(const struct conf *conf, const char *name) {
         for (size_t i = 0; i < conf->n_pools; i++)
                 if (strcasecmp(conf->pools[i].name, name) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * E_ALL & ~E_NOTICE. All operators bind alike, from left to right, as PHP's ini files have it; parentheses are a stack, not a
- * recursion. Where the scanner takes text beside an operator as 0, this one refuses.
+ * E_ALL & ~E_NOTICE. All operators bind alike, from left to right, as PHP's ini files have it; parentheses are a stack,
+ * not a recursion. Where the scanner takes text beside an operator as 0, this one refuses.
  */
 
 #include "conf/expression.h"

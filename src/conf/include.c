@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * php-fpm's include knows one place for relative names, the folder it was built or started with; a configuration that is copied as a
- * whole has them beside itself. So both are looked at, php-fpm's first.
+ * php-fpm's include knows one place for relative names, the folder it was built or started with; a configuration that
+ * is copied as a whole has them beside itself. So both are looked at, php-fpm's first.
  */
 
 #include "conf/include.h"

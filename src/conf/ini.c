@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * php-fpm reads its files line by line with PHP's ini scanner; what that makes of a line was found by asking it, and is
- * repeated here and in scan.c. Where the scanner guesses, this one refuses and says what to write instead: a quote that is
- * never closed (it drops the rest of the line), text behind a section's ']'.
+ * repeated here and in scan.c. Where the scanner guesses, this one refuses and says what to write instead: a quote that
+ * is never closed (it drops the rest of the line), text behind a section's ']'.
  */
 
 #include "conf/ini.h"

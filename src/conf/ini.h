@@ -27,8 +27,8 @@ void conf_ini_line_done(struct conf_ini_line *line);
 typedef char *(*conf_ini_lookup)(const char *name);
 
 /*
- * Parses the n bytes of a line, without its end. 0 and *ret, to be freed with conf_ini_line_done(); CONF_INI_E_SYNTAX and *ret_reason, a
- * constant text; -ENOMEM.
+ * Parses the n bytes of a line, without its end. 0 and *ret, to be freed with conf_ini_line_done(); CONF_INI_E_SYNTAX
+ * and *ret_reason, a constant text; -ENOMEM.
  */
 enum { CONF_INI_E_SYNTAX = 1 };
 int conf_ini_parse(const char *s, size_t n, conf_ini_lookup lookup, struct conf_ini_line *ret, const char **ret_reason);
@@ -36,5 +36,6 @@ int conf_ini_parse(const char *s, size_t n, conf_ini_lookup lookup, struct conf_
 /* Takes the next line out of *data, *n; ends are \n, \r\n and \r. False: no more. */
 bool conf_ini_next(const char **data, size_t *n, const char **ret_line, size_t *ret_n);
 
-/* Appends the value in a form that conf_ini_parse() reads back as the same bytes: bare where that is safe, else in quotes. */
+/* Appends the value in a form that conf_ini_parse() reads back as the same bytes: bare where that is safe, else in
+ * quotes. */
 void conf_ini_quote(const char *value, struct text *out);

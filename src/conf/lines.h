@@ -8,7 +8,8 @@
 #include "base/macros.h"
 #include "log/log.h"
 
-/* The next line: "ALERT: ", "WARNING: " or "NOTICE: " at its head is taken off into *level, which is left alone where there is none. False: no more. */
+/* The next line: "ALERT: ", "WARNING: " or "NOTICE: " at its head is taken off into *level, which is left alone where
+ * there is none. False: no more. */
 bool conf_lines_next(const char **lines, enum log_level *level, const char **ret, size_t *ret_n);
 
 /* The line begins with a file and a line of it. */

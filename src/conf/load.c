@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a file and what it includes, line by line, into a fresh model. Files are a stack, not a recursion; what their lines say is for
- * conf/entries.c. A section opened inside an included file stays open behind the include, as with php-fpm.
+ * Reads a file and what it includes, line by line, into a fresh model. Files are a stack, not a recursion; what their
+ * lines say is for conf/entries.c. A section opened inside an included file stays open behind the include, as with
+ * php-fpm.
  *
- * Relative names in include= begin where php-fpm's do, in the prefix; where that has none, beside the file that has the line.
+ * Relative names in include= begin where php-fpm's do, in the prefix; where that has none, beside the file that has the
+ * line.
  */
 
 #include "conf/load.h"

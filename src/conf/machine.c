@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only this machine can tell about a configuration: whether names exist and folders are there. Nothing is made, opened or changed
- * to find out, so the answer is as good as stat(2) can give it.
+ * What only this machine can tell about a configuration: whether names exist and folders are there. Nothing is made,
+ * opened or changed to find out, so the answer is as good as stat(2) can give it.
  */
 
 #include "conf/machine.h"
@@ -96,7 +96,8 @@ static void check_not_root(const struct conf_check *k, const struct conf_pool *p
                 conf_check_problem(k, pool, CONF_POOL_group, "'%s' is root", pool->group);
 }
 
-/* As php-fpm has it: at the start a name must exist where it acts, in a test anywhere. listen.owner and its kin are looked up by who binds the socket. */
+/* As php-fpm has it: at the start a name must exist where it acts, in a test anywhere. listen.owner and its kin are
+ * looked up by who binds the socket. */
 void conf_machine_check_names(const struct conf_check *k, const struct conf_pool *pool) {
         bool testing = k->options->testing, root = k->options->running_as_root;
 

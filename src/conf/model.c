@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Building, finding, freeing. Sections are made with the table's defaults in place, so a model is complete from birth and
- * what a loader does is only to overwrite. Arrays grow by one: a configuration has tens of entries.
+ * Building, finding, freeing. Sections are made with the table's defaults in place, so a model is complete from birth
+ * and what a loader does is only to overwrite. Arrays grow by one: a configuration has tens of entries.
  */
 
 #include "conf/model.h"

@@ -3,7 +3,8 @@
 /*
  * A configuration in memory. The fields come from THE table, conf/directives.h; nothing else names them twice: a row
  * D("pm.max_children", max_children, COUNT, ...) is the field `unsigned max_children`, its C type is CONF_CTYPE_COUNT.
- * A model is immutable once loaded, and owns its strings. What is unset is NULL, or as the type's comment in the table says.
+ * A model is immutable once loaded, and owns its strings. What is unset is NULL, or as the type's comment in the table
+ * says.
  */
 
 #include <stdbool.h>
@@ -61,8 +62,9 @@ struct conf_pool {
         struct conf_where given[_CONF_POOL_MAX];
         struct conf_pairs env;
         struct conf_pairs suppress_paths; /* access.suppress_path[] */
-        /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands, as php-fpm
-         * has it. Only those that add up (extension, disable_functions, disable_classes) may be there more than once. */
+        /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
+         * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more
+         * than once. */
         struct conf_php_setting *php_settings;
         size_t n_php_settings;
 };
@@ -74,7 +76,8 @@ struct conf {
         struct conf_pool *pools;
         size_t n_pools;
         char **files; /* NULL-terminated: every file read, in order */
-        /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where that is not a notice. */
+        /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where
+         * that is not a notice. */
         char **notices;
 };
 
@@ -87,7 +90,8 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 /* The pool of that name, letter by letter; NULL: none. */
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
 
-/* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may use. */
+/* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may
+ * use. */
 unsigned conf_pool_shards(const struct conf_pool *pool);
 
 /* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
@@ -97,7 +101,8 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
 int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
 
-/* Which of the four directives the setting was written with; and the setting that is written with it, which borrows its strings. */
+/* Which of the four directives the setting was written with; and the setting that is written with it, which borrows its
+ * strings. */
 enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *setting);
 struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const char *key, const char *value,
                                             struct conf_where where);

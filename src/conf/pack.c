@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pool as bytes: a magic word, then records of three texts, each ended by a NUL: what kind, which, the value as a file
- * would say it. The master writes them into a sealed memfd, the pool's zygote reads them: both are of one build, but the reader goes
- * through the same parser and the same checks as for a file.
+ * One pool as bytes: a magic word, then records of three texts, each ended by a NUL: what kind, which, the value as a
+ * file would say it. The master writes them into a sealed memfd, the pool's zygote reads them: both are of one build,
+ * but the reader goes through the same parser and the same checks as for a file.
  *
  *     "pool" "www" ""     "where" "/etc/x.conf" "12"     "global" "log_level" "notice"     "set" "pm" "static"
  *     "env" "PATH" "/bin"     "php_admin_flag" "log_errors" "1"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pieces of a value, as PHP's ini scanner was found to see them: blanks around double quotes vanish, blanks elsewhere
- * inside a value stay; "..." knows \" \\ \$ and ${NAME}, '...' knows nothing; a bare $ that begins no ${NAME} is a $, and the
- * byte behind it stands for itself. Of PHP's constants only the E_ ones are known: there is no PHP in this process.
+ * The pieces of a value, as PHP's ini scanner was found to see them: blanks around double quotes vanish, blanks
+ * elsewhere inside a value stay; "..." knows \" \\ \$ and ${NAME}, '...' knows nothing; a bare $ that begins no ${NAME}
+ * is a $, and the byte behind it stands for itself. Of PHP's constants only the E_ ones are known: there is no PHP in
+ * this process.
  */
 
 #include "conf/scan.h"

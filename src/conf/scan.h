@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The bytes of one line and a place in it: blanks, quotes, ${NAME}, brackets, bare words. For ini.c and expression.c alone. */
+/* The bytes of one line and a place in it: blanks, quotes, ${NAME}, brackets, bare words. For ini.c and expression.c
+ * alone. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ const char *conf_scan_word(const char *word, size_t n);
 /* The value of an E_ constant; -1: no such constant. */
 int64_t conf_scan_constant(const char *word, size_t n);
 
-/* What stands between [ and ], with s->p behind the [; blanks at its ends do not count. 0; CONF_INI_E_SYNTAX; -ENOMEM. */
+/* What stands between [ and ], with s->p behind the [; blanks at its ends do not count. 0; CONF_INI_E_SYNTAX; -ENOMEM.
+ */
 int conf_scan_bracket(struct conf_scan *s, struct text *out);
 
 /* The text up to an operator or the value's end. Same outcomes. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The types of the table: from text, to text, freed. Each has one row of functions here; text is their common language, so that files,
- * defaults, the dump and a pool's bytes for its zygote cannot disagree about what a value looks like.
+ * The types of the table: from text, to text, freed. Each has one row of functions here; text is their common language,
+ * so that files, defaults, the dump and a pool's bytes for its zygote cannot disagree about what a value looks like.
  *
- * Stricter than php-fpm, where its answer is an accident of atoi(): numbers that do not fit, times such as "10ms", modes
- * that are not octal are refused, not bent.
+ * Stricter than php-fpm, where its answer is an accident of atoi(): numbers that do not fit, times such as "10ms",
+ * modes that are not octal are refused, not bent.
  */
 
 #include "conf/types.h"

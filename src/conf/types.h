@@ -6,7 +6,8 @@
 #include "conf/directives.h"
 
 struct conf_types_row {
-        /* The row's bounds hold. 0; CONF_VALUE_E_INVALID, _BELOW or _ABOVE with what is wrong in reason, the field unchanged; -ENOMEM. */
+        /* The row's bounds hold. 0; CONF_VALUE_E_INVALID, _BELOW or _ABOVE with what is wrong in reason, the field
+         * unchanged; -ENOMEM. */
         int (*parse)(const struct conf_directive *d, void *field, const char *text, struct text *reason);
         void (*format)(const void *field, struct text *out);
         void (*clear)(void *field); /* frees what the field owns, and unsets it; NULL: it owns nothing */

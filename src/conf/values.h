@@ -8,10 +8,11 @@
 #include "conf/directives.h"
 
 /*
- * Sets the row's field in its section (struct conf_global or struct conf_pool) from a text as the ini parser gives it; the old
- * value is freed. 0; CONF_VALUE_E_INVALID, or for a whole number that is out of its row's bounds CONF_VALUE_E_BELOW or _ABOVE, with what is wrong appended to reason
- * (a first line of two is in php-fpm's words), the field unchanged; -ENOMEM. An empty text unsets a
- * STRING or PATH that has no default, and is a number's 0, as with php-fpm.
+ * Sets the row's field in its section (struct conf_global or struct conf_pool) from a text as the ini parser gives it;
+ * the old value is freed. 0; CONF_VALUE_E_INVALID, or for a whole number that is out of its row's bounds
+ * CONF_VALUE_E_BELOW or _ABOVE, with what is wrong appended to reason (a first line of two is in php-fpm's words), the
+ * field unchanged; -ENOMEM. An empty text unsets a STRING or PATH that has no default, and is a number's 0, as with
+ * php-fpm.
  */
 enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
 int conf_value_set(const struct conf_directive *d, void *section, const char *text, struct text *reason);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wait of a worker; see accept.h for the model. Three rules keep wake-ups from getting lost: one event per epoll_wait(2),
- * so that no reported listener is left unread; accept on the listener that was reported, not on a favourite; and the doorbell for
- * every path on which an event is not followed by its accept.
+ * The wait of a worker; see accept.h for the model. Three rules keep wake-ups from getting lost: one event per
+ * epoll_wait(2), so that no reported listener is left unread; accept on the listener that was reported, not on a
+ * favourite; and the doorbell for every path on which an event is not followed by its accept.
  */
 
 #include "conn/accept.h"
@@ -73,8 +73,9 @@ static int acceptor_take_any(struct acceptor *a, int *ret_fd) {
         return r;
 }
 
-/* Something of others' is ready while a connection is kept. A request that has already come in on the kept one goes first for a while, and the wake-up is
- * handed to another worker: each time, since nobody knows how long that request takes. */
+/* Something of others' is ready while a connection is kept. A request that has already come in on the kept one goes
+ * first for a while, and the wake-up is handed to another worker: each time, since nobody knows how long that request
+ * takes. */
 static bool acceptor_serve_kept_first(struct acceptor *a) {
         if (!fd_readable(a->kept))
                 return false;
@@ -151,9 +152,10 @@ static int acceptor_look(const struct acceptor *a) {
         return a->offers >= 0 && fd_readable(a->offers) ? WATCH_OFFERS : WATCH_KEPT;
 }
 
-/* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker was woken for it, or rests. Where there are fewer CPUs
- * than workers, who was woken may still be waiting for one, while this worker and its client have theirs: so it looks for itself once in a while. Not after each few
- * requests: where those take long, who was woken gets its CPU in the meantime. */
+/* The kept connection is ready. Twice in a row: epoll reports in turn, so nothing of others' is, as far as this worker
+ * was woken for it, or rests. Where there are fewer CPUs than workers, who was woken may still be waiting for one,
+ * while this worker and its client have theirs: so it looks for itself once in a while. Not after each few requests:
+ * where those take long, who was woken gets its CPU in the meantime. */
 static int acceptor_on_kept(struct acceptor *a) {
         usec_t now;
 

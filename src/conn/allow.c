@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses are compared as 128 bits: a v4 address is kept as ::ffff:a.b.c.d, the form in which a listener on [::] shows its v4
- * peers, so that one comparison does for all.
+ * Addresses are compared as 128 bits: a v4 address is kept as ::ffff:a.b.c.d, the form in which a listener on [::]
+ * shows its v4 peers, so that one comparison does for all.
  */
 
 #include "conn/allow.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of the park; see park.h. The sockets are shared by many processes, so none may change them: every call says by itself that it does not wait. */
+/* Messages of the park; see park.h. The sockets are shared by many processes, so none may change them: every call says
+ * by itself that it does not wait. */
 
 #include "conn/park.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Connections on their way between workers and the pool's park: one SEQPACKET message for each, with the descriptor attached, what has been read
- * of a request, and what has not gone out of a reply. Neither side ever waits: what a socket does not take stays with who has it.
+ * Connections on their way between workers and the pool's park: one SEQPACKET message for each, with the descriptor
+ * attached, what has been read of a request, and what has not gone out of a reply. Neither side ever waits: what a
+ * socket does not take stays with who has it.
  *
- * There are two pairs for each pool. The intake goes from all workers to the park, the offers from the park to whichever worker is free. The master
- * holds both pairs, so they outlive every park.
+ * There are two pairs for each pool. The intake goes from all workers to the park, the offers from the park to
+ * whichever worker is free. The master holds both pairs, so they outlive every park.
  *
  * Both ends belong to the pool's user, and PHP code may write into either: a message is checked as a peer's.
  */
@@ -41,12 +42,14 @@ struct park_note {
 /* A pair for one direction, close-on-exec: ret[0] to receive from, ret[1] to send to. 0 or -errno. */
 int park_pair(int ret[static 2]);
 
-/* Sends a connection, whose descriptor stays the caller's. 0; PARK_E_FULL (it would have to wait for room in the socket); -ETOOMANYREFS, -ENOBUFS,
- * -ENOMEM (it would have to wait for the kernel); other -errno (-EPIPE: nobody is there). */
+/* Sends a connection, whose descriptor stays the caller's. 0; PARK_E_FULL (it would have to wait for room in the
+ * socket); -ETOOMANYREFS, -ENOBUFS, -ENOMEM (it would have to wait for the kernel); other -errno (-EPIPE: nobody is
+ * there). */
 enum { PARK_E_FULL = 1 };
 int park_send(int fd, const struct park_note *note, const void *out, const void *in, int connection);
 
-/* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); PARK_E_EMPTY; PARK_E_END (no sender is left); -EBADMSG (makes
- * no sense, and is gone); -EMFILE (there was no room for the descriptor, and the connection is gone); other -errno. */
+/* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); PARK_E_EMPTY; PARK_E_END (no sender is
+ * left); -EBADMSG (makes no sense, and is gone); -EMFILE (there was no room for the descriptor, and the connection is
+ * gone); other -errno. */
 enum { PARK_E_EMPTY = 1, PARK_E_END = 2 };
 int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd);

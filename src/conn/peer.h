@@ -11,7 +11,8 @@
 
 #define PEER_TEXT_MAX 192
 
-/* "127.0.0.1:4711", or "unix (pid 12, uid 33, gid 33)" with the credentials of unix(7)'s SO_PEERCRED: of the moment of connect(2). */
+/* "127.0.0.1:4711", or "unix (pid 12, uid 33, gid 33)" with the credentials of unix(7)'s SO_PEERCRED: of the moment of
+ * connect(2). */
 const char *peer_describe(int fd, char buf[static PEER_TEXT_MAX]);
 
 /* A warning: "connection from PEER closed: " and why. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a busy worker does next is often there already when it has finished something. Then it need not ask epoll first, nor give back what it would need
- * again at once. A streak is such a time: a worker tries before it waits, as long as that succeeds. After a miss it waits twice before it tries again, four times
- * after the next miss, up to STREAK_PAUSE times: where there is nothing to gain, trying costs nothing to speak of. It begins with a wait, which alone sees everything.
+ * What a busy worker does next is often there already when it has finished something. Then it need not ask epoll first,
+ * nor give back what it would need again at once. A streak is such a time: a worker tries before it waits, as long as
+ * that succeeds. After a miss it waits twice before it tries again, four times after the next miss, up to STREAK_PAUSE
+ * times: where there is nothing to gain, trying costs nothing to speak of. It begins with a wait, which alone sees
+ * everything.
  *
- * A streak is short, so what a try does not see (others that wait, an order to end, who waits for what is not given back) waits for a moment only.
+ * A streak is short, so what a try does not see (others that wait, an order to end, who waits for what is not given
+ * back) waits for a moment only.
  *
  * Pure: no clock, no system call.
  */

@@ -142,7 +142,8 @@ bool stream_is_dead(const struct stream *s) {
         return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
 }
 
-/* The first time that the peer is slow: from now on a call that finds no room in all that time fails with EAGAIN. socket(7) */
+/* The first time that the peer is slow: from now on a call that finds no room in all that time fails with EAGAIN.
+ * socket(7) */
 static void stream_limit_sending(struct stream *s) {
         struct timeval t = { .tv_sec = (time_t)(s->silence / USEC_PER_SEC),
                              .tv_usec = (suseconds_t)(s->silence % USEC_PER_SEC) };

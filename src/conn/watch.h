@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Inside this folder: how the events of an acceptor's epolls are called. Arrays with two elements: [true] is for a worker that rests, or for one that holds a connection. */
+/* Inside this folder: how the events of an acceptor's epolls are called. Arrays with two elements: [true] is for a
+ * worker that rests, or for one that holds a connection. */
 
 #include <stdbool.h>
 

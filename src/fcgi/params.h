@@ -23,7 +23,8 @@ struct fcgi_pair {
 enum { FCGI_PARAMS_E_MALFORMED = 2 };
 int fcgi_params_next_any(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret);
 
-/* The same. Nearly all pairs have two short lengths, and each request's block is walked three times: that case is here, to be inlined. */
+/* The same. Nearly all pairs have two short lengths, and each request's block is walked three times: that case is here,
+ * to be inlined. */
 static inline int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
         size_t at = *pos, n_name, n_value;
 
@@ -50,8 +51,9 @@ bool fcgi_params_well_formed(const uint8_t *block, size_t n);
 /* The value of the last pair with that name, or false. A malformed block is searched up to its first broken pair. */
 bool fcgi_params_find(const uint8_t *block, size_t n, const char *name, struct fcgi_pair *ret);
 
-/* The value of CONTENT_LENGTH. FCGI_PARAMS_LENGTH_UNKNOWN for what is no number of bytes: nothing, a sign, blanks, letters, more than an off_t holds. Caddy sends -1 for a
- * body whose length it does not know. Such a body ends where FCGI_STDIN does, as one without the parameter. */
+/* The value of CONTENT_LENGTH. FCGI_PARAMS_LENGTH_UNKNOWN for what is no number of bytes: nothing, a sign, blanks,
+ * letters, more than an off_t holds. Caddy sends -1 for a body whose length it does not know. Such a body ends where
+ * FCGI_STDIN does, as one without the parameter. */
 #define FCGI_PARAMS_LENGTH_UNKNOWN UINT64_MAX
 uint64_t fcgi_params_content_length(const char *value, size_t n);
 

@@ -57,7 +57,7 @@ enum fcgi_event_type {
         FCGI_EVENT_BODY_END,  /* the STDIN stream has ended */
         FCGI_EVENT_ABORT,     /* the peer aborts the request; the caller answers END_REQUEST when it has stopped */
         FCGI_EVENT_REPLY,     /* reply/n_reply are to be sent as they are (UNKNOWN_TYPE, GET_VALUES_RESULT, END_REQUEST
-                                * with CANT_MPX_CONN or UNKNOWN_ROLE); close: and the connection closed after it */
+                               * with CANT_MPX_CONN or UNKNOWN_ROLE); close: and the connection closed after it */
         FCGI_EVENT_VIOLATION, /* violation says why: the connection must be closed */
 };
 
@@ -111,8 +111,8 @@ bool fcgi_decoder_idle(const struct fcgi_decoder *d);
 /* Bytes still to come of the record that was opened last, content and padding. */
 size_t fcgi_decoder_rest(const struct fcgi_decoder *d);
 
-/* Behind a request: what has been taken of a record that means something only as a whole, and is not whole yet (a header, a query). It is as if these bytes had not
- * come; the caller puts them in front of what follows. How many. */
+/* Behind a request: what has been taken of a record that means something only as a whole, and is not whole yet (a
+ * header, a query). It is as if these bytes had not come; the caller puts them in front of what follows. How many. */
 #define FCGI_GIVE_BACK_MAX (FCGI_HEADER_SIZE + FCGI_VALUES_QUERY_MAX)
 size_t fcgi_decoder_give_back(struct fcgi_decoder *d, uint8_t buf[static FCGI_GIVE_BACK_MAX]);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder's judgements (request.c) by headers alone. Where the two could differ the scan waits for more: it never calls whole what the decoder
- * would not end (but for the end of STDIN, when CONTENT_LENGTH has told that nothing comes before it), and never waits for bytes that the decoder
- * would not read. What the parameters say is looked at only when the end of STDIN is not there:
- * a whole request goes to the decoder anyway.
+ * The decoder's judgements (request.c) by headers alone. Where the two could differ the scan waits for more: it never
+ * calls whole what the decoder would not end (but for the end of STDIN, when CONTENT_LENGTH has told that nothing comes
+ * before it), and never waits for bytes that the decoder would not read. What the parameters say is looked at only when
+ * the end of STDIN is not there: a whole request goes to the decoder anyway.
  */
 
 #include "fcgi/scan.h"
@@ -18,7 +18,8 @@
 /* A buffer is scanned up to this size; parameters are then no larger. */
 #define SCAN_PARAMS_MAX 65536U
 
-/* The parameters in one piece, those of the request between its BEGIN and s->at. How many bytes, or more than SCAN_PARAMS_MAX. */
+/* The parameters in one piece, those of the request between its BEGIN and s->at. How many bytes, or more than
+ * SCAN_PARAMS_MAX. */
 static size_t scan_gather(const struct fcgi_scan *s, const uint8_t *buf, uint8_t block[static SCAN_PARAMS_MAX]) {
         struct fcgi_header h;
         size_t n = 0;

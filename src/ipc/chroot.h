@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Between a zygote and the process that puts it into its pool's chroot (pool/chroot.c), over a SEQPACKET pair: one request, a byte that says nothing, and
- * one answer. The zygote checks that its root has become the folder that the answer names.
+ * Between a zygote and the process that puts it into its pool's chroot (pool/chroot.c), over a SEQPACKET pair: one
+ * request, a byte that says nothing, and one answer. The zygote checks that its root has become the folder that the
+ * answer names.
  */
 
 #include <stdint.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control messages as bytes. One table per message says which field of the struct has which tag; encoder and decoder walk
- * the same tables, so they cannot disagree. The decoder believes no length: a packet comes from whoever may open the
- * socket, and the master must survive all of them.
+ * Control messages as bytes. One table per message says which field of the struct has which tag; encoder and decoder
+ * walk the same tables, so they cannot disagree. The decoder believes no length: a packet comes from whoever may open
+ * the socket, and the master must survive all of them.
  *
  * A pool's generations are flat: the tag of a generation's number opens the next one, and the generation tags after it
  * are its own.

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What operators and the master say to each other over the control socket (RUNTIME_DIR/control): the messages, and their
- * bytes. Pure functions; ipc/exchange.h moves packets.
+ * What operators and the master say to each other over the control socket (RUNTIME_DIR/control): the messages, and
+ * their bytes. Pure functions; ipc/exchange.h moves packets.
  *
  *     STATUS            -> SERVICE, then one POOL per pool with its scoreboard attached, then END; or REFUSED
  *     RELOAD pool...    -> DONE or REFUSED, once the outcome is known, which may take long
  *
  * One message is one SOCK_SEQPACKET packet: magic, version and type (8 bytes), then fields of tag (2 bytes), length (4
- * bytes), bytes, all little-endian. Numbers have 8 bytes; texts carry their NUL. A reader skips tags that it does not know,
- * so a field can be added without a new version.
+ * bytes), bytes, all little-endian. Numbers have 8 bytes; texts carry their NUL. A reader skips tags that it does not
+ * know, so a field can be added without a new version.
  */
 
 #include <stdbool.h>
@@ -140,15 +140,15 @@ struct ipc_control_message {
 };
 
 /*
- * The packet of a message, which the caller frees. Texts are cut to IPC_CONTROL_TEXT_MAX, and a list that does not fit is cut
- * with the rest counted in n_left_out. Descriptors are not part of the bytes. 0; -EINVAL (a type that is none, too many
- * generations); -EMSGSIZE (cannot fit); -ENOMEM.
+ * The packet of a message, which the caller frees. Texts are cut to IPC_CONTROL_TEXT_MAX, and a list that does not fit
+ * is cut with the rest counted in n_left_out. Descriptors are not part of the bytes. 0; -EINVAL (a type that is none,
+ * too many generations); -EMSGSIZE (cannot fit); -ENOMEM.
  */
 int ipc_control_encode(const struct ipc_control_message *m, uint8_t **ret, size_t *ret_n);
 
 /*
- * A message from a packet. 0, and ipc_control_message_done() afterwards; -EPROTONOSUPPORT (another version of the protocol:
- * the two programs come from different builds); -EPROTO (not a packet of ours, or malformed); -ENOMEM.
+ * A message from a packet. 0, and ipc_control_message_done() afterwards; -EPROTONOSUPPORT (another version of the
+ * protocol: the two programs come from different builds); -EPROTO (not a packet of ours, or malformed); -ENOMEM.
  */
 int ipc_control_decode(const uint8_t *data, size_t n, struct ipc_control_message *ret);
 

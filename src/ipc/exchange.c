@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving control packets. SOCK_SEQPACKET keeps the borders of messages and the descriptors with the packet they were sent
- * with, so there is no stream to reassemble. A status answer has one packet per pool, more than a socket's buffer may
- * take, and the master must not wait for a client that reads slowly: hence the queue.
+ * Moving control packets. SOCK_SEQPACKET keeps the borders of messages and the descriptors with the packet they were
+ * sent with, so there is no stream to reassemble. A status answer has one packet per pool, more than a socket's buffer
+ * may take, and the master must not wait for a client that reads slowly: hence the queue.
  */
 
 #include "ipc/exchange.h"
@@ -103,7 +103,8 @@ int ipc_exchange_listen(const char *path, mode_t mode) {
         r = remove_stale(path);
         if (r < 0)
                 return r;
-        /* Before bind(2), which makes the file with the socket's mode, less the umask: there is no moment with a wider one. */
+        /* Before bind(2), which makes the file with the socket's mode, less the umask: there is no moment with a wider
+         * one. */
         if (fchmod(fd, mode) < 0)
                 return -errno;
         mask = umask(0);

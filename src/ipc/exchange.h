@@ -4,9 +4,9 @@
  * Control messages over a socket, for both sides. The master calls from its event loop with nonblocking descriptors:
  *
  *     listener readable   fd = accept4(..., SOCK_NONBLOCK | SOCK_CLOEXEC)
- *     fd readable         ipc_exchange_receive(fd, &m)       -EAGAIN: wait again; 0: act on m.type; else give the client up
- *     to answer           ipc_exchange_queue_add(&q, &m)     as often as there are packets, now or much later (RELOAD)
- *                         ipc_exchange_queue_flush(&q, fd)   IPC_EXCHANGE_E_FULL: watch for writability, then flush again
+ *     fd readable         ipc_exchange_receive(fd, &m)       -EAGAIN: wait again; 0: act on m.type; else give the
+ * client up to answer           ipc_exchange_queue_add(&q, &m)     as often as there are packets, now or much later
+ * (RELOAD) ipc_exchange_queue_flush(&q, fd)   IPC_EXCHANGE_E_FULL: watch for writability, then flush again
  *
  * A client (fpmctl) has a blocking descriptor and needs connect, send and receive.
  */
@@ -19,17 +19,19 @@
 
 /*
  * A listening, nonblocking socket at path, whose file has the mode from birth. A socket file that nobody serves any
- * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno; for root -ELOOP, see base/trusted.h.
+ * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno;
+ * for root -ELOOP, see base/trusted.h.
  */
 int ipc_exchange_listen(const char *path, mode_t mode);
 
-/* A blocking connection. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master); -EACCES; other -errno. */
+/* A blocking connection. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master); -EACCES; other -errno.
+ */
 int ipc_exchange_connect(const char *path);
 
 /*
- * Takes one packet and decodes it. The scoreboard attached to a POOL becomes the message's; descriptors that belong to nothing are
- * closed. 0; IPC_EXCHANGE_E_CLOSED (the peer has ended); -EAGAIN; -EPROTO, -EPROTONOSUPPORT as ipc_control_decode();
- * -EMSGSIZE (larger than IPC_CONTROL_PACKET_MAX); other -errno.
+ * Takes one packet and decodes it. The scoreboard attached to a POOL becomes the message's; descriptors that belong to
+ * nothing are closed. 0; IPC_EXCHANGE_E_CLOSED (the peer has ended); -EAGAIN; -EPROTO, -EPROTONOSUPPORT as
+ * ipc_control_decode(); -EMSGSIZE (larger than IPC_CONTROL_PACKET_MAX); other -errno.
  */
 enum { IPC_EXCHANGE_E_CLOSED = 1 };
 int ipc_exchange_receive(int fd, struct ipc_control_message *ret);

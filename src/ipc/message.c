@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fixed-size messages over SEQPACKET, see message.h. The socket keeps message boundaries and order, so there is no framing, no
- * buffer and no partial state: a message is received whole or not at all.
+ * Fixed-size messages over SEQPACKET, see message.h. The socket keeps message boundaries and order, so there is no
+ * framing, no buffer and no partial state: a message is received whole or not at all.
  */
 
 #include "ipc/message.h"
@@ -16,8 +16,8 @@
 #include "base/passing.h"
 #include "base/time.h"
 
-/* How long descriptors may be refused since others of the same user have too many on their way (unix(7), ETOOMANYREFS), and how often that is looked at (ms). Nothing
- * tells when it is over. */
+/* How long descriptors may be refused since others of the same user have too many on their way (unix(7), ETOOMANYREFS),
+ * and how often that is looked at (ms). Nothing tells when it is over. */
 #define MESSAGE_REFS_TIME  (3 * USEC_PER_SEC)
 #define MESSAGE_REFS_PAUSE 10
 

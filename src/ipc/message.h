@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Messages between the master and a zygote: fixed-size records over one AF_UNIX SOCK_SEQPACKET pair per generation, some with
- * descriptors attached. A worker inherits the zygote's end for one message, ACCEPTING, and closes it before any PHP runs.
+ * Messages between the master and a zygote: fixed-size records over one AF_UNIX SOCK_SEQPACKET pair per generation,
+ * some with descriptors attached. A worker inherits the zygote's end for one message, ACCEPTING, and closes it before
+ * any PHP runs.
  *
- * Both ends are the same build (the master keeps the zygote's binary open), but the zygote runs as the pool's user and has run that
- * user's preload script: the master checks each message as it would a peer's.
+ * Both ends are the same build (the master keeps the zygote's binary open), but the zygote runs as the pool's user and
+ * has run that user's preload script: the master checks each message as it would a peer's.
  */
 
 #include <stdint.h>
@@ -27,8 +28,8 @@
         /* park to master, over that */                                                                                \
         X(PARK_LEAVES, 0) /* somebody else has told it to end: it takes no more connections */                         \
         /* zygote to master */                                                                                         \
-        X(READY, 1)   /* PHP is up; text: its version; status: 1 when its pages tell that to clients (expose_php), \
-                              else 0; descriptor: memfd with the names of the ini files */   \
+        X(READY, 1)   /* PHP is up; text: its version; status: 1 when its pages tell that to clients (expose_php),     \
+                              else 0; descriptor: memfd with the names of the ini files */                             \
         X(FAILED, 0)  /* PHP is not up; text: why */                                                                   \
         X(SPAWNED, 1) /* worker pid has slot; descriptor: its pidfd */                                                 \
         X(SPAWN_FAILED, 0) /* no worker for slot; text: why */                                                         \
@@ -65,16 +66,18 @@ const char *ipc_type_name(uint32_t type);
 /* A connected pair, both ends close-on-exec and non-blocking. 0 or -errno. */
 int ipc_pair(int ret[static 2]);
 
-/* Sends one message with the descriptors its row asks for; they stay the caller's. Waits up to a second when the socket is full
- * (the other side is stuck), and up to three while processes of this user have too many descriptors on their way to others. 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
+/* Sends one message with the descriptors its row asks for; they stay the caller's. Waits up to a second when the socket
+ * is full (the other side is stuck), and up to three while processes of this user have too many descriptors on their
+ * way to others. 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
 int ipc_send(int fd, const struct ipc_message *m, const int *fds);
 
 /* The same for the master, which waits for nobody: -EAGAIN when the socket is full. */
 int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds);
 
 /*
- * Receives one message. 0; IPC_E_EMPTY (nothing waits); IPC_E_GONE (the other side is closed); -EBADMSG (wrong size, unknown type, or
- * wrong number of descriptors; they are closed); -EMFILE (this process can take no more descriptors: the message is lost). Received descriptors are close-on-exec and the caller's, unused places are -1.
+ * Receives one message. 0; IPC_E_EMPTY (nothing waits); IPC_E_GONE (the other side is closed); -EBADMSG (wrong size,
+ * unknown type, or wrong number of descriptors; they are closed); -EMFILE (this process can take no more descriptors:
+ * the message is lost). Received descriptors are close-on-exec and the caller's, unused places are -1.
  */
 enum { IPC_E_EMPTY = 1, IPC_E_GONE = 2 };
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);

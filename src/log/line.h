@@ -14,7 +14,8 @@ struct log_line {
         const struct log_entry *entry;
         const char *pool; /* "[pool NAME] "; NULL or "": none */
         usec_t wall;      /* when, microseconds since the epoch */
-        pid_t detail_pid; /* not 0: microseconds and "pid N, FUNCTION(), line N: ", as php-fpm has them at log_level = debug */
+        pid_t detail_pid; /* not 0: microseconds and "pid N, FUNCTION(), line N: ", as php-fpm has them at log_level =
+                             debug */
         const char *function;
         unsigned code_line;
 };

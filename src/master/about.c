@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PHP answers for itself, in the zygote's program: this one links no PHP. It becomes that program, and nobody when it was root, since start-up runs the code of
- * whatever extensions the settings name.
+ * PHP answers for itself, in the zygote's program: this one links no PHP. It becomes that program, and nobody when it
+ * was root, since start-up runs the code of whatever extensions the settings name.
  */
 
 #include "master/about.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: fpmctl's door. Whoever may open the socket file (root, the service's user and group) may ask for the status and for reloads.
- * A client that breaks the protocol or does not read loses its connection; nobody waits for it.
+ * The control socket: fpmctl's door. Whoever may open the socket file (root, the service's user and group) may ask for
+ * the status and for reloads. A client that breaks the protocol or does not read loses its connection; nobody waits for
+ * it.
  */
 
 #include <errno.h>
@@ -226,7 +227,8 @@ static size_t control_n_clients(const struct master *m) {
         return n;
 }
 
-/* Out of descriptors or memory: the connection stays in the queue, and the listener is looked at again at the next tick. */
+/* Out of descriptors or memory: the connection stays in the queue, and the listener is looked at again at the next
+ * tick. */
 static int control_pause(struct master *m) {
         return sd_event_source_set_enabled(m->control_source, SD_EVENT_OFF);
 }

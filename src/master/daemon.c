@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parent waits at the read end of a pipe. A byte in it means that workers accept; its end without one means that the child has failed, for whatever reason, and has
- * told it on the stderr that both still share.
+ * The parent waits at the read end of a pipe. A byte in it means that workers accept; its end without one means that
+ * the child has failed, for whatever reason, and has told it on the stderr that both still share.
  */
 
 #include "master/daemon.h"

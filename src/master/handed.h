@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Sockets that php-fpm's way of starting anew hands down: FPM_SOCKETS and FPM_SOCKETS_1 and so on in the environment, each "ADDRESS=DESCRIPTOR,...". Who uses it is a
- * script or a container that keeps php-fpm's sockets over a start. They become this program's own, as if it had bound them; see inherited.h for the service manager's.
+ * Sockets that php-fpm's way of starting anew hands down: FPM_SOCKETS and FPM_SOCKETS_1 and so on in the environment,
+ * each "ADDRESS=DESCRIPTOR,...". Who uses it is a script or a container that keeps php-fpm's sockets over a start. They
+ * become this program's own, as if it had bound them; see inherited.h for the service manager's.
  */
 
 #include "base/addr.h"
@@ -18,7 +19,8 @@ struct handed_socket {
         struct addr address;
 };
 
-/* Takes them all, each told in the log, and the variables out of the environment. 0; HANDED_E_PROBLEM: one is no listening stream socket, told in problems; -ENOMEM. */
+/* Takes them all, each told in the log, and the variables out of the environment. 0; HANDED_E_PROBLEM: one is no
+ * listening stream socket, told in problems; -ENOMEM. */
 enum { HANDED_E_PROBLEM = 1 };
 int handed_take(struct handed *ret, struct text *problems);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Listen sockets that systemd hands over. One belongs to the pool whose name its FileDescriptorName= is, else to the pool whose `listen` address it is
- * bound to. It is the service manager's: never unlinked, its mode never changed.
+ * Listen sockets that systemd hands over. One belongs to the pool whose name its FileDescriptorName= is, else to the
+ * pool whose `listen` address it is bound to. It is the service manager's: never unlinked, its mode never changed.
  */
 
 #include <stdbool.h>
@@ -26,12 +26,13 @@ struct inherited {
         struct handed handed; /* php-fpm's; not in n */
 };
 
-/* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes it ready (listen_prepare()).
- * LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+/* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes
+ * it ready (listen_prepare()). LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 int inherited_take(struct inherited *ret, struct text *problems);
 void inherited_done(struct inherited *all);
 
-/* Gives the set, which has room, the sockets whose name is the pool's; only when there are none, those bound to its address. How many the set has. */
+/* Gives the set, which has room, the sockets whose name is the pool's; only when there are none, those bound to its
+ * address. How many the set has. */
 size_t inherited_claim(struct inherited *all, const struct conf_pool *pool, struct listen_set *s);
 
 /* After every pool has its set: an unclaimed descriptor is an error that lists both sides. 0 or LISTEN_E_PROBLEM. */

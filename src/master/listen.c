@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Listen sockets; see listen.h. A TCP pool that fpmd binds itself gets several, as listen.shards says (shards.c); AF_UNIX has one listener, since its
- * sockets cannot share an address.
+ * Listen sockets; see listen.h. A TCP pool that fpmd binds itself gets several, as listen.shards says (shards.c);
+ * AF_UNIX has one listener, since its sockets cannot share an address.
  */
 
 #include "master/listen.h"
@@ -70,7 +70,8 @@ static int listen_backlog(const struct conf_pool *pool) {
         return pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog;
 }
 
-/* SO_REUSEPORT lets every process of this user join, a script of the pool too, where this user is not root: so it is not used unless it is asked for. */
+/* SO_REUSEPORT lets every process of this user join, a script of the pool too, where this user is not root: so it is
+ * not used unless it is asked for. */
 static unsigned listen_n_shards(const struct conf_pool *pool) {
         return pool->listen_shards == 0 && geteuid() != 0 ? 1 : conf_pool_shards(pool);
 }
@@ -104,7 +105,8 @@ static int listen_bind_unix(const struct conf_pool *pool, const struct addr *a, 
         return r;
 }
 
-/* A port alone means all addresses of both versions of IP, else those of IPv4: where there is no IPv6, or another process has the port there. */
+/* A port alone means all addresses of both versions of IP, else those of IPv4: where there is no IPv6, or another
+ * process has the port there. */
 static int listen_bind_tcp(const struct conf_pool *pool, struct addr *a, struct listen_set *s) {
         bool port_alone = !strchr(pool->listen, ':');
         int r = port_alone && a->sa.sa_family == AF_INET

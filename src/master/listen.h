@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Listen sockets: those that systemd hands over (inherited.h), and those that fpmd binds itself. A set belongs to one pool and stays open as long as
- * the pool lives.
+ * Listen sockets: those that systemd hands over (inherited.h), and those that fpmd binds itself. A set belongs to one
+ * pool and stays open as long as the pool lives.
  */
 
 #include <stdbool.h>
@@ -36,7 +36,8 @@ void listen_log_inherited(const struct listen_set *s);
 int listen_open(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems);
 
-/* The same for its pm.status_listen, which is set. One that is inherited has the name POOL-status, or is bound to the address. */
+/* The same for its pm.status_listen, which is set. One that is inherited has the name POOL-status, or is bound to the
+ * address. */
 int listen_open_status(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                        struct text *problems);
 
@@ -47,23 +48,27 @@ void listen_unlink(struct listen_set *s);
 void listen_set_free(struct listen_set *s);
 DEFINE_CLEANUP(struct listen_set *, listen_set_free)
 
-/* What every listener is: close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections inherit. 0 or -errno. */
+/* What every listener is: close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections
+ * inherit. 0 or -errno. */
 int listen_prepare(int fd);
 
 /* Whether the set is what `listen` names, however that is written. */
 bool listen_is_at(const struct listen_set *s, const char *listen);
 
-/* A reload in which a pool goes to the address of another that leaves it: the same sockets once more, so that what waits in them is not lost. from lives until the
- * new set is freed, or committed: then the path is the new set's. 0 or -errno. */
+/* A reload in which a pool goes to the address of another that leaves it: the same sockets once more, so that what
+ * waits in them is not lost. from lives until the new set is freed, or committed: then the path is the new set's. 0 or
+ * -errno. */
 int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret);
 void listen_commit_shared(struct listen_set *s);
 
-/* A reload with the same address: sockets are added when listen.shards says so, and get connections from listen_commit_shards() on, when workers watch them;
- * without it they change nothing. Only TCP sets of our own have anything to do. 0; LISTEN_E_PROBLEM; -errno. */
+/* A reload with the same address: sockets are added when listen.shards says so, and get connections from
+ * listen_commit_shards() on, when workers watch them; without it they change nothing. Only TCP sets of our own have
+ * anything to do. 0; LISTEN_E_PROBLEM; -errno. */
 int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems);
 void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool);
 
-/* listen.backlog of a reload, for sockets that stay open (listen(2) may be called again); those of the service manager keep its Backlog=. */
+/* listen.backlog of a reload, for sockets that stay open (listen(2) may be called again); those of the service manager
+ * keep its Backlog=. */
 void listen_commit_backlog(struct listen_set *s, const struct conf_pool *pool);
 
 /* Addresses for people; fresh strings, NULL-terminated, freed by listen_free_names(). NULL when out of memory. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where log entries go: the journal with fields when stderr is connected to it, the file of error_log when one is named, else stderr. Zygotes and workers
- * inherit the descriptors; an unprivileged worker could not open the file by itself.
+ * Where log entries go: the journal with fields when stderr is connected to it, the file of error_log when one is
+ * named, else stderr. Zygotes and workers inherit the descriptors; an unprivileged worker could not open the file by
+ * itself.
  */
 
 #include <errno.h>
@@ -27,7 +28,8 @@
 
 static _Atomic uint64_t logs_lost[_LOG_KIND_MAX];
 
-/* error_log = syslog: on a machine with systemd that is the journal. In the background there is no stderr to fall back to. */
+/* error_log = syslog: on a machine with systemd that is the journal. In the background there is no stderr to fall back
+ * to. */
 static bool logs_to_syslog(const struct master *m, const struct conf *conf) {
         return text_equal(conf->global.error_log, "syslog") || (m->daemonized && !conf->global.error_log);
 }
@@ -91,8 +93,8 @@ void logs_replaced(struct master *m, int old) {
         fd_close(old);
 }
 
-/* logrotate's signal: the file is opened anew; zygotes get it for the workers they fork from now on, and workers that have the old one are
- * recycled, each when it is between two requests. */
+/* logrotate's signal: the file is opened anew; zygotes get it for the workers they fork from now on, and workers that
+ * have the old one are recycled, each when it is between two requests. */
 void logs_reopen(struct master *m) {
         _cleanup_text_ struct text problems = {};
         int old = m->log_file_fd;

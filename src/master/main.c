@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd, the master: options, configuration, and then the event loop until it ends. Whatever is wrong before the loop runs is said in full, to stderr
- * and to the log, with php-fpm's exit statuses.
+ * fpmd, the master: options, configuration, and then the event loop until it ends. Whatever is wrong before the loop
+ * runs is said in full, to stderr and to the log, with php-fpm's exit statuses.
  */
 
 #include <errno.h>
@@ -54,7 +54,8 @@ static bool main_has_php_fpms(const char *lines) {
         return false;
 }
 
-/* Under php-fpm's name: its first line, as it stops there, and what that leads to. All else is for the journal, or for debugging. */
+/* Under php-fpm's name: its first line, as it stops there, and what that leads to. All else is for the journal, or for
+ * debugging. */
 static void main_log_failure_as_php_fpm(const char *lines) {
         bool has = main_has_php_fpms(lines), said = false;
         enum log_level level = LOG_LEVEL_ERROR;
@@ -90,7 +91,8 @@ static void main_notify_failure(const char *lines) {
         sd_notifyf(0, "STATUS=Start failed: %.*s", (int)strcspn(first, "\n"), first);
 }
 
-/* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first line. */
+/* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first
+ * line. */
 static int main_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
@@ -132,7 +134,8 @@ static int main_test(const struct options *options, const struct conf *conf) {
         return EXIT_SUCCESS;
 }
 
-/* Under a supervisor that waits for READY=1 a fork would look like the service's end: the file's word, or php-fpm's default, is not for there. */
+/* Under a supervisor that waits for READY=1 a fork would look like the service's end: the file's word, or php-fpm's
+ * default, is not for there. */
 static bool main_wants_daemon(const struct options *options, const struct conf *conf) {
         if (options->daemonize != OPTIONS_DAEMONIZE_BY_FILE)
                 return options->daemonize == OPTIONS_DAEMONIZE;

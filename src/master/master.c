@@ -26,7 +26,8 @@
 #include "pool/attributes.h"
 #include "pool/room.h"
 
-/* A program of ours: beside this one in a build tree, else where it was installed. Kept open for as long as the master lives. */
+/* A program of ours: beside this one in a build tree, else where it was installed. Kept open for as long as the master
+ * lives. */
 int master_open_program(const char *name) {
         char self[PATH_MAX], path[PATH_MAX + 32];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -77,7 +78,8 @@ static void master_ring(void *userdata) {
                         pool_ring(m->pools[i]->pool);
 }
 
-/* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before: select(2) needs it. */
+/* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before:
+ * select(2) needs it. */
 static void master_raise_limits(struct master *m) {
         struct rlimit raised;
 
@@ -424,7 +426,8 @@ static void master_fail_start(struct master *m, const struct pool *p) {
         master_stop(m, true);
 }
 
-/* A pool that does not start does not keep the others from serving, and is tried again. False: none is left that could. */
+/* A pool that does not start does not keep the others from serving, and is tried again. False: none is left that could.
+ */
 static bool master_put_off_failed(struct master *m) {
         size_t n_hopes = 0;
 
@@ -512,8 +515,8 @@ void master_stop(struct master *m, bool at_once) {
         master_advance(m);
 }
 
-/* The master is a subreaper: what a worker's children leave behind is reaped here. Our own are left to their event sources: when one of them
- * is first in line, this is called again after it has been dealt with. */
+/* The master is a subreaper: what a worker's children leave behind is reaped here. Our own are left to their event
+ * sources: when one of them is first in line, this is called again after it has been dealt with. */
 void master_reap_strangers(struct master *m) {
         for (;;) {
                 siginfo_t info = {};

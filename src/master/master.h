@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The master: one sd-event loop over signals, the control socket, the timers of sd_notify, and the pools. It runs no PHP, is on the path
- * of no request, and reads no client's bytes but on pm.status_listen (statuspage.c).
+ * The master: one sd-event loop over signals, the control socket, the timers of sd_notify, and the pools. It runs no
+ * PHP, is on the path of no request, and reads no client's bytes but on pm.status_listen (statuspage.c).
  *
- * Its state is one of four; every event changes the picture and then calls master_advance(), which moves the state on when it can.
+ * Its state is one of four; every event changes the picture and then calls master_advance(), which moves the state on
+ * when it can.
  */
 
 #include <stdbool.h>
@@ -127,8 +128,8 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems);
 void logs_apply(struct master *m, const struct conf *conf);
 void logs_reopen(struct master *m);
 
-/* The master waits for no log: what one does not take is kept, and sent from timers, from logs_attach() on. finish: at the end, waits for readers for a few
- * seconds. tell: what there was no room for. 0 or -errno. */
+/* The master waits for no log: what one does not take is kept, and sent from timers, from logs_attach() on. finish: at
+ * the end, waits for readers for a few seconds. tell: what there was no room for. 0 or -errno. */
 int logs_attach(struct master *m);
 void logs_finish(const struct master *m);
 void logs_tell_losses(void);
@@ -146,7 +147,8 @@ void notify_reloading(struct master *m);
 void notify_stopping(struct master *m);
 void notify_status(struct master *m, usec_t now);
 
-/* reload.c: asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is under way. */
+/* reload.c: asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is
+ * under way. */
 void reload_request(struct master *m, const char *names);
 /* The same for the pools whose settings are not those that they run with. */
 void reload_request_changed(struct master *m);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The conversation with the service manager, sd_notify(3): READY, RELOADING, STOPPING, a status line once in systemd_interval when it has changed, more time while requests
- * finish, and the watchdog, which is fed by a timer of the loop that does the work and by nothing else.
+ * The conversation with the service manager, sd_notify(3): READY, RELOADING, STOPPING, a status line once in
+ * systemd_interval when it has changed, more time while requests finish, and the watchdog, which is fed by a timer of
+ * the loop that does the work and by nothing else.
  */
 
 #include <inttypes.h>

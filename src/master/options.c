@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line; see options.h. The first of --help, --version, --modules, --info that is met decides, as with php-fpm; they win over --test. Wrong use is told as
- * php-fpm tells it: the help on stdout, status 64; what exactly was wrong is on stderr.
+ * The command line; see options.h. The first of --help, --version, --modules, --info that is met decides, as with
+ * php-fpm; they win over --test. Wrong use is told as php-fpm tells it: the help on stdout, status 64; what exactly was
+ * wrong is on stderr.
  */
 
 #include "master/options.h"

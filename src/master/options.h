@@ -40,7 +40,8 @@ struct options {
         char **arguments; /* all of the command line, a copy, NULL-terminated */
 };
 
-/* Parses; strings are copied, since the arguments' memory becomes the process title. 0; -EINVAL: a usage error was told; -ENOMEM. */
+/* Parses; strings are copied, since the arguments' memory becomes the process title. 0; -EINVAL: a usage error was
+ * told; -ENOMEM. */
 int options_parse(int argc, char **argv, struct options *ret);
 
 /* The text of --help, to stdout. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See pidfile.h. Digits without a newline, as php-fpm writes them. A reload does not touch it: the master stays who it is. */
+/* See pidfile.h. Digits without a newline, as php-fpm writes them. A reload does not touch it: the master stays who it
+ * is. */
 
 #include "master/pidfile.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reload: a second generation on the same listeners. Check the configuration, open what is new, start a zygote for each pool, wait until all their first
- * workers accept; only then tell the old generations to finish. Until that point nothing of the old is touched, and any failure ends the
- * attempt: the new generations go, the reason is logged, told to the service manager, and to whoever runs fpmctl reload.
+ * Reload: a second generation on the same listeners. Check the configuration, open what is new, start a zygote for each
+ * pool, wait until all their first workers accept; only then tell the old generations to finish. Until that point
+ * nothing of the old is touched, and any failure ends the attempt: the new generations go, the reason is logged, told
+ * to the service manager, and to whoever runs fpmctl reload.
  *
- * A pool has at most two generations, so a reload waits until the previous one has drained. Requests that come meanwhile are one reload.
+ * A pool has at most two generations, so a reload waits until the previous one has drained. Requests that come
+ * meanwhile are one reload.
  */
 
 #include <errno.h>
@@ -199,7 +201,8 @@ static int reload_start_pool(struct master *m, const struct conf_pool *settings,
         return 0;
 }
 
-/* Pools that the configuration has no more. One that is to go must not leave an activated socket behind that nobody serves. */
+/* Pools that the configuration has no more. One that is to go must not leave an activated socket behind that nobody
+ * serves. */
 static int reload_drop_pools(struct master *m, struct text *problems) {
         int r = 0;
 
@@ -226,7 +229,8 @@ struct reload_scope {
         const char *names; /* one a line */
 };
 
-/* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count: zygotes and workers have them. */
+/* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count:
+ * zygotes and workers have them. */
 static bool reload_has_changed(struct master *m, const struct conf_pool *settings) {
         const struct master_pool *mp = master_find(m, settings->name);
         const struct generation *g = mp ? mp->pool->current : NULL;
@@ -270,8 +274,8 @@ static int reload_check_names(const struct master *m, const char *names, struct 
         return r;
 }
 
-/* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew, with all its sockets; here its zygotes are, under the same
- * command line. */
+/* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew, with all its
+ * sockets; here its zygotes are, under the same command line. */
 static void reload_log_begun(const struct master *m) {
         _cleanup_text_ struct text arguments = {};
         char *const *argv = m->options->arguments;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The accept queues of a TCP pool whose sockets are the master's own: one SO_REUSEPORT group, of which every worker watches every member. A group can
- * grow and shrink under load: the first n_active members get new connections, and how many those are changes in one step, for the kernel as a whole.
+ * The accept queues of a TCP pool whose sockets are the master's own: one SO_REUSEPORT group, of which every worker
+ * watches every member. A group can grow and shrink under load: the first n_active members get new connections, and how
+ * many those are changes in one step, for the kernel as a whole.
  */
 
 #include "base/addr.h"
 #include "master/listen.h"
 
-/* Opens sockets until the set has n. The first one makes sure that nobody else has the address. Those added to a set that has some get no connection before
- * shards_use(). 0 or -errno; what was opened stays. */
+/* Opens sockets until the set has n. The first one makes sure that nobody else has the address. Those added to a set
+ * that has some get no connection before shards_use(). 0 or -errno; what was opened stays. */
 int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigned n);
 
 /* Whether sockets can be added to the set: one that was bound for itself alone stays alone. */
 bool shards_can_grow(const struct listen_set *s);
 
-/* From now on the first n sockets of the set, or all when it has less, get the new connections; others keep what waits in them. 0 or -errno. */
+/* From now on the first n sockets of the set, or all when it has less, get the new connections; others keep what waits
+ * in them. 0 or -errno. */
 int shards_use(struct listen_set *s, unsigned n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list is written as acl(5)'s text, with numbers for names, and libacl makes the socket's ACL of it. As with php-fpm the owner may connect too, the
- * owning group only when it is named.
+ * The list is written as acl(5)'s text, with numbers for names, and libacl makes the socket's ACL of it. As with
+ * php-fpm the owner may connect too, the owning group only when it is named.
  */
 
 #include "master/socketacl.h"
@@ -67,7 +67,8 @@ int socketacl_resolve(const struct conf_pool *pool, socketacl_tell_t tell, struc
         return acl->failed ? -ENOMEM : result;
 }
 
-/* libacl knows paths, and descriptors that are open for real; the path of an O_PATH one leads to its file, whatever has that file's name. */
+/* libacl knows paths, and descriptors that are open for real; the path of an O_PATH one leads to its file, whatever has
+ * that file's name. */
 int socketacl_set(int fd, const char *text) {
         char path[sizeof("/proc/self/fd/") + 10];
         acl_t acl = acl_from_text(text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* listen.acl_users and listen.acl_groups: who may connect to a unix socket that fpmd has bound, as a POSIX ACL. acl(5) */
+/* listen.acl_users and listen.acl_groups: who may connect to a unix socket that fpmd has bound, as a POSIX ACL. acl(5)
+ */
 
 #include <stdbool.h>
 
@@ -14,7 +15,8 @@ bool socketacl_is_wanted(const struct conf_pool *pool);
 typedef int (*socketacl_tell_t)(const struct conf_pool *pool, enum conf_pool_row row, const char *kind,
                                 const char *name, struct text *problems);
 
-/* The named users and groups, each with reading and writing, as an ACL's text. 0, or what tell() said of the last name that nobody has. */
+/* The named users and groups, each with reading and writing, as an ACL's text. 0, or what tell() said of the last name
+ * that nobody has. */
 int socketacl_resolve(const struct conf_pool *pool, socketacl_tell_t tell, struct text *acl, struct text *problems);
 
 /* Gives the file that the descriptor (also an O_PATH one) is open on that ACL. 0 or -errno. */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The master reads clients' bytes here and nowhere else, so all is bounded: how many connections a pool's page has, how large a request may be, how long
- * each step of one may take. A connection is read once per turn of the event loop, and is not read from while a reply to it waits. Nothing waits for a
- * client, nor for a worker: the scoreboard is read as it is.
+ * The master reads clients' bytes here and nowhere else, so all is bounded: how many connections a pool's page has, how
+ * large a request may be, how long each step of one may take. A connection is read once per turn of the event loop, and
+ * is not read from while a reply to it waits. Nothing waits for a client, nor for a worker: the scoreboard is read as
+ * it is.
  *
- * A reply that ends its connection is followed by a closed sending side, and what the client still sends is thrown away for a while: closing with unread
- * bytes would reset the connection, and could take the reply with it.
+ * A reply that ends its connection is followed by a closed sending side, and what the client still sends is thrown away
+ * for a while: closing with unread bytes would reset the connection, and could take the reply with it.
  *
  * The settings are those of the generation that serves, so page and workers change in the same moment.
  */
@@ -122,7 +123,8 @@ static void client_add_record(struct statuspage_client *c, enum fcgi_type type, 
         text_append_n(&c->out, padding, -n % 8);
 }
 
-/* A reply is whole records: its content, the end of the request. No empty STDOUT record between them, see fcgi_reply_end_request(). */
+/* A reply is whole records: its content, the end of the request. No empty STDOUT record between them, see
+ * fcgi_reply_end_request(). */
 static void client_reply(struct statuspage_client *c, const char *data, size_t n) {
         uint8_t end[FCGI_END_REQUEST_SIZE];
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* pm.status_listen: a pool's ping and status pages on a socket of their own, answered by the master, so that they come when every worker is busy. */
+/* pm.status_listen: a pool's ping and status pages on a socket of their own, answered by the master, so that they come
+ * when every worker is busy. */
 
 #include <stdbool.h>
 #include <systemd/sd-event.h>
@@ -11,7 +12,8 @@
 
 struct statuspage;
 
-/* Serves the pages of a pool, which must outlive it, on these listeners, which it takes over (when it fails, too). 0 or -errno. */
+/* Serves the pages of a pool, which must outlive it, on these listeners, which it takes over (when it fails, too). 0 or
+ * -errno. */
 int statuspage_new(sd_event *event, const struct pool *pool, struct listen_set *listeners, struct statuspage **ret);
 
 /* Cuts connections, and closes the listeners; see listen_set_free(). */

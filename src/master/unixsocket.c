@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See unixsocket.h. Names are looked up first, as that can take long. The file has its mode from birth; owner and ACL are set through a descriptor of the file, found in its
- * folder without following a link; listen(2) comes last.
+ * See unixsocket.h. Names are looked up first, as that can take long. The file has its mode from birth; owner and ACL
+ * are set through a descriptor of the file, found in its folder without following a link; listen(2) comes last.
  */
 
 #include "master/unixsocket.h"
@@ -37,7 +37,8 @@ static void unixsocket_access_done(struct unixsocket_access *a) {
 }
 #define _cleanup_access_ _cleanup_(unixsocket_access_done)
 
-/* The file that has the name, and is a socket of ours; found through its folder, and never through a link under its name. */
+/* The file that has the name, and is a socket of ours; found through its folder, and never through a link under its
+ * name. */
 static int unixsocket_find(const char *path, struct stat *ret) {
         const char *name;
         _cleanup_fd_ int folder = trusted_open_folder(path, &name), fd = -1;
@@ -61,7 +62,8 @@ void unixsocket_remove(struct unixsocket *s) {
                 unlinkat(folder, name, 0);
 }
 
-/* Whoever may be served there keeps the name; of other kinds of sockets, and where it cannot be told, that is assumed. */
+/* Whoever may be served there keeps the name; of other kinds of sockets, and where it cannot be told, that is assumed.
+ */
 static int unixsocket_is_left(const struct addr *a) {
         _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An address that a reload gives up. New workers do not listen there, and old ones are told to leave, so what waits in its queues would be reset. The master takes those
- * connections, reads nothing of them, and gives them to the pool's park as ones that have just come: from there they find workers. Then the sockets are shut, as old
- * workers that are busy keep copies of them, at which others would wait in vain.
+ * An address that a reload gives up. New workers do not listen there, and old ones are told to leave, so what waits in
+ * its queues would be reset. The master takes those connections, reads nothing of them, and gives them to the pool's
+ * park as ones that have just come: from there they find workers. Then the sockets are shut, as old workers that are
+ * busy keep copies of them, at which others would wait in vain.
  */
 
 #include "master/vacate.h"
@@ -24,7 +25,8 @@ struct vacate_count {
         unsigned n_meddled; /* listeners that somebody has made to block */
 };
 
-/* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their listener. */
+/* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their
+ * listener. */
 static void vacate_queue(int listener, const struct allow *allow, struct pool *p, struct vacate_count *c) {
         bool meddled = fd_keep_nonblock(listener) == FD_E_BLOCKING;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One parked connection. It is read only while its request is not whole, so its client's next bytes stay in the kernel; and its descriptor is shared with the
- * workers that had it, so no call changes it, and none waits.
+ * One parked connection. It is read only while its request is not whole, so its client's next bytes stay in the kernel;
+ * and its descriptor is shared with the workers that had it, so no call changes it, and none waits.
  */
 
 #include <errno.h>
@@ -18,7 +18,8 @@
 /* A client that never stops sending is not listened to for longer. */
 #define GUEST_LINGER_MAX (30 * USEC_PER_SEC)
 
-/* A client that has had the beginning of an answer may have ceased to send its body for that, as nginx does: so much less than others (limits.c) it is waited for. */
+/* A client that has had the beginning of an answer may have ceased to send its body for that, as nginx does: so much
+ * less than others (limits.c) it is waited for. */
 #define GUEST_BEGUN_CREDIT (1750 * USEC_PER_MSEC)
 
 static void guest_leave_list(struct lot *lot, struct guest *g) {
@@ -37,7 +38,8 @@ static bool guest_is_due_before(const struct lot *lot, const struct guest *g, co
         return g->since < other->since;
 }
 
-/* Behind those that are due before it: at the end, but for a request on its way that has been here before, and for who is waited for less. */
+/* Behind those that are due before it: at the end, but for a request on its way that has been here before, and for who
+ * is waited for less. */
 static void guest_join_list(struct lot *lot, struct guest *g, enum guest_state state) {
         struct lot_list *list = &lot->lists[state];
         struct guest *before = list->last;
@@ -120,7 +122,8 @@ bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n
         return true;
 }
 
-/* Bytes in front of the next request that mean nothing: how many of n may go. What has not come of them yet is to be skipped. */
+/* Bytes in front of the next request that mean nothing: how many of n may go. What has not come of them yet is to be
+ * skipped. */
 static size_t guest_idle_bytes(struct guest *g, size_t n) {
         size_t k = g->scan.in_request ? g->scan.first : MIN(g->scan.at, n);
 
@@ -178,7 +181,8 @@ static void guest_look(struct lot *lot, struct guest *g, const uint8_t *data, si
                 guest_wait_for_more(lot, g, stored ? NULL : data, stored ? 0 : n);
 }
 
-/* The same while a reply goes out: all that can be done now is to get rid of what means nothing. False: g had to be closed. */
+/* The same while a reply goes out: all that can be done now is to get rid of what means nothing. False: g had to be
+ * closed. */
 static bool guest_look_ahead(struct lot *lot, struct guest *g, const uint8_t *data, size_t n) {
         if (!guest_store(lot, g, data, n))
                 return false;
@@ -239,7 +243,8 @@ static void guest_hear_end(struct guest *g) {
         g->flags &= ~(uint32_t)(PARK_BODY | PARK_KEEP | PARK_LINGER);
 }
 
-/* What it sends while it does not read, a body that nobody wants. That is no reason to wait for it any longer: its time is for reading. */
+/* What it sends while it does not read, a body that nobody wants. That is no reason to wait for it any longer: its time
+ * is for reading. */
 static void guest_make_way(struct lot *lot, struct guest *g) {
         ssize_t n = recv(g->fd, lot->buf, PARK_BYTES_MAX - g->n_in, MSG_DONTWAIT);
         size_t k;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the connections an idle one, else one that has never
- * sent anything; of the bytes those of a request that does not come to its end, or of a reply that is not read.
+ * What keeps a park from growing for ever. Who has to go is who has been waiting for its client the longest: of the
+ * connections an idle one, else one that has never sent anything; of the bytes those of a request that does not come to
+ * its end, or of a reply that is not read.
  */
 
 #include <stdarg.h>
@@ -61,8 +62,8 @@ static void limits_tell_idle(struct lot *lot, const struct guest *g) {
                         n_silenced);
 }
 
-/* Of those that have never sent anything the oldest. A request that is in the socket by now is about to be read, so it is passed over; NULL: there is none near
- * the front of the list. */
+/* Of those that have never sent anything the oldest. A request that is in the socket by now is about to be read, so it
+ * is passed over; NULL: there is none near the front of the list. */
 static struct guest *limits_oldest_silent(const struct lot *lot) {
         struct guest *g = lot->lists[GUEST_FRESH].first;
 
@@ -90,16 +91,18 @@ bool limits_admit(struct lot *lot, int fd) {
         return oldest;
 }
 
-/* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole: since the client had its turn, whatever has come of
- * it: it is 64 KiB at most, so who takes long over it is slow. Else since the client was last heard of: something came, or some of the reply went. */
+/* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole:
+ * since the client had its turn, whatever has come of it: it is 64 KiB at most, so who takes long over it is slow. Else
+ * since the client was last heard of: something came, or some of the reply went. */
 static usec_t limits_waits_since(const struct lot *lot, const struct guest *g) {
         return guest_has_turn(g->state) && lot->pool->request_receive_timeout > 0 ? g->begun : g->since;
 }
 
-/* Of the replies the one that has not been read for the longest time, as far as that may have begun before a certain time; NULL: there is none. The list knows only of clients
- * for which the kernel has called their socket writable. One that has taken less than that goes to its end, as in limits_time_out(), once in a turn of the loop: so
- * each look but the last is paid for by a client that has read something since, and where all have, the first of them is taken, lest those who read
- * a byte at a time keep what they hold. */
+/* Of the replies the one that has not been read for the longest time, as far as that may have begun before a certain
+ * time; NULL: there is none. The list knows only of clients for which the kernel has called their socket writable. One
+ * that has taken less than that goes to its end, as in limits_time_out(), once in a turn of the loop: so each look but
+ * the last is paid for by a client that has read something since, and where all have, the first of them is taken, lest
+ * those who read a byte at a time keep what they hold. */
 static struct guest *limits_oldest_reply(struct lot *lot, usec_t before) {
         struct guest *g;
 

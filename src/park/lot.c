@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop of the park: one epoll, and no call in it that could wait for a peer. A connection that is closed may still have an event in the batch at hand, so
- * its memory stays until the batch is over.
+ * The loop of the park: one epoll, and no call in it that could wait for a peer. A connection that is closed may still
+ * have an event in the batch at hand, so its memory stays until the batch is over.
  */
 
 #include "park/lot.h"
@@ -32,7 +32,8 @@
 /* How long half a request may still take to arrive when the pool stops. */
 #define LOT_FINISH_TIME (5 * USEC_PER_SEC)
 
-/* And the first byte of a client that has just connected: web servers send at once, and would tell a failure to theirs. */
+/* And the first byte of a client that has just connected: web servers send at once, and would tell a failure to theirs.
+ */
 #define LOT_FRESH_TIME (1 * USEC_PER_SEC)
 
 static int lot_watch(struct lot *lot, int *fd) {
@@ -187,8 +188,8 @@ static bool lot_is_done(const struct lot *lot) {
         return over && lot->n == 0;
 }
 
-/* What workers have sent at the last moment. Then they can send no more, and keep what they have: the kernel refuses under the lock under which it queues. False:
- * nothing of it stays. */
+/* What workers have sent at the last moment. Then they can send no more, and keep what they have: the kernel refuses
+ * under the lock under which it queues. False: nothing of it stays. */
 static bool lot_take_last(struct lot *lot) {
         if (lot->intake < 0)
                 return false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The connections of a pool that wait for their client: each is in one state, and in that state's list, in the order of time. A time-out is the same
- * for all of a list, so the first is always the next that is due, and hardly anything here takes longer for more connections: finding the place of a request
- * that has been on its way for longer than others in the list.
+ * The connections of a pool that wait for their client: each is in one state, and in that state's list, in the order of
+ * time. A time-out is the same for all of a list, so the first is always the next that is due, and hardly anything here
+ * takes longer for more connections: finding the place of a request that has been on its way for longer than others in
+ * the list.
  *
  *     intake -> idle, fresh, receiving -> waiting -> offers
  *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
@@ -53,7 +54,8 @@ struct guest {
         int unsent; /* of it, in the kernel, when that was last looked at */
 };
 
-/* The client is to send a request, which request_receive_timeout is for where it is set: then these lists are in the order of their begin. */
+/* The client is to send a request, which request_receive_timeout is for where it is set: then these lists are in the
+ * order of their begin. */
 static inline bool guest_has_turn(enum guest_state state) {
         return state == GUEST_FRESH || state == GUEST_RECEIVING;
 }
@@ -117,7 +119,8 @@ void guest_enter(struct lot *lot, struct guest *g, enum guest_state state);
 void guest_release(struct lot *lot, struct guest *g);
 /* Closes it, and frees it as soon as that is safe. */
 void guest_close(struct lot *lot, struct guest *g);
-/* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that cannot be watched is closed. */
+/* Waits for these events, or (0) for none any more. The caller's last word about g, unless it is for none: one that
+ * cannot be watched is closed. */
 void guest_watch(struct lot *lot, struct guest *g, uint32_t events);
 /* Keeps n bytes of a request behind those that are there. False: g had to be closed. */
 bool guest_store(struct lot *lot, struct guest *g, const uint8_t *data, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd-park: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Runs no PHP, opens nothing, and needs nothing of
- * the machine but its descriptors and memory, so all it could do otherwise is given up.
+ * fpmd-park: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Runs no PHP, opens
+ * nothing, and needs nothing of the machine but its descriptors and memory, so all it could do otherwise is given up.
  */
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way back to the workers. The socket's own queue is the line in which requests wait; behind it there is the list of those for which it has no room. First
- * in, first out, over both.
+ * The way back to the workers. The socket's own queue is the line in which requests wait; behind it there is the list
+ * of those for which it has no room. First in, first out, over both.
  */
 
 #include <errno.h>

@@ -15,7 +15,8 @@
 /* Taken at once: more are told by the next event. */
 #define BACKLOG_EVENTS 16
 
-/* A pool without an idle worker has an event for each connection. That somebody waits is known after the first one, and nothing is decided sooner than this. */
+/* A pool without an idle worker has an event for each connection. That somebody waits is known after the first one, and
+ * nothing is decided sooner than this. */
 #define BACKLOG_INTERVAL (5 * USEC_PER_MSEC)
 #define BACKLOG_BURST    2
 
@@ -73,7 +74,8 @@ void backlog_end(struct generation *g) {
         g->backlog_fd = fd_close(g->backlog_fd);
 }
 
-/* How many wait at one of them, of which some do. Of the park's offers that is the park's word, which bounds how many workers its own pool gets. */
+/* How many wait at one of them, of which some do. Of the park's offers that is the park's word, which bounds how many
+ * workers its own pool gets. */
 static unsigned backlog_count_at(const struct generation *g, size_t i) {
         struct queue_state queue;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PHP's start-up belongs outside of a chroot, its workers inside, and no process that runs code of the pool's may have CAP_SYS_CHROOT: asleep or not, native
- * code would take it, and with a root of its own making a set-user-ID program is root. So another process has it, whose memory nobody of the pool's user can
- * reach: it has a capability that they lack (ptrace(2)), and is not dumpable.
+ * PHP's start-up belongs outside of a chroot, its workers inside, and no process that runs code of the pool's may have
+ * CAP_SYS_CHROOT: asleep or not, native code would take it, and with a root of its own making a set-user-ID program is
+ * root. So another process has it, whose memory nobody of the pool's user can reach: it has a capability that they lack
+ * (ptrace(2)), and is not dumpable.
  *
- * It reads nothing of what it gets. The folder is its descriptor's, looked up through /proc by an absolute path: the zygote can change the working directory
- * that both share at any moment, but not the root. It never goes back.
+ * It reads nothing of what it gets. The folder is its descriptor's, looked up through /proc by an absolute path: the
+ * zygote can change the working directory that both share at any moment, but not the root. It never goes back.
  */
 
 #include "pool/chroot.h"

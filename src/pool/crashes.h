@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* emergency_restart_threshold and emergency_restart_interval: so many crashes of workers within the interval. A pure decision with a memory. */
+/* emergency_restart_threshold and emergency_restart_interval: so many crashes of workers within the interval. A pure
+ * decision with a memory. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +16,6 @@ struct crashes {
         uint64_t n;                /* since the start, or since the threshold was last reached */
 };
 
-/* One more crash. True when it makes threshold of them within the interval; counting begins anew then. A threshold or an interval of 0 is never
- * reached. */
+/* One more crash. True when it makes threshold of them within the interval; counting begins anew then. A threshold or
+ * an interval of 0 is never reached. */
 bool crashes_add(struct crashes *c, unsigned threshold, usec_t interval, usec_t now);

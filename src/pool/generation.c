@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One generation: a zygote process, the socket pair to it, and the lifeline, a pipe whose read end every worker watches. Closing the write ends
- * is the order to drain: it reaches workers of a zygote that has died too.
+ * One generation: a zygote process, the socket pair to it, and the lifeline, a pipe whose read end every worker
+ * watches. Closing the write ends is the order to drain: it reaches workers of a zygote that has died too.
  */
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a zygote and its workers tell, one row of ipc/message.h after the other. A zygote runs as the pool's user and is not trusted: a slot, a pid, a
- * descriptor that does not fit the picture costs it its life, as its pool's workers would be beyond control, and a fresh one takes its place.
+ * What a zygote and its workers tell, one row of ipc/message.h after the other. A zygote runs as the pool's user and is
+ * not trusted: a slot, a pid, a descriptor that does not fit the picture costs it its life, as its pool's workers would
+ * be beyond control, and a fresh one takes its place.
  */
 
 #include <errno.h>
@@ -52,9 +53,10 @@ static void worker_accepts(struct pool_worker *w) {
                 g->state = GENERATION_ACCEPTING;
 }
 
-/* Whether the pidfd is a worker that the zygote has forked, as it says: the master may be root, and will send signals there. So it is a child of the zygote, and
- * nobody whom any pool has already. When the zygote has died meanwhile it is the master's child, and known by the process group: its zygote's, which no process
- * outside of that family can be in. 0; MESSAGES_E_REAPED: it has ended meanwhile, so no signal finds anybody; -EBADMSG; other -errno. */
+/* Whether the pidfd is a worker that the zygote has forked, as it says: the master may be root, and will send signals
+ * there. So it is a child of the zygote, and nobody whom any pool has already. When the zygote has died meanwhile it is
+ * the master's child, and known by the process group: its zygote's, which no process outside of that family can be in.
+ * 0; MESSAGES_E_REAPED: it has ended meanwhile, so no signal finds anybody; -EBADMSG; other -errno. */
 enum { MESSAGES_E_REAPED = 1 };
 static int messages_check_child(const struct generation *g, pid_t claimed, int pidfd) {
         const struct pool_env *env = g->pool->env;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What a pool tells of its size and of its workers' ends, in php-fpm's words: warnings, and at level debug what an operator follows it by. */
+/* What a pool tells of its size and of its workers' ends, in php-fpm's words: warnings, and at level debug what an
+ * operator follows it by. */
 
 #include <stdbool.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The logger's process and its pipes; see output.h. What is sent to it goes at once or when it has room: it may be waiting for its log. */
+/* The logger's process and its pipes; see output.h. What is sent to it goes at once or when it has room: it may be
+ * waiting for its log. */
 
 #include "pool/output.h"
 
@@ -25,10 +26,12 @@
 #include "pool/spawn.h"
 #include "pool/supervise.h"
 
-/* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none. */
+/* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none.
+ */
 #define OUTPUT_ENDED_MAX 64U
 
-/* The same of those that the logger has had no room for, as it does not read: the master's descriptors are for all pools. */
+/* The same of those that the logger has had no room for, as it does not read: the master's descriptors are for all
+ * pools. */
 #define OUTPUT_WAITING_MAX 256U
 
 /* Descriptors are refused since others of the same user have too many on their way; nothing tells when that is over. */
@@ -67,7 +70,8 @@ void output_done(struct output *o) {
                 output_drop(o, &o->pipes);
 }
 
-/* A zygote could send anything; what it sends is a worker's to write into and a logger's to read, and the master only holds it. */
+/* A zygote could send anything; what it sends is a worker's to write into and a logger's to read, and the master only
+ * holds it. */
 static bool output_is_pipe(int fd) {
         struct stat st;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Acting on pool/patience.h. Requests are looked at in the scoreboard, which is not trusted: it says how long a request has taken and what it is called, and
- * a lie there ends or logs the liar's own pool. Whom to signal is the master's own knowledge, and is done through the pidfd.
+ * Acting on pool/patience.h. Requests are looked at in the scoreboard, which is not trusted: it says how long a request
+ * has taken and what it is called, and a lie there ends or logs the liar's own pool. Whom to signal is the master's own
+ * knowledge, and is done through the pidfd.
  *
- * Where a worker's PHP code is, is asked of its zygote (TRACE), which reads it from the worker's memory without stopping it. The answer is text from the
- * pool's user: bounded, and with nothing in it but lines. Until it comes, what was said about the request waits in a case of the worker's; a worker that
- * is to end waits for it too, but not long.
+ * Where a worker's PHP code is, is asked of its zygote (TRACE), which reads it from the worker's memory without
+ * stopping it. The answer is text from the pool's user: bounded, and with nothing in it but lines. Until it comes, what
+ * was said about the request waits in a case of the worker's; a worker that is to end waits for it too, but not long.
  */
 
 #include "pool/overtime.h"
@@ -39,7 +40,8 @@
 /* A slot whose writer was at work is looked at again after this time, and so is one that the zygote has no time for. */
 #define OVERTIME_RETRY (20 * USEC_PER_MSEC)
 
-/* For how long a request is not yet told of as slow, since its zygote has enough to trace. When that hangs, it is told without a backtrace. */
+/* For how long a request is not yet told of as slow, since its zygote has enough to trace. When that hangs, it is told
+ * without a backtrace. */
 #define OVERTIME_PUT_OFF (5 * USEC_PER_SEC)
 
 /* From one look to the next at least: slots that lie about their times cannot keep the master busy. */
@@ -88,7 +90,8 @@ static void overtime_describe(const struct scoreboard_slot *s, char *buf, size_t
         snprintf(buf, n, "%s %s%s%s", s->method, s->uri, *s->query ? "?" : "", s->query);
 }
 
-/* What php-fpm says is a warning; what it does not say, details of that, is one too, but under php-fpm's name only for debugging. */
+/* What php-fpm says is a warning; what it does not say, details of that, is one too, but under php-fpm's name only for
+ * debugging. */
 static void overtime_log(const struct pool *p, const struct pool_worker *w, const struct scoreboard_slot *s,
                          enum log_event event, const char *message) {
         log_write(&(struct log_entry){ .level = event != LOG_EVENT_NONE || !program_is_php_fpm() ? LOG_LEVEL_WARNING
@@ -155,7 +158,8 @@ static void overtime_write_slow(const struct pool *p, const struct pool_worker *
                 (void)log_out_write(&w->generation->slow_log, t.data, t.n);
 }
 
-/* php-fpm's lines about a backtrace, for who follows them in a log of that name. There the worker is stopped meanwhile; here nothing is. */
+/* php-fpm's lines about a backtrace, for who follows them in a log of that name. There the worker is stopped meanwhile;
+ * here nothing is. */
 static void overtime_log_trace_begin(const struct pool_worker *w) {
         if (!program_is_php_fpm())
                 return;

@@ -6,13 +6,16 @@
 
 struct ipc_message;
 
-/* Opens a generation's slow log as its settings say; the old one, if there is one, stays when that fails, which is logged. 0 or -errno. */
+/* Opens a generation's slow log as its settings say; the old one, if there is one, stays when that fails, which is
+ * logged. 0 or -errno. */
 int overtime_open_log(struct generation *g);
 
-/* Sees to it that somebody looks in time. The earliest moment that matters is kept: call it whenever there may be a new worker. */
+/* Sees to it that somebody looks in time. The earliest moment that matters is kept: call it whenever there may be a new
+ * worker. */
 void overtime_arm(struct pool *p);
 
-/* The zygote's answer to TRACE, or none will come. fd: memfd with the text, or -1. 0; -EBADMSG (nobody asked); other -errno. */
+/* The zygote's answer to TRACE, or none will come. fd: memfd with the text, or -1. 0; -EBADMSG (nobody asked); other
+ * -errno. */
 int overtime_on_traced(struct generation *g, const struct ipc_message *m, int fd);
 
 /* A worker leaves its slot: what is still to be written about it is. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting, watching and ending parks. The pairs of sockets are all that a park and workers have in common, so one that dies takes its connections with it and
- * nothing else: what workers send meanwhile waits in the intake for its successor.
+ * Starting, watching and ending parks. The pairs of sockets are all that a park and workers have in common, so one that
+ * dies takes its connections with it and nothing else: what workers send meanwhile waits in the intake for its
+ * successor.
  */
 
 #include "pool/parks.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The pool's park as the master sees it: the two pairs of sockets (conn/park.h), which the master holds so that they outlive any process, and the process of
- * fpmd-park, over all generations. A reload that changes what concerns it starts another one on the same pairs; the old one ends with its last connection.
+ * The pool's park as the master sees it: the two pairs of sockets (conn/park.h), which the master holds so that they
+ * outlive any process, and the process of fpmd-park, over all generations. A reload that changes what concerns it
+ * starts another one on the same pairs; the old one ends with its last connection.
  */
 
 #include <stdbool.h>
@@ -41,7 +42,8 @@ int parks_init(struct parks *parks);
 /* Processes that are left are killed. */
 void parks_done(struct parks *parks);
 
-/* Sees to it that there is a park with the settings of the current generation, or of the one that starts. When it is to be called again. */
+/* Sees to it that there is a park with the settings of the current generation, or of the one that starts. When it is to
+ * be called again. */
 usec_t parks_supervise(struct pool *p, usec_t now);
 
 /* The pool stops: each park finishes what it has, or (at_once) is killed. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Time limits on requests without a fixed rate of looking. A request that begins right after a look cannot be over its time before the shortest limit has
- * passed since that look. So the next one is due at the earliest deadline of the requests seen, or after the shortest limit, whichever is sooner; nothing
- * is missed between, and no worker has to tell the master anything.
+ * Time limits on requests without a fixed rate of looking. A request that begins right after a look cannot be over its
+ * time before the shortest limit has passed since that look. So the next one is due at the earliest deadline of the
+ * requests seen, or after the shortest limit, whichever is sooner; nothing is missed between, and no worker has to tell
+ * the master anything.
  */
 
 #include "pool/patience.h"

@@ -24,8 +24,9 @@ struct patience_request {
 
 /* What the master has done about a worker. */
 struct patience_memory {
-        uint64_t id; /* the request that slow_told and condemned_at are about */
-        usec_t begun_after; /* when something was last done about an earlier request: this one has begun later, whatever it says */
+        uint64_t id;        /* the request that slow_told and condemned_at are about */
+        usec_t begun_after; /* when something was last done about an earlier request: this one has begun later, whatever
+                               it says */
         bool slow_told;
         usec_t condemned_at;  /* 0: not; its time is over, and its trace is being made */
         bool traced;          /* there is nothing to wait for any more */

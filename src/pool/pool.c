@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool and its generations; see pool.h. What happens over time is in supervise.c, one generation's processes in generation.c. */
+/* A pool and its generations; see pool.h. What happens over time is in supervise.c, one generation's processes in
+ * generation.c. */
 
 #include "pool/pool.h"
 
@@ -178,7 +179,8 @@ void pool_abandon(struct pool *p) {
         pool_supervise(p);
 }
 
-/* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork. */
+/* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork.
+ */
 static void pool_provide_last(struct pool *p) {
         const struct scoreboard_park *numbers = &p->scoreboard->header.park;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The master's picture of a pool: its listeners, its scoreboard, and its generations. A generation is one zygote and the workers it
- * forked. One generation is current: it accepts, and is kept at its size. Beside it there may be one that is starting (a reload under way) and ones
- * that are ending: told to drain, or whose zygote died.
+ * The master's picture of a pool: its listeners, its scoreboard, and its generations. A generation is one zygote and
+ * the workers it forked. One generation is current: it accepts, and is kept at its size. Beside it there may be one
+ * that is starting (a reload under way) and ones that are ending: told to drain, or whose zygote died.
  *
- * Everything here runs in the master's event loop and reports through pool_env.changed(); who decides what a change means is the master.
+ * Everything here runs in the master's event loop and reports through pool_env.changed(); who decides what a change
+ * means is the master.
  */
 
 #include <stdbool.h>
@@ -126,7 +127,8 @@ enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_STARTING, WORKER_ACCEPTING
 
 struct overtime_case;
 
-/* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory. */
+/* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory.
+ */
 struct pool_worker {
         enum worker_state state;
         bool leaving; /* told to end */
@@ -155,9 +157,8 @@ struct pool {
         struct parks parks;
 
         struct generation *generations; /* newest first */
-        struct generation
-                *current; /* NULL before the first one accepts, and when the pool ends. Its zygote may have died:
-                                         * then it is kept for its settings until its replacement accepts */
+        struct generation *current;  /* NULL before the first one accepts, and when the pool ends. Its zygote may have
+                                      * died:  then it is kept for its settings until its replacement accepts */
         struct generation *starting; /* a reload's, or the replacement of one whose zygote died or that did not start */
         struct generation *wanted;   /* there is no current one, since this one did not start: kept for its settings */
         bool starting_is_replacement;
@@ -195,15 +196,17 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret);
 void pool_free(struct pool *p);
 DEFINE_CLEANUP(struct pool *, pool_free)
 
-/* Starts a generation with these settings, which are copied, and these listeners. Its progress is told by changed(); see
- * pool->starting. 0 or -errno. */
+/* Starts a generation with these settings, which are copied, and these listeners. Its progress is told by changed();
+ * see pool->starting. 0 or -errno. */
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners);
 
-/* Starts one with the settings and listeners of the current generation, whose zygote has died, or of the one that did not start. 0 or -errno. */
+/* Starts one with the settings and listeners of the current generation, whose zygote has died, or of the one that did
+ * not start. 0 or -errno. */
 int pool_start_replacement(struct pool *p);
 
-/* The first generation has failed, and the service goes on without: it is tried again, later each time. Its clients wait in the listeners' queues. */
+/* The first generation has failed, and the service goes on without: it is tried again, later each time. Its clients
+ * wait in the listeners' queues. */
 void pool_put_off(struct pool *p);
 
 /* The generation whose settings hold: the current one, or the one that is to be. NULL: there is none, the pool ends. */
@@ -227,8 +230,8 @@ void pool_leave_listeners(struct pool *p);
 /* The whole pool ends: requests in hand finish within the control timeout, or (at_once) are cut. */
 void pool_stop(struct pool *p, bool at_once);
 
-/* The log file (env->log_fd) is another one: zygotes get it for the workers they fork from now on, and the workers that have the
- * old one end when they are between two requests, and are replaced. */
+/* The log file (env->log_fd) is another one: zygotes get it for the workers they fork from now on, and the workers that
+ * have the old one end when they are between two requests, and are replaced. */
 void pool_renew_log(struct pool *p);
 
 /* overtime.c: opens the slow log anew; workers have no part in it. */
@@ -237,8 +240,8 @@ void pool_reopen_slow_log(struct pool *p);
 /* sample.c: brings the scoreboard's numbers up to date that nobody counts as they happen. Once a second. */
 void pool_sample(struct pool *p);
 
-/* sample.c: workers of a generation that have no request in hand and have not been told to end: all of them, and those that have been idle for so long.
- * As the workers say: a hint. */
+/* sample.c: workers of a generation that have no request in hand and have not been told to end: all of them, and those
+ * that have been idle for so long. As the workers say: a hint. */
 void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long);
 
 /* sample.c: a worker says that it is idle. */
@@ -259,7 +262,8 @@ usec_t pool_drain_deadline(const struct pool *p);
 /* True when the pid is a process this pool waits for. */
 bool pool_owns(const struct pool *p, pid_t pid);
 
-/* supervise.c: brings the pool to where it should be: spawns, retries, ends what is overdue. Idempotent; arms its own timer. */
+/* supervise.c: brings the pool to where it should be: spawns, retries, ends what is overdue. Idempotent; arms its own
+ * timer. */
 void pool_supervise(struct pool *p);
 
 /* supervise.c: a worker is gone. */
@@ -269,7 +273,8 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
 int generation_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
                      struct generation **ret); /* settings are copied */
 void generation_drain(struct generation *g, usec_t now);
-/* Workers forked from now on have env->log_fd and a lifeline of their own; those there are end when they are between two requests. 0 or -errno. */
+/* Workers forked from now on have env->log_fd and a lifeline of their own; those there are end when they are between
+ * two requests. 0 or -errno. */
 int generation_renew(struct generation *g);
 void generation_end(struct generation *g); /* at once: SIGTERM to all, or SIGKILL after a drain step */
 void generation_signal(const struct generation *g, int sig); /* its workers */
@@ -278,7 +283,8 @@ void generation_free(struct generation *g);
 bool generation_is_gone(const struct generation *g);
 /* spawn.c: the zygote's process. */
 int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read);
-/* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed strings, a fresh array; NULL: out of memory. */
+/* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed
+ * strings, a fresh array; NULL: out of memory. */
 char **zygote_process_arguments(const struct pool_env *env, char *const *first);
 
 /* access.c: opens the pool's access log. 0 and *ret, the caller's, -1 when the pool has none; -errno, logged. */

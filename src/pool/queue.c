@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel tells a TCP listener's queue in TCP_INFO (tcpi_unacked, tcp(7)), and a unix socket's over sock_diag(7), by inode. That answers at once: the
- * reply is in the socket when send(2) returns. It does not know every listener: not with a kernel without unix_diag, nor that of another
- * network namespace.
+ * The kernel tells a TCP listener's queue in TCP_INFO (tcpi_unacked, tcp(7)), and a unix socket's over sock_diag(7), by
+ * inode. That answers at once: the reply is in the socket when send(2) returns. It does not know every listener: not
+ * with a kernel without unix_diag, nor that of another network namespace.
  */
 
 #include "pool/queue.h"

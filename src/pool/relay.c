@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An address that goes from one pool to another keeps its sockets, so for a while workers of both watch them, each with the doorbell of its own pool. A connection that
- * wakes one whose time is over is the other pool's, which does not hear that doorbell: so the ring is passed on to all pools. A pool that ends is heard at its
- * doorbell, which nobody else answers any more; one that goes on elsewhere, and answers it, by the ends of its old workers.
+ * An address that goes from one pool to another keeps its sockets, so for a while workers of both watch them, each with
+ * the doorbell of its own pool. A connection that wakes one whose time is over is the other pool's, which does not hear
+ * that doorbell: so the ring is passed on to all pools. A pool that ends is heard at its doorbell, which nobody else
+ * answers any more; one that goes on elsewhere, and answers it, by the ends of its old workers.
  */
 
 #include "pool/relay.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of a zygote, and starts that fail. Its workers go on: the master is their subreaper, and now waits for them itself. A fresh generation with the same settings is started
- * beside them, and they are told to drain when it accepts. One that does not come up is tried again, later each time.
+ * The end of a zygote, and starts that fail. Its workers go on: the master is their subreaper, and now waits for them
+ * itself. A fresh generation with the same settings is started beside them, and they are told to drain when it accepts.
+ * One that does not come up is tried again, later each time.
  */
 
 #include "pool/replace.h"

@@ -9,8 +9,8 @@
 /* Of the zygote's pidfd; userdata is the generation. */
 int replace_on_zygote_exit(sd_event_source *s, int fd, uint32_t revents, void *userdata);
 
-/* emergency_restart_threshold: one more crash of a worker. What crashes often may do so for what the pool's processes share (opcache's memory), and that ends
- * with them. */
+/* emergency_restart_threshold: one more crash of a worker. What crashes often may do so for what the pool's processes
+ * share (opcache's memory), and that ends with them. */
 void replace_count_crash(const struct generation *g, usec_t now);
 
 /* Watches for a worker's end, whoever its parent is. 0 or -errno. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See room.h. What is open is counted when a worker is wanted, and not kept as a number: sd-event, libraries and connections have descriptors too. */
+/* See room.h. What is open is counted when a worker is wanted, and not kept as a number: sd-event, libraries and
+ * connections have descriptors too. */
 
 #include "pool/room.h"
 
@@ -13,11 +14,12 @@
 /* Kept for all else: fpmctl, the logs, the status page, a successor of a zygote or a park. */
 #define ROOM_RESERVE 16U
 
-/* Of these, the first workers of a generation that replaces another may have all but so many, or no reload would begin beside a full pool. */
+/* Of these, the first workers of a generation that replaces another may have all but so many, or no reload would begin
+ * beside a full pool. */
 #define ROOM_RESERVE_STARTING 6U
 
-/* Of each pool: a zygote's pidfd, messages and lifeline, its slow log and its watch of the listeners; a park's pidfd and orders; and those of the
- * generation that is to replace it. */
+/* Of each pool: a zygote's pidfd, messages and lifeline, its slow log and its watch of the listeners; a park's pidfd
+ * and orders; and those of the generation that is to replace it. */
 #define ROOM_POOL 12U
 
 unsigned room_of_worker(const struct conf_pool *conf) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * For how many more workers the master has descriptors: each takes a pidfd, and with catch_workers_output two pipes. Asking for more than that would
- * lose their zygote's messages, and with them the zygote.
+ * For how many more workers the master has descriptors: each takes a pidfd, and with catch_workers_output two pipes.
+ * Asking for more than that would lose their zygote's messages, and with them the zygote.
  */
 
 #include "conf/model.h"

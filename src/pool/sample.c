@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers that nobody counts as they happen, looked at when the pool begins to serve and then once a second: how many connections wait in the
- * listeners' queues, and how long those waited that have been taken.
+ * Numbers that nobody counts as they happen, looked at when the pool begins to serve and then once a second: how many
+ * connections wait in the listeners' queues, and how long those waited that have been taken.
  *
  * And who is idle, when the number of workers is decided.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many workers; see scale.h. No clock, no system call, no log. A mode says how many it wants and who may end; limits that all modes share
- * (the room beside other generations, process.max, the delay of a crash loop) are applied to that at the end.
+ * How many workers; see scale.h. No clock, no system call, no log. A mode says how many it wants and who may end;
+ * limits that all modes share (the room beside other generations, process.max, the delay of a crash loop) are applied
+ * to that at the end.
  */
 
 #include "pool/scale.h"
@@ -59,8 +60,8 @@ static unsigned plan_grow(const struct scale_input *in, unsigned n, unsigned cap
         return MIN(staying + n, cap);
 }
 
-/* How long connections may wait for the workers there are: those on their way, idle ones (not for ever: they may be idle in what they say alone), busy
- * ones that may be done this moment. */
+/* How long connections may wait for the workers there are: those on their way, idle ones (not for ever: they may be
+ * idle in what they say alone), busy ones that may be done this moment. */
 static usec_t plan_patience(const struct scale_input *in) {
         if (in->n_pending > 0)
                 return SCALE_ROUND;
@@ -165,8 +166,8 @@ static unsigned plan_ondemand(const struct scale_input *in, unsigned cap, struct
         return plan_staying(in);
 }
 
-/* What process.max leaves. The first workers of a generation that replaces another are above it, as they are above pm.max_children: the others end
- * only when these accept. */
+/* What process.max leaves. The first workers of a generation that replaces another are above it, as they are above
+ * pm.max_children: the others end only when these accept. */
 static void plan_limit(const struct scale_input *in, struct scale_plan *ret) {
         bool above = in->starting && in->n_others > 0;
 

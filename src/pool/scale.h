@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * How many workers a generation should have: a pure decision. Old busy workers count towards pm.max_children, but a generation that is
- * to accept always may have max(1, a quarter of it), so that no reload waits for a slow request.
+ * How many workers a generation should have: a pure decision. Old busy workers count towards pm.max_children, but a
+ * generation that is to accept always may have max(1, a quarter of it), so that no reload waits for a slow request.
  *
  *   static     as many as there is room for
- *   dynamic    a target, which a round a second moves: up, by a rate that doubles with each round of need, while fewer than pm.min_spare_servers
- *              are idle; down by one while more than pm.max_spare_servers are, or (pm.process_idle_timeout) while one above pm.min_spare_servers
- *              has been idle for so long
- *   ondemand   what connections ask for; those idle for pm.process_idle_timeout end
+ *   dynamic    a target, which a round a second moves: up, by a rate that doubles with each round of need, while fewer
+ * than pm.min_spare_servers are idle; down by one while more than pm.max_spare_servers are, or
+ * (pm.process_idle_timeout) while one above pm.min_spare_servers has been idle for so long ondemand   what connections
+ * ask for; those idle for pm.process_idle_timeout end
  *
- * dynamic and ondemand do not wait for a round when connections wait and no worker is idle: they grow within milliseconds, by a surge that doubles
- * for as long as that is so, and never by more than there are connections that wait. Who is idle is read from shared memory, and only a hint: a pool that lies about it gets the wrong number of workers,
- * within the same bounds.
+ * dynamic and ondemand do not wait for a round when connections wait and no worker is idle: they grow within
+ * milliseconds, by a surge that doubles for as long as that is so, and never by more than there are connections that
+ * wait. Who is idle is read from shared memory, and only a hint: a pool that lies about it gets the wrong number of
+ * workers, within the same bounds.
  */
 
 #include <stdbool.h>
@@ -83,8 +84,8 @@ struct scale_state scale_begin(const struct conf_pool *conf);
 /* One round of dynamic and ondemand. */
 #define SCALE_ROUND USEC_PER_SEC
 
-/* While connections wait: the next look, which is also the moment in which a busy worker may become free; and how long idle workers may leave
- * them waiting before they are taken for busy. */
+/* While connections wait: the next look, which is also the moment in which a busy worker may become free; and how long
+ * idle workers may leave them waiting before they are taken for busy. */
 #define SCALE_LOOK     (5 * USEC_PER_MSEC)
 #define SCALE_PATIENCE (100 * USEC_PER_MSEC)
 
@@ -94,8 +95,8 @@ struct scale_state scale_begin(const struct conf_pool *conf);
 /* A worker that died within this time of its start died young. */
 #define SCALE_YOUNG (2 * USEC_PER_SEC)
 
-/* So many may die young in a row before replacements are delayed; then one is tried after a delay, which doubles from the first to the longest with each
- * death. A try that grows up ends it. */
+/* So many may die young in a row before replacements are delayed; then one is tried after a delay, which doubles from
+ * the first to the longest with each death. A try that grows up ends it. */
 #define SCALE_YOUNG_FREE    8U
 #define SCALE_DELAY_FIRST   (100 * USEC_PER_MSEC)
 #define SCALE_DELAY_LONGEST (10 * USEC_PER_SEC)

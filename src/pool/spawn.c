@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. What fails between fork and exec is told to the
- * master over the message socket, in words, as a failed start-up of PHP would be. The park's (parks.c) takes the same steps.
+ * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. What fails
+ * between fork and exec is told to the master over the message socket, in words, as a failed start-up of PHP would be.
+ * The park's (parks.c) takes the same steps.
  */
 
 #include "pool/spawn.h"
@@ -31,8 +32,8 @@
 #include "pool/chroot.h"
 #include "pool/pool.h"
 
-/* Descriptors that a zygote or a worker cannot do without: those that it inherits, n, twice while they are arranged, and a few for PHP's start, an epoll, a
- * script and what that includes. */
+/* Descriptors that a zygote or a worker cannot do without: those that it inherits, n, twice while they are arranged,
+ * and a few for PHP's start, an epoll, a script and what that includes. */
 #define SPAWN_FILES_LEAST(n) ((unsigned)(INHERIT_FIRST + 2 * (n) + 24))
 
 static int spawn_resolve_user(const char *user, struct spawn_identity *ret) {
@@ -255,7 +256,8 @@ _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
         _exit(EXIT_FAILURE);
 }
 
-/* Becomes the pool's user. ret_chroot: the way to the process that will put this one into the pool's chroot; -1: it has none. */
+/* Becomes the pool's user. ret_chroot: the way to the process that will put this one into the pool's chroot; -1: it has
+ * none. */
 static void spawn_become_pool(const struct generation *g, const struct spawn_identity *who, int ipc, int *ret_chroot) {
         int folder = -1, r;
 

@@ -14,19 +14,21 @@ struct spawn_identity {
         char name[256]; /* for initgroups(3); "" for a bare number */
 };
 
-/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. 0 or -errno (-EPERM: root, and not allowed to). */
+/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. 0 or -errno (-EPERM:
+ * root, and not allowed to). */
 int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
 
 /* keep: the capabilities that the process has stay permitted until its exec. 0 or -errno. */
 int spawn_become(const struct spawn_identity *who, bool keep);
 
-/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is overwritten before it has moved, and program
- * to such a number. -1: the number stays free. All others are closed first: the master may have as many as there can be. 0 or -errno; what has not moved by
- * then is still what fds says. */
+/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is
+ * overwritten before it has moved, and program to such a number. -1: the number stays free. All others are closed
+ * first: the master may have as many as there can be. 0 or -errno; what has not moved by then is still what fds says.
+ */
 int spawn_arrange(int *fds, int n, int *program);
 
-/* In the child: becomes who, and executes the program as name with its descriptors from INHERIT_FIRST on and the log level as its argument. Of the pool's processes that
- * run no PHP. */
+/* In the child: becomes who, and executes the program as name with its descriptors from INHERIT_FIRST on and the log
+ * level as its argument. Of the pool's processes that run no PHP. */
 struct pool;
 _noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const char *name, int program_fd,
                              int *fds, int n);

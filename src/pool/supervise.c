@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a pool over time: deaths of workers, and the plan that follows. Callbacks translate an event into a change of the picture;
- * pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever the event was. What zygotes tell is in messages.c, what
- * follows when they end in replace.c.
+ * What happens to a pool over time: deaths of workers, and the plan that follows. Callbacks translate an event into a
+ * change of the picture; pool_supervise() then brings the world in line with scale_plan() and timeouts_plan(), whatever
+ * the event was. What zygotes tell is in messages.c, what follows when they end in replace.c.
  */
 
 #include "pool/supervise.h"
@@ -32,7 +32,8 @@
 #include "scoreboard/active.h"
 #include "scoreboard/slot.h"
 
-/* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever waits for the other. */
+/* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever
+ * waits for the other. */
 #define SUPERVISE_ASKED_MAX 16U
 
 /* How long a generation may take until its first workers accept. */
@@ -69,7 +70,8 @@ void supervise_release(struct pool *p, uint32_t slot) {
         active_leave(p->scoreboard, slot);
 }
 
-/* php-fpm's levels: a warning when something went wrong, a notice when a worker left by itself and is replaced, and nothing of those that were told to end. */
+/* php-fpm's levels: a warning when something went wrong, a notice when a worker left by itself and is replaced, and
+ * nothing of those that were told to end. */
 static enum log_level supervise_exit_level(const struct pool_worker *w, bool bad) {
         if (bad)
                 return LOG_LEVEL_WARNING;
@@ -81,9 +83,8 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
         double age = (double)(time_now() - w->started) / (double)USEC_PER_SEC;
 
         if (w->leaving && !w->generation->draining && status == 0)
-                snprintf(
-                        how, sizeof(how),
-                        "has been killed by the process management"); /* php-fpm's words, even if it was only asked to go */
+                snprintf(how, sizeof(how), "has been killed by the process management"); /* php-fpm's words, even if it
+                                                                                            was only asked to go */
         else if (!known)
                 snprintf(how, sizeof(how), "exited");
         else if (WIFSIGNALED(status))
@@ -100,8 +101,8 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
                                        .generation = w->generation->number });
 }
 
-/* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own word: a pool that lies is
- * forked for more eagerly, and that is all. */
+/* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own
+ * word: a pool that lies is forked for more eagerly, and that is all. */
 static bool supervise_is_young(const struct pool *p, uint32_t slot, usec_t now) {
         return now - p->workers[slot].started < SCALE_YOUNG && p->scoreboard->slots[slot].request_id <= 1;
 }
@@ -170,7 +171,8 @@ void supervise_provide(struct generation *g) {
                 supervise_spawn(g, 1);
 }
 
-/* Idle workers that are not needed: the one that was forked last stands last in line for connections. One that has just taken one serves it. */
+/* Idle workers that are not needed: the one that was forked last stands last in line for connections. One that has just
+ * taken one serves it. */
 static void supervise_thin(struct generation *g, const struct scale_plan *plan, usec_t now) {
         struct pool *p = g->pool;
         uint32_t slot;
@@ -235,7 +237,8 @@ static void supervise_look(struct generation *g, usec_t now, struct scale_input 
                 ret->n_left = env->process_max > *env->n_workers ? env->process_max - *env->n_workers : 0;
         if (grows)
                 pool_count_idle(g, ret->idle_timeout, now, &ret->n_idle, &ret->n_idle_long);
-        if (grows) /* after those that may take them: one taken in between is an idle worker too many, not a connection */
+        if (grows) /* after those that may take them: one taken in between is an idle worker too many, not a connection
+                    */
                 ret->waiting = backlog_count(g);
 }
 
@@ -252,7 +255,8 @@ static void supervise_watch(struct generation *g) {
                           strerror(-r));
 }
 
-/* Less than it wants, the first workers of a generation are what there is. None is not enough: what runs goes on instead. */
+/* Less than it wants, the first workers of a generation are what there is. None is not enough: what runs goes on
+ * instead. */
 void supervise_make_do(struct generation *g, const char *why) {
         if (g->state != GENERATION_STARTING)
                 return;
@@ -342,7 +346,8 @@ static usec_t supervise_drain(struct generation *g, usec_t now) {
         return plan.wake_at;
 }
 
-/* When the first answer that a zygote owes is overdue. Orders are answered one after the other, so each answer gives the next one time; the end of a worker is told at once. */
+/* When the first answer that a zygote owes is overdue. Orders are answered one after the other, so each answer gives
+ * the next one time; the end of a worker is told at once. */
 static usec_t supervise_answer_due(const struct generation *g) {
         const struct pool *p = g->pool;
         usec_t since = g->n_tracing > 0 ? MAX(g->trace_since, g->heard) : USEC_INFINITY;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Between the files of this folder: the callback of a generation's messages (userdata is the generation), and what is shared. */
+/* Between the files of this folder: the callback of a generation's messages (userdata is the generation), and what is
+ * shared. */
 
 #include <systemd/sd-event.h>
 

@@ -32,8 +32,8 @@ void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret);
 /* How long a zygote may take for the answer to an order, or for the news that a worker has ended. */
 #define TIMEOUTS_ANSWER (5 * USEC_PER_SEC)
 
-/* How long an idle worker that was told to end by SIGQUIT may take, which is at once unless its script has seen to that; and how often one is looked at
- * that has a request in hand by then, which it may finish. */
+/* How long an idle worker that was told to end by SIGQUIT may take, which is at once unless its script has seen to
+ * that; and how often one is looked at that has a request in hand by then, which it may finish. */
 #define TIMEOUTS_LEAVE_DELAY (5 * USEC_PER_SEC)
 #define TIMEOUTS_LEAVE_LOOK  USEC_PER_SEC
 

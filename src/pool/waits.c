@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two curves over time, the connections that have ever come and those that have ever left the queues, are known at each look, and taken for straight lines
- * in between. Queues are first come, first served, so the connection that left as number k had come as number k, and its wait is the distance of the two
- * curves at that height (the picture behind Little's law). Queues that fill and empty between two looks are not seen.
+ * Two curves over time, the connections that have ever come and those that have ever left the queues, are known at each
+ * look, and taken for straight lines in between. Queues are first come, first served, so the connection that left as
+ * number k had come as number k, and its wait is the distance of the two curves at that height (the picture behind
+ * Little's law). Queues that fill and empty between two looks are not seen.
  *
  * The numbers come from the workers' slots and may be lies, which make a wrong metric and no more.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * How long connections have waited at the listeners, without a clock on any of them: a connection has no time of arrival that could be asked for. What is
- * known, at each look, is how many have been taken so far and how many wait. Pure.
+ * How long connections have waited at the listeners, without a clock on any of them: a connection has no time of
+ * arrival that could be asked for. What is known, at each look, is how many have been taken so far and how many wait.
+ * Pure.
  */
 
 #include <stdint.h>
@@ -36,8 +37,8 @@ struct waits_share {
 /* Nobody has come before now. */
 void waits_begin(struct waits *w, usec_t now);
 
-/* One more look: taken is the sum of all connections taken so far, waiting the length of all queues. The number of shares in ret: one for each group of the
- * connections that were taken since the last look. None when the numbers
- * make no sense beside those of the last look. */
+/* One more look: taken is the sum of all connections taken so far, waiting the length of all queues. The number of
+ * shares in ret: one for each group of the connections that were taken since the last look. None when the numbers make
+ * no sense beside those of the last look. */
 uint32_t waits_look(struct waits *w, usec_t now, uint64_t taken, uint64_t waiting,
                     struct waits_share ret[static WAITS_SHARES]);

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The one list of USDT probes, provider "fpmd". Each is a nop, and its arguments are not computed, until somebody attaches:
- * every probe has a semaphore, which tracers raise. In the fpmd-zygote binary (workers are its forks):
+ * The one list of USDT probes, provider "fpmd". Each is a nop, and its arguments are not computed, until somebody
+ * attaches: every probe has a semaphore, which tracers raise. In the fpmd-zygote binary (workers are its forks):
  *
- *   request_stage  (const char *pool, uint32 worker, uint64 request id, uint32 old stage, uint32 new stage, uint64 monotonic ns)
- *   request_start  (const char *pool, uint32 worker, uint64 request id, const char *method, const char *uri [personal],
- *                   const char *script [personal])
- *   request_done   (const char *pool, uint32 worker, uint64 request id, uint32 status, uint64 duration ns, uint64 reply bytes)
+ *   request_stage  (const char *pool, uint32 worker, uint64 request id, uint32 old stage, uint32 new stage, uint64
+ * monotonic ns) request_start  (const char *pool, uint32 worker, uint64 request id, const char *method, const char *uri
+ * [personal], const char *script [personal]) request_done   (const char *pool, uint32 worker, uint64 request id, uint32
+ * status, uint64 duration ns, uint64 reply bytes)
  *
  * And in the fpmd-park binary:
  *
- *   park_take      (const char *pool, uint32 connections there, this one included, uint32 bytes of a request, uint32 bytes of a reply)
- *   park_offer     (const char *pool, uint32 connections there, this one included, uint32 bytes of its request, uint64 ns it was there)
+ *   park_take      (const char *pool, uint32 connections there, this one included, uint32 bytes of a request, uint32
+ * bytes of a reply) park_offer     (const char *pool, uint32 connections there, this one included, uint32 bytes of its
+ * request, uint64 ns it was there)
  *
- * park_take: a connection has come from a worker, with so many bytes. park_offer: it goes back to whichever worker is free.
+ * park_take: a connection has come from a worker, with so many bytes. park_offer: it goes back to whichever worker is
+ * free.
  *
- * worker: the process id as the worker itself, the log and the status pages have it (a tracer outside its pid namespace sees another).
- * Stage numbers are those of scoreboard/stages.h. [personal]: may hold personal data; fpmtrace prints it only when asked.
+ * worker: the process id as the worker itself, the log and the status pages have it (a tracer outside its pid namespace
+ * sees another). Stage numbers are those of scoreboard/stages.h. [personal]: may hold personal data; fpmtrace prints it
+ * only when asked.
  *
  *     if (PROBE_ENABLED(request_stage))
  *             PROBE_REQUEST_STAGE(pool, pid, id, old, new, time_read_nsec(CLOCK_MONOTONIC));
  *
- * The macros cast: the widths above are what the notes in the binary say, whatever the caller's variables are. Strings may not
- * be NULL.
+ * The macros cast: the widths above are what the notes in the binary say, whatever the caller's variables are. Strings
+ * may not be NULL.
  */
 
 #include <stdint.h>
@@ -33,7 +36,8 @@
 #if HAVE_SDT
 #define _SDT_HAS_SEMAPHORES 1
 /* Constants and registers only. The default also allows memory operands, and libbpf cannot read all forms of those
- * (relative to the program counter, with an index register): whether a tracer works would depend on the optimiser's mood. */
+ * (relative to the program counter, with an index register): whether a tracer works would depend on the optimiser's
+ * mood. */
 #ifndef STAP_SDT_ARG_CONSTRAINT
 #define STAP_SDT_ARG_CONSTRAINT nr
 #endif

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backtrace without a debugger: process_vm_readv(2) copies memory of a worker that runs on, at the addresses this process has itself, since the worker was
- * forked from it. No signal, no stop, so no system call of a script is interrupted.
+ * A backtrace without a debugger: process_vm_readv(2) copies memory of a worker that runs on, at the addresses this
+ * process has itself, since the worker was forked from it. No signal, no stop, so no system call of a script is
+ * interrupted.
  *
- * The worker may push and pop frames between any two reads. Each pointer may thus be stale, and what is behind it anything; it is only ever read through
- * again, with a length of our own. The numbers of frames, of lines and of bytes of a text are limited, so garbage gives at worst a short list of nonsense. A list that two
- * walks agree on is taken for the truth; with a script that never holds still, the last one is.
+ * The worker may push and pop frames between any two reads. Each pointer may thus be stale, and what is behind it
+ * anything; it is only ever read through again, with a length of our own. The numbers of frames, of lines and of bytes
+ * of a text are limited, so garbage gives at worst a short list of nonsense. A list that two walks agree on is taken
+ * for the truth; with a script that never holds still, the last one is.
  *
- * Frames are listed as php-fpm lists them: a function with the place it was called from, which is the current line of the next user-code frame. While PHP
- * code runs, the line of the innermost frame is that of the last instruction that saved it, so a line of its own tells it only roughly ("{running}").
+ * Frames are listed as php-fpm lists them: a function with the place it was called from, which is the current line of
+ * the next user-code frame. While PHP code runs, the line of the innermost frame is that of the last instruction that
+ * saved it, so a line of its own tells it only roughly ("{running}").
  */
 
 #include "sapi/compat.h" /* before base/macros.h */
@@ -55,7 +58,8 @@ static bool backtrace_read(const struct sapi_backtrace_reader *r, uintptr_t addr
                r->read(r->ctx, address, buf, n);
 }
 
-/* A zend_string, at most max - 1 bytes of it, "" when it cannot be read. An anonymous class's name goes on behind a NUL with its place; left out. */
+/* A zend_string, at most max - 1 bytes of it, "" when it cannot be read. An anonymous class's name goes on behind a NUL
+ * with its place; left out. */
 static void backtrace_read_string(const struct sapi_backtrace_reader *r, uintptr_t address, char *buf, size_t max) {
         size_t n = 0;
 
@@ -112,7 +116,8 @@ static bool backtrace_is_user(const struct backtrace_frame *f) {
         return f->has_function && ZEND_USER_CODE(f->function.type);
 }
 
-/* The line the frame is at; when its instruction is not one of its function's (an exception is being thrown), the function's first. */
+/* The line the frame is at; when its instruction is not one of its function's (an exception is being thrown), the
+ * function's first. */
 static uint32_t backtrace_line(const struct sapi_backtrace_reader *r, const struct backtrace_frame *f) {
         const struct backtrace_function *fn = &f->function;
         uint32_t line;
@@ -162,7 +167,8 @@ struct backtrace_stack {
         unsigned n_left; /* frames that may still be read */
 };
 
-/* In place of the generators between the one that runs and the one that was called, which wait in "yield from", the stack has a stand-in with the latter. */
+/* In place of the generators between the one that runs and the one that was called, which wait in "yield from", the
+ * stack has a stand-in with the latter. */
 static void backtrace_find_generators(struct backtrace_stack *s, uintptr_t generator) {
         const struct sapi_backtrace_reader *r = s->reader;
         uintptr_t class, frame, parent;

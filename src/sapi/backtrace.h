@@ -15,18 +15,20 @@ struct sapi_backtrace_reader {
         void *ctx;
 };
 
-/* Appends one line for each call, innermost first, at most depth of them, as php-fpm's slow log has them (a method has its class in front):
+/* Appends one line for each call, innermost first, at most depth of them, as php-fpm's slow log has them (a method has
+ * its class in front):
  *
  *     [0x00007f7308414300] sleep() /srv/www/inc.php:2
  *
- * current: the address of the pointer to the innermost frame. What changes while it is read, or makes no sense, ends the list early. Nothing read is
- * trusted: any bytes at all give some text of bounded length, after a bounded number of reads. */
+ * current: the address of the pointer to the innermost frame. What changes while it is read, or makes no sense, ends
+ * the list early. Nothing read is trusted: any bytes at all give some text of bounded length, after a bounded number of
+ * reads. */
 void sapi_backtrace_walk(const struct sapi_backtrace_reader *reader, uintptr_t current, unsigned depth,
                          struct text *out);
 
 /* Where that pointer is in every process forked from this one. */
 uintptr_t sapi_backtrace_current(void);
 
-/* The backtrace of a child of this process, which must be dumpable and goes on undisturbed. 0, -EPERM (not dumpable, or the system forbids it), -ESRCH,
- * other -errno. "" when it runs no PHP code now. */
+/* The backtrace of a child of this process, which must be dumpable and goes on undisturbed. 0, -EPERM (not dumpable, or
+ * the system forbids it), -ESRCH, other -errno. "" when it runs no PHP code now. */
 int sapi_backtrace_child(pid_t pid, unsigned depth, struct text *out);

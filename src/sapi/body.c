@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The request's body. PHP asks for it through two doors: while a request starts, for form posts, which it reads whole
- * to fill $_POST and $_FILES; and from php://input. Both keep what was read in a temporary stream, which PHP moves to a file above 16 KiB; a body of
- * usual size costs a dozen system calls by that. The streams that are made here stay in memory further than that.
+ * to fill $_POST and $_FILES; and from php://input. Both keep what was read in a temporary stream, which PHP moves to a
+ * file above 16 KiB; a body of usual size costs a dozen system calls by that. The streams that are made here stay in
+ * memory further than that.
  *
  * PHP's default reader would also swallow every other POST body before the script runs. Ours leaves those on the
- * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends its reply with
- * fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then. One that seeks in it gets it as far as that.
+ * connection until php://input is read: a script that refuses an upload by its headers never receives it. One that ends
+ * its reply with fastcgi_finish_request() can read it afterwards as well, so what is left of it is received then. One
+ * that seeks in it gets it as far as that.
  *
- * A body that its client does not end is no body: a form that is cut off is not given to a script, which could not tell, and who reads php://input is told.
+ * A body that its client does not end is no body: a form that is cut off is not given to a script, which could not
+ * tell, and who reads php://input is told.
  *
- * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where it is not there, or no number (a web server
- * may pass a chunked body on while it arrives: Caddy then says -1) the end is that of FCGI_STDIN.
+ * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where it is not there,
+ * or no number (a web server may pass a chunked body on while it arrives: Caddy then says -1) the end is that of
+ * FCGI_STDIN.
  */
 
 #include <errno.h>
@@ -29,7 +33,8 @@ static struct {
 
 #define BODY_BLOCK SAPI_POST_BLOCK_SIZE /* what PHP reads at once */
 
-/* Above this a body goes to a temporary file. It counts as the script's memory: a script with little of that keeps PHP's own bound. */
+/* Above this a body goes to a temporary file. It counts as the script's memory: a script with little of that keeps
+ * PHP's own bound. */
 #define BODY_MEMORY_MAX   (256 * 1024)
 #define BODY_MEMORY_SHARE 32 /* of memory_limit */
 
@@ -64,8 +69,9 @@ static ssize_t body_read_some(char *buf, size_t n) {
         return r < 0 ? -errno : r;
 }
 
-/* There is less of the body than there should be. Before the script runs nobody is to be told: it will not, see request.c. Later it is as if output had found out: the
- * script ends here, or, when it ignores that, sees the end of the body, and connection_aborted(). */
+/* There is less of the body than there should be. Before the script runs nobody is to be told: it will not, see
+ * request.c. Later it is as if output had found out: the script ends here, or, when it ignores that, sees the end of
+ * the body, and connection_aborted(). */
 static void body_tell_cut(int64_t n) {
         if (PG(during_request_startup) || sapi_current.ended)
                 return;
@@ -124,7 +130,8 @@ static bool body_is_likely(void) {
         return method && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
 }
 
-/* Reads on, to offset or to the body's end, and puts what comes behind what the stream has. 0, or -1: it cannot be put there. */
+/* Reads on, to offset or to the body's end, and puts what comes behind what the stream has. 0, or -1: it cannot be put
+ * there. */
 static int body_read_on(php_stream *stream, zend_off_t offset) {
         while (!SG(post_read) && SG(read_post_bytes) < offset) {
                 char block[BODY_BLOCK];
@@ -136,8 +143,8 @@ static int body_read_on(php_stream *stream, zend_off_t offset) {
         return 0;
 }
 
-/* A script seeks in php://input, maybe before it has read anything: to where the connection has not been read yet. PHP seeks to the end itself, to put
- * down what it has just read, and then wants to get to where the stream ends now. */
+/* A script seeks in php://input, maybe before it has read anything: to where the connection has not been read yet. PHP
+ * seeks to the end itself, to put down what it has just read, and then wants to get to where the stream ends now. */
 static int body_seek(php_stream *stream, zend_off_t offset, int whence, zend_off_t *ret) {
         zend_off_t size;
 
@@ -151,7 +158,8 @@ static int body_seek(php_stream *stream, zend_off_t offset, int whence, zend_off
         return php_stream_temp_ops.seek(stream, offset, whence, ret);
 }
 
-/* For php://input, which takes the stream that is there. Bodies of forms have theirs, or are taken apart while they are read. */
+/* For php://input, which takes the stream that is there. Bodies of forms have theirs, or are taken apart while they are
+ * read. */
 void sapi_body_prepare(void) {
         if (SG(request_info).request_body || SG(request_info).post_entry || !body_is_likely())
                 return;
@@ -175,7 +183,8 @@ static void body_leave_out(php_stream *stream) {
         SG(post_read) = 1;
 }
 
-/* All of a form's body, for PHP to take apart, and for php://input. A script can ask for that itself, request_parse_body(), and then has PHP's reader. */
+/* All of a form's body, for PHP to take apart, and for php://input. A script can ask for that itself,
+ * request_parse_body(), and then has PHP's reader. */
 static void body_read_form(void) {
         php_stream *stream;
         size_t n;

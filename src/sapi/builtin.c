@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libphp has built in and Debian's php-fpm has not: the extension pcntl, and the function chroot(). Lists of disable_functions written for php-fpm miss
- * them, so they are taken out between the registration of PHP's own extensions and their start: to scripts they have never been there.
- * A pool can have pcntl by security.pcntl.
+ * What libphp has built in and Debian's php-fpm has not: the extension pcntl, and the function chroot(). Lists of
+ * disable_functions written for php-fpm miss them, so they are taken out between the registration of PHP's own
+ * extensions and their start: to scripts they have never been there. A pool can have pcntl by security.pcntl.
  */
 
 #include "sapi/internal.h"

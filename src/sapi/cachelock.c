@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While a request runs, opcache holds a read lock on one byte of a file, so that who wants to start the cache anew sees that it is in use: two fcntl(2) in each
- * request. All who use the cache are workers of one zygote. So this lock is a word of each worker's own in memory that they share, and those who ask for it
- * look at the words: the same lock, at the same times, without system calls.
+ * While a request runs, opcache holds a read lock on one byte of a file, so that who wants to start the cache anew sees
+ * that it is in use: two fcntl(2) in each request. All who use the cache are workers of one zygote. So this lock is a
+ * word of each worker's own in memory that they share, and those who ask for it look at the words: the same lock, at
+ * the same times, without system calls.
  *
- * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are. Those of the zygote, and of a copy that PHP code has forked off
- * a worker, are the kernel's: they come from processes without a word. So who asks looks there too.
+ * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are. Those of the zygote,
+ * and of a copy that PHP code has forked off a worker, are the kernel's: they come from processes without a word. So
+ * who asks looks there too.
  */
 
 #include <errno.h>

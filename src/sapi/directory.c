@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A script runs in its own folder; what comes before and after it, shutdown functions and destructors included, in the worker's: the pool's chdir, or where its
- * zygote was. PHP asks for the current directory before it changes it, in each request. Here the worker's is opened once, and gone back to by its
- * descriptor.
+ * A script runs in its own folder; what comes before and after it, shutdown functions and destructors included, in the
+ * worker's: the pool's chdir, or where its zygote was. PHP asks for the current directory before it changes it, in each
+ * request. Here the worker's is opened once, and gone back to by its descriptor.
  *
- * The way into the script's folder stays a chdir(2) by its path: it may lead elsewhere since the last request, a deployment's symbolic link for one.
+ * The way into the script's folder stays a chdir(2) by its path: it may lead elsewhere since the last request, a
+ * deployment's symbolic link for one.
  */
 
 #include <fcntl.h>

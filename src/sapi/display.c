@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * With display_startup_errors and display_errors, which are on where no php.ini says otherwise, PHP prints what is wrong with its start-up to stdout, as HTML, instead of
- * handing it to the log. That is caught here and told as text: the service's stdout is no place for it, and workers would have the rest of it in their buffers.
- * Under php-fpm's name it goes nowhere, as there, unless the start-up failed for it.
+ * With display_startup_errors and display_errors, which are on where no php.ini says otherwise, PHP prints what is
+ * wrong with its start-up to stdout, as HTML, instead of handing it to the log. That is caught here and told as text:
+ * the service's stdout is no place for it, and workers would have the rest of it in their buffers. Under php-fpm's name
+ * it goes nowhere, as there, unless the start-up failed for it.
  */
 
 #include <errno.h>

@@ -3,9 +3,10 @@
  * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by
  * name, and poured into $_SERVER, $_ENV and getenv() when PHP asks.
  *
- * PHP wants names and values NUL-terminated. Most requests look at a handful of them, so a pair is copied, into one arena, when it is first asked for; the block stays where it is until
- * the request has ended. A pair takes at least two length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and arena stay from request to request;
- * what is set later comes from Zend's request memory.
+ * PHP wants names and values NUL-terminated. Most requests look at a handful of them, so a pair is copied, into one
+ * arena, when it is first asked for; the block stays where it is until the request has ended. A pair takes at least two
+ * length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and arena stay from
+ * request to request; what is set later comes from Zend's request memory.
  *
  * PHP programs see the order of $_SERVER. php-fpm shows the last parameter first and FCGI_ROLE, which comes with
  * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this

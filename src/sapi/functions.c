@@ -137,8 +137,8 @@ static PHP_MSHUTDOWN_FUNCTION(sapi_functions) {
         return SUCCESS;
 }
 
-/* A user's handler may end in a fatal error, which is a long jump. PHP must not find the session open then, and call the handler once more. False: so it was, and
- * the session's own hook has something to say about it. */
+/* A user's handler may end in a fatal error, which is a long jump. PHP must not find the session open then, and call
+ * the handler once more. False: so it was, and the session's own hook has something to say about it. */
 static bool save_session(void) {
         volatile bool saved = false;
 

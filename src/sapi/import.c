@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another function in place of one that an extension calls. PHP opens its extensions with RTLD_DEEPBIND, so the executable's symbols do not come before the C
- * library's there, as they do for libphp. What an extension calls is an address in its table of imports, which the linker has filled, and made read-only when
- * the extension was built so (elf(5), "Relocation entries"): it is changed in that table, for that one extension alone.
+ * Another function in place of one that an extension calls. PHP opens its extensions with RTLD_DEEPBIND, so the
+ * executable's symbols do not come before the C library's there, as they do for libphp. What an extension calls is an
+ * address in its table of imports, which the linker has filled, and made read-only when the extension was built so
+ * (elf(5), "Relocation entries"): it is changed in that table, for that one extension alone.
  *
  * Known for the machines below. Anywhere else, and where an object is not built as expected, nothing is changed.
  */

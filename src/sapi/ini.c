@@ -9,8 +9,8 @@
  * disable_functions and disable_classes add to php.ini's and so are left out of the text.
  *
  * A request's settings, PHP_VALUE and PHP_ADMIN_VALUE, end with the request. (php-fpm leaves them to whichever
- * request the worker serves next.) PHP restores values and modes; functions and classes that were disabled, and extensions that were loaded, it cannot
- * take back, so a worker that has such a request ends with it.
+ * request the worker serves next.) PHP restores values and modes; functions and classes that were disabled, and
+ * extensions that were loaded, it cannot take back, so a worker that has such a request ends with it.
  */
 
 #include <ctype.h>
@@ -63,7 +63,8 @@ static void put_pool_setting(struct text *t, const struct conf_php_setting *s) {
         text_append_c(t, '\n');
 }
 
-/* -d key[=value], by PHP's rule: words, numbers and constants as they are, anything else quoted unless it is already. */
+/* -d key[=value], by PHP's rule: words, numbers and constants as they are, anything else quoted unless it is already.
+ */
 static void put_define(struct text *t, const char *define) {
         const char *eq = strchr(define, '=');
 
@@ -227,7 +228,8 @@ static void apply_request_text(const char *lines, int mode) {
         efree(copy);
 }
 
-/* security.wire_ini = no: what the web server sends changes no setting. Told once by each worker, not once by each request. */
+/* security.wire_ini = no: what the web server sends changes no setting. Told once by each worker, not once by each
+ * request. */
 static bool ignore_request_ini(void) {
         static bool told;
 

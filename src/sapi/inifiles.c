@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which files PHP reads its settings from, and what it says of them. libphp has its own SAPI's folder compiled in ("embed"); a site's settings are in
- * the FPM folder, so PHP is pointed there while it starts, when the folder exists, and constants and phpinfo() name that one.
+ * Which files PHP reads its settings from, and what it says of them. libphp has its own SAPI's folder compiled in
+ * ("embed"); a site's settings are in the FPM folder, so PHP is pointed there while it starts, when the folder exists,
+ * and constants and phpinfo() name that one.
  *
- * Where else PHP looks, and in which order, is as in php-fpm: -c alone; else the file or folder that PHPRC names, the program's folder, the compiled-in one.
- * PHP_INI_SCAN_DIR is a list of folders for further files; an empty one in it means the compiled-in folder, and an empty list none.
+ * Where else PHP looks, and in which order, is as in php-fpm: -c alone; else the file or folder that PHPRC names, the
+ * program's folder, the compiled-in one. PHP_INI_SCAN_DIR is a list of folders for further files; an empty one in it
+ * means the compiled-in folder, and an empty list none.
  */
 
 #include <dlfcn.h>

@@ -14,11 +14,12 @@ struct sapi_current {
         bool finished;   /* the reply has ended: the peer hears nothing more */
         bool said_error; /* something went to FCGI_STDERR: the next message is joined to it */
         bool unmeasured; /* CONTENT_LENGTH does not say how long the body is */
-        int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request back (-ECONNABORTED) */
-        bool abandoned;     /* a fatal error has ended it, and PHP is not to clean up */
-        bool lasting;       /* its settings have changed what PHP cannot take back */
-        bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
-        bool over;          /* PHP has let go of the request: its memory is about to go */
+        int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request
+                           back (-ECONNABORTED) */
+        bool abandoned; /* a fatal error has ended it, and PHP is not to clean up */
+        bool lasting;   /* its settings have changed what PHP cannot take back */
+        bool ended;     /* PHP code has ended: what is read of the body now is for nobody */
+        bool over;      /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */
         uint64_t memory_peak;
@@ -66,15 +67,16 @@ void sapi_env_headers(zval *array);
  * SCRIPT_NAME), and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
 const char *sapi_script_resolve(void);
 
-/* signals.c: PHP's signal handlers. In each worker after it has set its own, which PHP notes as those to fall back to; before each request. True:
- * somebody may have changed handlers or mask since the last one, and what others rely on is theirs to put back. */
+/* signals.c: PHP's signal handlers. In each worker after it has set its own, which PHP notes as those to fall back to;
+ * before each request. True: somebody may have changed handlers or mask since the last one, and what others rely on is
+ * theirs to put back. */
 void sapi_signals_start(void);
 void sapi_signals_begin_worker(void);
 bool sapi_signals_begin_request(void);
 
-/* limit.c: max_execution_time and max_input_time. begin: before any setting that came with the request; cpu_nsec: where the process's CPU clock stood then.
- * signals_changed: what sapi_signals_begin_request() said.
- * decide: all of them are known, and PHP's request start-up goes on. execute: the script is next. end: no user code runs any more. */
+/* limit.c: max_execution_time and max_input_time. begin: before any setting that came with the request; cpu_nsec: where
+ * the process's CPU clock stood then. signals_changed: what sapi_signals_begin_request() said. decide: all of them are
+ * known, and PHP's request start-up goes on. execute: the script is next. end: no user code runs any more. */
 void sapi_limit_begin_worker(void);
 void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
 void sapi_limit_decide(void);
@@ -97,14 +99,15 @@ void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
 
-/* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as sapi_worker_begin() and sapi_worker_gone(). leave: in a copy of a
- * worker. */
+/* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as sapi_worker_begin()
+ * and sapi_worker_gone(). leave: in a copy of a worker. */
 void sapi_cachelock_start(uint32_t n_slots);
 void sapi_cachelock_begin_worker(uint32_t slot);
 void sapi_cachelock_leave(void);
 void sapi_cachelock_free(uint32_t slot);
 
-/* import.c: from now on the loaded object of that file name calls this function where its code says symbol. False: it does not. */
+/* import.c: from now on the loaded object of that file name calls this function where its code says symbol. False: it
+ * does not. */
 bool sapi_import_replace(const char *object, const char *symbol, void (*function)(void));
 
 /* body.c. start: after module start-up; prepare: the request's settings are known. */
@@ -124,8 +127,8 @@ void sapi_message_php(const char *message, int severity);
 void sapi_message_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 void sapi_message_observe(void);
 void sapi_message_forget(void);
-/* Start-up: what PHP prints to stdout instead of logging it is caught between these two, and told as text, unless it is told already. The text of a start-up that failed is
- * the caller's; NULL: nothing was printed. 0 or -errno. */
+/* Start-up: what PHP prints to stdout instead of logging it is caught between these two, and told as text, unless it is
+ * told already. The text of a start-up that failed is the caller's; NULL: nothing was printed. 0 or -errno. */
 int sapi_display_begin(void);
 char *sapi_display_end(bool failed, bool told);
 /* Start-up: messages are collected between these two. The text is the caller's; NULL: nothing was said. */
@@ -138,7 +141,8 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret);
 void sapi_ini_apply_pool(const struct conf_pool *pool);
 void sapi_ini_apply_request(void);
 
-/* inifiles.c: which files PHP reads. begin: before its start-up; tell: in it, when constants are there; end: after it. The list is the caller's. */
+/* inifiles.c: which files PHP reads. begin: before its start-up; tell: in it, when constants are there; end: after it.
+ * The list is the caller's. */
 int sapi_inifiles_begin(const struct sapi_options *options, sapi_module_struct *m);
 void sapi_inifiles_tell(const struct sapi_options *options);
 void sapi_inifiles_end(void);
@@ -152,6 +156,7 @@ void sapi_userini_stop(void);
 const struct sapi_options *sapi_module_options(void);
 const struct conf_pool *sapi_module_pool(void);
 
-/* functions.c. watch: from now on PHP's function of that name, if there is one, is watcher, which calls the original. For module start-up. */
+/* functions.c. watch: from now on PHP's function of that name, if there is one, is watcher, which calls the original.
+ * For module start-up. */
 void sapi_functions_watch(const char *name, zif_handler watcher, zif_handler *ret_original);
 extern zend_module_entry sapi_functions_module;

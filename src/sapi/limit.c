@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * max_execution_time and max_input_time, which PHP keeps by setting a timer of CPU time three times in each request. Here one timer serves all requests of a
- * worker, and is nearly never set: it runs on the process's CPU clock, and when it expires, its handler asks whether the request in hand has had
- * its time. If not, it is set for the moment when that one's would be over. A request only notes where the clock stood when it began.
+ * max_execution_time and max_input_time, which PHP keeps by setting a timer of CPU time three times in each request.
+ * Here one timer serves all requests of a worker, and is nearly never set: it runs on the process's CPU clock, and when
+ * it expires, its handler asks whether the request in hand has had its time. If not, it is set for the moment when that
+ * one's would be over. A request only notes where the clock stood when it began.
  *
- * PHP is told that there is no limit (EG(timeout_seconds) is 0, PG(max_input_time) -1: no timer of its own) until the time is over. Then it gets
- * its limit back and the signal that its own timer would have sent, so the error, the shutdown functions and hard_timeout after it are PHP's.
+ * PHP is told that there is no limit (EG(timeout_seconds) is 0, PG(max_input_time) -1: no timer of its own) until the
+ * time is over. Then it gets its limit back and the signal that its own timer would have sent, so the error, the
+ * shutdown functions and hard_timeout after it are PHP's.
  *
- * As soon as the limit is not the pool's, PHP does everything itself, as ever: when the request's settings have one, and from the moment on at
- * which the script sets one; that is seen by the ini entry, which PHP marks, or by EG(timeout_seconds), which it sets.
+ * As soon as the limit is not the pool's, PHP does everything itself, as ever: when the request's settings have one,
+ * and from the moment on at which the script sets one; that is seen by the ini entry, which PHP marks, or by
+ * EG(timeout_seconds), which it sets.
  *
  *     begin (settings not read yet) -> decide (they are) -> input phase -> execute -> script's phase -> end
  */

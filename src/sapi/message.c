@@ -100,7 +100,8 @@ static void write_entry(enum log_level level, enum log_event event, const char *
                 (void)log_write(&e);
 }
 
-/* Under php-fpm's name a request's messages are no lines of the log, but something the worker says on stderr, which catch_workers_output may put there. */
+/* Under php-fpm's name a request's messages are no lines of the log, but something the worker says on stderr, which
+ * catch_workers_output may put there. */
 static void say_on_stderr(const char *message) {
         _cleanup_text_ struct text t = { 0 };
 

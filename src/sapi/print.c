@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a command line may ask of PHP itself: version, modules, phpinfo(). PHP is started as for a pool without settings, in a process that serves nothing, and writes
- * to stdout.
+ * What a command line may ask of PHP itself: version, modules, phpinfo(). PHP is started as for a pool without
+ * settings, in a process that serves nothing, and writes to stdout.
  */
 
 #include <errno.h>

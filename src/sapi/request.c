@@ -2,7 +2,8 @@
 /*
  * One request, from the decoded parameters to PHP's request shutdown.
  *
- *     parameters -> script, request info -> its ini values -> request start-up -> script -> reply ends -> request shutdown
+ *     parameters -> script, request info -> its ini values -> request start-up -> script -> reply ends -> request
+ * shutdown
  *
  * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the
  * last resort, after which the process must not serve again. Nothing here may keep a resource that a jump would lose:
@@ -44,7 +45,8 @@ static zend_long content_length(void) {
         return sapi_current.unmeasured ? 0 : (zend_long)length;
 }
 
-/* HTTP/1.0 semantics of redirects (302 to a POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm. */
+/* HTTP/1.0 semantics of redirects (302 to a POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm.
+ */
 static void fill_request_info(void) {
         sapi_request_info *info = &SG(request_info);
 
@@ -139,8 +141,8 @@ static void run_script(void) {
         zend_destroy_file_handle(&file);
 }
 
-/* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. Who has taken the request back waits for its end alone, see section 5.4 of the
- * specification; a client that has closed its sending side may still read. */
+/* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. Who has taken the request back waits
+ * for its end alone, see section 5.4 of the specification; a client that has closed its sending side may still read. */
 static void refuse_cut_form(void) {
         if (sapi_current.body_error != -ECONNABORTED) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "The request's form is not whole: %s",
@@ -167,8 +169,8 @@ static void answer(void) {
                 run_script();
 }
 
-/* pm.exit_after_fatal: PHP left its own code by a long jump, from wherever it was: out of memory, out of time, or an error that it cannot go on after. Not an uncaught
- * exception or exit(), which unwind, nor a client that has gone. */
+/* pm.exit_after_fatal: PHP left its own code by a long jump, from wherever it was: out of memory, out of time, or an
+ * error that it cannot go on after. Not an uncaught exception or exit(), which unwind, nor a client that has gone. */
 static bool request_is_fatal(void) {
         return sapi_module_pool()->exit_after_fatal && CG(unclean_shutdown) && EG(exit_status) == EXIT_FATAL;
 }

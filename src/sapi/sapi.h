@@ -4,8 +4,9 @@
  * PHP, seen from the rest of fpmd: start it once in the zygote, run one request after another in a worker. This header
  * needs no php.h; only files in this folder include that.
  *
- * Order of life: sapi_start() in the zygote (module start-up, opcache memory, preload), fork, sapi_worker_begin() in the
- * child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_worker_gone() in the zygote, sapi_stop() when that ends.
+ * Order of life: sapi_start() in the zygote (module start-up, opcache memory, preload), fork, sapi_worker_begin() in
+ * the child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_worker_gone() in
+ * the zygote, sapi_stop() when that ends.
  */
 
 #include <stdbool.h>
@@ -29,12 +30,13 @@ struct sapi_options {
 };
 
 /* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the
- * caller frees. 0; -ENOEXEC with the reason in *ret_reason (the caller frees; e.g. an extension that failed to load is only a
- * warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
+ * caller frees. 0; -ENOEXEC with the reason in *ret_reason (the caller frees; e.g. an extension that failed to load is
+ * only a warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
 int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
 void sapi_stop(void);
 
-/* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As sapi_start(), and -EIO when PHP ended it. */
+/* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As sapi_start(), and
+ * -EIO when PHP ended it. */
 enum sapi_print { SAPI_PRINT_VERSION, SAPI_PRINT_MODULES, SAPI_PRINT_INFO };
 int sapi_print(const struct sapi_options *options, enum sapi_print what, char **ret_reason);
 
@@ -55,9 +57,9 @@ void sapi_worker_copied(void);
 void sapi_worker_gone(uint32_t slot);
 
 /*
- * What fpm_get_status() returns: the provider writes the pool's values, then each process's between two begins, under php-fpm's
- * keys ("process-manager", "start-time", ...; the list of processes is "procs"). Without a provider, or when it returns -errno, PHP gets
- * false. The writer is valid during the call only.
+ * What fpm_get_status() returns: the provider writes the pool's values, then each process's between two begins, under
+ * php-fpm's keys ("process-manager", "start-time", ...; the list of processes is "procs"). Without a provider, or when
+ * it returns -errno, PHP gets false. The writer is valid during the call only.
  */
 struct sapi_status_writer;
 void sapi_set_status_provider(int (*provider)(struct sapi_status_writer *w));
@@ -68,31 +70,35 @@ void sapi_status_begin_process(struct sapi_status_writer *w);
 
 /*
  * What a request needs from its connection; implemented by worker/. All calls come during sapi_request_run(), from the
- * same thread, with the data of sapi_request.ctx. A negative errno from the write calls means that the peer is gone: PHP then
- * sees connection_aborted() and, unless ignore_user_abort, the script ends at its next output.
+ * same thread, with the data of sapi_request.ctx. A negative errno from the write calls means that the peer is gone:
+ * PHP then sees connection_aborted() and, unless ignore_user_abort, the script ends at its next output.
  */
 struct sapi_io {
-        /* Up to n bytes of the request's body (FCGI_STDIN). Number of bytes; 0 at its end; -errno when the peer is gone. */
+        /* Up to n bytes of the request's body (FCGI_STDIN). Number of bytes; 0 at its end; -errno when the peer is
+         * gone. */
         ssize_t (*read_body)(void *ctx, void *buf, size_t n);
-        /* Receives up to n bytes of it, and keeps them: read_body() has them after finish() as well, and no others; n = 0: none. 0, or -errno: not all could be had. */
+        /* Receives up to n bytes of it, and keeps them: read_body() has them after finish() as well, and no others; n =
+         * 0: none. 0, or -errno: not all could be had. */
         int (*keep_body)(void *ctx, uint64_t n);
         /* Bytes of the reply (FCGI_STDOUT), header block included. Buffered. 0 or -errno. */
         int (*write_reply)(void *ctx, const void *buf, size_t n);
         /* Bytes for the web server's error log (FCGI_STDERR). 0 or -errno. */
         int (*write_error)(void *ctx, const void *buf, size_t n);
-        /* Sends what is buffered now, and looks whether the peer aborted (FCGI_ABORT_REQUEST or a closed connection). 0 or -errno. */
+        /* Sends what is buffered now, and looks whether the peer aborted (FCGI_ABORT_REQUEST or a closed connection). 0
+         * or -errno. */
         int (*flush)(void *ctx);
-        /* Ends the reply: its line of the access log is written, END_REQUEST is sent and the connection given up or kept by the worker, while PHP may go on
-         * (fastcgi_finish_request(), php_goes_on). The write calls fail with -EPIPE afterwards. Idempotent. app_status:
-         * FCGI_END_REQUEST's. */
+        /* Ends the reply: its line of the access log is written, END_REQUEST is sent and the connection given up or
+         * kept by the worker, while PHP may go on (fastcgi_finish_request(), php_goes_on). The write calls fail with
+         * -EPIPE afterwards. Idempotent. app_status: FCGI_END_REQUEST's. */
         int (*finish)(void *ctx, uint32_t app_status, bool php_goes_on);
-        /* The request's facts are known (SCRIPT_FILENAME is translated): called once, before the script runs, and not at all when
-         * the request is answered without one (404, 403). Strings are valid until sapi_request_run() returns. */
+        /* The request's facts are known (SCRIPT_FILENAME is translated): called once, before the script runs, and not
+         * at all when the request is answered without one (404, 403). Strings are valid until sapi_request_run()
+         * returns. */
         void (*executing)(void *ctx, const char *script, const char *auth_user);
 };
 
-/* What an access log shows of the request in hand. For io->finish(), which is called when the reply's headers are final; valid during that call, and then only:
- * PHP lets go of everything soon after. What is not there is NULL. */
+/* What an access log shows of the request in hand. For io->finish(), which is called when the reply's headers are
+ * final; valid during that call, and then only: PHP lets go of everything soon after. What is not there is NULL. */
 struct sapi_facts {
         bool running;       /* PHP has the request: the rest is worth reading */
         const char *script; /* the translated path, also of a script that was refused */
@@ -106,8 +112,8 @@ const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI para
 const char *sapi_facts_header(const char *name,
                               size_t *ret_n); /* of the reply, the first of that name in any case; not terminated */
 
-/* For who receives the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one that is larger than post_max_size. And the
- * folder for files that hold it. Both during a request. */
+/* For who receives the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one
+ * that is larger than post_max_size. And the folder for files that hold it. Both during a request. */
 uint64_t sapi_body_left(void);
 const char *sapi_body_folder(void);
 
@@ -124,8 +130,10 @@ struct sapi_result {
         uint32_t http_status; /* as sent, 200 when PHP set none */
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
         uint64_t memory_peak; /* bytes */
-        bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings that stay */
-        bool abandoned; /* and that of this one is still there: nothing of PHP's may be called any more (pm.exit_after_fatal) */
+        bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings
+                                 that stay */
+        bool abandoned;       /* and that of this one is still there: nothing of PHP's may be called any more
+                                 (pm.exit_after_fatal) */
 };
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused

@@ -4,16 +4,17 @@
  *
  *   nginx        SCRIPT_FILENAME is the file; with PATH_INFO when the site splits it off, with it glued on when not
  *   Apache       SCRIPT_FILENAME is "proxy:fcgi://host:port/path", also "proxy:balancer://" and, from a unix socket,
- *                "proxy:unix:/socket|fcgi://host/path"; a rewritten query string may hang on it. PATH_INFO is never split off
- *   CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
+ *                "proxy:unix:/socket|fcgi://host/path"; a rewritten query string may hang on it. PATH_INFO is never
+ * split off CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
  *   bare clients SCRIPT_FILENAME or PATH_TRANSLATED, and little else
  *
  * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what
  * was cut off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old
  * ones as ORIG_*, oddities included, so the order and the conditions of the rewriting here are php-fpm's as seen from
- * outside. Three things differ: the unix socket form; a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it, where
- * php-fpm answers 403; and a path in a mod_proxy URL, which is percent-encoded where ProxyPass made it and as it is where a handler or a
- * rewriting did: that is tried as it stands, and, when no file is found, decoded. php-fpm (from 8.5 on) decodes only where fastcgi.script_path_encoded is 0, and then all.
+ * outside. Three things differ: the unix socket form; a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it,
+ * where php-fpm answers 403; and a path in a mod_proxy URL, which is percent-encoded where ProxyPass made it and as it
+ * is where a handler or a rewriting did: that is tried as it stands, and, when no file is found, decoded. php-fpm
+ * (from 8.5 on) decodes only where fastcgi.script_path_encoded is 0, and then all.
  */
 
 #include <limits.h>
@@ -62,7 +63,8 @@ static char *proxy_path(char *s) {
         return NULL;
 }
 
-/* In a URL that mod_proxy made of ProxyPass the path is percent-encoded. False: it means the same decoded, or has a NUL in it. */
+/* In a URL that mod_proxy made of ProxyPass the path is percent-encoded. False: it means the same decoded, or has a NUL
+ * in it. */
 static bool decode_path(struct script *s) {
         size_t n = strlen(s->path), n_decoded;
         char *decoded = estrndup(s->path, n);
@@ -93,8 +95,8 @@ static void strip_proxy(struct script *s) {
                 (void)decode_path(s);
 }
 
-/* Through PHP's realpath cache: a known path costs no system call. What PHP would do to a path before it looks there is only done to one that is not
- * there as it is. */
+/* Through PHP's realpath cache: a known path costs no system call. What PHP would do to a path before it looks there is
+ * only done to one that is not there as it is. */
 static bool path_exists(const char *path, size_t n) {
         cwd_state state = { .cwd = NULL, .cwd_length = 0 };
         zend_stat_t st;
@@ -122,7 +124,8 @@ static bool path_climbs(const char *path) {
         return false;
 }
 
-/* Length of the longest proper ancestor of path that is a regular file; 0: none. The path may be of any length, as PATH_INFO is; the file is one that the kernel can open. */
+/* Length of the longest proper ancestor of path that is a regular file; 0: none. The path may be of any length, as
+ * PATH_INFO is; the file is one that the kernel can open. */
 static size_t find_file_above(const char *path) {
         char file[PATH_MAX + 1]; /* and the slash behind the longest */
         size_t n = strnlen(path, PATH_MAX);
@@ -164,8 +167,8 @@ static bool cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
         return true;
 }
 
-/* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. A plus is a plus in a path. What PATH_INFO is to be: from info, or in request
- * memory. */
+/* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. A plus is a plus in a path.
+ * What PATH_INFO is to be: from info, or in request memory. */
 static const char *cut_path_info_from_name(struct script *s, const char *info) {
         size_t n = strlen(info), n_decoded = n;
         char *decoded;

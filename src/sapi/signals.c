@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PHP looks at its seven signals, and installs the handler of its time limit, once more for each request: nine system calls that nearly
- * always find what they want. This file lets it do so only after something has been changed.
+ * PHP looks at its seven signals, and installs the handler of its time limit, once more for each request: nine system
+ * calls that nearly always find what they want. This file lets it do so only after something has been changed.
  *
- * Whoever runs inside PHP sets handlers through zend_sigaction() and zend_signal(), which libphp exports and itself calls like anybody else. The
- * executable has both by these names too, and the linker prefers those of the executable: so a change is noticed, and the next request puts back what php-
- * fpm's next request would. PHP's own table of handlers is renewed for each request, without the kernel, by PHP itself.
+ * Whoever runs inside PHP sets handlers through zend_sigaction() and zend_signal(), which libphp exports and itself
+ * calls like anybody else. The executable has both by these names too, and the linker prefers those of the executable:
+ * so a change is noticed, and the next request puts back what php- fpm's next request would. PHP's own table of
+ * handlers is renewed for each request, without the kernel, by PHP itself.
  *
  * pcntl_sigprocmask() changes what these two do not see, so that function has ours before it.
  *
- * A libphp that was linked to prefer its own functions (-Bsymbolic-functions) calls past both. It shows: each request's start-up that finds PHP's
- * signals changed sets SIGPROF's handler through zend_signal(). Where that call was not seen, PHP looks for itself in every request, as in php-fpm.
+ * A libphp that was linked to prefer its own functions (-Bsymbolic-functions) calls past both. It shows: each request's
+ * start-up that finds PHP's signals changed sets SIGPROF's handler through zend_signal(). Where that call was not seen,
+ * PHP looks for itself in every request, as in php-fpm.
  */
 
 #include "sapi/internal.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See active.h. Whatever somebody scribbles here, a look ends with the last word there is, and readers bound what it says. */
+/* See active.h. Whatever somebody scribbles here, a look ends with the last word there is, and readers bound what it
+ * says. */
 
 #include "scoreboard/active.h"
 

@@ -4,10 +4,11 @@
  * The scoreboard: one memfd per pool, sealed against shrinking and growing, mapped by the master, the pool's zygotes
  * and workers (read-write) and by fpmctl (read-only). This file is its ABI, versioned as a whole by SCOREBOARD_VERSION.
  *
- * Writers: the header is the master's, but for the park's numbers and who is active. A slot is its worker's from the fork on; when the worker has been reaped it is
- * the master's until it is given away again. Nobody locks. A slot's seq is odd while its writer is at work; a reader
- * copies, compares, retries a few times, and takes a torn copy (marked) when the writer died half-way. PHP code of the
- * pool's user can scribble over all of it, so readers check every value they act on; see read.h.
+ * Writers: the header is the master's, but for the park's numbers and who is active. A slot is its worker's from the
+ * fork on; when the worker has been reaped it is the master's until it is given away again. Nobody locks. A slot's seq
+ * is odd while its writer is at work; a reader copies, compares, retries a few times, and takes a torn copy (marked)
+ * when the writer died half-way. PHP code of the pool's user can scribble over all of it, so readers check every value
+ * they act on; see read.h.
  *
  * The file has room for the largest pool in two generations, but only pages that were written take memory.
  */
@@ -31,8 +32,8 @@ _Static_assert(SCOREBOARD_SLOTS % 64U == 0, "whole words of bits");
 #define SCOREBOARD_SCRIPT_MAX 512
 #define SCOREBOARD_USER_MAX   64
 
-/* THE table of duration buckets, upper bounds in usec (ABI); behind the last one there is one more, for all that took longer.
- *   usec, the same in seconds as metrics write it */
+/* THE table of duration buckets, upper bounds in usec (ABI); behind the last one there is one more, for all that took
+ * longer. usec, the same in seconds as metrics write it */
 #define SCOREBOARD_DURATION_BOUNDS(X)                                                                                  \
         X(5000, "0.005")                                                                                               \
         X(10000, "0.01")                                                                                               \
@@ -141,12 +142,12 @@ struct scoreboard_slot {
         uint64_t accepted;    /* connections taken from listeners; cumulative over all workers this slot has had */
         uint64_t requests;    /* requests begun; cumulative likewise */
         uint64_t memory_peak; /* bytes: the most that any request took, of any worker this slot has had */
-        _Atomic uint64_t logs_lost
-                [SCOREBOARD_LOGS]; /* log entries given up, by enum log_kind; cumulative likewise, and outside of seq */
-        uint64_t duration_sum;     /* usec of all finished requests; cumulative likewise */
-        uint64_t durations
-                [SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time; cumulative likewise */
-        struct scoreboard_waits waits;  /* of connections whose wait is known; cumulative likewise */
+        _Atomic uint64_t logs_lost[SCOREBOARD_LOGS]; /* log entries given up, by enum log_kind; cumulative likewise, and
+                                                        outside of seq */
+        uint64_t duration_sum;                       /* usec of all finished requests; cumulative likewise */
+        uint64_t durations[SCOREBOARD_DURATIONS]; /* finished requests by the bucket of their time; cumulative likewise
+                                                   */
+        struct scoreboard_waits waits;            /* of connections whose wait is known; cumulative likewise */
         char method[SCOREBOARD_METHOD_MAX];
         char user[SCOREBOARD_USER_MAX];
         char uri[SCOREBOARD_URI_MAX];

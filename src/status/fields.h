@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What php-fpm's pages tell of a pool and of a worker: the two lists behind the text, HTML, XML and JSON pages and fpm_get_status(). */
+/* What php-fpm's pages tell of a pool and of a worker: the two lists behind the text, HTML, XML and JSON pages and
+ * fpm_get_status(). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ size_t status_fields_worker(const struct status_snapshot *s, const struct scoreb
 #define STATUS_NAME_MAX 32
 const char *status_fields_dashed(const char *name, char buf[static STATUS_NAME_MAX]);
 
-/* A value as people read it, or (seconds) with moments as seconds since the epoch. append writes what is of unknown origin so that it can stand there. */
+/* A value as people read it, or (seconds) with moments as seconds since the epoch. append writes what is of unknown
+ * origin so that it can stand there. */
 void status_fields_render(const struct status_value *v, bool seconds, void (*append)(const char *s, struct text *out),
                           struct text *out);

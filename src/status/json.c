@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON page. Strings are as PHP writes them (base/json.h), so the bytes equal php-fpm's, with one difference on purpose: bytes
- * that are not UTF-8 are shown as U+FFFD where php-fpm drops them silently.
+ * The JSON page. Strings are as PHP writes them (base/json.h), so the bytes equal php-fpm's, with one difference on
+ * purpose: bytes that are not UTF-8 are shown as U+FFFD where php-fpm drops them silently.
  */
 
 #include "status/json.h"

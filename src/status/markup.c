@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Escapes are php-fpm's: the quote but not the apostrophe. php-fpm shows nothing of a query that is not UTF-8; here each byte that is none becomes
- * U+FFFD, as on the JSON page. A query cut at its room may end inside a character.
+ * Escapes are php-fpm's: the quote but not the apostrophe. php-fpm shows nothing of a query that is not UTF-8; here
+ * each byte that is none becomes U+FFFD, as on the JSON page. A query cut at its room may end inside a character.
  */
 
 #include "status/markup.h"

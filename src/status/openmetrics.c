@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * php-fpm's metrics, with its names and helps, which dashboards know. Behind them what only fpmd has: histograms of the time requests took and of the time
- * connections waited, and with full each worker.
+ * php-fpm's metrics, with its names and helps, which dashboards know. Behind them what only fpmd has: histograms of the
+ * time requests took and of the time connections waited, and with full each worker.
  *
- * All of it reads as OpenMetrics 1.0 and as Prometheus' older text format, and passes the linters of both. So there is no family of type counter: the one wants
- * it named without _total, the other with it. php-fpm's have that type and no _total: here what only ever grows has no type, and the rest are gauges.
- * Only a program that goes by php-fpm's name says, when full is not asked for, what php-fpm says to the byte, its types included: whoever compares pages under
+ * All of it reads as OpenMetrics 1.0 and as Prometheus' older text format, and passes the linters of both. So there is
+ * no family of type counter: the one wants it named without _total, the other with it. php-fpm's have that type and no
+ * _total: here what only ever grows has no type, and the rest are gauges. Only a program that goes by php-fpm's name
+ * says, when full is not asked for, what php-fpm says to the byte, its types included: whoever compares pages under
  * that name expects no more.
  *
- * A worker is told by its pid. No label holds a client's bytes: a label value makes a time series, and clients could make them without end.
+ * A worker is told by its pid. No label holds a client's bytes: a label value makes a time series, and clients could
+ * make them without end.
  */
 
 #include "status/openmetrics.h"
@@ -127,7 +129,8 @@ static void seconds(uint64_t usec, struct text *out) {
 
 #define LABEL(usec, label) label,
 
-/* One label and one count for each bucket, n of them: each observation is counted once there, and in the page's buckets in all that it is not above. */
+/* One label and one count for each bucket, n of them: each observation is counted once there, and in the page's buckets
+ * in all that it is not above. */
 static void histogram(const char *name, const char *help, const char *const *labels, const uint64_t *counts, size_t n,
                       uint64_t sum, struct text *out) {
         uint64_t total = 0;

@@ -5,5 +5,6 @@
 #include "base/text.h"
 #include "status/snapshot.h"
 
-/* Appends one exposition, up to its "# EOF". Series of single workers are there when full, which wants a snapshot with rows. */
+/* Appends one exposition, up to its "# EOF". Series of single workers are there when full, which wants a snapshot with
+ * rows. */
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ping and status, for workers and for the master's own socket. The request's SCRIPT_NAME chooses the page, as web servers set it for a
- * location with no file behind it, and names in its query the form: "full&json".
+ * Ping and status, for workers and for the master's own socket. The request's SCRIPT_NAME chooses the page, as web
+ * servers set it for a location with no file behind it, and names in its query the form: "full&json".
  *
  * The header block is php-fpm's to the byte: its order, and "Content-type" where PHP has added a charset to the type.
  */
@@ -54,7 +54,8 @@ static unsigned page_hex(char c) {
                                                         : 16;
 }
 
-/* The next character of a query's name, decoded; 0 where the name ends for PHP: "full", "full=1" and "full[]" are all called so. */
+/* The next character of a query's name, decoded; 0 where the name ends for PHP: "full", "full=1" and "full[]" are all
+ * called so. */
 static char page_name_next(const char **s, const char *end) {
         const char *p = *s;
 

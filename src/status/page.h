@@ -21,8 +21,8 @@ struct status_page {
         const char *php_version; /* for X-Powered-By; NULL: expose_php is off, or PHP is not up yet */
 };
 
-/* Appends the reply, headers and body, when the request's SCRIPT_NAME is one of the pool's pages, else returns false. Out of memory it is a 500, or
- * ret->failed. */
+/* Appends the reply, headers and body, when the request's SCRIPT_NAME is one of the pool's pages, else returns false.
+ * Out of memory it is a 500, or ret->failed. */
 bool status_page_answer(const struct status_page *page, struct text *ret);
 
 /* Appends the reply for every other path, where nobody runs scripts: php-fpm's 404. */

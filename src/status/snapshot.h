@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A pool's scoreboard at one moment, as plain numbers: what the status pages and fpmctl show. Every number is derived so
- * that the page agrees with itself: active + idle = total, and max_active is never below active.
+ * A pool's scoreboard at one moment, as plain numbers: what the status pages and fpmctl show. Every number is derived
+ * so that the page agrees with itself: active + idle = total, and max_active is never below active.
  */
 
 #include <stdint.h>
@@ -57,8 +57,8 @@ enum {
 /* Reads the whole scoreboard. The caller gives the time. 0 or -ENOMEM; status_snapshot_done() afterwards. */
 int status_snapshot_take(const struct scoreboard *s, usec_t now, unsigned flags, struct status_snapshot *ret);
 
-/* The same for a reader that has other things to do: it waits for no writer, and looks at the first n_slots at most, whatever the scoreboard says
- * of how many are in use. */
+/* The same for a reader that has other things to do: it waits for no writer, and looks at the first n_slots at most,
+ * whatever the scoreboard says of how many are in use. */
 int status_snapshot_take_at_once(const struct scoreboard *s, uint32_t n_slots, usec_t now, unsigned flags,
                                  struct status_snapshot *ret);
 void status_snapshot_done(struct status_snapshot *s);

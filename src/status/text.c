@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text page. Labels, their order and the column are php-fpm's, byte for byte. One thing differs on purpose: a control
- * character in a URI or a script's name is written as \xNN, since a line break there could forge any other line.
+ * The text page. Labels, their order and the column are php-fpm's, byte for byte. One thing differs on purpose: a
+ * control character in a URI or a script's name is written as \xNN, since a line break there could forge any other
+ * line.
  *
  * A worker renders this after scripts may have called setlocale(): nothing here may depend on the locale.
  */

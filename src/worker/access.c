@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request's facts may come at two times: what only PHP knows (script, user, headers) when the reply ends, since PHP frees it soon after; status, memory
- * and times when all is over. In between lies what a script does after fastcgi_finish_request().
+ * A request's facts may come at two times: what only PHP knows (script, user, headers) when the reply ends, since PHP
+ * frees it soon after; status, memory and times when all is over. In between lies what a script does after
+ * fastcgi_finish_request().
  */
 
 #include "worker/access.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The access log of a worker: one line for each request. It is written before the end of the reply is sent, so whoever has the reply finds the line, the lines of one client are
- * in order, and no stop, reload or recycling comes in between. Only a request that ended its reply early, fastcgi_finish_request(), has its line when it is over; one that is ended by
- * SIGTERM before that has it at that moment. The descriptor is the master's: a file opened for appending, or a socket connected to the journal.
+ * The access log of a worker: one line for each request. It is written before the end of the reply is sent, so whoever
+ * has the reply finds the line, the lines of one client are in order, and no stop, reload or recycling comes in
+ * between. Only a request that ended its reply early, fastcgi_finish_request(), has its line when it is over; one that
+ * is ended by SIGTERM before that has it at that moment. The descriptor is the master's: a file opened for appending,
+ * or a socket connected to the journal.
  */
 
 #include <stdbool.h>
@@ -47,11 +49,12 @@ void access_begin(struct access *a);
 /* Its head is known. Lives up to the request's end. */
 void access_head(struct access *a, const struct track_request *request);
 
-/* The reply has ended, and what PHP knows of the request will not last: copies what the log will show. Once for a request; later calls do nothing. */
+/* The reply has ended, and what PHP knows of the request will not last: copies what the log will show. Once for a
+ * request; later calls do nothing. */
 void access_collect(struct access *a, const struct transport *t);
 
-/* The request is over but for the end of its reply, its head still decoded: writes its line, unless access.suppress_path says otherwise. Once for a request; later
- * calls do nothing. */
+/* The request is over but for the end of its reply, its head still decoded: writes its line, unless
+ * access.suppress_path says otherwise. Once for a request; later calls do nothing. */
 void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory);
 
 /* The process is being ended: the line of a request whose reply has ended already. For a signal handler. */

@@ -28,7 +28,8 @@ static bool body_is_over(const struct transport *t) {
         return t->decoder.body_done || t->decoder.aborted;
 }
 
-/* One event. 0: look again, there may be a slice of it, or an end, or something in the spool; STREAM_E_EMPTY when dont_wait; or -errno as transport_next(). */
+/* One event. 0: look again, there may be a slice of it, or an end, or something in the spool; STREAM_E_EMPTY when
+ * dont_wait; or -errno as transport_next(). */
 static int body_next(struct transport *t, bool dont_wait) {
         struct fcgi_event event = {};
         int r = transport_next(t, dont_wait, &event);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker gives up what its pool says it must not have, before it runs any PHP code. The zygote cannot do it for all: PHP's start-up and
- * opcache.preload read files outside, as they do under php-fpm. A step that fails ends the worker: none is ever less confined than it should be.
+ * A worker gives up what its pool says it must not have, before it runs any PHP code. The zygote cannot do it for all:
+ * PHP's start-up and opcache.preload read files outside, as they do under php-fpm. A step that fails ends the worker:
+ * none is ever less confined than it should be.
  *
- * AppArmor's library is loaded by those who use it. As with php-fpm the hat is the child profile PROFILE//HAT of the one this process is under, and there
- * is no way back. It comes before a chroot, in which there may be no /proc: so where a pool has both, the zygote changes it after PHP's start.
+ * AppArmor's library is loaded by those who use it. As with php-fpm the hat is the child profile PROFILE//HAT of the
+ * one this process is under, and there is no way back. It comes before a chroot, in which there may be no /proc: so
+ * where a pool has both, the zygote changes it after PHP's start.
  */
 
 #include "worker/confine.h"

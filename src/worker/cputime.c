@@ -11,7 +11,8 @@ bool cputime_is_due(const struct cputime *c, uint64_t duration) {
         return !c->measured || duration >= CPUTIME_LONG || c->passed + duration >= CPUTIME_STRETCH;
 }
 
-/* A stretch of nothing but short requests says what a short one takes; so does the first request, until there is a better word. */
+/* A stretch of nothing but short requests says what a short one takes; so does the first request, until there is a
+ * better word. */
 static void cputime_learn(struct cputime *c, uint64_t duration, uint64_t spent) {
         uint64_t passed = c->passed + duration;
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * How much CPU time a request took. The clock that knows is a system call, and a dear one; so it is read after a request that took long, and after many short
- * ones. What those took one by one is told by the share of CPU time that the latest stretch of them had, and the sum is right at each reading. That share may be above
- * one: taking a connection and closing it is CPU time as well, and no request's time. What is no request at all, a port check, is counted as if each took the same.
+ * How much CPU time a request took. The clock that knows is a system call, and a dear one; so it is read after a
+ * request that took long, and after many short ones. What those took one by one is told by the share of CPU time that
+ * the latest stretch of them had, and the sum is right at each reading. That share may be above one: taking a
+ * connection and closing it is CPU time as well, and no request's time. What is no request at all, a port check, is
+ * counted as if each took the same.
  *
  * Pure: times in, times out.
  */
@@ -26,7 +28,8 @@ struct cputime {
 /* Whether the clock is to be read at the end of a request that took this long. */
 bool cputime_is_due(const struct cputime *c, uint64_t duration);
 
-/* A request has ended. clock: the reading, when one was due. Its CPU time, nsec; of a short one no more than it took. */
+/* A request has ended. clock: the reading, when one was due. Its CPU time, nsec; of a short one no more than it took.
+ */
 uint64_t cputime_account(struct cputime *c, uint64_t duration, uint64_t clock);
 
 /* Something has happened that was no request. */

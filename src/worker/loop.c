@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A worker's life, top to bottom: wait, take, read a head, answer, end, again. worker_serve() is the path of a request; everything it
- * calls is one of the boxes of the data flow in ARCHITECTURE.md.
+ * A worker's life, top to bottom: wait, take, read a head, answer, end, again. worker_serve() is the path of a request;
+ * everything it calls is one of the boxes of the data flow in ARCHITECTURE.md.
  *
- * A request is taken up when it is there whole, as far as the buffer goes. Up to then its connection is kept like one between two requests: the worker keeps at most
- * one, for a short time, waits on that, the listeners and the park's offers at once, and gives it to the park when it takes another. So no client that keeps its
- * connection, or sends slowly, keeps the worker. A request that has come in on the kept one has no other worker to go to, and goes first for a moment.
+ * A request is taken up when it is there whole, as far as the buffer goes. Up to then its connection is kept like one
+ * between two requests: the worker keeps at most one, for a short time, waits on that, the listeners and the park's
+ * offers at once, and gives it to the park when it takes another. So no client that keeps its connection, or sends
+ * slowly, keeps the worker. A request that has come in on the kept one has no other worker to go to, and goes first for
+ * a moment.
  */
 
 #include <errno.h>
@@ -120,8 +122,8 @@ static void worker_lose_request(struct worker *w) {
         worker_drop_connection(w);
 }
 
-/* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its way is served, the worker waiting
- * for it, also one that ends. */
+/* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its
+ * way is served, the worker waiting for it, also one that ends. */
 static void worker_give_up(struct worker *w) {
         struct transport *t = &w->transport;
         bool rests = !w->ready && t->begun == 0;
@@ -164,7 +166,8 @@ static void worker_look(struct worker *w) {
                 worker_watch(w);
 }
 
-/* This worker has served enough, and a fresh one takes its place; not when the pool stops: then the park may need it to the end. */
+/* This worker has served enough, and a fresh one takes its place; not when the pool stops: then the park may need it to
+ * the end. */
 static bool worker_is_worn(const struct worker *w) {
         if (worker_pool_stops(w))
                 return false;
@@ -226,8 +229,8 @@ static int worker_serve(struct worker *w) {
         return 0;
 }
 
-/* What a new connection has sent. Its wake-up has often taken the CPU from the very client that is about to send: that one gets it back once, which is cheaper
- * than a sleep until it has sent. */
+/* What a new connection has sent. Its wake-up has often taken the CPU from the very client that is about to send: that
+ * one gets it back once, which is cheaper than a sleep until it has sent. */
 static int worker_first_bytes(struct worker *w) {
         struct stream *s = &w->transport.stream;
         int r = stream_more(s);
@@ -293,8 +296,8 @@ static void worker_hear(struct worker *w) {
         }
 }
 
-/* The order to end: nothing new is taken; a request that has already come in on the kept connection is still answered. When the pool stops the park finishes
- * what it has, which takes workers to the end. */
+/* The order to end: nothing new is taken; a request that has already come in on the kept connection is still answered.
+ * When the pool stops the park finishes what it has, which takes workers to the end. */
 static void worker_drain(struct worker *w) {
         struct transport *t = &w->transport;
 
@@ -372,7 +375,8 @@ static uint64_t worker_pick_max(const struct conf_pool *pool) {
 
 static struct worker *worker_self;
 
-/* A copy may outlive the request, the worker and the service: it must not keep a client waiting for the connection's end, nor hold an address. */
+/* A copy may outlive the request, the worker and the service: it must not keep a client waiting for the connection's
+ * end, nor hold an address. */
 static void worker_on_copy(void) {
         struct worker *w = worker_self;
 

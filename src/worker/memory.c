@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See memory.h. The second number of statm is the resident set in pages (proc(5)); read from the start it is fresh each time. */
+/* See memory.h. The second number of statm is the resident set in pages (proc(5)); read from the start it is fresh each
+ * time. */
 
 #include "worker/memory.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* pm.max_memory: how much memory this process holds (its resident set, shared pages included), looked at between two requests. */
+/* pm.max_memory: how much memory this process holds (its resident set, shared pages included), looked at between two
+ * requests. */
 
 #include <stdbool.h>
 #include <stdint.h>

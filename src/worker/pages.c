@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ping and status, answered from the scoreboard by whichever worker gets the request, as php-fpm does; see status/page.c. */
+/* Ping and status, answered from the scoreboard by whichever worker gets the request, as php-fpm does; see
+ * status/page.c. */
 
 #include "worker/pages.h"
 

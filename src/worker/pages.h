@@ -8,5 +8,6 @@
 #include "scoreboard/layout.h"
 #include "worker/transport.h"
 
-/* Answers the request in hand when it is for one of the pool's own pages. True when it was; the caller ends the request. */
+/* Answers the request in hand when it is for one of the pool's own pages. True when it was; the caller ends the
+ * request. */
 bool pages_answer(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard);

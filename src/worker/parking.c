@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder is not asked before a request is there whole, so that up to then the connection is bytes and can go to another process. What has nothing to do
- * with a request (a management record, the rest of a body that no script has read) is dealt with here, without making anybody wait.
+ * The decoder is not asked before a request is there whole, so that up to then the connection is bytes and can go to
+ * another process. What has nothing to do with a request (a management record, the rest of a body that no script has
+ * read) is dealt with here, without making anybody wait.
  */
 
 #include "worker/parking.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A worker's connection between two requests: has the next one come, and handing the connection to the park when it has not. */
+/* A worker's connection between two requests: has the next one come, and handing the connection to the park when it has
+ * not. */
 
 #include <stdbool.h>
 
@@ -19,13 +20,13 @@ struct parking {
 /* The connection is between two requests, the last one ended. What waits in its buffer is not decoded yet. */
 void parking_begin(struct transport *t);
 
-/* Looks at what waits in the buffer, and answers what is no request. 0: nothing to serve yet; PARKING_E_READY: a request, whole or as much of it as fits;
- * PARKING_E_CLOSE: close the connection. */
+/* Looks at what waits in the buffer, and answers what is no request. 0: nothing to serve yet; PARKING_E_READY: a
+ * request, whole or as much of it as fits; PARKING_E_CLOSE: close the connection. */
 enum { PARKING_E_READY = 1, PARKING_E_CLOSE };
 int parking_look(struct transport *t);
 
-/* Gives the connection, with what waits in both its buffers, to the park; flags: PARK_KEEP and so on. 0: it is gone from here; PARKING_E_REFUSED: all is as
- * it was. */
+/* Gives the connection, with what waits in both its buffers, to the park; flags: PARK_KEEP and so on. 0: it is gone
+ * from here; PARKING_E_REFUSED: all is as it was. */
 enum { PARKING_E_REFUSED = 1 };
 int parking_hand_over(struct transport *t, uint32_t flags);
 

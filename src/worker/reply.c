@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reply of a request as records. Its bytes gather in one buffer as the content of an open record; a full buffer, a flush or the end of
- * the reply closes the record and sends. What is larger than the buffer is not copied but sent from where it lies.
+ * The reply of a request as records. Its bytes gather in one buffer as the content of an open record; a full buffer, a
+ * flush or the end of the reply closes the record and sends. What is larger than the buffer is not copied but sent from
+ * where it lies.
  */
 
 #include "worker/reply.h"
@@ -21,7 +22,8 @@
 /* Record contents are padded to eight bytes, as the spec recommends (section 3.3). */
 #define REPLY_ALIGN 8U
 
-/* How long the worker waits for room for the end of a reply: at most, and for any room at all (milliseconds). Handing it over costs about 20 us. */
+/* How long the worker waits for room for the end of a reply: at most, and for any room at all (milliseconds). Handing
+ * it over costs about 20 us. */
 #define REPLY_LAST_WAIT  (10 * USEC_PER_MSEC)
 #define REPLY_LAST_PAUSE 2
 
@@ -44,7 +46,8 @@ static void reply_close_record(struct transport *t) {
         t->out_type = 0;
 }
 
-/* Bytes, waiting for room. A client may make room only when it has sent its whole body: so that is received meanwhile. */
+/* Bytes, waiting for room. A client may make room only when it has sent its whole body: so that is received meanwhile.
+ */
 static int reply_put_bytes(struct transport *t, struct iovec *iov, size_t n) {
         bool readable;
         int r = STREAM_E_FULL;
@@ -119,7 +122,8 @@ static void reply_open_record(struct transport *t, uint8_t type) {
         t->out_type = type;
 }
 
-/* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering write. */
+/* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering
+ * write. */
 static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *data) {
         size_t n = FCGI_CONTENT_MAX - FCGI_CONTENT_MAX % REPLY_ALIGN;
         struct iovec iov[2];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The way out of a connection: the fields of struct transport from n_out on. Each returns 0 or -errno, and after an error nothing more goes out. */
+/* The way out of a connection: the fields of struct transport from n_out on. Each returns 0 or -errno, and after an
+ * error nothing more goes out. */
 
 #include "worker/transport.h"
 
@@ -16,7 +17,8 @@ int reply_send_answers(struct transport *t);
 /* What ends the reply, behind what waits in the buffer. */
 void reply_end(struct transport *t, uint32_t app_status);
 
-/* Sends the end of the reply to a client that reads it, which may take a moment for its socket to have room. What is left behind n_sent is the
- * park's; without a park, reply_send_rest() waits for the client. closes: the connection is closed next. */
+/* Sends the end of the reply to a client that reads it, which may take a moment for its socket to have room. What is
+ * left behind n_sent is the park's; without a park, reply_send_rest() waits for the client. closes: the connection is
+ * closed next. */
 int reply_send_last(struct transport *t, bool closes);
 int reply_send_rest(struct transport *t);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the zygote's fork to a worker: what PHP code will see of its process (environment, directory, descriptors 0 to 2, title), and
- * how it is told to end. SIGQUIT ends it between two requests, SIGTERM and SIGINT at once; the rest is ignored, as a worker has no part in
- * it. Handlers are set before PHP's, which wraps and forwards them.
+ * From the zygote's fork to a worker: what PHP code will see of its process (environment, directory, descriptors 0 to
+ * 2, title), and how it is told to end. SIGQUIT ends it between two requests, SIGTERM and SIGINT at once; the rest is
+ * ignored, as a worker has no part in it. Handlers are set before PHP's, which wraps and forwards them.
  */
 
 #include "worker/setup.h"
@@ -146,7 +146,8 @@ static int setup_environment(const struct conf_pool *pool) {
         return 0;
 }
 
-/* The slow log is written by the zygote, which reads this process's memory; nobody else of the same user could, otherwise. */
+/* The slow log is written by the zygote, which reads this process's memory; nobody else of the same user could,
+ * otherwise. */
 static void setup_dumpable(const struct conf_pool *pool) {
         if (pool->request_slowlog_timeout > 0)
                 prctl(PR_SET_DUMPABLE, 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See spool.h. A file is read and written by offset, so a copy that PHP has forked does not move the position of the worker's. */
+/* See spool.h. A file is read and written by offset, so a copy that PHP has forked does not move the position of the
+ * worker's. */
 
 #include "worker/spool.h"
 
@@ -24,7 +25,8 @@ void spool_clear(struct spool *s) {
         spool_init(s);
 }
 
-/* A file that no name leads to; where the file system cannot make such a one (open(2), O_TMPFILE), it has had a name. */
+/* A file that no name leads to; where the file system cannot make such a one (open(2), O_TMPFILE), it has had a name.
+ */
 static int spool_new_file(const char *folder) {
         char path[PATH_MAX];
         int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);

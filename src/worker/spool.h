@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Bytes of a body that came before the script asked for them: in memory up to a bound, in a file without a name above it.
+ * Bytes of a body that came before the script asked for them: in memory up to a bound, in a file without a name above
+ * it.
  */
 
 #include <stdbool.h>
@@ -29,8 +30,8 @@ static inline uint64_t spool_pending(const struct spool *s) {
         return s->n - s->pos;
 }
 
-/* Puts n bytes behind those that are there. folder: where a file is made when memory is not enough. 0, or -errno, and nothing has changed: -ENOSPC, -ENOMEM, -EACCES
- * and so on. */
+/* Puts n bytes behind those that are there. folder: where a file is made when memory is not enough. 0, or -errno, and
+ * nothing has changed: -ENOSPC, -ENOMEM, -EACCES and so on. */
 int spool_add(struct spool *s, const void *data, size_t n, const char *folder);
 
 /* Takes up to n bytes. How many, 0 when there are none, or -errno. */

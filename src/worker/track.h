@@ -2,7 +2,8 @@
 #pragma once
 /*
  * What a worker tells the world about its request: every stage change goes to its scoreboard slot and fires the probe
- * fpmd:request_stage, in this one place. A change costs stores and a clock from the vDSO, no system call; see cputime.h for the exception.
+ * fpmd:request_stage, in this one place. A change costs stores and a clock from the vDSO, no system call; see cputime.h
+ * for the exception.
  */
 
 #include "base/time.h"
@@ -52,7 +53,8 @@ void track_no_request(struct track *t);
 /* The facts in a decoded block of parameters; pointers go into that. */
 void track_read(struct track_request *ret, const uint8_t *params, size_t n_params);
 
-/* Its head is complete. INFO. waited: there was more to it than decoding bytes that were there, so the clock is read. */
+/* Its head is complete. INFO. waited: there was more to it than decoding bytes that were there, so the clock is read.
+ */
 void track_head(struct track *t, const struct track_request *request, bool waited);
 
 /* Its script is about to run. EXECUTING. user may be NULL. */

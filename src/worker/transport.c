@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection of a worker: a request's bytes in through the decoder, and who gets the connection when its reply is made; see transport.h. */
+/* One connection of a worker: a request's bytes in through the decoder, and who gets the connection when its reply is
+ * made; see transport.h. */
 
 #include "worker/transport.h"
 
@@ -21,7 +22,8 @@
 /* A client that never stops sending, and does not read, is not listened to for longer. */
 #define TRANSPORT_DROP_MAX (30 * USEC_PER_SEC)
 
-/* How long the worker receives a body that nobody reads, before the end of the reply: at most, and for its next bytes (milliseconds). The park goes on with it. */
+/* How long the worker receives a body that nobody reads, before the end of the reply: at most, and for its next bytes
+ * (milliseconds). The park goes on with it. */
 #define TRANSPORT_DRAIN_MAX   (10 * USEC_PER_MSEC)
 #define TRANSPORT_DRAIN_PAUSE 2
 
@@ -156,8 +158,8 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
         }
 }
 
-/* Nothing is on its way from the client that closing would answer with a reset. What it should not have sent is looked for where that costs the reply, as the end of
- * that leaves with the close (stream_write_now()). */
+/* Nothing is on its way from the client that closing would answer with a reset. What it should not have sent is looked
+ * for where that costs the reply, as the end of that leaves with the close (stream_write_now()). */
 static bool transport_is_quiet(struct transport *t) {
         char byte;
 
@@ -208,8 +210,8 @@ static int transport_write_error(void *ctx, const void *buf, size_t n) {
         return reply_append(ctx, FCGI_STDERR, buf, n);
 }
 
-/* Whether the next record is the peer's ABORT_REQUEST for the request in hand. It is looked at, not taken: anything else is of the next request, which is
- * not to be decoded before this one has ended. */
+/* Whether the next record is the peer's ABORT_REQUEST for the request in hand. It is looked at, not taken: anything
+ * else is of the next request, which is not to be decoded before this one has ended. */
 static bool transport_abort_is_next(struct transport *t) {
         struct fcgi_header h;
         uint8_t bytes[FCGI_HEADER_SIZE];
@@ -224,8 +226,8 @@ static bool transport_abort_is_next(struct transport *t) {
         return h.type == FCGI_ABORT_REQUEST && h.request_id == t->decoder.request_id;
 }
 
-/* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read where they are. A peer that has
- * closed only its sending side still waits for the reply. */
+/* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read
+ * where they are. A peer that has closed only its sending side still waits for the reply. */
 static int transport_look_for_abort(struct transport *t) {
         if (stream_is_dead(&t->stream))
                 return transport_fail(t, -ECONNRESET);
@@ -272,8 +274,8 @@ static uint32_t transport_flags(const struct transport *t, bool keep) {
         return flags;
 }
 
-/* The reply is made. The connection goes on its way when it has still to wait for its client, or when PHP goes on: its next request would wait for this worker,
- * beside idle ones. */
+/* The reply is made. The connection goes on its way when it has still to wait for its client, or when PHP goes on: its
+ * next request would wait for this worker, beside idle ones. */
 static int transport_release(struct transport *t, bool php_goes_on) {
         bool keep = transport_may_keep(t);
         int r;
@@ -299,9 +301,10 @@ static int transport_release(struct transport *t, bool php_goes_on) {
 }
 
 /*
- * A reply that is made before its request has ended waits for the end of STDIN, as php-fpm's does. HAProxy (2.6) that gets END_REQUEST earlier sends no more of the body and no
- * end of the response, so that its client waits for a time-out; nginx that gets a part of the reply sends no more of the body, and waits for END_REQUEST. Who is silent
- * is not waited for. True: it has not ended, and the park is to see to it.
+ * A reply that is made before its request has ended waits for the end of STDIN, as php-fpm's does. HAProxy (2.6) that
+ * gets END_REQUEST earlier sends no more of the body and no end of the response, so that its client waits for a
+ * time-out; nginx that gets a part of the reply sends no more of the body, and waits for END_REQUEST. Who is silent is
+ * not waited for. True: it has not ended, and the park is to see to it.
  */
 static bool transport_drain(struct transport *t) {
         struct pollfd p = { .fd = t->stream.fd, .events = POLLIN };

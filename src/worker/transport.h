@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * One connection as PHP's side sees it: a request's head, its body as a stream, and a reply that is framed into records on its way out.
- * The decoder of fcgi/ and the stream of conn/ meet here, and the sapi's struct sapi_io is implemented here.
+ * One connection as PHP's side sees it: a request's head, its body as a stream, and a reply that is framed into records
+ * on its way out. The decoder of fcgi/ and the stream of conn/ meet here, and the sapi's struct sapi_io is implemented
+ * here.
  */
 
 #include <stdbool.h>
@@ -31,16 +32,19 @@ struct transport {
         struct parking *parking;
         struct fcgi_scan scan; /* between requests: of what waits in the stream's buffer */
         usec_t begun;          /* since when the client has been sending the next request, or may; 0: it rests */
-        bool unread_resets; /* the pool's connections are TCP: closing one with bytes unread drops what is on its way to the client (RFC 1122 4.2.2.13) */
-        usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever */
+        bool unread_resets; /* the pool's connections are TCP: closing one with bytes unread drops what is on its way to
+                               the client (RFC 1122 4.2.2.13) */
+        usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever
+                                 */
 
         bool whole;          /* the request in hand had come whole when it was taken up */
         struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
         const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
         size_t n_body;
-        usec_t drop_until; /* the reply has ended, and its end waits for a client that sends its body yet: how long that is thrown away */
-        bool body_stays; /* where it is: PHP would not want to have more of it kept */
-        bool mid_record; /* the last bytes that went out are not a record's end: an answer has to wait */
+        usec_t drop_until; /* the reply has ended, and its end waits for a client that sends its body yet: how long that
+                              is thrown away */
+        bool body_stays;   /* where it is: PHP would not want to have more of it kept */
+        bool mid_record;   /* the last bytes that went out are not a record's end: an answer has to wait */
         uint8_t answers[TRANSPORT_ANSWERS_SIZE];
         size_t n_answers;   /* bytes of those that wait */
         bool end_of_stream; /* the peer has closed its side */
@@ -68,23 +72,23 @@ void transport_done(struct transport *t);
 void transport_open(struct transport *t, int fd, usec_t begun);
 void transport_close(struct transport *t);
 
-/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
- * dont_wait; TRANSPORT_E_ANSWERED: there was no event, but all may be other than it was, since the answer had to wait for room, and body came meanwhile; -errno: the
- * connection is of no more use. */
+/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret;
+ * STREAM_E_EMPTY when dont_wait; TRANSPORT_E_ANSWERED: there was no event, but all may be other than it was, since the
+ * answer had to wait for room, and body came meanwhile; -errno: the connection is of no more use. */
 enum { TRANSPORT_E_ANSWERED = 100 }; /* beside STREAM_E_EMPTY */
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */
 int transport_fail(struct transport *t, int r);
 
-/* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it sent a whole
- * head, or broke the protocol (logged), or asked for something that was answered: close the connection; TRANSPORT_E_ABORTED: the peer took
- * it back before its head was complete: end it as any other; -errno (ENOMEM). */
+/* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it
+ * sent a whole head, or broke the protocol (logged), or asked for something that was answered: close the connection;
+ * TRANSPORT_E_ABORTED: the peer took it back before its head was complete: end it as any other; -errno (ENOMEM). */
 enum { TRANSPORT_E_CLOSED = 1, TRANSPORT_E_ABORTED = 2 };
 int transport_read_head(struct transport *t);
 
-/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. True when the connection is kept, and still here: the next
- * request may be read from it. */
+/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. True when the
+ * connection is kept, and still here: the next request may be read from it. */
 bool transport_end_request(struct transport *t, uint32_t app_status);
 
 /* Reply bytes, for pages the worker answers itself. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A worker: forked by its zygote with PHP started, it takes connections, runs one request at a time, and ends when it is told to, has
- * served pm.max_requests, or PHP's state can no longer be trusted.
+ * A worker: forked by its zygote with PHP started, it takes connections, runs one request at a time, and ends when it
+ * is told to, has served pm.max_requests, or PHP's state can no longer be trusted.
  */
 
 #include <stddef.h>
@@ -28,13 +28,14 @@ struct worker_setup {
         int stdout_fd; /* becomes the worker's stdout; -1: /dev/null */
         int stderr_fd;
         int access_fd; /* the access log; -1: none */
-        /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep. */
+        /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep.
+         */
         void (*accepting)(void *ctx);
         void *ctx;
 };
 
-/* In the zygote, before its first fork: looks up what all its workers need alike, so that a first answer does not wait for it,
- * and opens what a chroot may not have. 0 or -errno. */
+/* In the zygote, before its first fork: looks up what all its workers need alike, so that a first answer does not wait
+ * for it, and opens what a chroot may not have. 0 or -errno. */
 int worker_prepare(const struct conf_pool *pool);
 
 /* Lives the worker's life in the freshly forked child and ends the process. Takes over all descriptors of the setup. */

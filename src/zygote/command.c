@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zygote's loop: the master's orders, signals, reaping. Deliberately poll(2) and nothing more: every fork copies this process, and
- * what it does not have cannot be inherited.
+ * The zygote's loop: the master's orders, signals, reaping. Deliberately poll(2) and nothing more: every fork copies
+ * this process, and what it does not have cannot be inherited.
  *
- * SIGTERM and SIGINT end the workers at once, SIGQUIT lets them finish; the master uses messages instead, these are for an operator whose
- * master is gone.
+ * SIGTERM and SIGINT end the workers at once, SIGQUIT lets them finish; the master uses messages instead, these are for
+ * an operator whose master is gone.
  */
 
 #include <errno.h>
@@ -46,8 +46,8 @@ static void zygote_on_master_gone(struct zygote *z) {
                 zygote_spawn(z, z->last_slot); /* nobody orders one any more when a connection comes */
 }
 
-/* Logs and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline hangs up, and the workers that have it
- * leave when they are between two requests. */
+/* Logs and lifeline change under the same numbers, so nothing else has to. With its last write end the old lifeline
+ * hangs up, and the workers that have it leave when they are between two requests. */
 static void zygote_renew(struct zygote *z, const int fds[static IPC_FDS_MAX]) {
         static const int numbers[IPC_FDS_MAX] = { INHERIT_LOG, INHERIT_ACCESS, INHERIT_LIFELINE_READ,
                                                   INHERIT_LIFELINE_WRITE };

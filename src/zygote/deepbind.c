@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Only in builds with AddressSanitizer: PHP loads its extensions with RTLD_DEEPBIND, which the sanitizer's runtime refuses, since such a library would
- * get round its interceptors. This dlopen() stands before libc's and leaves the flag out.
+ * Only in builds with AddressSanitizer: PHP loads its extensions with RTLD_DEEPBIND, which the sanitizer's runtime
+ * refuses, since such a library would get round its interceptors. This dlopen() stands before libc's and leaves the
+ * flag out.
  */
 
 #include <dlfcn.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd-zygote: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Reads the pool's settings from
- * a memfd (the files may have changed since the master checked them), starts PHP, says READY or why not, and serves orders.
+ * fpmd-zygote: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Reads the pool's
+ * settings from a memfd (the files may have changed since the master checked them), starts PHP, says READY or why not,
+ * and serves orders.
  */
 
 #include <errno.h>
@@ -39,7 +40,8 @@
 
 #define ZYGOTE_DEFINES_MAX 1024
 
-/* Idle workers that watch the listeners, by CPU: those that run, and as many that can be woken meanwhile. Twice the number of CPUs served most requests here. */
+/* Idle workers that watch the listeners, by CPU: those that run, and as many that can be woken meanwhile. Twice the
+ * number of CPUs served most requests here. */
 #define ZYGOTE_WATCHERS 2U
 
 struct zygote_options {
@@ -116,8 +118,8 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
         return r;
 }
 
-/* Close-on-exec for everything inherited, and a look at whether it is there. The number of an optional descriptor that is absent is taken, so that
- * nothing else gets it. */
+/* Close-on-exec for everything inherited, and a look at whether it is there. The number of an optional descriptor that
+ * is absent is taken, so that nothing else gets it. */
 static int zygote_check_descriptors(struct zygote_options *o) {
         for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)o->n_listeners; fd++) {
                 int r = fd_set_cloexec(fd, true);
@@ -218,8 +220,9 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
         return -EPERM;
 }
 
-/* The soft limit also counts the descriptors that all processes of the user have sent and nobody has received yet, so others of that user could keep the zygote
- * from telling its master of a worker. PHP has the limit that was there before: start-up is over, and workers get it back. */
+/* The soft limit also counts the descriptors that all processes of the user have sent and nobody has received yet, so
+ * others of that user could keep the zygote from telling its master of a worker. PHP has the limit that was there
+ * before: start-up is over, and workers get it back. */
 static void zygote_raise_files(struct zygote *z) {
         struct rlimit raised;
 

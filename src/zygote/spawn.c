@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forking and reaping workers. With a master, the master decides about every fork and learns of every death. Without one, each worker that
- * dies is replaced in its slot: at once, unless it was young, which means that its successor would likely die as well.
+ * Forking and reaping workers. With a master, the master decides about every fork and learns of every death. Without
+ * one, each worker that dies is replaced in its slot: at once, unless it was young, which means that its successor
+ * would likely die as well.
  */
 
 #include <errno.h>
@@ -90,7 +91,8 @@ static int spawn_reserve(struct zygote *z) {
         return 0;
 }
 
-/* Pipes for what the worker writes. Its ends block, as whoever writes to a pipe expects; the logger's do not, and are descriptions of their own. */
+/* Pipes for what the worker writes. Its ends block, as whoever writes to a pipe expects; the logger's do not, and are
+ * descriptions of their own. */
 static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int write_ends[static 2]) {
         if (!z->pool->catch_workers_output || z->ipc < 0)
                 return 0;
@@ -105,7 +107,8 @@ static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int writ
         return 0;
 }
 
-/* A worker has been reaped: the marks that it has left in shared memory go, and a wake-up that it had goes to another one. */
+/* A worker has been reaped: the marks that it has left in shared memory go, and a wake-up that it had goes to another
+ * one. */
 static void spawn_forget(struct zygote *z, uint32_t slot) {
         sapi_worker_gone(slot);
         roster_forget(z->roster, slot);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A zygote: one per pool and generation. It runs PHP's module start-up once, as the pool's user, and then only forks workers on the
- * master's order and reaps them. When the master is gone it keeps its pool at the size it had, one for one.
+ * A zygote: one per pool and generation. It runs PHP's module start-up once, as the pool's user, and then only forks
+ * workers on the master's order and reaps them. When the master is gone it keeps its pool at the size it had, one for
+ * one.
  */
 
 #include <signal.h>
@@ -44,7 +45,8 @@ struct zygote {
         size_t n_children;
 };
 
-/* spawn.c: forks a worker for a slot and tells the master. Returns 0, or -errno after telling the master. Never returns in the child. */
+/* spawn.c: forks a worker for a slot and tells the master. Returns 0, or -errno after telling the master. Never returns
+ * in the child. */
 int zygote_spawn(struct zygote *z, uint32_t slot);
 
 /* spawn.c: reaps every child that has ended, and tells the master, or without one plans its replacement. */

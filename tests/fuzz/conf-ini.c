@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A configuration from memory: any bytes load or are refused with a problem for each; what loads is dumped, packed, read back,
- * and must be the same again. Single lines: what a line's value is must survive being quoted.
+ * A configuration from memory: any bytes load or are refused with a problem for each; what loads is dumped, packed,
+ * read back, and must be the same again. Single lines: what a line's value is must survive being quoted.
  */
 
 #include <assert.h>

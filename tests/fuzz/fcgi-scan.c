@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scan against the decoder: what it says of bytes that come in pieces must be what the decoder makes of them. The first byte seeds the sizes of the
- * pieces; the rest is what a client sends.
+ * The scan against the decoder: what it says of bytes that come in pieces must be what the decoder makes of them. The
+ * first byte seeds the sizes of the pieces; the rest is what a client sends.
  */
 
 #include <assert.h>
@@ -13,7 +13,8 @@
 #include "fcgi/scan.h"
 #include "fuzz.h"
 
-/* What the decoder tells of the first n bytes, up to the first event that ends the scan's interest: that one, or MORE. */
+/* What the decoder tells of the first n bytes, up to the first event that ends the scan's interest: that one, or MORE.
+ */
 static struct fcgi_event decode(const uint8_t *in, size_t n, bool *ret_head) {
         const struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT };
         struct fcgi_decoder d;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet on the control socket, from whoever may open it: what is decoded is bounded and can be shown, and encoding it again gives a packet that says the same.
+ * A packet on the control socket, from whoever may open it: what is decoded is bounded and can be shown, and encoding
+ * it again gives a packet that says the same.
  */
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a zygote may send to the master, over a real pair: one packet of any size with any number of descriptors. A message that is taken fits its row, its text ends and is
- * one line; of one that is not, nothing stays open.
+ * What a zygote may send to the master, over a real pair: one packet of any size with any number of descriptors. A
+ * message that is taken fits its row, its text ends and is one line; of one that is not, nothing stays open.
  */
 
 #include <assert.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a worker may send to its park, over a real pair, and what the connection's client sends after that: the park's lists and sums agree, every offer that it makes is one that
- * a worker takes, and nothing stays open. The first byte says how many descriptors come along, the second how many bytes at the end are the client's.
+ * What a worker may send to its park, over a real pair, and what the connection's client sends after that: the park's
+ * lists and sums agree, every offer that it makes is one that a worker takes, and nothing stays open. The first byte
+ * says how many descriptors come along, the second how many bytes at the end are the client's.
  */
 
 #include <assert.h>

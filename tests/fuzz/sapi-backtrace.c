@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backtrace of a process whose memory is the input: whatever stands there, and even if it changes from one read to the next, the walk ends, and gives
- * bounded text made of its own lines.
+ * A backtrace of a process whose memory is the input: whatever stands there, and even if it changes from one read to
+ * the next, the walk ends, and gives bounded text made of its own lines.
  */
 
 #include <assert.h>

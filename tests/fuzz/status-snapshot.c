@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A scoreboard that its pool has scribbled over, to the master, fpmctl and status pages: numbers agree with each other, and every page is text that its readers can parse. The input is
- * a list of changes to a scoreboard with a worker: 3 bytes say where, one how many bytes follow.
+ * A scoreboard that its pool has scribbled over, to the master, fpmctl and status pages: numbers agree with each other,
+ * and every page is text that its readers can parse. The input is a list of changes to a scoreboard with a worker: 3
+ * bytes say where, one how many bytes follow.
  */
 
 #include <assert.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A row's number is what getopt_long(3) returns for its name, and its letter what it returns for that: both lead to the row. */
+/* A row's number is what getopt_long(3) returns for its name, and its letter what it returns for that: both lead to the
+ * row. */
 
 #include "cli.h"
 

@@ -30,8 +30,8 @@ struct cli {
         size_t n_rows; /* at most CLI_ROWS_MAX */
 };
 
-/* Sets fields of the struct at into, which has the defaults; what no option names stays. 0; CLI_E_EXIT: help or version was asked for and is out;
- * CLI_E_USAGE: what is wrong was said on stderr. */
+/* Sets fields of the struct at into, which has the defaults; what no option names stays. 0; CLI_E_EXIT: help or version
+ * was asked for and is out; CLI_E_USAGE: what is wrong was said on stderr. */
 enum { CLI_E_EXIT = 1, CLI_E_USAGE };
 int cli_parse(const struct cli *cli, int argc, char *argv[], void *into);
 

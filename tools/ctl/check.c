@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fpmctl check: reads the configuration as fpmd would and says what is wrong, without asking or touching a running one. */
+/* fpmctl check: reads the configuration as fpmd would and says what is wrong, without asking or touching a running one.
+ */
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A pool's address and a connection to it. Every failure is told on stderr, with the address; the functions return 0 or an exit code. */
+/* A pool's address and a connection to it. Every failure is told on stderr, with the address; the functions return 0 or
+ * an exit code. */
 
 #include "base/addr.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each danger is a row: a test of one pool, the directive it is about, and what it means in words. FastCGI has no passwords: whoever can connect to a pool
- * can run any PHP file on this machine, and with PHP_ADMIN_VALUE any code. So most rows are about who can connect.
+ * Each danger is a row: a test of one pool, the directive it is about, and what it means in words. FastCGI has no
+ * passwords: whoever can connect to a pool can run any PHP file on this machine, and with PHP_ADMIN_VALUE any code. So
+ * most rows are about who can connect.
  */
 
 #include "danger.h"

@@ -7,8 +7,8 @@
 #include "base/text.h"
 #include "conf/model.h"
 
-/* True for an address that is TCP and not this host's loopback, or any TCP. Host names are not resolved: "localhost" is loopback, others
- * are not. "systemd" and paths are neither. */
+/* True for an address that is TCP and not this host's loopback, or any TCP. Host names are not resolved: "localhost" is
+ * loopback, others are not. "systemd" and paths are neither. */
 bool danger_is_tcp(const char *listen);
 bool danger_is_open_tcp(const char *listen);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmctl get: what a web server would do, by hand. The address comes from the pool's configuration or from the command line;
- * the reply's body goes to stdout, everything else to stderr.
+ * fpmctl get: what a web server would do, by hand. The address comes from the pool's configuration or from the command
+ * line; the reply's body goes to stdout, everything else to stderr.
  */
 
 #include <errno.h>
@@ -137,7 +137,8 @@ static int run_one(const struct get *g, const char *address, int fd, const uint8
         return judge(g, &reply);
 }
 
-/* Whether a server that was asked to keep the connection has closed it: its reply is complete, so anything readable is the end. */
+/* Whether a server that was asked to keep the connection has closed it: its reply is complete, so anything readable is
+ * the end. */
 static bool connection_ended(int fd) {
         char c;
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmctl import: reads a configuration of php-fpm as fpmd would, says what will differ, directive by directive, and proposes the socket units. It
- * changes nothing: a person decides.
+ * fpmctl import: reads a configuration of php-fpm as fpmd would, says what will differ, directive by directive, and
+ * proposes the socket units. It changes nothing: a person decides.
  *
- * The differences are a table of directives and sentences. What a version of fpmd does not act on comes from the table of directives itself.
+ * The differences are a table of directives and sentences. What a version of fpmd does not act on comes from the table
+ * of directives itself.
  */
 
 #include <stdio.h>

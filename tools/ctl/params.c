@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CGI parameters from a URI, as a web server's usual FastCGI set-up makes them: SCRIPT_FILENAME is the root and the path up to
- * ".php", PATH_INFO the rest. Without a root the file system's is it, so that a script path is its own SCRIPT_NAME; a pool's status
- * and ping paths are asked for that way too.
+ * CGI parameters from a URI, as a web server's usual FastCGI set-up makes them: SCRIPT_FILENAME is the root and the
+ * path up to
+ * ".php", PATH_INFO the rest. Without a root the file system's is it, so that a script path is its own SCRIPT_NAME; a
+ * pool's status and ping paths are asked for that way too.
  */
 
 #include "params.h"

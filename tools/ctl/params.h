@@ -19,8 +19,8 @@ void ctl_params_done(struct ctl_params *p);
 /* Sets a parameter, in the place of one of that name. 0 or -ENOMEM. */
 int ctl_params_set(struct ctl_params *p, const char *name, const char *value);
 
-/* "NAME=VALUE", and "Name: value" as an HTTP header (Content-Type and Content-Length keep their CGI names). -EINVAL when it has not
- * that form. */
+/* "NAME=VALUE", and "Name: value" as an HTTP header (Content-Type and Content-Length keep their CGI names). -EINVAL
+ * when it has not that form. */
 int ctl_params_set_assignment(struct ctl_params *p, const char *assignment);
 int ctl_params_set_header(struct ctl_params *p, const char *header);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Socket units as systemd.socket(5) has them. What php-fpm's directives can say and a socket unit cannot is an ACL: setfacl(1) sets it when the socket
- * is made.
+ * Socket units as systemd.socket(5) has them. What php-fpm's directives can say and a socket unit cannot is an ACL:
+ * setfacl(1) sets it when the socket is made.
  */
 
 #include "socket-unit.h"

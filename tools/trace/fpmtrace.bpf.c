@@ -5,12 +5,13 @@
  *
  * Counts are exact, and this is what they rest on:
  *  - They are sums made here by atomic adds, not events sent to user space: a full ring loses lines of --follow only.
- *  - Atomic even though maps of one value per CPU exist: these programs can be preempted, and two workers that take turns on
- *    one CPU in the middle of an add would lose one.
+ *  - Atomic even though maps of one value per CPU exist: these programs can be preempted, and two workers that take
+ * turns on one CPU in the middle of an add would lose one.
  *  - The programs may sleep: a string that is not in memory (a fork's page tables start out without file and shared
  *    mappings) is fetched instead of being missed.
  *
- * No vmlinux.h: task_struct's two fields below are relocated by name (CO-RE), everything else is helpers and own structs.
+ * No vmlinux.h: task_struct's two fields below are relocated by name (CO-RE), everything else is helpers and own
+ * structs.
  */
 
 #include <stdbool.h>
@@ -173,9 +174,10 @@ static __always_inline struct trace_since *worker_state(void) {
 }
 
 /*
- * Notes that the worker is in stage `to` from now on. *ret: how long it was in the one before, or 0 when its coming was not
- * seen. False when this transition has been here already: containers of one image have one file under several overlays,
- * which nobody can tell from several files, so that each of its probes is attached, and fires, once per overlay.
+ * Notes that the worker is in stage `to` from now on. *ret: how long it was in the one before, or 0 when its coming was
+ * not seen. False when this transition has been here already: containers of one image have one file under several
+ * overlays, which nobody can tell from several files, so that each of its probes is attached, and fires, once per
+ * overlay.
  */
 static __always_inline bool stage_changed(__u32 from, __u32 to, __u64 now, __u64 *ret) {
         struct trace_since *s = worker_state();

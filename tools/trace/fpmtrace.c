@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmtrace: the stages of fpmd's requests, live, from the probes in the workers. This file is its life: find the binaries,
- * attach, wait for the timer, events and signals, detach, read a last time. The last reading comes after the detaching, so
- * that the summary is exact and final.
+ * fpmtrace: the stages of fpmd's requests, live, from the probes in the workers. This file is its life: find the
+ * binaries, attach, wait for the timer, events and signals, detach, read a last time. The last reading comes after the
+ * detaching, so that the summary is exact and final.
  *
  * While it runs it looks for new binaries at each refresh: an upgrade brings a new file, and a reload starts it.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Quantiles of log2-linear histograms. Pure. The total is summed from the buckets instead of taken from n: a reading races
- * with workers that have added to one and not yet to the other, and a quantile must not look for an entry that is not there.
+ * Quantiles of log2-linear histograms. Pure. The total is summed from the buckets instead of taken from n: a reading
+ * races with workers that have added to one and not yet to the other, and a quantile must not look for an entry that is
+ * not there.
  */
 
 #include "hist.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What fpmtrace prints. Strings of traced processes are escaped before they get near a terminal: a worker is PHP code, and
- * the reader of this is mostly root.
+ * What fpmtrace prints. Strings of traced processes are escaped before they get near a terminal: a worker is PHP code,
+ * and the reader of this is mostly root.
  */
 
 #include "render.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libbpf's side of fpmtrace. Each probe is attached with process -1, so that the kernel puts it into every process that maps
- * the file, now or later, and raises the probe's semaphore there. Both are undone when the links are closed, or by
+ * libbpf's side of fpmtrace. Each probe is attached with process -1, so that the kernel puts it into every process that
+ * maps the file, now or later, and raises the probe's semaphore there. Both are undone when the links are closed, or by
  * the kernel when fpmtrace dies: nothing of it stays in a worker.
  */
 
@@ -26,7 +26,8 @@ struct trace_session {
         void *event_ctx;
 };
 
-/* libbpf says why something failed in words only, to a callback without context: the last warning is kept for the reason. */
+/* libbpf says why something failed in words only, to a callback without context: the last warning is kept for the
+ * reason. */
 static char libbpf_warning[256];
 static bool libbpf_verbose;
 

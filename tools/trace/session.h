@@ -12,7 +12,8 @@ struct trace_session;
 /* Called for each event of the ring, in order; negative stops the reading. */
 typedef int (*trace_event_fn)(void *ctx, void *data, size_t n);
 
-/* Whether this process on this kernel can trace at all. 0, or -EPERM / -EOPNOTSUPP with a sentence for the user in *reason. */
+/* Whether this process on this kernel can trace at all. 0, or -EPERM / -EOPNOTSUPP with a sentence for the user in
+ * *reason. */
 int trace_system_check(struct text *reason);
 
 /* Whether the binaries of other users' processes can be seen (CAP_SYS_PTRACE). */
@@ -27,8 +28,8 @@ struct trace_session *trace_session_free(struct trace_session *s);
 DEFINE_CLEANUP(struct trace_session *, trace_session_free)
 #define _cleanup_session_ _cleanup_(trace_session_freep)
 
-/* Attaches to all processes, present and future, that run the binary. 0; -ENOENT (it has no probes), other -errno, with a
- * sentence in *reason. */
+/* Attaches to all processes, present and future, that run the binary. 0; -ENOENT (it has no probes), other -errno, with
+ * a sentence in *reason. */
 int trace_session_attach(struct trace_session *s, const struct trace_target *target, struct text *reason);
 
 /* Detaches; what was counted can still be read, and does not change any more. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What tracing needs from the machine, looked at before libbpf runs into it: an operator gets one sentence with the remedy
- * instead of an errno from the middle of a load.
+ * What tracing needs from the machine, looked at before libbpf runs into it: an operator gets one sentence with the
+ * remedy instead of an errno from the middle of a load.
  */
 
 #include <errno.h>
@@ -24,8 +24,9 @@ static uint64_t capabilities(void) {
         return (uint64_t)data[1].effective << 32 | data[0].effective;
 }
 
-/* CAP_BPF and CAP_PERFMON were enough for uprobes from Linux 5.8 until 6.16 and the stable kernels of that summer, which want
- * CAP_SYS_ADMIN again. Whoever has those two is let through: the kernel's refusal is explained when it comes. */
+/* CAP_BPF and CAP_PERFMON were enough for uprobes from Linux 5.8 until 6.16 and the stable kernels of that summer,
+ * which want CAP_SYS_ADMIN again. Whoever has those two is let through: the kernel's refusal is explained when it
+ * comes. */
 static bool privileges_check(struct text *reason) {
         static const struct {
                 unsigned cap;

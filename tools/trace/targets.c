@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Probes are attached to files, not to processes: one attachment to a binary covers all processes that run it, forks and
- * new ones included. So the processes found here only lead to their files. A file is reached through /proc/PID/exe, which works
- * across mount namespaces and for a binary that an upgrade has deleted; the descriptor opened there outlives the process.
- * Processes come and go during the scan: one that is gone is not an error.
+ * Probes are attached to files, not to processes: one attachment to a binary covers all processes that run it, forks
+ * and new ones included. So the processes found here only lead to their files. A file is reached through /proc/PID/exe,
+ * which works across mount namespaces and for a binary that an upgrade has deleted; the descriptor opened there
+ * outlives the process. Processes come and go during the scan: one that is gone is not an error.
  */
 
 #include "targets.h"

@@ -27,7 +27,7 @@ void trace_targets_done(struct trace_targets *t);
 int trace_targets_add(struct trace_targets *t, const char *path);
 
 /*
- * Adds the binaries of all running fpmd-zygote processes (zygotes and workers), in whatever mount namespace, that are not in
- * the list yet. With pid: of that process and its descendants only. Counts those processes. 0 or -errno.
+ * Adds the binaries of all running fpmd-zygote processes (zygotes and workers), in whatever mount namespace, that are
+ * not in the list yet. With pid: of that process and its descendants only. Counts those processes. 0 or -errno.
  */
 int trace_targets_scan(struct trace_targets *t, pid_t pid);

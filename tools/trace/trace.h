@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What the BPF program and fpmtrace share: keys, events, the histogram's shape. Compiled by clang for both sides (and by gcc
- * for one of them), so it keeps to the kernel's integer types and to structs without padding: keys are compared as bytes.
+ * What the BPF program and fpmtrace share: keys, events, the histogram's shape. Compiled by clang for both sides (and
+ * by gcc for one of them), so it keeps to the kernel's integer types and to structs without padding: keys are compared
+ * as bytes.
  */
 
 #include <linux/types.h>
@@ -20,8 +21,8 @@
 #define TRACE_HISTS_MAX   2048
 #define TRACE_WORKERS_MAX 32768
 
-/* Log2-linear: every power of two of nanoseconds is cut into TRACE_HIST_STEPS equal buckets, so a bucket is at most 1/8 of
- * its value wide. The last one takes everything from 3 days on. */
+/* Log2-linear: every power of two of nanoseconds is cut into TRACE_HIST_STEPS equal buckets, so a bucket is at most 1/8
+ * of its value wide. The last one takes everything from 3 days on. */
 #define TRACE_HIST_BITS    3
 #define TRACE_HIST_STEPS   (1U << TRACE_HIST_BITS)
 #define TRACE_HIST_BUCKETS 376U

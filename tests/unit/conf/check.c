@@ -130,7 +130,8 @@ static void test_root_that_is_allowed_need_not(void **state) {
         }
 }
 
-/* Which names must exist: those that act at a start, all of them in a test. A socket's are looked up by who binds it. */
+/* Which names must exist: those that act at a start, all of them in a test. A socket's are looked up by who binds it.
+ */
 static const struct {
         const char *text;
         bool user, root, test; /* refused at a start without root, with root, in a test without root */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One line of a configuration file. The answers are those that php-fpm 8.2 gives, unless the sentence says otherwise. */
+/* One line of a configuration file. The answers are those that php-fpm 8.2 gives, unless the sentence says otherwise.
+ */
 
 #include "conf/ini.h"
 

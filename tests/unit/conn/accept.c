@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conn/accept.h: what wakes a worker, and that no wake-up is lost. Real sockets; two acceptors stand for two workers. */
+/* conn/accept.h: what wakes a worker, and that no wake-up is lost. Real sockets; two acceptors stand for two workers.
+ */
 
 #include <errno.h>
 #include <fcntl.h>

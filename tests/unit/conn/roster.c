@@ -27,7 +27,8 @@ static bool rings(struct roster *r, bool holding) {
 
 /* One line of a story: a worker, and what it does. */
 struct line {
-        char what; /* 'w': is told to watch, 'r': to rest, 'l': leaves, 'c': is called, 'd': hears the bell and no more, 'x': is gone */
+        char what; /* 'w': is told to watch, 'r': to rest, 'l': leaves, 'c': is called, 'd': hears the bell and no more,
+                      'x': is gone */
         uint32_t slot;
         bool holding;
         const char *bells; /* that ring after it: "e": for empty hands, "h": for those that hold something */
@@ -173,7 +174,8 @@ static void test_numbers_beyond_it_watch(void **state) {
         assert_true(roster_join(r, 2, false));
 }
 
-/* Many at once: in each round some begin to wait while others, who have waited, become busy. When they have, somebody watches or is called, if anybody waits. */
+/* Many at once: in each round some begin to wait while others, who have waited, become busy. When they have, somebody
+ * watches or is called, if anybody waits. */
 
 #define N_THREADS 2U
 #define N_ROUNDS  20000U

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* conn/streak.h: when a worker tries before it waits. Each row is a story: what is found when it looks, a microsecond apart. */
+/* conn/streak.h: when a worker tries before it waits. Each row is a story: what is found when it looks, a microsecond
+ * apart. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,8 @@
 
 #define BEGIN (1000 * USEC_PER_SEC)
 
-/* In looks: '1' there is something, '0' there is nothing, ' ' half a millisecond passes. In deeds: 't' tries, 'w' waits, 'm' tries, misses and waits. */
+/* In looks: '1' there is something, '0' there is nothing, ' ' half a millisecond passes. In deeds: 't' tries, 'w'
+ * waits, 'm' tries, misses and waits. */
 static const struct {
         const char *sentence;
         const char *looks;

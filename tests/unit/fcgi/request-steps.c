@@ -270,7 +270,8 @@ static void test_what_is_to_come_of_a_record(void **state) {
         fcgi_decoder_done(&d);
 }
 
-/* Fed up to each byte of a record behind a request, the decoder gives back what has come of it, unless that was nothing worth having. */
+/* Fed up to each byte of a record behind a request, the decoder gives back what has come of it, unless that was nothing
+ * worth having. */
 static void give_back_everywhere(uint8_t type, size_t n_content, bool whole_only) {
         uint8_t bytes[FCGI_HEADER_SIZE + 64] = {}, back[FCGI_GIVE_BACK_MAX];
         size_t n = FCGI_HEADER_SIZE + n_content + 3, used;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fcgi/scan.h: what the bytes so far are good for. Every conversation is heard whole, byte by byte, and with padding. */
+/* fcgi/scan.h: what the bytes so far are good for. Every conversation is heard whole, byte by byte, and with padding.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>

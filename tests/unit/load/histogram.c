@@ -11,7 +11,8 @@
 #include "base/macros.h"
 #include "histogram.h"
 
-/* Every bucket begins where the one before it ends, holds what lies between, and is no wider than a part of its values. */
+/* Every bucket begins where the one before it ends, holds what lies between, and is no wider than a part of its values.
+ */
 static void test_buckets_are_seamless(void **state) {
         for (uint32_t i = 0; i + 1 < LOAD_HISTOGRAM_BUCKETS; i++) {
                 uint64_t lower = load_histogram_lower(i), next = load_histogram_lower(i + 1);

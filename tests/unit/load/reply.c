@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Replies as the load generator reads them: CGI's and HTTP's heads, HTTP's framing, and what is not the expected body. */
+/* Replies as the load generator reads them: CGI's and HTTP's heads, HTTP's framing, and what is not the expected body.
+ */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of requests that were sent again: times that are compared with each other have one unit and are cut at the same place. */
+/* What is told of requests that were sent again: times that are compared with each other have one unit and are cut at
+ * the same place. */
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* park/guest.c and limits.c without their process: what becomes of a connection that the kernel does not watch, whose time is over when, and who has to go when there
- * are too many. */
+/* park/guest.c and limits.c without their process: what becomes of a connection that the kernel does not watch, whose
+ * time is over when, and who has to go when there are too many. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Doorbells, as workers that mean no good leave them: without O_NONBLOCK, full, or empty a moment after they have rung. A limit ends the program where the master would wait. */
+/* Doorbells, as workers that mean no good leave them: without O_NONBLOCK, full, or empty a moment after they have rung.
+ * A limit ends the program where the master would wait. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -17,7 +17,8 @@
 #define SEC USEC_PER_SEC
 #define NOW (100 * SEC)
 
-/* Each sentence is about a pool with room for 16 workers, of which one decision after another is made: dynamic keeps 2 to 4 spare. What is 0 is left out. */
+/* Each sentence is about a pool with room for 16 workers, of which one decision after another is made: dynamic keeps 2
+ * to 4 spare. What is 0 is left out. */
 #define ROOM     .max_children = 16, .max_spawn_rate = 8, .n_left = UINT_MAX, .now = NOW
 #define DYNAMIC  .pm = CONF_PM_DYNAMIC, .min_spare = 2, .max_spare = 4, ROOM
 #define BUSY     .pm = CONF_PM_DYNAMIC, .min_spare = 9, .max_spare = 9, ROOM

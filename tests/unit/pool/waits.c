@@ -92,7 +92,8 @@ static void test_long_stall(void **state) {
         assert_true(sum > 3 * 190 && sum < 3 * 200);
 }
 
-/* Any numbers: no share without a connection, none waits longer than there were looks, and every one taken is counted. */
+/* Any numbers: no share without a connection, none waits longer than there were looks, and every one taken is counted.
+ */
 static void test_any_numbers(void **state) {
         struct waits_share shares[WAITS_SHARES];
         struct waits w;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sapi/backtrace.h: the walk over frames that the test has made by hand, and over garbage. Addresses are the test's own; a reader that allows nothing
- * outside a region stands for the kernel. */
+/* sapi/backtrace.h: the walk over frames that the test has made by hand, and over garbage. Addresses are the test's
+ * own; a reader that allows nothing outside a region stands for the kernel. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,7 +178,8 @@ static void test_stand_ins_are_skipped(void **state) {
         assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f3.php:4\n");
 }
 
-/* sleep() in a(), which b() delegates to, and c() to b(): the script goes through c(). Frame 2 is the stand-in, frames 4 and 5 are b's and c's. */
+/* sleep() in a(), which b() delegates to, and c() to b(): the script goes through c(). Frame 2 is the stand-in, frames
+ * 4 and 5 are b's and c's. */
 static void test_delegating_generators(void **state) {
         _cleanup_free_ struct world *w = world_new();
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sapi/import.c: a function of ours in place of one that a loaded object calls, however the linker has made that object's table. */
+/* sapi/import.c: a function of ours in place of one that a loaded object calls, however the linker has made that
+ * object's table. */
 
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -19,7 +20,8 @@ static pid_t our_getpid(void) {
         return OURS;
 }
 
-/* The object's first call of anything but getpid() comes after the change: where calls are bound late, the linker writes to the table then. */
+/* The object's first call of anything but getpid() comes after the change: where calls are bound late, the linker
+ * writes to the table then. */
 static void tell(const char *folder, const char *name, bool changes) {
         char path[4096];
         void *object;

@@ -73,7 +73,8 @@ static void test_one_reading_for_many(void **state) {
         assert_int_equal(f.told, f.clock);
 }
 
-/* A stretch that was not like those before it is put right by its last request, as far as that goes, and changes the share. */
+/* A stretch that was not like those before it is put right by its last request, as far as that goes, and changes the
+ * share. */
 static void test_share_follows(void **state) {
         struct feed f = {};
 

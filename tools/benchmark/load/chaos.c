@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pure. Most requests are like any other, so that the rare ones meet a server at work. The generator is splitmix64 (Steele, Lea, Flood:
- * Fast splittable pseudorandom number generators, 2014), which makes a good stream of any seed.
+ * Pure. Most requests are like any other, so that the rare ones meet a server at work. The generator is splitmix64
+ * (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), which makes a good stream of any seed.
  */
 
 #include "chaos.h"

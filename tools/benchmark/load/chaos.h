@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What bad clients and bad networks do, drawn by lot: each request's number and the seed decide alone how it is sent, read and given
- * up, so a run can be repeated.
+ * What bad clients and bad networks do, drawn by lot: each request's number and the seed decide alone how it is sent,
+ * read and given up, so a run can be repeated.
  */
 
 #include <stdbool.h>

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets are watched edge-triggered and once: sending and reading go on until the kernel has no more, or until the reply has ended, so
- * a request over a kept connection is a send, a wait and a read.
+ * Sockets are watched edge-triggered and once: sending and reading go on until the kernel has no more, or until the
+ * reply has ended, so a request over a kept connection is a send, a wait and a read.
  *
- * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way. As web servers do,
- * that request is sent once more on a fresh connection if not a byte of a reply had come. It is counted and described, since a web server
- * does so only with what may be done twice (RFC 9110, 9.2.2): its answer to a POST would be 502.
+ * A server may close a kept connection whenever no request is in hand, also while the next one is already on its way.
+ * As web servers do, that request is sent once more on a fresh connection if not a byte of a reply had come. It is
+ * counted and described, since a web server does so only with what may be done twice (RFC 9110, 9.2.2): its answer to a
+ * POST would be 502.
  *
- * A request that is given up gets no reply that could be waited for, but what has come of one must be right all the same.
+ * A request that is given up gets no reply that could be waited for, but what has come of one must be right all the
+ * same.
  */
 
 #include "connection.h"
@@ -57,7 +59,8 @@ void load_connection_give_up(struct load_connection *c, enum load_outcome outcom
         finish(c, outcome, false);
 }
 
-/* The server was not sent the whole request, so its reply may be cut short. Who leaves while it reads has sent all of it. */
+/* The server was not sent the whole request, so its reply may be cut short. Who leaves while it reads has sent all of
+ * it. */
 static bool is_cut(const struct load_connection *c) {
         return c->job.plan.abort == LOAD_ABORT_RECORD || c->job.plan.abort == LOAD_ABORT_CLOSE;
 }

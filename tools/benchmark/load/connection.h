@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* One client connection and the request that is on its way there: opened, sent, read and judged without ever blocking. */
+/* One client connection and the request that is on its way there: opened, sent, read and judged without ever blocking.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>

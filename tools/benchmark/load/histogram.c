@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first octave of buckets is linear: a bucket a nanosecond. From there on each power of two is cut into as many equal buckets, so
- * the bucket's number is the exponent and the bits that follow the leading one.
+ * The first octave of buckets is linear: a bucket a nanosecond. From there on each power of two is cut into as many
+ * equal buckets, so the bucket's number is the exponent and the bits that follow the leading one.
  */
 
 #include "histogram.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* RFC 9112, as a client of a server on this machine needs it: one request on a connection at a time, no body for HEAD is asked for. */
+/* RFC 9112, as a client of a server on this machine needs it: one request on a connection at a time, no body for HEAD
+ * is asked for. */
 
 #include "http.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd-load: a FastCGI client in numbers. It exists because tools for HTTP measure a web server as well, and because none of them checks
- * replies, counts from the time a request was due, or misbehaves on purpose.
+ * fpmd-load: a FastCGI client in numbers. It exists because tools for HTTP measure a web server as well, and because
+ * none of them checks replies, counts from the time a request was due, or misbehaves on purpose.
  */
 
 #include <stdio.h>

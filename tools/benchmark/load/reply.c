@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Heads come in two kinds, both of lines with CR LF: HTTP's begins with a status line, CGI's (RFC 3875) may have a Status field and is a
- * success without.
+ * Heads come in two kinds, both of lines with CR LF: HTTP's begins with a status line, CGI's (RFC 3875) may have a
+ * Status field and is a success without.
  */
 
 #include "reply.h"

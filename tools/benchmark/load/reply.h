@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A reply as it comes, compared with what is expected. The head is kept until it is whole, the body is compared and forgotten. */
+/* A reply as it comes, compared with what is expected. The head is kept until it is whole, the body is compared and
+ * forgotten. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ struct load_reply {
 
 void load_reply_begin(struct load_reply *r, const struct load_expect *expect);
 
-/* Takes bytes of the head; returns how many. 0 for n > 0: it is longer than can be kept. The head is whole when status is not 0. */
+/* Takes bytes of the head; returns how many. 0 for n > 0: it is longer than can be kept. The head is whole when status
+ * is not 0. */
 size_t load_reply_head(struct load_reply *r, const uint8_t *data, size_t n);
 
 void load_reply_body(struct load_reply *r, const uint8_t *data, size_t n);

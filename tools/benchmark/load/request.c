@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a server is asked. The parameters are those of nginx's fastcgi_params and a browser's few headers, since their number is
- * part of what a request costs.
+ * What a server is asked. The parameters are those of nginx's fastcgi_params and a browser's few headers, since their
+ * number is part of what a request costs.
  */
 
 #include "request.h"

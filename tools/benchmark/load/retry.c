@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection's end is seldom the fault of the request that meets it: what came before on the connection is told too. */
+/* A connection's end is seldom the fault of the request that meets it: what came before on the connection is told too.
+ */
 
 #include "retry.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What is known of requests that were sent again, because their server had closed a kept connection under them: enough to find out why it did.
+ * What is known of requests that were sent again, because their server had closed a kept connection under them: enough
+ * to find out why it did.
  */
 
 #include <stdint.h>

@@ -2,9 +2,10 @@
 /*
  * One thread, one epoll. Free connections are a stack; whenever one is free and a request is due, the two meet.
  *
- * Closed loop: a request is always due. Open loop: request k is due at start + k / rate, no matter what the server does, and its time counts
- * from there also when no connection was free for it. So a server that stands still for a second shows as thousands of slow replies, as
- * its users would see it, and not as one (coordinated omission). What is unanswered at the end counts with the time that it has waited.
+ * Closed loop: a request is always due. Open loop: request k is due at start + k / rate, no matter what the server
+ * does, and its time counts from there also when no connection was free for it. So a server that stands still for a
+ * second shows as thousands of slow replies, as its users would see it, and not as one (coordinated omission). What is
+ * unanswered at the end counts with the time that it has waited.
  */
 
 #include "run.h"

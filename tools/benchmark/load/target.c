@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A load generator is a weapon: it is loaded for this machine's own sockets and for nothing else, whatever its user types. */
+/* A load generator is a weapon: it is loaded for this machine's own sockets and for nothing else, whatever its user
+ * types. */
 
 #include "target.h"
 

@@ -18,9 +18,10 @@ struct load_workload {
 void load_workload_done(struct load_workload *w);
 #define _cleanup_workload_ _cleanup_(load_workload_done)
 
-/* Fills *w, which is zero-initialised; options must outlive it. 0, -ENOMEM or what reading the file of --expect-file says. */
+/* Fills *w, which is zero-initialised; options must outlive it. 0, -ENOMEM or what reading the file of --expect-file
+ * says. */
 int load_workload_init(struct load_workload *w, const struct load_options *options);
 
-/* The request of that number. *own: where its bytes may be kept, freed and replaced by the next call with the same one; NULL to begin
- * with. 0 or -ENOMEM. */
+/* The request of that number. *own: where its bytes may be kept, freed and replaced by the next call with the same one;
+ * NULL to begin with. 0 or -ENOMEM. */
 int load_workload_next(const struct load_workload *w, uint64_t number, uint8_t **own, struct load_job *ret);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd-steps PID: counts the instructions that a process executes in user space, by stepping through them, until SIGINT; then prints the
- * number. Hundreds of times slower than a CPU's own counter, but exact, and there also in virtual machines that have no such counter. (A
- * simulator like callgrind would do, if it knew the system calls that fpmd makes.)
+ * fpmd-steps PID: counts the instructions that a process executes in user space, by stepping through them, until
+ * SIGINT; then prints the number. Hundreds of times slower than a CPU's own counter, but exact, and there also in
+ * virtual machines that have no such counter. (A simulator like callgrind would do, if it knew the system calls that
+ * fpmd makes.)
  *
- * A system call is one step. A repeated string instruction stops after each round, and counts once, as in a CPU's counter.
+ * A system call is one step. A repeated string instruction stops after each round, and counts once, as in a CPU's
+ * counter.
  */
 
 #include <errno.h>
