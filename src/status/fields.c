@@ -7,16 +7,13 @@
 
 #include "status/text.h"
 
-#define NUMBER(label, value)                                                                                           \
-        { .name = label, .kind = STATUS_NUMBER, .number = value }
-#define CENTS(label, value)                                                                                            \
-        { .name = label, .kind = STATUS_CENTS, .number = value }
-#define MOMENT(label, usec)                                                                                            \
-        { .name = label, .kind = STATUS_MOMENT, .number = (usec) / USEC_PER_SEC }
-#define TEXT(label, value)                                                                                             \
-        { .name = label, .kind = STATUS_TEXT, .text = fields_text(value) }
-#define URI(label, path, qry)                                                                                          \
-        { .name = label, .kind = STATUS_URI, .text = path, .query = qry }
+// clang-format off
+#define NUMBER(label, value)  { .name = label, .kind = STATUS_NUMBER, .number = value }
+#define CENTS(label, value)   { .name = label, .kind = STATUS_CENTS, .number = value }
+#define MOMENT(label, usec)   { .name = label, .kind = STATUS_MOMENT, .number = (usec) / USEC_PER_SEC }
+#define TEXT(label, value)    { .name = label, .kind = STATUS_TEXT, .text = fields_text(value) }
+#define URI(label, path, qry) { .name = label, .kind = STATUS_URI, .text = path, .query = qry }
+// clang-format on
 
 static const char *fields_text(const char *s) {
         return *s ? s : "-";

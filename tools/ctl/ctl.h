@@ -35,11 +35,12 @@ int ctl_import_main(struct ctl *ctl, int argc, char *argv[]);
 
 /* Options that every subcommand takes as well: rows for its getopt_long() table, and what to do with them. */
 enum { CTL_OPTION_SOCKET = 0x1000, CTL_OPTION_RUNTIME_DIR, CTL_OPTION_OWN };
-#define CTL_COMMON_OPTIONS                                                                                             \
-        { "socket", required_argument, NULL, CTL_OPTION_SOCKET },                                                      \
-                { "runtime-dir", required_argument, NULL, CTL_OPTION_RUNTIME_DIR }, {                                  \
-                "help", no_argument, NULL, 'h'                                                                         \
-        }
+// clang-format off
+#define CTL_COMMON_OPTIONS \
+        { "socket", required_argument, NULL, CTL_OPTION_SOCKET }, \
+        { "runtime-dir", required_argument, NULL, CTL_OPTION_RUNTIME_DIR }, \
+        { "help", no_argument, NULL, 'h' }
+// clang-format on
 
 /* Takes a common option. CTL_OPTION_E_EXIT: the program ends now, with *ret_exit. */
 enum { CTL_OPTION_E_EXIT = 1 };

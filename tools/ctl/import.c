@@ -29,6 +29,7 @@ static const char usage[] = "fpmctl import DIR|FILE\n"
 
 enum import_when { IMPORT_GIVEN, IMPORT_ABSENT, IMPORT_SET }; /* SET: given, and not its default */
 
+// clang-format off
 static const struct {
         const char *name;
         enum import_when when;
@@ -63,6 +64,7 @@ static const struct {
         { "security.pcntl", IMPORT_ABSENT, "scripts have no pcntl_ functions, as with Debian's php-fpm; with yes they have those that are built into libphp" },
         { "apparmor_hat", IMPORT_GIVEN, "the service needs a profile with that child profile (AppArmorProfile=)" },
 };
+// clang-format on
 
 /* A line of the report. line 0: nothing in a file says it. */
 static void tell(const char *file, unsigned line, const char *directive, const char *says) {

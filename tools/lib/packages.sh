@@ -10,6 +10,7 @@ packages_demo=(php-cli php-fpm systemd util-linux procps)
 
 packages_test=(
         clang libclang-rt-dev llvm                            # the second compiler, and its sanitizers
+        clang-format                                          # tools/format-check
         libcmocka-dev python3 python3-pytest                  # unit tests; the suites in Python
         libbpf-dev bpftool bpftrace libelf-dev zlib1g-dev     # fpmtrace
         php-cli php-fpm php-mbstring php-xml php-sqlite3      # php-fpm is the reference that ours is compared with

@@ -138,8 +138,9 @@ static void test_a_violation_stays(void **state) {
 
 static char filler[200000];
 
-#define PAIR(n_n, n_v)                                                                                                 \
-        { .name = filler, .n_name = (n_n), .value = filler, .n_value = (n_v) }
+// clang-format off
+#define PAIR(n_n, n_v) { .name = filler, .n_name = (n_n), .value = filler, .n_value = (n_v) }
+// clang-format on
 
 /* Records as "type:length", so that where they end is seen; and what the responder makes of them. */
 static const struct {

@@ -18,8 +18,9 @@ struct record {
         uint8_t version; /* 0: the right one */
 };
 
-#define R(t, i, c)                                                                                                     \
-        { .type = (t), .id = (i), .content = (c), .n = sizeof(c) - 1 }
+// clang-format off
+#define R(t, i, c) { .type = (t), .id = (i), .content = (c), .n = sizeof(c) - 1 }
+// clang-format on
 #define BEGIN(i)      R(FCGI_BEGIN_REQUEST, i, "\0\1\0\0\0\0\0\0")
 #define BEGIN_KEEP(i) R(FCGI_BEGIN_REQUEST, i, "\0\1\1\0\0\0\0\0")
 #define PARAMS(i, c)  R(FCGI_PARAMS, i, c)

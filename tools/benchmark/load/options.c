@@ -40,13 +40,13 @@ static const char help[] =
         "                           of 0123456789abcdef repeated\n"
         "      --seed=N             for --chaos (1)";
 
+// clang-format off
+#define F(name, letter, field)   { name, letter, CLI_FLAG, offsetof(struct load_options, field), 0, 0 }
+#define T(name, field)           { name, 0, CLI_TEXT, offsetof(struct load_options, field), 0, 0 }
+#define N(name, field, min, max) { name, 0, CLI_NUMBER, offsetof(struct load_options, field), min, max }
+// clang-format on
+
 static const struct cli_row rows[] = {
-#define F(name, letter, field)                                                                                         \
-        { name, letter, CLI_FLAG, offsetof(struct load_options, field), 0, 0 }
-#define T(name, field)                                                                                                 \
-        { name, 0, CLI_TEXT, offsetof(struct load_options, field), 0, 0 }
-#define N(name, field, min, max)                                                                                       \
-        { name, 0, CLI_NUMBER, offsetof(struct load_options, field), min, max }
         T("connect", connect),
         F("http", 0, http),
         N("connections", n_connections, 1, LOAD_CONNECTIONS_MAX),
@@ -65,9 +65,6 @@ static const struct cli_row rows[] = {
         N("max-failures", max_failures, 1, UINT64_MAX),
         F("chaos", 'x', chaos),
         N("seed", seed, 0, UINT64_MAX),
-#undef F
-#undef T
-#undef N
 };
 
 static const struct cli cli = { .tool = "fpmd-load", .help = help, .rows = rows, .n_rows = ELEMENTSOF(rows) };

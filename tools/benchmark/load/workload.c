@@ -29,10 +29,11 @@ static uint8_t *make_noise(size_t n) {
 }
 
 static uint8_t *make_filler(size_t n) {
+        static const uint8_t digits[] = "0123456789abcdef";
         uint8_t *p = malloc(n);
 
         for (size_t i = 0; p && i < n; i++)
-                p[i] = (uint8_t) "0123456789abcdef"[i % 16];
+                p[i] = digits[i % 16];
         return p;
 }
 
