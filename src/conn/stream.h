@@ -14,7 +14,7 @@
 
 #include "base/time.h"
 
-#define STREAM_BUFFER_SIZE 65536U /* PARK_BYTES_MAX: what the park has read fits */
+#define STREAM_BUFFER_SIZE 65536U /* HANDOVER_BYTES_MAX: what the park has read fits */
 
 struct stream {
         int fd;     /* owned; -1: no connection */

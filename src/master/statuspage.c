@@ -24,11 +24,11 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "conn/allow.h"
-#include "conn/peer.h"
 #include "fcgi/record.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
 #include "log/log.h"
+#include "log/peer.h"
 #include "status/page.h"
 
 #define STATUSPAGE_CLIENTS_MAX 32

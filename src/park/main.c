@@ -23,20 +23,20 @@
 #include "base/title.h"
 #include "conf/load.h"
 #include "ipc/inherit.h"
+#include "ipc/signals.h"
 #include "log/log.h"
 #include "log/out.h"
-#include "park/lot.h"
-#include "park/park.h"
+#include "park/loop.h"
 #include "scoreboard/create.h"
 
 /* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
-#define PARK_SPARE_FDS 32U
+#define MAIN_SPARE_FDS 32U
 
 /* Bytes of log entries that wait for their readers: the park waits for nobody. */
-#define PARK_LOG_QUEUE (256U * 1024U)
-#define PARK_LOG_LAST  USEC_PER_SEC
+#define MAIN_LOG_QUEUE (256U * 1024U)
+#define MAIN_LOG_LAST  USEC_PER_SEC
 
-static int park_check_descriptors(void) {
+static int main_check_descriptors(void) {
         for (int fd = INHERIT_FIRST; fd < _PARK_FD_MAX; fd++) {
                 int r = fd_set_cloexec(fd, true);
 
@@ -46,11 +46,11 @@ static int park_check_descriptors(void) {
         return 0;
 }
 
-static bool park_is_open(int fd) {
+static bool main_is_open(int fd) {
         return fcntl(fd, F_GETFD) >= 0;
 }
 
-static int park_take_signals(struct lot *lot) {
+static int main_take_signals(struct park *park) {
         sigset_t set;
 
         signal(SIGPIPE, SIG_IGN);
@@ -63,27 +63,27 @@ static int park_take_signals(struct lot *lot) {
         sigaddset(&set, SIGINT);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
-        lot->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return lot->signal_fd < 0 ? -errno : 0;
+        park->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        return park->signal_fd < 0 ? -errno : 0;
 }
 
 /* A descriptor for each connection. */
-static void park_raise_limit(struct lot *lot) {
-        rlim_t need = lot->pool->park_max_connections + PARK_SPARE_FDS;
+static void main_raise_limit(struct park *park) {
+        rlim_t need = park->pool->park_max_connections + MAIN_SPARE_FDS;
         struct rlimit limit;
 
-        lot->n_max = lot->pool->park_max_connections;
+        park->n_max = park->pool->park_max_connections;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
                 return;
         limit.rlim_cur = MIN(need, limit.rlim_max);
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
                 return;
-        lot->n_max = limit.rlim_cur > 2 * PARK_SPARE_FDS ? limit.rlim_cur - PARK_SPARE_FDS : PARK_SPARE_FDS;
+        park->n_max = limit.rlim_cur > 2 * MAIN_SPARE_FDS ? limit.rlim_cur - MAIN_SPARE_FDS : MAIN_SPARE_FDS;
         log_own("park.max_connections = %u is more than the limit of descriptors allows: it acts as %zu",
-                lot->pool->park_max_connections, lot->n_max);
+                park->pool->park_max_connections, park->n_max);
 }
 
-static void park_set_title(const struct conf_pool *pool) {
+static void main_set_title(const struct conf_pool *pool) {
         char title[160];
 
         snprintf(title, sizeof(title), "%s: park %s", program_name(), pool->name);
@@ -92,7 +92,7 @@ static void park_set_title(const struct conf_pool *pool) {
 }
 
 int main(int argc, char **argv) {
-        static struct lot lot = {
+        static struct park park = {
                 .intake = PARK_FD_INTAKE, .offers = PARK_FD_OFFERS, .orders = PARK_FD_ORDERS, .signal_fd = -1
         };
         _cleanup_text_ struct text problems = {};
@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
         struct conf *conf = NULL;
         int r;
 
-        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || park_check_descriptors() < 0) {
+        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || main_check_descriptors() < 0) {
                 fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
@@ -109,33 +109,33 @@ int main(int argc, char **argv) {
         title_init(argc, argv);
         setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
         prctl(PR_SET_DUMPABLE, 0); /* as the zygote: it holds clients' bytes */
-        log_init(&(struct log_setup){ .journal_fd = park_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
-                                      .file_fd = park_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
+        log_init(&(struct log_setup){ .journal_fd = main_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
+                                      .file_fd = main_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
                                       .level = (enum log_level)level });
         r = conf_pool_read(PARK_FD_CONF, &conf, &problems);
         if (r == 0) {
-                lot.pool = &conf->pools[0];
-                log_set_pool(lot.pool->name);
+                park.pool = &conf->pools[0];
+                log_set_pool(park.pool->name);
                 r = scoreboard_map(PARK_FD_SCOREBOARD, &scoreboard);
         }
         if (r == 0) {
-                log_out_init(0, PARK_LOG_QUEUE, scoreboard->header.logs_lost);
-                lot.numbers = &scoreboard->header.park;
-                lot.stopping = &scoreboard->header.stopping;
-                park_set_title(lot.pool);
-                park_raise_limit(&lot);
+                log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
+                park.numbers = &scoreboard->header.park;
+                park.stopping = &scoreboard->header.stopping;
+                main_set_title(park.pool);
+                main_raise_limit(&park);
                 r = geteuid() != 0 ? capability_drop_all() : 0;
         }
         if (r == 0)
-                r = park_take_signals(&lot);
+                r = main_take_signals(&park);
         if (r == 0)
-                r = lot_init(&lot);
+                r = loop_init(&park);
         if (r == 0)
-                r = lot_run(&lot);
+                r = loop_run(&park);
         if (r < 0)
                 log_error("the park ends: %s", strerror(-r));
         if (conf)
-                log_out_finish(MIN(conf->global.log_timeout, PARK_LOG_LAST), PARK_LOG_LAST);
+                log_out_finish(MIN(conf->global.log_timeout, MAIN_LOG_LAST), MAIN_LOG_LAST);
         conf_free(conf);
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

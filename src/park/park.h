@@ -1,8 +1,73 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What a park's master tells it by signals; everything else it is told in ipc/message.h. */
+/*
+ * The park's data: the connections of a pool that wait for their client. Each is in one state, and in that state's
+ * list, in the order of time. A time-out is the same for all of a list, so the first is always the next that is due,
+ * and hardly anything takes longer for more connections: only to find the place of a request that came here later than
+ * it began.
+ *
+ * The park runs as the pool's user and is one thread that waits in one place, loop_run().
+ */
 
-#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#define PARK_SIGNAL_FINISH SIGTERM /* the pool stops: finish what is here, and end */
-#define PARK_SIGNAL_RETIRE SIGUSR1 /* another park takes what comes from now on; end with the last connection */
+#include "base/time.h"
+#include "conf/model.h"
+#include "conn/handover.h"
+#include "fcgi/scan.h"
+#include "park/states.h"
+#include "scoreboard/layout.h"
+
+struct connection {
+        struct connection *prev, *next;
+        enum connection_state state;
+        int fd;
+        uint32_t watched; /* the epoll events it is registered with; 0: not */
+        uint32_t flags;   /* HANDOVER_KEEP and so on: what becomes of it when the reply is out */
+        uint32_t skip;    /* bytes still to come that nobody wants */
+        uint64_t drained; /* bytes of the answered request's body that were thrown away */
+        usec_t arrived;   /* here */
+        usec_t since;     /* in this list, or since the client last did something in it */
+        usec_t begun;     /* when its client could begin to send this request; 0: it has not begun */
+        struct fcgi_scan scan;
+        uint8_t *in;
+        size_t n_in, size_in;
+        uint8_t *out;
+        size_t n_out, n_sent;
+        int unsent; /* of it, in the kernel, when that was last looked at */
+};
+
+struct connection_list {
+        struct connection *first, *last;
+        size_t n;
+};
+
+/* What is logged once in a while, however often it happens. */
+enum complaint { COMPLAINT_IDLE, COMPLAINT_CONNECTIONS, COMPLAINT_BYTES, COMPLAINT_WATCH, _COMPLAINT_MAX };
+
+struct park {
+        const struct conf_pool *pool;
+        struct scoreboard_park *numbers;
+        const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
+        int epoll_fd;
+        int intake; /* -1: no more come in */
+        int offers;
+        int orders; /* -1: the master is gone */
+        int signal_fd;
+        struct connection_list lists[_CONNECTION_STATE_MAX];
+        size_t n; /* all but those that are closed */
+        size_t n_max;
+        size_t n_bytes;
+        bool offers_watched;
+        usec_t retry_at;  /* when the kernel, short of something, is asked again to take an offer; 0: not */
+        bool retired;     /* another park takes over the intake */
+        bool last;        /* nothing more can be sent to the intake: its end does not mean that all senders are gone */
+        usec_t finish_at; /* the pool stops: receiving goes on until then; 0: it does not */
+        usec_t fresh_at;  /* and until then for a client that has sent nothing yet; 0: that time is over */
+        usec_t now;       /* of the events being dealt with */
+        usec_t complained[_COMPLAINT_MAX];
+        uint64_t n_silenced[_COMPLAINT_MAX];
+        uint8_t buf[2 * HANDOVER_BYTES_MAX]; /* of the message, or the bytes, being dealt with */
+};

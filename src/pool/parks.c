@@ -22,11 +22,11 @@
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
-#include "conn/park.h"
+#include "conn/handover.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
+#include "ipc/signals.h"
 #include "log/log.h"
-#include "park/park.h"
 #include "pool/pool.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
@@ -52,8 +52,8 @@ int parks_init(struct parks *parks) {
         int r;
 
         *parks = (struct parks){ .intake = { -1, -1 }, .offers = { -1, -1 } };
-        r = park_pair(parks->intake);
-        return r < 0 ? r : park_pair(parks->offers);
+        r = handover_pair(parks->intake);
+        return r < 0 ? r : handover_pair(parks->offers);
 }
 
 static void parks_close(struct parks *parks) {
@@ -304,8 +304,8 @@ void parks_renew_log(struct pool *p) {
 
 int parks_give(struct parks *parks, int fd) {
         parks->given = true;
-        return park_send(parks->intake[1], &(struct park_note){ .flags = PARK_KEEP, .begun = time_now() }, NULL, NULL,
-                         fd);
+        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() }, NULL,
+                             NULL, fd);
 }
 
 bool parks_own(const struct parks *parks, pid_t pid) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The pool's park as the master sees it: the two pairs of sockets (conn/park.h), which the master holds so that they
- * outlive any process, and the process of fpmd-park, over all generations. A reload that changes what concerns it
+ * The pool's park as the master sees it: the two pairs of sockets (conn/handover.h), which the master holds so that
+ * they outlive any process, and the process of fpmd-park, over all generations. A reload that changes what concerns it
  * starts another one on the same pairs; the old one ends with its last connection.
  */
 
@@ -52,7 +52,7 @@ void parks_stop(struct pool *p, bool at_once, usec_t now);
 /* The log file is another one. */
 void parks_renew_log(struct pool *p);
 
-/* A connection that has just come, whose descriptor stays the caller's. As park_send(). */
+/* A connection that has just come, whose descriptor stays the caller's. As handover_send(). */
 int parks_give(struct parks *parks, int fd);
 
 bool parks_own(const struct parks *parks, pid_t pid);

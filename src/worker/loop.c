@@ -21,9 +21,9 @@
 #include "base/fd.h"
 #include "conn/accept.h"
 #include "conn/allow.h"
-#include "conn/peer.h"
 #include "log/log.h"
 #include "log/out.h"
+#include "log/peer.h"
 #include "sapi/sapi.h"
 #include "worker/access.h"
 #include "worker/memory.h"
@@ -131,7 +131,7 @@ static void worker_give_up(struct worker *w) {
         if (!worker_has_connection(w))
                 return;
         acceptor_forget(&w->acceptor);
-        if (!(rests && worker_pool_stops(w)) && parking_hand_over(t, PARK_KEEP) == 0)
+        if (!(rests && worker_pool_stops(w)) && parking_hand_over(t, HANDOVER_KEEP) == 0)
                 w->ready = false;
         else if (rests)
                 worker_drop_connection(w);
@@ -260,16 +260,16 @@ static void worker_open(struct worker *w, int fd) {
 /* One that the park offers, when nobody else was faster. 0, or -EMFILE: the next ones would be lost like this one. */
 static int worker_take_offer(struct worker *w) {
         struct transport *t = &w->transport;
-        struct park_note note;
+        struct handover note;
         int fd, r;
 
-        r = park_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
+        r = handover_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
         if (r == 0) {
                 w->turn = worker_now(w);
                 track_offer(&w->track, note.whole);
                 parking_resume(t, &note, fd);
                 worker_look(w);
-        } else if (r == PARK_E_END) {
+        } else if (r == HANDOVER_E_END) {
                 acceptor_forget_offers(&w->acceptor);
                 w->ending |= w->last;
         } else if (r < 0)

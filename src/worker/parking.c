@@ -11,16 +11,16 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "conn/peer.h"
 #include "fcgi/scan.h"
 #include "log/log.h"
+#include "log/peer.h"
 
 /* Between two log lines of one worker about the park. */
 #define PARKING_COMPLAINT_PAUSE (60 * USEC_PER_SEC)
 
-static_assert(STREAM_BUFFER_SIZE == PARK_BYTES_MAX,
+static_assert(STREAM_BUFFER_SIZE == HANDOVER_BYTES_MAX,
               "what a worker has read fits into a message, and the other way round");
-static_assert(TRANSPORT_OUT_SIZE <= PARK_BYTES_MAX, "so does what is left of a reply");
+static_assert(TRANSPORT_OUT_SIZE <= HANDOVER_BYTES_MAX, "so does what is left of a reply");
 
 void parking_begin(struct transport *t) {
         uint8_t begun[FCGI_GIVE_BACK_MAX];
@@ -128,19 +128,19 @@ static void parking_complain(struct parking *p, const char *why) {
 
 int parking_hand_over(struct transport *t, uint32_t flags) {
         struct parking *p = t->parking;
-        struct park_note note = { .flags = flags, .n_out = (uint32_t)(t->n_out - t->n_sent), .begun = t->begun };
+        struct handover note = { .flags = flags, .n_out = (uint32_t)(t->n_out - t->n_sent), .begun = t->begun };
         int r;
 
         if (p->intake < 0)
                 return PARKING_E_REFUSED;
-        if (flags & PARK_DRAIN)
+        if (flags & HANDOVER_DRAIN)
                 note.answered = t->decoder.request_id;
-        if (flags & (PARK_KEEP | PARK_DRAIN)) {
+        if (flags & (HANDOVER_KEEP | HANDOVER_DRAIN)) {
                 parking_skip(t);
                 note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
                 note.n_in = (uint32_t)stream_pending(&t->stream);
         }
-        r = park_send(p->intake, &note, t->out + t->n_sent, stream_data(&t->stream), t->stream.fd);
+        r = handover_send(p->intake, &note, t->out + t->n_sent, stream_data(&t->stream), t->stream.fd);
         if (r != 0) {
                 parking_complain(p, r < 0 ? strerror(-r) : "it is too slow");
                 return PARKING_E_REFUSED;
@@ -152,7 +152,7 @@ int parking_hand_over(struct transport *t, uint32_t flags) {
         return 0;
 }
 
-void parking_resume(struct transport *t, const struct park_note *note, int fd) {
+void parking_resume(struct transport *t, const struct handover *note, int fd) {
         transport_open(t, fd, note->begun);
         t->stream.n = note->n_in;
 }

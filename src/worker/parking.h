@@ -7,7 +7,7 @@
 
 #include "base/time.h"
 #include "conn/accept.h"
-#include "conn/park.h"
+#include "conn/handover.h"
 #include "worker/transport.h"
 
 struct parking {
@@ -25,10 +25,10 @@ void parking_begin(struct transport *t);
 enum { PARKING_E_READY = 1, PARKING_E_CLOSE };
 int parking_look(struct transport *t);
 
-/* Gives the connection, with what waits in both its buffers, to the park; flags: PARK_KEEP and so on. 0: it is gone
+/* Gives the connection, with what waits in both its buffers, to the park; flags: HANDOVER_KEEP and so on. 0: it is gone
  * from here; PARKING_E_REFUSED: all is as it was. */
 enum { PARKING_E_REFUSED = 1 };
 int parking_hand_over(struct transport *t, uint32_t flags);
 
 /* Takes over a connection that the park has sent, its bytes being in the stream's buffer already. */
-void parking_resume(struct transport *t, const struct park_note *note, int fd);
+void parking_resume(struct transport *t, const struct handover *note, int fd);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "conn/park.h"
-#include "conn/peer.h"
+#include "conn/handover.h"
+#include "log/peer.h"
 #include "worker/body.h"
 #include "worker/parking.h"
 #include "worker/reply.h"
@@ -177,7 +177,7 @@ void transport_close(struct transport *t) {
         body_drop(t);
         if (transport_is_quiet(t))
                 stream_close(&t->stream);
-        else if (parking_hand_over(t, PARK_LINGER) != 0) {
+        else if (parking_hand_over(t, HANDOVER_LINGER) != 0) {
                 t->waited = true;
                 stream_close_lingering(&t->stream);
         }
@@ -265,12 +265,12 @@ static bool transport_may_keep(const struct transport *t) {
 
 /* What the park is to do with it. */
 static uint32_t transport_flags(const struct transport *t, bool keep) {
-        uint32_t flags = keep ? PARK_KEEP : 0;
+        uint32_t flags = keep ? HANDOVER_KEEP : 0;
 
         if (!keep && !t->decoder.body_done)
-                flags |= PARK_LINGER;
+                flags |= HANDOVER_LINGER;
         if (t->n_out > 0 && body_is_open(t))
-                flags |= PARK_BODY | PARK_DRAIN | (t->stream.n_written > 0 ? PARK_BEGUN : 0U);
+                flags |= HANDOVER_BODY | HANDOVER_DRAIN | (t->stream.n_written > 0 ? HANDOVER_BEGUN : 0U);
         return flags;
 }
 
@@ -285,7 +285,7 @@ static int transport_release(struct transport *t, bool php_goes_on) {
         if (keep || t->n_out > 0) {
                 uint32_t flags = transport_flags(t, keep);
 
-                if (flags & (PARK_KEEP | PARK_DRAIN))
+                if (flags & (HANDOVER_KEEP | HANDOVER_DRAIN))
                         parking_begin(t);
                 if (parking_hand_over(t, flags) == 0) {
                         t->must_close = true;

@@ -21,7 +21,7 @@ struct worker_setup {
         struct roster *roster;
         const int *listeners;
         size_t n_listeners;
-        int offers; /* from the park, and the way to it: conn/park.h */
+        int offers; /* from the park, and the way to it: conn/handover.h */
         int intake;
         int doorbell;
         int lifeline;

@@ -22,7 +22,7 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "conn/accept.h"
-#include "conn/park.h"
+#include "conn/handover.h"
 
 /* The master publishes a new generation, and shuts the listener, just before a worker accepts. */
 static volatile uint32_t *promoted;
@@ -83,7 +83,7 @@ static int set_up(void **state) {
                 s->listeners[i] = new_listener(&s->addrs[i]);
         s->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_int_equal(pipe(s->lifeline), 0);
-        assert_int_equal(park_pair(s->offers), 0);
+        assert_int_equal(handover_pair(s->offers), 0);
         new_acceptor(s, &s->a, 0);
         *state = s;
         return 0;
@@ -301,20 +301,20 @@ static void test_a_request_that_had_its_turn_comes_after_others(void **state) {
 }
 
 static void offer(const struct scene *s) {
-        const struct park_note note = { .flags = PARK_KEEP };
+        const struct handover note = { .flags = HANDOVER_KEEP };
         _cleanup_fd_ int fd = dup(s->doorbell);
 
-        assert_int_equal(park_send(s->offers[1], &note, NULL, NULL, fd), 0);
+        assert_int_equal(handover_send(s->offers[1], &note, NULL, NULL, fd), 0);
 }
 
 static void test_an_offer_is_as_good_as_a_connection(void **state) {
         struct scene *s = *state;
-        struct park_note note;
+        struct handover note;
         int fd = -1;
 
         offer(s);
         assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
-        assert_int_equal(park_receive(s->a.offers, &note, NULL, 0, &fd), 0);
+        assert_int_equal(handover_receive(s->a.offers, &note, NULL, 0, &fd), 0);
         fd_close(fd);
 }
 
@@ -384,14 +384,14 @@ static void test_who_has_left_takes_nothing(void **state) {
 /* Workers that end after one request each must come to all of them. */
 static void test_which_comes_first_differs_between_workers(void **state) {
         struct scene *s = *state;
-        struct park_note note = {};
+        struct handover note = {};
         bool seen[3] = {};
 
         for (unsigned i = 0; i < 3; i++) {
                 int clients[2] = { connect_to(s, 0), connect_to(s, 1) }, fd = -1, r;
                 struct acceptor b;
 
-                assert_int_equal(park_send(s->offers[1], &note, NULL, NULL, clients[0]), 0);
+                assert_int_equal(handover_send(s->offers[1], &note, NULL, NULL, clients[0]), 0);
                 new_acceptor(s, &b, i);
                 r = acceptor_wait(&b, false, false, time_now(), &fd);
                 seen[r == ACCEPT_E_OFFER ? 2 : b.last] = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection's peer for the log; see peer.h. Asked only when there is something to tell, never per request. */
 
-#include "conn/peer.h"
+#include "log/peer.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conn/park.h: a connection goes through whole, nothing waits, and nonsense is told from an end. */
+/* conn/handover.h: a connection goes through whole, nothing waits, and nonsense is told from an end. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,18 +15,18 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "conn/park.h"
+#include "conn/handover.h"
 
 struct scene {
         int pair[2];
         int client[2];
-        uint8_t buf[2 * PARK_BYTES_MAX];
+        uint8_t buf[2 * HANDOVER_BYTES_MAX];
 };
 
 static int set_up(void **state) {
         struct scene *s = calloc(1, sizeof(*s));
 
-        assert_int_equal(park_pair(s->pair), 0);
+        assert_int_equal(handover_pair(s->pair), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->client), 0);
         *state = s;
         return 0;
@@ -44,16 +44,16 @@ static int tear_down(void **state) {
 }
 
 static void test_a_connection_goes_through_with_its_bytes(void **state) {
-        const struct park_note note = {
-                .flags = PARK_KEEP | PARK_LINGER, .skip = 3, .n_out = 5, .n_in = 2, .begun = 11, .whole = 12
+        const struct handover note = {
+                .flags = HANDOVER_KEEP | HANDOVER_LINGER, .skip = 3, .n_out = 5, .n_in = 2, .begun = 11, .whole = 12
         };
         struct scene *s = *state;
-        struct park_note got;
+        struct handover got;
         int fd = -1;
         char c;
 
-        assert_int_equal(park_send(s->pair[1], &note, "reply", "rq", s->client[0]), 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
+        assert_int_equal(handover_send(s->pair[1], &note, "reply", "rq", s->client[0]), 0);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
         assert_int_equal(got.flags, note.flags);
         assert_int_equal(got.skip, 3);
         assert_int_equal(got.begun, 11);
@@ -67,83 +67,83 @@ static void test_a_connection_goes_through_with_its_bytes(void **state) {
 }
 
 static void test_the_largest_message(void **state) {
-        const struct park_note note = { .n_out = PARK_BYTES_MAX, .n_in = PARK_BYTES_MAX };
+        const struct handover note = { .n_out = HANDOVER_BYTES_MAX, .n_in = HANDOVER_BYTES_MAX };
         struct scene *s = *state;
-        struct park_note got;
+        struct handover got;
         int fd = -1;
 
-        assert_int_equal(park_send(s->pair[1], &note, s->buf, s->buf + PARK_BYTES_MAX, s->client[0]), 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
+        assert_int_equal(handover_send(s->pair[1], &note, s->buf, s->buf + HANDOVER_BYTES_MAX, s->client[0]), 0);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
         fd_close(fd);
 }
 
 static void test_nobody_waits(void **state) {
-        const struct park_note note = { .n_in = PARK_BYTES_MAX };
+        const struct handover note = { .n_in = HANDOVER_BYTES_MAX };
         struct scene *s = *state;
-        struct park_note got;
+        struct handover got;
         unsigned n = 0;
         int fd, r;
 
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), PARK_E_EMPTY);
-        while ((r = park_send(s->pair[1], &note, NULL, s->buf, s->client[0])) == 0)
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), HANDOVER_E_EMPTY);
+        while ((r = handover_send(s->pair[1], &note, NULL, s->buf, s->client[0])) == 0)
                 n++;
-        assert_int_equal(r, PARK_E_FULL);
+        assert_int_equal(r, HANDOVER_E_FULL);
         for (; n > 0; n--) {
-                assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
+                assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
                 fd_close(fd);
         }
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), PARK_E_EMPTY);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), HANDOVER_E_EMPTY);
 }
 
 static void test_an_end_is_told(void **state) {
-        const struct park_note note = {};
+        const struct handover note = {};
         struct scene *s = *state;
-        struct park_note got;
+        struct handover got;
         int fd;
 
-        assert_int_equal(park_send(s->pair[1], &note, NULL, NULL, s->client[0]), 0);
+        assert_int_equal(handover_send(s->pair[1], &note, NULL, NULL, s->client[0]), 0);
         s->pair[1] = fd_close(s->pair[1]);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd),
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd),
                          0); /* what was sent is still there */
         fd_close(fd);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), PARK_E_END);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), HANDOVER_E_END);
 }
 
 static void test_nobody_there_is_told(void **state) {
-        const struct park_note note = {};
+        const struct handover note = {};
         struct scene *s = *state;
 
         s->pair[0] = fd_close(s->pair[0]);
-        assert_int_equal(park_send(s->pair[1], &note, NULL, NULL, s->client[0]), -EPIPE);
-        assert_int_equal(park_send(-1, &note, NULL, NULL, s->client[0]), -EPIPE);
+        assert_int_equal(handover_send(s->pair[1], &note, NULL, NULL, s->client[0]), -EPIPE);
+        assert_int_equal(handover_send(-1, &note, NULL, NULL, s->client[0]), -EPIPE);
 }
 
 static void test_a_message_of_no_bytes_is_no_end(void **state) {
         struct scene *s = *state;
-        struct park_note got;
+        struct handover got;
         int fd = -1;
 
         assert_int_equal(send(s->pair[1], "", 0, 0), 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), PARK_E_EMPTY);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), HANDOVER_E_EMPTY);
 }
 
 static void test_nonsense_is_refused(void **state) {
         struct scene *s = *state;
-        struct park_note note, got;
+        struct handover note, got;
         int fd;
 
         /* no descriptor; too short; numbers that the bytes belie; more than there may be */
-        assert_true(send(s->pair[1], &(struct park_note){ .version = 1 }, sizeof(note), 0) > 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
+        assert_true(send(s->pair[1], &(struct handover){ .version = 1 }, sizeof(note), 0) > 0);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
         assert_true(send(s->pair[1], "x", 1, 0) > 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
-        note = (struct park_note){ .n_in = 10 };
-        assert_int_equal(park_send(s->pair[1], &note, NULL, "0123456789", s->client[0]), 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, 9, &fd), -EBADMSG);
-        note = (struct park_note){ .n_in = PARK_BYTES_MAX + 1 };
-        assert_int_equal(park_send(s->pair[1], &note, NULL, s->buf, s->client[0]), 0);
-        assert_int_equal(park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
+        note = (struct handover){ .n_in = 10 };
+        assert_int_equal(handover_send(s->pair[1], &note, NULL, "0123456789", s->client[0]), 0);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, 9, &fd), -EBADMSG);
+        note = (struct handover){ .n_in = HANDOVER_BYTES_MAX + 1 };
+        assert_int_equal(handover_send(s->pair[1], &note, NULL, s->buf, s->client[0]), 0);
+        assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
 }
 
 static int count_fds(void) {
@@ -156,7 +156,7 @@ static int count_fds(void) {
 
 static void test_what_else_comes_along_is_closed(void **state) {
         struct scene *s = *state;
-        struct park_note note = { .version = 1 }, got;
+        struct handover note = { .version = 1 }, got;
         struct iovec iov = { .iov_base = &note, .iov_len = sizeof(note) };
         union {
                 struct cmsghdr header;
@@ -175,7 +175,7 @@ static void test_what_else_comes_along_is_closed(void **state) {
                                                    .cmsg_len = CMSG_LEN(k * sizeof(int)) };
                 memcpy(CMSG_DATA(&control.header), fds, k * sizeof(int));
                 assert_true(sendmsg(s->pair[1], &msg, 0) > 0);
-                if (park_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd) == 0)
+                if (handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd) == 0)
                         fd_close(fd);
                 assert_int_equal(count_fds(), n);
         }

@@ -2,7 +2,7 @@
 /* Messages of the park; see park.h. The sockets are shared by many processes, so none may change them: every call says
  * by itself that it does not wait. */
 
-#include "conn/park.h"
+#include "conn/handover.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,13 +13,13 @@
 #include "base/macros.h"
 #include "base/passing.h"
 
-#define PARK_VERSION 2U
+#define HANDOVER_VERSION 2U
 
 /* Room for connections on their way: some thousand with little attached. The kernel may allow less. */
-#define PARK_SEND_BUFFER (4 * 1024 * 1024)
+#define HANDOVER_SEND_BUFFER (4 * 1024 * 1024)
 
-int park_pair(int ret[static 2]) {
-        int size = PARK_SEND_BUFFER;
+int handover_pair(int ret[static 2]) {
+        int size = HANDOVER_SEND_BUFFER;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
                 return -errno;
@@ -28,8 +28,8 @@ int park_pair(int ret[static 2]) {
         return 0;
 }
 
-int park_send(int fd, const struct park_note *note, const void *out, const void *in, int connection) {
-        struct park_note n = *note;
+int handover_send(int fd, const struct handover *note, const void *out, const void *in, int connection) {
+        struct handover n = *note;
         struct iovec iov[3] = {
                 { .iov_base = &n, .iov_len = sizeof(n) },
                 { .iov_base = (void *)out, .iov_len = n.n_out },
@@ -41,22 +41,22 @@ int park_send(int fd, const struct park_note *note, const void *out, const void 
 
         if (fd < 0)
                 return -EPIPE;
-        n.version = PARK_VERSION;
+        n.version = HANDOVER_VERSION;
         passing_attach(&msg, &room, &connection, 1);
         do
                 k = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (k < 0 && errno == EINTR);
         if (k >= 0)
                 return 0;
-        return errno == EAGAIN ? PARK_E_FULL : -errno;
+        return errno == EAGAIN ? HANDOVER_E_FULL : -errno;
 }
 
-static bool park_makes_sense(const struct park_note *n, size_t n_bytes) {
-        return n->version == PARK_VERSION && n->n_out <= PARK_BYTES_MAX && n->n_in <= PARK_BYTES_MAX &&
+static bool handover_makes_sense(const struct handover *n, size_t n_bytes) {
+        return n->version == HANDOVER_VERSION && n->n_out <= HANDOVER_BYTES_MAX && n->n_in <= HANDOVER_BYTES_MAX &&
                (size_t)n->n_out + n->n_in == n_bytes;
 }
 
-int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd) {
+int handover_receive(int fd, struct handover *ret, uint8_t *buf, size_t size, int *ret_fd) {
         struct iovec iov[2] = { { .iov_base = ret, .iov_len = sizeof(*ret) }, { .iov_base = buf, .iov_len = size } };
         PASSING_ROOM(room, 1);
         struct msghdr msg = {
@@ -68,12 +68,12 @@ int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *
 
         r = passing_receive(fd, &msg, MSG_DONTWAIT, &connection, 1, &got);
         if (r == PASSING_E_EMPTY)
-                return PARK_E_EMPTY;
+                return HANDOVER_E_EMPTY;
         if (r == PASSING_E_END)
-                return PARK_E_END;
+                return HANDOVER_E_END;
         if (r < 0)
                 return r == -EMSGSIZE ? -EBADMSG : r;
-        if (connection < 0 || got.n < sizeof(*ret) || !park_makes_sense(ret, got.n - sizeof(*ret)))
+        if (connection < 0 || got.n < sizeof(*ret) || !handover_makes_sense(ret, got.n - sizeof(*ret)))
                 return -EBADMSG;
         *ret_fd = TAKE_FD(connection);
         return 0;

@@ -3,7 +3,7 @@
 /*
  * Connections on their way between workers and the pool's park: one SEQPACKET message for each, with the descriptor
  * attached, what has been read of a request, and what has not gone out of a reply. Neither side ever waits: what a
- * socket does not take stays with who has it.
+ * socket does not take stays with its sender.
  *
  * There are two pairs for each pool. The intake goes from all workers to the park, the offers from the park to
  * whichever worker is free. The master holds both pairs, so they outlive every park.
@@ -17,18 +17,18 @@
 
 #include "base/time.h"
 
-#define PARK_BYTES_MAX 65536U /* of a request, and of a reply, that may come along */
+#define HANDOVER_BYTES_MAX 65536U /* of a request, and of a reply, that may come along */
 
 enum {
-        PARK_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
-        PARK_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
-        PARK_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
-        PARK_DRAIN =
+        HANDOVER_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
+        HANDOVER_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
+        HANDOVER_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
+        HANDOVER_DRAIN =
                 8, /* before the reply goes, that body is received to its end and thrown away: see worker/transport.c */
-        PARK_BEGUN = 16, /* with DRAIN: the client has had the beginning of the reply */
+        HANDOVER_BEGUN = 16, /* with DRAIN: the client has had the beginning of the reply */
 };
 
-struct park_note {
+struct handover {
         uint32_t version;
         uint32_t flags;
         uint32_t skip;     /* bytes still to come that are the rest of a record nobody wants */
@@ -40,16 +40,16 @@ struct park_note {
 };
 
 /* A pair for one direction, close-on-exec: ret[0] to receive from, ret[1] to send to. 0 or -errno. */
-int park_pair(int ret[static 2]);
+int handover_pair(int ret[static 2]);
 
-/* Sends a connection, whose descriptor stays the caller's. 0; PARK_E_FULL (it would have to wait for room in the
+/* Sends a connection, whose descriptor stays the caller's. 0; HANDOVER_E_FULL (it would have to wait for room in the
  * socket); -ETOOMANYREFS, -ENOBUFS, -ENOMEM (it would have to wait for the kernel); other -errno (-EPIPE: nobody is
  * there). */
-enum { PARK_E_FULL = 1 };
-int park_send(int fd, const struct park_note *note, const void *out, const void *in, int connection);
+enum { HANDOVER_E_FULL = 1 };
+int handover_send(int fd, const struct handover *note, const void *out, const void *in, int connection);
 
-/* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); PARK_E_EMPTY; PARK_E_END (no sender is
- * left); -EBADMSG (makes no sense, and is gone); -EMFILE (there was no room for the descriptor, and the connection is
- * gone); other -errno. */
-enum { PARK_E_EMPTY = 1, PARK_E_END = 2 };
-int park_receive(int fd, struct park_note *ret, uint8_t *buf, size_t size, int *ret_fd);
+/* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); HANDOVER_E_EMPTY; HANDOVER_E_END (no
+ * sender is left); -EBADMSG (makes no sense, and is gone); -EMFILE (there was no room for the descriptor, and the
+ * connection is gone); other -errno. */
+enum { HANDOVER_E_EMPTY = 1, HANDOVER_E_END = 2 };
+int handover_receive(int fd, struct handover *ret, uint8_t *buf, size_t size, int *ret_fd);

@@ -16,10 +16,12 @@
 #include "base/fd.h"
 #include "base/macros.h"
 #include "base/passing.h"
-#include "conn/park.h"
+#include "conn/handover.h"
 #include "fuzz.h"
 #include "log/log.h"
-#include "park/lot.h"
+#include "park/connection.h"
+#include "park/intake.h"
+#include "park/loop.h"
 
 #define HEAD   2U
 #define EVENTS 4U
@@ -28,40 +30,36 @@
 struct scene {
         struct conf_pool pool;
         struct scoreboard_park numbers;
-        struct lot lot;
+        struct park park;
         int intake[2], offers[2], client[2], other[2];
 };
 
 /* Its numbers are as large as a park's, but for the limits, which should be met. */
 static void scene_open(struct scene *s) {
-        if (park_pair(s->intake) < 0 || park_pair(s->offers) < 0 ||
+        if (handover_pair(s->intake) < 0 || handover_pair(s->offers) < 0 ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->client) < 0 ||
             socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->other) < 0)
                 abort();
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = -1, .level = LOG_LEVEL_ALERT });
         s->pool.park_max_bytes = 100000;
         s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
-        s->lot = (struct lot){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
-        s->lot.intake = s->intake[0];
-        s->lot.offers = s->offers[1];
-        s->lot.orders = s->other[0];
-        s->lot.signal_fd = s->other[1];
-        if (lot_init(&s->lot) < 0)
+        s->park = (struct park){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
+        s->park.intake = s->intake[0];
+        s->park.offers = s->offers[1];
+        s->park.orders = s->other[0];
+        s->park.signal_fd = s->other[1];
+        if (loop_init(&s->park) < 0)
                 abort();
 }
 
 static void scene_close(struct scene *s) {
-        const int fds[] = { s->intake[0], s->intake[1], s->offers[0], s->offers[1],   s->client[0],
-                            s->client[1], s->other[0],  s->other[1],  s->lot.epoll_fd };
+        const int fds[] = { s->intake[0], s->intake[1], s->offers[0], s->offers[1],    s->client[0],
+                            s->client[1], s->other[0],  s->other[1],  s->park.epoll_fd };
 
-        for (size_t i = 0; i < GUEST_GONE; i++)
-                while (s->lot.lists[i].first)
-                        guest_close(&s->lot, s->lot.lists[i].first);
-        assert(s->lot.n == 0 && s->lot.n_bytes == 0);
-        for (struct guest *g = s->lot.lists[GUEST_GONE].first, *next; g; g = next) {
-                next = g->next;
-                free(g);
-        }
+        for (enum connection_state state = 0; state < CONNECTION_CLOSED; state++)
+                connection_close_all(&s->park, state);
+        assert(s->park.n == 0 && s->park.n_bytes == 0);
+        connection_free_closed(&s->park);
         for (size_t i = 0; i < ELEMENTSOF(fds); i++)
                 fd_close(fds[i]);
 }
@@ -77,52 +75,52 @@ static bool send_note(const struct scene *s, const uint8_t *data, size_t n, size
         return sendmsg(s->intake[1], &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-static void check_lot(const struct lot *lot) {
+static void check_park(const struct park *park) {
         size_t n = 0, n_bytes = 0;
 
-        for (size_t i = 0; i < GUEST_GONE; i++) {
+        for (size_t i = 0; i < CONNECTION_CLOSED; i++) {
                 size_t n_here = 0;
 
-                for (const struct guest *g = lot->lists[i].first; g; g = g->next, n_here++) {
-                        assert(g->state == (enum guest_state)i && g->n_in <= g->size_in && g->n_sent <= g->n_out);
-                        n_bytes += g->n_in + g->n_out;
+                for (const struct connection *c = park->lists[i].first; c; c = c->next, n_here++) {
+                        assert(c->state == (enum connection_state)i && c->n_in <= c->size_in && c->n_sent <= c->n_out);
+                        n_bytes += c->n_in + c->n_out;
                 }
-                assert(n_here == lot->lists[i].n);
+                assert(n_here == park->lists[i].n);
                 n += n_here;
         }
-        assert(n == lot->n && n_bytes == lot->n_bytes && n_bytes <= lot->pool->park_max_bytes);
+        assert(n == park->n && n_bytes == park->n_bytes && n_bytes <= park->pool->park_max_bytes);
 }
 
 static void check_offers(const struct scene *s) {
-        static uint8_t buf[2 * PARK_BYTES_MAX];
-        struct park_note note;
+        static uint8_t buf[2 * HANDOVER_BYTES_MAX];
+        struct handover note;
         int fd, r;
 
-        while ((r = park_receive(s->offers[0], &note, buf, sizeof(buf), &fd)) == 0) {
-                assert(note.n_out == 0 && note.begun <= s->lot.now);
+        while ((r = handover_receive(s->offers[0], &note, buf, sizeof(buf), &fd)) == 0) {
+                assert(note.n_out == 0 && note.begun <= s->park.now);
                 fd_close(fd);
         }
-        assert(r == PARK_E_EMPTY);
+        assert(r == HANDOVER_E_EMPTY);
 }
 
 static void play(struct scene *s, const uint8_t *in, size_t n) {
-        struct park_note note;
-        int fd, r = park_receive(s->lot.intake, &note, s->lot.buf, sizeof(s->lot.buf), &fd);
+        struct handover note;
+        int fd, r = handover_receive(s->park.intake, &note, s->park.buf, sizeof(s->park.buf), &fd);
 
         assert(r == 0 || r == -EBADMSG);
         if (r < 0)
                 return;
-        guest_arrive(&s->lot, &note, fd);
-        check_lot(&s->lot);
+        intake_add(&s->park, &note, fd);
+        check_park(&s->park);
         if (n > 0 && send(s->client[1], in, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
                 abort();
         for (unsigned k = 0; k < EVENTS; k++) {
-                for (size_t i = 0; i < GUEST_GONE; i++)
-                        if (s->lot.lists[i].first) {
-                                guest_on_event(&s->lot, s->lot.lists[i].first);
+                for (size_t i = 0; i < CONNECTION_CLOSED; i++)
+                        if (s->park.lists[i].first) {
+                                loop_on_connection(&s->park, s->park.lists[i].first);
                                 break;
                         }
-                check_lot(&s->lot);
+                check_park(&s->park);
                 check_offers(s);
                 if (k == EVENTS / 2)
                         s->client[1] = fd_close(s->client[1]);

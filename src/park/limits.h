@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Room in the park: park.max_connections and park.max_bytes, and which connection goes when there is none. */
+
+#include "park/park.h"
+
+/* Room for one more connection; false: there is none, for this one. fd: for the log. */
+bool limits_admit(struct park *park, int fd);
+
+/* Room for n more bytes of c; false: c itself had to go. */
+bool limits_reserve(struct park *park, struct connection *c, size_t n);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop of the park: one epoll, and no call in it that could wait for a peer. A connection that is closed may still
+ * have an event in the batch at hand, so its memory stays until the batch is over.
+ */
+
+#include "park/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "ipc/inherit.h"
+#include "ipc/message.h"
+#include "ipc/signals.h"
+#include "log/log.h"
+#include "log/out.h"
+#include "park/connection.h"
+#include "park/intake.h"
+#include "park/offers.h"
+#include "park/receiving.h"
+#include "park/timeouts.h"
+#include "park/writing.h"
+
+#define LOOP_EVENTS 64
+
+/* How long half a request may still take to arrive when the pool stops. */
+#define LOOP_FINISH_TIME (5 * USEC_PER_SEC)
+
+/* And the first byte of a client that has just connected: web servers send at once, and would tell a failure to theirs.
+ */
+#define LOOP_FRESH_TIME (1 * USEC_PER_SEC)
+
+static int loop_watch(struct park *park, int *fd) {
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
+
+        return epoll_ctl(park->epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
+}
+
+int loop_init(struct park *park) {
+        int r;
+
+        park->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        if (park->epoll_fd < 0)
+                return -errno;
+        r = loop_watch(park, &park->intake);
+        if (r == 0)
+                r = loop_watch(park, &park->orders);
+        if (r == 0)
+                r = loop_watch(park, &park->signal_fd);
+        return r;
+}
+
+void loop_finish(struct park *park) {
+        if (park->finish_at > 0)
+                return;
+        park->finish_at = park->now + LOOP_FINISH_TIME;
+        park->fresh_at = park->now + LOOP_FRESH_TIME;
+        connection_close_all(park, CONNECTION_IDLE);
+        while (park->lists[CONNECTION_DRAINING].first)
+                writing_release(park, park->lists[CONNECTION_DRAINING].first);
+}
+
+static void loop_on_signal(struct park *park) {
+        struct signalfd_siginfo info;
+
+        if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
+                return;
+        if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping))
+                intake_leave(park);
+        if (info.ssi_signo != PARK_SIGNAL_RETIRE)
+                loop_finish(park);
+}
+
+/* Its death is no reason to end: workers go on as well. */
+static void loop_on_master_gone(struct park *park) {
+        epoll_ctl(park->epoll_fd, EPOLL_CTL_DEL, park->orders, NULL);
+        park->orders = fd_close(park->orders);
+}
+
+static void loop_on_order(struct park *park) {
+        int fds[IPC_FDS_MAX], r;
+        struct ipc_message m;
+
+        r = ipc_receive(park->orders, &m, fds);
+        if (r == IPC_E_EMPTY)
+                return;
+        if (r != 0)
+                loop_on_master_gone(park);
+        else if (m.type == IPC_LOG && dup3(fds[0], PARK_FD_LOG, O_CLOEXEC) >= 0)
+                log_renew_file();
+        ipc_close_fds(fds);
+}
+
+void loop_on_connection(struct park *park, struct connection *c) {
+        switch (states_event(c->state)) {
+        case STATES_EVENT_RECEIVE:
+                receiving_on_event(park, c);
+                break;
+        case STATES_EVENT_WRITE:
+                writing_on_event(park, c);
+                break;
+        case STATES_EVENT_DRAIN:
+                writing_on_body(park, c);
+                break;
+        case STATES_EVENT_DISCARD:
+                writing_on_rest(park, c);
+                break;
+        case STATES_EVENT_NONE:
+                break;
+        }
+}
+
+static void loop_on_event(struct park *park, void *what) {
+        if (what == &park->intake)
+                intake_on_event(park);
+        else if (what == &park->orders)
+                loop_on_order(park);
+        else if (what == &park->signal_fd)
+                loop_on_signal(park);
+        else if (what == &park->offers)
+                offers_go_on(park);
+        else
+                loop_on_connection(park, what);
+}
+
+static void loop_publish(struct park *park) {
+        const struct {
+                _Atomic uint64_t *number;
+                size_t value;
+        } rows[] = {
+                { &park->numbers->idle, park->lists[CONNECTION_IDLE].n },
+                { &park->numbers->receiving, park->lists[CONNECTION_FRESH].n + park->lists[CONNECTION_RECEIVING].n },
+                { &park->numbers->waiting, park->lists[CONNECTION_WAITING].n },
+                { &park->numbers->writing, park->lists[CONNECTION_WRITING].n + park->lists[CONNECTION_DRAINING].n +
+                                                   park->lists[CONNECTION_LINGERING].n },
+                { &park->numbers->bytes, park->n_bytes },
+        };
+
+        if (park->retired)
+                return; /* these numbers are its successor's */
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                atomic_store_explicit(rows[i].number, rows[i].value, memory_order_relaxed);
+}
+
+/* True when nothing is left to do, up to what may be on its way. */
+static bool loop_is_done(const struct park *park) {
+        bool over = park->finish_at > 0 || park->retired || park->intake < 0;
+
+        return over && park->n == 0;
+}
+
+int loop_run(struct park *park) {
+        struct epoll_event events[LOOP_EVENTS];
+
+        for (;;) {
+                usec_t at;
+                int n;
+
+                park->now = time_now();
+                at = timeouts_enforce(park);
+                loop_publish(park);
+                connection_free_closed(park);
+                if (loop_is_done(park)) {
+                        if (!intake_take_last(park))
+                                return 0;
+                        continue;
+                }
+                if (log_out_flush())
+                        at = MIN(at, park->now + LOG_OUT_PERIOD);
+                n = epoll_wait(park->epoll_fd, events, LOOP_EVENTS, time_left_msec(park->now, at));
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                park->now = time_now();
+                for (int i = 0; i < n; i++)
+                        loop_on_event(park, events[i].data.ptr);
+                if (park->retry_at > 0 && park->now >= park->retry_at)
+                        offers_go_on(park);
+        }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The states of a connection in the park, and what each means for it: THE list.
+ *
+ *     intake -> idle, fresh, receiving -> waiting -> offers
+ *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
+ *            -> draining -> writing
+ */
+
+#include <stdbool.h>
+
+/* Which time-out ends a state. */
+enum states_clock {
+        STATES_CLOCK_NONE,
+        STATES_CLOCK_PAUSE,   /* between two requests: park.idle_timeout */
+        STATES_CLOCK_REQUEST, /* the client is to send a request: request_receive_timeout, else park.idle_timeout */
+        STATES_CLOCK_REPLY,   /* the client is to read its reply: park.idle_timeout for each part of it */
+        STATES_CLOCK_REST,    /* bytes that are thrown away: a short time for each part of them */
+};
+
+/* What an event of its descriptor is for. */
+enum states_event {
+        STATES_EVENT_NONE,
+        STATES_EVENT_RECEIVE,
+        STATES_EVENT_WRITE,
+        STATES_EVENT_DRAIN,
+        STATES_EVENT_DISCARD
+};
+
+/*   state      clock    event    wants a worker   what it is */
+#define CONNECTION_STATES(X)                                                                                           \
+        X(IDLE, PAUSE, RECEIVE, true)        /* between two requests */                                                \
+        X(FRESH, REQUEST, RECEIVE, true)     /* its client may send a request, and nothing of it has come yet */       \
+        X(RECEIVING, REQUEST, RECEIVE, true) /* part of a request is there */                                          \
+        X(WAITING, NONE, NONE, true)         /* its request is to be offered, and the offers are full */               \
+        X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
+        X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \
+        X(LINGERING, REST, DISCARD, false)   /* nothing more is sent; what still comes is thrown away */               \
+        X(CLOSED, NONE, NONE, false)         /* until no event can be about it any more */
+
+enum connection_state {
+#define X(state, clock, event, worker) CONNECTION_##state,
+        CONNECTION_STATES(X)
+#undef X
+                _CONNECTION_STATE_MAX
+};
+
+enum states_clock states_clock(enum connection_state state);
+enum states_event states_event(enum connection_state state);
+/* Its next request is all that it is kept for: without workers there is no use for it. */
+bool states_wants_worker(enum connection_state state);

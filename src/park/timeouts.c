@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* Each list is in the order in which its connections are due, so a look at the first of each is enough. */
+
+#include "park/timeouts.h"
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "log/peer.h"
+#include "park/complaints.h"
+#include "park/connection.h"
+#include "park/writing.h"
+
+/* For the next bytes of what is thrown away. */
+#define TIMEOUTS_REST (2 * USEC_PER_SEC)
+
+usec_t timeouts_due(const struct park *park, const struct connection *c) {
+        const struct conf_pool *pool = park->pool;
+        usec_t since = connection_waits_since(park, c);
+
+        switch (states_clock(c->state)) {
+        case STATES_CLOCK_PAUSE:
+        case STATES_CLOCK_REPLY:
+                return since + pool->park_idle_timeout;
+        case STATES_CLOCK_REQUEST:
+                since += pool->request_receive_timeout > 0 ? pool->request_receive_timeout : pool->park_idle_timeout;
+                return park->finish_at > 0 ? MIN(since, park->finish_at) : since;
+        case STATES_CLOCK_REST:
+                return since + TIMEOUTS_REST;
+        case STATES_CLOCK_NONE:
+                break;
+        }
+        return USEC_INFINITY;
+}
+
+/* Nothing is wrong with a connection that nobody needs any more. */
+static void timeouts_tell_idle(struct park *park, const struct connection *c) {
+        unsigned long long n_silenced;
+        char peer[PEER_TEXT_MAX];
+
+        if (complaints_may_log(park, COMPLAINT_IDLE, &n_silenced))
+                log_own("connection from %s closed: it was idle for park.idle_timeout (%.3f sec) (%llu more since the "
+                        "last such line)",
+                        peer_describe(c->fd, peer), (double)park->pool->park_idle_timeout / (double)USEC_PER_SEC,
+                        n_silenced);
+}
+
+static void timeouts_tell(struct park *park, const struct connection *c) {
+        const struct conf_pool *pool = park->pool;
+        enum states_clock clock = states_clock(c->state);
+
+        if (clock == STATES_CLOCK_PAUSE)
+                timeouts_tell_idle(park, c);
+        else if (clock == STATES_CLOCK_REPLY)
+                peer_log_silent(c->fd, true, pool->park_idle_timeout);
+        else if (clock != STATES_CLOCK_REQUEST)
+                return;
+        else if (park->finish_at > 0 && park->now >= park->finish_at)
+                peer_log_closed(c->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
+        else if (pool->request_receive_timeout > 0)
+                peer_log_receive_timeout(c->fd, pool->request_receive_timeout);
+        else
+                peer_log_silent(c->fd, false, pool->park_idle_timeout);
+}
+
+static void timeouts_on_due(struct park *park, struct connection *c) {
+        if (c->state == CONNECTION_WRITING && fd_has_drained(c->fd, &c->unsent)) {
+                connection_enter(park, c, CONNECTION_WRITING);
+                return;
+        }
+        if (c->state == CONNECTION_DRAINING) {
+                writing_release(park, c);
+                return;
+        }
+        atomic_fetch_add_explicit(&park->numbers->timed_out, 1, memory_order_relaxed);
+        timeouts_tell(park, c);
+        connection_close(park, c);
+}
+
+/* The pool stops: clients that have not sent anything by now are let go, unsaid. When that will be. */
+static usec_t timeouts_end_fresh(struct park *park) {
+        if (park->fresh_at == 0)
+                return USEC_INFINITY;
+        if (park->now < park->fresh_at)
+                return park->fresh_at;
+        park->fresh_at = 0;
+        connection_close_all(park, CONNECTION_FRESH);
+        return USEC_INFINITY;
+}
+
+/* When the first that is left in the list is due. */
+static usec_t timeouts_enforce_list(struct park *park, const struct connection_list *list) {
+        struct connection *c;
+
+        while ((c = list->first)) {
+                usec_t at = timeouts_due(park, c);
+
+                if (at > park->now)
+                        return at;
+                timeouts_on_due(park, c);
+        }
+        return USEC_INFINITY;
+}
+
+usec_t timeouts_enforce(struct park *park) {
+        usec_t next = timeouts_end_fresh(park);
+
+        if (park->retry_at > 0)
+                next = MIN(next, park->retry_at);
+        for (enum connection_state state = 0; state < _CONNECTION_STATE_MAX; state++)
+                if (states_clock(state) != STATES_CLOCK_NONE)
+                        next = MIN(next, timeouts_enforce_list(park, &park->lists[state]));
+        return next;
+}
