@@ -106,6 +106,25 @@ def test_the_table_of_the_readme_is_replaced(folder):
     assert "not available here: no such thing" in text
 
 
+class Bare(peers.Fpmd):
+    """One that loads no extension from a file."""
+
+    label = "bare"
+
+    def environment(self):
+        return {**super().environment(), "PHP_INI_SCAN_DIR": self.shared_folder("none")}
+
+
+@pytest.mark.parametrize("kinds, equal", [(peers.available(), True), ([peers.Fpmd, Bare], False)])
+def test_servers_are_compared_with_the_same_extensions(kinds, equal):
+    def measure(frame, result):
+        with frame.servers(["unix"], pm="static", pm_max_children=1) as servers:
+            frame.compare(result, servers, lambda s: s.load("unix", "hello.php", requests=5)["rate"])
+    r = rows.Row("any", "Any", "/s", Bar("ours", ">", 0), measure).run(frames.Bench(frames.Extent(rounds=1, requests=5, seconds=0.1, stepped=1), kinds))
+    assert (r.failed, r.met()) == ((False, True) if equal else (True, None)), r
+    assert equal or ("FAILED: fpmd and bare do not have the same extensions: " in r.problem and "Zend OPcache" in r.problem)
+
+
 @pytest.mark.parametrize("measure", [crowds.slowest, crowds.fairness, crowds.beside_a_crowd])
 @pytest.mark.parametrize("what", ["well", "refused", "closed"])
 def test_a_failed_request_in_a_crowd_fails_the_row(peer, folder, measure, what):

@@ -333,7 +333,7 @@ def test_other_machines_are_refused(address):
     assert r.returncode == 2 and "loopback" in r.stderr and not r.stdout
 
 
-@pytest.mark.parametrize("words", [["--connections=0"], ["--connections=99999"], ["--rate=x"], ["--nonsense"], ["--chaos", "--http"], []])
+@pytest.mark.parametrize("words", [["--connections=0"], ["--connections=99999"], ["--rate=x"], ["--nonsense"], ["--connecting=later"], ["--chaos", "--http"], []])
 def test_wrong_options_are_refused(words):
     r = subprocess.run([generator.LOAD, "--connect", "/tmp/x.sock", "--script", HELLO, *words], capture_output=True, text=True)
     assert r.returncode == 2 and r.stderr and not r.stdout

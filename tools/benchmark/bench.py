@@ -26,15 +26,36 @@ QUICK = Extent(rounds=5, requests=1000, seconds=0.4, stepped=1)
 FULL = Extent(rounds=9, requests=10000, seconds=3.0, stepped=4)
 
 
+class Unequal(RuntimeError):
+    """What is to be compared is not the same."""
+
+
 class Bench:
     def __init__(self, extent, kinds, others=()):
         self.extent = extent
         self.kinds = kinds
         self.others = list(others)
+        self.extensions = {}  # of each kind that has been asked
+
+    def check_extensions(self, kinds):
+        """That the same extensions are loaded in each, so that nobody carries more than another. Asked once, of a server that nothing is measured of."""
+        for kind in kinds:
+            if kind in self.extensions:
+                continue
+            s = kind(peers.pools(["tcp"], pm="static", pm_max_children=1))
+            try:
+                self.extensions[kind] = s.prepare().start().extensions()
+            finally:
+                s.cleanup()
+        first = kinds[0]
+        for kind in kinds[1:]:
+            if differ := self.extensions[kind] ^ self.extensions[first]:
+                raise Unequal(f"{first.label} and {kind.label} do not have the same extensions: {', '.join(sorted(differ))} in one of them alone")
 
     @contextlib.contextmanager
     def servers(self, listens=("unix",), kinds=None, **directives):
         """Started servers, one of each kind, with the same pools. kinds: fpmd and php-fpm."""
+        self.check_extensions(kinds or self.kinds)
         with contextlib.ExitStack() as stack:
             started = []
             for kind in kinds or self.kinds:

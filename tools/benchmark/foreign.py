@@ -4,6 +4,7 @@ uWSGI's plugin finds no script over FastCGI and mod_php is its own web server; t
 
 import glob
 import os
+import urllib.request
 
 import generator
 import peers
@@ -42,6 +43,10 @@ class Foreign(peers.Mixin, programs.Server):
             except OSError:
                 return False
         procs.until(f"{self.program} to accept connections", connects, programs.START_LIMIT)
+
+    def answer(self, script):
+        with urllib.request.urlopen(f"http://{self.address('tcp')}/{script}", timeout=procs.LIMIT) as reply:
+            return reply.read().decode()
 
     def load(self, listen, script, **how):
         return generator.load(self.address(listen), "/" + script, http=True, expect_file=self.reply(script), **how)

@@ -13,6 +13,7 @@ SCRIPTS = {
     "hello.php": "<?php echo 'Hello, world';",
     "post.php": "<?php echo strlen(file_get_contents('php://input'));",
     "large.php": "<?php $s = str_repeat('x', 4096); for ($i = 0; $i < 256; $i++) echo $s;",
+    "extensions.php": "<?php echo implode(',', get_loaded_extensions());",
     "page.php": "<?php usleep(5000); echo 'Hello, world';",
     "chaos.php": "<?php readfile('php://input'); $n = (int)$_GET['n'];"
                  " echo substr(str_repeat('0123456789abcdef', intdiv($n, 16) + 1), 0, $n);",
@@ -20,6 +21,8 @@ SCRIPTS = {
 
 
 POST_SIZE = 16384
+# What a server calls itself among its extensions.
+OWN_EXTENSIONS = {"cgi-fcgi", "apache2handler"}
 # What each of them answers; the generator itself knows what chaos.php has to.
 REPLIES = {
     "hello.php": b"Hello, world",
@@ -50,6 +53,13 @@ class Mixin:
     def reply(self, script):
         """The file with the body that each request for the script must get."""
         return self.path(script + ".reply")
+
+    def answer(self, script):
+        """What a script answers, over TCP."""
+        return self.run(self.path(script), "tcp").text
+
+    def extensions(self):
+        return set(self.answer("extensions.php").split(",")) - OWN_EXTENSIONS
 
     def load(self, listen, script, **how):
         return generator.load(self.address(listen), self.path(script), expect_file=self.reply(script), may_close=self.may_close, **how)

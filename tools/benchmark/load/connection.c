@@ -78,25 +78,6 @@ static enum step rest(struct load_connection *c, struct load_channel *ch, uint64
         return STEP_WAIT;
 }
 
-static enum step open_socket(struct load_connection *c, struct load_channel *ch, uint64_t now) {
-        const int on = 1;
-
-        c->fd = socket(ch->target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (c->fd < 0)
-                return finish(c, LOAD_OUTCOME_CONNECT, false);
-        if (ch->no_delay)
-                (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        if (connect(c->fd, &ch->target->sa, ch->target->n) < 0 && errno != EINPROGRESS) {
-                if (errno != EAGAIN) /* of a unix listener: its queue is full, and no event will tell of room */
-                        return finish(c, LOAD_OUTCOME_CONNECT, false);
-                drop_socket(c);
-                return rest(c, ch, now + CONNECT_AGAIN_NSEC);
-        }
-        ch->n_opened++;
-        fcgi_client_begin(&c->client, LOAD_REQUEST_ID);
-        return STEP_ON;
-}
-
 /* Room to write is of interest only after there was none: a unix socket tells of it each time its peer has read. */
 static enum step watch(struct load_connection *c, const struct load_channel *ch) {
         struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = c };
@@ -109,6 +90,38 @@ static enum step watch(struct load_connection *c, const struct load_channel *ch)
                 return finish(c, LOAD_OUTCOME_CONNECT, false);
         c->watched = event.events;
         return STEP_ON;
+}
+
+/* The connection is being made. Event loops (nginx, HAProxy, Envoy) send when they are told of its end; until then the
+ * server may have it and finds nothing to read. */
+static enum step await_room(struct load_connection *c, const struct load_channel *ch) {
+        enum step step = watch(c, ch);
+
+        return step == STEP_ON ? STEP_WAIT : step;
+}
+
+static enum step open_socket(struct load_connection *c, struct load_channel *ch, uint64_t now) {
+        const int on = 1;
+        bool pending = false;
+
+        c->fd = socket(ch->target->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (c->fd < 0)
+                return finish(c, LOAD_OUTCOME_CONNECT, false);
+        if (ch->no_delay)
+                (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        if (connect(c->fd, &ch->target->sa, ch->target->n) < 0) {
+                pending = errno == EINPROGRESS;
+                if (!pending &&
+                    errno != EAGAIN) /* of a unix listener: its queue is full, and no event will tell of room */
+                        return finish(c, LOAD_OUTCOME_CONNECT, false);
+                if (!pending) {
+                        drop_socket(c);
+                        return rest(c, ch, now + CONNECT_AGAIN_NSEC);
+                }
+        }
+        ch->n_opened++;
+        fcgi_client_begin(&c->client, LOAD_REQUEST_ID);
+        return pending && ch->waits_for_room ? await_room(c, ch) : STEP_ON;
 }
 
 /* How many bytes the next write may have. */
@@ -127,6 +140,8 @@ static enum step send_request(struct load_connection *c, struct load_channel *ch
 
                 if (n < 0 && errno == EAGAIN)
                         return STEP_ON;
+                if (n < 0 && errno == ECONNREFUSED)
+                        return finish(c, LOAD_OUTCOME_CONNECT, false);
                 if (n < 0) { /* a reply may have come before */
                         c->send_broken = true;
                         break;

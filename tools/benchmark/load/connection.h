@@ -20,6 +20,7 @@ struct load_channel {
         const struct addr *target;
         enum load_protocol protocol;
         bool no_delay;
+        bool waits_for_room; /* a request is sent when its new connection is told to be writable, not at once */
         int epoll;
         uint64_t timeout; /* ns for one request */
         uint8_t *buffer;  /* to read into */

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 #include "cli.h"
 #include "target.h"
 
@@ -17,6 +18,8 @@ static const char help[] =
         "is 0\n"
         "when all requests got the reply that was expected, or were given up on purpose.\n\n"
         "      --connect=ADDRESS    a socket's path, 127.x.x.x:PORT or [::1]:PORT; nothing else is loaded\n"
+        "      --connecting=HOW     blocking: a request is sent right after connect(2); nonblocking: when the socket\n"
+        "                           is told to be writable, as event loops do (blocking)\n"
         "      --http               the server speaks HTTP; --script is the path to ask for\n"
         "      --connections=N      at a time (1)\n"
         "      --requests=N         end after so many\n"
@@ -48,6 +51,7 @@ static const char help[] =
 
 static const struct cli_row rows[] = {
         T("connect", connect),
+        T("connecting", connecting),
         F("http", 0, http),
         N("connections", n_connections, 1, LOAD_CONNECTIONS_MAX),
         N("requests", n_requests, 0, UINT64_MAX / 2),
@@ -78,6 +82,9 @@ static int check_together(struct load_options *o) {
                 return cli_refuse(&cli, "--requests or --duration must set an end");
         if (o->chaos && (o->http || o->rate > 0 || o->n_body > 0 || *o->query))
                 return cli_refuse(&cli, "--chaos chooses what it sends, as FastCGI and in a closed loop");
+        o->nonblocking = text_equal(o->connecting, "nonblocking");
+        if (!o->nonblocking && !text_equal(o->connecting, "blocking"))
+                return cli_refuse(&cli, "--connecting is blocking or nonblocking");
         if (!o->method)
                 o->method = o->n_body > 0 ? "POST" : "GET";
         r = load_target_parse(o->connect, &o->target);
@@ -90,6 +97,7 @@ static int check_together(struct load_options *o) {
 
 int load_options_parse(int argc, char *argv[], struct load_options *ret) {
         struct load_options o = { .n_connections = 1,
+                                  .connecting = "blocking",
                                   .query = "",
                                   .expect_status = 200,
                                   .expect_length = LOAD_LENGTH_ANY,

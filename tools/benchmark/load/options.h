@@ -14,7 +14,9 @@
 struct load_options {
         const char *connect;
         struct addr target;
-        bool http; /* else FastCGI */
+        const char *connecting;
+        bool nonblocking; /* what connecting says */
+        bool http;        /* else FastCGI */
         uint64_t n_connections;
         uint64_t n_requests;  /* 0: until the duration is over */
         uint64_t duration_ms; /* 0: until the requests are done */

@@ -61,6 +61,7 @@ static int run_init(struct run *run) {
                 .target = &o->target,
                 .protocol = o->http ? LOAD_PROTOCOL_HTTP : LOAD_PROTOCOL_FASTCGI,
                 .no_delay = o->target.sa.sa_family != AF_UNIX && (o->keep || o->chaos),
+                .waits_for_room = o->nonblocking,
                 .timeout = o->timeout_ms * NSEC_PER_MSEC,
                 .n_buffer = BUFFER_SIZE,
                 .next_wake = UINT64_MAX,
