@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/time.h>
 
 #include "base/macros.h"
 
@@ -13,12 +14,17 @@ struct nudge {
         bool on;
         struct sigaction action; /* SIGALRM's, as it was */
         sigset_t mask;
+        struct itimerval timer;
 };
 
 /* From here to nudge_end() a call that waits is interrupted (EINTR) within milliseconds, again and again. So EINTR
- * says: it would have waited. For a program of one thread that has no other use for SIGALRM and ITIMER_REAL; not for a
- * fork in between. 0 or -errno; nudge_end() is right after both. */
+ * says: it would have waited. One may be inside of another. For a program of one thread; not for a fork in between. 0
+ * or -errno; nudge_end() is right after both. */
 int nudge_begin(struct nudge *ret);
 
 void nudge_end(struct nudge *n);
 #define _cleanup_nudge_ _cleanup_(nudge_end)
+
+/* Closes a descriptor that others have made or shared: the last one who closes a TCP socket with SO_LINGER waits in
+ * close(2), and sockets may lie in the queue of another one. A negative number is none. Returns -1. */
+int nudge_close(int fd);

@@ -44,6 +44,18 @@ pid_t process_of_pidfd(int pidfd) {
         return pid > 0 ? (pid_t)pid : -ESRCH;
 }
 
+int process_inode_of_fd(int fd, uint64_t *ret) {
+        char path[64];
+        long inode;
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+        r = process_read_number(path, "ino", &inode);
+        if (r == 0)
+                *ret = (uint64_t)inode;
+        return r;
+}
+
 bool process_is_reaped(int pidfd) {
         return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 }

@@ -3,11 +3,16 @@
 /* Facts about processes: others from /proc, this one from the kernel. */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* The process a pidfd is about (pidfd_open(2)), in this pid namespace. The pid; -ESRCH when it has been reaped; -EBADF
  * when it is no pidfd; other -errno. */
 pid_t process_of_pidfd(int pidfd);
+
+/* The inode of a descriptor's file in the kernel's own numbering, which is not stat(2)'s for every file system. 0 or
+ * -errno (-EBADF: this kernel does not tell). */
+int process_inode_of_fd(int fd, uint64_t *ret);
 
 /* Nobody has that process any more, zombie or not. Also for a process of another user. */
 bool process_is_reaped(int pidfd);

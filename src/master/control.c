@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/trusted.h"
@@ -37,7 +38,7 @@ struct control_client {
 static void control_client_free(struct control_client *c) {
         sd_event_source_disable_unref(c->source);
         ipc_exchange_queue_done(&c->queue);
-        fd_close(c->fd);
+        nudge_close(c->fd);
         free(c);
 }
 
@@ -193,6 +194,18 @@ static bool control_is_known(const struct master *m, const struct control_client
         return false;
 }
 
+/* With it may come descriptors, which are of no use here. */
+static int control_receive(int fd, struct ipc_control_message *ret) {
+        _cleanup_nudge_ struct nudge nudge;
+        int r;
+
+        (void)nudge_begin(&nudge);
+        r = ipc_exchange_receive(fd, ret);
+        if (r == 0 && ret->type == IPC_CONTROL_POOL)
+                ret->pool.scoreboard_fd = fd_close(ret->pool.scoreboard_fd);
+        return r;
+}
+
 static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t revents, void *userdata) {
         struct control_client *c = userdata;
         struct master *master = c->master;
@@ -203,7 +216,7 @@ static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t reven
                 return 0;
         if (!(revents & (EPOLLIN | EPOLLHUP | EPOLLERR)))
                 return 0;
-        r = ipc_exchange_receive(fd, &m);
+        r = control_receive(fd, &m);
         if (r == -EAGAIN)
                 return 0;
         if (r == 0)

@@ -18,6 +18,7 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/program.h"
 #include "log/log.h"
 #include "master/inherited.h"
@@ -47,7 +48,7 @@ void listen_set_free(struct listen_set *s) {
                 return;
         listen_unlink(s);
         for (size_t i = 0; i < s->n; i++)
-                fd_close(s->fds[i]);
+                nudge_close(s->fds[i]);
         free(s->fds);
         free(s->pool);
         free(s->listen);

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/nudge.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "conn/allow.h"
@@ -80,7 +80,7 @@ static void client_free(struct statuspage_client *c) {
         sd_event_source_disable_unref(c->timer);
         fcgi_decoder_done(&c->decoder);
         text_done(&c->out);
-        fd_close(c->fd);
+        nudge_close(c->fd);
         free(c);
 }
 
@@ -258,8 +258,12 @@ static int client_advance(struct statuspage_client *c) {
 
 /* Once per turn; the rest is still there in the next. Called when all of in is consumed. */
 static int client_receive(struct statuspage_client *c) {
-        ssize_t k = recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
+        struct nudge nudge;
+        ssize_t k;
 
+        (void)nudge_begin(&nudge); /* recv(2) closes descriptors that come over a unix socket */
+        k = recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
+        nudge_end(&nudge);
         if (k < 0)
                 return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         if (k == 0)
@@ -296,7 +300,7 @@ static int client_new(struct statuspage *s, int fd) {
         int r;
 
         if (!c) {
-                fd_close(fd);
+                nudge_close(fd);
                 return -ENOMEM;
         }
         c->page = s;
@@ -348,14 +352,16 @@ static void page_pause(struct statuspage *s) {
 
 static int page_on_connection(_unused_ sd_event_source *source, int fd, _unused_ uint32_t revents, void *userdata) {
         struct statuspage *s = userdata;
-        _cleanup_fd_ int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (client < 0) {
                 if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
                         page_pause(s);
                 return 0;
         }
-        if (page_admits(s, client) && client_new(s, TAKE_FD(client)) < 0)
+        if (!page_admits(s, client))
+                nudge_close(client);
+        else if (client_new(s, client) < 0)
                 page_pause(s);
         return 0;
 }

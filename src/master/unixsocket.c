@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See unixsocket.h. Names are looked up first, as that can take long. The file has its mode from birth; owner and ACL
- * are set through a descriptor of the file, found in its folder without following a link; listen(2) comes last.
+ * are set through a descriptor of the file, found in its folder without following a link, and the file that this socket
+ * was bound to, whatever else has been put there meanwhile; listen(2) comes last.
  */
 
 #include "master/unixsocket.h"
@@ -16,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/trusted.h"
+#include "base/unixdiag.h"
 #include "conf/check.h"
 #include "log/log.h"
 #include "master/account.h"
@@ -150,14 +152,16 @@ static int unixsocket_tell(const struct conf_pool *pool, const char *what, const
 }
 
 /* Owner and ACL of the file, and which one it is. */
-static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocket_access *access, struct unixsocket *s,
-                            struct text *problems) {
+static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocket_access *access, int socket,
+                            struct unixsocket *s, struct text *problems) {
         struct stat st;
         _cleanup_fd_ int fd = unixsocket_find(s->path, &st);
         int r;
 
         if (fd < 0)
                 return fd;
+        if (!unixdiag_is_file(socket, fd))
+                return -ESTALE;
         s->dev = st.st_dev;
         s->ino = st.st_ino;
         if (access->acl.n > 0) {
@@ -208,7 +212,7 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
         s.path = strdup(a->un.sun_path);
         if (!s.path)
                 return -ENOMEM;
-        r = unixsocket_grant(pool, &access, &s, problems);
+        r = unixsocket_grant(pool, &access, fd, &s, problems);
         if (r == 0 && listen(fd, backlog) < 0)
                 r = -errno;
         if (r != 0)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -27,12 +28,16 @@
 #include "base/capability.h"
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/nudge.h"
+#include "base/trusted.h"
 #include "ipc/chroot.h"
 
 int chroot_open(const char *path) {
-        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char folder[PATH_MAX];
 
-        return fd < 0 ? -errno : fd;
+        if (snprintf(folder, sizeof(folder), "%s/.", path) >= (int)sizeof(folder)) /* past a link at its end, too */
+                return -ENAMETOOLONG;
+        return trusted_open(folder, O_PATH | O_DIRECTORY, 0);
 }
 
 static struct ipc_chroot_answer chroot_enter(int folder) {
@@ -52,10 +57,13 @@ static struct ipc_chroot_answer chroot_enter(int folder) {
 
 /* Everything of the master's that came with the fork goes; the two descriptors are moved in front of what is closed. */
 static int chroot_let_go(int *folder, int *fd) {
+        _cleanup_nudge_ struct nudge nudge = {}; /* other pools' descriptors are among them */
+
         if (dup2(*folder, STDIN_FILENO) < 0 || dup2(*fd, STDOUT_FILENO) < 0)
                 return -errno;
         *folder = STDIN_FILENO;
         *fd = STDOUT_FILENO;
+        (void)nudge_begin(&nudge);
         if (syscall(SYS_close_range, STDERR_FILENO, ~0U, 0U) < 0)
                 return -errno;
         prctl(PR_SET_NAME, "fpmd-chroot");

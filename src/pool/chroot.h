@@ -5,7 +5,7 @@
  * root and working directory (CLONE_FS of clone(2)). What it enters, the zygote has entered.
  */
 
-/* The folder that is to be the root, opened by who the master is: close-on-exec. -errno, as of open(2). */
+/* The folder that is to be the root, opened by who the master is: close-on-exec. -errno, as of trusted_open(). */
 int chroot_open(const char *path);
 
 /*

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/process.h"
 #include "ipc/message.h"
 #include "log/log.h"
@@ -24,6 +25,7 @@
 #include "pool/replace.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
+#include "untrusted/receive.h"
 
 #define MESSAGES_INI_FILES_MAX (64U * 1024U)
 
@@ -132,9 +134,13 @@ static int messages_on_output(struct generation *g, const struct ipc_message *m,
         struct pool_worker *w = m->slot < g->pool->n_used ? &g->pool->workers[m->slot] : NULL;
         int r;
 
-        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid)
+        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->has_output ||
+            !g->conf->catch_workers_output)
                 return -EBADMSG;
+        w->has_output = true;
         r = output_add(g, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]));
+        if (r == -EBADMSG)
+                return r;
         if (r < 0)
                 log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
         return 0;
@@ -229,14 +235,14 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                 int fds[IPC_FDS_MAX], r;
                 struct ipc_message m;
 
-                r = ipc_receive(fd, &m, fds);
+                r = untrusted_receive(fd, &m, fds);
                 if (r == IPC_E_EMPTY)
                         break;
                 if (r == 0) {
                         g->heard = time_now();
                         r = messages_dispatch(g, &m, fds);
                 }
-                ipc_close_fds(fds);
+                untrusted_close(fds);
                 if (r < 0)
                         messages_log_failure(g, r, m.type);
                 if (r != 0) { /* beyond control, or dead already */
@@ -244,7 +250,7 @@ int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, 
                                                  : "the zygote ended; see the log above");
                         syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
                         g->ipc_source = sd_event_source_disable_unref(s);
-                        g->ipc = fd_close(g->ipc);
+                        g->ipc = nudge_close(g->ipc);
                         break;
                 }
         }

@@ -10,12 +10,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
@@ -48,7 +49,7 @@ static void output_forget_logger(struct output *o) {
         o->exit_source = sd_event_source_disable_unref(o->exit_source);
         o->room_source = sd_event_source_disable_unref(o->room_source);
         o->pidfd = fd_close(o->pidfd);
-        o->orders = fd_close(o->orders);
+        o->orders = nudge_close(o->orders);
         o->pid = 0;
         o->told_to_finish = false;
 }
@@ -71,11 +72,9 @@ void output_done(struct output *o) {
 }
 
 /* A zygote could send anything; what it sends is a worker's to write into and a logger's to read, and the master only
- * holds it. */
+ * holds it. fstat(2) would ask the file system, which may be the pool's own. */
 static bool output_is_pipe(int fd) {
-        struct stat st;
-
-        return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+        return fcntl(fd, F_GETPIPE_SZ) >= 0;
 }
 
 int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd) {
@@ -84,8 +83,8 @@ int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd) {
         int r = !p ? -ENOMEM : !output_is_pipe(stdout_fd) || !output_is_pipe(stderr_fd) ? -EBADMSG : 0;
 
         if (r < 0) {
-                fd_close(stdout_fd);
-                fd_close(stderr_fd);
+                nudge_close(stdout_fd);
+                nudge_close(stderr_fd);
                 free(p);
                 return r;
         }
@@ -128,13 +127,14 @@ void output_worker_ended(struct generation *g, pid_t pid) {
         output_prune(g->pool, &g->output);
 }
 
-static void output_log_death(const struct generation *g, int status) {
+static void output_log_death(const struct generation *g, bool known, int status) {
         _cleanup_text_ struct text t = {};
 
-        text_printf(&t,
-                    "logger %d ended %s %d; what it had read and not written is lost, and another one takes its place",
-                    g->output.pid, WIFSIGNALED(status) ? "on signal" : "with code",
-                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        text_printf(&t, "logger %d ended", g->output.pid);
+        if (known)
+                text_printf(&t, " %s %d", WIFSIGNALED(status) ? "on signal" : "with code",
+                            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        text_append(&t, "; what it had read and not written is lost, and another one takes its place");
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_LOGGER_DIED,
                                        .pool = g->pool->name,
@@ -146,13 +146,13 @@ static int output_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_
         struct output *o = &g->output;
         usec_t now = time_now();
         int status = 0;
+        bool known;
 
-        if (waitpid(o->pid, &status, WNOHANG) != o->pid)
-                return 0;
+        known = process_reap(o->pidfd, &status) == 0; /* else it is traced: reaped later, as a stranger */
         if (o->told_to_finish && (status == 0 || now >= o->finish_at))
                 o->over = true;
         else {
-                output_log_death(g, status);
+                output_log_death(g, known, status);
                 o->n_young_dead = now - o->started < SCALE_YOUNG ? o->n_young_dead + 1 : 0;
                 o->retry_at = now + scale_delay(o->n_young_dead);
         }

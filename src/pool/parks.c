@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nudge.h"
 #include "base/process.h"
 #include "base/program.h"
 #include "base/shortage.h"
@@ -31,6 +32,7 @@
 #include "pool/scale.h"
 #include "pool/spawn.h"
 #include "pool/supervise.h"
+#include "untrusted/receive.h"
 
 static void parks_signal(const struct park_process *k, int sig) {
         syscall(SYS_pidfd_send_signal, k->pidfd, sig, NULL, 0);
@@ -42,7 +44,7 @@ static void park_process_free(struct park_process *k) {
         sd_event_source_disable_unref(k->source);
         sd_event_source_disable_unref(k->word);
         fd_close(k->pidfd);
-        fd_close(k->orders);
+        nudge_close(k->orders);
         free(k->key);
         free(k);
 }
@@ -58,8 +60,8 @@ int parks_init(struct parks *parks) {
 
 static void parks_close(struct parks *parks) {
         for (int i = 0; i < 2; i++) {
-                parks->intake[i] = fd_close(parks->intake[i]);
-                parks->offers[i] = fd_close(parks->offers[i]);
+                parks->intake[i] = nudge_close(parks->intake[i]);
+                parks->offers[i] = nudge_close(parks->offers[i]);
         }
 }
 
@@ -101,16 +103,15 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         spawn_helper(p, who, "fpmd-park", p->env->park_fd, fds, (int)ELEMENTSOF(fds));
 }
 
-static void parks_log_death(const struct park_process *k, int status) {
-        char message[256], how[96];
+static void parks_log_death(const struct park_process *k, bool known, int status) {
+        char message[256], how[96] = "";
 
-        if (WIFSIGNALED(status))
-                snprintf(how, sizeof(how), "signal %d (SIG%s)", WTERMSIG(status),
+        if (known && WIFSIGNALED(status))
+                snprintf(how, sizeof(how), " on signal %d (SIG%s)", WTERMSIG(status),
                          sigabbrev_np(WTERMSIG(status)) ?: "?");
-        else
-                snprintf(how, sizeof(how), "code %d", WEXITSTATUS(status));
-        snprintf(message, sizeof(message), "park %d exited %s %s; the connections that waited there are lost", k->pid,
-                 WIFSIGNALED(status) ? "on" : "with", how);
+        else if (known)
+                snprintf(how, sizeof(how), " with code %d", WEXITSTATUS(status));
+        snprintf(message, sizeof(message), "park %d exited%s; the connections that waited there are lost", k->pid, how);
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PARK_DIED, .pool = k->pool->name, .message = message });
 }
@@ -131,14 +132,14 @@ static void parks_hear(struct park_process *k) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
-        r = ipc_receive(k->orders, &m, fds);
+        r = untrusted_receive(k->orders, &m, fds);
         if (r == IPC_E_EMPTY)
                 return;
         sd_event_source_set_enabled(k->word,
                                     SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
         if (r != 0)
                 return;
-        ipc_close_fds(fds);
+        untrusted_close(fds);
         if (m.type != IPC_PARK_LEAVES || k->retired || k->pool->stopping)
                 return;
         log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
@@ -159,12 +160,12 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         struct pool *p = k->pool;
         usec_t now = time_now();
         int status = 0;
+        bool known;
 
-        if (process_reap(k->pidfd, &status) == PROCESS_E_ALIVE)
-                return 0;
+        known = process_reap(k->pidfd, &status) == 0; /* else it is traced: reaped later, as a stranger */
         parks_hear(k);
         if (!p->stopping && (!k->retired || status != 0))
-                parks_log_death(k, status);
+                parks_log_death(k, known, status);
         parks_lose(k, now);
         for (link = &p->parks.processes; *link != k;)
                 link = &(*link)->next;

@@ -131,9 +131,10 @@ struct overtime_case;
  */
 struct pool_worker {
         enum worker_state state;
-        bool leaving; /* told to end */
-        usec_t told;  /* when, unless that has been seen to */
-        bool early;   /* accepts already, but its zygote has not told its pid yet */
+        bool leaving;    /* told to end */
+        usec_t told;     /* when, unless that has been seen to */
+        bool early;      /* accepts already, but its zygote has not told its pid yet */
+        bool has_output; /* its pipes have come */
         struct generation *generation;
         pid_t pid;
         int pidfd;

@@ -56,9 +56,7 @@ static int replace_on_worker_exit(sd_event_source *s, int fd, _unused_ uint32_t 
                 g->n_ended += w->ended == 0;
                 w->ended = time_now();
         } else {
-                r = process_reap(w->pidfd, &status);
-                if (r == PROCESS_E_ALIVE)
-                        return 0;
+                r = process_reap(w->pidfd, &status); /* if it is traced: later, as a stranger */
                 pool_worker_exited(p, (uint32_t)(w - p->workers), status, r == 0);
         }
         supervise_changed(p);
@@ -120,13 +118,11 @@ static void replace_log_zygote_death(const struct generation *g, bool known, int
 int replace_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct pool *p = g->pool;
-        int status = 0, r = process_reap(g->zygote_pidfd, &status);
+        int status = 0, r = process_reap(g->zygote_pidfd, &status); /* if it is traced: later, as a stranger */
 
-        if (r == PROCESS_E_ALIVE)
-                return 0;
         g->zygote_source = sd_event_source_disable_unref(s);
         g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
-        g->ipc = fd_close(g->ipc);
+        g->ipc = nudge_close(g->ipc);
         if (!g->draining)
                 replace_log_zygote_death(g, r == 0, status);
         if (g == p->starting && g->state == GENERATION_ACCEPTING)

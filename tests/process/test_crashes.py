@@ -8,8 +8,8 @@ import signal
 import pytest
 
 import fastcgi
+import liar
 import procs
-import server as programs
 from load import Held, Load
 
 
@@ -309,45 +309,22 @@ def test_zygote_that_is_stopped_for_a_moment_stays(start):
     assert s.zygotes() == [zygote] and "has not answered" not in s.log()
 
 
-# --- a zygote that lies: a preload script that never ends and speaks as the zygote does
+# --- a zygote that lies
 
-FORGER = """<?php
-$c = FFI::cdef('
-    typedef struct { void *base; unsigned long n; } iov_t;
-    typedef struct { void *name; unsigned n_name; iov_t *iov; unsigned long n_iov; void *control; unsigned long n_control; int flags; } msg_t;
-    typedef struct { unsigned long n; int level; int type; int fd; int pad; } cmsg_t;
-    typedef struct { unsigned type; unsigned slot; int pid; int status; unsigned long generation; char text[1000]; } message_t;
-    long sendmsg(int, msg_t *, int); long recv(int, void *, unsigned long, int); long syscall(long, ...);
-    int memfd_create(const char *, unsigned); int fcntl(int, int, ...); int getpid(void);');
-$tell = function (int $type, int $slot, int $pid, int $fd) use ($c) {
-    $m = $c->new('message_t'); $m->type = $type; $m->slot = $slot; $m->pid = $pid;
-    FFI::memcpy($m->text, '8.2.0', 5);
-    $iov = $c->new('iov_t'); $iov->base = FFI::cast('void *', FFI::addr($m)); $iov->n = FFI::sizeof($m);
-    $cmsg = $c->new('cmsg_t'); $cmsg->n = 20; $cmsg->level = 1; $cmsg->type = 1; $cmsg->fd = $fd;
-    $msg = $c->new('msg_t'); $msg->iov = FFI::addr($iov); $msg->n_iov = 1;
-    if ($fd >= 0) { $msg->control = FFI::cast('void *', FFI::addr($cmsg)); $msg->n_control = 24; }
-    return $c->sendmsg(3, FFI::addr($msg), 0x4000);
-};
-for ($i = 0; !file_exists('@MARK@') && $i < 4000; $i++) { usleep(5000); clearstatcache(); }
+FORGER = """
+$wait('@MARK@');
 $victim = (int)file_get_contents('@MARK@');
 $pidfd = $c->syscall(434, $victim, 0);
-$ini = $c->memfd_create('x', 2); $c->fcntl($ini, 1033, 15);
-$tell(@READY@, 0, 0, $ini);
+$tell(@READY@, 0, 0, [$ini()]);
 $in = $c->new('message_t');
 for ($i = 0; $i < 4000; $i++) {
     if ($c->recv(3, FFI::addr($in), FFI::sizeof($in), 0x40) == FFI::sizeof($in) && $in->type == @SPAWN@) {
-        $tell(@SPAWNED@, $in->slot, $victim, $pidfd);
-        $tell(@ACCEPTING@, $in->slot, $victim, -1);
+        $tell(@SPAWNED@, $in->slot, $victim, [$pidfd]);
+        $tell(@ACCEPTING@, $in->slot, $victim, []);
     }
     usleep(5000);
 }
 """
-
-
-def message_numbers():
-    with open(os.path.join(programs.TREE, "src", "ipc", "message.h"), encoding="utf-8") as f:
-        table = f.read().partition("#define IPC_MESSAGES(X)")[2].partition("enum ipc_type")[0]
-    return {name: n for n, name in enumerate(re.findall(r"X\((\w+),", table), 1)}
 
 
 @pytest.mark.parametrize("whose", ["zygote", "park", "worker"])
@@ -356,10 +333,7 @@ def test_zygote_cannot_have_processes_of_another_pool(make, whose):
     s = make({"liar": {}, "victim": {}})
     s.pid_script = s.script("pid.php", "<?php echo getmypid();")
     mark = os.path.join(s.shared_folder(), "mark")
-    code = FORGER.replace("@MARK@", mark)
-    for name, n in message_numbers().items():
-        code = code.replace(f"@{name}@", str(n))
-    s.pools["liar"].update({"php_admin_value[opcache.preload]": s.script("forger.php", code), "php_admin_value[ffi.enable]": "1"})
+    liar.preload(s, "liar", liar.LIBRARY + FORGER, MARK=mark)
     s.spawn(s.command())
     find = {"zygote": lambda: [p for p in s.zygotes() if "zygote victim" in procs.title(p)],
             "worker": lambda: [w for p in s.zygotes() if "zygote victim" in procs.title(p) for w in procs.children(p)],

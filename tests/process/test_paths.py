@@ -55,6 +55,29 @@ def filled(settings, folder):
     return {k: v.replace("{f}", folder) for k, v in settings.items()}
 
 
+# --- chroot
+
+@as_root
+def test_a_linked_chroot(make, theirs):
+    """A link of root's is followed, that of another user is not: it would choose what the pool's root is."""
+    folder, _ = theirs
+    root = programs.make_folder("root")
+    os.mkdir(root + "/inside")
+    try:
+        for owner, fine in (("root", True), (programs.POOL_USER, False)):
+            plant(root, os.path.join(folder, owner), owner)
+            for place in ("", "/inside"):
+                s = make({"www": {"chroot": os.path.join(folder, owner) + place}}, settings={"error_log": None})
+                if fine:
+                    s.start()
+                    assert s.stop() == 0
+                    continue
+                status, said = s.start_expecting_failure()
+                assert status != 0 and "directory of the directive 'chroot': Too many levels of symbolic links" in said, said
+    finally:
+        shutil.rmtree(root)
+
+
 # --- unix sockets
 
 def swap_when_bound(path, secret):
@@ -81,6 +104,27 @@ def test_a_link_in_the_place_of_a_fresh_socket_is_not_followed(make, theirs, how
     assert status == 78, said
     assert_untouched(secret)
     assert os.path.islink(s.address())  # what is not ours stays
+
+
+@as_root
+def test_another_socket_in_the_place_of_a_fresh_one_is_left_alone(make, theirs):
+    """One of root's, which the folder's owner has moved there."""
+    folder, _ = theirs
+    s = make({"www": {"listen": os.path.join(folder, "www.sock"), "listen.owner": "www-data", "listen.mode": "0666"}})
+    s.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bind", "-e", "inject=bind:delay_exit=500000:when=1"]
+    with unix_listener(os.path.join(folder, "roots.sock")):
+        before = os.stat(os.path.join(folder, "roots.sock"))
+
+        def swap():
+            procs.until("the socket's file", lambda: os.path.lexists(s.address()))
+            os.rename(os.path.join(folder, "roots.sock"), s.address())
+        thread = threading.Thread(target=swap)
+        thread.start()
+        status, said = s.start_expecting_failure()
+        thread.join()
+        assert status == 78, said
+        after = os.stat(s.address())
+        assert (after.st_ino, after.st_uid, after.st_mode) == (before.st_ino, 0, before.st_mode)
 
 
 @as_root

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,12 +134,69 @@ static void test_calls_that_need_not_wait(void **state) {
         nudge_end(&n);
 }
 
+/* Two ends of a TCP connection, of which one has much to send that nobody reads, and waits for that in close(2). */
+static int lingering(int *ret_peer) {
+        const struct linger linger = { .l_onoff = 1, .l_linger = 120 };
+        union {
+                struct sockaddr sa;
+                struct sockaddr_in in;
+        } a = { .in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+        socklen_t n = sizeof(a);
+        _cleanup_fd_ int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        static char data[65536];
+
+        assert_true(listener >= 0 && fd >= 0);
+        assert_int_equal(bind(listener, &a.sa, sizeof(a.in)), 0);
+        assert_int_equal(listen(listener, 1), 0);
+        assert_int_equal(getsockname(listener, &a.sa, &n), 0);
+        assert_int_equal(connect(fd, &a.sa, sizeof(a.in)), 0);
+        *ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        assert_true(*ret_peer >= 0);
+        while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+                continue;
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+        return fd;
+}
+
+static void close_what_lingers(void) {
+        _cleanup_fd_ int peer = -1;
+        int fd = lingering(&peer);
+
+        assert_int_equal(nudge_close(fd), -1);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_int_equal(nudge_close(-1), -1);
+}
+
+static void test_socket_that_lingers(void **state) {
+        guarded(close_what_lingers);
+}
+
+static void close_inside(void) {
+        _cleanup_fd_ int fd = full_eventfd(), peer = -1;
+        struct itimerval timer;
+        struct nudge n;
+
+        assert_int_equal(nudge_begin(&n), 0);
+        nudge_close(lingering(&peer));
+        assert_int_equal(fd_ring(fd), -EINTR); /* the outer one goes on */
+        nudge_end(&n);
+        assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
+        assert_int_equal(timer.it_interval.tv_usec + timer.it_value.tv_usec + timer.it_value.tv_sec, 0);
+}
+
+static void test_one_inside_of_another(void **state) {
+        guarded(close_inside);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_full_eventfd),
                 cmocka_unit_test(test_listener_without_connections),
                 cmocka_unit_test(test_leaves_signals_as_they_were),
                 cmocka_unit_test(test_calls_that_need_not_wait),
+                cmocka_unit_test(test_socket_that_lingers),
+                cmocka_unit_test(test_one_inside_of_another),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

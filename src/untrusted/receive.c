@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* recvmsg(2) itself closes descriptors for which there is no room, and those of a message that is refused are closed
+ * right after it. */
+
+#include "untrusted/receive.h"
+
+#include "base/nudge.h"
+
+int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
+        _cleanup_nudge_ struct nudge nudge;
+
+        (void)nudge_begin(&nudge); /* if that is impossible, it may wait */
+        *ret = (struct ipc_message){};
+        return ipc_receive(fd, ret, ret_fds);
+}
+
+void untrusted_close(int fds[static IPC_FDS_MAX]) {
+        for (int i = 0; i < IPC_FDS_MAX; i++)
+                fds[i] = nudge_close(fds[i]);
+}
