@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Rules across directives and pools. Each is a function of one pool that appends to the problems and goes on; they see
- * completed values only (complete.c). Rules that php-fpm has as well come in its order and first say its line.
- *
- * Listen addresses are compared and checked without resolving host names: a test of a configuration must not wait for
- * DNS.
+/* A problem is a line that names file, line and directive; php-fpm's words for it, if it has any, are a line before it.
  */
 
 #include "conf/check.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <string.h>
-
-#include "base/addr.h"
-#include "base/number.h"
-#include "conf/complete.h"
-#include "conf/machine.h"
-#include "log/access.h"
+#include "conf/rows.h"
 
 struct conf_where conf_check_where(const struct conf_pool *pool, enum conf_pool_row row) {
         return pool->given[row].file ? pool->given[row] : pool->where;
@@ -36,7 +22,7 @@ void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool
         text_append_c(k->problems, '\n');
 }
 
-_printf_(4, 0) static void append_words(const struct conf_check *k, const struct conf_pool *pool, const char *level,
+_printf_(4, 0) static void check_append(const struct conf_check *k, const struct conf_pool *pool, const char *level,
                                         const char *fmt, va_list ap) {
         text_printf(k->problems, "%s[pool %s] ", level, pool->name);
         text_vprintf(k->problems, fmt, ap);
@@ -47,7 +33,7 @@ void conf_check_alert(const struct conf_check *k, const struct conf_pool *pool, 
         va_list ap;
 
         va_start(ap, fmt);
-        append_words(k, pool, "ALERT: ", fmt, ap);
+        check_append(k, pool, "ALERT: ", fmt, ap);
         va_end(ap);
 }
 
@@ -55,7 +41,7 @@ void conf_check_error(const struct conf_check *k, const struct conf_pool *pool, 
         va_list ap;
 
         va_start(ap, fmt);
-        append_words(k, pool, "", fmt, ap);
+        check_append(k, pool, "", fmt, ap);
         va_end(ap);
 }
 
@@ -64,334 +50,4 @@ void conf_check_global_problem(const struct conf_check *k, enum conf_global_row 
 
         text_printf(k->problems, "[%s:%u] directive '%s': %s\n", w->file ? w->file : k->conf->files[0], w->line,
                     conf_global_directives[row].name, what);
-}
-
-static void check_listen_given(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->listen)
-                return;
-        conf_check_alert(k, pool, "no listen address have been defined!");
-        conf_check_problem(k, pool, CONF_POOL_listen, "pool '%s' has no address to listen on", pool->name);
-}
-
-/* True when the text is an address that can be taken apart without DNS. *ret_r: what came of it. */
-static bool parse_numeric(const char *text, struct addr *ret, int *ret_r) {
-        const char *colon = strrchr(text, ':');
-        bool numeric = text[0] == '/' || text[0] == '[' || !colon || strspn(text, "0123456789.:") == strlen(text);
-
-        *ret_r = 0;
-        if (!numeric || colon == text)
-                return false;
-        *ret_r = addr_parse(text, ret);
-        return true;
-}
-
-#define NO_PORT "a port is a number from 1 to 65535"
-
-/* NULL: the form is good. A host name is taken on trust. */
-static const char *address_error(const char *text) {
-        const char *colon = strrchr(text, ':');
-        struct addr a;
-        uint64_t port;
-        int r;
-
-        if (parse_numeric(text, &a, &r))
-                return r == 0               ? NULL
-                       : r == -ENAMETOOLONG ? "the path is too long for a socket (107 bytes)"
-                       : r == -ERANGE       ? NO_PORT
-                                            : "not an address: a path, a port, host:port, [IPv6]:port or 'systemd'";
-        if (number_parse_range(colon + 1, 1, 65535, &port) < 0)
-                return NO_PORT;
-        if (colon == text || text_has_prefix(text, "*:"))
-                return "for all addresses write the port alone";
-        return NULL;
-}
-
-static void check_address(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                          const char *text) {
-        const char *error;
-
-        if (!text || text_equal(text, "systemd") || conf_complete_is_relative(text)) /* still relative: told already */
-                return;
-        error = address_error(text);
-        if (!error)
-                return;
-        if (text_equal(error, NO_PORT)) {
-                const char *colon = strrchr(text, ':');
-
-                text_printf(k->problems, "invalid port value '%s'\n", colon ? colon + 1 : text);
-        }
-        conf_check_problem(k, pool, row, "'%s': %s", text, error);
-}
-
-static bool same_address(const char *a, const char *b) {
-        struct addr x, y;
-        int r, q;
-
-        if (!a || !b || text_equal(a, "systemd"))
-                return false;
-        if (text_equal(a, b))
-                return true;
-        return parse_numeric(a, &x, &r) && r == 0 && parse_numeric(b, &y, &q) && q == 0 && addr_equal(&x, &y);
-}
-
-/* A pool's two addresses against each other and against those of the pools before it. */
-static void check_shared_address(const struct conf_check *k, const struct conf_pool *pool) {
-        if (same_address(pool->listen, pool->status_listen))
-                conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
-                                   pool->status_listen);
-        for (const struct conf_pool *other = k->conf->pools; other < pool; other++) {
-                if (same_address(pool->listen, other->listen) || same_address(pool->listen, other->status_listen)) {
-                        conf_check_error(k, pool,
-                                         "unable to set listen address as it's already used in another pool '%s'",
-                                         other->name);
-                        conf_check_problem(k, pool, CONF_POOL_listen, "'%s' is taken by pool '%s' already",
-                                           pool->listen, other->name);
-                }
-                if (same_address(pool->status_listen, other->listen) ||
-                    same_address(pool->status_listen, other->status_listen))
-                        conf_check_problem(k, pool, CONF_POOL_status_listen, "'%s' is taken by pool '%s' already",
-                                           pool->status_listen, other->name);
-        }
-}
-
-static bool check_positive(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                           unsigned v) {
-        if (v == 0) {
-                conf_check_alert(k, pool, "%s(0) must be a positive value", conf_pool_directives[row].name);
-                conf_check_problem(k, pool, row, "with pm = dynamic it must be at least 1");
-        }
-        return v > 0;
-}
-
-static void check_spawn_rate(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->max_spawn_rate > 0)
-                return;
-        conf_check_alert(k, pool, "pm.max_spawn_rate must be a positive value");
-        conf_check_problem(k, pool, CONF_POOL_max_spawn_rate, "it must be at least 1");
-}
-
-static void check_spare(const struct conf_check *k, const struct conf_pool *pool) {
-        unsigned min = pool->min_spare_servers, max = pool->max_spare_servers, start = pool->start_servers;
-
-        if (min > pool->max_children || max > pool->max_children) {
-                conf_check_alert(k, pool,
-                                 "pm.min_spare_servers(%u) and pm.max_spare_servers(%u) cannot be greater than "
-                                 "pm.max_children(%u)",
-                                 min, max, pool->max_children);
-                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "there are %u workers at most",
-                                   pool->max_children);
-        }
-        if (max < min) {
-                conf_check_alert(k, pool, "pm.max_spare_servers(%u) must not be less than pm.min_spare_servers(%u)",
-                                 max, min);
-                conf_check_problem(k, pool, CONF_POOL_max_spare_servers, "%u is below %u", max, min);
-        } else if (start < min || start > max) {
-                conf_check_alert(k, pool,
-                                 "pm.start_servers(%u) must not be less than pm.min_spare_servers(%u) and not greater "
-                                 "than pm.max_spare_servers(%u)",
-                                 start, min, max);
-                conf_check_problem(k, pool, CONF_POOL_start_servers, "%u is not between %u and %u", start, min, max);
-        }
-}
-
-static void check_dynamic(const struct conf_check *k, const struct conf_pool *pool) {
-        bool min, max;
-
-        min = check_positive(k, pool, CONF_POOL_min_spare_servers, pool->min_spare_servers);
-        max = check_positive(k, pool, CONF_POOL_max_spare_servers, pool->max_spare_servers);
-        check_spawn_rate(k, pool);
-        if (min && max && pool->max_children > 0)
-                check_spare(k, pool);
-}
-
-static void check_ondemand(const struct conf_check *k, const struct conf_pool *pool) {
-        check_spawn_rate(k, pool);
-        if (pool->process_idle_timeout > 0)
-                return;
-        conf_check_alert(k, pool, "pm.process_idle_timeout(0s) must be greater than 0s");
-        conf_check_problem(k, pool, CONF_POOL_process_idle_timeout, "with pm = ondemand it must be above 0s");
-}
-
-static void check_pm(const struct conf_check *k, const struct conf_pool *pool) {
-        if (!pool->pm && !pool->given[CONF_POOL_pm].file) {
-                conf_check_alert(k, pool, "the process manager is missing (static, dynamic or ondemand)");
-                conf_check_problem(k, pool, CONF_POOL_pm, "pool '%s' has none", pool->name);
-        }
-        if (!pool->max_children) {
-                conf_check_alert(k, pool, "pm.max_children must be a positive value");
-                conf_check_problem(k, pool, CONF_POOL_max_children, "pool '%s' could have no worker", pool->name);
-        }
-        if (pool->pm == CONF_PM_DYNAMIC)
-                check_dynamic(k, pool);
-        else if (pool->pm == CONF_PM_ONDEMAND)
-                check_ondemand(k, pool);
-}
-
-/* what: "status" or "ping", of the path and its directive. */
-static void check_page(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                       const char *what, const char *path) {
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-.~";
-
-        if (!path)
-                return;
-        if (path[0] != '/') {
-                conf_check_error(k, pool, "the %s path '%s' must start with a '/'", what, path);
-                conf_check_problem(k, pool, row, "'%s' must begin with a '/'", path);
-        } else if (!path[1]) {
-                conf_check_error(k, pool, "the %s path '%s' is not long enough", what, path);
-                conf_check_problem(k, pool, row, "something must follow the '/'");
-        } else if (path[strspn(path, allowed)]) {
-                conf_check_error(k, pool,
-                                 "the %s path '%s' must contain only the following characters '[alphanum]/_-.~'", what,
-                                 path);
-                conf_check_problem(k, pool, row, "'%s' must consist of letters, digits and /_-.~", path);
-        }
-}
-
-static void check_pages(const struct conf_check *k, const struct conf_pool *pool) {
-        check_page(k, pool, CONF_POOL_status_path, "status", pool->status_path);
-        check_page(k, pool, CONF_POOL_ping_path, "ping", pool->ping_path);
-        if (!pool->ping_path || pool->ping_response[0])
-                return;
-        conf_check_error(k, pool, "the ping response page '' is not long enough");
-        conf_check_problem(k, pool, CONF_POOL_ping_response, "it is empty");
-}
-
-static void check_timeouts(const struct conf_check *k, const struct conf_pool *pool) {
-        usec_t slow = pool->request_slowlog_timeout, terminate = pool->request_terminate_timeout;
-
-        if (slow > 0 && !pool->slowlog) {
-                conf_check_error(k, pool, "'slowlog' must be specified for use with 'request_slowlog_timeout'");
-                conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it needs 'slowlog'");
-        }
-        if (slow > 0 && terminate > 0 && slow > terminate) {
-                conf_check_error(k, pool,
-                                 "'request_slowlog_timeout' (%" PRIu64
-                                 ") can't be greater than 'request_terminate_timeout' (%" PRIu64 ")",
-                                 slow / USEC_PER_SEC, terminate / USEC_PER_SEC);
-                conf_check_problem(k, pool, CONF_POOL_request_slowlog_timeout, "it is above request_terminate_timeout");
-        }
-        if (pool->request_slowlog_trace_depth != 20 && !pool->slowlog) {
-                conf_check_error(k, pool, "'slowlog' must be specified for use with 'request_slowlog_trace_depth'");
-                conf_check_problem(k, pool, CONF_POOL_request_slowlog_trace_depth, "it needs 'slowlog'");
-        }
-}
-
-static void check_access_format(const struct conf_check *k, const struct conf_pool *pool) {
-        _cleanup_(log_access_format_freep) struct log_access_format *format = NULL;
-        _cleanup_text_ struct text reason = {};
-        int r;
-
-        if (!pool->access_log || !pool->access_format)
-                return; /* nothing is written: a format that was never used is not refused now */
-        r = log_access_format_new(pool->access_format, &format, &reason);
-        if (r > 0) {
-                text_printf(k->problems, "WARNING: %s\n", text_peek(&reason));
-                conf_check_error(k, pool, "wrong format for access.format '%s'", pool->access_format);
-                conf_check_problem(k, pool, CONF_POOL_access_format, "%s", text_peek(&reason));
-        }
-        k->problems->failed |= r < 0;
-}
-
-static void check_extensions(const struct conf_check *k, const struct conf_pool *pool) {
-        for (char **e = pool->limit_extensions; e && *e; e++)
-                if (strchr(*e, ','))
-                        conf_check_problem(k, pool, CONF_POOL_limit_extensions,
-                                           "'%s': blanks stand between extensions, not commas", *e);
-}
-
-static void check_clients(const struct conf_check *k, const struct conf_pool *pool) {
-        const char *list = pool->listen_allowed_clients;
-
-        if (list && *list && strspn(list, ", \t") == strlen(list))
-                conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "it names nobody");
-        for (const char *p = list; p && *p;) {
-                size_t n = strcspn(p, ", \t");
-                char word[INET6_ADDRSTRLEN + 1], address[sizeof(struct in6_addr)];
-
-                text_copy(word, sizeof(word), p, n);
-                if (n > 0 && !text_equal(word, "any") &&
-                    (n >= sizeof(word) ||
-                     (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)))
-                        conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "'%.*s' is no IP address", (int)n,
-                                           p);
-                p += n;
-                p += strspn(p, ", \t");
-        }
-}
-
-/* Known by its form alone: a host's name is not asked for. */
-static bool is_path(const char *listen) {
-        return listen && strchr(listen, '/');
-}
-
-static void check_shards(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->listen_shards > 1 && is_path(pool->listen))
-                conf_check_problem(k, pool, CONF_POOL_listen_shards,
-                                   "a unix socket has one queue of connections; %u are for TCP", pool->listen_shards);
-}
-
-static void check_pool(const struct conf_check *k, const struct conf_pool *pool) {
-        conf_machine_check_user(k, pool);
-        check_listen_given(k, pool);
-        if (text_equal(pool->status_listen, "systemd"))
-                conf_check_problem(k, pool, CONF_POOL_status_listen,
-                                   "write its address; a socket of the service manager is known by it");
-        check_shards(k, pool);
-        check_pm(k, pool);
-        check_pages(k, pool);
-        check_access_format(k, pool);
-        check_timeouts(k, pool);
-        check_shared_address(k, pool);
-        check_extensions(k, pool);
-        if (!k->options->php_fpm && !k->options->text_only) /* under that name workers tell, and admit those that are */
-                check_clients(k, pool);
-        conf_machine_check_pool(k, pool);
-}
-
-/* The names that php-fpm knows on Linux. */
-static void check_mechanism(const struct conf_check *k) {
-        static const char *const names[] = { "epoll", "poll", "select" };
-        const char *mechanism = k->conf->global.events_mechanism;
-        _cleanup_text_ struct text problem = {};
-
-        if (!mechanism)
-                return;
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (strcasecmp(mechanism, names[i]) == 0)
-                        return;
-        text_printf(&problem, "event mechanism '%s' is not available on this system", mechanism);
-        text_printf(k->problems, "%s\n", text_peek(&problem));
-        conf_check_global_problem(k, CONF_GLOBAL_events_mechanism, text_peek(&problem));
-}
-
-int conf_check(struct conf *c, const struct conf_options *options, struct text *problems) {
-        struct conf_check k = { .conf = c, .options = options, .problems = problems };
-        int r;
-
-        r = conf_complete(&k);
-        if (r < 0)
-                return r;
-        check_mechanism(&k);
-        if (c->n_pools == 0)
-                text_printf(problems,
-                            "No pool defined. at least one pool section must be specified in config file\n"
-                            "[%s:0] directive 'include': no pool is defined: at least one [section] is needed, here or "
-                            "in what is included\n",
-                            c->files[0]);
-        conf_machine_check_global(&k);
-        for (size_t i = 0; i < c->n_pools; i++)
-                check_pool(&k, &c->pools[i]);
-        return problems->failed ? -ENOMEM : 0;
-}
-
-int conf_check_late(struct conf *c, const struct conf_options *options, struct text *problems) {
-        struct conf_check k = { .conf = c, .options = options, .problems = problems };
-
-        for (size_t i = 0; i < c->n_pools; i++) {
-                conf_machine_check_names(&k, &c->pools[i]);
-                check_address(&k, &c->pools[i], CONF_POOL_listen, c->pools[i].listen);
-                check_address(&k, &c->pools[i], CONF_POOL_status_listen, c->pools[i].status_listen);
-        }
-        return problems->failed ? -ENOMEM : 0;
 }

@@ -9,6 +9,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conf/check.h"
+#include "conf/conf.h"
+#include "conf/rows.h"
 #include "conf/values.h"
 #include "log/access.h"
 
@@ -18,7 +21,7 @@
 #define COMPLETE_STATE_FOLDER "/var" /* of pid and error_log */
 
 /* A field's new value, made of two parts. */
-static int set_joined(const struct conf_directive *d, void *section, const char *folder, const char *rest) {
+static int complete_with_folder(const struct conf_directive *d, void *section, const char *folder, const char *rest) {
         _cleanup_text_ struct text path = {}, reason = {};
         int r;
 
@@ -73,7 +76,7 @@ static int complete_global(const struct conf_check *k) {
                 path = *(char **)((char *)g + d->offset);
                 if (!path || path[0] == '/' || (i == CONF_GLOBAL_error_log && text_equal(path, "syslog")))
                         continue;
-                r = set_joined(d, g, k->options->prefix ? k->options->prefix : COMPLETE_STATE_FOLDER, path);
+                r = complete_with_folder(d, g, k->options->prefix ? k->options->prefix : COMPLETE_STATE_FOLDER, path);
                 if (r == -ENAMETOOLONG)
                         conf_check_global_problem(k, (enum conf_global_row)i, "the path is too long");
                 else if (r < 0)
@@ -98,8 +101,9 @@ static int complete_path(const struct conf_check *k, struct conf_pool *pool, enu
 
         if (text_has_prefix(path, "$prefix/"))
                 path += strlen("$prefix/");
-        r = set_joined(d, pool,
-                       row != CONF_POOL_prefix && pool->prefix ? pool->prefix : conf_complete_prefix(k->options), path);
+        r = complete_with_folder(
+                d, pool, row != CONF_POOL_prefix && pool->prefix ? pool->prefix : conf_complete_prefix(k->options),
+                path);
         if (r == -ENAMETOOLONG)
                 conf_check_problem(k, pool, row, "the path is too long");
         return r == -ENAMETOOLONG ? 0 : r;
@@ -129,13 +133,13 @@ static int complete_paths(const struct conf_check *k, struct conf_pool *pool) {
 }
 
 /* Settings that add up when they are repeated, for PHP's start-up works them off one by one. */
-static bool adds_up(const char *key) {
+static bool complete_adds_up(const char *key) {
         return text_equal(key, "extension") || text_equal(key, "disable_functions") ||
                text_equal(key, "disable_classes");
 }
 
 /* The setting that makes number i void: an admin one anywhere, or an earlier one of its kind. */
-static const struct conf_php_setting *beaten_by(const struct conf_pool *pool, size_t i) {
+static const struct conf_php_setting *complete_beaten_by(const struct conf_pool *pool, size_t i) {
         const struct conf_php_setting *s = &pool->php_settings[i];
 
         for (size_t j = 0; j < pool->n_php_settings; j++) {
@@ -152,7 +156,7 @@ static int complete_php_settings(const struct conf_check *k, struct conf_pool *p
                 const struct conf_php_setting *s = &pool->php_settings[i], *other;
                 int r;
 
-                other = adds_up(s->key) ? NULL : beaten_by(pool, i);
+                other = complete_adds_up(s->key) ? NULL : complete_beaten_by(pool, i);
                 if (!other)
                         continue;
                 r = conf_add_notice(k->conf, "[%s:%u] PHP setting '%s' has no effect: %s:%u has it already",

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "conf/check.h"
+#include "conf/options.h"
 
 /*
  * Relative paths get their folder, pm.start_servers its default, and of settings given twice the void ones go, each

@@ -6,9 +6,10 @@
 
 #include "conf/diff.h"
 
+#include "conf/rows.h"
 #include "conf/values.h"
 
-static bool pairs_equal(const struct conf_pairs *a, const struct conf_pairs *b) {
+static bool diff_pairs_equal(const struct conf_pairs *a, const struct conf_pairs *b) {
         if (a->n != b->n)
                 return false;
         for (size_t i = 0; i < a->n; i++)
@@ -18,7 +19,7 @@ static bool pairs_equal(const struct conf_pairs *a, const struct conf_pairs *b) 
 }
 
 /* Whether the array directives of this kind say the same in both; a kind of PHP setting is a subset of one list. */
-static bool php_equal(const struct conf_pool *a, const struct conf_pool *b) {
+static bool diff_php_equal(const struct conf_pool *a, const struct conf_pool *b) {
         if (a->n_php_settings != b->n_php_settings)
                 return false;
         for (size_t i = 0; i < a->n_php_settings; i++) {
@@ -30,7 +31,7 @@ static bool php_equal(const struct conf_pool *a, const struct conf_pool *b) {
         return true;
 }
 
-static void name_difference(struct text *names, size_t *n, const char *name) {
+static void diff_add(struct text *names, size_t *n, const char *name) {
         text_printf(names, "%s%s", *n > 0 ? ", " : "", name);
         ++*n;
 }
@@ -40,17 +41,17 @@ size_t conf_diff_pool(const struct conf_pool *a, const struct conf_pool *b, stru
 
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 if (!conf_value_equal(&conf_pool_directives[i], a, b))
-                        name_difference(names, &n, conf_pool_directives[i].name);
-        if (!pairs_equal(&a->env, &b->env))
-                name_difference(names, &n, conf_pool_arrays[CONF_ARRAY_ENV].name);
-        if (!pairs_equal(&a->suppress_paths, &b->suppress_paths))
-                name_difference(names, &n, conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
-        if (!php_equal(a, b))
-                name_difference(names, &n, conf_pool_arrays[CONF_ARRAY_PHP_VALUE].name);
+                        diff_add(names, &n, conf_pool_directives[i].name);
+        if (!diff_pairs_equal(&a->env, &b->env))
+                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_ENV].name);
+        if (!diff_pairs_equal(&a->suppress_paths, &b->suppress_paths))
+                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
+        if (!diff_php_equal(a, b))
+                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_PHP_VALUE].name);
         return n;
 }
 
-bool conf_pool_equal(const struct conf_pool *a, const struct conf_pool *b) {
+bool conf_diff_pool_equal(const struct conf_pool *a, const struct conf_pool *b) {
         _cleanup_text_ struct text names = {};
 
         return text_equal(a->name, b->name) && conf_diff_pool(a, b, &names) == 0;
@@ -62,11 +63,11 @@ size_t conf_diff_global(const struct conf_global *a, const struct conf_global *b
 
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
                 if (conf_global_directives[i].applies == applies && !conf_value_equal(&conf_global_directives[i], a, b))
-                        name_difference(names, &n, conf_global_directives[i].name);
+                        diff_add(names, &n, conf_global_directives[i].name);
         return n;
 }
 
-bool conf_global_equal(const struct conf_global *a, const struct conf_global *b) {
+bool conf_diff_global_equal(const struct conf_global *a, const struct conf_global *b) {
         _cleanup_text_ struct text names = {};
 
         return conf_diff_global(a, b, CONF_APPLIES_RELOAD, &names) == 0 &&

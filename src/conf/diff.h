@@ -4,12 +4,13 @@
 
 #include "base/text.h"
 #include "conf/model.h"
+#include "conf/rows.h"
 
 /* True when both pools have the same name and the same effective settings. */
-bool conf_pool_equal(const struct conf_pool *a, const struct conf_pool *b);
+bool conf_diff_pool_equal(const struct conf_pool *a, const struct conf_pool *b);
 
 /* True when the global settings are the same. */
-bool conf_global_equal(const struct conf_global *a, const struct conf_global *b);
+bool conf_diff_global_equal(const struct conf_global *a, const struct conf_global *b);
 
 /* Appends the names of the directives that differ, "pm, pm.max_children, env"; returns how many. */
 size_t conf_diff_pool(const struct conf_pool *a, const struct conf_pool *b, struct text *names);

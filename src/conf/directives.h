@@ -9,14 +9,15 @@
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
  *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes
- * of a text that is set A COUNT that may be negative is 0 then: php-fpm takes both for "no limit" default     as a file
- * would write it; NULL: unset acts        NOW: it does what it says; NEVER: checked and kept for php-fpm's sake, and
- * without effect here applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
+ *               of a text that is set. A COUNT that may be negative is 0 then: php-fpm takes both for "no limit"
+ *   default     as a file would write it; NULL: unset
+ *   acts        NOW: it does what it says; OWN: so does this one, which php-fpm does not have, or does not show; NEVER:
+ *               checked and kept for php-fpm's sake, and without effect here
+ *   applies     RELOAD: a new generation takes it up; RESTART: only a new start of the master does
  */
 
 #include <limits.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define CONF_CTYPE_STRING   char *
@@ -53,7 +54,7 @@
         D("log_buffering",               log_buffering,               BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("log_level",                   log_level,                   LEVEL,    0,   0,               "notice", NOW,   RELOAD)   \
         D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
-        D("log_timeout",                 log_timeout,                 TIME,     0,   CONF_TIME_MAX,   "10s",    NOW,   RELOAD)   \
+        D("log_timeout",                 log_timeout,                 TIME,     0,   CONF_TIME_MAX,   "10s",    OWN,   RELOAD)   \
         D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -1,  INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
@@ -71,7 +72,7 @@
         D("group",                       group,                       STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
-        D("listen.shards",               listen_shards,               AUTO,     1,   CONF_SHARDS_MAX, "auto",   NOW,   RELOAD)   \
+        D("listen.shards",               listen_shards,               AUTO,     1,   CONF_SHARDS_MAX, "auto",   OWN,   RELOAD)   \
         D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
@@ -88,9 +89,9 @@
         D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \
         D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("pm.max_requests",             max_requests,                COUNT,    -1,  UINT32_MAX,      "0",      NOW,   RELOAD)   \
-        D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
-        D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
-        D("pm.exit_after_fatal",         exit_after_fatal,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
+        D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      OWN,   RELOAD)   \
+        D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      OWN,   RELOAD)   \
+        D("pm.exit_after_fatal",         exit_after_fatal,            BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
         D("pm.status_path",              status_path,                 STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("pm.status_listen",            status_listen,               STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("ping.path",                   ping_path,                   STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
@@ -100,24 +101,24 @@
         D("slowlog",                     slowlog,                     PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("request_slowlog_timeout",     request_slowlog_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("request_slowlog_trace_depth", request_slowlog_trace_depth, COUNT,    0,   INT32_MAX,       "20",     NOW,   RELOAD)   \
-        D("request_receive_timeout",     request_receive_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
+        D("request_receive_timeout",     request_receive_timeout,     TIME,     0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
         D("request_terminate_timeout",   request_terminate_timeout,   TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("request_terminate_timeout_track_finished",                                                                       \
                                          request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     NOW,   RELOAD)   \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
-        D("park.max_connections",        park_max_connections,        COUNT,    1,   1000000,         "4096",   NOW,   RELOAD)   \
-        D("park.max_bytes",              park_max_bytes,              SIZE,     65536, INT64_MAX,     "64M",    NOW,   RELOAD)   \
-        D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     NOW,   RELOAD)   \
+        D("park.max_connections",        park_max_connections,        COUNT,    1,   1000000,         "4096",   OWN,   RELOAD)   \
+        D("park.max_bytes",              park_max_bytes,              SIZE,     65536, INT64_MAX,     "64M",    OWN,   RELOAD)   \
+        D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     OWN,   RELOAD)   \
         D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("decorate_workers_output",     decorate_workers_output,     BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("clear_env",                   clear_env,                   BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
-        D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
-        D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
-        D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)
+        D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
+        D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
+        D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     OWN,   RELOAD)
 
 /* Directives of a pool that are written name[key] = value, any number of times.
  *    directive               kind             acts */
@@ -129,26 +130,6 @@
         A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
         A("access.suppress_path", SUPPRESS_PATH,   NOW)
 // clang-format on
-
-enum conf_type {
-        CONF_TYPE_STRING,
-        CONF_TYPE_PATH,
-        CONF_TYPE_BOOL,
-        CONF_TYPE_COUNT,
-        CONF_TYPE_AUTO,
-        CONF_TYPE_INT,
-        CONF_TYPE_RLIMIT,
-        CONF_TYPE_SIZE,
-        CONF_TYPE_TIME,
-        CONF_TYPE_MODE,
-        CONF_TYPE_LEVEL,
-        CONF_TYPE_PM,
-        CONF_TYPE_FACILITY,
-        CONF_TYPE_WORDS,
-};
-
-enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_NEVER };
-enum conf_applies { CONF_APPLIES_RELOAD, CONF_APPLIES_RESTART };
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */
 enum conf_global_row {
@@ -171,32 +152,3 @@ enum conf_array_kind {
 #undef A
                 _CONF_ARRAY_MAX,
 };
-
-/* One row; offset is that of the field in its section's struct. */
-struct conf_directive {
-        const char *name;
-        size_t offset;
-        int64_t min;
-        int64_t max;
-        const char *initial;
-        enum conf_type type;
-        enum conf_acts acts;
-        enum conf_applies applies;
-};
-
-struct conf_array {
-        const char *name;
-        enum conf_acts acts;
-};
-
-extern const struct conf_directive conf_global_directives[_CONF_GLOBAL_MAX];
-extern const struct conf_directive conf_pool_directives[_CONF_POOL_MAX];
-extern const struct conf_array conf_pool_arrays[_CONF_ARRAY_MAX];
-
-/* The row of a name, in any case, as php-fpm takes them; -1: no such directive there. */
-int conf_directives_find_global(const char *name);
-int conf_directives_find_pool(const char *name);
-int conf_directives_find_array(const char *name);
-
-/* The known name that a misspelt one most likely means; NULL: none is close. */
-const char *conf_directives_nearest(const char *name);

@@ -4,10 +4,13 @@
  * again, or php-fpm's, which tells unset values as undefined and quotes nothing.
  */
 
+#include "conf/dump.h"
+
 #include <ctype.h>
 
+#include "conf/conf.h"
 #include "conf/ini.h"
-#include "conf/load.h"
+#include "conf/rows.h"
 #include "conf/values.h"
 
 static void dump_value(const char *value, enum conf_dump_style style, struct text *out) {
@@ -29,20 +32,6 @@ static void dump_as_php_fpm(const struct conf_directive *d, const void *section,
         }
 }
 
-/* Directives that php-fpm does not have, or does not show. */
-static bool dump_is_ours(const struct conf_directive *d) {
-        static const char *const names[] = {
-                "listen.shards",           "pm.max_requests_jitter", "pm.max_memory",  "pm.exit_after_fatal",
-                "request_receive_timeout", "park.max_connections",   "park.max_bytes", "park.idle_timeout",
-                "security.wire_ini",       "security.pcntl",         "log_timeout",    "apparmor_hat"
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (text_equal(d->name, names[i]))
-                        return true;
-        return false;
-}
-
 /* The directive that a PHP setting is shown as: php-fpm does not keep that it was a flag. */
 static const char *dump_php_name(const struct conf_php_setting *s, enum conf_dump_style style) {
         enum conf_array_kind kind = conf_php_setting_kind(s);
@@ -56,7 +45,7 @@ static void dump_row(const struct conf_directive *d, const void *section, enum c
                      struct text *out) {
         _cleanup_text_ struct text value = {};
 
-        if (style == CONF_DUMP_PHP_FPM && dump_is_ours(d) && conf_value_is_initial(d, section))
+        if (style == CONF_DUMP_PHP_FPM && d->acts == CONF_ACTS_OWN && conf_value_is_initial(d, section))
                 return; /* where one is set, that matters more */
         if (!conf_value_is_set(d, section)) {
                 text_printf(out, style == CONF_DUMP_PHP_FPM ? "\t%s = undefined\n" : "\t;%s =\n", d->name);
@@ -112,21 +101,21 @@ void conf_dump(const struct conf *c, enum conf_dump_style style, struct text *ou
                 text_append(out, " \n");
 }
 
-static void list_row(const struct conf_directive *d, const void *section, const struct conf_where *given,
-                     struct text *out) {
+static void dump_ignored_row(const struct conf_directive *d, const void *section, const struct conf_where *given,
+                             struct text *out) {
         if (d->acts == CONF_ACTS_NEVER && given->file)
                 text_printf(out, "[%s:%u] directive '%s': accepted, and without effect\n", given->file, given->line,
                             d->name);
 }
 
-static void list_pool(const struct conf_pool *pool, struct text *out) {
+static void dump_ignored_pool(const struct conf_pool *pool, struct text *out) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
-                list_row(&conf_pool_directives[i], pool, &pool->given[i], out);
+                dump_ignored_row(&conf_pool_directives[i], pool, &pool->given[i], out);
 }
 
-void conf_list_ignored(const struct conf *c, struct text *out) {
+void conf_dump_ignored(const struct conf *c, struct text *out) {
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
-                list_row(&conf_global_directives[i], &c->global, &c->global.given[i], out);
+                dump_ignored_row(&conf_global_directives[i], &c->global, &c->global.given[i], out);
         for (size_t i = 0; i < c->n_pools; i++)
-                list_pool(&c->pools[i], out);
+                dump_ignored_pool(&c->pools[i], out);
 }

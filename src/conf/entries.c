@@ -10,9 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "conf/boolean.h"
+#include "conf/conf.h"
+#include "conf/rows.h"
 #include "conf/values.h"
 
-_printf_(3, 0) static void tell(struct conf_entries *e, bool place, const char *fmt, va_list ap) {
+_printf_(3, 0) static void entries_tell(struct conf_entries *e, bool place, const char *fmt, va_list ap) {
         if (++e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 return;
         if (place)
@@ -25,7 +28,7 @@ void conf_entries_problem(struct conf_entries *e, const char *fmt, ...) {
         va_list ap;
 
         va_start(ap, fmt);
-        tell(e, true, fmt, ap);
+        entries_tell(e, true, fmt, ap);
         va_end(ap);
 }
 
@@ -33,7 +36,7 @@ void conf_entries_bare_problem(struct conf_entries *e, const char *fmt, ...) {
         va_list ap;
 
         va_start(ap, fmt);
-        tell(e, false, fmt, ap);
+        entries_tell(e, false, fmt, ap);
         va_end(ap);
 }
 
@@ -49,7 +52,7 @@ void conf_entries_explain(struct conf_entries *e, const char *name, const char *
         text_append_c(e->problems, '\n');
 }
 
-static bool valid_pool_name(const char *name) {
+static bool entries_valid_pool_name(const char *name) {
         size_t n = strlen(name);
 
         if (n == 0 || n > CONF_POOL_NAME_MAX)
@@ -62,7 +65,7 @@ static bool valid_pool_name(const char *name) {
 
 /* The section that one of this name continues: as with php-fpm, capital letters make no difference there. Everywhere
  * else a pool goes by the name that its first section has. */
-static const struct conf_pool *find_section(const struct conf *conf, const char *name) {
+static const struct conf_pool *entries_find_section(const struct conf *conf, const char *name) {
         for (size_t i = 0; i < conf->n_pools; i++)
                 if (strcasecmp(conf->pools[i].name, name) == 0)
                         return &conf->pools[i];
@@ -76,7 +79,7 @@ int conf_entries_section(struct conf_entries *e, const char *name) {
         e->section = CONF_ENTRIES_GLOBAL;
         if (strcasecmp(name, "global") == 0)
                 return 0;
-        if (!valid_pool_name(name)) {
+        if (!entries_valid_pool_name(name)) {
                 conf_entries_problem(
                         e, "a pool cannot be named '%s': 1 to %u bytes, none of / $ \" ' \\ [ ] ; = or control bytes",
                         name, CONF_POOL_NAME_MAX);
@@ -84,7 +87,7 @@ int conf_entries_section(struct conf_entries *e, const char *name) {
                 return 0;
         }
         e->section = CONF_ENTRIES_POOL;
-        old = find_section(e->conf, name);
+        old = entries_find_section(e->conf, name);
         if (old) {
                 e->pool = (size_t)(old - e->conf->pools);
                 return conf_add_notice(e->conf, "[%s:%u] section [%s] continues that of %s:%u", e->where.file,
@@ -95,7 +98,7 @@ int conf_entries_section(struct conf_entries *e, const char *name) {
 }
 
 /* The value with each $pool replaced. */
-static int expand_pool(const char *value, const char *pool, char **ret) {
+static int entries_expand_pool(const char *value, const char *pool, char **ret) {
         _cleanup_text_ struct text out = {};
         const char *found;
 
@@ -109,7 +112,7 @@ static int expand_pool(const char *value, const char *pool, char **ret) {
 }
 
 /* The first line of a reason is php-fpm's words, what follows is ours; a reason of one line is all ours. */
-static void tell_value(struct conf_entries *e, const char *name, const char *reason) {
+static void entries_tell_value(struct conf_entries *e, const char *name, const char *reason) {
         const char *ours = strchr(reason, '\n');
         int n = (int)(ours ? ours - reason : (ptrdiff_t)strlen(reason));
 
@@ -130,7 +133,7 @@ static const struct bound {
         { "request_slowlog_trace_depth", false, "'request_slowlog_trace_depth' (%s) must be a positive value" },
 };
 
-static const struct bound *find_bound(const char *name, int outcome) {
+static const struct bound *entries_find_bound(const char *name, int outcome) {
         for (size_t i = 0; i < ELEMENTSOF(bounds); i++)
                 if (text_equal(bounds[i].name, name))
                         return outcome == CONF_VALUE_E_BELOW || (outcome == CONF_VALUE_E_ABOVE && bounds[i].above)
@@ -140,7 +143,7 @@ static const struct bound *find_bound(const char *name, int outcome) {
 }
 
 /* Not counted: for php-fpm the file has been read well. */
-static void tell_bound(struct conf_entries *e, const struct bound *b, const char *value, const char *reason) {
+static void entries_tell_bound(struct conf_entries *e, const struct bound *b, const char *value, const char *reason) {
         const char *at = strstr(b->says, "%s");
         int n = (int)(at ? at - b->says : (ptrdiff_t)strlen(b->says));
 
@@ -150,60 +153,61 @@ static void tell_bound(struct conf_entries *e, const struct bound *b, const char
         conf_entries_explain(e, b->name, "%s", reason);
 }
 
-static int set_value(struct conf_entries *e, const struct conf_directive *d, void *section, struct conf_where *given,
-                     const char *value) {
+static int entries_set_value(struct conf_entries *e, const struct conf_directive *d, void *section,
+                             struct conf_where *given, const char *value) {
         _cleanup_text_ struct text reason = {};
         const struct bound *bound;
         int r;
 
         *given = e->where;
         r = conf_value_set(d, section, value, &reason);
-        bound = find_bound(d->name, r);
+        bound = entries_find_bound(d->name, r);
         if (bound)
-                tell_bound(e, bound, value, text_peek(&reason));
+                entries_tell_bound(e, bound, value, text_peek(&reason));
         else if (r > 0)
-                tell_value(e, d->name, text_peek(&reason));
+                entries_tell_value(e, d->name, text_peek(&reason));
         return r < 0 ? r : 0;
 }
 
 /* An unknown name, or one that stands where it cannot: says which. */
-static void unknown_entry(struct conf_entries *e, const char *name) {
-        bool global = conf_directives_find_global(name) >= 0;
-        bool pool = conf_directives_find_pool(name) >= 0;
+static void entries_unknown_entry(struct conf_entries *e, const char *name) {
+        bool global = conf_rows_find_global(name) >= 0;
+        bool pool = conf_rows_find_pool(name) >= 0;
         const char *nearest;
 
         conf_entries_problem(e, "unknown entry '%s'", name);
-        if (conf_directives_find_array(name) >= 0)
+        if (conf_rows_find_array(name) >= 0)
                 conf_entries_explain(e, name, "it is written in a pool's section, as %s[%s] = VALUE", name,
-                                     conf_directives_find_array(name) == CONF_ARRAY_SUPPRESS_PATH ? "" : "NAME");
+                                     conf_rows_find_array(name) == CONF_ARRAY_SUPPRESS_PATH ? "" : "NAME");
         else if (global && e->section == CONF_ENTRIES_POOL)
                 conf_entries_explain(e, name, "it belongs in [global]");
         else if (pool && e->section == CONF_ENTRIES_GLOBAL)
                 conf_entries_explain(e, name, "it belongs in a pool's section");
-        else if ((nearest = conf_directives_nearest(name)))
+        else if ((nearest = conf_rows_nearest(name)))
                 conf_entries_explain(e, name, "is it '%s'?", nearest);
 }
 
-static int read_global(struct conf_entries *e, const char *name, const char *value) {
-        int i = conf_directives_find_global(name);
+static int entries_read_global(struct conf_entries *e, const char *name, const char *value) {
+        int i = conf_rows_find_global(name);
 
         if (i < 0) {
-                unknown_entry(e, name);
+                entries_unknown_entry(e, name);
                 return 0;
         }
         if (strstr(value, "$pool")) {
-                tell_value(e, name, "Can't use '$pool' when the pool is not defined");
+                entries_tell_value(e, name, "Can't use '$pool' when the pool is not defined");
                 return 0;
         }
-        return set_value(e, &conf_global_directives[i], &e->conf->global, &e->conf->global.given[i], value);
+        return entries_set_value(e, &conf_global_directives[i], &e->conf->global, &e->conf->global.given[i], value);
 }
 
-static int read_php(struct conf_entries *e, struct conf_pool *pool, int kind, const char *key, const char *value) {
+static int entries_read_php(struct conf_entries *e, struct conf_pool *pool, int kind, const char *key,
+                            const char *value) {
         struct conf_php_setting setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, e->where);
         bool on;
 
         if (setting.flag) {
-                if (conf_value_parse_bool(value, &on) < 0) {
+                if (conf_boolean_parse(value, &on) < 0) {
                         conf_entries_problem(e, "error while parsing '%s[%s]' : invalid boolean value",
                                              conf_pool_arrays[kind].name, key);
                         conf_entries_explain(e, conf_pool_arrays[kind].name, "'%s' is neither yes nor no", value);
@@ -215,7 +219,7 @@ static int read_php(struct conf_entries *e, struct conf_pool *pool, int kind, co
 }
 
 /* env[X] = $NAME takes the value from the environment of the configuration's reader, nothing when it is not there. */
-static int read_env(struct conf_entries *e, struct conf_pool *pool, const char *key, const char *value) {
+static int entries_read_env(struct conf_entries *e, struct conf_pool *pool, const char *key, const char *value) {
         const char *source = value[0] == '$' ? value : NULL, *found = source ? getenv(source + 1) : NULL;
         struct conf_pair *added;
         int r;
@@ -237,9 +241,9 @@ static int read_env(struct conf_entries *e, struct conf_pool *pool, const char *
         return added->source ? 0 : -ENOMEM;
 }
 
-static int read_array(struct conf_entries *e, struct conf_pool *pool, const char *name, const char *key,
-                      const char *value) {
-        int kind = conf_directives_find_array(name);
+static int entries_read_array(struct conf_entries *e, struct conf_pool *pool, const char *name, const char *key,
+                              const char *value) {
+        int kind = conf_rows_find_array(name);
 
         if (kind == CONF_ARRAY_SUPPRESS_PATH) {
                 if (!*key && value[0] == '/')
@@ -255,19 +259,20 @@ static int read_array(struct conf_entries *e, struct conf_pool *pool, const char
                 conf_entries_explain(e, name, "it is written as %s[NAME] = VALUE", name);
         } else if (kind < 0) {
                 conf_entries_problem(e, "unknown directive '%s'", name);
-                if (conf_directives_find_pool(name) >= 0)
+                if (conf_rows_find_pool(name) >= 0)
                         conf_entries_explain(e, name, "it takes no [key]");
         } else
-                return kind == CONF_ARRAY_ENV ? read_env(e, pool, key, value) : read_php(e, pool, kind, key, value);
+                return kind == CONF_ARRAY_ENV ? entries_read_env(e, pool, key, value)
+                                              : entries_read_php(e, pool, kind, key, value);
         return 0;
 }
 
-static int read_pool(struct conf_entries *e, const struct conf_ini_line *line) {
+static int entries_read_pool(struct conf_entries *e, const struct conf_ini_line *line) {
         struct conf_pool *pool = &e->conf->pools[e->pool];
         _cleanup_free_ char *value = NULL;
         int i, r;
 
-        r = expand_pool(line->value, pool->name, &value);
+        r = entries_expand_pool(line->value, pool->name, &value);
         if (r < 0)
                 return r;
         if (strstr(value, "$pool")) { /* no file could say this value: a dump of it would not read back */
@@ -275,24 +280,24 @@ static int read_pool(struct conf_entries *e, const struct conf_ini_line *line) {
                 return 0;
         }
         if (line->key)
-                return read_array(e, pool, line->name, line->key, value);
-        i = conf_directives_find_pool(line->name);
+                return entries_read_array(e, pool, line->name, line->key, value);
+        i = conf_rows_find_pool(line->name);
         if (i < 0) {
-                unknown_entry(e, line->name);
+                entries_unknown_entry(e, line->name);
                 return 0;
         }
-        return set_value(e, &conf_pool_directives[i], pool, &pool->given[i], value);
+        return entries_set_value(e, &conf_pool_directives[i], pool, &pool->given[i], value);
 }
 
 int conf_entries_take(struct conf_entries *e, const struct conf_ini_line *line) {
         if (e->section == CONF_ENTRIES_SKIP)
                 return 0;
         if (e->section == CONF_ENTRIES_POOL)
-                return read_pool(e, line);
+                return entries_read_pool(e, line);
         if (line->key) {
                 conf_entries_problem(e, "Array are not allowed in the global section");
                 conf_entries_explain(e, line->name, "it is written in a pool's section");
                 return 0;
         }
-        return read_global(e, line->name, line->value);
+        return entries_read_global(e, line->name, line->value);
 }

@@ -22,7 +22,7 @@ struct frame {
         int64_t left;
 };
 
-static int to_number(struct conf_scan *s, const struct text *operand, int64_t *ret) {
+static int expression_to_number(struct conf_scan *s, const struct text *operand, int64_t *ret) {
         const char *digits = text_peek(operand);
         bool negative = *digits == '-';
         uint64_t magnitude;
@@ -34,13 +34,13 @@ static int to_number(struct conf_scan *s, const struct text *operand, int64_t *r
         return 0;
 }
 
-static void set_number(struct text *operand, int64_t v) {
+static void expression_set_number(struct text *operand, int64_t v) {
         conf_scan_truncate(operand, 0);
         text_printf(operand, "%" PRId64, v);
 }
 
 /* The operand has become complete: what waits for it is computed. All operators bind alike, from left to right. */
-static int apply(struct conf_scan *s, struct frame *f, struct text *operand) {
+static int expression_apply(struct conf_scan *s, struct frame *f, struct text *operand) {
         int64_t v;
         int r;
 
@@ -48,7 +48,7 @@ static int apply(struct conf_scan *s, struct frame *f, struct text *operand) {
                 return -ENOMEM;
         if (f->n_unary == 0 && !f->op)
                 return 0;
-        r = to_number(s, operand, &v);
+        r = expression_to_number(s, operand, &v);
         if (r != 0)
                 return r;
         while (f->n_unary > 0)
@@ -56,12 +56,12 @@ static int apply(struct conf_scan *s, struct frame *f, struct text *operand) {
         if (f->op)
                 v = f->op == '&' ? f->left & v : f->op == '|' ? f->left | v : f->left ^ v;
         f->op = '\0';
-        set_number(operand, v);
+        expression_set_number(operand, v);
         return 0;
 }
 
 /* The start of a term: ~, ! and ( up to the operand itself. */
-static int read_prefixes(struct conf_scan *s, struct frame frames[static DEPTH_MAX], size_t *depth) {
+static int expression_read_prefixes(struct conf_scan *s, struct frame frames[static DEPTH_MAX], size_t *depth) {
         for (;; s->p++) {
                 struct frame *f = &frames[*depth];
 
@@ -85,12 +85,12 @@ static int read_prefixes(struct conf_scan *s, struct frame frames[static DEPTH_M
 }
 
 /* Closes what is complete after a term. *ret_more: an operator was read, another term has to follow. */
-static int read_suffixes(struct conf_scan *s, struct frame frames[static DEPTH_MAX], size_t *depth,
-                         struct text *operand, bool *ret_more) {
+static int expression_read_suffixes(struct conf_scan *s, struct frame frames[static DEPTH_MAX], size_t *depth,
+                                    struct text *operand, bool *ret_more) {
         int r;
 
         for (;; s->p++) {
-                r = apply(s, &frames[*depth], operand);
+                r = expression_apply(s, &frames[*depth], operand);
                 if (r != 0)
                         return r;
                 conf_scan_skip_blanks(s);
@@ -103,7 +103,7 @@ static int read_suffixes(struct conf_scan *s, struct frame frames[static DEPTH_M
         *ret_more = !conf_scan_at_end(s) && strchr("&|^", *s->p);
         if (*ret_more) {
                 frames[*depth].op = *s->p++;
-                return to_number(s, operand, &frames[*depth].left);
+                return expression_to_number(s, operand, &frames[*depth].left);
         }
         return 0;
 }
@@ -116,11 +116,11 @@ int conf_expression_read(struct conf_scan *s, struct text *out) {
 
         while (more) {
                 conf_scan_truncate(out, 0);
-                r = read_prefixes(s, frames, &depth);
+                r = expression_read_prefixes(s, frames, &depth);
                 if (r == 0)
                         r = conf_scan_operand(s, out);
                 if (r == 0)
-                        r = read_suffixes(s, frames, &depth, out, &more);
+                        r = expression_read_suffixes(s, frames, &depth, out, &more);
                 if (r != 0)
                         return r;
         }

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-static int look_for(const struct text *pattern, glob_t *ret) {
+static int include_look_for(const struct text *pattern, glob_t *ret) {
         int r;
 
         *ret = (glob_t){};
@@ -32,11 +32,11 @@ int conf_include_find(const char *prefix, const char *file, const char *value, g
         if (value[0] != '/')
                 text_printf(pattern, "%s/", prefix);
         text_append(pattern, value);
-        r = look_for(pattern, ret);
+        r = include_look_for(pattern, ret);
         if (r == 0 || r == -ENOMEM || value[0] == '/')
                 return r;
         if (slash)
                 text_append_n(&beside, file, (size_t)(slash + 1 - file));
         text_append(&beside, value);
-        return look_for(&beside, ret) == 0 ? 0 : r;
+        return include_look_for(&beside, ret) == 0 ? 0 : r;
 }

@@ -10,11 +10,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "conf/boolean.h"
 #include "conf/expression.h"
 #include "conf/scan.h"
 
 /* What stands behind the '='. */
-static int read_value(struct conf_scan *s, struct text *out) {
+static int ini_read_value(struct conf_scan *s, struct text *out) {
         const char *start, *word;
         struct conf_scan after;
 
@@ -25,7 +26,7 @@ static int read_value(struct conf_scan *s, struct text *out) {
         after = *s;
         while (!conf_scan_at_end(&after) && !conf_scan_is_blank(*after.p))
                 after.p++;
-        word = conf_scan_word(start, (size_t)(after.p - start));
+        word = conf_boolean_word(start, (size_t)(after.p - start));
         conf_scan_skip_blanks(&after);
         if (word && conf_scan_at_end(&after)) {
                 text_append(out, word);
@@ -34,7 +35,7 @@ static int read_value(struct conf_scan *s, struct text *out) {
         return conf_expression_read(s, out);
 }
 
-static int read_section(struct conf_scan *s, struct conf_ini_line *line) {
+static int ini_read_section(struct conf_scan *s, struct conf_ini_line *line) {
         _cleanup_text_ struct text name = {};
         int r;
 
@@ -49,7 +50,7 @@ static int read_section(struct conf_scan *s, struct conf_ini_line *line) {
         return text_finish(&name, &line->name, NULL);
 }
 
-static int read_name(struct conf_scan *s, struct conf_ini_line *line) {
+static int ini_read_name(struct conf_scan *s, struct conf_ini_line *line) {
         const char *start = s->p, *name_end;
 
         while (!conf_scan_at_end(s) && !strchr("=[&|^$~(){}!\"", *s->p))
@@ -63,7 +64,7 @@ static int read_name(struct conf_scan *s, struct conf_ini_line *line) {
         return line->name ? 0 : -ENOMEM;
 }
 
-static int read_key(struct conf_scan *s, struct conf_ini_line *line) {
+static int ini_read_key(struct conf_scan *s, struct conf_ini_line *line) {
         _cleanup_text_ struct text key = {};
         int r;
 
@@ -75,21 +76,21 @@ static int read_key(struct conf_scan *s, struct conf_ini_line *line) {
         return text_finish(&key, &line->key, NULL);
 }
 
-static int read_entry(struct conf_scan *s, struct conf_ini_line *line) {
+static int ini_read_entry(struct conf_scan *s, struct conf_ini_line *line) {
         _cleanup_text_ struct text value = {};
         int r;
 
         if (conf_scan_peek(s) == '#')
                 return conf_scan_refuse(s, "a comment starts with ';', not with '#'");
-        r = read_name(s, line);
+        r = ini_read_name(s, line);
         if (r == 0 && conf_scan_peek(s) == '[')
-                r = read_key(s, line);
+                r = ini_read_key(s, line);
         if (r != 0)
                 return r;
         if (conf_scan_peek(s) != '=')
                 return conf_scan_refuse(s, "not of the form NAME = VALUE");
         s->p++;
-        r = read_value(s, &value);
+        r = ini_read_value(s, &value);
         if (r != 0)
                 return r;
         return text_finish(&value, &line->value, NULL);
@@ -102,7 +103,7 @@ void conf_ini_line_done(struct conf_ini_line *line) {
         *line = (struct conf_ini_line){};
 }
 
-int conf_ini_parse(const char *s, size_t n, conf_ini_lookup lookup, struct conf_ini_line *ret,
+int conf_ini_parse(const char *s, size_t n, conf_scan_lookup lookup, struct conf_ini_line *ret,
                    const char **ret_reason) {
         _cleanup_ini_line_ struct conf_ini_line line = {};
         struct conf_scan scan = { .p = s, .end = s + n, .lookup = lookup };
@@ -113,9 +114,9 @@ int conf_ini_parse(const char *s, size_t n, conf_ini_lookup lookup, struct conf_
         else {
                 conf_scan_skip_blanks(&scan);
                 if (conf_scan_peek(&scan) == '[')
-                        r = read_section(&scan, &line);
+                        r = ini_read_section(&scan, &line);
                 else if (!conf_scan_at_end(&scan))
-                        r = read_entry(&scan, &line);
+                        r = ini_read_entry(&scan, &line);
         }
         if (r > 0)
                 *ret_reason = scan.reason;
@@ -143,15 +144,15 @@ bool conf_ini_next(const char **data, size_t *n, const char **ret_line, size_t *
         return true;
 }
 
-static bool is_plain(const char *value) {
+static bool ini_is_plain(const char *value) {
         static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:,@%+-";
         size_t n = strlen(value);
 
-        return n > 0 && strspn(value, plain) == n && !conf_scan_word(value, n) && conf_scan_constant(value, n) < 0;
+        return n > 0 && strspn(value, plain) == n && !conf_boolean_word(value, n) && conf_scan_constant(value, n) < 0;
 }
 
 void conf_ini_quote(const char *value, struct text *out) {
-        if (is_plain(value)) {
+        if (ini_is_plain(value)) {
                 text_append(out, value);
                 return;
         }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/text.h"
+#include "conf/scan.h"
 
 enum conf_ini_kind { CONF_INI_NOTHING, CONF_INI_SECTION, CONF_INI_ENTRY };
 
@@ -23,15 +24,12 @@ struct conf_ini_line {
 void conf_ini_line_done(struct conf_ini_line *line);
 #define _cleanup_ini_line_ _cleanup_(conf_ini_line_done)
 
-/* What ${NAME} stands for, as getenv(3). */
-typedef char *(*conf_ini_lookup)(const char *name);
-
 /*
- * Parses the n bytes of a line, without its end. 0 and *ret, to be freed with conf_ini_line_done(); CONF_INI_E_SYNTAX
+ * Parses the n bytes of a line, without its end. 0 and *ret, to be freed with conf_ini_line_done(); CONF_SCAN_E_SYNTAX
  * and *ret_reason, a constant text; -ENOMEM.
  */
-enum { CONF_INI_E_SYNTAX = 1 };
-int conf_ini_parse(const char *s, size_t n, conf_ini_lookup lookup, struct conf_ini_line *ret, const char **ret_reason);
+int conf_ini_parse(const char *s, size_t n, conf_scan_lookup lookup, struct conf_ini_line *ret,
+                   const char **ret_reason);
 
 /* Takes the next line out of *data, *n; ends are \n, \r\n and \r. False: no more. */
 bool conf_ini_next(const char **data, size_t *n, const char **ret_line, size_t *ret_n);

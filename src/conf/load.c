@@ -20,6 +20,7 @@
 #include "conf/entries.h"
 #include "conf/include.h"
 #include "conf/ini.h"
+#include "conf/rules.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 #define FILES_MAX      10000
@@ -44,21 +45,21 @@ struct loader {
         size_t depth; /* frames in use */
 };
 
-static void frame_done(struct frame *f) {
+static void load_frame_done(struct frame *f) {
         globfree(&f->matches);
         free(f->data);
         *f = (struct frame){};
 }
 
-static void loader_done(struct loader *l) {
+static void load_done(struct loader *l) {
         while (l->depth > 0)
-                frame_done(&l->frames[--l->depth]);
+                load_frame_done(&l->frames[--l->depth]);
         conf_free(l->entries.conf);
 }
-#define _cleanup_loader_ _cleanup_(loader_done)
+#define _cleanup_loader_ _cleanup_(load_done)
 
 /* Puts a file's bytes on the stack; data becomes the stack's. */
-static int push(struct loader *l, const char *path, char *data, size_t n) {
+static int load_push(struct loader *l, const char *path, char *data, size_t n) {
         struct frame *f = &l->frames[l->depth];
 
         *f = (struct frame){ .data = data, .rest = data, .n_rest = n };
@@ -71,7 +72,7 @@ static int push(struct loader *l, const char *path, char *data, size_t n) {
         return conf_add_file(l->entries.conf, path, &f->where.file);
 }
 
-static int open_file(struct loader *l, const char *path) {
+static int load_open_file(struct loader *l, const char *path) {
         struct conf_entries *e = &l->entries;
         char *data;
         size_t n;
@@ -101,10 +102,10 @@ static int open_file(struct loader *l, const char *path) {
                 conf_entries_explain(e, "include", "cannot read '%s'", path);
                 return 0;
         }
-        return push(l, path, data, n);
+        return load_push(l, path, data, n);
 }
 
-static int read_include(struct loader *l, const char *value) {
+static int load_read_include(struct loader *l, const char *value) {
         struct frame *f = &l->frames[l->depth - 1];
         struct conf_entries *e = &l->entries;
         _cleanup_text_ struct text pattern = {};
@@ -131,11 +132,11 @@ static int read_include(struct loader *l, const char *value) {
         return r;
 }
 
-static bool is_include(const struct conf_ini_line *line) {
+static bool load_is_include(const struct conf_ini_line *line) {
         return text_equal(line->name, "include") && !line->key;
 }
 
-static int read_line(struct loader *l, const char *s, size_t n) {
+static int load_read_line(struct loader *l, const char *s, size_t n) {
         _cleanup_ini_line_ struct conf_ini_line line = {};
         struct conf_entries *e = &l->entries;
         const char *reason;
@@ -145,7 +146,7 @@ static int read_line(struct loader *l, const char *s, size_t n) {
         r = conf_ini_parse(s, n, getenv, &line, &reason);
         if (r < 0)
                 return r;
-        if (r == CONF_INI_E_SYNTAX) {
+        if (r == CONF_SCAN_E_SYNTAX) {
                 conf_entries_problem(e, "syntax error: %s", reason);
                 return 0;
         }
@@ -153,23 +154,23 @@ static int read_line(struct loader *l, const char *s, size_t n) {
                 return conf_entries_section(e, line.name);
         if (line.kind != CONF_INI_ENTRY)
                 return 0;
-        return is_include(&line) ? read_include(l, line.value) : conf_entries_take(e, &line);
+        return load_is_include(&line) ? load_read_include(l, line.value) : conf_entries_take(e, &line);
 }
 
 /* One step: the next file of an include, else the next line, else the file's end. */
-static int step(struct loader *l) {
+static int load_step(struct loader *l) {
         struct frame *f = &l->frames[l->depth - 1];
         const char *line;
         size_t n;
 
         l->entries.where = f->where;
         if (f->next_match < f->matches.gl_pathc)
-                return open_file(l, f->matches.gl_pathv[f->next_match++]);
+                return load_open_file(l, f->matches.gl_pathv[f->next_match++]);
         globfree(&f->matches);
         f->matches = (glob_t){};
         if (conf_ini_next(&f->rest, &f->n_rest, &line, &n))
-                return read_line(l, line, n);
-        frame_done(f);
+                return load_read_line(l, line, n);
+        load_frame_done(f);
         l->depth--;
         return 0;
 }
@@ -181,17 +182,17 @@ static int load(struct loader *l, struct conf **ret) {
         int r;
 
         while (l->depth > 0) {
-                r = step(l);
+                r = load_step(l);
                 if (r < 0)
                         return r;
         }
         if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 text_printf(e->problems, "%zu more problems\n", e->n_problems - CONF_ENTRIES_PROBLEMS_MAX);
-        r = conf_check(e->conf, l->options, e->problems);
+        r = conf_rules_check(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;
         n_checked = e->problems->n;
-        r = conf_check_late(e->conf, l->options, e->problems);
+        r = conf_rules_check_late(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;
         if (e->n_problems > 0)
@@ -206,8 +207,7 @@ static int load(struct loader *l, struct conf **ret) {
         return 0;
 }
 
-static int loader_init(struct loader *l, const struct conf_options *options, struct text *problems,
-                       bool files_allowed) {
+static int load_init(struct loader *l, const struct conf_options *options, struct text *problems, bool files_allowed) {
         *l = (struct loader){ .entries = { .conf = conf_new(), .problems = problems },
                               .options = options,
                               .files_allowed = files_allowed };
@@ -220,7 +220,7 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
         size_t n;
         int r;
 
-        r = loader_init(&l, options, problems, true);
+        r = load_init(&l, options, problems, true);
         if (r < 0)
                 return r;
         r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
@@ -233,7 +233,7 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
                             path, strerror(-r), -r, path);
                 return problems->failed ? -ENOMEM : CONF_E_INVALID;
         }
-        r = push(&l, path, data, n);
+        r = load_push(&l, path, data, n);
         return r < 0 ? r : load(&l, ret);
 }
 
@@ -243,7 +243,7 @@ int conf_load_text(const char *path, const char *data, size_t n, const struct co
         char *copy;
         int r;
 
-        r = loader_init(&l, options, problems, false);
+        r = load_init(&l, options, problems, false);
         if (r < 0)
                 return r;
         copy = malloc(n + 1);
@@ -251,6 +251,6 @@ int conf_load_text(const char *path, const char *data, size_t n, const struct co
                 return -ENOMEM;
         if (n > 0)
                 memcpy(copy, data, n);
-        r = push(&l, path, copy, n);
+        r = load_push(&l, path, copy, n);
         return r < 0 ? r : load(&l, ret);
 }

@@ -13,65 +13,66 @@
 #include <sys/stat.h>
 
 #include "base/number.h"
+#include "conf/check.h"
 #include "log/file.h"
 
 /* php-fpm tells errno of the owners of sockets, and there is none. */
 #define NO_ERRNO ": Success (0)"
 
-static bool is_number(const char *s) {
+static bool machine_is_number(const char *s) {
         uint64_t v;
 
         return number_parse_u64(s, UINT32_MAX, &v) == 0;
 }
 
 /* "0", "00", or the name of an id 0. Names that do not exist are none of its business. */
-static bool is_root_user(const char *name) {
+static bool machine_is_root_user(const char *name) {
         const struct passwd *p;
 
-        if (is_number(name))
+        if (machine_is_number(name))
                 return strspn(name, "0") == strlen(name);
         p = getpwnam(name);
         return p && p->pw_uid == 0;
 }
 
-static bool is_root_group(const char *name) {
+static bool machine_is_root_group(const char *name) {
         const struct group *g;
 
-        if (is_number(name))
+        if (machine_is_number(name))
                 return strspn(name, "0") == strlen(name);
         g = getgrnam(name);
         return g && g->gr_gid == 0;
 }
 
-static bool user_exists(const char *name) {
-        return is_number(name) || getpwnam(name);
+static bool machine_user_exists(const char *name) {
+        return machine_is_number(name) || getpwnam(name);
 }
 
-static bool group_exists(const char *name) {
-        return is_number(name) || getgrnam(name);
+static bool machine_group_exists(const char *name) {
+        return machine_is_number(name) || getgrnam(name);
 }
 
-static void check_user(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                       const char *name) {
-        if (!name || user_exists(name))
+static void machine_check_user(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                               const char *name) {
+        if (!name || machine_user_exists(name))
                 return;
         conf_check_error(k, pool, "cannot get uid for user '%s'%s", name, row == CONF_POOL_user ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no user '%s'", name);
 }
 
-static void check_group(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                        const char *name) {
-        if (!name || group_exists(name))
+static void machine_check_group(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                                const char *name) {
+        if (!name || machine_group_exists(name))
                 return;
         conf_check_error(k, pool, "cannot get gid for group '%s'%s", name, row == CONF_POOL_group ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no group '%s'", name);
 }
 
 /* Each name of a list with commas. */
-static void check_list(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                       const char *list,
-                       void (*check)(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                                     const char *name)) {
+static void machine_check_list(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                               const char *list,
+                               void (*check)(const struct conf_check *k, const struct conf_pool *pool,
+                                             enum conf_pool_row row, const char *name)) {
         for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
                 size_t n = strcspn(p, ", \t");
                 char name[CONF_NAME_BYTES + 1];
@@ -85,8 +86,9 @@ static void check_list(const struct conf_check *k, const struct conf_pool *pool,
         }
 }
 
-static void check_not_root(const struct conf_check *k, const struct conf_pool *pool) {
-        bool user = pool->user && is_root_user(pool->user), group = pool->group && is_root_group(pool->group);
+static void machine_check_not_root(const struct conf_check *k, const struct conf_pool *pool) {
+        bool user = pool->user && machine_is_root_user(pool->user),
+             group = pool->group && machine_is_root_group(pool->group);
 
         if (user || group)
                 conf_check_error(k, pool, "please specify user and group other than root");
@@ -104,23 +106,23 @@ void conf_machine_check_names(const struct conf_check *k, const struct conf_pool
         if (k->options->text_only)
                 return;
         if (testing || root) {
-                check_user(k, pool, CONF_POOL_user, pool->user);
-                check_group(k, pool, CONF_POOL_group, pool->group);
+                machine_check_user(k, pool, CONF_POOL_user, pool->user);
+                machine_check_group(k, pool, CONF_POOL_group, pool->group);
         }
         if (testing) {
-                check_user(k, pool, CONF_POOL_listen_owner, pool->listen_owner);
-                check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
+                machine_check_user(k, pool, CONF_POOL_listen_owner, pool->listen_owner);
+                machine_check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
         }
         if (testing && pool->listen && strchr(pool->listen, '/')) {
-                check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, check_user);
-                check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, check_group);
+                machine_check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, machine_check_user);
+                machine_check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, machine_check_group);
         }
         if (root && !k->options->allow_root)
-                check_not_root(k, pool);
+                machine_check_not_root(k, pool);
 }
 
 /* Zero, or an errno that tells why there is no such folder. */
-static int folder_error(const char *path) {
+static int machine_folder_error(const char *path) {
         struct stat st;
 
         if (stat(path, &st) < 0)
@@ -128,9 +130,9 @@ static int folder_error(const char *path) {
         return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
 }
 
-static void check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                         const char *what, const char *path) {
-        int error = path ? folder_error(path) : 0;
+static void machine_check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
+                                 const char *what, const char *path) {
+        int error = path ? machine_folder_error(path) : 0;
 
         if (error == 0)
                 return;
@@ -138,16 +140,16 @@ static void check_folder(const struct conf_check *k, const struct conf_pool *poo
         conf_check_problem(k, pool, row, "'%s': %s", path, strerror(error));
 }
 
-static void check_chdir(const struct conf_check *k, const struct conf_pool *pool) {
+static void machine_check_chdir(const struct conf_check *k, const struct conf_pool *pool) {
         _cleanup_text_ struct text full = {};
         int error;
 
         if (!pool->chroot || !pool->chdir) {
-                check_folder(k, pool, CONF_POOL_chdir, "chdir path", pool->chdir);
+                machine_check_folder(k, pool, CONF_POOL_chdir, "chdir path", pool->chdir);
                 return;
         }
         text_printf(&full, "%s%s", pool->chroot, pool->chdir);
-        error = full.failed ? 0 : folder_error(text_peek(&full));
+        error = full.failed ? 0 : machine_folder_error(text_peek(&full));
         k->problems->failed |= full.failed;
         if (error == 0)
                 return;
@@ -159,7 +161,7 @@ static void check_chdir(const struct conf_check *k, const struct conf_pool *pool
 }
 
 /* Zero, or an errno that tells why the log could not be opened, as far as that can be said without making it. */
-static int log_error_of(const struct conf_check *k, const char *path) {
+static int machine_log_error(const struct conf_check *k, const char *path) {
         _cleanup_free_ char *folder = NULL;
         struct stat st;
         int r;
@@ -178,18 +180,18 @@ static int log_error_of(const struct conf_check *k, const char *path) {
                 k->problems->failed = true;
                 return 0;
         }
-        return folder_error(folder);
+        return machine_folder_error(folder);
 }
 
-static void check_logs(const struct conf_check *k, const struct conf_pool *pool) {
-        int error = log_error_of(k, pool->access_log);
+static void machine_check_logs(const struct conf_check *k, const struct conf_pool *pool) {
+        int error = machine_log_error(k, pool->access_log);
 
         if (error > 0) {
                 text_printf(k->problems, "failed to open access log (%s): %s (%d)\n", pool->access_log, strerror(error),
                             error);
                 conf_check_problem(k, pool, CONF_POOL_access_log, "it cannot be opened");
         }
-        error = pool->request_slowlog_timeout > 0 ? log_error_of(k, pool->slowlog) : 0;
+        error = pool->request_slowlog_timeout > 0 ? machine_log_error(k, pool->slowlog) : 0;
         if (error > 0) {
                 text_printf(k->problems, "Unable to create or open slowlog(%s): %s (%d)\n", pool->slowlog,
                             strerror(error), error);
@@ -199,7 +201,7 @@ static void check_logs(const struct conf_check *k, const struct conf_pool *pool)
 
 void conf_machine_check_global(const struct conf_check *k) {
         const char *path = k->conf->global.error_log;
-        int error = k->options->text_only ? 0 : log_error_of(k, path);
+        int error = k->options->text_only ? 0 : machine_log_error(k, path);
 
         if (error == 0)
                 return;
@@ -209,7 +211,7 @@ void conf_machine_check_global(const struct conf_check *k) {
 
 void conf_machine_check_user(const struct conf_check *k, const struct conf_pool *pool) {
         if (!k->options->text_only)
-                check_folder(k, pool, CONF_POOL_prefix, "prefix", pool->prefix);
+                machine_check_folder(k, pool, CONF_POOL_prefix, "prefix", pool->prefix);
         if (!k->options->running_as_root || k->options->allow_root || pool->user)
                 return;
         conf_check_alert(k, pool, "user has not been defined");
@@ -220,7 +222,7 @@ void conf_machine_check_user(const struct conf_check *k, const struct conf_pool 
 void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool *pool) {
         if (k->options->text_only)
                 return;
-        check_logs(k, pool);
-        check_folder(k, pool, CONF_POOL_chroot, "chroot path", pool->chroot);
-        check_chdir(k, pool);
+        machine_check_logs(k, pool);
+        machine_check_folder(k, pool, CONF_POOL_chroot, "chroot path", pool->chroot);
+        machine_check_chdir(k, pool);
 }

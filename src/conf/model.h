@@ -80,38 +80,3 @@ struct conf {
          * that is not a notice. */
         char **notices;
 };
-
-/* An empty model: every global directive has its default. NULL: out of memory. */
-struct conf *conf_new(void);
-void conf_free(struct conf *c);
-DEFINE_CLEANUP(struct conf *, conf_free)
-#define _cleanup_conf_ _cleanup_(conf_freep)
-
-/* The pool of that name, letter by letter; NULL: none. */
-const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
-
-/* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may
- * use. */
-unsigned conf_pool_shards(const struct conf_pool *pool);
-
-/* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
-int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
-int conf_add_file(struct conf *c, const char *path, const char **ret);
-int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
-int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
-int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
-
-/* Which of the four directives the setting was written with; and the setting that is written with it, which borrows its
- * strings. */
-enum conf_array_kind conf_php_setting_kind(const struct conf_php_setting *setting);
-struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const char *key, const char *value,
-                                            struct conf_where where);
-
-void conf_pairs_remove(struct conf_pairs *pairs, size_t i);
-void conf_remove_php_setting(struct conf_pool *pool, size_t i);
-
-/* Whether the text names the journal in place of a log file: "journal", or as php-fpm's files say it, "syslog". */
-bool conf_is_journal(const char *path);
-
-/* "static", "dynamic", "ondemand"; "" for a value that is none. */
-const char *conf_pm_name(enum conf_pm pm) __attribute__((__const__));

@@ -14,67 +14,71 @@
 
 #include "base/fd.h"
 #include "base/number.h"
+#include "conf/boolean.h"
 #include "conf/check.h"
 #include "conf/load.h"
+#include "conf/pack.h"
+#include "conf/rows.h"
+#include "conf/rules.h"
 #include "conf/values.h"
 
 #define PACK_BYTES_MAX ((size_t)16 << 20)
 
 static const char magic[] = "fpmd-pool-1";
 
-static void put(struct text *out, const char *s) {
+static void pack_put(struct text *out, const char *s) {
         text_append_n(out, s, strlen(s) + 1);
 }
 
-static void put_record(struct text *out, const char *kind, const char *name, const char *value) {
-        put(out, kind);
-        put(out, name);
-        put(out, value);
+static void pack_put_record(struct text *out, const char *kind, const char *name, const char *value) {
+        pack_put(out, kind);
+        pack_put(out, name);
+        pack_put(out, value);
 }
 
-static void put_row(struct text *out, const char *kind, const struct conf_directive *d, const void *section) {
+static void pack_put_row(struct text *out, const char *kind, const struct conf_directive *d, const void *section) {
         _cleanup_text_ struct text value = {};
 
         if (!conf_value_is_set(d, section))
                 return;
         conf_value_format(d, section, &value);
-        put_record(out, kind, d->name, text_peek(&value));
+        pack_put_record(out, kind, d->name, text_peek(&value));
         out->failed |= value.failed;
 }
 
-static void put_where(struct text *out, const char *kind, const struct conf_where *w) {
+static void pack_put_where(struct text *out, const char *kind, const struct conf_where *w) {
         char line[16];
 
         if (!w->file)
                 return;
         snprintf(line, sizeof(line), "%u", w->line);
-        put_record(out, kind, w->file, line);
+        pack_put_record(out, kind, w->file, line);
 }
 
-int conf_pool_pack(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n) {
+int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n) {
         _cleanup_text_ struct text out = {};
 
-        put(&out, magic);
-        put_record(&out, "pool", pool->name, "");
-        put_where(&out, "where", &pool->where);
-        put_where(&out, "listen_where", &pool->listen_where);
+        pack_put(&out, magic);
+        pack_put_record(&out, "pool", pool->name, "");
+        pack_put_where(&out, "where", &pool->where);
+        pack_put_where(&out, "listen_where", &pool->listen_where);
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
-                put_row(&out, "global", &conf_global_directives[i], &c->global);
+                pack_put_row(&out, "global", &conf_global_directives[i], &c->global);
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
-                put_row(&out, "set", &conf_pool_directives[i], pool);
+                pack_put_row(&out, "set", &conf_pool_directives[i], pool);
         for (size_t i = 0; i < pool->env.n; i++) {
                 const struct conf_pair *pair = &pool->env.items[i];
 
-                put_record(&out, "env", pair->key, pair->value);
+                pack_put_record(&out, "env", pair->key, pair->value);
                 if (pair->source)
-                        put_record(&out, "env_source", pair->key, pair->source);
+                        pack_put_record(&out, "env_source", pair->key, pair->source);
         }
         for (size_t i = 0; i < pool->suppress_paths.n; i++)
-                put_record(&out, "access.suppress_path", "", pool->suppress_paths.items[i].value);
+                pack_put_record(&out, "access.suppress_path", "", pool->suppress_paths.items[i].value);
         for (size_t i = 0; i < pool->n_php_settings; i++) {
                 const struct conf_php_setting *s = &pool->php_settings[i];
 
-                put_record(&out, conf_pool_arrays[conf_php_setting_kind(s)].name, s->key, s->value);
+                pack_put_record(&out, conf_pool_arrays[conf_php_setting_kind(s)].name, s->key, s->value);
         }
         return text_finish(&out, ret, ret_n);
 }
@@ -86,7 +90,7 @@ struct reader {
         struct conf_pool *pool; /* NULL before its record */
 };
 
-static const char *get(struct reader *k) {
+static const char *pack_get(struct reader *k) {
         const char *s = k->p, *nul = memchr(s, '\0', (size_t)(k->end - s));
 
         if (!nul)
@@ -95,14 +99,14 @@ static const char *get(struct reader *k) {
         return s;
 }
 
-static int take_row(const struct conf_directive *rows, int i, void *section, const char *value) {
+static int pack_take_row(const struct conf_directive *rows, int i, void *section, const char *value) {
         _cleanup_text_ struct text reason = {};
         int r = i < 0 ? CONF_E_INVALID : conf_value_set(&rows[i], section, value, &reason);
 
         return r > 0 ? CONF_E_INVALID : r;
 }
 
-static int take_where(struct reader *k, const char *file, const char *value, struct conf_where *ret) {
+static int pack_take_where(struct reader *k, const char *file, const char *value, struct conf_where *ret) {
         uint64_t line;
 
         if (number_parse_u64(value, UINT32_MAX, &line) < 0)
@@ -111,7 +115,7 @@ static int take_where(struct reader *k, const char *file, const char *value, str
         return conf_add_file(k->conf, file, &ret->file);
 }
 
-static int take_env_source(struct conf_pool *pool, const char *key, const char *source) {
+static int pack_take_env_source(struct conf_pool *pool, const char *key, const char *source) {
         struct conf_pair *last = pool->env.n > 0 ? &pool->env.items[pool->env.n - 1] : NULL;
 
         if (!last || last->source || !text_equal(last->key, key))
@@ -120,7 +124,7 @@ static int take_env_source(struct conf_pool *pool, const char *key, const char *
         return last->source ? 0 : -ENOMEM;
 }
 
-static int take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
+static int pack_take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
         struct conf_php_setting setting;
         bool on;
 
@@ -131,48 +135,48 @@ static int take_array(struct conf_pool *pool, int kind, const char *key, const c
         if (kind < 0)
                 return CONF_E_INVALID;
         setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, pool->where);
-        if (setting.flag && conf_value_parse_bool(value, &on) < 0)
+        if (setting.flag && conf_boolean_parse(value, &on) < 0)
                 return CONF_E_INVALID;
         return conf_add_php_setting(pool, &setting);
 }
 
 /* 0; CONF_E_INVALID; -ENOMEM. */
-static int take(struct reader *k, const char *kind, const char *name, const char *value) {
+static int pack_take(struct reader *k, const char *kind, const char *name, const char *value) {
         if (text_equal(kind, "pool"))
                 return k->pool || !*name ? CONF_E_INVALID
                                          : conf_add_pool(k->conf, name, (struct conf_where){}, &k->pool);
         if (text_equal(kind, "global"))
-                return take_row(conf_global_directives, conf_directives_find_global(name), &k->conf->global, value);
+                return pack_take_row(conf_global_directives, conf_rows_find_global(name), &k->conf->global, value);
         if (!k->pool)
                 return CONF_E_INVALID;
         if (text_equal(kind, "set"))
-                return take_row(conf_pool_directives, conf_directives_find_pool(name), k->pool, value);
+                return pack_take_row(conf_pool_directives, conf_rows_find_pool(name), k->pool, value);
         if (text_equal(kind, "where"))
-                return take_where(k, name, value, &k->pool->where);
+                return pack_take_where(k, name, value, &k->pool->where);
         if (text_equal(kind, "listen_where"))
-                return take_where(k, name, value, &k->pool->given[CONF_POOL_listen]);
+                return pack_take_where(k, name, value, &k->pool->given[CONF_POOL_listen]);
         if (text_equal(kind, "env_source"))
-                return take_env_source(k->pool, name, value);
-        return take_array(k->pool, conf_directives_find_array(kind), name, value);
+                return pack_take_env_source(k->pool, name, value);
+        return pack_take_array(k->pool, conf_rows_find_array(kind), name, value);
 }
 
-static int read_records(struct reader *k) {
-        const char *first = get(k);
+static int pack_read_records(struct reader *k) {
+        const char *first = pack_get(k);
 
         if (!first || !text_equal(first, magic))
                 return CONF_E_INVALID;
         while (k->p < k->end) {
-                const char *kind = get(k), *name = kind ? get(k) : NULL, *value = name ? get(k) : NULL;
+                const char *kind = pack_get(k), *name = kind ? pack_get(k) : NULL, *value = name ? pack_get(k) : NULL;
                 int r;
 
-                r = value ? take(k, kind, name, value) : CONF_E_INVALID;
+                r = value ? pack_take(k, kind, name, value) : CONF_E_INVALID;
                 if (r != 0)
                         return r;
         }
         return k->pool && k->pool->where.file ? 0 : CONF_E_INVALID;
 }
 
-int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text *problems) {
+int conf_pack_take(const char *data, size_t n, struct conf **ret, struct text *problems) {
         static const struct conf_options options = { .text_only = true };
         _cleanup_conf_ struct conf *c = conf_new();
         struct reader k = { .p = data, .end = data + n, .conf = c };
@@ -181,11 +185,11 @@ int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text 
 
         if (!c)
                 return -ENOMEM;
-        r = read_records(&k);
+        r = pack_read_records(&k);
         if (r == CONF_E_INVALID)
                 text_append(problems, "these bytes are no settings of a pool\n");
         else if (r == 0)
-                r = conf_check(c, &options, problems);
+                r = conf_rules_check(c, &options, problems);
         if (r < 0)
                 return r;
         if (problems->failed)
@@ -196,14 +200,14 @@ int conf_pool_unpack(const char *data, size_t n, struct conf **ret, struct text 
         return 0;
 }
 
-int conf_pool_read(int fd, struct conf **ret, struct text *problems) {
+int conf_pack_read(int fd, struct conf **ret, struct text *problems) {
         _cleanup_free_ char *data = NULL;
         size_t n;
         int r;
 
         r = fd_read_all(fd, PACK_BYTES_MAX, &data, &n);
         if (r == 0)
-                r = conf_pool_unpack(data, n, ret, problems);
+                r = conf_pack_take(data, n, ret, problems);
         fd_close(fd);
         return r > 0 ? -EBADMSG : r;
 }

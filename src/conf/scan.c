@@ -7,6 +7,7 @@
  */
 
 #include "conf/scan.h"
+#include "conf/boolean.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 
 int conf_scan_refuse(struct conf_scan *s, const char *reason) {
         s->reason = reason;
-        return CONF_INI_E_SYNTAX;
+        return CONF_SCAN_E_SYNTAX;
 }
 
 char conf_scan_peek(const struct conf_scan *s) {
@@ -38,22 +39,8 @@ bool conf_scan_at_end(const struct conf_scan *s) {
         return s->p == s->end || *s->p == ';';
 }
 
-/* The words that PHP reads as a truth value when they are not in quotes. NULL: not one of them. */
-const char *conf_scan_word(const char *word, size_t n) {
-        static const struct {
-                const char *word;
-                const char *value;
-        } words[] = { { "on", "1" }, { "yes", "1" },  { "true", "1" }, { "off", "" },
-                      { "no", "" },  { "false", "" }, { "none", "" },  { "null", "" } };
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strlen(words[i].word) == n && strncasecmp(words[i].word, word, n) == 0)
-                        return words[i].value;
-        return NULL;
-}
-
 /* E_ALL lost E_STRICT's bit in PHP 8.4. */
-static int64_t level_all(void) {
+static int64_t scan_level_all(void) {
         bool old = FPMD_PHP_VERSION[0] == '8' && FPMD_PHP_VERSION[2] < '4' && FPMD_PHP_VERSION[3] == '.';
 
         return old ? 32767 : 30719;
@@ -85,11 +72,11 @@ int64_t conf_scan_constant(const char *word, size_t n) {
         for (size_t i = 0; i < ELEMENTSOF(constants); i++)
                 if (strlen(constants[i].name) == n && memcmp(constants[i].name, word, n) == 0)
                         return constants[i].value;
-        return n == 5 && memcmp(word, "E_ALL", 5) == 0 ? level_all() : -1;
+        return n == 5 && memcmp(word, "E_ALL", 5) == 0 ? scan_level_all() : -1;
 }
 
 /* ${NAME} or, as PHP 8.3 has it, ${NAME:-default}; s->p is behind the brace. */
-static int read_variable(struct conf_scan *s, struct text *out) {
+static int scan_read_variable(struct conf_scan *s, struct text *out) {
         const char *name = s->p, *close = memchr(name, '}', (size_t)(s->end - name)), *name_end, *fallback, *value;
         _cleanup_free_ char *copy = NULL;
 
@@ -116,13 +103,13 @@ static int read_variable(struct conf_scan *s, struct text *out) {
 }
 
 /* "..."; s->p is behind the opening quote. */
-static int read_double(struct conf_scan *s, struct text *out) {
+static int scan_read_double(struct conf_scan *s, struct text *out) {
         while (s->p < s->end && *s->p != '"') {
                 if (s->end - s->p >= 2 && s->p[0] == '$' && s->p[1] == '{') {
                         int r;
 
                         s->p += 2;
-                        r = read_variable(s, out);
+                        r = scan_read_variable(s, out);
                         if (r != 0)
                                 return r;
                         continue;
@@ -138,7 +125,7 @@ static int read_double(struct conf_scan *s, struct text *out) {
 }
 
 /* '...', without escapes; s->p is behind the opening quote. */
-static int read_single(struct conf_scan *s, struct text *out) {
+static int scan_read_single(struct conf_scan *s, struct text *out) {
         const char *close = memchr(s->p, '\'', (size_t)(s->end - s->p));
 
         if (!close)
@@ -155,27 +142,27 @@ void conf_scan_truncate(struct text *t, size_t n) {
                 t->data[n] = '\0';
 }
 
-static bool starts_variable(const struct conf_scan *s) {
+static bool scan_starts_variable(const struct conf_scan *s) {
         return s->end - s->p >= 2 && s->p[0] == '$' && s->p[1] == '{';
 }
 
-/* The quoted text or ${NAME} that at_special() has seen. */
-static int read_special(struct conf_scan *s, struct text *out) {
+/* The quoted text or ${NAME} that scan_at_special() has seen. */
+static int scan_read_special(struct conf_scan *s, struct text *out) {
         switch (conf_scan_peek(s)) {
         case '"':
                 s->p++;
-                return read_double(s, out);
+                return scan_read_double(s, out);
         case '\'':
                 s->p++;
-                return read_single(s, out);
+                return scan_read_single(s, out);
         default:
                 s->p += 2;
-                return read_variable(s, out);
+                return scan_read_variable(s, out);
         }
 }
 
-static bool at_special(const struct conf_scan *s) {
-        return conf_scan_peek(s) == '"' || conf_scan_peek(s) == '\'' || starts_variable(s);
+static bool scan_at_special(const struct conf_scan *s) {
+        return conf_scan_peek(s) == '"' || conf_scan_peek(s) == '\'' || scan_starts_variable(s);
 }
 
 /* What stands between [ and ]; blanks at its ends do not count. s->p is behind the [. */
@@ -185,8 +172,8 @@ int conf_scan_bracket(struct conf_scan *s, struct text *out) {
 
         conf_scan_skip_blanks(s);
         while (!conf_scan_at_end(s) && *s->p != ']') {
-                if (at_special(s)) {
-                        r = read_special(s, out);
+                if (scan_at_special(s)) {
+                        r = scan_read_special(s, out);
                         if (r != 0)
                                 return r;
                         n_kept = out->n;
@@ -205,7 +192,7 @@ int conf_scan_bracket(struct conf_scan *s, struct text *out) {
 }
 
 /* A $ that begins no ${NAME} takes the byte behind it along, or a backslash and the byte behind that. */
-static size_t bare_length(const struct conf_scan *s) {
+static size_t scan_bare_length(const struct conf_scan *s) {
         size_t n = (size_t)(s->end - s->p);
 
         if (*s->p != '$')
@@ -214,15 +201,15 @@ static size_t bare_length(const struct conf_scan *s) {
 }
 
 /* A run of bare bytes. */
-static int read_bare(struct conf_scan *s, struct text *out) {
+static int scan_read_bare(struct conf_scan *s, struct text *out) {
         const char *start = s->p;
         int64_t constant;
         size_t n;
 
-        while (!conf_scan_at_end(s) && !conf_scan_is_blank(*s->p) && !at_special(s) && !strchr("&|^~()!=", *s->p))
-                s->p += bare_length(s);
+        while (!conf_scan_at_end(s) && !conf_scan_is_blank(*s->p) && !scan_at_special(s) && !strchr("&|^~()!=", *s->p))
+                s->p += scan_bare_length(s);
         n = (size_t)(s->p - start);
-        if (conf_scan_word(start, n))
+        if (conf_boolean_word(start, n))
                 return conf_scan_refuse(
                         s, "a word such as on, off, yes, no, none inside a longer value needs quotes around the value");
         constant = conf_scan_constant(start, n);
@@ -246,7 +233,7 @@ int conf_scan_operand(struct conf_scan *s, struct text *out) {
                         break;
                 if (any && !after_double && c != '"')
                         text_append_n(out, blanks, (size_t)(s->p - blanks));
-                r = at_special(s) ? read_special(s, out) : read_bare(s, out);
+                r = scan_at_special(s) ? scan_read_special(s, out) : scan_read_bare(s, out);
                 if (r != 0)
                         return r;
                 any = true;

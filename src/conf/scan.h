@@ -8,17 +8,20 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "conf/ini.h"
+/* What ${NAME} stands for, as getenv(3). */
+typedef char *(*conf_scan_lookup)(const char *name);
+
+enum { CONF_SCAN_E_SYNTAX = 1 };
 
 /* No byte of it is a NUL. */
 struct conf_scan {
         const char *p;
         const char *end;
-        conf_ini_lookup lookup;
-        const char *reason; /* with CONF_INI_E_SYNTAX */
+        conf_scan_lookup lookup;
+        const char *reason; /* with CONF_SCAN_E_SYNTAX */
 };
 
-/* Keeps the reason, a constant text. CONF_INI_E_SYNTAX. */
+/* Keeps the reason, a constant text. CONF_SCAN_E_SYNTAX. */
 int conf_scan_refuse(struct conf_scan *s, const char *reason);
 
 /* The byte at hand; NUL at the line's end. */
@@ -31,13 +34,10 @@ bool conf_scan_at_end(const struct conf_scan *s);
 const char *conf_scan_skip_blanks(struct conf_scan *s);
 bool conf_scan_is_blank(char c);
 
-/* What PHP makes of a word such as on or none that is not in quotes, "1" or ""; NULL: not one of them. */
-const char *conf_scan_word(const char *word, size_t n);
-
 /* The value of an E_ constant; -1: no such constant. */
 int64_t conf_scan_constant(const char *word, size_t n);
 
-/* What stands between [ and ], with s->p behind the [; blanks at its ends do not count. 0; CONF_INI_E_SYNTAX; -ENOMEM.
+/* What stands between [ and ], with s->p behind the [; blanks at its ends do not count. 0; CONF_SCAN_E_SYNTAX; -ENOMEM.
  */
 int conf_scan_bracket(struct conf_scan *s, struct text *out);
 

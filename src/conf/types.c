@@ -17,10 +17,10 @@
 #include <syslog.h>
 
 #include "base/number.h"
-#include "conf/model.h"
-#include "conf/values.h"
+#include "conf/boolean.h"
+#include "conf/rows.h"
 
-static int parse_string(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_string(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         size_t n = strlen(text);
         char *copy = NULL;
 
@@ -38,23 +38,23 @@ static int parse_string(const struct conf_directive *d, void *field, const char 
         return 0;
 }
 
-static void free_string(void *field) {
+static void type_free_string(void *field) {
         free(*(char **)field);
         *(char **)field = NULL;
 }
 
-static void format_string(const void *field, struct text *out) {
+static void type_format_string(const void *field, struct text *out) {
         const char *s = *(char *const *)field;
 
         if (s)
                 text_append(out, s);
 }
 
-static bool is_blank(char c) {
+static bool type_is_blank(char c) {
         return c == ' ' || c == '\t';
 }
 
-static void free_words(void *field) {
+static void type_free_words(void *field) {
         char **words = *(char ***)field;
 
         for (char **w = words; w && *w; w++)
@@ -64,61 +64,61 @@ static void free_words(void *field) {
 }
 
 /* The next word of *s and its length, *s moved behind it; length 0: no more. */
-static const char *next_word(const char **s, size_t *ret_n) {
+static const char *type_next_word(const char **s, size_t *ret_n) {
         const char *start = *s;
 
-        while (is_blank(*start))
+        while (type_is_blank(*start))
                 start++;
         *s = start;
-        while (**s && !is_blank(**s))
+        while (**s && !type_is_blank(**s))
                 (*s)++;
         *ret_n = (size_t)(*s - start);
         return start;
 }
 
-static int parse_words(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_words(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         size_t n = 0, n_word;
         char **words;
 
-        for (const char *s = text; next_word(&s, &n_word), n_word > 0;)
+        for (const char *s = text; type_next_word(&s, &n_word), n_word > 0;)
                 n++;
         words = calloc(n + 1, sizeof(*words));
         if (!words)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                const char *word = next_word(&text, &n_word);
+                const char *word = type_next_word(&text, &n_word);
 
                 words[i] = strndup(word, n_word);
                 if (!words[i]) {
-                        free_words(&words);
+                        type_free_words(&words);
                         return -ENOMEM;
                 }
         }
-        free_words(field);
+        type_free_words(field);
         *(char ***)field = words;
         return 0;
 }
 
-static void format_words(const void *field, struct text *out) {
+static void type_format_words(const void *field, struct text *out) {
         char *const *words = *(char *const *const *)field;
 
         for (size_t i = 0; words && words[i]; i++)
                 text_printf(out, "%s%s", i > 0 ? " " : "", words[i]);
 }
 
-static int parse_bool(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
-        if (conf_value_parse_bool(text, field) == 0)
+static int type_parse_bool(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        if (conf_boolean_parse(text, field) == 0)
                 return 0;
         text_printf(reason, "invalid boolean value\n'%s' is neither yes nor no", text);
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_bool(const void *field, struct text *out) {
+static void type_format_bool(const void *field, struct text *out) {
         text_append(out, *(const bool *)field ? "yes" : "no");
 }
 
 /* A number between the row's bounds. */
-static int parse_number(const struct conf_directive *d, const char *text, struct text *reason, int64_t *ret) {
+static int type_parse_number(const struct conf_directive *d, const char *text, struct text *reason, int64_t *ret) {
         bool negative = text[0] == '-';
         uint64_t magnitude;
         int r;
@@ -141,56 +141,56 @@ static int parse_number(const struct conf_directive *d, const char *text, struct
         return CONF_VALUE_E_INVALID;
 }
 
-static int parse_count(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_count(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
         int r;
 
-        r = parse_number(d, text, reason, &v);
+        r = type_parse_number(d, text, reason, &v);
         if (r == 0)
                 *(unsigned *)field = v < 0 ? 0 : (unsigned)v;
         return r;
 }
 
-static void format_count(const void *field, struct text *out) {
+static void type_format_count(const void *field, struct text *out) {
         text_printf(out, "%u", *(const unsigned *)field);
 }
 
-static int parse_auto(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_auto(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int r;
 
         if (strcasecmp(text, "auto") == 0) {
                 *(unsigned *)field = 0;
                 return 0;
         }
-        r = parse_count(d, field, text, reason);
+        r = type_parse_count(d, field, text, reason);
         if (r > 0)
                 text_append(reason, " (nor 'auto')");
         return r;
 }
 
-static void format_auto(const void *field, struct text *out) {
+static void type_format_auto(const void *field, struct text *out) {
         if (*(const unsigned *)field == 0)
                 text_append(out, "auto");
         else
-                format_count(field, out);
+                type_format_count(field, out);
 }
 
-static int parse_int(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_int(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
         int r;
 
-        r = parse_number(d, text, reason, &v);
+        r = type_parse_number(d, text, reason, &v);
         if (r == 0)
                 *(int *)field = (int)v;
         return r;
 }
 
-static void format_int(const void *field, struct text *out) {
+static void type_format_int(const void *field, struct text *out) {
         if (*(const int *)field != CONF_INT_UNSET)
                 text_printf(out, "%d", *(const int *)field);
 }
 
-static int parse_rlimit(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_rlimit(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
         int r;
 
@@ -198,7 +198,7 @@ static int parse_rlimit(const struct conf_directive *d, void *field, const char 
                 *(int64_t *)field = CONF_UNLIMITED;
                 return 0;
         }
-        r = parse_number(d, text, reason, &v);
+        r = type_parse_number(d, text, reason, &v);
         if (r == 0)
                 *(int64_t *)field = v;
         else if (r > 0)
@@ -206,7 +206,7 @@ static int parse_rlimit(const struct conf_directive *d, void *field, const char 
         return r;
 }
 
-static void format_rlimit(const void *field, struct text *out) {
+static void type_format_rlimit(const void *field, struct text *out) {
         int64_t v = *(const int64_t *)field;
 
         if (v == CONF_UNLIMITED)
@@ -216,7 +216,7 @@ static void format_rlimit(const void *field, struct text *out) {
 }
 
 /* A whole number, then K, M, G (of 1024) or nothing, as in php.ini. */
-static int parse_size(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_size(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         static const char units[] = "KMG";
         char digits[20 + 1] = "";
         size_t n = strspn(text, "0123456789");
@@ -242,7 +242,7 @@ static int parse_size(const struct conf_directive *d, void *field, const char *t
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_size(const void *field, struct text *out) {
+static void type_format_size(const void *field, struct text *out) {
         static const char *const units[] = { "", "K", "M", "G" };
         uint64_t v = *(const uint64_t *)field;
         size_t i = 0;
@@ -253,7 +253,7 @@ static void format_size(const void *field, struct text *out) {
 }
 
 /* Digits, blanks, one of s, m, h, d or none. -EINVAL: no such form. */
-static int split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit) {
+static int type_split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit) {
         static const struct {
                 char suffix;
                 uint64_t seconds;
@@ -265,7 +265,7 @@ static int split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit
                 return -ERANGE;
         memcpy(digits, text, n);
         digits[n] = '\0';
-        for (text += n; is_blank(*text); text++)
+        for (text += n; type_is_blank(*text); text++)
                 ;
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (text[0] == units[i].suffix && (text[0] == '\0' || text[1] == '\0')) {
@@ -275,11 +275,11 @@ static int split_time(const char *text, uint64_t *ret_number, uint64_t *ret_unit
         return -EINVAL;
 }
 
-static int parse_time(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_time(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         uint64_t number, unit;
         int r;
 
-        r = split_time(text, &number, &unit);
+        r = type_split_time(text, &number, &unit);
         if (r == 0 &&
             (__builtin_mul_overflow(number, unit, &number) || number < (uint64_t)d->min || number > (uint64_t)d->max))
                 r = -ERANGE;
@@ -295,11 +295,11 @@ static int parse_time(const struct conf_directive *d, void *field, const char *t
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_time(const void *field, struct text *out) {
+static void type_format_time(const void *field, struct text *out) {
         text_printf(out, "%" PRIu64 "s", *(const usec_t *)field / USEC_PER_SEC);
 }
 
-static int parse_mode(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_mode(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         uint64_t v;
 
         if (number_parse_octal(text, (uint64_t)d->max, &v) < 0) {
@@ -310,11 +310,11 @@ static int parse_mode(const struct conf_directive *d, void *field, const char *t
         return 0;
 }
 
-static void format_mode(const void *field, struct text *out) {
+static void type_format_mode(const void *field, struct text *out) {
         text_printf(out, "%04o", *(const unsigned *)field);
 }
 
-static int parse_level(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_level(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         if (log_level_from_name(strcasecmp(text, "warn") == 0 ? "warning" : text, field) == 0)
                 return 0;
         text_printf(reason, "invalid value for '%s'\n'%s' is none of debug, notice, warning, error, alert", d->name,
@@ -322,14 +322,14 @@ static int parse_level(const struct conf_directive *d, void *field, const char *
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_level(const void *field, struct text *out) {
+static void type_format_level(const void *field, struct text *out) {
         for (const char *s = log_level_name(*(const enum log_level *)field); *s; s++)
                 text_append_c(out, (char)tolower((unsigned char)*s));
 }
 
-static int parse_pm(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_pm(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         for (enum conf_pm pm = CONF_PM_STATIC; pm <= CONF_PM_ONDEMAND; pm++)
-                if (strcasecmp(text, conf_pm_name(pm)) == 0) {
+                if (strcasecmp(text, conf_type_pm_name(pm)) == 0) {
                         *(enum conf_pm *)field = pm;
                         return 0;
                 }
@@ -337,8 +337,8 @@ static int parse_pm(const struct conf_directive *d, void *field, const char *tex
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_pm(const void *field, struct text *out) {
-        text_append(out, conf_pm_name(*(const enum conf_pm *)field));
+static void type_format_pm(const void *field, struct text *out) {
+        text_append(out, conf_type_pm_name(*(const enum conf_pm *)field));
 }
 
 static const struct {
@@ -352,7 +352,7 @@ static const struct {
         { "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },     { "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 },
 };
 
-static int parse_facility(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+static int type_parse_facility(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         for (size_t i = 0; i < ELEMENTSOF(facilities); i++)
                 if (strcasecmp(text, facilities[i].name) == 0) {
                         *(int *)field = facilities[i].facility;
@@ -362,25 +362,31 @@ static int parse_facility(const struct conf_directive *d, void *field, const cha
         return CONF_VALUE_E_INVALID;
 }
 
-static void format_facility(const void *field, struct text *out) {
+static void type_format_facility(const void *field, struct text *out) {
         for (size_t i = 0; i < ELEMENTSOF(facilities); i++)
                 if (facilities[i].facility == *(const int *)field)
                         text_append(out, facilities[i].name);
 }
 
 const struct conf_types_row conf_types[] = {
-        [CONF_TYPE_STRING] = { parse_string, format_string, free_string },
-        [CONF_TYPE_PATH] = { parse_string, format_string, free_string },
-        [CONF_TYPE_BOOL] = { parse_bool, format_bool },
-        [CONF_TYPE_COUNT] = { parse_count, format_count },
-        [CONF_TYPE_AUTO] = { parse_auto, format_auto },
-        [CONF_TYPE_INT] = { parse_int, format_int },
-        [CONF_TYPE_RLIMIT] = { parse_rlimit, format_rlimit },
-        [CONF_TYPE_SIZE] = { parse_size, format_size },
-        [CONF_TYPE_TIME] = { parse_time, format_time },
-        [CONF_TYPE_MODE] = { parse_mode, format_mode },
-        [CONF_TYPE_LEVEL] = { parse_level, format_level },
-        [CONF_TYPE_PM] = { parse_pm, format_pm },
-        [CONF_TYPE_FACILITY] = { parse_facility, format_facility },
-        [CONF_TYPE_WORDS] = { parse_words, format_words, free_words },
+        [CONF_TYPE_STRING] = { type_parse_string, type_format_string, type_free_string },
+        [CONF_TYPE_PATH] = { type_parse_string, type_format_string, type_free_string },
+        [CONF_TYPE_BOOL] = { type_parse_bool, type_format_bool },
+        [CONF_TYPE_COUNT] = { type_parse_count, type_format_count },
+        [CONF_TYPE_AUTO] = { type_parse_auto, type_format_auto },
+        [CONF_TYPE_INT] = { type_parse_int, type_format_int },
+        [CONF_TYPE_RLIMIT] = { type_parse_rlimit, type_format_rlimit },
+        [CONF_TYPE_SIZE] = { type_parse_size, type_format_size },
+        [CONF_TYPE_TIME] = { type_parse_time, type_format_time },
+        [CONF_TYPE_MODE] = { type_parse_mode, type_format_mode },
+        [CONF_TYPE_LEVEL] = { type_parse_level, type_format_level },
+        [CONF_TYPE_PM] = { type_parse_pm, type_format_pm },
+        [CONF_TYPE_FACILITY] = { type_parse_facility, type_format_facility },
+        [CONF_TYPE_WORDS] = { type_parse_words, type_format_words, type_free_words },
 };
+
+const char *conf_type_pm_name(enum conf_pm pm) {
+        static const char *const names[] = { "", "static", "dynamic", "ondemand" };
+
+        return names[pm >= CONF_PM_STATIC && pm <= CONF_PM_ONDEMAND ? pm : 0];
+}

@@ -3,7 +3,10 @@
 /* What the types of the table do with a field; whose field it is, conf/values.h knows. */
 
 #include "base/text.h"
-#include "conf/directives.h"
+#include "conf/model.h"
+#include "conf/rows.h"
+
+enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
 
 struct conf_types_row {
         /* The row's bounds hold. 0; CONF_VALUE_E_INVALID, _BELOW or _ABOVE with what is wrong in reason, the field
@@ -15,3 +18,6 @@ struct conf_types_row {
 
 /* A row for each CONF_TYPE_*. */
 extern const struct conf_types_row conf_types[];
+
+/* "static", "dynamic", "ondemand"; "" for a value that is none. */
+const char *conf_type_pm_name(enum conf_pm pm) __attribute__((__const__));

@@ -8,40 +8,23 @@
 #include <strings.h>
 
 #include "conf/model.h"
-#include "conf/types.h"
+#include "conf/rows.h"
 
-int conf_value_parse_bool(const char *text, bool *ret) {
-        static const char *const yes[] = { "1", "on", "yes", "true" };
-        static const char *const no[] = { "", "0", "off", "no", "false", "none", "null" };
-
-        for (size_t i = 0; i < ELEMENTSOF(yes); i++)
-                if (strcasecmp(text, yes[i]) == 0) {
-                        *ret = true;
-                        return 0;
-                }
-        for (size_t i = 0; i < ELEMENTSOF(no); i++)
-                if (strcasecmp(text, no[i]) == 0) {
-                        *ret = false;
-                        return 0;
-                }
-        return -EINVAL;
-}
-
-static void *field_of(const struct conf_directive *d, void *section) {
+static void *value_field_of(const struct conf_directive *d, void *section) {
         return (char *)section + d->offset;
 }
 
-static const void *const_field_of(const struct conf_directive *d, const void *section) {
+static const void *value_const_field_of(const struct conf_directive *d, const void *section) {
         return (const char *)section + d->offset;
 }
 
 int conf_value_set(const struct conf_directive *d, void *section, const char *text, struct text *reason) {
-        return conf_types[d->type].parse(d, field_of(d, section), text, reason);
+        return conf_types[d->type].parse(d, value_field_of(d, section), text, reason);
 }
 
 void conf_value_format(const struct conf_directive *d, const void *section, struct text *out) {
         if (conf_value_is_set(d, section))
-                conf_types[d->type].format(const_field_of(d, section), out);
+                conf_types[d->type].format(value_const_field_of(d, section), out);
 }
 
 int conf_value_init(const struct conf_directive *d, void *section) {
@@ -50,7 +33,7 @@ int conf_value_init(const struct conf_directive *d, void *section) {
 
         if (!d->initial) {
                 if (d->type == CONF_TYPE_INT)
-                        *(int *)field_of(d, section) = CONF_INT_UNSET;
+                        *(int *)value_field_of(d, section) = CONF_INT_UNSET;
                 return 0;
         }
         r = conf_value_set(d, section, d->initial, &reason);
@@ -59,7 +42,7 @@ int conf_value_init(const struct conf_directive *d, void *section) {
 }
 
 bool conf_value_is_set(const struct conf_directive *d, const void *section) {
-        const void *field = const_field_of(d, section);
+        const void *field = value_const_field_of(d, section);
 
         switch (d->type) {
         case CONF_TYPE_STRING:
@@ -77,7 +60,7 @@ bool conf_value_is_set(const struct conf_directive *d, const void *section) {
         }
 }
 
-static bool is_text(const struct conf_directive *d, const void *section, const char *text) {
+static bool value_is_text(const struct conf_directive *d, const void *section, const char *text) {
         _cleanup_text_ struct text t = {};
 
         conf_value_format(d, section, &t);
@@ -90,7 +73,7 @@ bool conf_value_equal(const struct conf_directive *d, const void *a, const void 
         if (conf_value_is_set(d, a) != conf_value_is_set(d, b))
                 return false;
         conf_value_format(d, a, &t);
-        return !t.failed && is_text(d, b, text_peek(&t));
+        return !t.failed && value_is_text(d, b, text_peek(&t));
 }
 
 bool conf_value_is_initial(const struct conf_directive *d, const void *section) {
@@ -107,5 +90,5 @@ bool conf_value_is_initial(const struct conf_directive *d, const void *section) 
 
 void conf_value_clear(const struct conf_directive *d, void *section) {
         if (conf_types[d->type].clear)
-                conf_types[d->type].clear(field_of(d, section));
+                conf_types[d->type].clear(value_field_of(d, section));
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/text.h"
-#include "conf/directives.h"
+#include "conf/types.h"
 
 /*
  * Sets the row's field in its section (struct conf_global or struct conf_pool) from a text as the ini parser gives it;
@@ -14,7 +14,6 @@
  * field unchanged; -ENOMEM. An empty text unsets a STRING or PATH that has no default, and is a number's 0, as with
  * php-fpm.
  */
-enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
 int conf_value_set(const struct conf_directive *d, void *section, const char *text, struct text *reason);
 
 /* The default of the table into a fresh section. 0 or -ENOMEM. */
@@ -30,6 +29,3 @@ bool conf_value_equal(const struct conf_directive *d, const void *a, const void 
 bool conf_value_is_initial(const struct conf_directive *d, const void *section);
 
 void conf_value_clear(const struct conf_directive *d, void *section);
-
-/* "1", "on", "yes", "true" and "0", "off", "no", "false", "none", "null", "", in any case. 0 or -EINVAL. */
-int conf_value_parse_bool(const char *text, bool *ret);

@@ -9,7 +9,7 @@
 /*   symbol          what */
 #define INHERIT_FDS(X)                                                                                                 \
         X(IPC)            /* the zygote's end of the message socket */                                                 \
-        X(CONF)           /* memfd: the pool's settings, as conf_pool_pack() writes them */                            \
+        X(CONF)           /* memfd: the pool's settings, as conf_pack_pool() writes them */                            \
         X(SCOREBOARD)     /* memfd */                                                                                  \
         X(DOORBELL)       /* eventfd */                                                                                \
         X(PARK_OFFERS)    /* connections that the park offers: to receive from */                                      \
@@ -36,7 +36,7 @@ enum inherit {
 /*   symbol      what */
 #define INHERIT_PARK_FDS(X)                                                                                            \
         X(ORDERS)     /* the park's end of a message socket */                                                         \
-        X(CONF)       /* memfd: the pool's settings, as conf_pool_pack() writes them */                                \
+        X(CONF)       /* memfd: the pool's settings, as conf_pack_pool() writes them */                                \
         X(SCOREBOARD) /* memfd */                                                                                      \
         X(INTAKE)     /* to receive from */                                                                            \
         X(OFFERS)     /* to send to */                                                                                 \
@@ -46,7 +46,7 @@ enum inherit {
 /*   symbol      what */
 #define INHERIT_LOGGER_FDS(X)                                                                                          \
         X(ORDERS)     /* the logger's end of a message socket */                                                       \
-        X(CONF)       /* memfd: the pool's settings, as conf_pool_pack() writes them */                                \
+        X(CONF)       /* memfd: the pool's settings, as conf_pack_pool() writes them */                                \
         X(SCOREBOARD) /* memfd */                                                                                      \
         X(JOURNAL)    /* optional: connected to journald */                                                            \
         X(LOG)        /* optional: log file, or the master's stderr */

@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "base/title.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "ipc/inherit.h"
 #include "log/log.h"
 #include "log/out.h"
@@ -97,7 +98,7 @@ int main(int argc, char **argv) {
         log_init(&(struct log_setup){ .journal_fd = main_is_open(LOGGER_FD_JOURNAL) ? LOGGER_FD_JOURNAL : -1,
                                       .file_fd = main_is_open(LOGGER_FD_LOG) ? LOGGER_FD_LOG : -1,
                                       .level = (enum log_level)level });
-        r = conf_pool_read(LOGGER_FD_CONF, &conf, &problems);
+        r = conf_pack_read(LOGGER_FD_CONF, &conf, &problems);
         if (r == 0) {
                 logger.conf = conf;
                 logger.pool = &conf->pools[0];

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/nudge.h"
 #include "base/program.h"
+#include "conf/conf.h"
 #include "log/log.h"
 #include "master/inherited.h"
 #include "master/shards.h"

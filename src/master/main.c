@@ -15,6 +15,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
+#include "conf/dump.h"
 #include "conf/lines.h"
 #include "conf/load.h"
 #include "log/log.h"
@@ -112,7 +113,7 @@ static int main_fail(const struct text *problems, int r, int stderr_fd) {
 static void main_log_remarks(const struct conf *conf) {
         _cleanup_text_ struct text lines = {};
 
-        conf_list_ignored(conf, &lines);
+        conf_dump_ignored(conf, &lines);
         main_log_lines(log_level_own(), text_peek(&lines));
         for (char *const *notice = conf->notices; notice && *notice; notice++)
                 main_log_lines(log_level_own(), *notice);

@@ -236,7 +236,7 @@ static bool reload_has_changed(struct master *m, const struct conf_pool *setting
         const struct generation *g = mp ? mp->pool->current : NULL;
         _cleanup_text_ struct text names = {};
 
-        return !g || !conf_pool_equal(g->conf, settings) ||
+        return !g || !conf_diff_pool_equal(g->conf, settings) ||
                conf_diff_global(&g->settings->global, &m->next_conf->global, CONF_APPLIES_RELOAD, &names) > 0;
 }
 

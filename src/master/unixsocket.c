@@ -19,6 +19,7 @@
 #include "base/trusted.h"
 #include "base/unixdiag.h"
 #include "conf/check.h"
+#include "conf/rows.h"
 #include "log/log.h"
 #include "master/account.h"
 #include "master/listen.h"

@@ -22,6 +22,7 @@
 #include "base/text.h"
 #include "base/title.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "ipc/inherit.h"
 #include "ipc/signals.h"
 #include "log/log.h"
@@ -112,7 +113,7 @@ int main(int argc, char **argv) {
         log_init(&(struct log_setup){ .journal_fd = main_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
                                       .file_fd = main_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
                                       .level = (enum log_level)level });
-        r = conf_pool_read(PARK_FD_CONF, &conf, &problems);
+        r = conf_pack_read(PARK_FD_CONF, &conf, &problems);
         if (r == 0) {
                 park.pool = &conf->pools[0];
                 log_set_pool(park.pool->name);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conf/conf.h"
 #include "log/file.h"
 #include "log/log.h"
 #include "pool/pool.h"

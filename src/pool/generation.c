@@ -18,6 +18,7 @@
 #include "base/shortage.h"
 #include "base/text.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
@@ -55,7 +56,7 @@ static int generation_copy_settings(struct generation *g, const char *packed, si
                 return -ENOMEM;
         memcpy(g->packed, packed, n);
         g->n_packed = n;
-        r = conf_pool_unpack(packed, n, &g->settings, &problems);
+        r = conf_pack_take(packed, n, &g->settings, &problems);
         if (r != 0)
                 return r < 0 ? r : -EBADMSG;
         g->conf = &g->settings->pools[0];

@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "log/log.h"
 #include "pool/news.h"
 #include "pool/replace.h"
@@ -130,7 +131,7 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
 
         if (p->starting)
                 pool_abandon(p); /* one more try with settings that did not start */
-        r = conf_pool_pack(conf, settings, &packed, &n);
+        r = conf_pack_pool(conf, settings, &packed, &n);
         return r < 0 ? r : pool_start(p, packed, n, listeners, false);
 }
 

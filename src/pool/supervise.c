@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/program.h"
+#include "conf/types.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
@@ -419,7 +420,7 @@ static void supervise_publish(struct pool *p) {
         if (g) {
                 h->generation = g->number;
                 h->max_children = g->conf->max_children;
-                snprintf(h->pm, sizeof(h->pm), "%s", conf_pm_name(g->conf->pm));
+                snprintf(h->pm, sizeof(h->pm), "%s", conf_type_pm_name(g->conf->pm));
         }
         seq_end(&h->seq);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/addr.h"
+#include "conf/conf.h"
 #include "fcgi/params.h"
 #include "log/journal.h"
 #include "log/line.h"

@@ -24,6 +24,7 @@
 #include "base/program.h"
 #include "base/title.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "conn/roster.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
@@ -149,7 +150,7 @@ static int zygote_read_conf(struct zygote *z) {
         _cleanup_text_ struct text problems = {};
         int r;
 
-        r = conf_pool_read(INHERIT_CONF, &z->conf, &problems);
+        r = conf_pack_read(INHERIT_CONF, &z->conf, &problems);
         if (r < 0) {
                 log_error("settings from the master do not read: %s",
                           r == -EBADMSG ? text_peek(&problems) : strerror(-r));

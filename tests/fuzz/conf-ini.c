@@ -9,8 +9,10 @@
 #include <string.h>
 
 #include "conf/diff.h"
+#include "conf/dump.h"
 #include "conf/ini.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "fuzz.h"
 
 static char *lookup(const char *name) {
@@ -26,7 +28,7 @@ static void check_line(const char *s, size_t n) {
         int r;
 
         r = conf_ini_parse(s, n, lookup, &line, &reason);
-        assert(r == 0 || (r == CONF_INI_E_SYNTAX && reason));
+        assert(r == 0 || (r == CONF_SCAN_E_SYNTAX && reason));
         if (line.kind != CONF_INI_ENTRY)
                 return;
         assert(line.name && *line.name && line.value);
@@ -57,24 +59,24 @@ static void check_pack(const struct conf *c, const struct conf_pool *pool) {
         _cleanup_free_ char *bytes = NULL;
         size_t n;
 
-        assert(conf_pool_pack(c, pool, &bytes, &n) == 0);
-        assert(conf_pool_unpack(bytes, n, &back, &problems) == 0);
-        assert(conf_pool_equal(pool, &back->pools[0]));
-        assert(conf_global_equal(&c->global, &back->global));
+        assert(conf_pack_pool(c, pool, &bytes, &n) == 0);
+        assert(conf_pack_take(bytes, n, &back, &problems) == 0);
+        assert(conf_diff_pool_equal(pool, &back->pools[0]));
+        assert(conf_diff_global_equal(&c->global, &back->global));
 }
 
 static void check_dump(const struct conf *c, const struct conf_options *options) {
         _cleanup_text_ struct text dump = {}, problems = {}, list = {};
         _cleanup_conf_ struct conf *back = NULL;
 
-        conf_list_ignored(c, &list);
+        conf_dump_ignored(c, &list);
         conf_dump(c, CONF_DUMP_LOADABLE, &dump);
         assert(!dump.failed && !list.failed);
         assert(conf_load_text("dump", dump.data, dump.n, options, &back, &problems) == 0);
         assert(back->n_pools == c->n_pools);
-        assert(conf_global_equal(&c->global, &back->global));
+        assert(conf_diff_global_equal(&c->global, &back->global));
         for (size_t i = 0; i < c->n_pools; i++)
-                assert(conf_pool_equal(&c->pools[i], &back->pools[i]));
+                assert(conf_diff_pool_equal(&c->pools[i], &back->pools[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
@@ -85,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 
         setenv("FOO", "a \"b\" ; ${FOO} $x \\", 1);
         check_lines((const char *)data, n);
-        r = conf_pool_unpack((const char *)data, n, &unpacked, &ignored);
+        r = conf_pack_take((const char *)data, n, &unpacked, &ignored);
         assert(r == 0 || (r == CONF_E_INVALID && ignored.n > 0));
         r = conf_load_text("x", (const char *)data, n, &options, &c, &problems);
         if (r != 0) {

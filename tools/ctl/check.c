@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/dump.h"
 #include "conf/load.h"
 #include "ctl.h"
 #include "danger.h"
@@ -25,7 +26,7 @@ static void tell_notices(const struct conf *conf) {
 
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
                 fprintf(stderr, "%s\n", conf->notices[i]);
-        conf_list_ignored(conf, &unimplemented);
+        conf_dump_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stderr);
         danger_list(conf, &dangers);
         fputs(text_peek(&dangers), stderr);

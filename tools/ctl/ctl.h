@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "conf/options.h"
 #include "ipc/control.h"
 
 enum {

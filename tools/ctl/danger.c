@@ -6,6 +6,7 @@
  */
 
 #include "danger.h"
+#include "conf/rows.h"
 
 #include <ctype.h>
 #include <pwd.h>

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "conf/dump.h"
 #include "conf/ini.h"
 #include "conf/load.h"
 #include "conf/values.h"
@@ -87,7 +88,7 @@ static bool import_applies(enum import_when when, const struct conf_where *given
 
 static void tell_global(const struct conf *conf) {
         for (size_t i = 0; i < ELEMENTSOF(global_rows); i++) {
-                int row = conf_directives_find_global(global_rows[i].name);
+                int row = conf_rows_find_global(global_rows[i].name);
                 const struct conf_where *given = &conf->global.given[row];
 
                 if (import_applies(global_rows[i].when, given,
@@ -99,7 +100,7 @@ static void tell_global(const struct conf *conf) {
 
 static void tell_pool(const struct conf_pool *pool) {
         for (size_t i = 0; i < ELEMENTSOF(pool_rows); i++) {
-                int row = conf_directives_find_pool(pool_rows[i].name);
+                int row = conf_rows_find_pool(pool_rows[i].name);
                 const struct conf_where *given = &pool->given[row];
 
                 if (import_applies(pool_rows[i].when, given, conf_value_is_initial(&conf_pool_directives[row], pool)))
@@ -137,7 +138,7 @@ static void tell_all(const struct conf *conf) {
         tell_global(conf);
         for (size_t i = 0; i < conf->n_pools; i++)
                 tell_pool(&conf->pools[i]);
-        conf_list_ignored(conf, &unimplemented);
+        conf_dump_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stdout);
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
                 puts(conf->notices[i]);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "conf/conf.h"
 #include "given.h"
 
 static void test_idle_timeout_is_ten_seconds_with_ondemand_alone(void **state) {

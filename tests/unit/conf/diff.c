@@ -49,8 +49,8 @@ static void test_pools(void **state) {
                 if (!text_equal(text_peek(&names), rows[i].names))
                         fail_msg("%s: %s", rows[i].sentence, text_peek(&names));
                 assert_int_equal(n > 0, *rows[i].names != '\0');
-                assert_int_equal(conf_pool_equal(&a->pools[0], &b->pools[0]), n == 0);
-                assert_int_equal(conf_pool_equal(&b->pools[0], &a->pools[0]), n == 0);
+                assert_int_equal(conf_diff_pool_equal(&a->pools[0], &b->pools[0]), n == 0);
+                assert_int_equal(conf_diff_pool_equal(&b->pools[0], &a->pools[0]), n == 0);
         }
 }
 
@@ -62,8 +62,8 @@ static void test_global(void **state) {
         assert_string_equal(text_peek(&reload), "log_level");
         assert_int_equal(conf_diff_global(&a->global, &b->global, CONF_APPLIES_RESTART, &restart), 1);
         assert_string_equal(text_peek(&restart), "pid");
-        assert_false(conf_global_equal(&a->global, &b->global));
-        assert_true(conf_global_equal(&a->global, &a->global));
+        assert_false(conf_diff_global_equal(&a->global, &b->global));
+        assert_true(conf_diff_global_equal(&a->global, &a->global));
 }
 
 int main(void) {

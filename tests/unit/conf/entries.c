@@ -2,6 +2,7 @@
 /* What a line may say, where, and what becomes of it. */
 
 #include "conf/entries.h"
+#include "conf/conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -94,7 +94,7 @@ static void test_values(void **state) {
                 r = conf_ini_parse(text, (size_t)n, lookup, &line, &reason);
                 if ((r == 0) != !!values[i].value || (r == 0 && strcmp(line.value, values[i].value) != 0))
                         fail_msg("%s: '%s' gave %s", values[i].sentence, values[i].text, r == 0 ? line.value : reason);
-                assert_true(r == 0 || (r == CONF_INI_E_SYNTAX && reason));
+                assert_true(r == 0 || (r == CONF_SCAN_E_SYNTAX && reason));
         }
 }
 
@@ -139,7 +139,7 @@ static void test_lines(void **state) {
                 int r;
 
                 r = conf_ini_parse(lines[i].text, strlen(lines[i].text), lookup, &line, &reason);
-                assert_true(r == 0 || (r == CONF_INI_E_SYNTAX && reason));
+                assert_true(r == 0 || (r == CONF_SCAN_E_SYNTAX && reason));
                 if (line.kind == CONF_INI_SECTION)
                         text_printf(&parts, "[%s]", line.name);
                 else if (line.kind == CONF_INI_ENTRY)
@@ -154,7 +154,7 @@ static void test_nul_is_refused(void **state) {
         struct conf_ini_line line;
         const char *reason;
 
-        assert_int_equal(conf_ini_parse("a = b\0c", 7, lookup, &line, &reason), CONF_INI_E_SYNTAX);
+        assert_int_equal(conf_ini_parse("a = b\0c", 7, lookup, &line, &reason), CONF_SCAN_E_SYNTAX);
 }
 
 static void test_line_ends(void **state) {

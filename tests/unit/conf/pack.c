@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "conf/diff.h"
 #include "conf/load.h"
+#include "conf/pack.h"
 #include "given.h"
 
 static const char *const texts[] = {
@@ -32,15 +33,15 @@ static void test_round_trip(void **state) {
                 _cleanup_text_ struct text problems = {};
                 size_t n, n_again;
 
-                assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
-                if (conf_pool_unpack(bytes, n, &back, &problems) != 0)
+                assert_int_equal(conf_pack_pool(c, &c->pools[0], &bytes, &n), 0);
+                if (conf_pack_take(bytes, n, &back, &problems) != 0)
                         fail_msg("'%s': %s", texts[i], text_peek(&problems));
                 assert_int_equal(back->n_pools, 1);
-                assert_true(conf_pool_equal(&c->pools[0], &back->pools[0]));
-                assert_true(conf_global_equal(&c->global, &back->global));
+                assert_true(conf_diff_pool_equal(&c->pools[0], &back->pools[0]));
+                assert_true(conf_diff_global_equal(&c->global, &back->global));
                 assert_string_equal(back->pools[0].where.file, "x");
                 assert_int_equal(back->pools[0].listen_where.line, c->pools[0].listen_where.line);
-                assert_int_equal(conf_pool_pack(back, &back->pools[0], &again, &n_again), 0);
+                assert_int_equal(conf_pack_pool(back, &back->pools[0], &again, &n_again), 0);
                 assert_int_equal(n, n_again);
                 assert_memory_equal(bytes, again, n);
         }
@@ -52,7 +53,7 @@ static void test_cut_bytes(void **state) {
         _cleanup_free_ char *bytes = NULL;
         size_t n, n_taken = 0;
 
-        assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
+        assert_int_equal(conf_pack_pool(c, &c->pools[0], &bytes, &n), 0);
         for (size_t cut = 0; cut < n; cut++) {
                 _cleanup_free_ char *part = malloc(cut + 1);
                 _cleanup_conf_ struct conf *back = NULL;
@@ -61,7 +62,7 @@ static void test_cut_bytes(void **state) {
 
                 assert_non_null(part);
                 memcpy(part, bytes, cut);
-                r = conf_pool_unpack(part, cut, &back, &problems);
+                r = conf_pack_take(part, cut, &back, &problems);
                 assert_true(r == 0 || (r == CONF_E_INVALID && problems.n > 0));
                 n_taken += r == 0;
         }
@@ -100,7 +101,7 @@ static void test_bad_bytes(void **state) {
                 _cleanup_text_ struct text problems = {};
                 struct conf *c = NULL;
 
-                if (conf_pool_unpack(bad[i].bytes, bad[i].n, &c, &problems) != CONF_E_INVALID || problems.n == 0)
+                if (conf_pack_take(bad[i].bytes, bad[i].n, &c, &problems) != CONF_E_INVALID || problems.n == 0)
                         fail_msg("%s was taken", bad[i].sentence);
                 assert_null(c);
         }
@@ -114,16 +115,16 @@ static void test_read_from_a_descriptor(void **state) {
         size_t n;
         int fd;
 
-        assert_int_equal(conf_pool_pack(c, &c->pools[0], &bytes, &n), 0);
+        assert_int_equal(conf_pack_pool(c, &c->pools[0], &bytes, &n), 0);
         fd = fd_new_sealed("test", bytes, n);
         assert_true(fd >= 0);
-        assert_int_equal(conf_pool_read(fd, &back, &problems), 0);
-        assert_true(conf_pool_equal(&c->pools[0], &back->pools[0]));
+        assert_int_equal(conf_pack_read(fd, &back, &problems), 0);
+        assert_true(conf_diff_pool_equal(&c->pools[0], &back->pools[0]));
         assert_true(fcntl(fd, F_GETFD) < 0);
 
         fd = fd_new_sealed("test", bytes, n - 1);
         assert_true(fd >= 0);
-        assert_int_equal(conf_pool_read(fd, &back, &problems), -EBADMSG);
+        assert_int_equal(conf_pack_read(fd, &back, &problems), -EBADMSG);
         assert_true(problems.n > 0);
         assert_true(fcntl(fd, F_GETFD) < 0);
 }

@@ -2,6 +2,7 @@
 /* What the types take, and refuse in which words. */
 
 #include "conf/types.h"
+#include "conf/conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
 /* The defaults of the table. */
 
 #include "conf/values.h"
+#include "conf/conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +44,7 @@ static void test_defaults_of_the_table_read_back(void **state) {
                 assert_int_equal(conf_value_init(d, &pool), 0);
                 assert_true(conf_value_is_initial(d, &pool));
                 assert_int_equal(conf_value_is_set(d, &pool), d->initial != NULL);
-                assert_int_equal(conf_directives_find_pool(d->name), i);
+                assert_int_equal(conf_rows_find_pool(d->name), i);
         }
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 conf_value_clear(&conf_pool_directives[i], &pool);

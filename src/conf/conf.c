@@ -4,17 +4,18 @@
  * and what a loader does is only to overwrite. Arrays grow by one: a configuration has tens of entries.
  */
 
-#include "conf/model.h"
+#include "conf/conf.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/process.h"
 #include "base/text.h"
+#include "conf/rows.h"
 #include "conf/values.h"
 
 /* Room for one more element and the element after it (a terminator); the room is zeroed. */
-static void *grow(void *items, size_t n, size_t size) {
+static void *conf_grow(void *items, size_t n, size_t size) {
         char *p = reallocarray(items, n + 2, size);
 
         if (p)
@@ -22,13 +23,13 @@ static void *grow(void *items, size_t n, size_t size) {
         return p;
 }
 
-static int add_string(char ***strings, const char *s, char **ret) {
+static int conf_add_string(char ***strings, const char *s, char **ret) {
         size_t n = 0;
         char **p;
 
         while (*strings && (*strings)[n])
                 n++;
-        p = grow(*strings, n, sizeof(*p));
+        p = conf_grow(*strings, n, sizeof(*p));
         if (!p)
                 return -ENOMEM;
         *strings = p;
@@ -39,7 +40,7 @@ static int add_string(char ***strings, const char *s, char **ret) {
         return 0;
 }
 
-static void free_strings(char **strings) {
+static void conf_free_strings(char **strings) {
         for (char **s = strings; s && *s; s++)
                 free(*s);
         free(strings);
@@ -60,30 +61,30 @@ struct conf *conf_new(void) {
         return TAKE_PTR(c);
 }
 
-static void pair_done(struct conf_pair *pair) {
+static void conf_pair_done(struct conf_pair *pair) {
         free(pair->key);
         free(pair->value);
         free(pair->source);
 }
 
-static void php_setting_done(struct conf_php_setting *setting) {
+static void conf_php_setting_done(struct conf_php_setting *setting) {
         free(setting->key);
         free(setting->value);
 }
 
-static void pairs_done(struct conf_pairs *pairs) {
+static void conf_pairs_done(struct conf_pairs *pairs) {
         for (size_t i = 0; i < pairs->n; i++)
-                pair_done(&pairs->items[i]);
+                conf_pair_done(&pairs->items[i]);
         free(pairs->items);
 }
 
-static void pool_done(struct conf_pool *pool) {
+static void conf_pool_done(struct conf_pool *pool) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 conf_value_clear(&conf_pool_directives[i], pool);
-        pairs_done(&pool->env);
-        pairs_done(&pool->suppress_paths);
+        conf_pairs_done(&pool->env);
+        conf_pairs_done(&pool->suppress_paths);
         for (size_t i = 0; i < pool->n_php_settings; i++)
-                php_setting_done(&pool->php_settings[i]);
+                conf_php_setting_done(&pool->php_settings[i]);
         free(pool->php_settings);
         free(pool->name);
 }
@@ -94,10 +95,10 @@ void conf_free(struct conf *c) {
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
                 conf_value_clear(&conf_global_directives[i], &c->global);
         for (size_t i = 0; i < c->n_pools; i++)
-                pool_done(&c->pools[i]);
+                conf_pool_done(&c->pools[i]);
         free(c->pools);
-        free_strings(c->files);
-        free_strings(c->notices);
+        conf_free_strings(c->files);
+        conf_free_strings(c->notices);
         free(c);
 }
 
@@ -115,7 +116,7 @@ unsigned conf_pool_shards(const struct conf_pool *pool) {
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret) {
         struct conf_pool *pools, *pool;
 
-        pools = grow(c->pools, c->n_pools, sizeof(*pools));
+        pools = conf_grow(c->pools, c->n_pools, sizeof(*pools));
         if (!pools)
                 return -ENOMEM;
         c->pools = pools;
@@ -135,7 +136,7 @@ int conf_add_file(struct conf *c, const char *path, const char **ret) {
         char *copy;
         int r;
 
-        r = add_string(&c->files, path, &copy);
+        r = conf_add_string(&c->files, path, &copy);
         if (r < 0)
                 return r;
         *ret = copy;
@@ -150,13 +151,13 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) {
         va_start(ap, fmt);
         text_vprintf(&line, fmt, ap);
         va_end(ap);
-        return line.failed ? -ENOMEM : add_string(&c->notices, text_peek(&line), &copy);
+        return line.failed ? -ENOMEM : conf_add_string(&c->notices, text_peek(&line), &copy);
 }
 
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where) {
         struct conf_pair *items, *pair;
 
-        items = grow(pairs->items, pairs->n, sizeof(*items));
+        items = conf_grow(pairs->items, pairs->n, sizeof(*items));
         if (!items)
                 return -ENOMEM;
         pairs->items = items;
@@ -166,7 +167,7 @@ int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value,
 }
 
 void conf_pairs_remove(struct conf_pairs *pairs, size_t i) {
-        pair_done(&pairs->items[i]);
+        conf_pair_done(&pairs->items[i]);
         pairs->n--;
         memmove(&pairs->items[i], &pairs->items[i + 1], (pairs->n - i) * sizeof(pairs->items[0]));
 }
@@ -174,7 +175,7 @@ void conf_pairs_remove(struct conf_pairs *pairs, size_t i) {
 int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting) {
         struct conf_php_setting *items, *added;
 
-        items = grow(pool->php_settings, pool->n_php_settings, sizeof(*items));
+        items = conf_grow(pool->php_settings, pool->n_php_settings, sizeof(*items));
         if (!items)
                 return -ENOMEM;
         pool->php_settings = items;
@@ -188,7 +189,7 @@ int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *
 void conf_remove_php_setting(struct conf_pool *pool, size_t i) {
         struct conf_php_setting *items = pool->php_settings;
 
-        php_setting_done(&items[i]);
+        conf_php_setting_done(&items[i]);
         pool->n_php_settings--;
         memmove(&items[i], &items[i + 1], (pool->n_php_settings - i) * sizeof(*items));
 }
@@ -212,10 +213,4 @@ struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const cha
 
 bool conf_is_journal(const char *path) {
         return text_equal(path, "journal") || text_equal(path, "syslog");
-}
-
-const char *conf_pm_name(enum conf_pm pm) {
-        static const char *const names[] = { "", "static", "dynamic", "ondemand" };
-
-        return names[pm >= CONF_PM_STATIC && pm <= CONF_PM_ONDEMAND ? pm : 0];
 }

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "conf/conf.h"
+#include "conf/load.h"
 #include "given.h"
 
 static const struct given_row rows[] = {

@@ -3,7 +3,7 @@
  * The table as data, and looking things up in it. Names are compared without regard to case, as php-fpm does.
  */
 
-#include "conf/directives.h"
+#include "conf/rows.h"
 
 #include <string.h>
 #include <strings.h>
@@ -40,22 +40,22 @@ const struct conf_array conf_pool_arrays[_CONF_ARRAY_MAX] = {
 #undef A
 };
 
-static int find(const struct conf_directive *rows, size_t n, const char *name) {
+static int rows_find(const struct conf_directive *rows, size_t n, const char *name) {
         for (size_t i = 0; i < n; i++)
                 if (strcasecmp(rows[i].name, name) == 0)
                         return (int)i;
         return -1;
 }
 
-int conf_directives_find_global(const char *name) {
-        return find(conf_global_directives, ELEMENTSOF(conf_global_directives), name);
+int conf_rows_find_global(const char *name) {
+        return rows_find(conf_global_directives, ELEMENTSOF(conf_global_directives), name);
 }
 
-int conf_directives_find_pool(const char *name) {
-        return find(conf_pool_directives, ELEMENTSOF(conf_pool_directives), name);
+int conf_rows_find_pool(const char *name) {
+        return rows_find(conf_pool_directives, ELEMENTSOF(conf_pool_directives), name);
 }
 
-int conf_directives_find_array(const char *name) {
+int conf_rows_find_array(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(conf_pool_arrays); i++)
                 if (strcasecmp(conf_pool_arrays[i].name, name) == 0)
                         return (int)i;
@@ -65,7 +65,7 @@ int conf_directives_find_array(const char *name) {
 #define NAME_MAX_BYTES 64U
 
 /* Levenshtein's distance: how many letters to add, drop or replace. */
-static size_t distance(const char *a, const char *b) {
+static size_t rows_distance(const char *a, const char *b) {
         size_t n_a = strlen(a), n_b = strlen(b), row[NAME_MAX_BYTES + 1];
 
         if (n_a > NAME_MAX_BYTES || n_b > NAME_MAX_BYTES)
@@ -87,8 +87,8 @@ static size_t distance(const char *a, const char *b) {
         return row[n_b];
 }
 
-static void consider(const char *name, const char *candidate, size_t *best, const char **ret) {
-        size_t d = distance(name, candidate);
+static void rows_consider(const char *name, const char *candidate, size_t *best, const char **ret) {
+        size_t d = rows_distance(name, candidate);
 
         if (d < *best) {
                 *best = d;
@@ -96,16 +96,16 @@ static void consider(const char *name, const char *candidate, size_t *best, cons
         }
 }
 
-const char *conf_directives_nearest(const char *name) {
+const char *conf_rows_nearest(const char *name) {
         size_t best = strlen(name) / 4 + 2; /* at this distance and above a hint would mislead */
         const char *nearest = NULL;
 
         for (size_t i = 0; i < ELEMENTSOF(conf_pool_directives); i++)
-                consider(name, conf_pool_directives[i].name, &best, &nearest);
+                rows_consider(name, conf_pool_directives[i].name, &best, &nearest);
         for (size_t i = 0; i < ELEMENTSOF(conf_global_directives); i++)
-                consider(name, conf_global_directives[i].name, &best, &nearest);
+                rows_consider(name, conf_global_directives[i].name, &best, &nearest);
         for (size_t i = 0; i < ELEMENTSOF(conf_pool_arrays); i++)
-                consider(name, conf_pool_arrays[i].name, &best, &nearest);
-        consider(name, "include", &best, &nearest);
+                rows_consider(name, conf_pool_arrays[i].name, &best, &nearest);
+        rows_consider(name, "include", &best, &nearest);
         return nearest;
 }
