@@ -8,12 +8,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "log/log.h"
 
 #define ALLOW_BLANKS     " \t"
 #define ALLOW_SEPARATORS "," ALLOW_BLANKS
@@ -81,18 +79,6 @@ int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *w
         return 0;
 }
 
-static void allow_say_wrong(const char *word) {
-        log_say_printf(LOG_LEVEL_ERROR, "Wrong IP address '%s' in listen.allowed_clients", word);
-}
-
-int allow_parse_and_say(const char *list, struct allow *ret) {
-        int r = allow_parse(list, ret, allow_say_wrong);
-
-        if (r == 0 && ret->restricts && ret->n == 0)
-                log_say_printf(LOG_LEVEL_ERROR, "There are no allowed addresses");
-        return r;
-}
-
 void allow_done(struct allow *a) {
         free(a->items);
         *a = (struct allow){};
@@ -115,18 +101,16 @@ bool allow_permits(const struct allow *a, const struct addr *peer) {
         return false;
 }
 
-bool allow_admits(const struct allow *a, int fd, const char *pool) {
-        char text[ADDR_TEXT_MAX], message[ADDR_TEXT_MAX + 64];
+bool allow_admits(const struct allow *a, int fd, void (*denied)(const char *pool, const char *host), const char *pool) {
+        char host[ADDR_TEXT_MAX];
         struct addr peer;
 
         if (!a->restricts)
                 return true;
         if (addr_of_peer(fd, &peer) < 0)
-                return false; /* gone already */
+                return false;
         if (allow_permits(a, &peer))
                 return true;
-        snprintf(message, sizeof(message), "Connection disallowed: IP address '%s' has been dropped.",
-                 addr_format_host(&peer, text));
-        log_say(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = message });
+        denied(pool, addr_format_host(&peer, host));
         return false;
 }

@@ -20,8 +20,6 @@ struct allow {
  * each, an empty one, too. 0 or -ENOMEM. */
 int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word));
 
-/* The same, and the log is told what is wrong, in php-fpm's words. */
-int allow_parse_and_say(const char *list, struct allow *ret);
 void allow_done(struct allow *a);
 #define _cleanup_allow_ _cleanup_(allow_done)
 
@@ -29,6 +27,6 @@ void allow_done(struct allow *a);
  */
 bool allow_permits(const struct allow *a, const struct addr *peer);
 
-/* The same of a connection, with php-fpm's line in the log about one that may not. pool: whose it is, for that line;
- * NULL: the pool of this process. */
-bool allow_admits(const struct allow *a, int fd, const char *pool);
+/* The same of a connection, whose peer's address denied (with pool as it is given here) is told of when it may not. One
+ * that is gone already may not, either. */
+bool allow_admits(const struct allow *a, int fd, void (*denied)(const char *pool, const char *host), const char *pool);

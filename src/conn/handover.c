@@ -28,12 +28,12 @@ int handover_pair(int ret[static 2]) {
         return 0;
 }
 
-int handover_send(int fd, const struct handover *note, const void *out, const void *in, int connection) {
+int handover_send(int fd, const struct handover *note, const struct handover_content *content) {
         struct handover n = *note;
         struct iovec iov[3] = {
                 { .iov_base = &n, .iov_len = sizeof(n) },
-                { .iov_base = (void *)out, .iov_len = n.n_out },
-                { .iov_base = (void *)in, .iov_len = n.n_in },
+                { .iov_base = (void *)content->out, .iov_len = n.n_out },
+                { .iov_base = (void *)content->in, .iov_len = n.n_in },
         };
         struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov) };
         PASSING_ROOM(room, 1);
@@ -42,7 +42,7 @@ int handover_send(int fd, const struct handover *note, const void *out, const vo
         if (fd < 0)
                 return -EPIPE;
         n.version = HANDOVER_VERSION;
-        passing_attach(&msg, &room, &connection, 1);
+        passing_attach(&msg, &room, &content->connection, 1);
         do
                 k = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
         while (k < 0 && errno == EINTR);

@@ -42,11 +42,18 @@ struct handover {
 /* A pair for one direction, close-on-exec: ret[0] to receive from, ret[1] to send to. 0 or -errno. */
 int handover_pair(int ret[static 2]);
 
+/* What goes along with it. */
+struct handover_content {
+        int connection;
+        const void *out; /* n_out bytes of the reply */
+        const void *in;  /* n_in bytes of the request */
+};
+
 /* Sends a connection, whose descriptor stays the caller's. 0; HANDOVER_E_FULL (it would have to wait for room in the
  * socket); -ETOOMANYREFS, -ENOBUFS, -ENOMEM (it would have to wait for the kernel); other -errno (-EPIPE: nobody is
  * there). */
 enum { HANDOVER_E_FULL = 1 };
-int handover_send(int fd, const struct handover *note, const void *out, const void *in, int connection);
+int handover_send(int fd, const struct handover *note, const struct handover_content *content);
 
 /* Takes one, its bytes into buf. 0 and the caller's *ret_fd (close-on-exec); HANDOVER_E_EMPTY; HANDOVER_E_END (no
  * sender is left); -EBADMSG (makes no sense, and is gone); -EMFILE (there was no room for the descriptor, and the

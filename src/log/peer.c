@@ -54,3 +54,10 @@ void peer_log_silent(int fd, bool reply, usec_t timeout) {
                         reply ? "it took nothing of its reply" : "nothing more of its request came",
                         (double)timeout / (double)USEC_PER_SEC);
 }
+
+void peer_log_denied(const char *pool, const char *host) {
+        char message[ADDR_TEXT_MAX + 64];
+
+        snprintf(message, sizeof(message), "Connection disallowed: IP address '%s' has been dropped.", host);
+        log_say(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = message });
+}

@@ -23,3 +23,7 @@ void peer_log_receive_timeout(int fd, usec_t timeout);
 
 /* And for a client that did nothing for so long: it took nothing of its reply, or sent nothing more of its request. */
 void peer_log_silent(int fd, bool reply, usec_t timeout);
+
+/* php-fpm's line about a peer that listen.allowed_clients does not name. pool: whose connection it is; NULL: the pool
+ * of this process. */
+void peer_log_denied(const char *pool, const char *host);

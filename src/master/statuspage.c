@@ -330,7 +330,7 @@ static bool page_admits(const struct statuspage *s, int fd) {
         _cleanup_allow_ struct allow allow = {};
 
         return conf && allow_parse(conf->listen_allowed_clients, &allow, NULL) == 0 &&
-               allow_admits(&allow, fd, s->pool->name);
+               allow_admits(&allow, fd, peer_log_denied, s->pool->name);
 }
 
 static int page_on_pause_over(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {

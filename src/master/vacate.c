@@ -16,6 +16,7 @@
 #include "base/nudge.h"
 #include "conn/allow.h"
 #include "log/log.h"
+#include "log/peer.h"
 
 /* From one queue at most: new ones may come to a TCP address as fast as they are taken. */
 #define VACATE_MAX 16384
@@ -34,7 +35,8 @@ static void vacate_queue(int listener, const struct allow *allow, struct pool *p
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0) {
-                        c->n_lost += allow_admits(allow, fd, p->name) && parks_give(&p->parks, fd) != 0;
+                        c->n_lost +=
+                                allow_admits(allow, fd, peer_log_denied, p->name) && parks_give(&p->parks, fd) != 0;
                         continue;
                 }
                 if (errno == EINTR) /* it blocks again, so nothing waits there */

@@ -35,27 +35,27 @@
  */
 #define LOOP_FRESH_TIME (1 * USEC_PER_SEC)
 
-static int loop_watch(struct park *park, int *fd) {
+static int park_watch(struct park *park, int *fd) {
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = fd };
 
         return epoll_ctl(park->epoll_fd, EPOLL_CTL_ADD, *fd, &event) < 0 ? -errno : 0;
 }
 
-int loop_init(struct park *park) {
+int park_init(struct park *park) {
         int r;
 
         park->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (park->epoll_fd < 0)
                 return -errno;
-        r = loop_watch(park, &park->intake);
+        r = park_watch(park, &park->intake);
         if (r == 0)
-                r = loop_watch(park, &park->orders);
+                r = park_watch(park, &park->orders);
         if (r == 0)
-                r = loop_watch(park, &park->signal_fd);
+                r = park_watch(park, &park->signal_fd);
         return r;
 }
 
-void loop_finish(struct park *park) {
+void park_finish(struct park *park) {
         if (park->finish_at > 0)
                 return;
         park->finish_at = park->now + LOOP_FINISH_TIME;
@@ -65,7 +65,7 @@ void loop_finish(struct park *park) {
                 writing_release(park, park->lists[CONNECTION_DRAINING].first);
 }
 
-static void loop_on_signal(struct park *park) {
+static void park_on_signal(struct park *park) {
         struct signalfd_siginfo info;
 
         if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
@@ -73,16 +73,16 @@ static void loop_on_signal(struct park *park) {
         if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping))
                 intake_leave(park);
         if (info.ssi_signo != PARK_SIGNAL_RETIRE)
-                loop_finish(park);
+                park_finish(park);
 }
 
 /* Its death is no reason to end: workers go on as well. */
-static void loop_on_master_gone(struct park *park) {
+static void park_on_master_gone(struct park *park) {
         epoll_ctl(park->epoll_fd, EPOLL_CTL_DEL, park->orders, NULL);
         park->orders = fd_close(park->orders);
 }
 
-static void loop_on_order(struct park *park) {
+static void park_on_order(struct park *park) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
@@ -90,13 +90,13 @@ static void loop_on_order(struct park *park) {
         if (r == IPC_E_EMPTY)
                 return;
         if (r != 0)
-                loop_on_master_gone(park);
+                park_on_master_gone(park);
         else if (m.type == IPC_LOG && dup3(fds[0], PARK_FD_LOG, O_CLOEXEC) >= 0)
                 log_renew_file();
         ipc_close_fds(fds);
 }
 
-void loop_on_connection(struct park *park, struct connection *c) {
+void park_on_connection(struct park *park, struct connection *c) {
         switch (states_event(c->state)) {
         case STATES_EVENT_RECEIVE:
                 receiving_on_event(park, c);
@@ -115,20 +115,20 @@ void loop_on_connection(struct park *park, struct connection *c) {
         }
 }
 
-static void loop_on_event(struct park *park, void *what) {
+static void park_on_event(struct park *park, void *what) {
         if (what == &park->intake)
                 intake_on_event(park);
         else if (what == &park->orders)
-                loop_on_order(park);
+                park_on_order(park);
         else if (what == &park->signal_fd)
-                loop_on_signal(park);
+                park_on_signal(park);
         else if (what == &park->offers)
                 offers_go_on(park);
         else
-                loop_on_connection(park, what);
+                park_on_connection(park, what);
 }
 
-static void loop_publish(struct park *park) {
+static void park_publish(struct park *park) {
         const struct {
                 _Atomic uint64_t *number;
                 size_t value;
@@ -148,13 +148,13 @@ static void loop_publish(struct park *park) {
 }
 
 /* True when nothing is left to do, up to what may be on its way. */
-static bool loop_is_done(const struct park *park) {
+static bool park_is_done(const struct park *park) {
         bool over = park->finish_at > 0 || park->retired || park->intake < 0;
 
         return over && park->n == 0;
 }
 
-int loop_run(struct park *park) {
+int park_run(struct park *park) {
         struct epoll_event events[LOOP_EVENTS];
 
         for (;;) {
@@ -163,9 +163,9 @@ int loop_run(struct park *park) {
 
                 park->now = time_now();
                 at = timeouts_enforce(park);
-                loop_publish(park);
+                park_publish(park);
                 connection_free_closed(park);
-                if (loop_is_done(park)) {
+                if (park_is_done(park)) {
                         if (!intake_take_last(park))
                                 return 0;
                         continue;
@@ -177,7 +177,7 @@ int loop_run(struct park *park) {
                         return -errno;
                 park->now = time_now();
                 for (int i = 0; i < n; i++)
-                        loop_on_event(park, events[i].data.ptr);
+                        park_on_event(park, events[i].data.ptr);
                 if (park->retry_at > 0 && park->now >= park->retry_at)
                         offers_go_on(park);
         }

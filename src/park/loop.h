@@ -4,13 +4,13 @@
 #include "park/park.h"
 
 /* 0 or -errno. */
-int loop_init(struct park *park);
+int park_init(struct park *park);
 
 /* Until there is nothing left to do. 0 or -errno. */
-int loop_run(struct park *park);
+int park_run(struct park *park);
 
 /* The pool stops. */
-void loop_finish(struct park *park);
+void park_finish(struct park *park);
 
 /* Something has happened to a connection that is watched. */
-void loop_on_connection(struct park *park, struct connection *c);
+void park_on_connection(struct park *park, struct connection *c);

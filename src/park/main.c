@@ -37,7 +37,7 @@
 #define MAIN_LOG_QUEUE (256U * 1024U)
 #define MAIN_LOG_LAST  USEC_PER_SEC
 
-static int main_check_descriptors(void) {
+static int park_check_descriptors(void) {
         for (int fd = INHERIT_FIRST; fd < _PARK_FD_MAX; fd++) {
                 int r = fd_set_cloexec(fd, true);
 
@@ -47,11 +47,11 @@ static int main_check_descriptors(void) {
         return 0;
 }
 
-static bool main_is_open(int fd) {
+static bool park_is_open(int fd) {
         return fcntl(fd, F_GETFD) >= 0;
 }
 
-static int main_take_signals(struct park *park) {
+static int park_take_signals(struct park *park) {
         sigset_t set;
 
         signal(SIGPIPE, SIG_IGN);
@@ -69,7 +69,7 @@ static int main_take_signals(struct park *park) {
 }
 
 /* A descriptor for each connection. */
-static void main_raise_limit(struct park *park) {
+static void park_raise_limit(struct park *park) {
         rlim_t need = park->pool->park_max_connections + MAIN_SPARE_FDS;
         struct rlimit limit;
 
@@ -84,7 +84,7 @@ static void main_raise_limit(struct park *park) {
                 park->pool->park_max_connections, park->n_max);
 }
 
-static void main_set_title(const struct conf_pool *pool) {
+static void park_set_title(const struct conf_pool *pool) {
         char title[160];
 
         snprintf(title, sizeof(title), "%s: park %s", program_name(), pool->name);
@@ -102,7 +102,7 @@ int main(int argc, char **argv) {
         struct conf *conf = NULL;
         int r;
 
-        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || main_check_descriptors() < 0) {
+        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || park_check_descriptors() < 0) {
                 fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
@@ -110,8 +110,8 @@ int main(int argc, char **argv) {
         title_init(argc, argv);
         setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
         prctl(PR_SET_DUMPABLE, 0); /* as the zygote: it holds clients' bytes */
-        log_init(&(struct log_setup){ .journal_fd = main_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
-                                      .file_fd = main_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
+        log_init(&(struct log_setup){ .journal_fd = park_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
+                                      .file_fd = park_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
                                       .level = (enum log_level)level });
         r = conf_pack_read(PARK_FD_CONF, &conf, &problems);
         if (r == 0) {
@@ -123,16 +123,16 @@ int main(int argc, char **argv) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
                 park.stopping = &scoreboard->header.stopping;
-                main_set_title(park.pool);
-                main_raise_limit(&park);
+                park_set_title(park.pool);
+                park_raise_limit(&park);
                 r = geteuid() != 0 ? capability_drop_all() : 0;
         }
         if (r == 0)
-                r = main_take_signals(&park);
+                r = park_take_signals(&park);
         if (r == 0)
-                r = loop_init(&park);
+                r = park_init(&park);
         if (r == 0)
-                r = loop_run(&park);
+                r = park_run(&park);
         if (r < 0)
                 log_error("the park ends: %s", strerror(-r));
         if (conf)

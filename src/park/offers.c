@@ -38,7 +38,7 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
 
         if (c->state == CONNECTION_WAITING)
                 note.whole = c->since;
-        r = handover_send(park->offers, &note, NULL, in, c->fd);
+        r = handover_send(park->offers, &note, &(struct handover_content){ .connection = c->fd, .in = in });
 
         park->retry_at = r == -ETOOMANYREFS || r == -ENOBUFS || r == -ENOMEM ? park->now + OFFERS_RETRY : 0;
         if (r == HANDOVER_E_FULL || park->retry_at > 0) {

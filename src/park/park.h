@@ -6,7 +6,7 @@
  * and hardly anything takes longer for more connections: only to find the place of a request that came here later than
  * it began.
  *
- * The park runs as the pool's user and is one thread that waits in one place, loop_run().
+ * The park runs as the pool's user and is one thread that waits in one place, park_run().
  */
 
 #include <stdbool.h>

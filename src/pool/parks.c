@@ -305,8 +305,8 @@ void parks_renew_log(struct pool *p) {
 
 int parks_give(struct parks *parks, int fd) {
         parks->given = true;
-        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() }, NULL,
-                             NULL, fd);
+        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() },
+                             &(struct handover_content){ .connection = fd });
 }
 
 bool parks_own(const struct parks *parks, pid_t pid) {

@@ -194,7 +194,7 @@ static bool access_make(struct access *a, const struct transport *t, uint32_t st
 void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory) {
         _cleanup_text_ struct text line = {};
 
-        if (!a->format || !a->request || a->written || worker_is_copy())
+        if (!a->format || !a->request || a->written || setup_is_copy())
                 return;
         a->written = true;
         if (!access_make(a, t, status, memory, &line))
@@ -210,7 +210,7 @@ void access_end(struct access *a, const struct transport *t, uint32_t status, ui
 
 /* PHP goes on, and may be ended before it is through: what could be said then is made ready. */
 static void access_prepare(struct access *a, const struct transport *t, const struct sapi_facts *facts) {
-        if (!a->request || a->written || worker_is_copy())
+        if (!a->request || a->written || setup_is_copy())
                 return;
         text_done(&a->last);
         a->last = (struct text){};

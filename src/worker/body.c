@@ -77,7 +77,7 @@ static int body_wait(struct transport *t) {
 int body_keep(void *ctx, uint64_t n) {
         struct transport *t = ctx;
 
-        if (worker_is_copy())
+        if (setup_is_copy())
                 return 0;
         if (n == 0)
                 spool_clear(&t->spool);

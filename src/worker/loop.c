@@ -138,7 +138,7 @@ static void worker_give_up(struct worker *w) {
         else if (w->unfit)
                 worker_lose_request(w);
         else {
-                acceptor_hand_on(&w->acceptor);
+                accept_hand_on(&w->acceptor);
                 w->ready = true;
         }
 }
@@ -179,7 +179,7 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         struct transport *t = &w->transport;
         bool keep;
 
-        if (worker_is_copy())
+        if (setup_is_copy())
                 _exit((int)result->exit_status);
         keep = transport_end_request(t, result->exit_status);
         worker_end_output(w);
@@ -289,7 +289,7 @@ static void worker_hear(struct worker *w) {
         if (r == 0)
                 worker_look(w);
         else if (r == STREAM_E_EMPTY)
-                acceptor_missed(&w->acceptor);
+                accept_missed(&w->acceptor);
         else {
                 t->end_of_stream = true; /* closed by its client, between two requests or in one */
                 worker_drop_connection(w);
@@ -319,17 +319,17 @@ static int worker_wait(struct worker *w) {
         bool in_hand = worker_has_connection(w);
         int fd = -1, r = 0;
 
-        if (worker_is_told_to_end() && !w->last)
+        if (setup_is_told_to_end() && !w->last)
                 r = ACCEPT_E_DRAIN;
         else if (!w->ready)
-                r = acceptor_try(&w->acceptor, in_hand, worker_now(w), &fd);
+                r = accept_try(&w->acceptor, in_hand, worker_now(w), &fd);
         if (r == 0) {
-                r = acceptor_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);
+                r = accept_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);
                 worker_read_clock(w);
         }
         switch (r) {
         case ACCEPT_E_CONNECTION:
-                if (allow_admits(&w->allow, fd, NULL))
+                if (allow_admits(&w->allow, fd, peer_log_denied, NULL))
                         worker_open(w, fd);
                 else
                         fd_close(fd);
@@ -410,7 +410,7 @@ static int worker_live(struct worker *w) {
                                                                     .offers = s->offers,
                                                                     .doorbell = s->doorbell,
                                                                     .lifeline = s->lifeline,
-                                                                    .roster = s->roster,
+                                                                    .watchers = s->watchers,
                                                                     .slot = s->slot,
                                                                     .first = w->track.pid });
         if (r < 0)
@@ -418,12 +418,12 @@ static int worker_live(struct worker *w) {
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         w->n_max = worker_pick_max(s->pool);
         memory_init(&w->memory, s->pool->max_memory);
-        r = worker_setup_process(s, w->acceptor.quit, worker_on_copy, worker_on_term);
+        r = setup_process(s, w->acceptor.quit, worker_on_copy, worker_on_term);
         if (r < 0)
                 return r;
         log_set_said(s->pool->catch_workers_output);
         sapi_ini_say_refused();
-        r = allow_parse_and_say(s->pool->listen_allowed_clients, &w->allow);
+        r = setup_allow(s->pool, &w->allow);
         if (r < 0)
                 return r;
         r = access_init(&w->access, s->pool, s->access_fd);

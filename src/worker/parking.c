@@ -140,7 +140,10 @@ int parking_hand_over(struct transport *t, uint32_t flags) {
                 note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
                 note.n_in = (uint32_t)stream_pending(&t->stream);
         }
-        r = handover_send(p->intake, &note, t->out + t->n_sent, stream_data(&t->stream), t->stream.fd);
+        r = handover_send(p->intake, &note,
+                          &(struct handover_content){ .connection = t->stream.fd,
+                                                      .out = t->out + t->n_sent,
+                                                      .in = stream_data(&t->stream) });
         if (r != 0) {
                 parking_complain(p, r < 0 ? strerror(-r) : "it is too slow");
                 return PARKING_E_REFUSED;

@@ -141,7 +141,7 @@ static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *d
 }
 
 int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
-        if (worker_is_copy())
+        if (setup_is_copy())
                 return 0; /* its output would get between the records of the worker's */
         while (n > 0) {
                 size_t k;

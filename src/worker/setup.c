@@ -25,7 +25,7 @@
 #include "worker/confine.h"
 #include "worker/memory.h"
 
-static int quit_eventfd = -1;
+static int setup_quit_eventfd = -1;
 static bool setup_copied;
 static volatile sig_atomic_t setup_told;
 
@@ -34,7 +34,7 @@ static void setup_on_quit(_unused_ int sig) {
         uint64_t one = 1;
 
         setup_told = 1;
-        (void)!write(quit_eventfd, &one, sizeof(one));
+        (void)!write(setup_quit_eventfd, &one, sizeof(one));
         errno = saved;
 }
 
@@ -60,15 +60,15 @@ static void (*setup_let_go)(void);
 /* Its SIGQUIT is not the worker's. */
 static void setup_on_fork(void) {
         setup_copied = true;
-        quit_eventfd = -1;
+        setup_quit_eventfd = -1;
         setup_let_go();
 }
 
-bool worker_is_copy(void) {
+bool setup_is_copy(void) {
         return setup_copied;
 }
 
-bool worker_is_told_to_end(void) {
+bool setup_is_told_to_end(void) {
         return setup_told;
 }
 
@@ -83,7 +83,7 @@ static int setup_signals(int quit_fd) {
         };
         sigset_t none;
 
-        quit_eventfd = quit_fd;
+        setup_quit_eventfd = quit_fd;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 struct sigaction sa = { .sa_handler = rows[i].handler,
                                         .sa_flags = SA_RESTART }; /* scripts' system calls go on */
@@ -112,10 +112,10 @@ static int setup_descriptors(int stdout_fd, int stderr_fd) {
         return 0;
 }
 
-/* Who workers are, for their environment. NULL: the user has no name. */
+/* The workers' user, for their environment. NULL: it has no name. */
 static char *setup_user, *setup_home;
 
-int worker_prepare(const struct conf_pool *pool) {
+int setup_prepare(const struct conf_pool *pool) {
         const struct passwd *pw = getpwuid(geteuid());
 
         setup_null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -161,8 +161,7 @@ static void setup_title(const struct conf_pool *pool) {
         prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
 }
 
-int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void),
-                         void (*last_words)(void)) {
+int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void), void (*last_words)(void)) {
         int r;
 
         setup_let_go = copy_lets_go;
@@ -180,5 +179,17 @@ int worker_setup_process(const struct worker_setup *setup, int quit_fd, void (*c
                 r = confine_enter(setup->pool);
         if (r < 0)
                 log_error("worker set-up failed: %s", strerror(-r));
+        return r;
+}
+
+static void setup_log_wrong_address(const char *word) {
+        log_say_printf(LOG_LEVEL_ERROR, "Wrong IP address '%s' in listen.allowed_clients", word);
+}
+
+int setup_allow(const struct conf_pool *pool, struct allow *ret) {
+        int r = allow_parse(pool->listen_allowed_clients, ret, setup_log_wrong_address);
+
+        if (r == 0 && ret->restricts && ret->n == 0)
+                log_say_printf(LOG_LEVEL_ERROR, "There are no allowed addresses");
         return r;
 }

@@ -253,7 +253,7 @@ static int transport_flush(void *ctx) {
         struct transport *t = ctx;
         int r;
 
-        if (t->finished || worker_is_copy())
+        if (t->finished || setup_is_copy())
                 return 0;
         r = reply_send(t);
         return r < 0 ? r : transport_look_for_abort(t);
@@ -332,7 +332,7 @@ static int transport_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
         struct transport *t = ctx;
         int r = -EPIPE;
 
-        if (worker_is_copy())
+        if (setup_is_copy())
                 _exit((int)app_status);
         if (t->finished)
                 return 0;

@@ -18,7 +18,7 @@ struct worker_setup {
         struct scoreboard *scoreboard;
         uint32_t slot;
         uint32_t generation;
-        struct roster *roster;
+        struct watchers *watchers;
         const int *listeners;
         size_t n_listeners;
         int offers; /* from the park, and the way to it: conn/handover.h */
@@ -33,10 +33,6 @@ struct worker_setup {
         void (*accepting)(void *ctx);
         void *ctx;
 };
-
-/* In the zygote, before its first fork: looks up what all its workers need alike, so that a first answer does not wait
- * for it, and opens what a chroot may not have. 0 or -errno. */
-int worker_prepare(const struct conf_pool *pool);
 
 /* Lives the worker's life in the freshly forked child and ends the process. Takes over all descriptors of the setup. */
 _noreturn_ void worker_run(const struct worker_setup *setup);

@@ -25,14 +25,14 @@
 #include "base/title.h"
 #include "conf/load.h"
 #include "conf/pack.h"
-#include "conn/roster.h"
+#include "conn/watchers.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
 #include "scoreboard/create.h"
-#include "worker/worker.h"
+#include "worker/setup.h"
 #include "zygote/chroot.h"
 #include "zygote/zygote.h"
 
@@ -301,7 +301,7 @@ int main(int argc, char **argv) {
         if (r == 0) {
                 fd_close(INHERIT_SCOREBOARD);
                 log_out_init(MIN(z.conf->global.log_timeout, ZYGOTE_LOG_PATIENCE), 0, z.scoreboard->header.logs_lost);
-                z.roster = roster_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
+                z.watchers = watchers_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
                 zygote_set_title(&z);
                 zygote_set_dumpable(z.pool);
                 r = zygote_check_identity(&z, &options);
@@ -309,7 +309,7 @@ int main(int argc, char **argv) {
         if (r == 0)
                 r = zygote_take_signals(&z);
         if (r == 0)
-                r = worker_prepare(z.pool);
+                r = setup_prepare(z.pool);
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {

@@ -17,7 +17,7 @@
 
 #include "base/fd.h"
 #include "base/shortage.h"
-#include "conn/roster.h"
+#include "conn/watchers.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
@@ -56,7 +56,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
 
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
-        roster_enter(z->roster);
+        watchers_after_fork(z->watchers);
         setrlimit(RLIMIT_NOFILE, &z->files);
         z->children[0] = self;
 
@@ -66,7 +66,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
                 .scoreboard = z->scoreboard,
                 .slot = slot,
                 .generation = z->generation,
-                .roster = z->roster,
+                .watchers = z->watchers,
                 .listeners = z->listeners,
                 .n_listeners = z->n_listeners,
                 .offers = INHERIT_PARK_OFFERS,
@@ -111,7 +111,7 @@ static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int writ
  * one. */
 static void spawn_forget(struct zygote *z, uint32_t slot) {
         sapi_worker_gone(slot);
-        roster_forget(z->roster, slot);
+        watchers_forget(z->watchers, slot);
         fd_ring(INHERIT_DOORBELL);
 }
 

@@ -29,7 +29,7 @@ struct zygote {
         const struct conf_pool *pool;
         struct scoreboard *scoreboard;
         uint32_t generation;
-        struct roster *roster;
+        struct watchers *watchers;
         int *listeners;
         size_t n_listeners;
         int ipc;            /* -1: the master is gone */

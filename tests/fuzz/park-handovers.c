@@ -48,7 +48,7 @@ static void scene_open(struct scene *s) {
         s->park.offers = s->offers[1];
         s->park.orders = s->other[0];
         s->park.signal_fd = s->other[1];
-        if (loop_init(&s->park) < 0)
+        if (park_init(&s->park) < 0)
                 abort();
 }
 
@@ -117,7 +117,7 @@ static void play(struct scene *s, const uint8_t *in, size_t n) {
         for (unsigned k = 0; k < EVENTS; k++) {
                 for (size_t i = 0; i < CONNECTION_CLOSED; i++)
                         if (s->park.lists[i].first) {
-                                loop_on_connection(&s->park, s->park.lists[i].first);
+                                park_on_connection(&s->park, s->park.lists[i].first);
                                 break;
                         }
                 check_park(&s->park);

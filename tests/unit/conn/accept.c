@@ -46,7 +46,7 @@ struct scene {
         int offers[2];
         int lifeline[2];
         struct acceptor a;
-        struct roster *roster; /* of new acceptors; they have numbers */
+        struct watchers *watchers; /* of new acceptors; they have numbers */
 };
 
 /* An unnamed address: the kernel picks an abstract one (unix(7), autobind). */
@@ -70,7 +70,7 @@ static void new_acceptor(struct scene *s, struct acceptor *a, unsigned first) {
                                                   .doorbell = dup(s->doorbell),
                                                   .lifeline = dup(s->lifeline[0]),
                                                   .first = first,
-                                                  .roster = s->roster,
+                                                  .watchers = s->watchers,
                                                   .slot = first };
 
         assert_int_equal(acceptor_init(a, &sources), 0);
@@ -122,7 +122,7 @@ static void test_a_connection_on_any_listener(void **state) {
         for (int i = 0; i < 2; i++) {
                 int client = connect_to(s, i), fd = -1;
 
-                assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
                 assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
                 assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
                 fd_close(fd);
@@ -140,7 +140,7 @@ static void test_the_doorbell_makes_one_look_at_every_listener(void **state) {
         acceptor_leave(&b);
         acceptor_done(&b);
         assert_true(rings(s));
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
 }
@@ -153,13 +153,13 @@ static void test_who_found_something_rings_again(void **state) {
                 clients[i] = connect_to(s, i % 2);
         fd_ring(s->doorbell);
         for (int i = 0; i < 3; i++) {
-                assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
                 fd_close(fd);
                 fd_close(clients[i]);
         }
         /* the ringing ends with the first fruitless look: the wait goes on to the lifeline */
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
 /* A connection that is kept, and what its client has. */
@@ -180,7 +180,7 @@ static void test_the_kept_connection_wakes(void **state) {
         keep(s, ends, USEC_INFINITY);
         acceptor_keep(&s->a, ends[0], USEC_INFINITY); /* already */
         assert_int_equal(write(ends[1], "x", 1), 1);
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
         acceptor_forget(&s->a);
         close_both(ends);
 }
@@ -191,7 +191,7 @@ static void test_the_kept_connection_has_its_time(void **state) {
         usec_t begun = time_now();
 
         keep(s, ends, begun + 20 * USEC_PER_MSEC);
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
         assert_true(time_now() - begun >= 20 * USEC_PER_MSEC);
         acceptor_forget(&s->a);
         close_both(ends);
@@ -201,9 +201,9 @@ static void test_the_kept_connection_has_its_time(void **state) {
 static void assert_takes_a_new_one_instead(struct scene *s) {
         int fd = -1;
 
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
 }
 
@@ -224,8 +224,8 @@ static void test_who_cannot_take_what_it_yielded_for_hands_it_on(void **state) {
 
         keep(s, ends, USEC_INFINITY);
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
-        acceptor_hand_on(&s->a);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_YIELD);
+        accept_hand_on(&s->a);
         assert_true(rings(s));
         acceptor_forget(&s->a);
         fd_close(client);
@@ -242,7 +242,7 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_each_wakeup_i
         client = connect_to(s, 0);
         assert_int_equal(write(ends[1], "x", 1), 1); /* never read: there is always a next request */
         begun = time_now();
-        while ((r = acceptor_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT) {
+        while ((r = accept_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT) {
                 uint64_t v;
 
                 n_kept++;
@@ -254,7 +254,7 @@ static void test_requests_on_the_kept_one_go_first_for_a_while_and_each_wakeup_i
         assert_true(n_rings >=
                     n_kept / 2); /* epoll reports the two in turn, and nobody knows how long a request will take */
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
         close_both(ends);
@@ -276,11 +276,11 @@ static void test_who_is_woken_for_nothing_looks_for_himself_once_in_a_while(void
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(write(ends[1], "x", 1), 1);
         begun = time_now();
-        while ((r = acceptor_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT)
+        while ((r = accept_wait(&s->a, true, false, time_now(), &fd)) == ACCEPT_E_KEPT)
                 assert_true(time_now() - begun < 10 * USEC_PER_SEC);
         assert_int_equal(r, ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
         close_both(ends);
@@ -292,9 +292,9 @@ static void test_a_request_that_had_its_turn_comes_after_others(void **state) {
         int ends[2], fd = -1, client;
 
         keep(s, ends, USEC_INFINITY);
-        assert_int_equal(acceptor_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_KEPT); /* there are none */
+        assert_int_equal(accept_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_KEPT); /* there are none */
         client = connect_to(s, 0);
-        assert_int_equal(acceptor_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_YIELD);
+        assert_int_equal(accept_wait(&s->a, true, true, time_now(), &fd), ACCEPT_E_YIELD);
         acceptor_forget(&s->a);
         fd_close(client);
         close_both(ends);
@@ -304,7 +304,7 @@ static void offer(const struct scene *s) {
         const struct handover note = { .flags = HANDOVER_KEEP };
         _cleanup_fd_ int fd = dup(s->doorbell);
 
-        assert_int_equal(handover_send(s->offers[1], &note, NULL, NULL, fd), 0);
+        assert_int_equal(handover_send(s->offers[1], &note, &(struct handover_content){ .connection = fd }), 0);
 }
 
 static void test_an_offer_is_as_good_as_a_connection(void **state) {
@@ -313,7 +313,7 @@ static void test_an_offer_is_as_good_as_a_connection(void **state) {
         int fd = -1;
 
         offer(s);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         assert_int_equal(handover_receive(s->a.offers, &note, NULL, 0, &fd), 0);
         fd_close(fd);
 }
@@ -326,7 +326,7 @@ static void test_the_doorbell_is_for_offers_too(void **state) {
         acceptor_forget_offers(&s->a); /* nobody is woken for it */
         s->a.offers = dup(s->offers[0]);
         fd_ring(s->doorbell);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         assert_true(rings(s));
 }
 
@@ -338,9 +338,9 @@ static void test_who_stays_for_the_offers_takes_nothing_else(void **state) {
         assert_true(rings(s));
         s->lifeline[1] = fd_close(s->lifeline[1]);
         offer(s);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
         s->offers[1] = fd_close(s->offers[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER); /* its end */
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER); /* its end */
         fd_close(client);
 }
 
@@ -353,17 +353,17 @@ static void test_who_stays_for_the_offers_takes_one_that_somebody_died_of(void *
         offer(s);
         epoll_ctl(s->a.epoll_fd, EPOLL_CTL_DEL, s->a.offers, NULL); /* the wake-up went to the dead one */
         fd_ring(s->doorbell);                                       /* and the zygote has found it */
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_OFFER);
 }
 
 static void test_quit_and_lifeline_end_it(void **state) {
         struct scene *s = *state;
         int fd;
 
-        assert_false(acceptor_should_drain(&s->a));
+        assert_false(accept_should_drain(&s->a));
         fd_ring(s->a.quit);
-        assert_true(acceptor_should_drain(&s->a));
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        assert_true(accept_should_drain(&s->a));
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
 static void test_who_has_left_takes_nothing(void **state) {
@@ -374,7 +374,7 @@ static void test_who_has_left_takes_nothing(void **state) {
         client = connect_to(s, 0);
         fd_ring(s->doorbell);
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
         fd = accept(s->listeners[0], NULL, NULL); /* it is still there for the others */
         assert_true(fd >= 0);
         fd_close(fd);
@@ -391,9 +391,10 @@ static void test_which_comes_first_differs_between_workers(void **state) {
                 int clients[2] = { connect_to(s, 0), connect_to(s, 1) }, fd = -1, r;
                 struct acceptor b;
 
-                assert_int_equal(handover_send(s->offers[1], &note, NULL, NULL, clients[0]), 0);
+                assert_int_equal(
+                        handover_send(s->offers[1], &note, &(struct handover_content){ .connection = clients[0] }), 0);
                 new_acceptor(s, &b, i);
-                r = acceptor_wait(&b, false, false, time_now(), &fd);
+                r = accept_wait(&b, false, false, time_now(), &fd);
                 seen[r == ACCEPT_E_OFFER ? 2 : b.last] = true;
                 fd_close(fd);
                 acceptor_done(&b);
@@ -403,13 +404,13 @@ static void test_which_comes_first_differs_between_workers(void **state) {
         assert_true(seen[0] && seen[1] && seen[2]);
 }
 
-#define OTHER 7U /* another worker of the roster */
+#define OTHER 7U /* another worker of the watchers */
 
-/* The scene's acceptor is number 0 of a roster on which one watches, and the others rest. */
-static void use_roster(struct scene *s) {
+/* The scene's acceptor is number 0 of a watchers on which one watches, and the others rest. */
+static void use_watchers(struct scene *s) {
         acceptor_done(&s->a);
-        s->roster = roster_new(8, 1);
-        assert_non_null(s->roster);
+        s->watchers = watchers_new(8, 1);
+        assert_non_null(s->watchers);
         new_acceptor(s, &s->a, 0);
 }
 
@@ -417,17 +418,17 @@ static void test_who_rests_hears_its_connection_alone(void **state) {
         struct scene *s = *state;
         int ends[2], client, fd;
 
-        use_roster(s);
-        assert_true(roster_join(s->roster, OTHER, false));
+        use_watchers(s);
+        assert_true(watchers_join(s->watchers, OTHER, false));
         client = connect_to(s, 0);
         keep(s, ends, time_now() + 20 * USEC_PER_MSEC);
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_TIMEOUT);
         assert_int_equal(write(ends[1], "x", 1), 1);
         acceptor_keep(&s->a, ends[0], USEC_INFINITY);
-        assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
         assert_int_equal(read(ends[0], &(char){ 0 }, 1), 1);
 
-        roster_leave(s->roster, OTHER, false);
+        watchers_leave(s->watchers, OTHER, false);
         assert_takes_a_new_one_instead(s);
         fd_close(client);
         close_both(ends);
@@ -437,21 +438,21 @@ static void test_who_rests_hears_the_order_to_end(void **state) {
         struct scene *s = *state;
         int fd;
 
-        use_roster(s);
-        assert_true(roster_join(s->roster, OTHER, false));
+        use_watchers(s);
+        assert_true(watchers_join(s->watchers, OTHER, false));
         s->lifeline[1] = fd_close(s->lifeline[1]);
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
 }
 
 static void test_nobody_rests_without_a_zygote(void **state) {
         struct scene *s = *state;
         int client, fd;
 
-        use_roster(s);
-        assert_true(roster_join(s->roster, OTHER, false));
+        use_watchers(s);
+        assert_true(watchers_join(s->watchers, OTHER, false));
         client = connect_to(s, 0);
-        roster_enter(s->roster); /* the zygote was the last to have that end of the pipe */
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        watchers_after_fork(s->watchers); /* the zygote was the last to have that end of the pipe */
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
 }
@@ -460,13 +461,13 @@ static void test_a_try_takes_what_waits_where_the_last_came_from(void **state) {
         struct scene *s = *state;
         int clients[3] = { connect_to(s, 1), connect_to(s, 1), connect_to(s, 1) }, fd = -1;
 
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         for (int i = 0; i < 2; i++) {
                 fd_close(fd);
-                assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+                assert_int_equal(accept_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         }
         fd_close(fd);
-        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), 0);
+        assert_int_equal(accept_try(&s->a, false, time_now(), &fd), 0);
         for (int i = 0; i < 3; i++)
                 fd_close(clients[i]);
 }
@@ -478,12 +479,12 @@ static void test_a_try_of_the_kept_connection_is_the_callers(void **state) {
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(write(ends[1], "x", 1), 1);
         for (int i = 0; i < 2; i++) { /* twice in a row: nobody else is there */
-                assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
-                assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+                assert_int_equal(accept_try(&s->a, true, time_now(), &fd), 0);
+                assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
         }
-        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), ACCEPT_E_KEPT);
-        acceptor_missed(&s->a);
-        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
+        assert_int_equal(accept_try(&s->a, true, time_now(), &fd), ACCEPT_E_KEPT);
+        accept_missed(&s->a);
+        assert_int_equal(accept_try(&s->a, true, time_now(), &fd), 0);
         fd_close(ends[0]);
         fd_close(ends[1]);
 }
@@ -495,8 +496,8 @@ static void test_nothing_is_tried_while_others_are_known_to_wait(void **state) {
         keep(s, ends, USEC_INFINITY);
         assert_int_equal(write(ends[1], "x", 1), 1);
         for (int i = 0; i < 2; i++) /* in turn: one of them is about the listener, and the kept one comes first */
-                assert_int_equal(acceptor_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
-        assert_int_equal(acceptor_try(&s->a, true, time_now(), &fd), 0);
+                assert_int_equal(accept_wait(&s->a, true, false, time_now(), &fd), ACCEPT_E_KEPT);
+        assert_int_equal(accept_try(&s->a, true, time_now(), &fd), 0);
         fd_close(ends[0]);
         fd_close(ends[1]);
         fd_close(client);
@@ -508,10 +509,10 @@ static void test_an_old_generation_tries_nothing(void **state) {
         uint32_t latest = 2;
 
         acceptor_set_generation(&s->a, &latest, 1);
-        streak_wait(&s->a.streak);
-        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), 0);
+        spin_wait(&s->a.spin);
+        assert_int_equal(accept_try(&s->a, false, time_now(), &fd), 0);
         latest = 1;
-        assert_int_equal(acceptor_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
+        assert_int_equal(accept_try(&s->a, false, time_now(), &fd), ACCEPT_E_CONNECTION);
         fd_close(fd);
         fd_close(client);
 }
@@ -523,7 +524,7 @@ static void test_a_listener_that_is_shut_meanwhile_is_an_order_to_end(void **sta
 
         acceptor_set_generation(&s->a, &latest, 1);
         promoted = &latest;
-        assert_int_equal(acceptor_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
+        assert_int_equal(accept_wait(&s->a, false, false, time_now(), &fd), ACCEPT_E_DRAIN);
         fd_close(client);
 }
 

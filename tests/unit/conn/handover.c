@@ -52,7 +52,10 @@ static void test_a_connection_goes_through_with_its_bytes(void **state) {
         int fd = -1;
         char c;
 
-        assert_int_equal(handover_send(s->pair[1], &note, "reply", "rq", s->client[0]), 0);
+        assert_int_equal(
+                handover_send(s->pair[1], &note,
+                              &(struct handover_content){ .connection = s->client[0], .out = "reply", .in = "rq" }),
+                0);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
         assert_int_equal(got.flags, note.flags);
         assert_int_equal(got.skip, 3);
@@ -72,7 +75,11 @@ static void test_the_largest_message(void **state) {
         struct handover got;
         int fd = -1;
 
-        assert_int_equal(handover_send(s->pair[1], &note, s->buf, s->buf + HANDOVER_BYTES_MAX, s->client[0]), 0);
+        assert_int_equal(handover_send(s->pair[1], &note,
+                                       &(struct handover_content){ .connection = s->client[0],
+                                                                   .out = s->buf,
+                                                                   .in = s->buf + HANDOVER_BYTES_MAX }),
+                         0);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), 0);
         fd_close(fd);
 }
@@ -85,7 +92,8 @@ static void test_nobody_waits(void **state) {
         int fd, r;
 
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), HANDOVER_E_EMPTY);
-        while ((r = handover_send(s->pair[1], &note, NULL, s->buf, s->client[0])) == 0)
+        while ((r = handover_send(s->pair[1], &note,
+                                  &(struct handover_content){ .connection = s->client[0], .in = s->buf })) == 0)
                 n++;
         assert_int_equal(r, HANDOVER_E_FULL);
         for (; n > 0; n--) {
@@ -101,7 +109,7 @@ static void test_an_end_is_told(void **state) {
         struct handover got;
         int fd;
 
-        assert_int_equal(handover_send(s->pair[1], &note, NULL, NULL, s->client[0]), 0);
+        assert_int_equal(handover_send(s->pair[1], &note, &(struct handover_content){ .connection = s->client[0] }), 0);
         s->pair[1] = fd_close(s->pair[1]);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd),
                          0); /* what was sent is still there */
@@ -114,8 +122,9 @@ static void test_nobody_there_is_told(void **state) {
         struct scene *s = *state;
 
         s->pair[0] = fd_close(s->pair[0]);
-        assert_int_equal(handover_send(s->pair[1], &note, NULL, NULL, s->client[0]), -EPIPE);
-        assert_int_equal(handover_send(-1, &note, NULL, NULL, s->client[0]), -EPIPE);
+        assert_int_equal(handover_send(s->pair[1], &note, &(struct handover_content){ .connection = s->client[0] }),
+                         -EPIPE);
+        assert_int_equal(handover_send(-1, &note, &(struct handover_content){ .connection = s->client[0] }), -EPIPE);
 }
 
 static void test_a_message_of_no_bytes_is_no_end(void **state) {
@@ -139,10 +148,14 @@ static void test_nonsense_is_refused(void **state) {
         assert_true(send(s->pair[1], "x", 1, 0) > 0);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
         note = (struct handover){ .n_in = 10 };
-        assert_int_equal(handover_send(s->pair[1], &note, NULL, "0123456789", s->client[0]), 0);
+        assert_int_equal(handover_send(s->pair[1], &note,
+                                       &(struct handover_content){ .connection = s->client[0], .in = "0123456789" }),
+                         0);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, 9, &fd), -EBADMSG);
         note = (struct handover){ .n_in = HANDOVER_BYTES_MAX + 1 };
-        assert_int_equal(handover_send(s->pair[1], &note, NULL, s->buf, s->client[0]), 0);
+        assert_int_equal(handover_send(s->pair[1], &note,
+                                       &(struct handover_content){ .connection = s->client[0], .in = s->buf }),
+                         0);
         assert_int_equal(handover_receive(s->pair[0], &got, s->buf, sizeof(s->buf), &fd), -EBADMSG);
 }
 

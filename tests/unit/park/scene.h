@@ -27,7 +27,7 @@ struct scene {
         struct conf_pool pool;
         struct scoreboard_park numbers;
         struct park park;
-        int pair[2]; /* in place of the intake, the orders and the signals, which loop_init() wants */
+        int pair[2]; /* in place of the intake, the orders and the signals, which park_init() wants */
         int log;
 };
 
@@ -43,7 +43,7 @@ static inline int scene_open(void **state) {
         s->park.intake = s->park.offers = s->pair[0];
         s->park.orders = s->pair[1];
         s->park.signal_fd = fcntl(s->pair[1], F_DUPFD_CLOEXEC, 0);
-        assert_int_equal(loop_init(&s->park), 0);
+        assert_int_equal(park_init(&s->park), 0);
         *state = s;
         return 0;
 }

@@ -22,7 +22,7 @@ static void drain(struct scene *s, uint32_t flags, uint32_t skip, int *ret_clien
 
 static void say(struct scene *s, int client, const char *bytes, size_t n) {
         assert_int_equal(send(client, bytes, n, 0), n);
-        loop_on_connection(&s->park, s->park.lists[CONNECTION_DRAINING].first);
+        park_on_connection(&s->park, s->park.lists[CONNECTION_DRAINING].first);
 }
 
 static void assert_replied(int client, bool replied) {
@@ -137,7 +137,7 @@ static void test_a_reply_does_not_wait_when_the_pool_stops(void **state) {
         int client;
 
         drain(s, HANDOVER_KEEP, 0, &client);
-        loop_finish(&s->park);
+        park_finish(&s->park);
         assert_replied(client, true);
         assert_int_equal(s->park.n, 0);
         fd_close(client);

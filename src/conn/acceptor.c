@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What an acceptor's epolls hear, from its first wait to its last; see accept.h. */
+/* Arrays with two elements: [true] is for a worker that rests, or for one that has a connection in hand. */
 
-#include "conn/watch.h"
+#include "conn/acceptor.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -27,24 +27,24 @@ static int acceptor_watch(struct acceptor *a, int fd, uint32_t events, int what)
 static int acceptor_watch_orders(const struct acceptor *a, int epoll_fd) {
         int r;
 
-        r = acceptor_watch_in(epoll_fd, a->lifeline, EPOLLIN, WATCH_LIFELINE);
+        r = acceptor_watch_in(epoll_fd, a->lifeline, EPOLLIN, ACCEPTOR_LIFELINE);
         if (r == 0)
-                r = acceptor_watch_in(epoll_fd, a->quit, EPOLLIN, WATCH_QUIT);
-        if (r == 0 && a->roster)
-                r = acceptor_watch_in(epoll_fd, roster_parent(a->roster), EPOLLIN, WATCH_PARENT);
+                r = acceptor_watch_in(epoll_fd, a->quit, EPOLLIN, ACCEPTOR_QUIT);
+        if (r == 0 && a->watchers)
+                r = acceptor_watch_in(epoll_fd, watchers_parent(a->watchers), EPOLLIN, ACCEPTOR_PARENT);
         return r;
 }
 
 static int acceptor_init_rest(struct acceptor *a, bool holding) {
         int r;
 
-        if (!a->roster)
+        if (!a->watchers)
                 return 0;
         a->rest_fds[holding] = epoll_create1(EPOLL_CLOEXEC);
         if (a->rest_fds[holding] < 0)
                 return -errno;
-        r = acceptor_watch_in(a->rest_fds[holding], roster_bell(a->roster, holding), EPOLLIN | EPOLLEXCLUSIVE,
-                              WATCH_BELL);
+        r = acceptor_watch_in(a->rest_fds[holding], watchers_bell(a->watchers, holding), EPOLLIN | EPOLLEXCLUSIVE,
+                              ACCEPTOR_BELL);
         if (r == 0)
                 r = acceptor_watch_orders(a, a->rest_fds[holding]);
         return r;
@@ -66,7 +66,7 @@ static int acceptor_watch_clients(struct acceptor *a, unsigned first) {
                 if (i < a->n_listeners)
                         r = acceptor_watch(a, a->listeners[i], EPOLLIN | EPOLLEXCLUSIVE, (int)i);
                 else if (a->offers >= 0)
-                        r = acceptor_watch(a, a->offers, EPOLLIN | EPOLLEXCLUSIVE, WATCH_OFFERS);
+                        r = acceptor_watch(a, a->offers, EPOLLIN | EPOLLEXCLUSIVE, ACCEPTOR_OFFERS);
         }
         return r;
 }
@@ -84,7 +84,7 @@ int acceptor_init(struct acceptor *a, const struct acceptor_sources *s) {
         memcpy(b.listeners, s->listeners, sizeof(int) * s->n_listeners);
         b.n_listeners = s->n_listeners;
 
-        b.roster = s->roster;
+        b.watchers = s->watchers;
         b.slot = s->slot;
         b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (b.epoll_fd < 0)
@@ -94,10 +94,10 @@ int acceptor_init(struct acceptor *a, const struct acceptor_sources *s) {
                 return -errno;
 
         if (acceptor_init_rest(&b, false) < 0 || acceptor_init_rest(&b, true) < 0)
-                b.roster = NULL; /* descriptors are short: it never rests */
+                b.watchers = NULL; /* descriptors are short: it never rests */
         r = acceptor_watch_clients(&b, s->first);
         if (r == 0)
-                r = acceptor_watch(&b, b.doorbell, EPOLLIN | EPOLLEXCLUSIVE, WATCH_DOORBELL);
+                r = acceptor_watch(&b, b.doorbell, EPOLLIN | EPOLLEXCLUSIVE, ACCEPTOR_DOORBELL);
         if (r == 0)
                 r = acceptor_watch_orders(&b, b.epoll_fd);
         if (r < 0)
@@ -106,6 +106,11 @@ int acceptor_init(struct acceptor *a, const struct acceptor_sources *s) {
         *a = b;
         b = acceptor_empty;
         return 0;
+}
+
+void acceptor_set_generation(struct acceptor *a, const volatile uint32_t *latest, uint32_t generation) {
+        a->latest = latest;
+        a->generation = generation;
 }
 
 void acceptor_done(struct acceptor *a) {
@@ -127,16 +132,16 @@ static void acceptor_unwatch(struct acceptor *a, int fd) {
                 epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-void acceptor_forget_roster(struct acceptor *a) {
-        acceptor_unwatch(a, roster_parent(a->roster));
-        a->roster = NULL;
+void acceptor_forget_watchers(struct acceptor *a) {
+        acceptor_unwatch(a, watchers_parent(a->watchers));
+        a->watchers = NULL;
 }
 
 int acceptor_hear_kept(struct acceptor *a, bool rests) {
         int r = 0;
 
         if (!a->kept_heard[rests])
-                r = acceptor_watch_in(acceptor_epoll(a, rests), a->kept, EPOLLIN | EPOLLRDHUP, WATCH_KEPT);
+                r = acceptor_watch_in(acceptor_epoll(a, rests), a->kept, EPOLLIN | EPOLLRDHUP, ACCEPTOR_KEPT);
         if (r == 0)
                 a->kept_heard[rests] = true;
         return r;
@@ -166,7 +171,7 @@ void acceptor_forget_offers(struct acceptor *a) {
 }
 
 static void acceptor_leave_listeners(struct acceptor *a) {
-        acceptor_forget_roster(a); /* which the end of its last wait has taken it off */
+        acceptor_forget_watchers(a); /* which the end of its last wait has taken it off */
         for (size_t i = 0; i < a->n_listeners; i++) {
                 acceptor_unwatch(a, a->listeners[i]);
                 fd_close(a->listeners[i]);
@@ -186,5 +191,5 @@ void acceptor_leave_for_offers(struct acceptor *a) {
         acceptor_leave_listeners(a);
         acceptor_unwatch(a, a->lifeline);
         acceptor_unwatch(a, a->quit);
-        fd_ring(a->doorbell); /* and goes on to hear it: an offer may have woken somebody who dies of it */
+        fd_ring(a->doorbell); /* and goes on to hear it: an offer may have woken a worker that dies of it */
 }

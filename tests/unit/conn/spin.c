@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conn/streak.h: when a worker tries before it waits. Each row is a story: what is found when it looks, a microsecond
+/* conn/spin.h: when a worker tries before it waits. Each row is a story: what is found when it looks, a microsecond
  * apart. */
 
 #include <setjmp.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "conn/streak.h"
+#include "conn/spin.h"
 
 #define BEGIN (1000 * USEC_PER_SEC)
 
@@ -29,23 +29,23 @@ static const struct {
         { "what a wait finds does not", "0010111", "wmwmwww" },
         { "sixteen tries, then a look at others", "1111111111111111111111", "wttttttttttttttttwtttt" },
         { "the time is over before", "111 11 11", "wtt wt wt" },
-        { "time does not matter outside of a streak", "0 0 0 0 0", "w m w m w" },
+        { "time does not matter when it does not spin", "0 0 0 0 0", "w m w m w" },
 };
 
 static void tell(const char *sentence, const char *looks, const char *deeds) {
-        struct streak s = {};
+        struct spin s = {};
         usec_t now = BEGIN;
         char done[64] = "";
 
         for (size_t i = 0; looks[i]; i++) {
-                bool tried = looks[i] != ' ' && streak_try(&s, now++), missed = tried && looks[i] == '0';
+                bool tried = looks[i] != ' ' && spin_try(&s, now++), missed = tried && looks[i] == '0';
 
                 if (missed)
-                        streak_missed(&s);
+                        spin_missed(&s);
                 if (looks[i] != ' ' && (!tried || missed))
-                        streak_wait(&s);
+                        spin_wait(&s);
                 if (looks[i] == ' ')
-                        now += STREAK_TIME;
+                        now += SPIN_TIME;
                 done[i] = looks[i] == ' ' ? ' ' : missed ? 'm' : tried ? 't' : 'w';
         }
         if (strcmp(done, deeds) != 0)
@@ -58,16 +58,16 @@ static void test_stories(void **state) {
 }
 
 static void test_the_pauses_have_an_end(void **state) {
-        struct streak s = {};
+        struct spin s = {};
         unsigned n = 0;
 
         for (int i = 0; i < 20; i++) {
-                for (n = 0; !streak_try(&s, BEGIN); n++)
-                        streak_wait(&s);
-                streak_missed(&s);
-                streak_wait(&s);
+                for (n = 0; !spin_try(&s, BEGIN); n++)
+                        spin_wait(&s);
+                spin_missed(&s);
+                spin_wait(&s);
         }
-        assert_int_equal(n + 1, STREAK_PAUSE);
+        assert_int_equal(n + 1, SPIN_PAUSE);
 }
 
 int main(void) {

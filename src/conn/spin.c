@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* See streak.h. */
 
-#include "conn/streak.h"
+#include "conn/spin.h"
 
 #include "base/macros.h"
 
-bool streak_try(struct streak *s, usec_t now) {
+bool spin_try(struct spin *s, usec_t now) {
         if (!s->on && s->n_waits <= s->pause)
                 return false;
         if (s->n_tries == 0)
                 s->since = now;
-        if (s->n_tries >= STREAK_TRIES || now - s->since >= STREAK_TIME)
+        if (s->n_tries >= SPIN_TRIES || now - s->since >= SPIN_TIME)
                 return false;
         if (s->on)
                 s->pause = 0;
@@ -20,12 +19,12 @@ bool streak_try(struct streak *s, usec_t now) {
         return true;
 }
 
-void streak_missed(struct streak *s) {
+void spin_missed(struct spin *s) {
         s->on = false;
-        s->pause = MIN(2 * s->pause + 1, STREAK_PAUSE - 1);
+        s->pause = MIN(2 * s->pause + 1, SPIN_PAUSE - 1);
 }
 
-void streak_wait(struct streak *s) {
+void spin_wait(struct spin *s) {
         s->n_tries = 0;
         s->n_waits++;
 }

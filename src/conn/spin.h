@@ -2,13 +2,13 @@
 #pragma once
 /*
  * What a busy worker does next is often there already when it has finished something. Then it need not ask epoll first,
- * nor give back what it would need again at once. A streak is such a time: a worker tries before it waits, as long as
- * that succeeds. After a miss it waits twice before it tries again, four times after the next miss, up to STREAK_PAUSE
+ * nor give back what it would need again at once. So it spins: it tries before it waits, as long as
+ * that succeeds. After a miss it waits twice before it tries again, four times after the next miss, up to SPIN_PAUSE
  * times: where there is nothing to gain, trying costs nothing to speak of. It begins with a wait, which alone sees
  * everything.
  *
- * A streak is short, so what a try does not see (others that wait, an order to end, who waits for what is not given
- * back) waits for a moment only.
+ * It spins for a short time, so what a try does not see (others that wait, an order to end, a client of what is not
+ * given back) waits for a moment only.
  *
  * Pure: no clock, no system call.
  */
@@ -17,13 +17,13 @@
 
 #include "base/time.h"
 
-/* A streak is over after so many tries, or that time. */
-#define STREAK_TRIES 16U
-#define STREAK_TIME  (USEC_PER_MSEC / 2)
+/* It waits after so many tries, or that time. */
+#define SPIN_TRIES 16U
+#define SPIN_TIME  (USEC_PER_MSEC / 2)
 
-#define STREAK_PAUSE 64U
+#define SPIN_PAUSE 64U
 
-struct streak {
+struct spin {
         bool on;          /* the last try succeeded, as far as is known */
         unsigned n_tries; /* since the last wait */
         usec_t since;     /* the first of them */
@@ -32,10 +32,10 @@ struct streak {
 };
 
 /* Something is finished now, and the worker looks for more. True: it tries; false: it is to wait. */
-bool streak_try(struct streak *s, usec_t now);
+bool spin_try(struct spin *s, usec_t now);
 
 /* The try found nothing. */
-void streak_missed(struct streak *s);
+void spin_missed(struct spin *s);
 
 /* The worker waits. */
-void streak_wait(struct streak *s);
+void spin_wait(struct spin *s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* conn/roster.h: who waits is called in time, whatever happens at once. */
+/* conn/watchers.h: a worker that waits is called in time, whatever happens at once. */
 
 #include <poll.h>
 #include <pthread.h>
@@ -14,13 +14,13 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "conn/roster.h"
+#include "conn/watchers.h"
 
 #define N_SLOTS 200U /* several words of bits */
 #define ENOUGH  2U
 
-static bool rings(struct roster *r, bool holding) {
-        struct pollfd p = { .fd = roster_bell(r, holding), .events = POLLIN };
+static bool rings(struct watchers *r, bool holding) {
+        struct pollfd p = { .fd = watchers_bell(r, holding), .events = POLLIN };
 
         return poll(&p, 1, 0) > 0;
 }
@@ -106,25 +106,25 @@ static const struct {
           { { 'w', 0 }, { 'w', 1 }, { 'r', 2 }, { 'x', 2 }, { 'l', 0 }, { 'l', 1 } } },
 };
 
-static void do_line(struct roster *r, const struct line *l) {
+static void do_line(struct watchers *r, const struct line *l) {
         switch (l->what) {
         case 'w':
         case 'r':
-                assert_int_equal(roster_join(r, l->slot, l->holding), l->what == 'w');
+                assert_int_equal(watchers_join(r, l->slot, l->holding), l->what == 'w');
                 break;
         case 'l':
-                roster_leave(r, l->slot, l->holding);
+                watchers_leave(r, l->slot, l->holding);
                 break;
         case 'c':
                 assert_true(rings(r, l->holding));
-                roster_called(r, l->slot, l->holding);
+                watchers_on_called(r, l->slot, l->holding);
                 break;
         case 'd':
-                assert_int_equal(read(roster_bell(r, l->holding), &(uint64_t){ 0 }, sizeof(uint64_t)),
+                assert_int_equal(read(watchers_bell(r, l->holding), &(uint64_t){ 0 }, sizeof(uint64_t)),
                                  sizeof(uint64_t));
                 break;
         default:
-                roster_forget(r, l->slot);
+                watchers_forget(r, l->slot);
         }
         for (int holding = 0; holding < 2; holding++)
                 assert_int_equal(rings(r, holding), l->bells && l->bells[0] == "eh"[holding]);
@@ -132,7 +132,7 @@ static void do_line(struct roster *r, const struct line *l) {
 
 static void test_stories(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(stories); i++) {
-                struct roster *r = roster_new(N_SLOTS, ENOUGH);
+                struct watchers *r = watchers_new(N_SLOTS, ENOUGH);
 
                 print_message("%s\n", stories[i].name);
                 assert_non_null(r);
@@ -142,36 +142,36 @@ static void test_stories(void **state) {
 }
 
 static void test_one_is_called_when_fewer_than_half_of_enough_watch(void **state) {
-        struct roster *r = roster_new(N_SLOTS, 5);
+        struct watchers *r = watchers_new(N_SLOTS, 5);
 
         for (uint32_t slot = 0; slot < 7; slot++)
-                assert_int_equal(roster_join(r, slot, false), slot < 5);
+                assert_int_equal(watchers_join(r, slot, false), slot < 5);
         for (uint32_t slot = 0; slot < 3; slot++) {
                 assert_false(rings(r, false));
-                roster_leave(r, slot, false);
+                watchers_leave(r, slot, false);
         }
         assert_true(rings(r, false));
-        roster_called(r, 6, false);
-        roster_leave(r, 0, false); /* it is busy anyway */
+        watchers_on_called(r, 6, false);
+        watchers_leave(r, 0, false); /* it is busy anyway */
         assert_false(rings(r, false));
 }
 
-static void test_without_a_roster_everybody_watches(void **state) {
-        assert_true(roster_join(NULL, 0, false));
-        assert_true(roster_join(NULL, 1, true));
-        roster_leave(NULL, 0, false);
-        roster_forget(NULL, 0);
-        assert_int_equal(roster_bell(NULL, true), -1);
+static void test_without_watchers_everybody_watches(void **state) {
+        assert_true(watchers_join(NULL, 0, false));
+        assert_true(watchers_join(NULL, 1, true));
+        watchers_leave(NULL, 0, false);
+        watchers_forget(NULL, 0);
+        assert_int_equal(watchers_bell(NULL, true), -1);
 }
 
 static void test_numbers_beyond_it_watch(void **state) {
-        struct roster *r = roster_new(3, 1);
+        struct watchers *r = watchers_new(3, 1);
 
         for (uint32_t slot = 3; slot < 6; slot++)
-                assert_true(roster_join(r, slot, false));
-        roster_leave(r, 4, false);
-        roster_forget(r, 4);
-        assert_true(roster_join(r, 2, false));
+                assert_true(watchers_join(r, slot, false));
+        watchers_leave(r, 4, false);
+        watchers_forget(r, 4);
+        assert_true(watchers_join(r, 2, false));
 }
 
 /* Many at once: in each round some begin to wait while others, who have waited, become busy. When they have, somebody
@@ -181,7 +181,7 @@ static void test_numbers_beyond_it_watch(void **state) {
 #define N_ROUNDS  20000U
 
 struct crowd {
-        struct roster *roster;
+        struct watchers *watchers;
         pthread_barrier_t all;
         _Atomic(uint32_t) n_wait, n_watch;
         _Atomic(uint32_t)
@@ -207,16 +207,16 @@ static void *member_run(void *data) {
                 while (c->n_ready < round * N_THREADS)
                         sched_yield();
                 if (changes && waits)
-                        roster_leave(c->roster, m->slot, false);
+                        watchers_leave(c->watchers, m->slot, false);
                 else if (changes)
-                        watches = roster_join(c->roster, m->slot, false);
+                        watches = watchers_join(c->watchers, m->slot, false);
                 waits ^= changes;
                 c->n_wait += waits;
                 c->n_watch += waits && watches;
                 pthread_barrier_wait(&c->all);
                 pthread_barrier_wait(&c->all); /* it has been looked at */
-                if (waits && !watches && rings(c->roster, false)) {
-                        roster_called(c->roster, m->slot, false);
+                if (waits && !watches && rings(c->watchers, false)) {
+                        watchers_on_called(c->watchers, m->slot, false);
                         watches = true;
                 }
         }
@@ -224,7 +224,7 @@ static void *member_run(void *data) {
 }
 
 static void test_nobody_is_left_to_rest_alone(void **state) {
-        struct crowd c = { .roster = roster_new(N_SLOTS, 1) };
+        struct crowd c = { .watchers = watchers_new(N_SLOTS, 1) };
         struct member members[N_THREADS];
         unsigned n_bad = 0, n_called = 0;
 
@@ -235,8 +235,8 @@ static void test_nobody_is_left_to_rest_alone(void **state) {
         }
         for (uint32_t round = 0; round < N_ROUNDS; round++) {
                 pthread_barrier_wait(&c.all);
-                n_bad += c.n_wait > 0 && c.n_watch == 0 && !rings(c.roster, false);
-                n_called += c.n_watch == 0 && rings(c.roster, false);
+                n_bad += c.n_wait > 0 && c.n_watch == 0 && !rings(c.watchers, false);
+                n_called += c.n_watch == 0 && rings(c.watchers, false);
                 c.n_wait = c.n_watch = 0;
                 pthread_barrier_wait(&c.all);
         }
@@ -251,7 +251,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_stories),
                 cmocka_unit_test(test_one_is_called_when_fewer_than_half_of_enough_watch),
-                cmocka_unit_test(test_without_a_roster_everybody_watches),
+                cmocka_unit_test(test_without_watchers_everybody_watches),
                 cmocka_unit_test(test_numbers_beyond_it_watch),
                 cmocka_unit_test(test_nobody_is_left_to_rest_alone),
         };
