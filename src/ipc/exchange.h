@@ -5,8 +5,9 @@
  *
  *     listener readable   fd = accept4(..., SOCK_NONBLOCK | SOCK_CLOEXEC)
  *     fd readable         ipc_exchange_receive(fd, &m)       -EAGAIN: wait again; 0: act on m.type; else give the
- * client up to answer           ipc_exchange_queue_add(&q, &m)     as often as there are packets, now or much later
- * (RELOAD) ipc_exchange_queue_flush(&q, fd)   IPC_EXCHANGE_E_FULL: watch for writability, then flush again
+ *                         client up
+ *     to answer           ipc_exchange_queue_add(&q, &m)     as often as there are packets, now or much later (RELOAD)
+ *                         ipc_exchange_queue_flush(&q, fd)   IPC_EXCHANGE_E_FULL: wait for room, then again
  *
  * A client (fpmctl) has a blocking descriptor and needs connect, send and receive.
  */

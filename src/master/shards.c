@@ -3,14 +3,14 @@
  * See shards.h. Two things about SO_REUSEPORT groups are not harmless:
  *
  * - A process of the same user that listens on the address with the option as well is joined in silence, and each gets
- * a share of the connections. So the first socket is bound without the option, which fails when anybody else is there,
- * and gets the option afterwards. Members need one effective uid: where that is root's the pool's scripts cannot join,
- * so the option is always there and a reload may add sockets; where it is not, it is there only when more than one
- *   socket is wanted.
+ *   a share of the connections. So the first socket is bound without the option, which fails when anybody else is
+ *   there, and gets the option afterwards. Members need one effective uid: where that is root's the pool's scripts
+ *   cannot join, so the option is always there and a reload may add sockets; where it is not, it is there only when
+ *   more than one socket is wanted.
  * - A member that listens gets connections at once, while the workers that will watch it are still being started; and
- * one that is closed resets what waits in it. So a group that changes is steered by a filter program, a random choice
- * among the first n members (a connection's later packets find it by other means), and members that are to go stay
- * open, without new connections, for as long as the process lives.
+ *   one that is closed resets what waits in it. So a group that changes is steered by a filter program, a random choice
+ *   among the first n members (a connection's later packets find it by other means), and members that are to go stay
+ *   open, without new connections, for as long as the process lives.
  */
 
 #include "master/shards.h"

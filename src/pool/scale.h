@@ -6,9 +6,9 @@
  *
  *   static     as many as there is room for
  *   dynamic    a target, which a round a second moves: up, by a rate that doubles with each round of need, while fewer
- * than pm.min_spare_servers are idle; down by one while more than pm.max_spare_servers are, or
- * (pm.process_idle_timeout) while one above pm.min_spare_servers has been idle for so long ondemand   what connections
- * ask for; those idle for pm.process_idle_timeout end
+ *              than pm.min_spare_servers are idle; down by one while more than pm.max_spare_servers are, or
+ *              (pm.process_idle_timeout) while one above pm.min_spare_servers has been idle for so long
+ *   ondemand   what connections ask for; those idle for pm.process_idle_timeout end
  *
  * dynamic and ondemand do not wait for a round when connections wait and no worker is idle: they grow within
  * milliseconds, by a surge that doubles for as long as that is so, and never by more than there are connections that

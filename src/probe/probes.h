@@ -5,15 +5,18 @@
  * attaches: every probe has a semaphore, which tracers raise. In the fpmd-zygote binary (workers are its forks):
  *
  *   request_stage  (const char *pool, uint32 worker, uint64 request id, uint32 old stage, uint32 new stage, uint64
- * monotonic ns) request_start  (const char *pool, uint32 worker, uint64 request id, const char *method, const char *uri
- * [personal], const char *script [personal]) request_done   (const char *pool, uint32 worker, uint64 request id, uint32
- * status, uint64 duration ns, uint64 reply bytes)
+ *                  monotonic ns)
+ *   request_start  (const char *pool, uint32 worker, uint64 request id, const char *method, const char *uri [personal],
+ *                  const char *script [personal])
+ *   request_done   (const char *pool, uint32 worker, uint64 request id, uint32 status, uint64 duration ns, uint64 reply
+ *                  bytes)
  *
  * And in the fpmd-park binary:
  *
  *   park_take      (const char *pool, uint32 connections there, this one included, uint32 bytes of a request, uint32
- * bytes of a reply) park_offer     (const char *pool, uint32 connections there, this one included, uint32 bytes of its
- * request, uint64 ns it was there)
+ *                  bytes of a reply)
+ *   park_offer     (const char *pool, uint32 connections there, this one included, uint32 bytes of its request, uint64
+ *                  ns it was there)
  *
  * park_take: a connection has come from a worker, with so many bytes. park_offer: it goes back to whichever worker is
  * free.

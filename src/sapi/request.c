@@ -3,11 +3,11 @@
  * One request, from the decoded parameters to PHP's request shutdown.
  *
  *     parameters -> script, request info -> its ini values -> request start-up -> script -> reply ends -> request
- * shutdown
+ *        shutdown
  *
- * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the
- * last resort, after which the process must not serve again. Nothing here may keep a resource that a jump would lose:
- * what a request allocates is Zend's request memory, what outlives it is static.
+ * PHP reports fatal errors by a long jump to the innermost zend_try. All of PHP's own steps have one; ours is the last
+ * resort, after which the process must not serve again. Nothing here may keep a resource that a jump would lose: what a
+ * request allocates is Zend's request memory, what outlives it is static.
  *
  * The reply ends inside request shutdown, see functions.c, or earlier by fastcgi_finish_request(). It is ended here
  * too, in case PHP did not come that far.

@@ -5,16 +5,17 @@
  *   nginx        SCRIPT_FILENAME is the file; with PATH_INFO when the site splits it off, with it glued on when not
  *   Apache       SCRIPT_FILENAME is "proxy:fcgi://host:port/path", also "proxy:balancer://" and, from a unix socket,
  *                "proxy:unix:/socket|fcgi://host/path"; a rewritten query string may hang on it. PATH_INFO is never
- * split off CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
+ *                split off
+ *   CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
  *   bare clients SCRIPT_FILENAME or PATH_TRANSLATED, and little else
  *
  * With cgi.fix_pathinfo (the default) a path that does not exist is shortened from its end until a file is met; what
- * was cut off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old
- * ones as ORIG_*, oddities included, so the order and the conditions of the rewriting here are php-fpm's as seen from
+ * was cut off is the PATH_INFO. Programs rely on how php-fpm then rewrites the other parameters and keeps the old ones
+ * as ORIG_*, oddities included, so the order and the conditions of the rewriting here are php-fpm's as seen from
  * outside. Three things differ: the unix socket form; a wrapped PATH_TRANSLATED that has SCRIPT_FILENAME above it,
  * where php-fpm answers 403; and a path in a mod_proxy URL, which is percent-encoded where ProxyPass made it and as it
- * is where a handler or a rewriting did: that is tried as it stands, and, when no file is found, decoded. php-fpm
- * (from 8.5 on) decodes only where fastcgi.script_path_encoded is 0, and then all.
+ * is where a handler or a rewriting did: that is tried as it stands, and, when no file is found, decoded. php-fpm (from
+ * 8.5 on) decodes only where fastcgi.script_path_encoded is 0, and then all.
  */
 
 #include <limits.h>
