@@ -245,6 +245,9 @@ void pool_sample(struct pool *p);
  * that have been idle for so long. As the workers say: a hint. */
 void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long);
 
+/* sample.c: connections that workers have taken so far, from listeners and from the park. A hint. */
+uint64_t pool_count_taken(const struct pool *p);
+
 /* sample.c: a worker says that it is idle. */
 bool pool_is_idle(const struct pool *p, uint32_t slot);
 

@@ -19,6 +19,10 @@ static uint64_t sample_taken(const struct pool *p) {
         return n;
 }
 
+uint64_t pool_count_taken(const struct pool *p) {
+        return sample_taken(p) + p->scoreboard->header.park.offered;
+}
+
 /* Of the pool's listeners. */
 static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
         const struct pool_listeners *l = &p->current->listeners;

@@ -70,6 +70,12 @@ static usec_t plan_patience(const struct scale_input *in) {
         return plan_staying(in) > 0 ? SCALE_LOOK : 0;
 }
 
+/* A wait begins: it is over, too, for all that wait now, when so many more have been taken. */
+static void plan_begin_wait(const struct scale_input *in, struct scale_state *s) {
+        s->waiting_since = in->now;
+        s->taken_until = in->taken + in->waiting;
+}
+
 /* True when connections wait for workers that are not there. */
 static bool plan_saturated(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         unsigned n_there = in->n_workers - in->n_pending;
@@ -84,13 +90,15 @@ static bool plan_saturated(const struct scale_input *in, unsigned cap, struct sc
                 s->surge = 1;
                 return false;
         }
-        if (s->waiting_since == 0 || more) /* who has just come has had no time to take one */
-                s->waiting_since = in->now;
+        /* A worker that has just come has had no time to take one. Idle workers that take what comes are there: a look
+         * that comes with a connection sees that one wait, each time another one. */
+        if (s->waiting_since == 0 || more || (in->n_idle > 0 && in->taken >= s->taken_until))
+                plan_begin_wait(in, s);
         if (in->n_workers < cap) /* else there is nothing to do before a worker ends */
                 ret->wake_at = in->now + SCALE_LOOK;
         if (in->now - s->waiting_since < patience)
                 return false;
-        s->waiting_since = in->now;
+        plan_begin_wait(in, s);
         return true;
 }
 
@@ -159,8 +167,8 @@ static unsigned plan_ondemand(const struct scale_input *in, unsigned cap, struct
                 return plan_surge(in, cap, ret);
         if (in->n_workers == 0)
                 s->round_at = 0;
-        else if (round && !in->waiting) {
-                ret->end = in->n_idle_long;
+        else if (round) {
+                ret->end = in->n_idle_long - MIN(in->n_idle_long, in->waiting);
                 ret->end_idle_for = in->idle_timeout;
         }
         return plan_staying(in);
@@ -179,7 +187,7 @@ static void plan_limit(const struct scale_input *in, struct scale_plan *ret) {
         ret->spawn = in->n_left;
         ret->reached_process_max = !ret->state.at_process_max;
         ret->state.at_process_max = true;
-        ret->wake_at = in->now + SCALE_PATIENCE; /* another pool's worker may have ended */
+        ret->wake_at = in->now + SCALE_RETRY; /* another pool's worker may have ended */
 }
 
 void scale_plan(const struct scale_input *in, struct scale_plan *ret) {

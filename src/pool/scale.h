@@ -17,6 +17,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/time.h"
 #include "conf/model.h"
@@ -28,6 +29,7 @@ struct scale_state {
         unsigned surge;       /* how many are added when connections wait and nobody is idle */
         usec_t round_at;      /* the next round; 0: none yet */
         usec_t waiting_since; /* connections have been waiting at every look since then; 0: not at the last one */
+        uint64_t taken_until; /* those that waited at waiting_since have been taken when it is so many */
         unsigned n_there;     /* workers that were accepting at the last look */
         bool at_max;          /* more were wanted than pm.max_children allows, and it has been told */
         bool at_process_max;  /* the same for process.max */
@@ -49,6 +51,7 @@ struct scale_input {
         unsigned n_others;     /* of the pool's other generations: alive */
         unsigned n_left;       /* how many more process.max allows; UINT_MAX: any number */
         unsigned waiting;      /* connections that wait; UINT_MAX: nobody knows how many */
+        uint64_t taken;        /* connections that workers have taken so far; a hint */
         unsigned n_young_dead; /* workers that died young, one after another */
         usec_t last_death;     /* when the last of them died */
         usec_t last_try;       /* when a worker was last forked to see whether that is over; 0: never */
@@ -87,7 +90,10 @@ struct scale_state scale_begin(const struct conf_pool *conf);
 /* While connections wait: the next look, which is also the moment in which a busy worker may become free; and how long
  * idle workers may leave them waiting before they are taken for busy. */
 #define SCALE_LOOK     (5 * USEC_PER_MSEC)
-#define SCALE_PATIENCE (100 * USEC_PER_MSEC)
+#define SCALE_PATIENCE (500 * USEC_PER_MSEC)
+
+/* At process.max: the next look whether another pool's worker has ended. */
+#define SCALE_RETRY (100 * USEC_PER_MSEC)
 
 /* A rate from which growing is worth a message. */
 #define SCALE_BUSY_RATE 8U

@@ -241,6 +241,8 @@ static void supervise_look(struct generation *g, usec_t now, struct scale_input 
         if (grows) /* after those that may take them: one taken in between is an idle worker too many, not a connection
                     */
                 ret->waiting = backlog_count(g);
+        if (ret->waiting > 0)
+                ret->taken = pool_count_taken(p);
 }
 
 /* Behind the workers that have registered since. What waits by then is an event of its own. */

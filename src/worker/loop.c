@@ -440,8 +440,9 @@ static int worker_live(struct worker *w) {
         w->transport.stream.silence = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_worker_begin(s->slot);
-        s->accepting(s->ctx);
+        /* First: the master looks there once it is told, and forks another worker where nobody is idle. */
         track_stage(&w->track, STAGE_ACCEPTING);
+        s->accepting(s->ctx);
         worker_read_clock(w);
 
         while (!w->ending || w->ready) {

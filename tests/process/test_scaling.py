@@ -227,6 +227,16 @@ def test_ondemand_forks_as_many_as_there_are_connections(start, where, n):
     assert len(s.workers()) == n
 
 
+def test_ondemand_forks_no_second_one_while_the_first_begins_to_accept(make):
+    """The kernel holds each process back behind the first message that it sends, so also the worker that has just told the master that it accepts."""
+    s = make({"www": {**ONDEMAND, "pm.process_idle_timeout": "60s"}})
+    s.wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg", "-e", "inject=sendmsg:delay_exit=60000:when=1"]
+    script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    first = s.run(script).text
+    assert [str(w) for w in s.workers()] == [first]
+
+
 def test_ondemand_ends_workers_that_are_idle_for_the_timeout(start):
     s = start({"www": ONDEMAND})
     with held(s, 3):

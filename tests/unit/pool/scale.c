@@ -92,10 +92,10 @@ static const struct {
           { .wake_at = SCALE_DELAY_LONGEST } },
         { "process.max leaves what others have not taken",
           { .max_children = 4, .n_left = 3 },
-          { .spawn = 3, .reached_process_max = true, .wake_at = SCALE_PATIENCE, .state.at_process_max = true } },
+          { .spawn = 3, .reached_process_max = true, .wake_at = SCALE_RETRY, .state.at_process_max = true } },
         { "that is told once, and looked at again",
           { .max_children = 4, .n_workers = 3, .state.at_process_max = true, .n_left = 0 },
-          { .wake_at = SCALE_PATIENCE, .state.at_process_max = true } },
+          { .wake_at = SCALE_RETRY, .state.at_process_max = true } },
         { "it does not keep a new generation from replacing an old one",
           { .max_children = 4, .starting = true, .n_first = 1, .n_others = 4, .n_left = 0 },
           { .spawn = 1, .wake_at = USEC_INFINITY } },
@@ -195,14 +195,30 @@ static const struct {
             .state = { .target = 6, .rate = 1, .surge = 8, .round_at = NOW + SEC / 2, .waiting_since = NOW } } },
         { "an idle worker is given time to take them",
           { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 9,
-            .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC } },
-          { .wake_at = LOOK, .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC } } },
+            .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC, .taken_until = 9 } },
+          { .wake_at = LOOK, .state = { .target = 3, BETWEEN, .waiting_since = NOW - 10 * MSEC, .taken_until = 9 } } },
         { "not for ever: it may lie",
           { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 9,
-            .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_PATIENCE } },
+            .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_PATIENCE, .taken_until = 9 } },
           { .spawn = 1,
             .wake_at = LOOK,
             .state = { .target = 4, .rate = 1, .surge = 2, .round_at = NOW + SEC / 2, .waiting_since = NOW } } },
+
+        { "an idle worker that has taken all that waited then has others before it now",
+          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 2, .taken = 109,
+            .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_PATIENCE, .taken_until = 109 } },
+          { .wake_at = LOOK, .state = { .target = 3, BETWEEN, .waiting_since = NOW, .taken_until = 111 } } },
+        { "but not while one of them still waits",
+          { DYNAMIC, .n_workers = 3, .n_idle = 1, .waiting = 2, .taken = 108,
+            .state = { .target = 3, BETWEEN, .waiting_since = NOW - SCALE_PATIENCE, .taken_until = 109 } },
+          { .spawn = 1,
+            .wake_at = LOOK,
+            .state = { .target = 4,
+                       .rate = 1,
+                       .surge = 2,
+                       .round_at = NOW + SEC / 2,
+                       .waiting_since = NOW,
+                       .taken_until = 110 } } },
 
         /* ondemand */
         { "ondemand has no workers without connections",
@@ -242,6 +258,13 @@ static const struct {
         { "the idle timeout ends all it is over for",
           { ONDEMAND, .n_workers = 6, .n_idle = 4, .n_idle_long = 3, .state = { .surge = 1, .round_at = NOW } },
           { .end = 3, .end_idle_for = 10 * SEC, .wake_at = NEXT, .state = { .surge = 1, .round_at = NEXT } } },
+        { "also while others come, but for as many",
+          { ONDEMAND, .n_workers = 6, .n_idle = 4, .n_idle_long = 3, .waiting = 1,
+            .state = { .surge = 1, .round_at = NOW } },
+          { .end = 2,
+            .end_idle_for = 10 * SEC,
+            .wake_at = LOOK,
+            .state = { .surge = 1, .round_at = NEXT, .waiting_since = NOW, .taken_until = 1 } } },
         { "those that leave still count towards the maximum",
           { ONDEMAND, .n_workers = 16, .n_leaving = 2, .waiting = 9,
             .state = { .surge = 4, .round_at = NEXT, .waiting_since = NOW - 5 * MSEC } },
@@ -253,7 +276,8 @@ static const struct {
 
 static bool same_state(const struct scale_state *a, const struct scale_state *b) {
         return a->target == b->target && a->rate == b->rate && a->surge == b->surge && a->round_at == b->round_at &&
-               a->waiting_since == b->waiting_since && a->at_max == b->at_max && a->at_process_max == b->at_process_max;
+               a->waiting_since == b->waiting_since && (b->taken_until == 0 || a->taken_until == b->taken_until) &&
+               a->at_max == b->at_max && a->at_process_max == b->at_process_max;
 }
 
 static void test_plan(void **state) {
