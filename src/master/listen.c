@@ -154,13 +154,6 @@ static int listen_bind(struct inherited *inherited, const struct conf_pool *pool
         return r;
 }
 
-bool listen_is_at(const struct listen_set *s, const char *listen) {
-        struct addr bound, wanted;
-
-        return text_equal(s->listen, listen) || (addr_of_socket(s->fds[0], &bound) == 0 &&
-                                                 addr_parse(listen, &wanted) == 0 && addr_equal(&bound, &wanted));
-}
-
 int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret) {
         _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, from->n);
 
@@ -182,7 +175,6 @@ void listen_commit_shared(struct listen_set *s) {
         if (s->from) {
                 s->file = s->from->file;
                 s->from->file = (struct unixsocket){};
-                s->from->passed_on = true;
         }
         s->from = NULL;
 }

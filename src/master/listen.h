@@ -20,7 +20,6 @@ struct listen_set {
         size_t n_room;     /* of fds */
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
-        bool passed_on;          /* another set has taken the address over */
         struct unixsocket file;  /* a unix socket this process made, to be removed at the end */
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };
@@ -51,9 +50,6 @@ DEFINE_CLEANUP(struct listen_set *, listen_set_free)
 /* What every listener is: close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections
  * inherit. 0 or -errno. */
 int listen_prepare(int fd);
-
-/* Whether the set is what `listen` names, however that is written. */
-bool listen_is_at(const struct listen_set *s, const char *listen);
 
 /* A reload in which a pool goes to the address of another that leaves it: the same sockets once more, so that what
  * waits in them is not lost. from lives until the new set is freed, or committed: then the path is the new set's. 0 or

@@ -74,7 +74,7 @@ static void master_ring(void *userdata) {
                 return;
         }
         for (size_t i = 0; i < m->n_pools; i++)
-                if (!m->pools[i]->leaving)
+                if (m->pools[i]->state != MASTER_POOL_LEAVES)
                         pool_ring(m->pools[i]->pool);
 }
 
@@ -367,7 +367,7 @@ int master_start(struct master *m, struct text *problems) {
 /* What has left for good is forgotten. */
 static void master_forget_gone(struct master *m) {
         for (size_t i = 0; i < m->n_pools;)
-                if (m->pools[i]->leaving && pool_is_gone(m->pools[i]->pool)) {
+                if (m->pools[i]->state == MASTER_POOL_LEAVES && pool_is_gone(m->pools[i]->pool)) {
                         log_own("[pool %s] is gone", m->pools[i]->pool->name);
                         master_remove_pool(m, i);
                 } else
@@ -387,7 +387,7 @@ static void master_forget_later(struct master *m) {
         sd_event_source *s;
 
         for (size_t i = 0; i < m->n_pools; i++)
-                if (m->pools[i]->leaving && pool_is_gone(m->pools[i]->pool)) {
+                if (m->pools[i]->state == MASTER_POOL_LEAVES && pool_is_gone(m->pools[i]->pool)) {
                         sd_event_add_defer(m->event, &s, master_on_forget, m);
                         return;
                 }

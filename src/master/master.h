@@ -18,6 +18,7 @@
 #include "master/inherited.h"
 #include "master/listen.h"
 #include "master/options.h"
+#include "master/plan.h"
 #include "master/statuspage.h"
 #include "pool/pool.h"
 
@@ -33,18 +34,23 @@ enum master_state {
         MASTER_STOPPING,
 };
 
+enum master_pool_state {
+        MASTER_POOL_SERVES, /* or starts, with the service */
+        MASTER_POOL_RENEWS, /* the reload under way has started a generation of it */
+        MASTER_POOL_LEAVES, /* it is not in the configuration any more, and goes when its last worker has */
+};
+
 /* A pool with its listeners. */
 struct master_pool {
         struct pool *pool;
+        enum master_pool_state state;
         struct listen_set *listeners;
-        struct listen_set *next_listeners; /* of a reload under way that moves the pool to another address */
-        struct statuspage *status;         /* pm.status_listen, or NULL */
-        struct statuspage *next_status;    /* of a reload under way that opens or moves it */
-        bool renewed;                      /* takes part in the reload under way */
-        bool added;                        /* by the reload under way */
-        bool dropped;                      /* by the reload under way */
-        bool moves;                        /* the reload under way takes it away from its address, or altogether */
-        bool leaving;                      /* removed from the configuration; goes when its last worker has */
+        struct statuspage *status; /* pm.status_listen, or NULL */
+
+        /* of the reload under way */
+        struct plan_step planned;
+        struct listen_set *next_listeners; /* where the pool moves to, or NULL */
+        struct statuspage *next_status;    /* a page that is opened or moved, or NULL */
 };
 
 struct control_client;

@@ -14,28 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "conf/diff.h"
-#include "conn/allow.h"
 #include "log/log.h"
+#include "master/apply.h"
 #include "master/master.h"
-#include "master/vacate.h"
 #include "pool/attributes.h"
-
-static bool names_have(const char *names, const char *name) {
-        size_t n = strlen(name);
-
-        for (const char *p = names; *p;) {
-                size_t k = strcspn(p, "\n");
-
-                if (k == n && memcmp(p, name, n) == 0)
-                        return true;
-                p += k + (p[k] == '\n');
-        }
-        return false;
-}
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
         m->reload_outcome = outcome;
@@ -58,33 +45,19 @@ static void reload_log_lines(enum log_level level, enum log_event event, const c
 
 /* Takes back everything the attempt has done. */
 static void reload_undo(struct master *m) {
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct master_pool *mp = m->pools[i];
+        int fd = m->log_file_fd;
 
-                if (mp->renewed)
-                        pool_abandon(mp->pool);
-                if (mp->added) {
-                        mp->leaving = true;
-                        pool_stop(mp->pool, true);
-                }
-                listen_set_free(mp->next_listeners);
-                mp->next_listeners = NULL;
-                statuspage_free(mp->next_status);
-                mp->next_status = NULL;
-                mp->renewed = mp->added = mp->dropped = false;
-        }
-        if (m->next_conf) {
-                int fd = m->log_file_fd;
-
-                m->log_file_fd = m->old_log_file_fd;
-                m->env.control_timeout = m->conf->global.process_control_timeout;
-                m->env.process_max = m->conf->global.process_max;
-                master_count_files(m, m->conf);
-                logs_apply(m, m->conf);
-                fd_close(fd);
-                conf_free(m->next_conf);
-                m->next_conf = NULL;
-        }
+        apply_undo(m);
+        if (!m->next_conf)
+                return;
+        m->log_file_fd = m->old_log_file_fd;
+        m->env.control_timeout = m->conf->global.process_control_timeout;
+        m->env.process_max = m->conf->global.process_max;
+        master_count_files(m, m->conf);
+        logs_apply(m, m->conf);
+        fd_close(fd);
+        conf_free(m->next_conf);
+        m->next_conf = NULL;
 }
 
 static void reload_refuse(struct master *m, const char *reason) {
@@ -99,136 +72,6 @@ static void reload_refuse(struct master *m, const char *reason) {
                 logs_reopen(m);
 }
 
-/* The pool that leaves the address to another one in this reload. */
-static struct master_pool *reload_find_leaver(struct master *m, const char *listen) {
-        for (size_t i = 0; i < m->n_pools; i++)
-                if (m->pools[i]->moves && listen_is_at(m->pools[i]->listeners, listen))
-                        return m->pools[i];
-        return NULL;
-}
-
-static int reload_open(struct master *m, const struct conf_pool *settings, struct listen_set **ret,
-                       struct text *problems) {
-        _cleanup_(listen_set_freep) struct listen_set *set = NULL;
-        const struct master_pool *leaver = reload_find_leaver(m, settings->listen);
-        struct inherited none = {};
-        int r;
-
-        if (!leaver)
-                return listen_open(&none, settings, ret, problems);
-        r = listen_share(leaver->listeners, settings, &set);
-        if (r == 0)
-                r = listen_add_shards(set, settings, problems);
-        if (r == 0)
-                *ret = TAKE_PTR(set);
-        return r;
-}
-
-static int reload_listeners(struct master *m, const struct conf_pool *settings, struct master_pool **ret,
-                            struct text *problems) {
-        struct master_pool *mp = master_find(m, settings->name);
-        struct listen_set *set = NULL;
-        int r;
-
-        if (mp && mp->leaving) {
-                text_printf(problems, "the pool '%s' is still ending; try again\n", settings->name);
-                return LISTEN_E_PROBLEM;
-        }
-        *ret = mp;
-        if (mp && !mp->moves) {
-                r = mp->listeners->inherited ? 0 : unixsocket_check_names(settings, problems);
-                return r != 0 ? r : listen_add_shards(mp->listeners, settings, problems);
-        }
-        if (text_equal(settings->listen, "systemd") || (!mp && m->inherited.n > 0)) {
-                text_printf(problems,
-                            "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a "
-                            "start\n",
-                            settings->name, settings->listen);
-                return LISTEN_E_PROBLEM;
-        }
-        r = reload_open(m, settings, &set, problems);
-        if (r != 0)
-                return r;
-        if (mp) {
-                mp->next_listeners = set;
-                return 0;
-        }
-        r = master_add_pool(m, settings->name, set, ret);
-        if (r < 0)
-                listen_set_free(set);
-        else
-                (*ret)->added = true;
-        return r;
-}
-
-/* The page stays where its address does. */
-static int reload_status(struct master *m, struct master_pool *mp, const struct conf_pool *settings,
-                         struct text *problems) {
-        struct inherited none = {};
-
-        if (!settings->status_listen || text_equal(settings->status_listen, statuspage_address(mp->status)))
-                return 0;
-        return master_open_status(m, &none, mp, settings, &mp->next_status, problems);
-}
-
-static void reload_commit_status(struct master_pool *mp, const struct conf_pool *settings) {
-        if (settings && text_equal(settings->status_listen, statuspage_address(mp->status)))
-                return;
-        statuspage_free(mp->status);
-        mp->status = TAKE_PTR(mp->next_status);
-}
-
-static int reload_start_pool(struct master *m, const struct conf_pool *settings, struct text *problems) {
-        const struct listen_set *set;
-        struct pool_listeners listeners;
-        struct master_pool *mp;
-        int r;
-
-        r = reload_listeners(m, settings, &mp, problems);
-        if (r != 0)
-                return r;
-        set = mp->next_listeners ? mp->next_listeners : mp->listeners;
-        listeners = (struct pool_listeners){ .fds = set->fds, .n = set->n };
-        r = reload_status(m, mp, settings, problems);
-        if (r != 0)
-                return r;
-        mp->renewed = true;
-        r = pool_start_generation(mp->pool, m->next_conf, settings, &listeners);
-        if (r < 0) {
-                text_printf(problems, "pool '%s': cannot start its zygote: %s\n", settings->name, strerror(-r));
-                return LISTEN_E_PROBLEM;
-        }
-        return 0;
-}
-
-/* Pools that the configuration has no more. One that is to go must not leave an activated socket behind that nobody
- * serves. */
-static int reload_drop_pools(struct master *m, struct text *problems) {
-        int r = 0;
-
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct master_pool *mp = m->pools[i];
-
-                mp->dropped = !mp->leaving && !conf_find_pool(m->next_conf, mp->pool->name);
-                if (!mp->dropped || !mp->listeners->inherited)
-                        continue;
-                text_printf(problems,
-                            "the pool '%s' is gone from the configuration, but its socket is the service manager's: "
-                            "stop the socket "
-                            "unit and restart the service\n",
-                            mp->pool->name);
-                r = LISTEN_E_PROBLEM;
-        }
-        return r;
-}
-
-/* Which pools a reload is for. */
-struct reload_scope {
-        bool all;
-        bool changed;
-        const char *names; /* one a line */
-};
-
 /* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count:
  * zygotes and workers have them. */
 static bool reload_has_changed(struct master *m, const struct conf_pool *settings) {
@@ -240,38 +83,52 @@ static bool reload_has_changed(struct master *m, const struct conf_pool *setting
                conf_diff_global(&g->settings->global, &m->next_conf->global, CONF_APPLIES_RELOAD, &names) > 0;
 }
 
-static bool reload_is_for(struct master *m, const struct reload_scope *scope, const struct conf_pool *settings) {
-        return scope->all || names_have(scope->names, settings->name) ||
-               (scope->changed && reload_has_changed(m, settings));
-}
+static struct plan_running reload_picture(const struct master_pool *mp) {
+        struct plan_running r = {
+                .name = mp->pool->name,
+                .listen = mp->listeners->listen,
+                .page = statuspage_address(mp->status),
+                .of_systemd = mp->listeners->inherited,
+                .ends = mp->state == MASTER_POOL_LEAVES,
+        };
 
-static void reload_find_moves(struct master *m, const struct reload_scope *scope) {
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct master_pool *mp = m->pools[i];
-                const struct conf_pool *settings = conf_find_pool(m->next_conf, mp->pool->name);
-
-                mp->moves =
-                        !mp->leaving && !mp->listeners->inherited &&
-                        (settings ? reload_is_for(m, scope, settings) && !listen_is_at(mp->listeners, settings->listen)
-                                  : mp->dropped);
-        }
-}
-
-static int reload_check_names(const struct master *m, const char *names, struct text *problems) {
-        int r = 0;
-
-        for (const char *p = names; *p;) {
-                size_t k = strcspn(p, "\n");
-                char name[256];
-
-                text_copy(name, sizeof(name), p, k);
-                if (!conf_find_pool(m->next_conf, name)) {
-                        text_printf(problems, "there is no pool '%s' in the configuration\n", name);
-                        r = LISTEN_E_PROBLEM;
-                }
-                p += k + (p[k] == '\n');
-        }
+        if (addr_of_socket(mp->listeners->fds[0], &r.bound) < 0)
+                r.bound.n = 0;
         return r;
+}
+
+static struct plan_wanted reload_wish(struct master *m, const struct conf_pool *settings) {
+        struct plan_wanted w = {
+                .name = settings->name,
+                .listen = settings->listen,
+                .page = settings->status_listen,
+                .changed = reload_has_changed(m, settings),
+        };
+
+        if (addr_parse(settings->listen, &w.address) < 0)
+                w.address.n = 0;
+        return w;
+}
+
+/* 0; PLAN_E_REFUSED, told in problems; -ENOMEM. */
+static int reload_plan(struct master *m, const struct plan_scope *scope, struct plan *ret, struct text *problems) {
+        size_t n_wanted = m->next_conf->n_pools;
+        _cleanup_free_ struct plan_running *running = calloc(m->n_pools + 1, sizeof(*running));
+        _cleanup_free_ struct plan_wanted *wanted = calloc(n_wanted + 1, sizeof(*wanted));
+
+        if (!running || !wanted)
+                return -ENOMEM;
+        for (size_t i = 0; i < m->n_pools; i++)
+                running[i] = reload_picture(m->pools[i]);
+        for (size_t i = 0; i < n_wanted; i++)
+                wanted[i] = reload_wish(m, &m->next_conf->pools[i]);
+        return plan_make(&(struct plan_input){ .running = running,
+                                               .n_running = m->n_pools,
+                                               .wanted = wanted,
+                                               .n_wanted = n_wanted,
+                                               .scope = *scope,
+                                               .activated = m->inherited.n > 0 },
+                         ret, problems);
 }
 
 /* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew, with all its
@@ -289,7 +146,7 @@ static void reload_log_begun(const struct master *m) {
 
 static void reload_log_sockets(const struct master *m) {
         for (size_t i = 0; i < m->n_pools && program_is_php_fpm(); i++) {
-                if (m->pools[i]->leaving)
+                if (m->pools[i]->state == MASTER_POOL_LEAVES)
                         continue;
                 listen_log_inherited(m->pools[i]->listeners);
                 statuspage_log_inherited(m->pools[i]->status);
@@ -305,8 +162,9 @@ static void reload_log_done(const struct master *m) {
 }
 
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
-static int reload_try(struct master *m, const struct reload_scope *scope, struct text *problems) {
+static int reload_try(struct master *m, const struct plan_scope *scope, struct text *problems) {
         const struct conf_options options = options_for_conf(m->options);
+        _cleanup_plan_ struct plan plan = {};
         int r;
 
         r = conf_load(m->options->conf_name, &options, &m->next_conf, problems);
@@ -324,14 +182,8 @@ static int reload_try(struct master *m, const struct reload_scope *scope, struct
         m->env.process_max = m->next_conf->global.process_max;
         master_count_files(m, m->next_conf);
 
-        r = reload_check_names(m, scope->all ? "" : scope->names, problems);
-        if (r == 0 && (scope->all || scope->changed))
-                r = reload_drop_pools(m, problems);
-        reload_find_moves(m, scope);
-        for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
-                if (reload_is_for(m, scope, &m->next_conf->pools[i]))
-                        r = reload_start_pool(m, &m->next_conf->pools[i], problems);
-        return r;
+        r = reload_plan(m, scope, &plan, problems);
+        return r == 0 ? apply_begin(m, &plan, problems) : r;
 }
 
 static void reload_ask(struct master *m) {
@@ -361,7 +213,7 @@ void reload_request_changed(struct master *m) {
 
 void reload_begin_pending(struct master *m) {
         _cleanup_text_ struct text problems = {}, names = m->reload_names;
-        struct reload_scope scope = { .all = m->reload_pending_all, .changed = m->reload_pending_changed };
+        struct plan_scope scope = { .all = m->reload_pending_all, .changed = m->reload_pending_changed };
         int r;
 
         scope.names = text_peek(&names);
@@ -384,66 +236,19 @@ void reload_begin_pending(struct master *m) {
                 reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }
 
-/* Who may connect to an address that the pool has had up to now. */
-static void reload_allowed(const struct pool *p, struct allow *ret) {
-        int r = allow_parse((p->current ?: p->wanted)->conf->listen_allowed_clients, ret, NULL);
-
-        if (r < 0) {
-                log_error("[pool %s] cannot tell who may connect, so nobody may over TCP: %s", p->name, strerror(-r));
-                ret->restricts = true;
-        }
+static void reload_summarise(size_t n, bool all, struct text *summary) {
+        if (n == 0)
+                text_append(summary, "reload done, no pool's settings have changed");
+        else
+                text_printf(summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
+                            n == 1 ? "" : "s");
 }
 
 static void reload_commit(struct master *m) {
         _cleanup_text_ struct text summary = {};
-        bool all = true;
-        size_t n = 0;
+        bool all;
+        size_t n = apply_commit(m, &all);
 
-        for (size_t i = 0; i < m->n_pools; i++) /* before any set of the old is closed */
-                if (!m->pools[i]->leaving)      /* the sets of refused reloads stay what they are */
-                        listen_commit_shared(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct master_pool *mp = m->pools[i];
-                _cleanup_allow_ struct allow allow = {};
-                bool vacates;
-
-                if (mp->leaving)
-                        continue;
-                vacates = mp->moves && !mp->listeners->passed_on;
-                if (vacates) {
-                        reload_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
-                        vacate_queues(mp->listeners, &allow, mp->pool);
-                }
-                if (mp->moves && !vacates)
-                        pool_relay(mp->pool, mp->dropped);
-                if (mp->dropped) {
-                        mp->leaving = true;
-                        mp->dropped = false;
-                        reload_commit_status(mp, NULL);
-                        if (vacates) {
-                                pool_leave_listeners(mp->pool);
-                                vacate_shut(mp->listeners, &allow, mp->pool);
-                        }
-                        pool_stop(mp->pool, false);
-                        continue;
-                }
-                if (!mp->renewed) {
-                        all = false;
-                        continue;
-                }
-                pool_promote(mp->pool);
-                if (vacates)
-                        vacate_shut(mp->listeners, &allow, mp->pool);
-                reload_commit_status(mp, conf_find_pool(m->next_conf, mp->pool->name));
-                if (mp->next_listeners) {
-                        listen_set_free(mp->listeners);
-                        mp->listeners = TAKE_PTR(mp->next_listeners);
-                }
-                listen_commit_shards(mp->listeners, conf_find_pool(m->next_conf, mp->pool->name));
-                listen_commit_backlog(mp->listeners, conf_find_pool(m->next_conf, mp->pool->name));
-                mp->renewed = mp->added = false;
-                n++;
-        }
         logs_replaced(m, m->old_log_file_fd);
         m->old_log_file_fd = -1;
         conf_free(m->conf);
@@ -451,11 +256,7 @@ static void reload_commit(struct master *m) {
         attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = MASTER_RUNNING;
 
-        if (n == 0)
-                text_append(&summary, "reload done, no pool's settings have changed");
-        else
-                text_printf(&summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
-                            n == 1 ? "" : "s");
+        reload_summarise(n, all, &summary);
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
@@ -474,7 +275,7 @@ void reload_advance(struct master *m) {
                 const struct master_pool *mp = m->pools[i];
                 const struct generation *g = mp->pool->starting;
 
-                if (!mp->renewed)
+                if (mp->state != MASTER_POOL_RENEWS)
                         continue;
                 if (!g || g->state == GENERATION_FAILED || g->state == GENERATION_ENDING) {
                         text_printf(&problems, "pool '%s': %s\n", mp->pool->name,

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * New workers do not listen at an address that a reload gives up, and old ones are told to leave, so what waits in its
+ * queues would be reset. The master takes those connections, reads nothing of them, and gives them to the pool's park
+ * as ones that have just come: from there they find workers. Then the sockets are shut, as old workers that are busy
+ * keep copies of them, at which others would wait in vain.
+ */
+/*
  * An address that a reload gives up. New workers do not listen there, and old ones are told to leave, so what waits in
  * its queues would be reset. The master takes those connections, reads nothing of them, and gives them to the pool's
  * park as ones that have just come: from there they find workers. Then the sockets are shut, as old workers that are
  * busy keep copies of them, at which others would wait in vain.
  */
 
-#include "master/vacate.h"
+#include "master/handover.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,19 +25,19 @@
 #include "log/peer.h"
 
 /* From one queue at most: new ones may come to a TCP address as fast as they are taken. */
-#define VACATE_MAX 16384
+#define HANDOVER_MAX 16384
 
-struct vacate_count {
+struct handover_count {
         unsigned n_lost;    /* connections that could not be handed over */
         unsigned n_meddled; /* listeners that somebody has made to block */
 };
 
 /* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their
  * listener. */
-static void vacate_queue(int listener, const struct allow *allow, struct pool *p, struct vacate_count *c) {
+static void handover_queue(int listener, const struct allow *allow, struct pool *p, struct handover_count *c) {
         bool meddled = fd_keep_nonblock(listener) == FD_E_BLOCKING;
 
-        for (unsigned n = 0; n < VACATE_MAX; n++) {
+        for (unsigned n = 0; n < HANDOVER_MAX; n++) {
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0) {
@@ -48,14 +54,14 @@ static void vacate_queue(int listener, const struct allow *allow, struct pool *p
 }
 
 /* Takes what waits in each queue, and (shut) closes it to what comes after that. */
-static void vacate_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
-        struct vacate_count c = {};
+static void handover_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
+        struct handover_count c = {};
         struct nudge nudge;
         int r = nudge_begin(&nudge);
 
         for (size_t i = 0; i < s->n; i++) {
                 if (r == 0)
-                        vacate_queue(s->fds[i], allow, p, &c);
+                        handover_queue(s->fds[i], allow, p, &c);
                 if (shut)
                         shutdown(s->fds[i], SHUT_RDWR);
         }
@@ -71,11 +77,11 @@ static void vacate_all(const struct listen_set *s, const struct allow *allow, st
                             c.n_lost, s->listen);
 }
 
-void vacate_queues(struct listen_set *s, const struct allow *allow, struct pool *p) {
+void handover_begin(struct listen_set *s, const struct allow *allow, struct pool *p) {
         listen_unlink(s);
-        vacate_all(s, allow, p, false);
+        handover_all(s, allow, p, false);
 }
 
-void vacate_shut(const struct listen_set *s, const struct allow *allow, struct pool *p) {
-        vacate_all(s, allow, p, true);
+void handover_finish(const struct listen_set *s, const struct allow *allow, struct pool *p) {
+        handover_all(s, allow, p, true);
 }
