@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Descriptors attached to messages of unix sockets: SCM_RIGHTS, unix(7). */
+/* Descriptors attached to messages of unix sockets: SCM_RIGHTS, unix(7). ipc/channel.h sends and receives such. */
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -16,17 +16,6 @@
  * live as long. */
 void passing_attach(struct msghdr *msg, void *room, const int *fds, size_t n);
 
-/* A message with what came along: the caller closes the descriptors, those too that it has no use for. */
-struct passing {
-        size_t n;     /* bytes */
-        size_t n_fds; /* descriptors; the places behind them are -1 */
-};
-
-/*
- * Receives one message into msg's iov, and at most max descriptors, close-on-exec. flags: MSG_DONTWAIT, or 0. 0;
- * PASSING_E_EMPTY (nothing waits); PASSING_E_END (the other side is closed; a message without bytes is none of that);
- * -EMSGSIZE (more bytes or descriptors than there is room for) and -EMFILE (this process can have no more descriptors):
- * the message is lost, and nothing of it is open; other -errno.
+/* Takes the descriptors out of a received message: the first max go into fds, any more are closed. How many there were.
  */
-enum { PASSING_E_EMPTY = 1, PASSING_E_END = 2 };
-int passing_receive(int fd, struct msghdr *msg, int flags, int *fds, size_t max, struct passing *ret);
+size_t passing_take(struct msghdr *msg, int *fds, size_t max);

@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
-#include "base/passing.h"
+#include "ipc/channel.h"
 
 #define HANDOVER_VERSION 2U
 
@@ -19,10 +19,11 @@
 #define HANDOVER_SEND_BUFFER (4 * 1024 * 1024)
 
 int handover_pair(int ret[static 2]) {
-        int size = HANDOVER_SEND_BUFFER;
+        int size = HANDOVER_SEND_BUFFER, r;
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
-                return -errno;
+        r = channel_pair(ret);
+        if (r < 0)
+                return r;
         if (setsockopt(ret[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
                 (void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
         return 0;
@@ -35,20 +36,15 @@ int handover_send(int fd, const struct handover *note, const struct handover_con
                 { .iov_base = (void *)content->out, .iov_len = n.n_out },
                 { .iov_base = (void *)content->in, .iov_len = n.n_in },
         };
-        struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov) };
-        PASSING_ROOM(room, 1);
-        ssize_t k;
+        int connection, r;
 
         if (fd < 0)
                 return -EPIPE;
         n.version = HANDOVER_VERSION;
-        passing_attach(&msg, &room, &content->connection, 1);
-        do
-                k = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-        while (k < 0 && errno == EINTR);
-        if (k >= 0)
-                return 0;
-        return errno == EAGAIN ? HANDOVER_E_FULL : -errno;
+        connection = content->connection;
+        r = channel_send(
+                fd, &(struct channel_message){ .iov = iov, .n_iov = ELEMENTSOF(iov), .fds = &connection, .n_fds = 1 });
+        return r == CHANNEL_E_FULL ? HANDOVER_E_FULL : r;
 }
 
 static bool handover_makes_sense(const struct handover *n, size_t n_bytes) {
@@ -58,18 +54,16 @@ static bool handover_makes_sense(const struct handover *n, size_t n_bytes) {
 
 int handover_receive(int fd, struct handover *ret, uint8_t *buf, size_t size, int *ret_fd) {
         struct iovec iov[2] = { { .iov_base = ret, .iov_len = sizeof(*ret) }, { .iov_base = buf, .iov_len = size } };
-        PASSING_ROOM(room, 1);
-        struct msghdr msg = {
-                .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov), .msg_control = &room, .msg_controllen = sizeof(room)
-        };
         _cleanup_fd_ int connection = -1;
-        struct passing got;
+        struct channel_received got;
         int r;
 
-        r = passing_receive(fd, &msg, MSG_DONTWAIT, &connection, 1, &got);
-        if (r == PASSING_E_EMPTY)
+        r = channel_receive(
+                fd, &(struct channel_message){ .iov = iov, .n_iov = ELEMENTSOF(iov), .fds = &connection, .n_fds = 1 },
+                &got);
+        if (r == CHANNEL_E_EMPTY)
                 return HANDOVER_E_EMPTY;
-        if (r == PASSING_E_END)
+        if (r == CHANNEL_E_END)
                 return HANDOVER_E_END;
         if (r < 0)
                 return r == -EMSGSIZE ? -EBADMSG : r;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving control packets. SOCK_SEQPACKET keeps the borders of messages and the descriptors with the packet they were
- * sent with, so there is no stream to reassemble. A status answer has one packet per pool, more than a socket's buffer
- * may take, and the master must not wait for a client that reads slowly: hence the queue.
+ * Moving control packets over a channel. A status answer has one packet per pool, more than a socket's buffer may take,
+ * and the master must not wait for a client that reads slowly: hence the queue.
  */
 
 #include "ipc/exchange.h"
@@ -16,11 +15,10 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/passing.h"
 #include "base/trusted.h"
+#include "ipc/channel.h"
 
-#define BACKLOG 16
-#define FDS_MAX 4 /* more than any message carries */
+#define IPC_EXCHANGE_BACKLOG 16
 
 struct ipc_exchange_packet {
         struct ipc_exchange_packet *next;
@@ -29,16 +27,16 @@ struct ipc_exchange_packet {
         int fd;
 };
 
-static void packet_free(struct ipc_exchange_packet *p) {
+static void ipc_exchange_packet_free(struct ipc_exchange_packet *p) {
         if (!p)
                 return;
         fd_close(p->fd);
         free(p->data);
         free(p);
 }
-DEFINE_CLEANUP(struct ipc_exchange_packet *, packet_free)
+DEFINE_CLEANUP(struct ipc_exchange_packet *, ipc_exchange_packet_free)
 
-static int path_to_address(const char *path, struct sockaddr_un *ret) {
+static int ipc_exchange_address(const char *path, struct sockaddr_un *ret) {
         struct sockaddr_un sun = { .sun_family = AF_UNIX };
         size_t n = strlen(path);
 
@@ -50,19 +48,19 @@ static int path_to_address(const char *path, struct sockaddr_un *ret) {
 }
 
 /* A socket for that path, and the address it has. */
-static int new_socket(const char *path, int flags, struct sockaddr_un *ret) {
+static int ipc_exchange_socket(const char *path, int flags, struct sockaddr_un *ret) {
         int fd, r;
 
-        r = path_to_address(path, ret);
+        r = ipc_exchange_address(path, ret);
         if (r < 0)
                 return r;
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
         return fd < 0 ? -errno : fd;
 }
 
-static int connect_to(const char *path, int flags) {
+static int ipc_exchange_try(const char *path, int flags) {
         struct sockaddr_un sun;
-        _cleanup_fd_ int fd = new_socket(path, flags, &sun);
+        _cleanup_fd_ int fd = ipc_exchange_socket(path, flags, &sun);
 
         if (fd < 0)
                 return fd;
@@ -72,12 +70,12 @@ static int connect_to(const char *path, int flags) {
 }
 
 int ipc_exchange_connect(const char *path) {
-        return connect_to(path, 0);
+        return ipc_exchange_try(path, 0);
 }
 
 /* Removes a socket file whose server is gone. connect(2) refuses other kinds of files too: they stay. */
-static int remove_stale(const char *path) {
-        _cleanup_fd_ int fd = connect_to(path, SOCK_NONBLOCK);
+static int ipc_exchange_remove_stale(const char *path) {
+        _cleanup_fd_ int fd = ipc_exchange_try(path, SOCK_NONBLOCK);
         const char *name;
         _cleanup_fd_ int folder = trusted_open_folder(path, &name);
         struct stat st;
@@ -94,13 +92,13 @@ static int remove_stale(const char *path) {
 
 int ipc_exchange_listen(const char *path, mode_t mode) {
         struct sockaddr_un sun;
-        _cleanup_fd_ int fd = new_socket(path, SOCK_NONBLOCK, &sun);
+        _cleanup_fd_ int fd = ipc_exchange_socket(path, SOCK_NONBLOCK, &sun);
         mode_t mask;
         int r;
 
         if (fd < 0)
                 return fd;
-        r = remove_stale(path);
+        r = ipc_exchange_remove_stale(path);
         if (r < 0)
                 return r;
         /* Before bind(2), which makes the file with the socket's mode, less the umask: there is no moment with a wider
@@ -110,28 +108,34 @@ int ipc_exchange_listen(const char *path, mode_t mode) {
         mask = umask(0);
         r = bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : 0;
         umask(mask);
-        if (r == 0 && listen(fd, BACKLOG) < 0)
+        if (r == 0 && listen(fd, IPC_EXCHANGE_BACKLOG) < 0)
                 r = -errno;
         return r < 0 ? r : TAKE_FD(fd);
 }
 
+/* The first of the descriptors that came with a packet; the rest is closed. */
+static int ipc_exchange_first(int *fds, size_t n) {
+        for (size_t i = 1; i < n; i++)
+                fd_close(fds[i]);
+        return fds[0];
+}
+
 int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
         _cleanup_free_ uint8_t *data = malloc(IPC_CONTROL_PACKET_MAX);
-        PASSING_ROOM(room, FDS_MAX);
         struct iovec iov = { .iov_base = data, .iov_len = IPC_CONTROL_PACKET_MAX };
-        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof(room) };
+        int fds[CHANNEL_FDS_MAX], r; /* more than any message carries */
         _cleanup_fd_ int attached = -1;
-        int fds[FDS_MAX], r;
-        struct passing got;
+        struct channel_received got;
 
         if (!data)
                 return -ENOMEM;
-        r = passing_receive(fd, &mh, 0, fds, FDS_MAX, &got);
-        attached = fds[0];
-        for (int i = 1; i < FDS_MAX; i++)
-                fd_close(fds[i]);
+        r = channel_receive(fd,
+                            &(struct channel_message){
+                                    .iov = &iov, .n_iov = 1, .fds = fds, .n_fds = CHANNEL_FDS_MAX, .waits = true },
+                            &got);
         if (r != 0)
-                return r == PASSING_E_EMPTY ? -EAGAIN : r == PASSING_E_END ? IPC_EXCHANGE_E_CLOSED : r;
+                return r == CHANNEL_E_EMPTY ? -EAGAIN : r == CHANNEL_E_END ? IPC_EXCHANGE_E_CLOSED : r;
+        attached = ipc_exchange_first(fds, CHANNEL_FDS_MAX);
         r = ipc_control_decode(data, got.n, ret);
         if (r < 0)
                 return r;
@@ -140,22 +144,16 @@ int ipc_exchange_receive(int fd, struct ipc_control_message *ret) {
         return 0;
 }
 
-/* 0 or -errno; -EAGAIN when a nonblocking socket is full. */
-static int packet_send(int fd, const uint8_t *data, size_t n, int attached) {
+/* 0; CHANNEL_E_FULL, on a nonblocking socket; -errno. */
+static int ipc_exchange_send_packet(int fd, const uint8_t *data, size_t n, int attached) {
         struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
-        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-        PASSING_ROOM(room, 1);
-        ssize_t sent;
 
-        if (attached >= 0)
-                passing_attach(&mh, &room, &attached, 1);
-        do
-                sent = sendmsg(fd, &mh, MSG_NOSIGNAL);
-        while (sent < 0 && errno == EINTR);
-        return sent < 0 ? -errno : 0;
+        return channel_send(
+                fd, &(struct channel_message){
+                            .iov = &iov, .n_iov = 1, .fds = &attached, .n_fds = attached >= 0 ? 1 : 0, .waits = true });
 }
 
-static int attached_of(const struct ipc_control_message *m) {
+static int ipc_exchange_attached(const struct ipc_control_message *m) {
         return m->type == IPC_CONTROL_POOL ? m->pool.scoreboard_fd : -1;
 }
 
@@ -167,11 +165,12 @@ int ipc_exchange_send(int fd, const struct ipc_control_message *m) {
         r = ipc_control_encode(m, &data, &n);
         if (r < 0)
                 return r;
-        return packet_send(fd, data, n, attached_of(m));
+        r = ipc_exchange_send_packet(fd, data, n, ipc_exchange_attached(m));
+        return r == CHANNEL_E_FULL ? -EAGAIN : r;
 }
 
 int ipc_exchange_queue_add(struct ipc_exchange_queue *q, const struct ipc_control_message *m) {
-        _cleanup_(packet_freep) struct ipc_exchange_packet *p = calloc(1, sizeof(*p));
+        _cleanup_(ipc_exchange_packet_freep) struct ipc_exchange_packet *p = calloc(1, sizeof(*p));
         int r;
 
         if (!p)
@@ -180,8 +179,8 @@ int ipc_exchange_queue_add(struct ipc_exchange_queue *q, const struct ipc_contro
         r = ipc_control_encode(m, &p->data, &p->n);
         if (r < 0)
                 return r;
-        if (attached_of(m) >= 0) {
-                p->fd = fcntl(attached_of(m), F_DUPFD_CLOEXEC, 3);
+        if (ipc_exchange_attached(m) >= 0) {
+                p->fd = fcntl(ipc_exchange_attached(m), F_DUPFD_CLOEXEC, 3);
                 if (p->fd < 0)
                         return -errno;
         }
@@ -194,29 +193,29 @@ int ipc_exchange_queue_add(struct ipc_exchange_queue *q, const struct ipc_contro
         return 0;
 }
 
-static void queue_drop_first(struct ipc_exchange_queue *q) {
+static void ipc_exchange_drop_first(struct ipc_exchange_queue *q) {
         struct ipc_exchange_packet *p = q->first;
 
         q->first = p->next;
         if (!q->first)
                 q->last = NULL;
-        packet_free(p);
+        ipc_exchange_packet_free(p);
 }
 
 int ipc_exchange_queue_flush(struct ipc_exchange_queue *q, int fd) {
         while (q->first) {
-                int r = packet_send(fd, q->first->data, q->first->n, q->first->fd);
+                int r = ipc_exchange_send_packet(fd, q->first->data, q->first->n, q->first->fd);
 
-                if (r == -EAGAIN)
+                if (r == CHANNEL_E_FULL)
                         return IPC_EXCHANGE_E_FULL;
                 if (r < 0)
                         return r;
-                queue_drop_first(q);
+                ipc_exchange_drop_first(q);
         }
         return 0;
 }
 
 void ipc_exchange_queue_done(struct ipc_exchange_queue *q) {
         while (q->first)
-                queue_drop_first(q);
+                ipc_exchange_drop_first(q);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Control messages over a socket, for both sides. The master calls from its event loop with nonblocking descriptors:
+ * Control messages over a channel, for both sides. The master calls from its event loop with nonblocking descriptors:
  *
  *     listener readable   fd = accept4(..., SOCK_NONBLOCK | SOCK_CLOEXEC)
  *     fd readable         ipc_exchange_receive(fd, &m)       -EAGAIN: wait again; 0: act on m.type; else give the

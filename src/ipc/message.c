@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Fixed-size messages over SEQPACKET, see message.h. The socket keeps message boundaries and order, so there is no
- * framing, no buffer and no partial state: a message is received whole or not at all.
- */
+/* Fixed-size messages over a channel, see message.h: there is no framing, no buffer and no partial state. */
 
 #include "ipc/message.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/passing.h"
 #include "base/time.h"
+#include "ipc/channel.h"
 
 /* How long descriptors may be refused since others of the same user have too many on their way (unix(7), ETOOMANYREFS),
  * and how often that is looked at (ms). Nothing tells when it is over. */
@@ -35,25 +31,16 @@ const char *ipc_type_name(uint32_t type) {
 }
 
 int ipc_pair(int ret[static 2]) {
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
-                return -errno;
-        return 0;
+        return channel_pair(ret);
 }
 
 int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
         struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(*m) };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-        size_t n_fds = ipc_rows[m->type].n_fds;
-        PASSING_ROOM(room, IPC_FDS_MAX);
+        int r = channel_send(fd,
+                             &(struct channel_message){
+                                     .iov = &iov, .n_iov = 1, .fds = (int *)fds, .n_fds = ipc_rows[m->type].n_fds });
 
-        ssize_t k;
-
-        if (n_fds > 0)
-                passing_attach(&msg, &room, fds, n_fds);
-        do
-                k = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-        while (k < 0 && errno == EINTR);
-        return k < 0 ? -errno : 0;
+        return r == CHANNEL_E_FULL ? -EAGAIN : r;
 }
 
 int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
@@ -78,21 +65,15 @@ void ipc_close_fds(int fds[static IPC_FDS_MAX]) {
 }
 
 int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
-        PASSING_ROOM(room, IPC_FDS_MAX);
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
-        struct msghdr msg = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = &room,
-                .msg_controllen = sizeof(room),
-        };
-        struct passing got;
+        struct channel_received got;
         int r;
 
-        r = passing_receive(fd, &msg, MSG_DONTWAIT, ret_fds, IPC_FDS_MAX, &got);
-        if (r == PASSING_E_EMPTY)
+        r = channel_receive(
+                fd, &(struct channel_message){ .iov = &iov, .n_iov = 1, .fds = ret_fds, .n_fds = IPC_FDS_MAX }, &got);
+        if (r == CHANNEL_E_EMPTY)
                 return IPC_E_EMPTY;
-        if (r == PASSING_E_END)
+        if (r == CHANNEL_E_END)
                 return IPC_E_GONE;
         if (r < 0)
                 return r == -EMSGSIZE ? -EBADMSG : r;

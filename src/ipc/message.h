@@ -63,7 +63,7 @@ struct ipc_message {
 /* Name of a type, for logs; "unknown" for numbers that are none. */
 const char *ipc_type_name(uint32_t type);
 
-/* A connected pair, both ends close-on-exec and non-blocking. 0 or -errno. */
+/* A connected pair, close-on-exec: a channel (channel.h). 0 or -errno. */
 int ipc_pair(int ret[static 2]);
 
 /* Sends one message with the descriptors its row asks for; they stay the caller's. Waits up to a second when the socket

@@ -7,7 +7,7 @@
 
 #include "conn/allow.h"
 #include "log/log.h"
-#include "master/handover.h"
+#include "master/drain.h"
 
 /* Sockets at an address where the pool has none. */
 static int apply_open(struct master *m, const struct conf_pool *settings, const struct plan_step *step,
@@ -131,7 +131,7 @@ static void apply_commit_page(struct master_pool *mp) {
 static void apply_promote(struct master_pool *mp, const struct conf_pool *settings, const struct allow *allow) {
         pool_promote(mp->pool);
         if (allow)
-                handover_finish(mp->listeners, allow, mp->pool);
+                drain_finish(mp->listeners, allow, mp->pool);
         apply_commit_page(mp);
         if (mp->next_listeners) {
                 listen_set_free(mp->listeners);
@@ -147,7 +147,7 @@ static void apply_drop(struct master_pool *mp, const struct allow *allow) {
         apply_commit_page(mp);
         if (allow) {
                 pool_leave_listeners(mp->pool);
-                handover_finish(mp->listeners, allow, mp->pool);
+                drain_finish(mp->listeners, allow, mp->pool);
         }
         pool_stop(mp->pool, false);
 }
@@ -158,7 +158,7 @@ static void apply_commit_pool(struct master_pool *mp, const struct conf_pool *se
 
         if (gives_up) {
                 apply_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
-                handover_begin(mp->listeners, &allow, mp->pool);
+                drain_begin(mp->listeners, &allow, mp->pool);
         } else if (mp->planned.address == PLAN_ADDRESS_PASSED_ON)
                 pool_relay(mp->pool, mp->planned.action == PLAN_DROP);
         if (mp->planned.action == PLAN_DROP)

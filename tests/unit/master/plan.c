@@ -15,30 +15,19 @@
 #define POOLS_MAX 4
 
 /* A step in short: what it does, where the next generation listens, what becomes of its address, of its page. */
-#define KEEP                                                                                                           \
-        { .action = PLAN_KEEP }
-#define DRAIN                                                                                                          \
-        { .action = PLAN_DRAIN }
-#define REPLACE                                                                                                        \
-        { .action = PLAN_REPLACE }
-#define START                                                                                                          \
-        { .action = PLAN_START, .listeners = PLAN_LISTENERS_OPENED }
-#define START_AT(n)                                                                                                    \
-        { .action = PLAN_START, .listeners = PLAN_LISTENERS_TAKEN, .from = (n) }
-#define DROP                                                                                                           \
-        { .action = PLAN_DROP, .address = PLAN_ADDRESS_GIVEN_UP }
-#define DROP_TO_HEIR                                                                                                   \
-        { .action = PLAN_DROP, .address = PLAN_ADDRESS_PASSED_ON }
-#define MOVE                                                                                                           \
-        { .action = PLAN_REPLACE, .listeners = PLAN_LISTENERS_OPENED, .address = PLAN_ADDRESS_GIVEN_UP }
-#define MOVE_TO(n)                                                                                                     \
-        { .action = PLAN_REPLACE, .listeners = PLAN_LISTENERS_TAKEN, .from = (n), .address = PLAN_ADDRESS_GIVEN_UP }
-#define LEAVE_TO_HEIR                                                                                                  \
-        { .action = PLAN_REPLACE, .listeners = PLAN_LISTENERS_OPENED, .address = PLAN_ADDRESS_PASSED_ON }
-#define SWAP_WITH(n)                                                                                                   \
-        { .action = PLAN_REPLACE, .listeners = PLAN_LISTENERS_TAKEN, .from = (n), .address = PLAN_ADDRESS_PASSED_ON }
-#define PAGE(what)                                                                                                     \
-        { .action = PLAN_REPLACE, .page = PLAN_PAGE_##what }
+// clang-format off
+#define KEEP          { .action = PLAN_KEEP }
+#define DRAIN         { .action = PLAN_DRAIN }
+#define REPLACE       { .action = PLAN_REPLACE }
+#define START         { .action = PLAN_START, .listeners = PLAN_LISTENERS_OPENED }
+#define START_AT(n)   { .action = PLAN_START, .listeners = PLAN_LISTENERS_TAKEN, .from = (n) }
+#define DROP          { .action = PLAN_DROP, .address = PLAN_ADDRESS_GIVEN_UP }
+#define DROP_TO_HEIR  { .action = PLAN_DROP, .address = PLAN_ADDRESS_PASSED_ON }
+#define MOVE          { PLAN_REPLACE, .listeners = PLAN_LISTENERS_OPENED, .address = PLAN_ADDRESS_GIVEN_UP }
+#define MOVE_TO(n)    { PLAN_REPLACE, .listeners = PLAN_LISTENERS_TAKEN, (n), .address = PLAN_ADDRESS_GIVEN_UP }
+#define LEAVE_TO_HEIR { PLAN_REPLACE, .listeners = PLAN_LISTENERS_OPENED, .address = PLAN_ADDRESS_PASSED_ON }
+#define SWAP_WITH(n)  { PLAN_REPLACE, .listeners = PLAN_LISTENERS_TAKEN, (n), .address = PLAN_ADDRESS_PASSED_ON }
+#define PAGE(what)    { .action = PLAN_REPLACE, .page = PLAN_PAGE_##what }
 
 #define ALL                                                                                                            \
         { .all = true, .names = "" }

@@ -8,8 +8,8 @@
 
 /* Takes what waits there, so that the rest is short; allow: who may connect there. While the pool's workers still
  * accept: before pool_promote() or pool_leave_listeners(). */
-void handover_begin(struct listen_set *s, const struct allow *allow, struct pool *p);
+void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p);
 
 /* Afterwards, when no worker accepts there any more, and the park still takes something: what has come meanwhile goes
  * the same way, and the sockets are shut, so that nothing else comes. */
-void handover_finish(const struct listen_set *s, const struct allow *allow, struct pool *p);
+void drain_finish(const struct listen_set *s, const struct allow *allow, struct pool *p);

@@ -12,7 +12,7 @@
  * busy keep copies of them, at which others would wait in vain.
  */
 
-#include "master/handover.h"
+#include "master/drain.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,19 +25,19 @@
 #include "log/peer.h"
 
 /* From one queue at most: new ones may come to a TCP address as fast as they are taken. */
-#define HANDOVER_MAX 16384
+#define DRAIN_MAX 16384
 
-struct handover_count {
+struct drain_count {
         unsigned n_lost;    /* connections that could not be handed over */
         unsigned n_meddled; /* listeners that somebody has made to block */
 };
 
 /* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their
  * listener. */
-static void handover_queue(int listener, const struct allow *allow, struct pool *p, struct handover_count *c) {
+static void drain_queue(int listener, const struct allow *allow, struct pool *p, struct drain_count *c) {
         bool meddled = fd_keep_nonblock(listener) == FD_E_BLOCKING;
 
-        for (unsigned n = 0; n < HANDOVER_MAX; n++) {
+        for (unsigned n = 0; n < DRAIN_MAX; n++) {
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0) {
@@ -54,14 +54,14 @@ static void handover_queue(int listener, const struct allow *allow, struct pool 
 }
 
 /* Takes what waits in each queue, and (shut) closes it to what comes after that. */
-static void handover_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
-        struct handover_count c = {};
+static void drain_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
+        struct drain_count c = {};
         struct nudge nudge;
         int r = nudge_begin(&nudge);
 
         for (size_t i = 0; i < s->n; i++) {
                 if (r == 0)
-                        handover_queue(s->fds[i], allow, p, &c);
+                        drain_queue(s->fds[i], allow, p, &c);
                 if (shut)
                         shutdown(s->fds[i], SHUT_RDWR);
         }
@@ -77,11 +77,11 @@ static void handover_all(const struct listen_set *s, const struct allow *allow, 
                             c.n_lost, s->listen);
 }
 
-void handover_begin(struct listen_set *s, const struct allow *allow, struct pool *p) {
+void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p) {
         listen_unlink(s);
-        handover_all(s, allow, p, false);
+        drain_all(s, allow, p, false);
 }
 
-void handover_finish(const struct listen_set *s, const struct allow *allow, struct pool *p) {
-        handover_all(s, allow, p, true);
+void drain_finish(const struct listen_set *s, const struct allow *allow, struct pool *p) {
+        drain_all(s, allow, p, true);
 }
