@@ -29,24 +29,17 @@ int fd_close(int fd) {
         return -1;
 }
 
-static int fd_set_flag(int fd, int get, int set, int flag, bool on) {
-        int flags, want;
-
-        flags = fcntl(fd, get);
-        if (flags < 0)
-                return -errno;
-        want = on ? flags | flag : flags & ~flag;
-        if (want != flags && fcntl(fd, set, want) < 0)
-                return -errno;
-        return 0;
-}
-
 int fd_set_cloexec(int fd, bool on) {
-        return fd_set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
+        return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0; /* there is no other flag */
 }
 
 int fd_set_nonblock(int fd, bool on) {
-        return fd_set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+        int flags = fcntl(fd, F_GETFL), want;
+
+        if (flags < 0)
+                return -errno;
+        want = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+        return want != flags && fcntl(fd, F_SETFL, want) < 0 ? -errno : 0;
 }
 
 int fd_keep_nonblock(int fd) {
@@ -100,7 +93,7 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n) {
         return 0;
 }
 
-int file_read_all(const char *path, size_t max, char **ret, size_t *ret_n) {
+int fd_read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
         _cleanup_fd_ int fd = -1;
 
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

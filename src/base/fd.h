@@ -37,7 +37,7 @@ bool fd_is_same_file(int a, int b);
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n);
 
 /* fd_read_all() for a path. */
-int file_read_all(const char *path, size_t max, char **ret, size_t *ret_n);
+int fd_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
 
 /* Writes all n bytes to a blocking descriptor, over any number of partial writes. 0 or -errno. */
 int fd_write_all(int fd, const void *data, size_t n);

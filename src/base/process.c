@@ -21,7 +21,7 @@ static int process_read_number(const char *path, const char *key, long *ret) {
         size_t n_key = strlen(key);
         int r;
 
-        r = file_read_all(path, PROCESS_FILE_MAX, &text, NULL);
+        r = fd_read_file(path, PROCESS_FILE_MAX, &text, NULL);
         if (r < 0)
                 return r;
         for (const char *line = text; line; line = strchr(line, '\n')) {

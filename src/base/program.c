@@ -27,19 +27,19 @@ static struct {
         char path[PATH_MAX];
 } program = { .name = "fpmd", .command = "fpmd" };
 
-static const char *path_base(const char *path) {
+static const char *program_base(const char *path) {
         const char *slash = strrchr(path, '/');
 
         return slash ? slash + 1 : path;
 }
 
-static bool is_php_fpm(const char *path) {
-        return text_has_prefix(path_base(path), "php-fpm");
+static bool program_is_named_php_fpm(const char *path) {
+        return text_has_prefix(program_base(path), "php-fpm");
 }
 
 /* What the link at path points to, as a path that can be used from here. False: it is none, or does not fit. */
-static bool path_follow(const char *path, char ret[static PATH_MAX]) {
-        size_t n_folder = (size_t)(path_base(path) - path);
+static bool program_follow(const char *path, char ret[static PATH_MAX]) {
+        size_t n_folder = (size_t)(program_base(path) - path);
         char target[PATH_MAX];
         ssize_t n = readlink(path, target, sizeof(target) - 1);
 
@@ -52,29 +52,29 @@ static bool path_follow(const char *path, char ret[static PATH_MAX]) {
 }
 
 /* Links are followed as long as they lead to a name of php-fpm's, as update-alternatives(1) makes them. */
-static bool path_resolve(const char *path, char ret[static PATH_MAX]) {
+static bool program_resolve(const char *path, char ret[static PATH_MAX]) {
         char at[PATH_MAX], next[PATH_MAX], folder[PATH_MAX];
         const char *base;
 
         if (!text_copy(at, sizeof(at), path, strlen(path)))
                 return false;
-        for (int i = 0; i < PROGRAM_LINKS_MAX && path_follow(at, next) && is_php_fpm(next); i++)
+        for (int i = 0; i < PROGRAM_LINKS_MAX && program_follow(at, next) && program_is_named_php_fpm(next); i++)
                 memcpy(at, next, sizeof(at));
-        base = path_base(at);
+        base = program_base(at);
         if (snprintf(next, sizeof(next), "%.*s.", (int)(base - at), at) >= PATH_MAX || !realpath(next, folder))
                 return false;
         return snprintf(ret, PATH_MAX, "%s/%s", text_equal(folder, "/") ? "" : folder, base) < PATH_MAX;
 }
 
 /* As a shell finds it. */
-static bool path_search(const char *name, char ret[static PATH_MAX]) {
+static bool program_search(const char *name, char ret[static PATH_MAX]) {
         const char *p = getenv("PATH");
         char at[PATH_MAX];
 
         for (size_t n; p; p = p[n] ? p + n + 1 : NULL) {
                 n = strcspn(p, ":");
                 if (n > 0 && snprintf(at, sizeof(at), "%.*s/%s", (int)n, p, name) < PATH_MAX && access(at, X_OK) == 0)
-                        return path_resolve(at, ret);
+                        return program_resolve(at, ret);
         }
         return false;
 }
@@ -84,18 +84,18 @@ static bool path_search(const char *name, char ret[static PATH_MAX]) {
 static void program_find(const char *argv0) {
         ssize_t n;
 
-        if (is_php_fpm(argv0) &&
-            (strchr(argv0, '/') ? path_resolve(argv0, program.path) : path_search(argv0, program.path)))
+        if (program_is_named_php_fpm(argv0) &&
+            (strchr(argv0, '/') ? program_resolve(argv0, program.path) : program_search(argv0, program.path)))
                 return;
         n = readlink("/proc/self/exe", program.path, sizeof(program.path) - 1);
         program.path[MAX(n, (ssize_t)0)] = '\0';
 }
 
 void program_init(const char *argv0) {
-        const char *base = argv0 ? path_base(argv0) : "";
+        const char *base = argv0 ? program_base(argv0) : "";
 
         if (*base) {
-                program.name = is_php_fpm(base) ? "php-fpm" : "fpmd";
+                program.name = program_is_named_php_fpm(base) ? "php-fpm" : "fpmd";
                 text_copy(program.command, sizeof(program.command), base, strlen(base));
         }
         program_find(argv0 ? argv0 : "");

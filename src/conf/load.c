@@ -87,7 +87,7 @@ static int load_open_file(struct loader *l, const char *path) {
                 conf_entries_problem(e, "directive 'include': more than %d files", FILES_MAX);
                 return 0;
         }
-        r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
+        r = fd_read_file(path, FILE_BYTES_MAX, &data, &n);
         if (r == -ENOMEM)
                 return r;
         if (r == -EISDIR)
@@ -223,7 +223,7 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
         r = load_init(&l, options, problems, true);
         if (r < 0)
                 return r;
-        r = file_read_all(path, FILE_BYTES_MAX, &data, &n);
+        r = fd_read_file(path, FILE_BYTES_MAX, &data, &n);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {

@@ -64,11 +64,11 @@ static const struct access_word {
         { 'M', "kilobytes", UNIT_KILO },     { 'M', "mega", UNIT_MEGA },   { 'M', "megabytes", UNIT_MEGA },
 };
 
-static void show_percent(const struct access_render *a) {
+static void access_show_percent(const struct access_render *a) {
         text_append_c(a->out, '%');
 }
 
-static void show_cpu(const struct access_render *a) {
+static void access_show_cpu(const struct access_render *a) {
         const struct log_access_record *r = a->record;
         usec_t used =
                 (a->item->unit == UNIT_SYSTEM ? 0 : r->user_cpu) + (a->item->unit == UNIT_USER ? 0 : r->system_cpu);
@@ -76,7 +76,7 @@ static void show_cpu(const struct access_render *a) {
         text_printf(a->out, "%.2f", r->duration > 0 ? (double)used * 100.0 / (double)r->duration : 0.0);
 }
 
-static void show_duration(const struct access_render *a) {
+static void access_show_duration(const struct access_render *a) {
         usec_t d = a->record->duration;
 
         if (a->item->unit == UNIT_MICRO)
@@ -85,70 +85,70 @@ static void show_duration(const struct access_render *a) {
                 text_printf(a->out, "%.3f", (double)d / (a->item->unit == UNIT_MILLI ? 1e3 : 1e6));
 }
 
-static void show_or_dash(struct text *out, const char *s) {
+static void access_show_or_dash(struct text *out, const char *s) {
         text_append(out, s ? s : "-");
 }
 
-static void show_or_nothing(struct text *out, const char *s) {
+static void access_show_or_nothing(struct text *out, const char *s) {
         text_append(out, s ? s : "");
 }
 
-static void show_looked_up(const struct access_render *a) {
-        show_or_dash(a->out, a->looked_up);
+static void access_show_looked_up(const struct access_render *a) {
+        access_show_or_dash(a->out, a->looked_up);
 }
 
-static void show_script(const struct access_render *a) {
-        show_or_dash(a->out, a->record->script);
+static void access_show_script(const struct access_render *a) {
+        access_show_or_dash(a->out, a->record->script);
 }
 
-static void show_content_length(const struct access_render *a) {
+static void access_show_content_length(const struct access_render *a) {
         text_printf(a->out, "%" PRIu64, a->record->content_length);
 }
 
-static void show_method(const struct access_render *a) {
-        show_or_dash(a->out, a->record->method);
+static void access_show_method(const struct access_render *a) {
+        access_show_or_dash(a->out, a->record->method);
 }
 
-static void show_memory(const struct access_render *a) {
+static void access_show_memory(const struct access_render *a) {
         unsigned shift = a->item->unit == UNIT_KILO ? 10 : a->item->unit == UNIT_MEGA ? 20 : 0;
 
         text_printf(a->out, "%" PRIu64, a->record->memory >> shift);
 }
 
-static void show_pool(const struct access_render *a) {
-        show_or_nothing(a->out, a->record->pool);
+static void access_show_pool(const struct access_render *a) {
+        access_show_or_nothing(a->out, a->record->pool);
 }
 
-static void show_pid(const struct access_render *a) {
+static void access_show_pid(const struct access_render *a) {
         text_printf(a->out, "%" PRId32, a->record->pid);
 }
 
-static void show_parent_pid(const struct access_render *a) {
+static void access_show_parent_pid(const struct access_render *a) {
         text_printf(a->out, "%" PRId32, a->record->parent_pid);
 }
 
-static void show_query(const struct access_render *a) {
-        show_or_nothing(a->out, a->record->query);
+static void access_show_query(const struct access_render *a) {
+        access_show_or_nothing(a->out, a->record->query);
 }
 
-static void show_query_mark(const struct access_render *a) {
+static void access_show_query_mark(const struct access_render *a) {
         if (a->record->query && *a->record->query)
                 text_append_c(a->out, '?');
 }
 
-static void show_uri(const struct access_render *a) {
-        show_or_nothing(a->out, a->record->uri);
+static void access_show_uri(const struct access_render *a) {
+        access_show_or_nothing(a->out, a->record->uri);
 }
 
-static void show_remote(const struct access_render *a) {
-        show_or_dash(a->out, a->record->remote);
+static void access_show_remote(const struct access_render *a) {
+        access_show_or_dash(a->out, a->record->remote);
 }
 
-static void show_status(const struct access_render *a) {
+static void access_show_status(const struct access_render *a) {
         text_printf(a->out, "%" PRIu32, a->record->status);
 }
 
-static void show_time(const struct access_render *a, usec_t wall) {
+static void access_show_time(const struct access_render *a, usec_t wall) {
         time_t t = (time_t)(wall / USEC_PER_SEC);
         char buf[ACCESS_TIME_MAX];
         struct tm tm = {};
@@ -161,16 +161,16 @@ static void show_time(const struct access_render *a, usec_t wall) {
 #pragma GCC diagnostic pop
 }
 
-static void show_begun(const struct access_render *a) {
-        show_time(a, a->record->begun_wall);
+static void access_show_begun(const struct access_render *a) {
+        access_show_time(a, a->record->begun_wall);
 }
 
-static void show_ended(const struct access_render *a) {
-        show_time(a, a->record->ended_wall);
+static void access_show_ended(const struct access_render *a) {
+        access_show_time(a, a->record->ended_wall);
 }
 
-static void show_user(const struct access_render *a) {
-        show_or_nothing(a->out, a->record->user);
+static void access_show_user(const struct access_render *a) {
+        access_show_or_nothing(a->out, a->record->user);
 }
 
 /* THE table of codes. */
@@ -180,26 +180,26 @@ static const struct access_code {
         void (*show)(const struct access_render *a);
         const char *allowed; /* WORD, NAME: for the reason of a refusal, which is in php-fpm's words */
 } access_codes[] = {
-        { '%', BRACES_NONE, show_percent, NULL },
-        { 'C', BRACES_WORD, show_cpu, "'total', 'user' or 'system'" },
-        { 'd', BRACES_WORD, show_duration, "'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds'" },
-        { 'e', BRACES_NAME, show_looked_up, "environment variable" },
-        { 'f', BRACES_NONE, show_script, NULL },
-        { 'l', BRACES_NONE, show_content_length, NULL },
-        { 'm', BRACES_NONE, show_method, NULL },
-        { 'M', BRACES_WORD, show_memory, "'bytes', 'kilo', 'kilobytes', 'mega' or 'megabytes'" },
-        { 'n', BRACES_NONE, show_pool, NULL },
-        { 'o', BRACES_NAME, show_looked_up, "header" },
-        { 'p', BRACES_NONE, show_pid, NULL },
-        { 'P', BRACES_NONE, show_parent_pid, NULL },
-        { 'q', BRACES_NONE, show_query, NULL },
-        { 'Q', BRACES_NONE, show_query_mark, NULL },
-        { 'r', BRACES_NONE, show_uri, NULL },
-        { 'R', BRACES_NONE, show_remote, NULL },
-        { 's', BRACES_NONE, show_status, NULL },
-        { 't', BRACES_TIME, show_begun, NULL },
-        { 'T', BRACES_TIME, show_ended, NULL },
-        { 'u', BRACES_NONE, show_user, NULL },
+        { '%', BRACES_NONE, access_show_percent, NULL },
+        { 'C', BRACES_WORD, access_show_cpu, "'total', 'user' or 'system'" },
+        { 'd', BRACES_WORD, access_show_duration, "'seconds', 'milli', 'milliseconds', 'micro' or 'microseconds'" },
+        { 'e', BRACES_NAME, access_show_looked_up, "environment variable" },
+        { 'f', BRACES_NONE, access_show_script, NULL },
+        { 'l', BRACES_NONE, access_show_content_length, NULL },
+        { 'm', BRACES_NONE, access_show_method, NULL },
+        { 'M', BRACES_WORD, access_show_memory, "'bytes', 'kilo', 'kilobytes', 'mega' or 'megabytes'" },
+        { 'n', BRACES_NONE, access_show_pool, NULL },
+        { 'o', BRACES_NAME, access_show_looked_up, "header" },
+        { 'p', BRACES_NONE, access_show_pid, NULL },
+        { 'P', BRACES_NONE, access_show_parent_pid, NULL },
+        { 'q', BRACES_NONE, access_show_query, NULL },
+        { 'Q', BRACES_NONE, access_show_query_mark, NULL },
+        { 'r', BRACES_NONE, access_show_uri, NULL },
+        { 'R', BRACES_NONE, access_show_remote, NULL },
+        { 's', BRACES_NONE, access_show_status, NULL },
+        { 't', BRACES_TIME, access_show_begun, NULL },
+        { 'T', BRACES_TIME, access_show_ended, NULL },
+        { 'u', BRACES_NONE, access_show_user, NULL },
 };
 
 static const struct access_code *access_find_code(char code) {
@@ -225,20 +225,20 @@ void log_access_format_free(struct log_access_format *f) {
         free(f);
 }
 
-/* text: n bytes, or NULL. */
-static int access_add(struct log_access_format *f, char code, const char *text, size_t n, enum access_unit unit) {
+/* The item's text is n bytes, of which the format gets a copy; none is NULL. */
+static int access_add(struct log_access_format *f, const struct access_item *item, size_t n) {
         struct access_item *items = reallocarray(f->items, f->n + 1, sizeof(*items));
         char *copy = NULL;
 
         if (!items)
                 return -ENOMEM;
         f->items = items;
-        if (text) {
-                copy = strndup(text, n);
+        if (n > 0) {
+                copy = strndup(item->text, n);
                 if (!copy)
                         return -ENOMEM;
         }
-        items[f->n++] = (struct access_item){ .code = code, .text = copy, .unit = unit };
+        items[f->n++] = (struct access_item){ .code = item->code, .text = copy, .unit = item->unit };
         return 0;
 }
 
@@ -269,7 +269,7 @@ static int access_add_code(struct log_access_format *f, const struct access_code
                         return LOG_ACCESS_E_INVALID;
                 }
         }
-        return access_add(f, code->code, n > 0 ? braces : NULL, n, unit);
+        return access_add(f, &(struct access_item){ .code = code->code, .text = (char *)braces, .unit = unit }, n);
 }
 
 /* What begins with the '%' at *p; moves *p behind it. 0; LOG_ACCESS_E_INVALID; -ENOMEM. */
@@ -307,7 +307,7 @@ int log_access_format_new(const char *text, struct log_access_format **ret, stru
                 size_t n = strcspn(p, "%");
 
                 if (n > 0) {
-                        r = access_add(f, '\0', p, n, 0);
+                        r = access_add(f, &(struct access_item){ .text = (char *)p }, n);
                         p += n;
                 } else if (!p[1])
                         break; /* a '%' at the end shows nothing, as with php-fpm */

@@ -3,7 +3,7 @@
 /* The journal's native protocol: one entry, one datagram. Source: systemd's "Native Journal Protocol" page. */
 
 #include "base/text.h"
-#include "log/log.h"
+#include "log/entry.h"
 
 /* A datagram socket connected to the native socket at path, close-on-exec. The descriptor or -errno. */
 int log_journal_connect(const char *path);

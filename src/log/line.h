@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
-#include "log/log.h"
+#include "log/entry.h"
 
 struct log_line {
         const struct log_entry *entry;

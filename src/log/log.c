@@ -163,20 +163,25 @@ int log_write_at(const char *function, unsigned line, const struct log_entry *en
         return r;
 }
 
+/* A message that is wanted and whole; without memory for it, it is lost. */
+_printf_(3, 0) static bool log_compose(struct text *t, enum log_level level, const char *fmt, va_list ap) {
+        if (!log_enabled(level))
+                return false;
+        text_vprintf(t, fmt, ap);
+        if (t->failed)
+                log_out_lose(LOG_KIND_ERROR);
+        return !t->failed;
+}
+
 void log_printf_at(const char *function, unsigned line, enum log_level level, const char *fmt, ...) {
         _cleanup_text_ struct text t = {};
         int saved = errno;
         va_list ap;
 
-        if (!log_enabled(level))
-                return;
         va_start(ap, fmt);
-        text_vprintf(&t, fmt, ap);
-        va_end(ap);
-        if (t.failed)
-                log_out_lose(LOG_KIND_ERROR);
-        else
+        if (log_compose(&t, level, fmt, ap))
                 log_write_at(function, line, &(struct log_entry){ .level = level, .message = text_peek(&t) });
+        va_end(ap);
         errno = saved;
 }
 
@@ -211,15 +216,10 @@ void log_say_printf(enum log_level level, const char *fmt, ...) {
         _cleanup_text_ struct text t = {};
         va_list ap;
 
-        if (!log_enabled(level))
-                return;
         va_start(ap, fmt);
-        text_vprintf(&t, fmt, ap);
-        va_end(ap);
-        if (t.failed)
-                log_out_lose(LOG_KIND_ERROR);
-        else
+        if (log_compose(&t, level, fmt, ap))
                 log_say(&(struct log_entry){ .level = level, .message = text_peek(&t) });
+        va_end(ap);
 }
 
 enum log_level log_level_own(void) {

@@ -52,7 +52,7 @@ static struct {
         struct log_out *waiting;
 } out_state;
 
-const char *log_kind_name(enum log_kind kind) {
+const char *log_out_kind_name(enum log_kind kind) {
         static const char *const names[_LOG_KIND_MAX] = {
 #define X(symbol, name) [LOG_KIND_##symbol] = name,
                 LOG_KINDS(X)

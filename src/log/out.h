@@ -34,7 +34,7 @@ enum log_kind {
                 _LOG_KIND_MAX,
 };
 
-const char *log_kind_name(enum log_kind kind);
+const char *log_out_kind_name(enum log_kind kind);
 
 struct log_queued;
 

@@ -48,9 +48,13 @@ static void logger_add(struct logger *l, const struct ipc_message *m, int *fds) 
         static const char *const names[] = { "stdout", "stderr" };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                const struct stream_setup setup = { .name = names[i],
+                                                    .pool = l->pool->name,
+                                                    .pid = m->pid,
+                                                    .bare = !l->pool->decorate_workers_output,
+                                                    .limit = l->conf->global.log_limit };
                 struct stream *s = NULL;
-                int r = stream_new(names[i], l->pool->name, m->pid, !l->pool->decorate_workers_output,
-                                   l->conf->global.log_limit, TAKE_FD(fds[i]), &s);
+                int r = stream_new(&setup, TAKE_FD(fds[i]), &s);
 
                 if (r == 0) {
                         s->next = l->streams;

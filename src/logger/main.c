@@ -28,7 +28,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "logger/loop.h"
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 
 static bool main_is_open(int fd) {
         return fcntl(fd, F_GETFD) >= 0;

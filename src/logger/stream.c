@@ -32,13 +32,15 @@ static size_t stream_room(const struct stream *s, size_t limit) {
         return MIN(limit, (size_t)STREAM_LIMIT_MAX) - taken;
 }
 
-int stream_new(const char *name, const char *pool, pid_t pid, bool bare, unsigned limit, int fd, struct stream **ret) {
+int stream_new(const struct stream_setup *setup, int fd, struct stream **ret) {
         struct stream *s = calloc(1, sizeof(*s));
         int r = s ? fd_set_nonblock(fd, true) : -ENOMEM;
 
         if (r == 0) {
-                *s = (struct stream){ .name = name, .pool = pool, .pid = pid, .bare = bare, .fd = fd };
-                s->size = stream_room(s, limit);
+                *s = (struct stream){
+                        .name = setup->name, .pool = setup->pool, .pid = setup->pid, .bare = setup->bare, .fd = fd
+                };
+                s->size = stream_room(s, setup->limit);
                 s->line = malloc(s->size);
                 r = s->line ? 0 : -ENOMEM;
         }

@@ -24,8 +24,17 @@ struct stream {
         size_t n, size;
 };
 
-/* limit: log_limit. Takes over the descriptor, which is made not to block. 0 or -errno: then it is closed. */
-int stream_new(const char *name, const char *pool, pid_t pid, bool bare, unsigned limit, int fd, struct stream **ret);
+/* Texts are borrowed. */
+struct stream_setup {
+        const char *name;
+        const char *pool;
+        pid_t pid; /* of the worker */
+        bool bare;
+        unsigned limit; /* log_limit */
+};
+
+/* Takes over the descriptor, which is made not to block. 0 or -errno: then it is closed. */
+int stream_new(const struct stream_setup *setup, int fd, struct stream **ret);
 
 /* What has begun to be a line is logged. */
 void stream_free(struct stream *s);

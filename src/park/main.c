@@ -28,7 +28,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "park/loop.h"
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 
 /* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
 #define MAIN_SPARE_FDS 32U

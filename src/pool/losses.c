@@ -38,7 +38,7 @@ static void losses_say(struct pool *p, const uint64_t counts[static SCOREBOARD_L
                 if (counts[k] <= l->told[k])
                         continue;
                 text_printf(&t, "%s%llu of %s", any ? ", " : "", (unsigned long long)(counts[k] - l->told[k]),
-                            log_kind_name((enum log_kind)k));
+                            log_out_kind_name((enum log_kind)k));
                 any = true;
         }
         text_append(&t, ", since ");

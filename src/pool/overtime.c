@@ -239,9 +239,9 @@ static void overtime_count_slow(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
 
         p->n_slow++;
-        seq_begin(&h->seq);
+        slot_seq_begin(&h->seq);
         h->slow_requests = p->n_slow;
-        seq_end(&h->seq);
+        slot_seq_end(&h->seq);
 }
 
 static void overtime_condemn(struct pool *p, uint32_t i, const struct scoreboard_slot *s, bool traceable, usec_t now) {

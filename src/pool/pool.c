@@ -21,7 +21,7 @@
 #include "pool/news.h"
 #include "pool/replace.h"
 #include "pool/supervise.h"
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
 
 #define POOL_WORKERS_SIZE (SCOREBOARD_SLOTS * sizeof(struct pool_worker))
@@ -37,10 +37,10 @@ static int pool_init_scoreboard(struct pool *p) {
         if (r < 0)
                 return r;
         h = &p->scoreboard->header;
-        seq_begin(&h->seq);
+        slot_seq_begin(&h->seq);
         h->start_wall = time_wall();
         h->start_mono = time_now();
-        seq_end(&h->seq);
+        slot_seq_end(&h->seq);
         return 0;
 }
 

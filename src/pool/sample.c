@@ -90,11 +90,11 @@ void pool_sample(struct pool *p) {
         queue = sample_queue(p, &length);
         p->max_queue = MAX(p->max_queue, queue);
         n_shares = waits_look(&p->waits, time_now(), sample_taken(p), queue, shares);
-        seq_begin(&h->seq);
+        slot_seq_begin(&h->seq);
         h->listen_queue = queue;
         h->max_listen_queue = p->max_queue;
         h->listen_queue_len = length;
         for (uint32_t i = 0; i < n_shares; i++)
                 slot_waited(&h->waits, shares[i].wait, shares[i].n);
-        seq_end(&h->seq);
+        slot_seq_end(&h->seq);
 }

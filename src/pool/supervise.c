@@ -412,7 +412,7 @@ static void supervise_publish(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         const struct generation *g = pool_settings(p);
 
-        seq_begin(&h->seq);
+        slot_seq_begin(&h->seq);
         h->n_used = p->n_used;
         h->reloads = p->n_reloads;
         h->workers_died = p->n_died;
@@ -424,7 +424,7 @@ static void supervise_publish(struct pool *p) {
                 h->max_children = g->conf->max_children;
                 snprintf(h->pm, sizeof(h->pm), "%s", conf_type_pm_name(g->conf->pm));
         }
-        seq_end(&h->seq);
+        slot_seq_end(&h->seq);
 }
 
 static int supervise_on_timer(_unused_ sd_event_source *s, _unused_ uint64_t usec, void *userdata) {

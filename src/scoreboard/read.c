@@ -26,12 +26,12 @@ static void read_words(const void *from, void *to, size_t n) {
 }
 
 /* Copies n bytes guarded by seq. True: consistent. */
-static bool read_guarded(const _Atomic uint32_t *seq, const void *from, void *to, size_t n, unsigned tries) {
+static bool read_guarded(const _Atomic uint32_t *seq, const void *from, size_t n, unsigned tries, void *ret) {
         for (unsigned i = 0; i < tries; i++) {
                 uint32_t before = atomic_load_explicit(seq, memory_order_acquire);
 
                 if (!(before & 1U)) {
-                        read_words(from, to, n);
+                        read_words(from, ret, n);
                         atomic_thread_fence(memory_order_acquire);
                         if (atomic_load_explicit(seq, memory_order_relaxed) == before)
                                 return true;
@@ -39,7 +39,7 @@ static bool read_guarded(const _Atomic uint32_t *seq, const void *from, void *to
                 if (i >= READ_TRIES_SPINNING)
                         sched_yield();
         }
-        read_words(from, to, n);
+        read_words(from, ret, n);
         return false;
 }
 
@@ -49,7 +49,7 @@ static bool read_slot(const struct scoreboard *s, uint32_t i, unsigned tries, st
         bool consistent;
 
         assert(i < SCOREBOARD_SLOTS);
-        consistent = read_guarded(&s->slots[i].seq, &s->slots[i], ret, sizeof(*ret), tries);
+        consistent = read_guarded(&s->slots[i].seq, &s->slots[i], sizeof(*ret), tries, ret);
 
         if (ret->stage >= _STAGE_MAX)
                 ret->stage = STAGE_NONE;
@@ -72,7 +72,7 @@ bool scoreboard_read_slot_at_once(const struct scoreboard *s, uint32_t i, struct
 }
 
 static bool read_header(const struct scoreboard *s, unsigned tries, struct scoreboard_header *ret) {
-        bool consistent = read_guarded(&s->header.seq, &s->header, ret, sizeof(*ret), tries);
+        bool consistent = read_guarded(&s->header.seq, &s->header, sizeof(*ret), tries, ret);
 
         if (ret->n_used > SCOREBOARD_SLOTS)
                 ret->n_used = SCOREBOARD_SLOTS;

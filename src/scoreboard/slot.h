@@ -14,25 +14,25 @@
 
 /* A release fence between the odd counter and the stores, and a release store after them: a reader that sees any of the
  * stores sees the odd counter. An odd counter left by a killed writer is brought back to even by the next one's end. */
-static inline void seq_begin(_Atomic uint32_t *seq) {
+static inline void slot_seq_begin(_Atomic uint32_t *seq) {
         uint32_t v = atomic_load_explicit(seq, memory_order_relaxed);
 
         atomic_store_explicit(seq, v | 1U, memory_order_relaxed);
         atomic_thread_fence(memory_order_release);
 }
 
-static inline void seq_end(_Atomic uint32_t *seq) {
+static inline void slot_seq_end(_Atomic uint32_t *seq) {
         uint32_t v = atomic_load_explicit(seq, memory_order_relaxed);
 
         atomic_store_explicit(seq, (v | 1U) + 1U, memory_order_release);
 }
 
 static inline void slot_begin(struct scoreboard_slot *slot) {
-        seq_begin(&slot->seq);
+        slot_seq_begin(&slot->seq);
 }
 
 static inline void slot_end(struct scoreboard_slot *slot) {
-        seq_end(&slot->seq);
+        slot_seq_end(&slot->seq);
 }
 
 #define SLOT_BOUND(usec, label) usec,

@@ -3,9 +3,9 @@
 
 #include "status/fields.h"
 
+#include <stdlib.h>
 #include <string.h>
-
-#include "status/text.h"
+#include <time.h>
 
 // clang-format off
 #define NUMBER(label, value)  { .name = label, .kind = STATUS_NUMBER, .number = value }
@@ -51,16 +51,16 @@ size_t status_fields_worker(const struct status_snapshot *s, const struct scoreb
                 NUMBER("pid", (uint64_t)w->pid),
                 TEXT("state", stage_info(w->stage)->label),
                 MOMENT("start time", w->start_wall),
-                NUMBER("start since", status_worker_since(s, w) / USEC_PER_SEC),
+                NUMBER("start since", status_snapshot_worker_since(s, w) / USEC_PER_SEC),
                 NUMBER("requests", w->request_id), /* this worker's own: the slot outlives it */
-                NUMBER("request duration", status_worker_duration(s, w)),
+                NUMBER("request duration", status_snapshot_worker_duration(s, w)),
                 TEXT("request method", w->method),
                 URI("request uri", w->uri, w->query),
                 NUMBER("content length", w->content_length),
                 TEXT("user", w->user),
                 TEXT("script", w->script),
-                CENTS("last request cpu", status_worker_cpu(w)),
-                NUMBER("last request memory", status_worker_memory(w)),
+                CENTS("last request cpu", status_snapshot_worker_cpu(w)),
+                NUMBER("last request memory", status_snapshot_worker_memory(w)),
         };
 
         _Static_assert(ELEMENTSOF(values) <= STATUS_VALUES_MAX, "too many fields");
@@ -75,6 +75,24 @@ const char *status_fields_dashed(const char *name, char buf[static STATUS_NAME_M
                 buf[n] = name[n] == ' ' ? '-' : name[n];
         buf[n] = '\0';
         return buf;
+}
+
+static const char *const months[] = {
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+};
+
+void status_fields_time(uint64_t wall, struct text *out) {
+        time_t t = (time_t)(wall / USEC_PER_SEC);
+        struct tm tm;
+        long zone;
+
+        if (!localtime_r(&t, &tm)) {
+                text_append_c(out, '-');
+                return;
+        }
+        zone = labs(tm.tm_gmtoff) / 60;
+        text_printf(out, "%02d/%s/%d:%02d:%02d:%02d %c%02ld%02ld", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
+                    tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff < 0 ? '-' : '+', zone / 60, zone % 60);
 }
 
 void status_fields_render(const struct status_value *v, bool seconds, void (*append)(const char *s, struct text *out),
@@ -92,7 +110,7 @@ void status_fields_render(const struct status_value *v, bool seconds, void (*app
                 if (seconds)
                         text_printf(out, "%llu", n);
                 else
-                        status_text_time(n * USEC_PER_SEC, out);
+                        status_fields_time(n * USEC_PER_SEC, out);
                 break;
         case STATUS_TEXT:
                 append(v->text, out);

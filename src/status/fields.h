@@ -40,3 +40,6 @@ const char *status_fields_dashed(const char *name, char buf[static STATUS_NAME_M
  * origin so that it can stand there. */
 void status_fields_render(const struct status_value *v, bool seconds, void (*append)(const char *s, struct text *out),
                           struct text *out);
+
+/* A moment as people read it, "21/Nov/2026:20:46:42 +0000", in local time. "-" for what is no time. */
+void status_fields_time(uint64_t wall, struct text *out);

@@ -12,7 +12,7 @@ static const char head[] = "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict
                            "<head><title>PHP-FPM Status Page</title></head>\n"
                            "<body>\n";
 
-static void render_row(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+static void html_render_row(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
         struct status_value values[STATUS_VALUES_MAX];
         size_t n = status_fields_worker(s, w, values);
 
@@ -26,7 +26,7 @@ static void render_row(const struct status_snapshot *s, const struct scoreboard_
 }
 
 /* The names do not depend on the worker: a table without workers has its head, too. */
-static void render_head(const struct status_snapshot *s, struct text *out) {
+static void html_render_head(const struct status_snapshot *s, struct text *out) {
         static const struct scoreboard_slot nobody;
         struct status_value values[STATUS_VALUES_MAX];
         size_t n = status_fields_worker(s, &nobody, values);
@@ -51,9 +51,9 @@ void status_html_render(const struct status_snapshot *s, bool full, struct text 
         text_append(out, "</table>\n");
         if (full) {
                 text_append(out, "<table border=\"1\">\n");
-                render_head(s, out);
+                html_render_head(s, out);
                 for (uint32_t i = 0; i < s->n_workers; i++)
-                        render_row(s, &s->workers[i], out);
+                        html_render_row(s, &s->workers[i], out);
                 text_append(out, "</table>");
         }
         text_append(out, "</body></html>");

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "status/fields.h"
 
-static void render_fields(const struct status_value *values, size_t n, struct text *out) {
+static void json_render_fields(const struct status_value *values, size_t n, struct text *out) {
         for (size_t i = 0; i < n; i++) {
                 const struct status_value *v = &values[i];
                 const char *quote = v->kind == STATUS_TEXT || v->kind == STATUS_URI ? "\"" : "";
@@ -22,13 +22,13 @@ static void render_fields(const struct status_value *values, size_t n, struct te
         }
 }
 
-static void render_workers(const struct status_snapshot *s, struct text *out) {
+static void json_render_workers(const struct status_snapshot *s, struct text *out) {
         text_append(out, ", \"processes\":[");
         for (uint32_t i = 0; i < s->n_workers; i++) {
                 struct status_value values[STATUS_VALUES_MAX];
 
                 text_append(out, i > 0 ? ",{" : "{");
-                render_fields(values, status_fields_worker(s, &s->workers[i], values), out);
+                json_render_fields(values, status_fields_worker(s, &s->workers[i], values), out);
                 text_append_c(out, '}');
         }
         text_append_c(out, ']');
@@ -38,9 +38,9 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
         struct status_value values[STATUS_VALUES_MAX];
 
         text_append_c(out, '{');
-        render_fields(values, status_fields_pool(s, values), out);
+        json_render_fields(values, status_fields_pool(s, values), out);
         if (full)
-                render_workers(s, out);
+                json_render_workers(s, out);
         text_append_c(out, '}');
 }
 

@@ -22,12 +22,12 @@
 #include "log/out.h"
 
 /* What a terminal would obey: the pool can write its own name into the scoreboard. */
-static bool help_is_control(uint32_t code) {
+static bool openmetrics_help_is_control(uint32_t code) {
         return code < 0x20 || (code >= 0x7f && code <= 0x9f);
 }
 
 /* Help texts escape a backslash and a line feed; the rest must be UTF-8. */
-static void help_text(const char *s, struct text *out) {
+static void openmetrics_help_text(const char *s, struct text *out) {
         while (*s) {
                 uint32_t code;
                 size_t n = utf8_decode(s, &code);
@@ -36,7 +36,7 @@ static void help_text(const char *s, struct text *out) {
                         text_append(out, "\\\\");
                 else if (*s == '\n')
                         text_append(out, "\\n");
-                else if (n == 0 || help_is_control(code))
+                else if (n == 0 || openmetrics_help_is_control(code))
                         text_append(out, UTF8_REPLACEMENT);
                 else
                         text_append_n(out, s, n);
@@ -45,14 +45,14 @@ static void help_text(const char *s, struct text *out) {
 }
 
 /* type NULL: a number that grows, of no type. */
-static void family(const char *name, const char *type, const char *help, struct text *out) {
+static void openmetrics_family(const char *name, const char *type, const char *help, struct text *out) {
         text_printf(out, "# HELP %s %s\n", name, help);
         if (type)
                 text_printf(out, "# TYPE %s %s\n", name, type);
 }
 
 /* One of php-fpm's families has its two lines the other way round. */
-static void php_fpm_family(const char *name, const char *type, const char *help, struct text *out) {
+static void openmetrics_php_fpm_family(const char *name, const char *type, const char *help, struct text *out) {
         bool type_first = strcmp(name, "phpfpm_listen_queue_length") == 0;
 
         if (type_first)
@@ -62,17 +62,17 @@ static void php_fpm_family(const char *name, const char *type, const char *help,
                 text_printf(out, "# TYPE %s %s\n", name, type);
 }
 
-static void render_up(const struct status_snapshot *s, struct text *out) {
+static void openmetrics_render_up(const struct status_snapshot *s, struct text *out) {
         text_append(out, "# HELP phpfpm_up Could pool ");
-        help_text(s->pool, out);
+        openmetrics_help_text(s->pool, out);
         text_append(out, " using a ");
-        help_text(s->pm, out);
+        openmetrics_help_text(s->pm, out);
         text_append(out, " PM on PHP-FPM be reached?\n# TYPE phpfpm_up gauge\n");
         text_printf(out, "phpfpm_up %d\n", s->failed_starts == 0 || s->n_total > 0);
 }
 
 /* as_php_fpm: with its types. */
-static void render_pool(const struct status_snapshot *s, bool as_php_fpm, struct text *out) {
+static void openmetrics_render_pool(const struct status_snapshot *s, bool as_php_fpm, struct text *out) {
         const struct {
                 const char *name, *type, *php_fpm_type, *help;
                 uint64_t value;
@@ -105,24 +105,25 @@ static void render_pool(const struct status_snapshot *s, bool as_php_fpm, struct
 #endif
         };
 
-        render_up(s, out);
+        openmetrics_render_up(s, out);
         for (size_t i = 0; i < ELEMENTSOF(metrics); i++) {
                 if (as_php_fpm)
-                        php_fpm_family(metrics[i].name, metrics[i].php_fpm_type, metrics[i].help, out);
+                        openmetrics_php_fpm_family(metrics[i].name, metrics[i].php_fpm_type, metrics[i].help, out);
                 else
-                        family(metrics[i].name, metrics[i].type, metrics[i].help, out);
+                        openmetrics_family(metrics[i].name, metrics[i].type, metrics[i].help, out);
                 text_printf(out, "%s %llu\n", metrics[i].name, (unsigned long long)metrics[i].value);
         }
 }
 
-static void render_starts(const struct status_snapshot *s, struct text *out) {
-        family("phpfpm_failed_starts", "gauge",
-               "Starts of the pool's PHP that have failed in a row; 0: the last one has not. They are tried again.",
-               out);
+static void openmetrics_render_starts(const struct status_snapshot *s, struct text *out) {
+        openmetrics_family(
+                "phpfpm_failed_starts", "gauge",
+                "Starts of the pool's PHP that have failed in a row; 0: the last one has not. They are tried again.",
+                out);
         text_printf(out, "phpfpm_failed_starts %llu\n", (unsigned long long)s->failed_starts);
 }
 
-static void seconds(uint64_t usec, struct text *out) {
+static void openmetrics_seconds(uint64_t usec, struct text *out) {
         text_printf(out, "%llu.%06llu\n", (unsigned long long)(usec / USEC_PER_SEC),
                     (unsigned long long)(usec % USEC_PER_SEC));
 }
@@ -131,60 +132,82 @@ static void seconds(uint64_t usec, struct text *out) {
 
 /* One label and one count for each bucket, n of them: each observation is counted once there, and in the page's buckets
  * in all that it is not above. */
-static void histogram(const char *name, const char *help, const char *const *labels, const uint64_t *counts, size_t n,
-                      uint64_t sum, struct text *out) {
+struct openmetrics_histogram {
+        const char *name, *help;
+        const char *const *labels;
+        const uint64_t *counts;
+        size_t n;
+        uint64_t sum;
+};
+
+static void openmetrics_histogram(const struct openmetrics_histogram *h, struct text *out) {
         uint64_t total = 0;
 
-        family(name, "histogram", help, out);
-        for (size_t i = 0; i < n; i++) {
-                total += counts[i];
-                text_printf(out, "%s_bucket{le=\"%s\"} %llu\n", name, labels[i], (unsigned long long)total);
+        openmetrics_family(h->name, "histogram", h->help, out);
+        for (size_t i = 0; i < h->n; i++) {
+                total += h->counts[i];
+                text_printf(out, "%s_bucket{le=\"%s\"} %llu\n", h->name, h->labels[i], (unsigned long long)total);
         }
-        text_printf(out, "%s_sum ", name);
-        seconds(sum, out);
-        text_printf(out, "%s_count %llu\n", name, (unsigned long long)total);
+        text_printf(out, "%s_sum ", h->name);
+        openmetrics_seconds(h->sum, out);
+        text_printf(out, "%s_count %llu\n", h->name, (unsigned long long)total);
 }
 
-static void render_histograms(const struct status_snapshot *s, struct text *out) {
+static void openmetrics_render_histograms(const struct status_snapshot *s, struct text *out) {
         static const char *const durations[SCOREBOARD_DURATIONS] = { SCOREBOARD_DURATION_BOUNDS(LABEL) "+Inf" };
         static const char *const waits[SCOREBOARD_WAITS] = { SCOREBOARD_WAIT_BOUNDS(LABEL) "+Inf" };
+        const struct openmetrics_histogram histograms[] = {
+                { .name = "phpfpm_request_duration_seconds",
+                  .help = "Time from a request's first bytes to the end of its shutdown.",
+                  .labels = durations,
+                  .counts = s->durations,
+                  .n = SCOREBOARD_DURATIONS,
+                  .sum = s->duration_sum },
+                { .name = "phpfpm_queue_wait_seconds",
+                  .help = "Time that connections waited until a worker took them. Worked out once a second from the "
+                          "length of the listen queues and the number of connections taken, first come, first served; "
+                          "shorter queues are not seen. Exact for requests that the park offered.",
+                  .labels = waits,
+                  .counts = s->waits.n,
+                  .n = SCOREBOARD_WAITS,
+                  .sum = s->waits.sum },
+        };
 
-        histogram("phpfpm_request_duration_seconds", "Time from a request's first bytes to the end of its shutdown.",
-                  durations, s->durations, SCOREBOARD_DURATIONS, s->duration_sum, out);
-        histogram("phpfpm_queue_wait_seconds",
-                  "Time that connections waited until a worker took them. Worked out once a second from the length of "
-                  "the listen queues and the number of connections taken, first come, first served; shorter queues "
-                  "are not seen. Exact for requests that the park offered.",
-                  waits, s->waits.n, SCOREBOARD_WAITS, s->waits.sum, out);
+        for (size_t i = 0; i < ELEMENTSOF(histograms); i++)
+                openmetrics_histogram(&histograms[i], out);
 }
 
-static void worker_begin(const char *name, const struct scoreboard_slot *w, struct text *out) {
+static void openmetrics_worker_begin(const char *name, const struct scoreboard_slot *w, struct text *out) {
         text_printf(out, "%s{pid=\"%d\"} ", name, w->pid);
 }
 
-static void worker_requests(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w,
-                            struct text *out) {
+static void openmetrics_worker_requests(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w,
+                                        struct text *out) {
         text_printf(out, "%llu\n", (unsigned long long)w->request_id);
 }
 
-static void worker_age(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
-        seconds(status_worker_since(s, w), out);
+static void openmetrics_worker_age(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+        openmetrics_seconds(status_snapshot_worker_since(s, w), out);
 }
 
-static void worker_active(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+static void openmetrics_worker_active(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w,
+                                      struct text *out) {
         text_append(out, stage_info(w->stage)->idle ? "0\n" : "1\n");
 }
 
-static void worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
-        seconds(status_worker_duration(s, w), out);
+static void openmetrics_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w,
+                                        struct text *out) {
+        openmetrics_seconds(status_snapshot_worker_duration(s, w), out);
 }
 
-static void worker_memory(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
-        text_printf(out, "%llu\n", (unsigned long long)status_worker_memory(w));
+static void openmetrics_worker_memory(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w,
+                                      struct text *out) {
+        text_printf(out, "%llu\n", (unsigned long long)status_snapshot_worker_memory(w));
 }
 
-static void worker_cpu(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
-        uint64_t cpu = status_worker_cpu(w);
+static void openmetrics_worker_cpu(_unused_ const struct status_snapshot *s, const struct scoreboard_slot *w,
+                                   struct text *out) {
+        uint64_t cpu = status_snapshot_worker_cpu(w);
 
         text_printf(out, "%llu.%04llu\n", (unsigned long long)(cpu / 10000), (unsigned long long)(cpu % 10000));
 }
@@ -193,24 +216,26 @@ static const struct {
         const char *name, *type, *help;
         void (*value)(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out);
 } worker_metrics[] = {
-        { "phpfpm_worker_age_seconds", "gauge", "Time since the worker has started.", worker_age },
-        { "phpfpm_worker_requests", "gauge", "The number of requests the worker has begun.", worker_requests },
-        { "phpfpm_worker_active", "gauge", "1 while the worker has a request in hand, else 0.", worker_active },
+        { "phpfpm_worker_age_seconds", "gauge", "Time since the worker has started.", openmetrics_worker_age },
+        { "phpfpm_worker_requests", "gauge", "The number of requests the worker has begun.",
+          openmetrics_worker_requests },
+        { "phpfpm_worker_active", "gauge", "1 while the worker has a request in hand, else 0.",
+          openmetrics_worker_active },
         { "phpfpm_worker_request_duration_seconds", "gauge",
-          "Time of the request in hand so far, else of the last one.", worker_duration },
+          "Time of the request in hand so far, else of the last one.", openmetrics_worker_duration },
         { "phpfpm_worker_last_request_memory_bytes", "gauge",
-          "Peak of PHP's memory in the last request; 0 while one is in hand.", worker_memory },
+          "Peak of PHP's memory in the last request; 0 while one is in hand.", openmetrics_worker_memory },
         { "phpfpm_worker_last_request_cpu_ratio", "gauge",
-          "CPU time of the last request to its time; 0 while one is in hand.", worker_cpu },
+          "CPU time of the last request to its time; 0 while one is in hand.", openmetrics_worker_cpu },
 };
 
-static void render_workers(const struct status_snapshot *s, struct text *out) {
+static void openmetrics_render_workers(const struct status_snapshot *s, struct text *out) {
         for (size_t i = 0; i < ELEMENTSOF(worker_metrics); i++) {
-                family(worker_metrics[i].name, worker_metrics[i].type, worker_metrics[i].help, out);
+                openmetrics_family(worker_metrics[i].name, worker_metrics[i].type, worker_metrics[i].help, out);
                 for (uint32_t k = 0; k < s->n_workers; k++) {
                         if (s->workers[k].pid == 0)
                                 continue; /* being forked; two of them would be one series twice */
-                        worker_begin(worker_metrics[i].name, &s->workers[k], out);
+                        openmetrics_worker_begin(worker_metrics[i].name, &s->workers[k], out);
                         worker_metrics[i].value(s, &s->workers[k], out);
                 }
         }
@@ -219,7 +244,7 @@ static void render_workers(const struct status_snapshot *s, struct text *out) {
 #define GAUGE   "gauge"
 #define COUNTER NULL
 
-static void render_park(const struct status_snapshot *s, struct text *out) {
+static void openmetrics_render_park(const struct status_snapshot *s, struct text *out) {
         static const struct {
                 const char *name, *type, *help;
         } rows[_SCOREBOARD_PARK_MAX] = {
@@ -229,29 +254,29 @@ static void render_park(const struct status_snapshot *s, struct text *out) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                family(rows[i].name, rows[i].type, rows[i].help, out);
+                openmetrics_family(rows[i].name, rows[i].type, rows[i].help, out);
                 text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)s->park[i]);
         }
 }
 
-static void render_losses(const struct status_snapshot *s, struct text *out) {
-        family("phpfpm_log_entries_lost", NULL, "Log entries that nobody took for log_timeout.", out);
+static void openmetrics_render_losses(const struct status_snapshot *s, struct text *out) {
+        openmetrics_family("phpfpm_log_entries_lost", NULL, "Log entries that nobody took for log_timeout.", out);
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
-                text_printf(out, "phpfpm_log_entries_lost{log=\"%s\"} %llu\n", log_kind_name((enum log_kind)k),
+                text_printf(out, "phpfpm_log_entries_lost{log=\"%s\"} %llu\n", log_out_kind_name((enum log_kind)k),
                             (unsigned long long)s->logs_lost[k]);
 }
 
 void status_openmetrics_render(const struct status_snapshot *s, bool full, struct text *out) {
         bool as_php_fpm = program_is_php_fpm() && !full;
 
-        render_pool(s, as_php_fpm, out);
+        openmetrics_render_pool(s, as_php_fpm, out);
         if (!as_php_fpm) {
-                render_starts(s, out);
-                render_histograms(s, out);
-                render_park(s, out);
-                render_losses(s, out);
+                openmetrics_render_starts(s, out);
+                openmetrics_render_histograms(s, out);
+                openmetrics_render_park(s, out);
+                openmetrics_render_losses(s, out);
         }
         if (full)
-                render_workers(s, out);
+                openmetrics_render_workers(s, out);
         text_append(out, "# EOF\n");
 }

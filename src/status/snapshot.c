@@ -14,7 +14,7 @@
 
 #include "scoreboard/read.h"
 
-static uint64_t since(usec_t now, uint64_t then) {
+static uint64_t snapshot_since(usec_t now, uint64_t then) {
         return then == 0 || then > now ? 0 : now - then;
 }
 
@@ -32,7 +32,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
         s->pm[sizeof(s->pm) - 1] = '\0';
 
         s->start_wall = h.start_wall;
-        s->start_since = since(s->now, h.start_mono);
+        s->start_since = snapshot_since(s->now, h.start_mono);
         s->listen_queue = h.listen_queue;
         s->max_listen_queue = MAX(h.max_listen_queue, h.listen_queue);
         s->listen_queue_len = h.listen_queue_len;
@@ -96,8 +96,10 @@ static void snapshot_add(struct status_snapshot *s, const struct scoreboard_slot
                 s->waits.n[k] += w->waits.n[k];
 }
 
-static int snapshot_take(const struct scoreboard *board, bool at_once, uint32_t n_slots, usec_t now, unsigned flags,
+/* The first n_slots of the slots. */
+static int snapshot_take(const struct scoreboard *board, uint32_t n_slots, usec_t now, unsigned flags,
                          struct status_snapshot *ret) {
+        bool at_once = flags & STATUS_SNAPSHOT_AT_ONCE;
         _cleanup_snapshot_ struct status_snapshot s = { .now = now };
         uint32_t n_used, size = 0;
 
@@ -130,12 +132,12 @@ static int snapshot_take(const struct scoreboard *board, bool at_once, uint32_t 
 }
 
 int status_snapshot_take(const struct scoreboard *board, usec_t now, unsigned flags, struct status_snapshot *ret) {
-        return snapshot_take(board, false, SCOREBOARD_SLOTS, now, flags, ret);
+        return snapshot_take(board, SCOREBOARD_SLOTS, now, flags, ret);
 }
 
 int status_snapshot_take_at_once(const struct scoreboard *board, uint32_t n_slots, usec_t now, unsigned flags,
                                  struct status_snapshot *ret) {
-        return snapshot_take(board, true, n_slots, now, flags, ret);
+        return snapshot_take(board, n_slots, now, flags | STATUS_SNAPSHOT_AT_ONCE, ret);
 }
 
 void status_snapshot_done(struct status_snapshot *s) {
@@ -143,15 +145,15 @@ void status_snapshot_done(struct status_snapshot *s) {
         *s = (struct status_snapshot){};
 }
 
-uint64_t status_worker_since(const struct status_snapshot *s, const struct scoreboard_slot *w) {
-        return since(s->now, w->start_mono);
+uint64_t status_snapshot_worker_since(const struct status_snapshot *s, const struct scoreboard_slot *w) {
+        return snapshot_since(s->now, w->start_mono);
 }
 
-uint64_t status_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w) {
-        return stage_info(w->stage)->request ? since(s->now, w->request_mono) : w->duration;
+uint64_t status_snapshot_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w) {
+        return stage_info(w->stage)->request ? snapshot_since(s->now, w->request_mono) : w->duration;
 }
 
-uint64_t status_worker_cpu(const struct scoreboard_slot *w) {
+uint64_t status_snapshot_worker_cpu(const struct scoreboard_slot *w) {
         double percent;
 
         if (!stage_info(w->stage)->idle || w->duration == 0)
@@ -160,6 +162,6 @@ uint64_t status_worker_cpu(const struct scoreboard_slot *w) {
         return (uint64_t)(MIN(percent, 1e6) * 100.0 + 0.5); /* the limit keeps scribbled numbers convertible */
 }
 
-uint64_t status_worker_memory(const struct scoreboard_slot *w) {
+uint64_t status_snapshot_worker_memory(const struct scoreboard_slot *w) {
         return stage_info(w->stage)->idle ? w->memory : 0;
 }

@@ -52,6 +52,7 @@ struct status_snapshot {
 
 enum {
         STATUS_SNAPSHOT_WORKERS = 1, /* fill in the rows; without it n_workers is 0 */
+        STATUS_SNAPSHOT_AT_ONCE = 2, /* wait for no writer: of status_snapshot_take_at_once() */
 };
 
 /* Reads the whole scoreboard. The caller gives the time. 0 or -ENOMEM; status_snapshot_done() afterwards. */
@@ -67,7 +68,7 @@ void status_snapshot_done(struct status_snapshot *s);
 /* What a row says about its worker; php-fpm's meanings. The request's time so far while a request is in hand, else the
  * last one's time (usec). CPU as hundredths of a percent of that time, and memory in bytes: of the last request, and 0
  * while another is in hand. */
-uint64_t status_worker_since(const struct status_snapshot *s, const struct scoreboard_slot *w);
-uint64_t status_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w);
-uint64_t status_worker_cpu(const struct scoreboard_slot *w);
-uint64_t status_worker_memory(const struct scoreboard_slot *w);
+uint64_t status_snapshot_worker_since(const struct status_snapshot *s, const struct scoreboard_slot *w);
+uint64_t status_snapshot_worker_duration(const struct status_snapshot *s, const struct scoreboard_slot *w);
+uint64_t status_snapshot_worker_cpu(const struct scoreboard_slot *w);
+uint64_t status_snapshot_worker_memory(const struct scoreboard_slot *w);

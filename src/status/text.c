@@ -9,31 +9,11 @@
 
 #include "status/text.h"
 
-#include <time.h>
-
 #include "base/printable.h"
 #include "status/fields.h"
 
 /* Where values begin. */
 #define STATUS_TEXT_COLUMN 22
-
-static const char *const months[] = {
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-};
-
-void status_text_time(uint64_t wall, struct text *out) {
-        time_t t = (time_t)(wall / USEC_PER_SEC);
-        struct tm tm;
-        long zone;
-
-        if (!localtime_r(&t, &tm)) {
-                text_append_c(out, '-');
-                return;
-        }
-        zone = labs(tm.tm_gmtoff) / 60;
-        text_printf(out, "%02d/%s/%d:%02d:%02d:%02d %c%02ld%02ld", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900,
-                    tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_gmtoff < 0 ? '-' : '+', zone / 60, zone % 60);
-}
 
 void status_text_clean(const char *s, struct text *out) {
         if (s[0] == '\0')
@@ -51,7 +31,7 @@ static void text_line(const struct status_value *v, struct text *out) {
         text_append_c(out, '\n');
 }
 
-static void render_fields(const struct status_value *values, size_t n, struct text *out) {
+static void text_render_fields(const struct status_value *values, size_t n, struct text *out) {
         for (size_t i = 0; i < n; i++)
                 text_line(&values[i], out);
 }
@@ -59,9 +39,9 @@ static void render_fields(const struct status_value *values, size_t n, struct te
 void status_text_render(const struct status_snapshot *s, struct text *out) {
         struct status_value values[STATUS_VALUES_MAX];
 
-        render_fields(values, status_fields_pool(s, values), out);
+        text_render_fields(values, status_fields_pool(s, values), out);
         for (uint32_t i = 0; i < s->n_workers; i++) {
                 text_append(out, "\n************************\n");
-                render_fields(values, status_fields_worker(s, &s->workers[i], values), out);
+                text_render_fields(values, status_fields_worker(s, &s->workers[i], values), out);
         }
 }

@@ -8,9 +8,6 @@
 /* Appends the page; the workers' blocks follow when the snapshot has rows. */
 void status_text_render(const struct status_snapshot *s, struct text *out);
 
-/* The page's way to write a moment, "21/Nov/2026:20:46:42 +0000", in local time. "-" for what is no time. */
-void status_text_time(uint64_t wall, struct text *out);
-
 /* A text of unknown origin on one line: no control character gets through, see base/printable.h. "-" for an empty one.
  */
 void status_text_clean(const char *s, struct text *out);

@@ -6,7 +6,7 @@
 #include "status/fields.h"
 #include "status/markup.h"
 
-static void render_fields(const struct status_value *values, size_t n, const char *end, struct text *out) {
+static void xml_render_fields(const struct status_value *values, size_t n, const char *end, struct text *out) {
         for (size_t i = 0; i < n; i++) {
                 char buf[STATUS_NAME_MAX];
                 const char *name = status_fields_dashed(values[i].name, buf);
@@ -17,13 +17,13 @@ static void render_fields(const struct status_value *values, size_t n, const cha
         }
 }
 
-static void render_workers(const struct status_snapshot *s, struct text *out) {
+static void xml_render_workers(const struct status_snapshot *s, struct text *out) {
         text_append(out, "<processes>\n");
         for (uint32_t i = 0; i < s->n_workers; i++) {
                 struct status_value values[STATUS_VALUES_MAX];
 
                 text_append(out, "<process>");
-                render_fields(values, status_fields_worker(s, &s->workers[i], values), "", out);
+                xml_render_fields(values, status_fields_worker(s, &s->workers[i], values), "", out);
                 text_append(out, "</process>\n");
         }
         text_append(out, "</processes>\n");
@@ -33,8 +33,8 @@ void status_xml_render(const struct status_snapshot *s, bool full, struct text *
         struct status_value values[STATUS_VALUES_MAX];
 
         text_append(out, "<?xml version=\"1.0\" ?>\n<status>\n");
-        render_fields(values, status_fields_pool(s, values), "\n", out);
+        xml_render_fields(values, status_fields_pool(s, values), "\n", out);
         if (full)
-                render_workers(s, out);
+                xml_render_workers(s, out);
         text_append(out, "</status>");
 }

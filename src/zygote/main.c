@@ -31,7 +31,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 #include "worker/setup.h"
 #include "zygote/chroot.h"
 #include "zygote/zygote.h"

@@ -30,7 +30,7 @@
 #define ZYGOTE_YOUNG         (2 * USEC_PER_SEC)
 #define ZYGOTE_REPLACE_DELAY USEC_PER_SEC
 
-static void zygote_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
+static void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
         int r;
 
         if (z->ipc < 0)
@@ -47,7 +47,7 @@ static void spawn_accepting(void *ctx) {
         struct zygote *z = ctx;
         uint32_t slot = z->children[0].slot;
 
-        zygote_tell(z, &(struct ipc_message){ .type = IPC_ACCEPTING, .slot = slot, .pid = getpid() }, NULL);
+        spawn_tell(z, &(struct ipc_message){ .type = IPC_ACCEPTING, .slot = slot, .pid = getpid() }, NULL);
         z->ipc = fd_close(z->ipc);
 }
 
@@ -143,10 +143,9 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
         }
         if (r == 0) {
                 *ret_pid = pid;
-                zygote_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
+                spawn_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
                 if (read_ends[0] >= 0)
-                        zygote_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid },
-                                    read_ends);
+                        spawn_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, read_ends);
         }
         for (int i = 0; i < 2; i++) {
                 fd_close(read_ends[i]);
@@ -172,7 +171,7 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
                 snprintf(m.text, sizeof(m.text), "%s", shortage_describe(r, why));
                 if (z->ipc < 0)
                         log_error("cannot fork a worker: %s", m.text);
-                zygote_tell(z, &m, NULL); /* who asked logs it, once */
+                spawn_tell(z, &m, NULL); /* who asked logs it, once */
                 return r;
         }
         z->children[z->n_children++] = (struct zygote_child){ .pid = pid, .slot = slot, .started = now };
@@ -180,7 +179,7 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
         return 0;
 }
 
-size_t zygote_n_alive(const struct zygote *z) {
+size_t spawn_n_alive(const struct zygote *z) {
         size_t n = 0;
 
         for (size_t i = 0; i < z->n_children; i++)
@@ -188,7 +187,7 @@ size_t zygote_n_alive(const struct zygote *z) {
         return n;
 }
 
-void zygote_signal_workers(const struct zygote *z, int sig) {
+void spawn_signal(const struct zygote *z, int sig) {
         for (size_t i = 0; i < z->n_children; i++)
                 if (z->children[i].pid > 0)
                         kill(z->children[i].pid, sig); /* our unreaped child: the pid is its own */
@@ -198,8 +197,8 @@ static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
         spawn_forget(z, c->slot);
-        zygote_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
-                    NULL);
+        spawn_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
+                   NULL);
         if (z->ipc < 0 && !z->draining) {
                 c->replace_at = now - c->started < ZYGOTE_YOUNG ? now + ZYGOTE_REPLACE_DELAY : now;
                 c->pid = 0;
@@ -208,7 +207,7 @@ static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         z->children[i] = z->children[--z->n_children];
 }
 
-void zygote_reap(struct zygote *z, usec_t now) {
+void spawn_reap(struct zygote *z, usec_t now) {
         int status;
         pid_t pid;
 
@@ -220,7 +219,7 @@ void zygote_reap(struct zygote *z, usec_t now) {
                         }
 }
 
-void zygote_replace_due(struct zygote *z, usec_t now) {
+void spawn_replace_due(struct zygote *z, usec_t now) {
         for (size_t i = 0; i < z->n_children; i++) {
                 struct zygote_child *c = &z->children[i];
                 pid_t pid;

@@ -50,16 +50,16 @@ struct zygote {
 int zygote_spawn(struct zygote *z, uint32_t slot);
 
 /* spawn.c: reaps every child that has ended, and tells the master, or without one plans its replacement. */
-void zygote_reap(struct zygote *z, usec_t now);
+void spawn_reap(struct zygote *z, usec_t now);
 
 /* spawn.c: without a master: replaces what is due. */
-void zygote_replace_due(struct zygote *z, usec_t now);
+void spawn_replace_due(struct zygote *z, usec_t now);
 
 /* spawn.c: sends a signal to every worker. */
-void zygote_signal_workers(const struct zygote *z, int sig);
+void spawn_signal(const struct zygote *z, int sig);
 
 /* spawn.c: workers alive. */
-size_t zygote_n_alive(const struct zygote *z);
+size_t spawn_n_alive(const struct zygote *z);
 
 /* command.c: acts on the master's orders and on signals until there is nothing left to do. The exit status. */
 int zygote_loop(struct zygote *z);

@@ -241,7 +241,7 @@ static int read_body(struct get *g, const char *arg) {
         } else if (strcmp(arg, "@-") == 0)
                 r = fd_read_all(STDIN_FILENO, BODY_MAX, &g->body, &g->n_body);
         else
-                r = file_read_all(arg + 1, BODY_MAX, &g->body, &g->n_body);
+                r = fd_read_file(arg + 1, BODY_MAX, &g->body, &g->n_body);
         if (r < 0)
                 ctl_error("-d %s: %s", arg, strerror(-r));
         return r < 0 ? CTL_EXIT_FAILED : 0;

@@ -116,7 +116,7 @@ static void tell_relative_includes(const char *path) {
         unsigned number = 0;
         size_t n, n_line;
 
-        if (file_read_all(path, IMPORT_FILE_MAX, &data, &n) < 0)
+        if (fd_read_file(path, IMPORT_FILE_MAX, &data, &n) < 0)
                 return;
         for (rest = data; conf_ini_next(&rest, &n, &line, &n_line);) {
                 _cleanup_ini_line_ struct conf_ini_line entry = {};

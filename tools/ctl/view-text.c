@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "log/out.h"
+#include "status/fields.h"
 #include "status/text.h"
 
 #define PIDS_PER_LINE 12
@@ -50,7 +51,7 @@ static void print_service(const struct ipc_control_service *s, bool full, struct
         text_append(out, ipc_control_outcome_name(s->reload_outcome));
         if (s->reload_outcome != IPC_CONTROL_OUTCOME_NONE) {
                 text_append(out, "  ");
-                status_text_time(s->reload_wall, out);
+                status_fields_time(s->reload_wall, out);
                 text_append(out, "  ");
                 status_text_clean(s->reload_text, out);
         }
@@ -97,7 +98,7 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
                     (unsigned long long)n_lost);
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
                 if (s->logs_lost[k] > 0)
-                        text_printf(out, ", of %s %llu", log_kind_name((enum log_kind)k),
+                        text_printf(out, ", of %s %llu", log_out_kind_name((enum log_kind)k),
                                     (unsigned long long)s->logs_lost[k]);
         text_append_c(out, '\n');
 }

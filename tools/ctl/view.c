@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/fd.h"
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 
 #define FILE_NAME_MAX 4096
 

@@ -97,7 +97,7 @@ static pid_t parent_of(pid_t pid) {
         pid_t parent;
 
         snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-        if (file_read_all(path, 4096, &stat, NULL) < 0)
+        if (fd_read_file(path, 4096, &stat, NULL) < 0)
                 return 0;
         p = strrchr(stat, ')');
         if (!p || sscanf(p + 1, " %c %d", &state, &parent) != 2)

@@ -95,8 +95,8 @@ static void test_read_all_limit(void **state) {
         assert_int_equal(fd_read_all(fd, 4, &got, NULL), -EFBIG);
         assert_null(got);
         assert_int_equal(fd_read_all(-1, 4, &got, NULL), -EBADF);
-        assert_int_equal(file_read_all("/does/not/exist", 4, &got, NULL), -ENOENT);
-        assert_int_equal(file_read_all("/", 4, &got, NULL), -EISDIR);
+        assert_int_equal(fd_read_file("/does/not/exist", 4, &got, NULL), -ENOENT);
+        assert_int_equal(fd_read_file("/", 4, &got, NULL), -EISDIR);
         assert_null(got);
 }
 

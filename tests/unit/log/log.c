@@ -287,7 +287,7 @@ static void test_catalog(void **state) {
         _cleanup_free_ char *catalog = NULL;
         size_t n_entries = 0;
 
-        assert_int_equal(file_read_all(CATALOG, SIZE_MAX, &catalog, NULL), 0);
+        assert_int_equal(fd_read_file(CATALOG, SIZE_MAX, &catalog, NULL), 0);
         for (const char *s = catalog; (s = strstr(s, "\n-- ")); s += 4)
                 n_entries++;
         assert_int_equal(n_entries, ELEMENTSOF(ids));

@@ -31,7 +31,8 @@ static int open_scene(void **state, bool bare) {
         s->log = memfd_create("log", MFD_CLOEXEC);
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = s->log, .level = LOG_LEVEL_NOTICE });
         assert_int_equal(pipe2(s->pipe, O_CLOEXEC), 0);
-        assert_int_equal(stream_new("stderr", "www", 4711, bare, LIMIT, s->pipe[0], &s->stream), 0);
+        assert_int_equal(
+                stream_new(&(struct stream_setup){ "stderr", "www", 4711, bare, LIMIT }, s->pipe[0], &s->stream), 0);
         *state = s;
         return 0;
 }

@@ -18,8 +18,8 @@
 
 #include "base/fd.h"
 #include "base/time.h"
-#include "scoreboard/create.h"
 #include "scoreboard/read.h"
+#include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
 
 static struct scoreboard *map_new(void) {
@@ -198,11 +198,11 @@ static void test_torn_copy_is_bounded_and_said(void **state) {
         s->slots[3].pid = 77;
         assert_false(scoreboard_read_slot(s, 3, &c));
         assert_int_equal(c.pid, 77); /* what is there is shown */
-        seq_begin(&s->header.seq);
+        slot_seq_begin(&s->header.seq);
         s->header.generation = 5;
         assert_false(scoreboard_read_header(s, &h));
         assert_int_equal(h.generation, 5);
-        seq_end(&s->header.seq);
+        slot_seq_end(&s->header.seq);
         assert_true(scoreboard_read_header(s, &h));
         alarm(0);
         scoreboard_unmap(s);

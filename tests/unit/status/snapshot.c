@@ -130,11 +130,13 @@ static void test_derived(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(derived); i++) {
                 const struct scoreboard_slot *w = &derived[i].w;
 
-                if (status_worker_duration(&s, w) != derived[i].duration || status_worker_cpu(w) != derived[i].cpu ||
-                    status_worker_memory(w) != derived[i].memory)
+                if (status_snapshot_worker_duration(&s, w) != derived[i].duration ||
+                    status_snapshot_worker_cpu(w) != derived[i].cpu ||
+                    status_snapshot_worker_memory(w) != derived[i].memory)
                         fail_msg("%s: duration %llu cpu %llu memory %llu", derived[i].says,
-                                 (unsigned long long)status_worker_duration(&s, w),
-                                 (unsigned long long)status_worker_cpu(w), (unsigned long long)status_worker_memory(w));
+                                 (unsigned long long)status_snapshot_worker_duration(&s, w),
+                                 (unsigned long long)status_snapshot_worker_cpu(w),
+                                 (unsigned long long)status_snapshot_worker_memory(w));
         }
 }
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "board.h"
+#include "status/fields.h"
 #include "status/text.h"
 
 /* A line that php-fpm has since PHP 8.4. */
@@ -120,7 +121,7 @@ static void test_times(void **state) {
 
                 setenv("TZ", times[i].zone, 1);
                 tzset();
-                status_text_time(times[i].wall, &out);
+                status_fields_time(times[i].wall, &out);
                 assert_string_equal(text_peek(&out), times[i].want);
         }
         setenv("TZ", "UTC", 1);

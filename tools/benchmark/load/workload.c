@@ -62,7 +62,7 @@ static int init_expect(struct load_workload *w) {
                                           .n = { o->expect_length } };
         if (!o->expect_file)
                 return 0;
-        r = file_read_all(o->expect_file, EXPECTED_MAX, &w->expected, &n);
+        r = fd_read_file(o->expect_file, EXPECTED_MAX, &w->expected, &n);
         w->expect.data[0] = (const uint8_t *)w->expected;
         w->expect.n[0] = n;
         return r;

@@ -17,8 +17,8 @@
 
 #include "base/fd.h"
 #include "base/time.h"
-#include "scoreboard/create.h"
 #include "scoreboard/read.h"
+#include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)

@@ -10,7 +10,7 @@
  * none of its sizes.
  */
 
-#include "scoreboard/create.h"
+#include "scoreboard/scoreboard.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -35,14 +35,14 @@ static void zygote_stop(struct zygote *z, usec_t now) {
                 z->stopping = true;
                 z->kill_at = now + ZYGOTE_KILL_DELAY;
         }
-        zygote_signal_workers(z, SIGTERM);
+        spawn_signal(z, SIGTERM);
 }
 
 static void zygote_on_master_gone(struct zygote *z) {
         z->ipc = fd_close(z->ipc);
         if (!z->draining)
-                log_warning("the master is gone; zygote %d keeps its %zu workers serving", getpid(), zygote_n_alive(z));
-        if (!z->draining && zygote_n_alive(z) == 0)
+                log_warning("the master is gone; zygote %d keeps its %zu workers serving", getpid(), spawn_n_alive(z));
+        if (!z->draining && spawn_n_alive(z) == 0)
                 zygote_spawn(z, z->last_slot); /* nobody orders one any more when a connection comes */
 }
 
@@ -113,11 +113,11 @@ static void zygote_on_signal(struct zygote *z, usec_t now) {
                 return;
         switch (info.ssi_signo) {
         case SIGCHLD:
-                zygote_reap(z, now);
+                spawn_reap(z, now);
                 break;
         case SIGQUIT:
                 zygote_drain(z);
-                zygote_signal_workers(z, SIGQUIT); /* the master, if it is there, holds the lifeline too */
+                spawn_signal(z, SIGQUIT); /* the master, if it is there, holds the lifeline too */
                 break;
         case SIGTERM:
         case SIGINT:
@@ -137,7 +137,7 @@ static int zygote_timeout(const struct zygote *z, usec_t now) {
 }
 
 int zygote_loop(struct zygote *z) {
-        while (!z->draining || zygote_n_alive(z) > 0) {
+        while (!z->draining || spawn_n_alive(z) > 0) {
                 struct pollfd p[2] = { { .fd = z->signal_fd, .events = POLLIN }, { .fd = z->ipc, .events = POLLIN } };
                 usec_t now;
 
@@ -151,10 +151,10 @@ int zygote_loop(struct zygote *z) {
                 if (p[1].revents)
                         zygote_on_message(z, now);
                 if (z->stopping && now >= z->kill_at) {
-                        zygote_signal_workers(z, SIGKILL);
+                        spawn_signal(z, SIGKILL);
                         z->kill_at = now + ZYGOTE_KILL_DELAY;
                 }
-                zygote_replace_due(z, now);
+                spawn_replace_due(z, now);
         }
         return 0;
 }
