@@ -44,8 +44,8 @@ struct status_snapshot {
         uint32_t n_total;
         uint32_t n_stage[_STAGE_MAX]; /* workers in each stage */
 
-        /* One row for each worker, in the order of their slots; each is safe to print. See status_worker_* for what is
-         * derived from a row. */
+        /* One row for each worker, in the order of their slots; each is safe to print. See status_snapshot_worker_* for
+         * what is derived from a row. */
         struct scoreboard_slot *workers;
         uint32_t n_workers;
 };
