@@ -22,9 +22,9 @@ void conf_check_problem(const struct conf_check *k, const struct conf_pool *pool
         text_append_c(k->problems, '\n');
 }
 
-_printf_(4, 0) static void check_append(const struct conf_check *k, const struct conf_pool *pool, const char *level,
-                                        const char *fmt, va_list ap) {
-        text_printf(k->problems, "%s[pool %s] ", level, pool->name);
+_printf_(3, 0) static void check_append(const struct conf_check *k, const struct conf_pool *pool, const char *fmt,
+                                        va_list ap) {
+        text_printf(k->problems, "[pool %s] ", pool->name);
         text_vprintf(k->problems, fmt, ap);
         text_append_c(k->problems, '\n');
 }
@@ -33,7 +33,8 @@ void conf_check_alert(const struct conf_check *k, const struct conf_pool *pool, 
         va_list ap;
 
         va_start(ap, fmt);
-        check_append(k, pool, "ALERT: ", fmt, ap);
+        text_append(k->problems, "ALERT: ");
+        check_append(k, pool, fmt, ap);
         va_end(ap);
 }
 
@@ -41,7 +42,7 @@ void conf_check_error(const struct conf_check *k, const struct conf_pool *pool, 
         va_list ap;
 
         va_start(ap, fmt);
-        check_append(k, pool, "", fmt, ap);
+        check_append(k, pool, fmt, ap);
         va_end(ap);
 }
 

@@ -73,7 +73,7 @@ static int complete_global(const struct conf_check *k) {
 
                 if (d->type != CONF_TYPE_PATH)
                         continue;
-                path = *(char **)((char *)g + d->offset);
+                path = conf_value_text(d, g);
                 if (!path || path[0] == '/' || (i == CONF_GLOBAL_error_log && text_equal(path, "syslog")))
                         continue;
                 r = complete_with_folder(d, g, k->options->prefix ? k->options->prefix : COMPLETE_STATE_FOLDER, path);
@@ -96,7 +96,7 @@ const char *conf_complete_prefix(const struct conf_options *options) {
 
 static int complete_path(const struct conf_check *k, struct conf_pool *pool, enum conf_pool_row row) {
         const struct conf_directive *d = &conf_pool_directives[row];
-        const char *path = *(char **)((char *)pool + d->offset);
+        const char *path = conf_value_text(d, pool);
         int r;
 
         if (text_has_prefix(path, "$prefix/"))
@@ -116,11 +116,11 @@ static int complete_paths(const struct conf_check *k, struct conf_pool *pool) {
                 int r;
 
                 if (d->type == CONF_TYPE_PATH) {
-                        text = *(char **)((char *)pool + d->offset);
+                        text = conf_value_text(d, pool);
                         if (!text || text[0] == '/' || (i == CONF_POOL_access_log && conf_is_journal(text)))
                                 continue;
                 } else if (i == CONF_POOL_listen || i == CONF_POOL_status_listen) {
-                        text = *(char **)((char *)pool + d->offset);
+                        text = conf_value_text(d, pool);
                         if (!text || !conf_complete_is_relative(text))
                                 continue;
                 } else

@@ -52,6 +52,11 @@ void conf_entries_explain(struct conf_entries *e, const char *name, const char *
         text_append_c(e->problems, '\n');
 }
 
+/* The pool whose section it is. */
+static struct conf_pool *entries_pool(struct conf_entries *e) {
+        return &e->conf->pools[e->pool];
+}
+
 static bool entries_valid_pool_name(const char *name) {
         size_t n = strlen(name);
 
@@ -148,18 +153,16 @@ static void entries_tell_bound(struct conf_entries *e, const struct bound *b, co
         int n = (int)(at ? at - b->says : (ptrdiff_t)strlen(b->says));
 
         if (e->section == CONF_ENTRIES_POOL)
-                text_printf(e->problems, "[pool %s] ", e->conf->pools[e->pool].name);
+                text_printf(e->problems, "[pool %s] ", entries_pool(e)->name);
         text_printf(e->problems, "%.*s%s%s\n", n, b->says, at ? value : "", at ? at + strlen("%s") : "");
         conf_entries_explain(e, b->name, "%s", reason);
 }
 
-static int entries_set_value(struct conf_entries *e, const struct conf_directive *d, void *section,
-                             struct conf_where *given, const char *value) {
+static int entries_set_value(struct conf_entries *e, const struct conf_directive *d, void *section, const char *value) {
         _cleanup_text_ struct text reason = {};
         const struct bound *bound;
         int r;
 
-        *given = e->where;
         r = conf_value_set(d, section, value, &reason);
         bound = entries_find_bound(d->name, r);
         if (bound)
@@ -198,11 +201,11 @@ static int entries_read_global(struct conf_entries *e, const char *name, const c
                 entries_tell_value(e, name, "Can't use '$pool' when the pool is not defined");
                 return 0;
         }
-        return entries_set_value(e, &conf_global_directives[i], &e->conf->global, &e->conf->global.given[i], value);
+        e->conf->global.given[i] = e->where;
+        return entries_set_value(e, &conf_global_directives[i], &e->conf->global, value);
 }
 
-static int entries_read_php(struct conf_entries *e, struct conf_pool *pool, int kind, const char *key,
-                            const char *value) {
+static int entries_read_php(struct conf_entries *e, int kind, const char *key, const char *value) {
         struct conf_php_setting setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, e->where);
         bool on;
 
@@ -215,12 +218,13 @@ static int entries_read_php(struct conf_entries *e, struct conf_pool *pool, int 
                 }
                 setting.value = (char *)(on ? "1" : "0");
         }
-        return conf_add_php_setting(pool, &setting);
+        return conf_add_php_setting(entries_pool(e), &setting);
 }
 
 /* env[X] = $NAME takes the value from the environment of the configuration's reader, nothing when it is not there. */
-static int entries_read_env(struct conf_entries *e, struct conf_pool *pool, const char *key, const char *value) {
+static int entries_read_env(struct conf_entries *e, const char *key, const char *value) {
         const char *source = value[0] == '$' ? value : NULL, *found = source ? getenv(source + 1) : NULL;
+        struct conf_pool *pool = entries_pool(e);
         struct conf_pair *added;
         int r;
 
@@ -241,13 +245,12 @@ static int entries_read_env(struct conf_entries *e, struct conf_pool *pool, cons
         return added->source ? 0 : -ENOMEM;
 }
 
-static int entries_read_array(struct conf_entries *e, struct conf_pool *pool, const char *name, const char *key,
-                              const char *value) {
+static int entries_read_array(struct conf_entries *e, const char *name, const char *key, const char *value) {
         int kind = conf_rows_find_array(name);
 
         if (kind == CONF_ARRAY_SUPPRESS_PATH) {
                 if (!*key && value[0] == '/')
-                        return conf_pairs_add(&pool->suppress_paths, "", value, e->where);
+                        return conf_pairs_add(&entries_pool(e)->suppress_paths, "", value, e->where);
                 conf_entries_problem(e,
                                      *key ? "Keys provided to field '%s' are ignored"
                                           : "Values provided to field '%s' must begin with '/'",
@@ -262,13 +265,12 @@ static int entries_read_array(struct conf_entries *e, struct conf_pool *pool, co
                 if (conf_rows_find_pool(name) >= 0)
                         conf_entries_explain(e, name, "it takes no [key]");
         } else
-                return kind == CONF_ARRAY_ENV ? entries_read_env(e, pool, key, value)
-                                              : entries_read_php(e, pool, kind, key, value);
+                return kind == CONF_ARRAY_ENV ? entries_read_env(e, key, value) : entries_read_php(e, kind, key, value);
         return 0;
 }
 
 static int entries_read_pool(struct conf_entries *e, const struct conf_ini_line *line) {
-        struct conf_pool *pool = &e->conf->pools[e->pool];
+        struct conf_pool *pool = entries_pool(e);
         _cleanup_free_ char *value = NULL;
         int i, r;
 
@@ -280,13 +282,14 @@ static int entries_read_pool(struct conf_entries *e, const struct conf_ini_line 
                 return 0;
         }
         if (line->key)
-                return entries_read_array(e, pool, line->name, line->key, value);
+                return entries_read_array(e, line->name, line->key, value);
         i = conf_rows_find_pool(line->name);
         if (i < 0) {
                 entries_unknown_entry(e, line->name);
                 return 0;
         }
-        return entries_set_value(e, &conf_pool_directives[i], pool, &pool->given[i], value);
+        pool->given[i] = e->where;
+        return entries_set_value(e, &conf_pool_directives[i], pool, value);
 }
 
 int conf_entries_take(struct conf_entries *e, const struct conf_ini_line *line) {

@@ -20,6 +20,7 @@
 #include "conf/complete.h"
 #include "conf/machine.h"
 #include "conf/rows.h"
+#include "conf/values.h"
 #include "log/access.h"
 
 static void rules_listen_given(const struct conf_check *k, const struct conf_pool *pool) {
@@ -185,10 +186,11 @@ static void rules_pm(const struct conf_check *k, const struct conf_pool *pool) {
                 rules_ondemand(k, pool);
 }
 
-/* what: "status" or "ping", of the path and its directive. */
+/* what: "status" or "ping". */
 static void rules_page(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                       const char *what, const char *path) {
+                       const char *what) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-.~";
+        const char *path = conf_value_text(&conf_pool_directives[row], pool);
 
         if (!path)
                 return;
@@ -207,8 +209,8 @@ static void rules_page(const struct conf_check *k, const struct conf_pool *pool,
 }
 
 static void rules_pages(const struct conf_check *k, const struct conf_pool *pool) {
-        rules_page(k, pool, CONF_POOL_status_path, "status", pool->status_path);
-        rules_page(k, pool, CONF_POOL_ping_path, "ping", pool->ping_path);
+        rules_page(k, pool, CONF_POOL_status_path, "status");
+        rules_page(k, pool, CONF_POOL_ping_path, "ping");
         if (!pool->ping_path || pool->ping_response[0])
                 return;
         conf_check_error(k, pool, "the ping response page '' is not long enough");

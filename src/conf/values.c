@@ -41,6 +41,11 @@ int conf_value_init(const struct conf_directive *d, void *section) {
         return r;
 }
 
+const char *conf_value_text(const struct conf_directive *d, const void *section) {
+        assert(d->type == CONF_TYPE_STRING || d->type == CONF_TYPE_PATH);
+        return *(const char *const *)value_const_field_of(d, section);
+}
+
 bool conf_value_is_set(const struct conf_directive *d, const void *section) {
         const void *field = value_const_field_of(d, section);
 

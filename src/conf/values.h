@@ -22,6 +22,9 @@ int conf_value_init(const struct conf_directive *d, void *section);
 /* Appends the value as conf_value_set() would take it; nothing for an unset one. */
 void conf_value_format(const struct conf_directive *d, const void *section, struct text *out);
 
+/* The text of a STRING or PATH; NULL: unset. */
+const char *conf_value_text(const struct conf_directive *d, const void *section);
+
 bool conf_value_is_set(const struct conf_directive *d, const void *section);
 bool conf_value_equal(const struct conf_directive *d, const void *a, const void *b);
 
