@@ -9,9 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/decoder.h"
 #include "fcgi/params.h"
 #include "fcgi/record.h"
-#include "fcgi/request.h"
 
 struct fcgi_client_request {
         uint16_t request_id; /* not 0 */

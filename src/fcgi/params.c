@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
-static bool read_length(const uint8_t *block, size_t n, size_t *pos, size_t *ret) {
+static bool params_read_length(const uint8_t *block, size_t n, size_t *pos, size_t *ret) {
         const uint8_t *p = block + *pos;
 
         if (*pos >= n)
@@ -34,7 +34,7 @@ int fcgi_params_next_any(const uint8_t *block, size_t n, size_t *pos, struct fcg
 
         if (at >= n)
                 return 0;
-        if (!read_length(block, n, &at, &n_name) || !read_length(block, n, &at, &n_value))
+        if (!params_read_length(block, n, &at, &n_name) || !params_read_length(block, n, &at, &n_value))
                 return FCGI_PARAMS_E_MALFORMED;
         if (n - at < n_name || n - at - n_name < n_value)
                 return FCGI_PARAMS_E_MALFORMED;
@@ -85,15 +85,15 @@ uint64_t fcgi_params_content_length(const char *value, size_t n) {
         return n > 0 && length <= INT64_MAX ? length : FCGI_PARAMS_LENGTH_UNKNOWN;
 }
 
-static size_t length_size(size_t length) {
+static size_t params_length_size(size_t length) {
         return length < FCGI_PARAMS_LENGTH_LONG ? 1 : 4;
 }
 
 size_t fcgi_params_encoded_size(size_t n_name, size_t n_value) {
-        return length_size(n_name) + length_size(n_value) + n_name + n_value;
+        return params_length_size(n_name) + params_length_size(n_value) + n_name + n_value;
 }
 
-static uint8_t *write_length(uint8_t *out, size_t length) {
+static uint8_t *params_write_length(uint8_t *out, size_t length) {
         assert(length <= FCGI_PARAMS_LENGTH_MAX);
 
         if (length < FCGI_PARAMS_LENGTH_LONG) {
@@ -107,18 +107,18 @@ static uint8_t *write_length(uint8_t *out, size_t length) {
         return out + 4;
 }
 
-static uint8_t *write_bytes(uint8_t *out, const char *data, size_t n) {
+static uint8_t *params_write_bytes(uint8_t *out, const char *data, size_t n) {
         if (n > 0) /* an empty value may be NULL, which memcpy must not see */
                 memcpy(out, data, n);
         return out + n;
 }
 
-size_t fcgi_params_encode(uint8_t *out, const char *name, size_t n_name, const char *value, size_t n_value) {
+size_t fcgi_params_encode(uint8_t *out, const struct fcgi_pair *pair) {
         uint8_t *p;
 
-        p = write_length(out, n_name);
-        p = write_length(p, n_value);
-        p = write_bytes(p, name, n_name);
-        p = write_bytes(p, value, n_value);
+        p = params_write_length(out, pair->n_name);
+        p = params_write_length(p, pair->n_value);
+        p = params_write_bytes(p, pair->name, pair->n_name);
+        p = params_write_bytes(p, pair->value, pair->n_value);
         return (size_t)(p - out);
 }

@@ -60,4 +60,4 @@ uint64_t fcgi_params_content_length(const char *value, size_t n);
 /* Bytes the pair takes when encoded; and the encoding, which writes exactly that many. Lengths are at most
  * FCGI_PARAMS_LENGTH_MAX. */
 size_t fcgi_params_encoded_size(size_t n_name, size_t n_value);
-size_t fcgi_params_encode(uint8_t *out, const char *name, size_t n_name, const char *value, size_t n_value);
+size_t fcgi_params_encode(uint8_t *out, const struct fcgi_pair *pair);

@@ -12,45 +12,44 @@
 
 #include "base/macros.h"
 
-uint16_t fcgi_read_u16(const uint8_t in[static 2]) {
+uint16_t fcgi_record_read_u16(const uint8_t in[static 2]) {
         return (uint16_t)(in[0] << 8 | in[1]);
 }
 
-uint32_t fcgi_read_u32(const uint8_t in[static 4]) {
+uint32_t fcgi_record_read_u32(const uint8_t in[static 4]) {
         return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
 }
 
-void fcgi_write_u16(uint8_t out[static 2], uint16_t v) {
+void fcgi_record_write_u16(uint8_t out[static 2], uint16_t v) {
         out[0] = (uint8_t)(v >> 8);
         out[1] = (uint8_t)v;
 }
 
-void fcgi_write_u32(uint8_t out[static 4], uint32_t v) {
-        fcgi_write_u16(out, (uint16_t)(v >> 16));
-        fcgi_write_u16(out + 2, (uint16_t)v);
+void fcgi_record_write_u32(uint8_t out[static 4], uint32_t v) {
+        fcgi_record_write_u16(out, (uint16_t)(v >> 16));
+        fcgi_record_write_u16(out + 2, (uint16_t)v);
 }
 
-void fcgi_header_decode(const uint8_t in[static FCGI_HEADER_SIZE], struct fcgi_header *ret) {
+void fcgi_record_decode_header(const uint8_t in[static FCGI_HEADER_SIZE], struct fcgi_header *ret) {
         *ret = (struct fcgi_header){
                 .version = in[0],
                 .type = in[1],
-                .request_id = fcgi_read_u16(in + 2),
-                .n_content = fcgi_read_u16(in + 4),
+                .request_id = fcgi_record_read_u16(in + 2),
+                .n_content = fcgi_record_read_u16(in + 4),
                 .n_padding = in[6],
         };
 }
 
-void fcgi_header_encode(uint8_t out[static FCGI_HEADER_SIZE], uint8_t type, uint16_t request_id, uint16_t n_content,
-                        uint8_t n_padding) {
+void fcgi_record_encode_header(uint8_t out[static FCGI_HEADER_SIZE], const struct fcgi_header *h) {
         out[0] = FCGI_VERSION;
-        out[1] = type;
-        fcgi_write_u16(out + 2, request_id);
-        fcgi_write_u16(out + 4, n_content);
-        out[6] = n_padding;
+        out[1] = h->type;
+        fcgi_record_write_u16(out + 2, h->request_id);
+        fcgi_record_write_u16(out + 4, h->n_content);
+        out[6] = h->n_padding;
         out[7] = 0;
 }
 
-static void advance(struct fcgi_slice *in, size_t n) {
+static void record_advance(struct fcgi_slice *in, size_t n) {
         in->data += n;
         in->n -= n;
 }
@@ -64,16 +63,16 @@ bool fcgi_record_open(struct fcgi_record *r, struct fcgi_slice *in) {
                 return false;
         n = MIN(r->n_padding, in->n);
         r->n_padding -= n;
-        advance(in, n);
+        record_advance(in, n);
 
         n = MIN(sizeof(r->raw) - r->n_raw, in->n);
         memcpy(r->raw + r->n_raw, in->data, n);
         r->n_raw += n;
-        advance(in, n);
+        record_advance(in, n);
         if (r->n_raw < sizeof(r->raw))
                 return false;
 
-        fcgi_header_decode(r->raw, &r->header);
+        fcgi_record_decode_header(r->raw, &r->header);
         r->n_left = r->header.n_content;
         r->n_padding = r->header.n_padding;
         r->n_raw = 0;
@@ -87,7 +86,7 @@ bool fcgi_record_take(struct fcgi_record *r, struct fcgi_slice *in, struct fcgi_
                 return false;
         *ret = (struct fcgi_slice){ .data = in->data, .n = n };
         r->n_left -= n;
-        advance(in, n);
+        record_advance(in, n);
         return true;
 }
 

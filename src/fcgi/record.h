@@ -51,15 +51,15 @@ struct fcgi_header {
         uint8_t n_padding;
 };
 
-void fcgi_header_decode(const uint8_t in[static FCGI_HEADER_SIZE], struct fcgi_header *ret);
-void fcgi_header_encode(uint8_t out[static FCGI_HEADER_SIZE], uint8_t type, uint16_t request_id, uint16_t n_content,
-                        uint8_t n_padding);
+void fcgi_record_decode_header(const uint8_t in[static FCGI_HEADER_SIZE], struct fcgi_header *ret);
+/* Of the version that there is. */
+void fcgi_record_encode_header(uint8_t out[static FCGI_HEADER_SIZE], const struct fcgi_header *h);
 
 /* Numbers of several bytes, most significant first. */
-uint16_t fcgi_read_u16(const uint8_t in[static 2]);
-uint32_t fcgi_read_u32(const uint8_t in[static 4]);
-void fcgi_write_u16(uint8_t out[static 2], uint16_t v);
-void fcgi_write_u32(uint8_t out[static 4], uint32_t v);
+uint16_t fcgi_record_read_u16(const uint8_t in[static 2]);
+uint32_t fcgi_record_read_u32(const uint8_t in[static 4]);
+void fcgi_record_write_u16(uint8_t out[static 2], uint16_t v);
+void fcgi_record_write_u32(uint8_t out[static 4], uint32_t v);
 
 /* Bytes not yet consumed. */
 struct fcgi_slice {

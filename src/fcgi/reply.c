@@ -9,28 +9,30 @@
 #include <string.h>
 
 /* Returns where the body is to be written; it is zeroed. */
-static uint8_t *begin_record(uint8_t *out, enum fcgi_type type, uint16_t request_id) {
-        fcgi_header_encode(out, (uint8_t)type, request_id, FCGI_BODY_SIZE, 0);
+static uint8_t *reply_begin_record(uint8_t *out, enum fcgi_type type, uint16_t request_id) {
+        fcgi_record_encode_header(
+                out,
+                &(struct fcgi_header){ .type = (uint8_t)type, .request_id = request_id, .n_content = FCGI_BODY_SIZE });
         return memset(out + FCGI_HEADER_SIZE, 0, FCGI_BODY_SIZE);
 }
 
 void fcgi_reply_end_request(uint8_t out[static FCGI_END_REQUEST_SIZE], uint16_t request_id, uint32_t app_status,
                             enum fcgi_protocol_status status) {
-        uint8_t *body = begin_record(out, FCGI_END_REQUEST, request_id);
+        uint8_t *body = reply_begin_record(out, FCGI_END_REQUEST, request_id);
 
-        fcgi_write_u32(body, app_status);
+        fcgi_record_write_u32(body, app_status);
         body[4] = (uint8_t)status;
 }
 
 void fcgi_reply_unknown_type(uint8_t out[static 16], uint8_t type) {
-        uint8_t *body = begin_record(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID);
+        uint8_t *body = reply_begin_record(out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID);
 
         body[0] = type;
 }
 
 void fcgi_reply_begin_request(uint8_t out[static 16], uint16_t request_id, enum fcgi_role role, bool keep_conn) {
-        uint8_t *body = begin_record(out, FCGI_BEGIN_REQUEST, request_id);
+        uint8_t *body = reply_begin_record(out, FCGI_BEGIN_REQUEST, request_id);
 
-        fcgi_write_u16(body, (uint16_t)role);
+        fcgi_record_write_u16(body, (uint16_t)role);
         body[2] = keep_conn ? FCGI_KEEP_CONN : 0;
 }

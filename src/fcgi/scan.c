@@ -25,7 +25,7 @@ static size_t scan_gather(const struct fcgi_scan *s, const uint8_t *buf, uint8_t
         size_t n = 0;
 
         for (size_t at = s->first; at < s->at; at += FCGI_HEADER_SIZE + h.n_content + h.n_padding) {
-                fcgi_header_decode(buf + at, &h);
+                fcgi_record_decode_header(buf + at, &h);
                 if (h.type != FCGI_PARAMS || h.request_id != s->request_id)
                         continue;
                 if (h.n_content > SCAN_PARAMS_MAX - n)
@@ -80,7 +80,7 @@ static enum fcgi_scan_verdict scan_begin(struct fcgi_scan *s, const struct fcgi_
                 return FCGI_SCAN_TAKE;
         if (n < h->n_content)
                 return FCGI_SCAN_MORE;
-        if (s->in_request || fcgi_read_u16(content) != FCGI_RESPONDER)
+        if (s->in_request || fcgi_record_read_u16(content) != FCGI_RESPONDER)
                 return FCGI_SCAN_ANSWER;
         s->in_request = true;
         s->head_done = s->head_checked = s->no_body = s->enough = false;
@@ -137,7 +137,7 @@ enum fcgi_scan_verdict fcgi_scan(struct fcgi_scan *s, const uint8_t *buf, size_t
                 struct fcgi_header h;
                 size_t size, have = n - s->at;
 
-                fcgi_header_decode(buf + s->at, &h);
+                fcgi_record_decode_header(buf + s->at, &h);
                 size = FCGI_HEADER_SIZE + h.n_content + h.n_padding;
                 verdict = scan_record(s, &h, buf + s->at + FCGI_HEADER_SIZE, have - FCGI_HEADER_SIZE);
                 if (verdict == FCGI_SCAN_ANSWER && have < size)
@@ -163,7 +163,7 @@ void fcgi_scan_remove(struct fcgi_scan *s, uint8_t *buf, size_t *n) {
         struct fcgi_header h;
         size_t size;
 
-        fcgi_header_decode(buf + s->at, &h);
+        fcgi_record_decode_header(buf + s->at, &h);
         size = FCGI_HEADER_SIZE + h.n_content + h.n_padding;
         memmove(buf + s->at, buf + s->at + size, *n - s->at - size);
         *n -= size;

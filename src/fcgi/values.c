@@ -11,7 +11,6 @@
 
 #include "base/macros.h"
 #include "fcgi/params.h"
-#include "fcgi/request.h"
 
 int fcgi_values_answer(const uint8_t *query, size_t n, const struct fcgi_limits *limits,
                        uint8_t out[static FCGI_VALUES_RESULT_MAX], size_t *ret_n) {
@@ -36,10 +35,14 @@ int fcgi_values_answer(const uint8_t *query, size_t n, const struct fcgi_limits 
                 if (!rows[i].known || !fcgi_params_find(query, n, rows[i].name, &asked))
                         continue;
                 n_digits = snprintf(digits, sizeof(digits), "%u", rows[i].value);
-                p += fcgi_params_encode(p, rows[i].name, strlen(rows[i].name), digits, (size_t)n_digits);
+                p += fcgi_params_encode(p, &(struct fcgi_pair){ .name = rows[i].name,
+                                                                .n_name = strlen(rows[i].name),
+                                                                .value = digits,
+                                                                .n_value = (size_t)n_digits });
         }
-        fcgi_header_encode(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, (uint16_t)(p - out - FCGI_HEADER_SIZE),
-                           0);
+        fcgi_record_encode_header(out, &(struct fcgi_header){ .type = FCGI_GET_VALUES_RESULT,
+                                                              .request_id = FCGI_NULL_REQUEST_ID,
+                                                              .n_content = (uint16_t)(p - out - FCGI_HEADER_SIZE) });
         *ret_n = (size_t)(p - out);
         return 0;
 }

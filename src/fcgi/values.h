@@ -5,9 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/limits.h"
 #include "fcgi/record.h"
-
-struct fcgi_limits;
 
 /* A query is three names in every client that asks; this leaves room for names we do not know. */
 #define FCGI_VALUES_QUERY_MAX 1024U

@@ -109,7 +109,7 @@ struct ipc_control_generation {
         uint64_t life; /* enum ipc_control_life */
         uint64_t n_workers;
         const char *php_version;
-        const char *ini_files; /* comma-separated, as sapi_start() tells them */
+        const char *ini_files; /* comma-separated, as sapi_module_start() tells them */
 };
 
 struct ipc_control_pool {

@@ -24,9 +24,9 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "conn/allow.h"
+#include "fcgi/decoder.h"
 #include "fcgi/record.h"
 #include "fcgi/reply.h"
-#include "fcgi/request.h"
 #include "log/log.h"
 #include "log/peer.h"
 #include "status/page.h"
@@ -117,7 +117,10 @@ static void client_add_record(struct statuspage_client *c, enum fcgi_type type, 
         static const char padding[8] = {};
         uint8_t header[FCGI_HEADER_SIZE];
 
-        fcgi_header_encode(header, (uint8_t)type, c->decoder.request_id, (uint16_t)n, (uint8_t)(-n % 8));
+        fcgi_record_encode_header(header, &(struct fcgi_header){ .type = (uint8_t)type,
+                                                                 .request_id = c->decoder.request_id,
+                                                                 .n_content = (uint16_t)n,
+                                                                 .n_padding = (uint8_t)(-n % 8) });
         text_append_n(&c->out, header, sizeof(header));
         text_append_n(&c->out, data, n);
         text_append_n(&c->out, padding, -n % 8);
@@ -174,7 +177,7 @@ static int client_refuse(const struct statuspage_client *c, enum fcgi_violation 
 
         peer_describe(c->fd, peer);
         snprintf(message, sizeof(message), "connection to the status page from %s closed: %s", peer,
-                 fcgi_violation_text(violation));
+                 fcgi_decoder_violation_text(violation));
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_PROTOCOL_VIOLATION,
                                        .pool = c->page->pool->name,

@@ -10,7 +10,7 @@
 static __typeof__(php_register_internal_extensions_func) builtin_register_by_php;
 
 /* Its start is what would register constants and classes. */
-static void drop_extension(const char *name) {
+static void builtin_drop_extension(const char *name) {
         const zend_module_entry *m = zend_hash_str_find_ptr(&module_registry, name, strlen(name));
 
         if (!m || m->module_started)
@@ -24,7 +24,7 @@ static __typeof__(php_register_internal_extensions_func()) builtin_register(void
         __typeof__(php_register_internal_extensions_func()) r = builtin_register_by_php();
 
         if (!sapi_module_pool()->pcntl)
-                drop_extension("pcntl");
+                builtin_drop_extension("pcntl");
         zend_hash_str_del(CG(function_table), "chroot", sizeof("chroot") - 1);
         return r;
 }

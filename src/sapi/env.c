@@ -59,10 +59,10 @@ static struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) 
         return NULL;
 }
 
-/* name and value must outlive the request; raw ones need no NUL. */
-static void env_put(const char *name, size_t n, char *value, size_t n_value, bool raw) {
-        uint32_t *bucket = env_bucket(name, n);
-        struct env_var *v = env_find_in(*bucket, name, n);
+/* Its name and value must outlive the request; raw ones need no NUL. */
+static void env_put(const struct env_var *var) {
+        uint32_t *bucket = env_bucket(var->name, var->n_name), next;
+        struct env_var *v = env_find_in(*bucket, var->name, var->n_name);
 
         if (!v) {
                 if (env.n_vars == env.size_vars) {
@@ -73,11 +73,9 @@ static void env_put(const char *name, size_t n, char *value, size_t n_value, boo
                 v->next = *bucket;
                 *bucket = (uint32_t)env.n_vars;
         }
-        v->name = name;
-        v->n_name = n;
-        v->value = value;
-        v->n_value = n_value;
-        v->raw = raw;
+        next = v->next;
+        *v = *var;
+        v->next = next;
 }
 
 static char *env_store(const char *data, size_t n) {
@@ -116,9 +114,16 @@ void sapi_env_load(const uint8_t *params, size_t n) {
                 env.size_arena = n;
         }
         env.end = env.arena;
-        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)"RESPONDER", sizeof("RESPONDER") - 1, false);
+        env_put(&(struct env_var){ .name = "FCGI_ROLE",
+                                   .n_name = sizeof("FCGI_ROLE") - 1,
+                                   .value = (char *)"RESPONDER",
+                                   .n_value = sizeof("RESPONDER") - 1 });
         while (fcgi_params_next(params, n, &pos, &pair) == 1)
-                env_put(pair.name, pair.n_name, (char *)pair.value, pair.n_value, true);
+                env_put(&(struct env_var){ .name = pair.name,
+                                           .n_name = pair.n_name,
+                                           .value = (char *)pair.value,
+                                           .n_value = pair.n_value,
+                                           .raw = true });
 }
 
 void sapi_env_reset(void) {
@@ -142,11 +147,11 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
 
         if (!value) {
                 if (env_find(name, n))
-                        env_put(name, n, NULL, 0, false);
+                        env_put(&(struct env_var){ .name = name, .n_name = n });
                 return NULL;
         }
         copy = estrndup(value, n_value);
-        env_put(name, n, copy, n_value, false);
+        env_put(&(struct env_var){ .name = name, .n_name = n, .value = copy, .n_value = n_value });
         return copy;
 }
 
@@ -161,7 +166,7 @@ char *sapi_env_cookies(void) {
 }
 
 /* Array keys that PHP takes as they are: no brackets, blanks or dots. */
-static bool name_is_plain(const char *name, size_t n) {
+static bool env_name_is_plain(const char *name, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (!(name[i] == '_' || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
                       (name[i] >= 'a' && name[i] <= 'z')))
@@ -169,42 +174,41 @@ static bool name_is_plain(const char *name, size_t n) {
         return n > 0;
 }
 
-static void env_register_plainly(const char *name, size_t n, const char *value, size_t n_value, zval *array) {
+static void env_register_plainly(const struct env_var *v, zval *array) {
         zval item;
 
-        if (name_is_plain(name, n)) {
-                ZVAL_STRINGL_FAST(&item, value, n_value);
-                zend_symtable_str_update(Z_ARRVAL_P(array), name, n, &item);
+        if (env_name_is_plain(v->name, v->n_name)) {
+                ZVAL_STRINGL_FAST(&item, v->value, v->n_value);
+                zend_symtable_str_update(Z_ARRVAL_P(array), v->name, v->n_name, &item);
         } else
-                php_register_variable_safe(name, value, n_value, array);
+                php_register_variable_safe(v->name, v->value, v->n_value, array);
 }
 
 /* source: PARSE_SERVER or PARSE_ENV when array is that superglobal. A filter then puts the value there itself and
  * says 0, or may replace it, and frees the one it was given. */
-static void env_register(int source, const char *name, size_t n, const char *value, size_t n_value, zval *array) {
-        size_t n_v = n_value;
-        char *v;
+static void env_register(int source, const struct env_var *v, zval *array) {
+        struct env_var filtered = *v;
 
         if (source < 0 || sapi_module.input_filter == php_default_input_filter) {
-                env_register_plainly(name, n, value, n_value, array);
+                env_register_plainly(v, array);
                 return;
         }
-        v = estrndup(value, n_value);
-        if (sapi_module.input_filter(source, name, &v, n_value, &n_v))
-                env_register_plainly(name, n, v, n_v, array);
-        efree(v);
+        filtered.value = estrndup(v->value, v->n_value);
+        if (sapi_module.input_filter(source, v->name, &filtered.value, v->n_value, &filtered.n_value))
+                env_register_plainly(&filtered, array);
+        efree(filtered.value);
 }
 
-static bool is_superglobal(const zval *array, int track) {
+static bool env_is_superglobal(const zval *array, int track) {
         return Z_TYPE(PG(http_globals)[track]) == IS_ARRAY && Z_ARR_P(array) == Z_ARR(PG(http_globals)[track]);
 }
 
 /* For $_SERVER, $_ENV and getenv() without a name: the process environment first, then the parameters over it.
  * HTTP_PROXY is the client's "Proxy:" header, which programs would take for the setting of that name. */
 static void env_import(zval *array) {
-        int source = is_superglobal(array, TRACK_VARS_SERVER) ? PARSE_SERVER
-                     : is_superglobal(array, TRACK_VARS_ENV)  ? PARSE_ENV
-                                                              : -1;
+        int source = env_is_superglobal(array, TRACK_VARS_SERVER) ? PARSE_SERVER
+                     : env_is_superglobal(array, TRACK_VARS_ENV)  ? PARSE_ENV
+                                                                  : -1;
 
         env_import_process(array);
         if (!sapi_current.io)
@@ -213,7 +217,7 @@ static void env_import(zval *array) {
                 const struct env_var *v = env_terminate(&env.vars[i - 1]);
 
                 if (v->value && strcmp(v->name, "HTTP_PROXY") != 0)
-                        env_register(source, v->name, v->n_name, v->value, v->n_value, array);
+                        env_register(source, v, array);
         }
 }
 
@@ -234,7 +238,12 @@ void sapi_env_server(zval *array) {
         memcpy(self, name ? name : "", n_name);
         memcpy(self + n_name, info ? info : "", n_info);
         self[n_name + n_info] = '\0';
-        env_register(PARSE_SERVER, "PHP_SELF", sizeof("PHP_SELF") - 1, self, n_name + n_info, array);
+        env_register(PARSE_SERVER,
+                     &(struct env_var){ .name = "PHP_SELF",
+                                        .n_name = sizeof("PHP_SELF") - 1,
+                                        .value = self,
+                                        .n_value = n_name + n_info },
+                     array);
         efree(self);
 }
 

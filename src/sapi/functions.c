@@ -11,56 +11,10 @@
 
 struct sapi_settings sapi_settings;
 
-/* Where fpm_get_status() writes to: the whole array, and the process that is being written. */
-struct sapi_status_writer {
-        zval *all;
-        zval procs;
-        zval *process; /* NULL: the pool's own values */
-};
-
-static int (*status_provider)(struct sapi_status_writer *w);
-
-void sapi_set_status_provider(int (*provider)(struct sapi_status_writer *w)) {
-        status_provider = provider;
-}
-
-static zval *status_target(struct sapi_status_writer *w) {
-        return w->process ? w->process : w->all;
-}
-
-void sapi_status_put_text(struct sapi_status_writer *w, const char *key, const char *value) {
-        add_assoc_string(status_target(w), key, value);
-}
-
-void sapi_status_put_number(struct sapi_status_writer *w, const char *key, int64_t value) {
-        add_assoc_long(status_target(w), key, (zend_long)value);
-}
-
-void sapi_status_put_real(struct sapi_status_writer *w, const char *key, double value) {
-        add_assoc_double(status_target(w), key, value);
-}
-
-void sapi_status_begin_process(struct sapi_status_writer *w) {
-        zval process;
-
-        array_init(&process);
-        w->process = zend_hash_next_index_insert(Z_ARRVAL(w->procs), &process);
-}
-
 static PHP_FUNCTION(fpm_get_status) {
-        struct sapi_status_writer w = { .all = return_value };
-
         ZEND_PARSE_PARAMETERS_NONE();
-        if (!status_provider)
+        if (!sapi_status_fill(return_value))
                 RETURN_FALSE;
-        array_init(return_value);
-        array_init(&w.procs);
-        if (status_provider(&w) < 0) {
-                zval_ptr_dtor(&w.procs);
-                zval_ptr_dtor(return_value);
-                RETURN_FALSE;
-        }
-        add_assoc_zval(return_value, "procs", &w.procs);
 }
 
 static PHP_FUNCTION(fastcgi_finish_request) {
@@ -139,7 +93,7 @@ static PHP_MSHUTDOWN_FUNCTION(sapi_functions) {
 
 /* A user's handler may end in a fatal error, which is a long jump. PHP must not find the session open then, and call
  * the handler once more. False: so it was, and the session's own hook has something to say about it. */
-static bool save_session(void) {
+static bool functions_save_session(void) {
         volatile bool saved = false;
 
         if (!php_session_flush)
@@ -155,7 +109,7 @@ static bool save_session(void) {
 }
 
 /* Calls what header_register_callback() was given. */
-static void send_headers(void) {
+static void functions_send_headers(void) {
         zend_try {
                 php_header();
         }
@@ -168,8 +122,8 @@ static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
         if (!sapi_current.io)
                 return SUCCESS;
         sapi_limit_end();
-        saved = save_session();
-        send_headers();
+        saved = functions_save_session();
+        functions_send_headers();
         sapi_current.memory_peak = zend_memory_peak_usage(true);
         if (saved) {
                 sapi_request_finish(false);

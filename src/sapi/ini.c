@@ -24,7 +24,7 @@
 /* Keys that php.ini does not treat as a value: each line adds to what is there. */
 enum ini_kind { INI_VALUE, INI_EXTENSION, INI_ZEND_EXTENSION, INI_DISABLE_FUNCTIONS, INI_DISABLE_CLASSES };
 
-static enum ini_kind kind_of(const char *key) {
+static enum ini_kind ini_kind_of(const char *key) {
         static const char *const names[] = { NULL, "extension", "zend_extension", "disable_functions",
                                              "disable_classes" };
 
@@ -35,7 +35,7 @@ static enum ini_kind kind_of(const char *key) {
 }
 
 /* A value in single quotes is taken as it is; a single quote itself is put between double ones. */
-static void put_quoted(struct text *t, const char *value) {
+static void ini_put_quoted(struct text *t, const char *value) {
         text_append_c(t, '\'');
         for (const char *p = value; *p; p++) {
                 if (*p == '\'')
@@ -46,26 +46,26 @@ static void put_quoted(struct text *t, const char *value) {
         text_append_c(t, '\'');
 }
 
-static bool key_is_plain(const char *key) {
+static bool ini_key_is_plain(const char *key) {
         for (const char *p = key; *p; p++)
                 if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
                         return false;
         return *key;
 }
 
-static void put_pool_setting(struct text *t, const struct conf_php_setting *s) {
-        enum ini_kind kind = kind_of(s->key);
+static void ini_put_pool_setting(struct text *t, const struct conf_php_setting *s) {
+        enum ini_kind kind = ini_kind_of(s->key);
 
-        if (!key_is_plain(s->key) || kind == INI_DISABLE_FUNCTIONS || kind == INI_DISABLE_CLASSES)
+        if (!ini_key_is_plain(s->key) || kind == INI_DISABLE_FUNCTIONS || kind == INI_DISABLE_CLASSES)
                 return;
         text_printf(t, "%s = ", s->key);
-        put_quoted(t, s->value);
+        ini_put_quoted(t, s->value);
         text_append_c(t, '\n');
 }
 
 /* -d key[=value], by PHP's rule: words, numbers and constants as they are, anything else quoted unless it is already.
  */
-static void put_define(struct text *t, const char *define) {
+static void ini_put_define(struct text *t, const char *define) {
         const char *eq = strchr(define, '=');
 
         if (!eq)
@@ -82,18 +82,18 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret) {
         const struct conf_pool *pool = options->pool;
 
         for (char *const *d = options->defines; d && *d; d++)
-                put_define(&t, *d);
+                ini_put_define(&t, *d);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (!pool->php_settings[i].admin)
-                        put_pool_setting(&t, &pool->php_settings[i]);
+                        ini_put_pool_setting(&t, &pool->php_settings[i]);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (pool->php_settings[i].admin)
-                        put_pool_setting(&t, &pool->php_settings[i]);
+                        ini_put_pool_setting(&t, &pool->php_settings[i]);
         return text_finish(&t, ret, NULL);
 }
 
 /* True: some of them were there. */
-static bool disable_classes(const char *list) {
+static bool ini_disable_classes(const char *list) {
         static const char blanks[] = " ,";
         bool some = false;
 
@@ -106,7 +106,7 @@ static bool disable_classes(const char *list) {
         return some;
 }
 
-static bool disable_functions(const char *list) {
+static bool ini_disable_functions(const char *list) {
         uint32_t n = zend_hash_num_elements(CG(function_table));
 
         zend_disable_functions(list);
@@ -114,7 +114,7 @@ static bool disable_functions(const char *list) {
 }
 
 /* The value becomes the one that ini_restore() goes back to, and that every request starts with. */
-static bool set_master_value(const char *key, const char *value, bool admin) {
+static bool ini_set_master_value(const char *key, const char *value, bool admin) {
         zend_ini_entry *e = zend_hash_str_find_ptr(EG(ini_directives), key, strlen(key));
         zend_string *v;
 
@@ -136,16 +136,16 @@ static bool set_master_value(const char *key, const char *value, bool admin) {
 }
 
 /* True: PHP has something less than before. */
-static bool disable(enum ini_kind kind, const char *list) {
+static bool ini_disable(enum ini_kind kind, const char *list) {
         if (kind == INI_DISABLE_FUNCTIONS)
-                return disable_functions(list);
-        return kind == INI_DISABLE_CLASSES && disable_classes(list);
+                return ini_disable_functions(list);
+        return kind == INI_DISABLE_CLASSES && ini_disable_classes(list);
 }
 
 /* Settings that PHP did not take, one a line, for workers under php-fpm's name. */
 static struct text ini_refused;
 
-static void refused(const struct conf_php_setting *s) {
+static void ini_is_refused(const struct conf_php_setting *s) {
         const char *kind = s->admin ? "admin_" : "";
 
         if (program_is_php_fpm())
@@ -163,27 +163,27 @@ void sapi_ini_say_refused(void) {
         }
 }
 
-static void apply_pool_setting(const struct conf_php_setting *s) {
-        enum ini_kind kind = kind_of(s->key);
+static void ini_apply_pool_setting(const struct conf_php_setting *s) {
+        enum ini_kind kind = ini_kind_of(s->key);
 
         if (kind == INI_EXTENSION || kind == INI_ZEND_EXTENSION)
                 return;
-        if (!set_master_value(s->key, s->value, s->admin))
-                refused(s);
-        (void)disable(kind, s->value);
+        if (!ini_set_master_value(s->key, s->value, s->admin))
+                ini_is_refused(s);
+        (void)ini_disable(kind, s->value);
 }
 
 void sapi_ini_apply_pool(const struct conf_pool *pool) {
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (!pool->php_settings[i].admin)
-                        apply_pool_setting(&pool->php_settings[i]);
+                        ini_apply_pool_setting(&pool->php_settings[i]);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (pool->php_settings[i].admin)
-                        apply_pool_setting(&pool->php_settings[i]);
+                        ini_apply_pool_setting(&pool->php_settings[i]);
 }
 
 /* The names that it registers must outlive the request. */
-static bool load_extension(const char *name) {
+static bool ini_load_extension(const char *name) {
         bool ok;
 
         zend_interned_strings_switch_storage(false);
@@ -193,38 +193,38 @@ static bool load_extension(const char *name) {
         return ok;
 }
 
-static bool set_request_value(zval *key, zval *value, int mode) {
-        enum ini_kind kind = kind_of(Z_STRVAL_P(key));
+static bool ini_set_request_value(zval *key, zval *value, int mode) {
+        enum ini_kind kind = ini_kind_of(Z_STRVAL_P(key));
         zend_string *v;
         bool ok;
 
         if (kind == INI_EXTENSION)
-                return load_extension(Z_STRVAL_P(value));
+                return ini_load_extension(Z_STRVAL_P(value));
         v = zend_string_init(Z_STRVAL_P(value), Z_STRLEN_P(value), false);
         ok = zend_alter_ini_entry_ex(Z_STR_P(key), v, mode, ZEND_INI_STAGE_ACTIVATE, true) == SUCCESS;
         zend_string_release(v);
         if (ok)
-                sapi_current.lasting |= disable(kind, Z_STRVAL_P(value));
+                sapi_current.lasting |= ini_disable(kind, Z_STRVAL_P(value));
         return ok;
 }
 
-static void request_ini_line(zval *key, zval *value, zval *index, int type, void *arg) {
+static void ini_on_request_line(zval *key, zval *value, zval *index, int type, void *arg) {
         const int *mode = arg;
 
         if (type != ZEND_INI_PARSER_ENTRY || !key || !value)
                 return;
-        if (Z_TYPE_P(key) != IS_STRING || Z_TYPE_P(value) != IS_STRING || !set_request_value(key, value, *mode))
+        if (Z_TYPE_P(key) != IS_STRING || Z_TYPE_P(value) != IS_STRING || !ini_set_request_value(key, value, *mode))
                 sapi_message_printf(LOG_LEVEL_ERROR, "Passing INI directive through FastCGI: unable to set '%s'",
                                     Z_TYPE_P(key) == IS_STRING ? Z_STRVAL_P(key) : "");
 }
 
-static void apply_request_text(const char *lines, int mode) {
+static void ini_apply_request_text(const char *lines, int mode) {
         char *copy;
 
         if (!lines || !*lines)
                 return;
         zend_spprintf(&copy, 0, "%s\n", lines);
-        zend_parse_ini_string(copy, true, ZEND_INI_SCANNER_NORMAL, request_ini_line, &mode);
+        zend_parse_ini_string(copy, true, ZEND_INI_SCANNER_NORMAL, ini_on_request_line, &mode);
         efree(copy);
 }
 
@@ -246,6 +246,6 @@ static bool ignore_request_ini(void) {
 void sapi_ini_apply_request(void) {
         if (ignore_request_ini())
                 return;
-        apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
-        apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
+        ini_apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
+        ini_apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
 }

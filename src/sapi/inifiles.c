@@ -31,14 +31,14 @@ static struct {
         const char *scanned; /* what phpinfo() shows as the folder of further files; it keeps the pointer */
 } files;
 
-static bool is_folder(const char *path) {
+static bool inifiles_is_folder(const char *path) {
         struct stat st;
 
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* The operator's list, with the site's folder where the compiled-in one is meant. */
-static int compose_scan_dirs(const char *given, char **ret) {
+static int inifiles_compose_scan_dirs(const char *given, char **ret) {
         _cleanup_text_ struct text t = { 0 };
         size_t n;
 
@@ -55,7 +55,7 @@ static int compose_scan_dirs(const char *given, char **ret) {
         return text_finish(&t, ret, NULL);
 }
 
-static int point_scan(void) {
+static int inifiles_point_scan(void) {
         const char *env = getenv("PHP_INI_SCAN_DIR");
         _cleanup_free_ char *dirs = NULL;
         int r;
@@ -65,7 +65,7 @@ static int point_scan(void) {
         files.scanned = files.given ? files.given : SITE_SCANNED;
         if (!*files.scanned)
                 return 0;
-        r = compose_scan_dirs(files.scanned, &dirs);
+        r = inifiles_compose_scan_dirs(files.scanned, &dirs);
         if (r == 0 && setenv("PHP_INI_SCAN_DIR", dirs, 1) < 0)
                 r = -errno;
         files.changed = r == 0;
@@ -73,13 +73,13 @@ static int point_scan(void) {
 }
 
 /* As a path of folders, or the one file that PHPRC names. PHP takes it in place of what is compiled in. */
-static int compose_search(const struct sapi_options *options) {
+static int inifiles_compose_search(const struct sapi_options *options) {
         const char *env = getenv("PHPRC"), *slash = options->program ? strrchr(options->program, '/') : NULL;
         _cleanup_text_ struct text t = { 0 };
 
         if (env && *env)
                 text_append(&t, env);
-        if (t.n == 0 || is_folder(env) || access(env, R_OK) < 0) {
+        if (t.n == 0 || inifiles_is_folder(env) || access(env, R_OK) < 0) {
                 if (t.n > 0)
                         text_append_c(&t, ':');
                 if (slash && slash > options->program)
@@ -93,17 +93,17 @@ static int compose_search(const struct sapi_options *options) {
 int sapi_inifiles_begin(const struct sapi_options *options, sapi_module_struct *m) {
         int r = 0;
 
-        files.site = is_folder(SITE_FILES);
+        files.site = inifiles_is_folder(SITE_FILES);
         if (files.site && !options->ini_path && !options->no_ini)
-                r = compose_search(options);
+                r = inifiles_compose_search(options);
         if (r == 0 && files.site)
-                r = point_scan();
+                r = inifiles_point_scan();
         m->php_ini_ignore = options->no_ini;
         m->php_ini_path_override = options->ini_path ? (char *)options->ini_path : files.search;
         return r;
 }
 
-static void set_constant(const char *name, const char *value) {
+static void inifiles_set_constant(const char *name, const char *value) {
         zend_constant *c = zend_hash_str_find_ptr(EG(zend_constants), name, strlen(name));
 
         if (!c || Z_TYPE(c->value) != IS_STRING)
@@ -115,12 +115,12 @@ static void set_constant(const char *name, const char *value) {
 void sapi_inifiles_tell(const struct sapi_options *options) {
         if (options->program && *options->program) {
                 PG(php_binary) = strdup(options->program);
-                set_constant("PHP_BINARY", options->program);
+                inifiles_set_constant("PHP_BINARY", options->program);
         }
         if (!files.site)
                 return;
-        set_constant("PHP_CONFIG_FILE_PATH", SITE_FILES);
-        set_constant("PHP_CONFIG_FILE_SCAN_DIR", SITE_SCANNED);
+        inifiles_set_constant("PHP_CONFIG_FILE_PATH", SITE_FILES);
+        inifiles_set_constant("PHP_CONFIG_FILE_SCAN_DIR", SITE_SCANNED);
         if (php_ini_scanned_path)
                 php_ini_scanned_path = (char *)files.scanned;
 }

@@ -48,6 +48,9 @@ uint32_t sapi_request_status(void); /* as sent */
 int sapi_request_activate(void);
 int sapi_request_deactivate(void);
 
+/* status.c: fpm_get_status(). False: PHP gets false. */
+bool sapi_status_fill(zval *ret);
+
 /* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live
  * to the request's end. */
 void sapi_env_load(const uint8_t *params, size_t n);
@@ -99,8 +102,8 @@ void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
 
-/* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as sapi_worker_begin()
- * and sapi_worker_gone(). leave: in a copy of a worker. */
+/* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as
+ * sapi_module_worker_begin() and sapi_module_worker_gone(). leave: in a copy of a worker. */
 void sapi_cachelock_start(uint32_t n_slots);
 void sapi_cachelock_begin_worker(uint32_t slot);
 void sapi_cachelock_leave(void);
@@ -152,7 +155,7 @@ int sapi_inifiles_list(char **ret);
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);
 
-/* module.c: what was given to sapi_start(), and the pool of that. */
+/* module.c: what was given to sapi_module_start(), and the pool of that. */
 const struct sapi_options *sapi_module_options(void);
 const struct conf_pool *sapi_module_pool(void);
 

@@ -37,7 +37,7 @@ static const struct {
         { LOG_INFO, LOG_LEVEL_NOTICE },
 };
 
-static enum log_level level_of(int severity) {
+static enum log_level message_level(int severity) {
         for (size_t i = 0; i < ELEMENTSOF(levels); i++)
                 if (severity <= levels[i].severity)
                         return levels[i].level;
@@ -63,7 +63,7 @@ void sapi_message_forget(void) {
 }
 
 /* "... in FILE on line N", as PHP ends its own messages. */
-static bool ends_as_observed(const char *message) {
+static bool message_ends_as_observed(const char *message) {
         char end[32];
         size_t n = strlen(message), n_file, n_end;
 
@@ -75,7 +75,7 @@ static bool ends_as_observed(const char *message) {
                memcmp(message + n - n_end - n_file, ZSTR_VAL(observed.file), n_file) == 0;
 }
 
-static void write_entry(enum log_level level, enum log_event event, const char *message) {
+static void message_write_entry(enum log_level level, enum log_event event, const char *message) {
         struct log_entry e = { .level = level, .event = event, .message = message };
 
         if (event == LOG_EVENT_PHP_ERROR && sapi_current.io && program_is_php_fpm())
@@ -87,7 +87,7 @@ static void write_entry(enum log_level level, enum log_event event, const char *
                 e.uri = SAPI_ENV("REQUEST_URI");
                 e.script = sapi_current.script;
         }
-        if (event == LOG_EVENT_PHP_ERROR && ends_as_observed(message)) {
+        if (event == LOG_EVENT_PHP_ERROR && message_ends_as_observed(message)) {
                 e.code_file = ZSTR_VAL(observed.file);
                 e.code_line = observed.line;
         } else if (event == LOG_EVENT_PHP_ERROR && sapi_current.io && EG(current_execute_data)) {
@@ -102,7 +102,7 @@ static void write_entry(enum log_level level, enum log_event event, const char *
 
 /* Under php-fpm's name a request's messages are no lines of the log, but something the worker says on stderr, which
  * catch_workers_output may put there. */
-static void say_on_stderr(const char *message) {
+static void message_say_on_stderr(const char *message) {
         _cleanup_text_ struct text t = { 0 };
 
         if (!sapi_current.io || !program_is_php_fpm() || !sapi_module_pool()->catch_workers_output)
@@ -113,7 +113,7 @@ static void say_on_stderr(const char *message) {
 }
 
 /* False: the peer is gone. */
-static bool tell_peer(const char *prefix, const char *message) {
+static bool message_tell_peer(const char *prefix, const char *message) {
         const struct sapi_io *io = sapi_current.io;
         smart_str out = { 0 };
         int r;
@@ -132,14 +132,14 @@ static bool tell_peer(const char *prefix, const char *message) {
 }
 
 /* Under php-fpm's name PHP's messages outside of requests, those of its start-up, are lines in its words. */
-static void write_outside(int severity, const char *message) {
+static void message_write_outside(int severity, const char *message) {
         _cleanup_text_ struct text t = { 0 };
 
         text_printf(&t, "PHP message: %s", message);
         if (!program_is_php_fpm() || t.failed)
-                write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+                message_write_entry(message_level(severity), LOG_EVENT_PHP_ERROR, message);
         else
-                write_entry(LOG_LEVEL_NOTICE, LOG_EVENT_PHP_ERROR, text_peek(&t));
+                message_write_entry(LOG_LEVEL_NOTICE, LOG_EVENT_PHP_ERROR, text_peek(&t));
 }
 
 /* PHP's log_message hook. */
@@ -150,11 +150,11 @@ void sapi_message_php(const char *message, int severity) {
                 text_append(&collected.text, message);
         }
         if (sapi_current.io)
-                write_entry(level_of(severity), LOG_EVENT_PHP_ERROR, message);
+                message_write_entry(message_level(severity), LOG_EVENT_PHP_ERROR, message);
         else
-                write_outside(severity, message);
-        say_on_stderr(message);
-        if (!tell_peer("PHP message: ", message))
+                message_write_outside(severity, message);
+        message_say_on_stderr(message);
+        if (!message_tell_peer("PHP message: ", message))
                 php_handle_aborted_connection();
 }
 
@@ -166,8 +166,8 @@ void sapi_message_printf(enum log_level level, const char *fmt, ...) {
         va_start(ap, fmt);
         text_vprintf(&t, fmt, ap);
         va_end(ap);
-        write_entry(level, LOG_EVENT_NONE, text_peek(&t));
-        (void)tell_peer("", text_peek(&t));
+        message_write_entry(level, LOG_EVENT_NONE, text_peek(&t));
+        (void)message_tell_peer("", text_peek(&t));
 }
 
 void sapi_message_collect(void) {

@@ -29,21 +29,21 @@ const struct conf_pool *sapi_module_pool(void) {
         return module.options->pool;
 }
 
-static void module_ini_defaults(HashTable *configuration) {
+static void sapi_module_ini_defaults(HashTable *configuration) {
         zval on;
 
         ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
         zend_hash_str_update(configuration, "display_errors", sizeof("display_errors") - 1, &on);
 }
 
-static int module_startup(sapi_module_struct *m) {
+static int sapi_module_startup(sapi_module_struct *m) {
         return php_module_startup(m, &sapi_functions_module);
 }
 
 static sapi_module_struct module_sapi = {
         .name = (char *)"fpm-fcgi",
         .pretty_name = (char *)"FPM/FastCGI",
-        .startup = module_startup,
+        .startup = sapi_module_startup,
         .shutdown = php_module_shutdown_wrapper,
         .activate = sapi_request_activate,
         .deactivate = sapi_request_deactivate,
@@ -56,12 +56,12 @@ static sapi_module_struct module_sapi = {
         .read_cookies = sapi_env_cookies,
         .register_server_variables = sapi_env_server,
         .log_message = sapi_message_php,
-        .ini_defaults = module_ini_defaults,
+        .ini_defaults = sapi_module_ini_defaults,
         .php_ini_ignore_cwd = 1,
 };
 
 /* A failure in here can be a long jump out of an extension's or preload's code. */
-static bool start_php(void) {
+static bool module_start_php(void) {
         volatile bool ok = false;
 
         zend_first_try {
@@ -71,46 +71,47 @@ static bool start_php(void) {
         return ok;
 }
 
-static int start_with_settings(const struct sapi_options *options, bool *ret_ok) {
+static int module_start_with_settings(const struct sapi_options *options, bool *ret_ok) {
         int r;
 
         r = sapi_inifiles_begin(options, &module_sapi);
         if (r < 0)
                 return r;
         module_sapi.ini_entries = SAPI_COMPAT_INI_ENTRIES(module.ini_entries);
-        *ret_ok = start_php();
+        *ret_ok = module_start_php();
         sapi_inifiles_end();
         return 0;
 }
 
 /* reason: ours, or NULL when memory ran out. */
-static int fail(char *reason, char **ret_reason) {
+static int module_start_fail(char *reason, char **ret_reason) {
         if (!reason)
                 return -ENOMEM;
         *ret_reason = reason;
         return -ENOEXEC;
 }
 
-static int report_failure(char *logged, char *displayed, char **ret_reason) {
+static int module_start_report(char *logged, char *displayed, char **ret_reason) {
         char *reason = logged ?: displayed;
 
         if (logged)
                 free(displayed);
-        return fail(reason ? reason
-                           : strdup("PHP's module start-up failed without a message (log_errors = 0 suppresses them)"),
-                    ret_reason);
+        return module_start_fail(
+                reason ? reason
+                       : strdup("PHP's module start-up failed without a message (log_errors = 0 suppresses them)"),
+                ret_reason);
 }
 
 /* 8.2 as 80200. Libraries before 8.4 are told apart by what they export, as they cannot be asked. */
-static unsigned library_release(void) {
+static unsigned module_library_release(void) {
         if (php_version_id)
                 return php_version_id() / 100 * 100;
         return php_json_validate_ex ? 80300 : 80200;
 }
 
 /* Every PHP release's library is found by the one name libphp.so, but their structures differ. */
-static int check_library(char **ret_reason) {
-        unsigned id = library_release();
+static int module_check_library(char **ret_reason) {
+        unsigned id = module_library_release();
         char *reason = NULL;
 
         if (id == PHP_VERSION_ID / 100 * 100)
@@ -118,11 +119,11 @@ static int check_library(char **ret_reason) {
         if (asprintf(&reason, "libphp.so is of PHP %u.%u, but fpmd was built for PHP %d.%d", id / 10000, id / 100 % 100,
                      PHP_MAJOR_VERSION, PHP_MINOR_VERSION) < 0)
                 reason = NULL;
-        return fail(reason, ret_reason);
+        return module_start_fail(reason, ret_reason);
 }
 
 /* The number of the interface that extensions are built for, which says more than a release does. */
-static int check_interface(char **ret_reason) {
+static int module_check_interface(char **ret_reason) {
         const zend_module_entry *standard = zend_hash_str_find_ptr(&module_registry, ZEND_STRL("standard"));
         char *reason = NULL;
 
@@ -131,11 +132,11 @@ static int check_interface(char **ret_reason) {
         if (asprintf(&reason, "libphp.so has PHP's module interface %u, but fpmd was built for %u",
                      standard ? standard->zend_api : 0, ZEND_MODULE_API_NO) < 0)
                 reason = NULL;
-        return fail(reason, ret_reason);
+        return module_start_fail(reason, ret_reason);
 }
 
 /* php-fpm's master is root, and opcache changes to that user. This process is the pool's user from its start. */
-static void say_preload_user(void) {
+static void module_say_preload_user(void) {
         const char *script = zend_ini_string(ZEND_STRL("opcache.preload"), 0);
         const char *name = zend_ini_string(ZEND_STRL("opcache.preload_user"), 0);
         const struct passwd *user = name && *name ? getpwnam(name) : NULL;
@@ -146,12 +147,12 @@ static void say_preload_user(void) {
                    "opcache.preload_user = %s has no effect: preloading runs as the pool's user", name);
 }
 
-int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
+int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
         char *logged, *displayed;
         bool ok = false;
         int r;
 
-        r = check_library(ret_reason);
+        r = module_check_library(ret_reason);
         if (r < 0)
                 return r;
         module.options = options;
@@ -165,20 +166,20 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         if (r < 0)
                 return r;
         sapi_message_collect();
-        r = start_with_settings(options, &ok);
+        r = module_start_with_settings(options, &ok);
         logged = sapi_message_collected();
         displayed = sapi_display_end(!ok, logged);
         if (r == 0 && !ok)
-                return report_failure(logged, displayed, ret_reason);
+                return module_start_report(logged, displayed, ret_reason);
         free(logged);
         free(displayed);
         if (r < 0)
                 return r;
-        r = check_interface(ret_reason);
+        r = module_check_interface(ret_reason);
         if (r < 0)
                 return r;
         module.started = true;
-        say_preload_user();
+        module_say_preload_user();
         sapi_body_start();
         sapi_cachelock_start(options->n_slots);
         sapi_env_hook();
@@ -187,7 +188,7 @@ int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **
         return sapi_inifiles_list(ret_ini_files);
 }
 
-void sapi_stop(void) {
+void sapi_module_stop(void) {
         if (!module.started)
                 return;
         module.started = false;
@@ -197,21 +198,21 @@ void sapi_stop(void) {
         free(TAKE_PTR(module.ini_entries));
 }
 
-const char *sapi_version(void) {
+const char *sapi_module_version(void) {
         const char *v = module.started ? zend_get_module_version("standard") : NULL;
 
         return v ? v : PHP_VERSION;
 }
 
-const char *sapi_exposed_version(void) {
-        return PG(expose_php) ? sapi_version() : NULL;
+const char *sapi_module_exposed_version(void) {
+        return PG(expose_php) ? sapi_module_version() : NULL;
 }
 
 /*
  * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
  * up or a preload script may have begun must not go on in every worker alike.
  */
-void sapi_worker_begin(uint32_t slot) {
+void sapi_module_worker_begin(uint32_t slot) {
         sapi_signals_begin_worker();
         sapi_limit_begin_worker();
         sapi_directory_begin_worker();
@@ -222,14 +223,14 @@ void sapi_worker_begin(uint32_t slot) {
         SAPI_COMPAT_RANDOM_FORGET();
 }
 
-void sapi_worker_end(void) {
-        sapi_stop();
+void sapi_module_worker_end(void) {
+        sapi_module_stop();
 }
 
-void sapi_worker_copied(void) {
+void sapi_module_worker_copied(void) {
         sapi_cachelock_leave();
 }
 
-void sapi_worker_gone(uint32_t slot) {
+void sapi_module_worker_gone(uint32_t slot) {
         sapi_cachelock_free(slot);
 }

@@ -13,23 +13,23 @@
 #define STATUS_LINE_MAX 1023
 
 /* After fastcgi_finish_request() output goes nowhere, and is no reason to stop. */
-static bool has_client(void) {
+static bool output_has_client(void) {
         return sapi_current.io && !sapi_current.finished;
 }
 
-static void pass_on(const char *data, size_t n) {
-        if (has_client() && sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
+static void output_pass_on(const char *data, size_t n) {
+        if (output_has_client() && sapi_current.io->write_reply(sapi_current.ctx, data, n) < 0)
                 php_handle_aborted_connection();
 }
 
 size_t sapi_output_write(const char *data, size_t n) {
         if (!SG(request_info).headers_only) /* PHP looks at it only until the headers are sent, which a flush may do */
-                pass_on(data, n);
+                output_pass_on(data, n);
         return n;
 }
 
 void sapi_output_flush(void *server_context) {
-        if (!has_client())
+        if (!output_has_client())
                 return;
         if (SAPI_COMPAT_FLUSH_SENDS_HEADERS)
                 (void)sapi_send_headers();
@@ -37,30 +37,30 @@ void sapi_output_flush(void *server_context) {
                 php_handle_aborted_connection();
 }
 
-static const char *status_reason(int code) {
+static const char *output_status_reason(int code) {
         for (size_t i = 0; i < ELEMENTSOF(http_status_map); i++)
                 if (http_status_map[i].code == code)
                         return http_status_map[i].str;
         return NULL;
 }
 
-static bool is_header(const sapi_header_struct *h, const char *name, size_t n) {
+static bool output_is_header(const sapi_header_struct *h, const char *name, size_t n) {
         return h->header_len > n && strncasecmp(h->header, name, n) == 0;
 }
 
-static bool has_status_header(sapi_headers_struct *headers) {
+static bool output_has_status_header(sapi_headers_struct *headers) {
         zend_llist_position at;
         sapi_header_struct *h;
 
         for (h = zend_llist_get_first_ex(&headers->headers, &at); h; h = zend_llist_get_next_ex(&headers->headers, &at))
-                if (is_header(h, "Status:", 7))
+                if (output_is_header(h, "Status:", 7))
                         return true;
         return false;
 }
 
 /* The line that a reply other than a plain 200 begins with; "HTTP/1.1 404 Gone fishing" becomes "Status: 404 Gone
  * fishing". False: none is written, and a "Status:" header, if the script has set one, stands. */
-static bool put_status(smart_str *out, sapi_headers_struct *headers) {
+static bool output_put_status(smart_str *out, sapi_headers_struct *headers) {
         const char *line = headers->http_status_line, *reason, *blank;
         size_t room = STATUS_LINE_MAX;
         int code = headers->http_response_code;
@@ -73,10 +73,10 @@ static bool put_status(smart_str *out, sapi_headers_struct *headers) {
                 smart_str_appends(out, "Status:");
                 room -= strlen("Status:");
                 smart_str_appendl(out, blank, strnlen(blank, room));
-        } else if (has_status_header(headers))
+        } else if (output_has_status_header(headers))
                 return false;
         else {
-                reason = status_reason(code);
+                reason = output_status_reason(code);
                 smart_str_append_printf(out, "Status: %d%s%s", code, reason ? " " : "", reason ? reason : "");
         }
         smart_str_appends(out, "\r\n");
@@ -86,15 +86,16 @@ static bool put_status(smart_str *out, sapi_headers_struct *headers) {
 /* PHP calls this once per reply; the whole block is one write. */
 int sapi_output_headers(sapi_headers_struct *headers) {
         smart_str out = { 0 };
-        bool said_status = put_status(&out, headers);
+        bool said_status = output_put_status(&out, headers);
         zend_llist_position at;
         sapi_header_struct *h;
 
         for (h = zend_llist_get_first_ex(&headers->headers, &at); h;
              h = zend_llist_get_next_ex(&headers->headers, &at)) {
-                if (h->header_len == 0 || (headers->http_response_code == 304 && is_header(h, "Content-Type:", 13)))
+                if (h->header_len == 0 ||
+                    (headers->http_response_code == 304 && output_is_header(h, "Content-Type:", 13)))
                         continue;
-                if (is_header(h, "Status:", 7)) {
+                if (output_is_header(h, "Status:", 7)) {
                         if (said_status)
                                 continue;
                         said_status = true;
@@ -104,7 +105,7 @@ int sapi_output_headers(sapi_headers_struct *headers) {
                 smart_str_appendl(&out, "\r\n", 2);
         }
         smart_str_appendl(&out, "\r\n", 2);
-        pass_on(ZSTR_VAL(out.s), ZSTR_LEN(out.s));
+        output_pass_on(ZSTR_VAL(out.s), ZSTR_LEN(out.s));
         smart_str_free(&out);
         return SAPI_HEADER_SENT_SUCCESSFULLY;
 }

@@ -59,7 +59,7 @@ static void print_modules(void) {
 
 static void print_version(void) {
         php_printf("PHP %s (%s) (built: %s %s) (fpmd %s)\nCopyright (c) The PHP Group\n" SAPI_COMPAT_BUILT_BY "%s",
-                   sapi_version(), sapi_module.name, __DATE__, __TIME__, FPMD_VERSION, get_zend_version());
+                   sapi_module_version(), sapi_module.name, __DATE__, __TIME__, FPMD_VERSION, get_zend_version());
 }
 
 static void print_info(void) {
@@ -91,7 +91,7 @@ int sapi_print(const struct sapi_options *options, enum sapi_print what, char **
         int r;
 
         with_pool.pool = &none;
-        r = sapi_start(&with_pool, &ini_files, ret_reason);
+        r = sapi_module_start(&with_pool, &ini_files, ret_reason);
         if (r < 0)
                 return r;
         sapi_module.ub_write = print_write;
@@ -102,6 +102,6 @@ int sapi_print(const struct sapi_options *options, enum sapi_print what, char **
                 ok = print_request(what);
         }
         zend_end_try();
-        sapi_stop();
+        sapi_module_stop();
         return ok ? 0 : -EIO;
 }

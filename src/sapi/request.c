@@ -37,7 +37,7 @@ void sapi_request_finish(bool php_goes_on) {
         (void)sapi_current.io->finish(sapi_current.ctx, (uint32_t)EG(exit_status), php_goes_on);
 }
 
-static zend_long content_length(void) {
+static zend_long request_content_length(void) {
         const char *s = SAPI_ENV("CONTENT_LENGTH");
         uint64_t length = fcgi_params_content_length(s, s ? strlen(s) : 0);
 
@@ -55,7 +55,7 @@ static void fill_request_info(void) {
         info->content_type = SAPI_ENV("CONTENT_TYPE");
         if (!info->content_type)
                 info->content_type = "";
-        info->content_length = content_length();
+        info->content_length = request_content_length();
         info->cookie_data = NULL;
         info->request_uri = NULL;
         info->path_translated = NULL;
@@ -95,7 +95,7 @@ int sapi_request_deactivate(void) {
 }
 
 /* security.limit_extensions: the path must end with one of the list, and be longer; an empty list allows all. */
-static bool extension_allowed(const char *path) {
+static bool request_extension_allowed(const char *path) {
         char *const *allowed = sapi_module_pool()->limit_extensions;
         size_t n = strlen(path);
 
@@ -110,7 +110,7 @@ static bool extension_allowed(const char *path) {
         return false;
 }
 
-static void refuse(int status, const char *body) {
+static void request_refuse(int status, const char *body) {
         zend_try {
                 SG(sapi_headers).http_response_code = status;
                 PUTS(body);
@@ -118,7 +118,7 @@ static void refuse(int status, const char *body) {
         zend_end_try();
 }
 
-static void run_script(void) {
+static void request_run_script(void) {
         zend_file_handle file;
 
         if (php_fopen_primary_script(&file) == FAILURE) {
@@ -127,9 +127,9 @@ static void run_script(void) {
                 sapi_message_printf(LOG_LEVEL_ERROR, "Unable to open primary script: %s (%s)", sapi_current.script,
                                     strerror(error));
                 if (error == EACCES)
-                        refuse(403, "Access denied.\n");
+                        request_refuse(403, "Access denied.\n");
                 else
-                        refuse(404, "No input file specified.\n");
+                        request_refuse(404, "No input file specified.\n");
                 return;
         }
         sapi_current.io->executing(sapi_current.ctx, sapi_current.script, SG(request_info).auth_user);
@@ -143,30 +143,30 @@ static void run_script(void) {
 
 /* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. Who has taken the request back waits
  * for its end alone, see section 5.4 of the specification; a client that has closed its sending side may still read. */
-static void refuse_cut_form(void) {
+static void request_refuse_cut_form(void) {
         if (sapi_current.body_error != -ECONNABORTED) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "The request's form is not whole: %s",
                                     strerror(-sapi_current.body_error));
-                refuse(400, "The form is not whole.\n");
+                request_refuse(400, "The form is not whole.\n");
                 return;
         }
         SG(sapi_headers).http_response_code = 400; /* for the access log */
         SG(request_info).no_headers = true;
 }
 
-static void answer(void) {
+static void request_answer(void) {
         if (!SG(request_info).request_method)
                 return; /* no HTTP request: headers alone */
         if (!sapi_current.script) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "Primary script unknown");
-                refuse(404, "File not found.\n");
-        } else if (!extension_allowed(sapi_current.script)) {
+                request_refuse(404, "File not found.\n");
+        } else if (!request_extension_allowed(sapi_current.script)) {
                 sapi_message_printf(LOG_LEVEL_NOTICE,
                                     "Access to the script '%s' has been denied (see security.limit_extensions)",
                                     sapi_current.script);
-                refuse(403, "Access denied.\n");
+                request_refuse(403, "Access denied.\n");
         } else
-                run_script();
+                request_run_script();
 }
 
 /* pm.exit_after_fatal: PHP left its own code by a long jump, from wherever it was: out of memory, out of time, or an
@@ -186,7 +186,7 @@ void sapi_request_abandon(void) {
 }
 
 /* fastcgi.error_header: replaces a header of replies that a fatal error ended. */
-static void put_error_header(void) {
+static void request_put_error_header(void) {
         sapi_header_line line = { 0 };
 
         if (EG(exit_status) != EXIT_FATAL || !sapi_settings.error_header || !*sapi_settings.error_header)
@@ -207,10 +207,10 @@ static bool request_life(const struct sapi_request *request) {
         if (sapi_module_options()->extended_info)
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         if (sapi_current.body_error < 0)
-                refuse_cut_form();
+                request_refuse_cut_form();
         else
-                answer();
-        put_error_header();
+                request_answer();
+        request_put_error_header();
         php_request_shutdown(NULL);
         return true;
 }

@@ -4,9 +4,9 @@
  * PHP, seen from the rest of fpmd: start it once in the zygote, run one request after another in a worker. This header
  * needs no php.h; only files in this folder include that.
  *
- * Order of life: sapi_start() in the zygote (module start-up, opcache memory, preload), fork, sapi_worker_begin() in
- * the child, sapi_request_run() for each request, sapi_worker_end() before the worker's _exit(), sapi_worker_gone() in
- * the zygote, sapi_stop() when that ends.
+ * Order of life: sapi_module_start() in the zygote (module start-up, opcache memory, preload), fork,
+ * sapi_module_worker_begin() in the child, sapi_request_run() for each request, sapi_module_worker_end() before the
+ * worker's _exit(), sapi_module_worker_gone() in the zygote, sapi_module_stop() when that ends.
  */
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 
 struct conf_pool;
 
-/* How PHP is started; strings are kept by reference until sapi_stop(). */
+/* How PHP is started; strings are kept by reference until sapi_module_stop(). */
 struct sapi_options {
         const struct conf_pool *pool;
         const char *program;  /* PHP_BINARY; NULL or "": none */
@@ -26,35 +26,35 @@ struct sapi_options {
         bool no_ini;          /* -n: none but the one of -c, and no folder of further ones */
         bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
-        uint32_t n_slots;     /* workers have numbers below this, see sapi_worker_begin(); 0: there are none */
+        uint32_t n_slots;     /* workers have numbers below this, see sapi_module_worker_begin(); 0: there are none */
 };
 
 /* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the
  * caller frees. 0; -ENOEXEC with the reason in *ret_reason (the caller frees; e.g. an extension that failed to load is
  * only a warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
-int sapi_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
-void sapi_stop(void);
+int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
+void sapi_module_stop(void);
 
-/* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As sapi_start(), and
- * -EIO when PHP ended it. */
+/* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As
+ * sapi_module_start(), and -EIO when PHP ended it. */
 enum sapi_print { SAPI_PRINT_VERSION, SAPI_PRINT_MODULES, SAPI_PRINT_INFO };
 int sapi_print(const struct sapi_options *options, enum sapi_print what, char **ret_reason);
 
 /* PHP's version, "8.2.28". */
-const char *sapi_version(void);
+const char *sapi_module_version(void);
 
 /* The same where replies tell it to clients (expose_php), else NULL. */
-const char *sapi_exposed_version(void);
+const char *sapi_module_exposed_version(void);
 
 /* slot: a number that no other of the zygote's workers has at the time. */
-void sapi_worker_begin(uint32_t slot);
-void sapi_worker_end(void);
+void sapi_module_worker_begin(uint32_t slot);
+void sapi_module_worker_end(void);
 /* Under php-fpm's name: has a worker say which of the pool's settings PHP did not take. */
 void sapi_ini_say_refused(void);
 /* In each process that is forked off a worker, before anything else of PHP's. */
-void sapi_worker_copied(void);
+void sapi_module_worker_copied(void);
 /* In the zygote: the worker of that number has been reaped, however it ended. */
-void sapi_worker_gone(uint32_t slot);
+void sapi_module_worker_gone(uint32_t slot);
 
 /*
  * What fpm_get_status() returns: the provider writes the pool's values, then each process's between two begins, under
@@ -62,7 +62,7 @@ void sapi_worker_gone(uint32_t slot);
  * it returns -errno, PHP gets false. The writer is valid during the call only.
  */
 struct sapi_status_writer;
-void sapi_set_status_provider(int (*provider)(struct sapi_status_writer *w));
+void sapi_status_set_provider(int (*provider)(struct sapi_status_writer *w));
 void sapi_status_put_text(struct sapi_status_writer *w, const char *key, const char *value);
 void sapi_status_put_number(struct sapi_status_writer *w, const char *key, int64_t value);
 void sapi_status_put_real(struct sapi_status_writer *w, const char *key, double value);

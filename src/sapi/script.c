@@ -36,18 +36,18 @@ struct script {
         const char *path; /* the outcome */
 };
 
-static void env_set_text(const char *name, const char *value) {
+static void script_set_env(const char *name, const char *value) {
         sapi_env_set(name, strlen(name), value, value ? strlen(value) : 0);
 }
 
 /* Keeps a value under its ORIG_ name before it is replaced. */
-static void keep_original(const char *orig_name, const char *value) {
+static void script_keep_original(const char *orig_name, const char *value) {
         if (value)
-                env_set_text(orig_name, value);
+                script_set_env(orig_name, value);
 }
 
 /* The path inside a mod_proxy_fcgi URL, or NULL when s is none. */
-static char *proxy_path(char *s) {
+static char *script_proxy_path(char *s) {
         static const char unix_prefix[] = "proxy:unix:";
         static const char *const prefixes[] = { "proxy:fcgi://", "proxy:balancer://" };
         char *bar;
@@ -66,7 +66,7 @@ static char *proxy_path(char *s) {
 
 /* In a URL that mod_proxy made of ProxyPass the path is percent-encoded. False: it means the same decoded, or has a NUL
  * in it. */
-static bool decode_path(struct script *s) {
+static bool script_decode_path(struct script *s) {
         size_t n = strlen(s->path), n_decoded;
         char *decoded = estrndup(s->path, n);
         bool other;
@@ -80,12 +80,12 @@ static bool decode_path(struct script *s) {
 }
 
 /* As php-fpm does, SCRIPT_FILENAME itself becomes the bare path; the URL is not kept. */
-static void strip_proxy(struct script *s) {
+static void script_strip_proxy(struct script *s) {
         char *path, *query;
 
         if (!s->filename || strncasecmp(s->filename, "proxy:", 6) != 0)
                 return;
-        path = proxy_path((char *)s->filename);
+        path = script_proxy_path((char *)s->filename);
         if (!path)
                 return;
         query = strchr(path, '?');
@@ -93,12 +93,12 @@ static void strip_proxy(struct script *s) {
         s->path = s->filename;
         s->proxied = true;
         if (!sapi_settings.script_path_encoded)
-                (void)decode_path(s);
+                (void)script_decode_path(s);
 }
 
 /* Through PHP's realpath cache: a known path costs no system call. What PHP would do to a path before it looks there is
  * only done to one that is not there as it is. */
-static bool path_exists(const char *path, size_t n) {
+static bool script_path_exists(const char *path, size_t n) {
         cwd_state state = { .cwd = NULL, .cwd_length = 0 };
         zend_stat_t st;
         bool ok;
@@ -114,7 +114,7 @@ static bool path_exists(const char *path, size_t n) {
 }
 
 /* A ".." component. */
-static bool path_climbs(const char *path) {
+static bool script_path_climbs(const char *path) {
         const char *p = path;
 
         while ((p = strstr(p, ".."))) {
@@ -127,7 +127,7 @@ static bool path_climbs(const char *path) {
 
 /* Length of the longest proper ancestor of path that is a regular file; 0: none. The path may be of any length, as
  * PATH_INFO is; the file is one that the kernel can open. */
-static size_t find_file_above(const char *path) {
+static size_t script_find_file_above(const char *path) {
         char file[PATH_MAX + 1]; /* and the slash behind the longest */
         size_t n = strnlen(path, PATH_MAX);
         zend_stat_t st;
@@ -144,25 +144,25 @@ static size_t find_file_above(const char *path) {
 }
 
 /* PATH_INFO was given and ends in more than what was cut off: its front part is the script's name. */
-static void split_given_path_info(struct script *s, size_t n_front) {
+static void script_split_given_path_info(struct script *s, size_t n_front) {
         char *front = estrndup(s->path_info, n_front);
 
-        keep_original("ORIG_PATH_INFO", s->path_info);
+        script_keep_original("ORIG_PATH_INFO", s->path_info);
         if (s->given_name && strcmp(s->given_name, front) == 0)
                 SG(request_info).request_uri = (char *)s->given_name;
         else {
-                keep_original("ORIG_SCRIPT_NAME", s->given_name);
+                script_keep_original("ORIG_SCRIPT_NAME", s->given_name);
                 SG(request_info).request_uri = SAPI_ENV_SET("SCRIPT_NAME", front, n_front);
         }
         efree(front);
 }
 
-static bool cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
+static bool script_cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
         size_t n = strlen(s->name);
 
         if (n <= n_suffix || memcmp(s->name + n - n_suffix, suffix, n_suffix) != 0)
                 return false;
-        keep_original("ORIG_SCRIPT_NAME", s->given_name);
+        script_keep_original("ORIG_SCRIPT_NAME", s->given_name);
         s->name = SAPI_ENV_SET("SCRIPT_NAME", s->name, n - n_suffix);
         SG(request_info).request_uri = (char *)s->name;
         return true;
@@ -170,43 +170,43 @@ static bool cut_suffix(struct script *s, const char *suffix, size_t n_suffix) {
 
 /* Apache gives no PATH_INFO; then SCRIPT_NAME has it at its end, percent-decoded or not. A plus is a plus in a path.
  * What PATH_INFO is to be: from info, or in request memory. */
-static const char *cut_path_info_from_name(struct script *s, const char *info) {
+static const char *script_cut_path_info_from_name(struct script *s, const char *info) {
         size_t n = strlen(info), n_decoded = n;
         char *decoded;
 
         if (!strchr(info, '%')) {
-                (void)cut_suffix(s, info, n);
+                (void)script_cut_suffix(s, info, n);
                 return info;
         }
         decoded = estrndup(info, n);
         n_decoded = php_raw_url_decode(decoded, n);
-        if (!cut_suffix(s, info, n))
-                (void)cut_suffix(s, decoded, n_decoded);
+        if (!script_cut_suffix(s, info, n))
+                (void)script_cut_suffix(s, decoded, n_decoded);
         return SAPI_COMPAT_DECODED_PATH_INFO ? decoded : info;
 }
 
 /* info: what was cut off the path, from its slash on. Finds PATH_INFO in it and sets SCRIPT_NAME to what is left. */
-static void derive_path_info(struct script *s, const char *info) {
+static void script_derive_path_info(struct script *s, const char *info) {
         size_t n_cut = strlen(info), n_given = s->path_info ? strlen(s->path_info) : 0;
 
         if (s->proxied) {
                 if (s->path_info && strcmp(s->path_info, info) == 0)
                         return;
                 if (s->path_info)
-                        split_given_path_info(s, n_given);
+                        script_split_given_path_info(s, n_given);
                 else if (s->name)
-                        info = cut_path_info_from_name(s, info);
+                        info = script_cut_path_info_from_name(s, info);
         } else {
                 if (n_given <= n_cut)
                         return;
-                split_given_path_info(s, n_given - n_cut);
+                script_split_given_path_info(s, n_given - n_cut);
                 info = s->path_info + n_given - n_cut;
         }
         s->path_info = SAPI_ENV_SET("PATH_INFO", info, strlen(info));
 }
 
 /* PATH_TRANSLATED is the document root and the PATH_INFO; without a known root it is found as file minus name. */
-static void derive_path_translated(struct script *s, size_t n_path) {
+static void script_derive_path_translated(struct script *s, size_t n_path) {
         const char *base = s->root, *info = s->path_info ? s->path_info : "";
         size_t n_base;
         char *translated;
@@ -223,81 +223,81 @@ static void derive_path_translated(struct script *s, size_t n_path) {
         translated = emalloc(n_base + strlen(info) + 1);
         memcpy(translated, base, n_base);
         strcpy(translated + n_base, info);
-        keep_original("ORIG_PATH_TRANSLATED", s->translated);
-        env_set_text("PATH_TRANSLATED", translated);
+        script_keep_original("ORIG_PATH_TRANSLATED", s->translated);
+        script_set_env("PATH_TRANSLATED", translated);
         efree(translated);
 }
 
-static void use_name(struct script *s, bool changed) {
+static void script_use_name(struct script *s, bool changed) {
         if (changed) {
-                keep_original("ORIG_SCRIPT_NAME", s->given_name);
+                script_keep_original("ORIG_SCRIPT_NAME", s->given_name);
                 s->name = SAPI_ENV_SET("SCRIPT_NAME", s->name, strlen(s->name));
         }
         SG(request_info).request_uri = (char *)s->name;
 }
 
 /* The path is not a file, but something above it is. */
-static void use_file_above(struct script *s, size_t n_path) {
+static void script_use_file_above(struct script *s, size_t n_path) {
         const char *whole = s->path;
 
-        derive_path_info(s, whole + n_path);
+        script_derive_path_info(s, whole + n_path);
         if (s->filename && strlen(s->filename) == n_path && memcmp(s->filename, whole, n_path) == 0)
                 s->path = s->filename;
         else {
-                keep_original("ORIG_SCRIPT_FILENAME", s->filename);
+                script_keep_original("ORIG_SCRIPT_FILENAME", s->filename);
                 s->path = SAPI_ENV_SET("SCRIPT_FILENAME", whole, n_path);
         }
-        derive_path_translated(s, n_path);
+        script_derive_path_translated(s, n_path);
         if (!SG(request_info).request_uri)
-                use_name(s, s->name && (!s->given_name || strcmp(s->given_name, s->name) != 0));
+                script_use_name(s, s->name && (!s->given_name || strcmp(s->given_name, s->name) != 0));
 }
 
-static void use_file_itself(struct script *s) {
+static void script_use_file_itself(struct script *s) {
         if (!s->filename || strcmp(s->path, s->filename) != 0) {
-                keep_original("ORIG_SCRIPT_FILENAME", s->filename);
+                script_keep_original("ORIG_SCRIPT_FILENAME", s->filename);
                 s->path = SAPI_ENV_SET("SCRIPT_FILENAME", s->path, strlen(s->path));
         }
         if (!s->proxied && s->redirect) {
-                keep_original("ORIG_PATH_INFO", s->path_info);
-                keep_original("ORIG_PATH_TRANSLATED", s->translated);
-                env_set_text("PATH_INFO", NULL);
-                env_set_text("PATH_TRANSLATED", NULL);
+                script_keep_original("ORIG_PATH_INFO", s->path_info);
+                script_keep_original("ORIG_PATH_TRANSLATED", s->translated);
+                script_set_env("PATH_INFO", NULL);
+                script_set_env("PATH_TRANSLATED", NULL);
         }
-        use_name(s, s->name != s->given_name);
+        script_use_name(s, s->name != s->given_name);
 }
 
 /* A CGI wrapper: SCRIPT_FILENAME and SCRIPT_NAME name the PHP binary. */
-static bool is_wrapped(const struct script *s) {
+static bool script_is_wrapped(const struct script *s) {
         return !s->proxied && s->translated && s->redirect && strcmp(s->translated, s->path) != 0;
 }
 
 /* True: the path is there. Else *ret_n is how much of it is a file, or 0. */
-static bool find_file(const struct script *s, size_t *ret_n) {
+static bool script_find_file(const struct script *s, size_t *ret_n) {
         size_t n = strlen(s->path);
 
-        if (n == 0 || (s->path[n - 1] != '/' && path_exists(s->path, n)))
+        if (n == 0 || (s->path[n - 1] != '/' && script_path_exists(s->path, n)))
                 return true;
-        *ret_n = find_file_above(s->path);
+        *ret_n = script_find_file_above(s->path);
         return false;
 }
 
-static void resolve_with_path_info(struct script *s) {
+static void script_resolve_with_path_info(struct script *s) {
         size_t n_path = 0;
         bool there;
 
         if (!s->root && PG(doc_root) && *PG(doc_root))
                 s->root = SAPI_ENV_SET("DOCUMENT_ROOT", PG(doc_root), strlen(PG(doc_root)));
-        if (is_wrapped(s)) {
+        if (script_is_wrapped(s)) {
                 s->path = s->translated;
                 s->name = s->redirect;
         }
-        there = find_file(s, &n_path);
-        if (!there && n_path == 0 && s->proxied && decode_path(s))
-                there = find_file(s, &n_path);
+        there = script_find_file(s, &n_path);
+        if (!there && n_path == 0 && s->proxied && script_decode_path(s))
+                there = script_find_file(s, &n_path);
         if (there)
-                use_file_itself(s);
+                script_use_file_itself(s);
         else if (n_path > 0)
-                use_file_above(s, n_path);
+                script_use_file_above(s, n_path);
         else {
                 s->path = NULL;
                 SG(request_info).request_uri = (char *)s->name;
@@ -318,13 +318,13 @@ const char *sapi_script_resolve(void) {
         s.path = s.filename ? s.filename : s.translated;
         if (!s.path)
                 return NULL;
-        strip_proxy(&s);
+        script_strip_proxy(&s);
         if (sapi_settings.fix_pathinfo)
-                resolve_with_path_info(&s);
+                script_resolve_with_path_info(&s);
         else {
                 SG(request_info).request_uri = (char *)(s.path_info ? s.path_info : s.name);
                 if (!sapi_settings.discard_path && s.translated)
                         s.path = s.translated;
         }
-        return s.path && !path_climbs(s.path) ? s.path : NULL;
+        return s.path && !script_path_climbs(s.path) ? s.path : NULL;
 }

@@ -20,18 +20,18 @@ static struct {
         HashTable folders; /* path -> struct folder */
 } cache;
 
-static void folder_free(zval *item) {
+static void userini_folder_free(zval *item) {
         struct folder *f = Z_PTR_P(item);
 
         zend_hash_destroy(&f->values);
         pefree(f, true);
 }
 
-static struct folder *folder_get(const char *path, size_t n) {
+static struct folder *userini_folder_get(const char *path, size_t n) {
         struct folder *f;
 
         if (!cache.ready) {
-                zend_hash_init(&cache.folders, 8, NULL, folder_free, true);
+                zend_hash_init(&cache.folders, 8, NULL, userini_folder_free, true);
                 cache.ready = true;
         }
         f = zend_hash_str_find_ptr(&cache.folders, path, n);
@@ -46,11 +46,11 @@ static struct folder *folder_get(const char *path, size_t n) {
 
 /* Reads the files from the root's folder down to path's; of path's folder alone when it is not below the root. path
  * ends with a slash. */
-static void folder_read(struct folder *f, char *path, size_t n, const char *root, size_t n_root) {
+static void userini_folder_read(struct folder *f, char *path, const char *root, size_t n_root) {
         const char *file = PG(user_ini_filename);
 
         zend_hash_clean(&f->values);
-        if (n_root > n || strncmp(path, root, n_root) != 0) {
+        if (strncmp(path, root, n_root) != 0) {
                 php_parse_user_ini_file(path, file, &f->values);
                 return;
         }
@@ -61,7 +61,7 @@ static void folder_read(struct folder *f, char *path, size_t n, const char *root
         }
 }
 
-static void activate_files(char *path, size_t n) {
+static void userini_activate_files(char *path, size_t n) {
         const char *root = SAPI_ENV("DOCUMENT_ROOT");
         size_t n_root = root ? strlen(root) : 0;
         double now = sapi_get_request_time();
@@ -71,15 +71,15 @@ static void activate_files(char *path, size_t n) {
                 return;
         if (n_root > 0 && root[n_root - 1] == '/')
                 n_root--;
-        f = folder_get(path, n);
+        f = userini_folder_get(path, n);
         if (now > f->expires) {
-                folder_read(f, path, n, root, n_root);
+                userini_folder_read(f, path, root, n_root);
                 f->expires = now + (double)PG(user_ini_cache_ttl);
         }
         php_ini_activate_config(&f->values, ZEND_INI_PERDIR, ZEND_INI_STAGE_HTACCESS);
 }
 
-static void activate_host(void) {
+static void userini_activate_host(void) {
         const char *host = SAPI_ENV("SERVER_NAME");
         char *lower;
 
@@ -98,13 +98,13 @@ void sapi_userini_activate(const char *script) {
         char *path;
 
         if (php_ini_has_per_host_config())
-                activate_host();
+                userini_activate_host();
         if (n == 0 || (!php_ini_has_per_dir_config() && !files))
                 return;
         path = estrndup(script, n);
         php_ini_activate_per_dir_config(path, n);
         if (files)
-                activate_files(path, n);
+                userini_activate_files(path, n);
         efree(path);
 }
 

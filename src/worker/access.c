@@ -156,7 +156,7 @@ static bool access_render(const struct access *a, const struct log_access_record
 
 /* The request's line so far; nothing when access.suppress_path says so. False: out of memory. */
 static bool access_make(struct access *a, const struct transport *t, uint32_t status, uint64_t memory,
-                        struct text *out) {
+                        struct text *ret_line) {
         const struct track_request *request = a->request;
         struct log_access_record r = {
                 .pool = a->pool->name, .status = status, .memory = memory, .pid = a->pid, .parent_pid = a->parent_pid
@@ -188,7 +188,7 @@ static bool access_make(struct access *a, const struct transport *t, uint32_t st
                 r.user_cpu -= a->user_cpu;
                 r.system_cpu -= a->system_cpu;
         }
-        return access_is_suppressed(a, &r) || access_render(a, &r, out);
+        return access_is_suppressed(a, &r) || access_render(a, &r, ret_line);
 }
 
 void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory) {

@@ -383,7 +383,7 @@ static void worker_on_copy(void) {
         w->transport.stream.fd = fd_close(w->transport.stream.fd);
         w->parking.intake = fd_close(w->parking.intake);
         acceptor_done(&w->acceptor);
-        sapi_worker_copied();
+        sapi_module_worker_copied();
 }
 
 /* Within a signal handler. */
@@ -439,7 +439,7 @@ static int worker_live(struct worker *w) {
         w->transport.receive_timeout = s->pool->request_receive_timeout;
         w->transport.stream.silence = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
-        sapi_worker_begin(s->slot);
+        sapi_module_worker_begin(s->slot);
         /* First: the master looks there once it is told, and forks another worker where nobody is idle. */
         track_stage(&w->track, STAGE_ACCEPTING);
         s->accepting(s->ctx);
@@ -452,7 +452,7 @@ static int worker_live(struct worker *w) {
         }
         acceptor_leave(&w->acceptor);
         if (!w->abandoned)
-                sapi_worker_end();
+                sapi_module_worker_end();
         return 0;
 }
 

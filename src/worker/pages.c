@@ -16,7 +16,7 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 .pool = pool,
                 .scoreboard = scoreboard,
                 .self = (int32_t)t->track->pid,
-                .php_version = sapi_exposed_version(),
+                .php_version = sapi_module_exposed_version(),
         };
 
         if (!status_page_answer(&page, &reply))

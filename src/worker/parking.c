@@ -64,7 +64,8 @@ static int parking_answer_with(struct transport *t, struct fcgi_decoder *d) {
         if (r < 0)
                 return r;
         if (event.type == FCGI_EVENT_VIOLATION)
-                peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s", fcgi_violation_text(event.violation));
+                peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
+                                fcgi_decoder_violation_text(event.violation));
         if (event.type != FCGI_EVENT_REPLY ||
             stream_write_now(&t->stream, event.reply, event.n_reply, false) != (ssize_t)event.n_reply || event.close)
                 return PARKING_E_CLOSE; /* a client that does not even read this is not waited for */

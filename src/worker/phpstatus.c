@@ -16,7 +16,7 @@ static const char *phpstatus_name(const char *name, char buf[static STATUS_NAME_
         return strcmp(name, "content length") == 0 ? "request-length" : status_fields_dashed(name, buf);
 }
 
-static void put_values(struct sapi_status_writer *w, const struct status_value *values, size_t n) {
+static void phpstatus_put_values(struct sapi_status_writer *w, const struct status_value *values, size_t n) {
         for (const struct status_value *v = values; v < values + n; v++) {
                 char buf[STATUS_NAME_MAX];
                 const char *name = phpstatus_name(v->name, buf);
@@ -46,15 +46,15 @@ static int phpstatus_write(struct sapi_status_writer *w) {
 
         if (r < 0)
                 return r;
-        put_values(w, values, status_fields_pool(&s, values));
+        phpstatus_put_values(w, values, status_fields_pool(&s, values));
         for (uint32_t i = 0; i < s.n_workers; i++) {
                 sapi_status_begin_process(w);
-                put_values(w, values, status_fields_worker(&s, &s.workers[i], values));
+                phpstatus_put_values(w, values, status_fields_worker(&s, &s.workers[i], values));
         }
         return 0;
 }
 
 void phpstatus_provide(const struct scoreboard *scoreboard) {
         phpstatus_scoreboard = scoreboard;
-        sapi_set_status_provider(phpstatus_write);
+        sapi_status_set_provider(phpstatus_write);
 }

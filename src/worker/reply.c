@@ -38,8 +38,11 @@ static void reply_close_record(struct transport *t) {
                 t->n_out = t->out_record; /* an empty record would end the stream */
         } else {
                 padding = -n % REPLY_ALIGN;
-                fcgi_header_encode(t->out + t->out_record, t->out_type, t->decoder.request_id, (uint16_t)n,
-                                   (uint8_t)padding);
+                fcgi_record_encode_header(t->out + t->out_record,
+                                          &(struct fcgi_header){ .type = t->out_type,
+                                                                 .request_id = t->decoder.request_id,
+                                                                 .n_content = (uint16_t)n,
+                                                                 .n_padding = (uint8_t)padding });
                 memset(t->out + t->n_out, 0, padding);
                 t->n_out += padding;
         }
@@ -130,7 +133,9 @@ static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *d
         int r;
 
         reply_close_record(t);
-        fcgi_header_encode(t->out + t->n_out, type, t->decoder.request_id, (uint16_t)n, 0);
+        fcgi_record_encode_header(
+                t->out + t->n_out,
+                &(struct fcgi_header){ .type = type, .request_id = t->decoder.request_id, .n_content = (uint16_t)n });
         iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
         iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
         r = reply_put(t, iov, ELEMENTSOF(iov));

@@ -150,7 +150,7 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
                         return r;
                 case FCGI_EVENT_VIOLATION:
                         peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
-                                        fcgi_violation_text(ret->violation));
+                                        fcgi_decoder_violation_text(ret->violation));
                         return transport_fail(t, -EPROTO);
                 default:
                         return 0;
@@ -222,7 +222,7 @@ static bool transport_abort_is_next(struct transport *t) {
                 memcpy(bytes, stream_data(&t->stream), sizeof(bytes));
         else if (stream_pending(&t->stream) > 0 || stream_peek(&t->stream, bytes, sizeof(bytes)) != sizeof(bytes))
                 return false;
-        fcgi_header_decode(bytes, &h);
+        fcgi_record_decode_header(bytes, &h);
         return h.type == FCGI_ABORT_REQUEST && h.request_id == t->decoder.request_id;
 }
 

@@ -12,7 +12,7 @@
 
 #include "conn/accept.h"
 #include "conn/stream.h"
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 #include "fcgi/scan.h"
 #include "sapi/sapi.h"
 #include "worker/access.h"

@@ -109,7 +109,7 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         o->print = SAPI_PRINT_INFO;
                         break;
                 case 'v':
-                        printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_version());
+                        printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_module_version());
                         exit(EXIT_SUCCESS);
                 default:
                         r = -EINVAL;
@@ -242,7 +242,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
 
         o->sapi.pool = z->pool;
         o->sapi.n_slots = SCOREBOARD_SLOTS;
-        r = sapi_start(&o->sapi, &ini_files, &reason);
+        r = sapi_module_start(&o->sapi, &ini_files, &reason);
         zygote_raise_files(z);
         syscall(SYS_close_range, INHERIT_FIRST, ~0U,
                 4U /* CLOSE_RANGE_CLOEXEC */); /* opcache's lock file and its like */
@@ -258,8 +258,8 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
                 ipc_send(z->ipc, &m, NULL);
                 return r;
         }
-        m.status = sapi_exposed_version() ? 1 : 0;
-        snprintf(m.text, sizeof(m.text), "%s", sapi_version());
+        m.status = sapi_module_exposed_version() ? 1 : 0;
+        snprintf(m.text, sizeof(m.text), "%s", sapi_module_version());
         return ipc_send(z->ipc, &m, &fd);
 }
 
@@ -318,6 +318,6 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
         r = zygote_loop(&z);
-        sapi_stop();
+        sapi_module_stop();
         return r;
 }

@@ -110,7 +110,7 @@ static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int writ
 /* A worker has been reaped: the marks that it has left in shared memory go, and a wake-up that it had goes to another
  * one. */
 static void spawn_forget(struct zygote *z, uint32_t slot) {
-        sapi_worker_gone(slot);
+        sapi_module_worker_gone(slot);
         watchers_forget(z->watchers, slot);
         fd_ring(INHERIT_DOORBELL);
 }

@@ -15,8 +15,8 @@
 #include "base/macros.h"
 #include "base/text.h"
 #include "fcgi/client.h"
+#include "fcgi/decoder.h"
 #include "fcgi/params.h"
-#include "fcgi/request.h"
 #include "fuzz.h"
 
 enum {
@@ -55,7 +55,7 @@ static void check_reply(const struct fcgi_event *e) {
         struct fcgi_header header;
 
         assert(e->n_reply >= FCGI_HEADER_SIZE);
-        fcgi_header_decode(e->reply, &header);
+        fcgi_record_decode_header(e->reply, &header);
         assert(header.version == FCGI_VERSION);
         assert(FCGI_HEADER_SIZE + header.n_content + header.n_padding == e->n_reply);
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 #include "fcgi/scan.h"
 #include "fuzz.h"
 

@@ -115,7 +115,7 @@ static int tell_broken(const char *address, int error, enum fcgi_violation viola
                 ctl_error("%s closed the connection before the reply ended", address);
                 break;
         case EPROTO:
-                ctl_error("what %s answered is not FastCGI: %s", address, fcgi_violation_text(violation));
+                ctl_error("what %s answered is not FastCGI: %s", address, fcgi_decoder_violation_text(violation));
                 break;
         default:
                 ctl_error("%s: %s", address, strerror(error));

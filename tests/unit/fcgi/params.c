@@ -166,7 +166,10 @@ static void test_encoded_pairs_read_back(void **state) {
                         assert_int_equal(size, (lengths[i] < 128 ? 1 : 4) + (lengths[j] < 128 ? 1 : 4) + lengths[i] +
                                                        lengths[j]);
                         assert_int_equal(
-                                fcgi_params_encode(block, bytes, lengths[i], lengths[j] > 0 ? bytes : NULL, lengths[j]),
+                                fcgi_params_encode(block, &(struct fcgi_pair){ .name = bytes,
+                                                                               .n_name = lengths[i],
+                                                                               .value = lengths[j] > 0 ? bytes : NULL,
+                                                                               .n_value = lengths[j] }),
                                 size);
                         assert_int_equal(fcgi_params_next(block, size, &pos, &pair), 1);
                         assert_int_equal(pos, size);
@@ -184,7 +187,11 @@ static void test_encoded_bytes_are_those_of_the_specification(void **state) {
         char value[128];
 
         memset(value, 'v', sizeof(value));
-        assert_int_equal(fcgi_params_encode(out, "abc", 3, value, sizeof(value)), 5 + 3 + 128);
+        assert_int_equal(
+                fcgi_params_encode(
+                        out,
+                        &(struct fcgi_pair){ .name = "abc", .n_name = 3, .value = value, .n_value = sizeof(value) }),
+                5 + 3 + 128);
         assert_memory_equal(out, "\3\200\0\0\200abcvv", 10);
 }
 

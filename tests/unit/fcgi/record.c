@@ -15,7 +15,9 @@ static void test_header_has_the_bytes_of_the_specification(void **state) {
         uint8_t out[FCGI_HEADER_SIZE];
 
         memset(out, 0xff, sizeof(out));
-        fcgi_header_encode(out, FCGI_STDIN, 0x1234, 0xabcd, 7);
+        fcgi_record_encode_header(
+                out,
+                &(struct fcgi_header){ .type = FCGI_STDIN, .request_id = 0x1234, .n_content = 0xabcd, .n_padding = 7 });
         assert_memory_equal(out, "\1\5\x12\x34\xab\xcd\7\0", sizeof(out));
 }
 
@@ -32,8 +34,8 @@ static void test_header_reads_back(void **state) {
                 uint8_t bytes[FCGI_HEADER_SIZE];
                 struct fcgi_header back;
 
-                fcgi_header_encode(bytes, h->type, h->request_id, h->n_content, h->n_padding);
-                fcgi_header_decode(bytes, &back);
+                fcgi_record_encode_header(bytes, h);
+                fcgi_record_decode_header(bytes, &back);
                 assert_int_equal(back.version, h->version);
                 assert_int_equal(back.type, h->type);
                 assert_int_equal(back.request_id, h->request_id);
@@ -45,12 +47,12 @@ static void test_header_reads_back(void **state) {
 static void test_numbers_have_their_first_byte_first(void **state) {
         uint8_t out[4];
 
-        fcgi_write_u32(out, 0xfedcba98);
+        fcgi_record_write_u32(out, 0xfedcba98);
         assert_memory_equal(out, "\xfe\xdc\xba\x98", 4);
-        assert_int_equal(fcgi_read_u32(out), 0xfedcba98);
-        fcgi_write_u16(out, 0x80ff);
+        assert_int_equal(fcgi_record_read_u32(out), 0xfedcba98);
+        fcgi_record_write_u16(out, 0x80ff);
         assert_memory_equal(out, "\x80\xff", 2);
-        assert_int_equal(fcgi_read_u16(out), 0x80ff);
+        assert_int_equal(fcgi_record_read_u16(out), 0x80ff);
 }
 
 /* Two records, "ab" and an empty one, with that padding; fed in pieces of that size. */
@@ -60,10 +62,13 @@ static void walk(uint8_t n_padding, size_t n_piece) {
         struct fcgi_slice content;
         size_t n = 0, n_opened = 0, n_got = 0;
 
-        fcgi_header_encode(bytes, FCGI_STDIN, 1, 2, n_padding);
+        fcgi_record_encode_header(
+                bytes,
+                &(struct fcgi_header){ .type = FCGI_STDIN, .request_id = 1, .n_content = 2, .n_padding = n_padding });
         memcpy(bytes + FCGI_HEADER_SIZE, "ab", 2);
         n = FCGI_HEADER_SIZE + 2 + n_padding;
-        fcgi_header_encode(bytes + n, FCGI_STDOUT, 2, 0, n_padding);
+        fcgi_record_encode_header(
+                bytes + n, &(struct fcgi_header){ .type = FCGI_STDOUT, .request_id = 2, .n_padding = n_padding });
         n += FCGI_HEADER_SIZE + n_padding;
 
         assert_true(fcgi_record_between(&r));

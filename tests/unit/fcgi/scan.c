@@ -176,7 +176,8 @@ static void test_a_question_that_is_too_large_is_refused_by_its_header(_unused_ 
         struct fcgi_scan s = {};
         uint8_t bytes[FCGI_HEADER_SIZE];
 
-        fcgi_header_encode(bytes, FCGI_GET_VALUES, 0, FCGI_VALUES_QUERY_MAX + 1, 0);
+        fcgi_record_encode_header(
+                bytes, &(struct fcgi_header){ .type = FCGI_GET_VALUES, .n_content = FCGI_VALUES_QUERY_MAX + 1 });
         assert_int_equal(fcgi_scan(&s, bytes, sizeof(bytes)), FCGI_SCAN_TAKE);
 }
 
@@ -187,7 +188,9 @@ static void test_parameters_that_are_too_large_are_not_judged(_unused_ void **st
         size_t n = talk_build((const struct record[]){ BEGIN(1), {} }, 0, bytes);
 
         for (unsigned i = 0; i < 3; i++) {
-                fcgi_header_encode(bytes + n, FCGI_PARAMS, 1, i < 2 ? 40000 : 0, 0);
+                fcgi_record_encode_header(
+                        bytes + n,
+                        &(struct fcgi_header){ .type = FCGI_PARAMS, .request_id = 1, .n_content = i < 2 ? 40000 : 0 });
                 n += FCGI_HEADER_SIZE + (i < 2 ? 40000 : 0);
         }
         assert_int_equal(fcgi_scan(&s, bytes, n), FCGI_SCAN_MORE);

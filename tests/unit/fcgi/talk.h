@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/macros.h"
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 
 #define TALK_BYTES_MAX 8192
 
@@ -36,7 +36,10 @@ static inline size_t talk_build(const struct record *records, uint8_t n_padding,
         uint8_t *p = out;
 
         for (const struct record *r = records; r->content; r++) {
-                fcgi_header_encode(p, r->type, r->id, (uint16_t)r->n, n_padding);
+                fcgi_record_encode_header(p, &(struct fcgi_header){ .type = r->type,
+                                                                    .request_id = r->id,
+                                                                    .n_content = (uint16_t)r->n,
+                                                                    .n_padding = n_padding });
                 if (r->version > 0)
                         p[0] = r->version;
                 memcpy(p + FCGI_HEADER_SIZE, r->content, r->n);

@@ -2,7 +2,7 @@
 /* What the application tells of itself, and to whom. */
 
 #include "fcgi/values.h"
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ static void check(const uint8_t *out, size_t n_out, const char *answer) {
         struct fcgi_pair pair;
         size_t pos = 0;
 
-        fcgi_header_decode(out, &h);
+        fcgi_record_decode_header(out, &h);
         assert_int_equal(h.version, FCGI_VERSION);
         assert_int_equal(h.type, FCGI_GET_VALUES_RESULT);
         assert_int_equal(h.request_id, FCGI_NULL_REQUEST_ID);

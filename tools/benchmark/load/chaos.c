@@ -80,7 +80,7 @@ size_t load_chaos_boundary(const uint8_t *request, size_t n, size_t at) {
                 boundary = next;
                 if (n - next < FCGI_HEADER_SIZE)
                         break;
-                fcgi_header_decode(request + next, &header);
+                fcgi_record_decode_header(request + next, &header);
                 next += FCGI_HEADER_SIZE + header.n_content + header.n_padding;
         }
         return boundary;
@@ -91,7 +91,7 @@ size_t load_chaos_body(const uint8_t *records, size_t n) {
         size_t n_body = 0;
 
         for (size_t at = 0; at < n; at += FCGI_HEADER_SIZE + header.n_content + header.n_padding) {
-                fcgi_header_decode(records + at, &header);
+                fcgi_record_decode_header(records + at, &header);
                 if (header.type == FCGI_STDIN)
                         n_body += header.n_content;
         }

@@ -97,7 +97,8 @@ static void cut(const struct load_plan *p, uint8_t *bytes, size_t *n) {
                 return;
         /* Not before BEGIN_REQUEST has been sent, and there is room: the two empty records at the end are as long. */
         at = load_chaos_boundary(bytes, *n - FCGI_HEADER_SIZE, MAX(at, (size_t)(FCGI_HEADER_SIZE + FCGI_BODY_SIZE)));
-        fcgi_header_encode(bytes + at, FCGI_ABORT_REQUEST, LOAD_REQUEST_ID, 0, 0);
+        fcgi_record_encode_header(bytes + at,
+                                  &(struct fcgi_header){ .type = FCGI_ABORT_REQUEST, .request_id = LOAD_REQUEST_ID });
         *n = at + FCGI_HEADER_SIZE;
 }
 

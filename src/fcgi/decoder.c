@@ -17,7 +17,7 @@
  * - DATA belongs to the filter role; a responder skips it.
  */
 
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -52,7 +52,7 @@ struct fcgi_private {
 
 static_assert(FCGI_VALUES_RESULT_MAX >= FCGI_END_REQUEST_SIZE, "every reply fits");
 
-const char *fcgi_violation_text(enum fcgi_violation v) {
+const char *fcgi_decoder_violation_text(enum fcgi_violation v) {
         static const char *const texts[_FCGI_VIOLATION_MAX] = { [FCGI_VIOLATION_NONE] = "none",
 #define X(symbol, text) [FCGI_VIOLATION_##symbol] = text,
                                                                 FCGI_VIOLATIONS(X)
@@ -111,7 +111,7 @@ size_t fcgi_decoder_give_back(struct fcgi_decoder *d, uint8_t buf[static FCGI_GI
 
         memcpy(buf, r->raw, n);
         if (n == 0 && r->n_left > 0 && (p->take == TAKE_BEGIN || p->take == TAKE_VALUES)) {
-                fcgi_header_encode(buf, h->type, h->request_id, h->n_content, h->n_padding);
+                fcgi_record_encode_header(buf, h);
                 memcpy(buf + FCGI_HEADER_SIZE, p->small, p->n_small);
                 n = FCGI_HEADER_SIZE + p->n_small;
         }
@@ -126,12 +126,12 @@ bool fcgi_decoder_between_records(const struct fcgi_decoder *d) {
         return fcgi_record_between(&d->p->record);
 }
 
-static void raise_violation(struct fcgi_decoder *d, enum fcgi_violation violation, struct fcgi_event *ret) {
+static void decoder_raise_violation(struct fcgi_decoder *d, enum fcgi_violation violation, struct fcgi_event *ret) {
         d->p->violation = violation;
         *ret = (struct fcgi_event){ .type = FCGI_EVENT_VIOLATION, .violation = violation };
 }
 
-static void raise_reply(struct fcgi_decoder *d, size_t n, bool close, struct fcgi_event *ret) {
+static void decoder_raise_reply(struct fcgi_decoder *d, size_t n, bool close, struct fcgi_event *ret) {
         *ret = (struct fcgi_event){
                 .type = FCGI_EVENT_REPLY,
                 .reply = d->p->reply,
@@ -140,50 +140,50 @@ static void raise_reply(struct fcgi_decoder *d, size_t n, bool close, struct fcg
         };
 }
 
-static void refuse_request(struct fcgi_decoder *d, enum fcgi_protocol_status status, bool close,
-                           struct fcgi_event *ret) {
+static void decoder_refuse_request(struct fcgi_decoder *d, enum fcgi_protocol_status status, bool close,
+                                   struct fcgi_event *ret) {
         fcgi_reply_end_request(d->p->reply, d->p->record.header.request_id, 0, status);
-        raise_reply(d, FCGI_END_REQUEST_SIZE, close, ret);
+        decoder_raise_reply(d, FCGI_END_REQUEST_SIZE, close, ret);
 }
 
-static void take_small(struct fcgi_decoder *d, enum take take) {
+static void decoder_take_small(struct fcgi_decoder *d, enum take take) {
         d->p->take = take;
         d->p->n_small = 0;
 }
 
-static void open_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_open_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         const struct fcgi_header *h = &d->p->record.header;
 
         if (h->request_id == FCGI_NULL_REQUEST_ID)
-                raise_violation(d, FCGI_VIOLATION_NULL_REQUEST_ID, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_NULL_REQUEST_ID, ret);
         else if (h->n_content != FCGI_BODY_SIZE)
-                raise_violation(d, FCGI_VIOLATION_BEGIN_MALFORMED, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_BEGIN_MALFORMED, ret);
         else if (!d->in_request)
-                take_small(d, TAKE_BEGIN);
+                decoder_take_small(d, TAKE_BEGIN);
         else if (h->request_id == d->request_id)
-                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
         else
-                refuse_request(d, FCGI_CANT_MPX_CONN, false, ret);
+                decoder_refuse_request(d, FCGI_CANT_MPX_CONN, false, ret);
 }
 
-static void open_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_open_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
         if (d->p->record.header.n_content > FCGI_VALUES_QUERY_MAX)
-                raise_violation(d, FCGI_VIOLATION_VALUES_TOO_LARGE, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_VALUES_TOO_LARGE, ret);
         else
-                take_small(d, TAKE_VALUES);
+                decoder_take_small(d, TAKE_VALUES);
 }
 
-static void open_unknown(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_open_unknown(struct fcgi_decoder *d, struct fcgi_event *ret) {
         uint8_t type = d->p->record.header.type;
 
         if (type == FCGI_UNKNOWN_TYPE)
                 return;
         fcgi_reply_unknown_type(d->p->reply, type);
-        raise_reply(d, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, false, ret);
+        decoder_raise_reply(d, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, false, ret);
 }
 
 /* Makes room for n more bytes, within the limit. The block only grows: the next request will likely be as large. */
-static int reserve_params(struct fcgi_decoder *d, size_t n) {
+static int decoder_reserve_params(struct fcgi_decoder *d, size_t n) {
         size_t need = d->n_params + n, size;
         uint8_t *params;
 
@@ -200,37 +200,37 @@ static int reserve_params(struct fcgi_decoder *d, size_t n) {
         return 0;
 }
 
-static int open_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_open_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
         size_t n = d->p->record.header.n_content;
 
         if (d->head_done) {
-                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
                 return 0;
         }
         if (n > d->limits.params_max - d->n_params) {
-                raise_violation(d, FCGI_VIOLATION_PARAMS_TOO_LARGE, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_PARAMS_TOO_LARGE, ret);
                 return 0;
         }
         d->p->take = TAKE_PARAMS;
-        return reserve_params(d, n);
+        return decoder_reserve_params(d, n);
 }
 
-static void open_stdin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_open_stdin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         bool empty = d->p->record.header.n_content == 0;
 
         if (!d->head_done || (d->body_done && !empty))
-                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
         else if (!d->body_done)
                 d->p->take = TAKE_BODY;
 }
 
 /* A record of the request in hand. */
-static int open_current(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_open_current(struct fcgi_decoder *d, struct fcgi_event *ret) {
         switch (d->p->record.header.type) {
         case FCGI_PARAMS:
-                return open_params(d, ret);
+                return decoder_open_params(d, ret);
         case FCGI_STDIN:
-                open_stdin(d, ret);
+                decoder_open_stdin(d, ret);
                 return 0;
         case FCGI_ABORT_REQUEST:
                 d->aborted = true;
@@ -239,30 +239,30 @@ static int open_current(struct fcgi_decoder *d, struct fcgi_event *ret) {
         case FCGI_DATA:
                 return 0;
         default:
-                raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_UNEXPECTED_RECORD, ret);
                 return 0;
         }
 }
 
-static int open_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_open_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
         const struct fcgi_header *h = &d->p->record.header;
         bool known = h->type >= FCGI_BEGIN_REQUEST && h->type <= FCGI_UNKNOWN_TYPE;
 
         d->p->take = TAKE_NOTHING;
         if (h->version != FCGI_VERSION)
-                raise_violation(d, FCGI_VIOLATION_VERSION, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_VERSION, ret);
         else if (h->type == FCGI_BEGIN_REQUEST)
-                open_begin(d, ret);
+                decoder_open_begin(d, ret);
         else if (h->type == FCGI_GET_VALUES)
-                open_values(d, ret);
+                decoder_open_values(d, ret);
         else if (!known || h->request_id == FCGI_NULL_REQUEST_ID)
-                open_unknown(d, ret);
+                decoder_open_unknown(d, ret);
         else if (d->in_request && !d->aborted && h->request_id == d->request_id)
-                return open_current(d, ret);
+                return decoder_open_current(d, ret);
         return 0;
 }
 
-static void take_content(struct fcgi_decoder *d, const struct fcgi_slice *content, struct fcgi_event *ret) {
+static void decoder_take_content(struct fcgi_decoder *d, const struct fcgi_slice *content, struct fcgi_event *ret) {
         struct fcgi_private *p = d->p;
 
         if (p->take == TAKE_BODY) {
@@ -276,11 +276,11 @@ static void take_content(struct fcgi_decoder *d, const struct fcgi_slice *conten
         }
 }
 
-static void close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         bool keep_conn = d->p->small[2] & FCGI_KEEP_CONN;
 
-        if (fcgi_read_u16(d->p->small) != FCGI_RESPONDER) {
-                refuse_request(d, FCGI_UNKNOWN_ROLE, !keep_conn, ret);
+        if (fcgi_record_read_u16(d->p->small) != FCGI_RESPONDER) {
+                decoder_refuse_request(d, FCGI_UNKNOWN_ROLE, !keep_conn, ret);
                 return;
         }
         d->request_id = d->p->record.header.request_id;
@@ -291,40 +291,40 @@ static void close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         ret->type = FCGI_EVENT_BEGIN;
 }
 
-static void close_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_close_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
         size_t n;
 
         if (fcgi_values_answer(d->p->small, d->p->n_small, &d->limits, d->p->reply, &n) != 0)
-                raise_violation(d, FCGI_VIOLATION_VALUES_MALFORMED, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_VALUES_MALFORMED, ret);
         else
-                raise_reply(d, n, false, ret);
+                decoder_raise_reply(d, n, false, ret);
 }
 
 /* An empty record ends its stream, section 3.3. */
-static void close_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_close_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
         if (d->p->record.header.n_content > 0)
                 return;
         if (!fcgi_params_well_formed(d->params, d->n_params)) {
-                raise_violation(d, FCGI_VIOLATION_PARAMS_MALFORMED, ret);
+                decoder_raise_violation(d, FCGI_VIOLATION_PARAMS_MALFORMED, ret);
                 return;
         }
         d->head_done = true;
         ret->type = FCGI_EVENT_HEAD;
 }
 
-static void close_body(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_close_body(struct fcgi_decoder *d, struct fcgi_event *ret) {
         if (d->p->record.header.n_content > 0)
                 return;
         d->body_done = true;
         ret->type = FCGI_EVENT_BODY_END;
 }
 
-static void close_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static void decoder_close_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
         static void (*const close_by_take[])(struct fcgi_decoder *, struct fcgi_event *) = {
-                [TAKE_BEGIN] = close_begin,
-                [TAKE_PARAMS] = close_params,
-                [TAKE_BODY] = close_body,
-                [TAKE_VALUES] = close_values,
+                [TAKE_BEGIN] = decoder_close_begin,
+                [TAKE_PARAMS] = decoder_close_params,
+                [TAKE_BODY] = decoder_close_body,
+                [TAKE_VALUES] = decoder_close_values,
         };
 
         if (d->p->take != TAKE_NOTHING)
@@ -338,19 +338,19 @@ int fcgi_decoder_step(struct fcgi_decoder *d, const uint8_t *in, size_t n, size_
         int r;
 
         if (p->violation != FCGI_VIOLATION_NONE)
-                raise_violation(d, p->violation, &event);
+                decoder_raise_violation(d, p->violation, &event);
         while (event.type == FCGI_EVENT_MORE && rest.n > 0) {
                 if (fcgi_record_take(&p->record, &rest, &content)) {
-                        take_content(d, &content, &event);
+                        decoder_take_content(d, &content, &event);
                 } else if (fcgi_record_open(&p->record, &rest)) {
-                        r = open_record(d, &event);
+                        r = decoder_open_record(d, &event);
                         if (r < 0)
                                 return r;
                 } else {
                         break; /* inside a header or its padding */
                 }
                 if (p->record.n_left == 0)
-                        close_record(d, &event);
+                        decoder_close_record(d, &event);
         }
         *ret_used = n - rest.n;
         *ret = event;

@@ -17,15 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fcgi/limits.h"
 #include "fcgi/record.h"
 #include "fcgi/values.h"
-
-struct fcgi_limits {
-        size_t params_max;  /* bytes of the whole PARAMS stream */
-        uint32_t max_conns; /* FCGI_MAX_CONNS, connections taken at once; 0: not told to peers that ask */
-        uint32_t max_reqs;  /* FCGI_MAX_REQS, requests run at once; 0: not told */
-};
-#define FCGI_PARAMS_MAX_DEFAULT (1024U * 1024U)
 
 /* Why a peer lost its connection. THE table: names for the log. */
 #define FCGI_VIOLATIONS(X)                                                                                             \
@@ -47,7 +41,7 @@ enum fcgi_violation {
         _FCGI_VIOLATION_MAX,
 };
 // clang-format on
-const char *fcgi_violation_text(enum fcgi_violation v);
+const char *fcgi_decoder_violation_text(enum fcgi_violation v);
 
 enum fcgi_event_type {
         FCGI_EVENT_MORE,      /* all input is consumed: read more */

@@ -4,7 +4,7 @@
  * The events must be the same each time; neighbouring slices of the body count as one.
  */
 
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -202,12 +202,12 @@ static void append_pairs(struct text *out, const uint8_t *block, size_t n) {
 static void append_reply(struct text *out, const struct fcgi_event *e) {
         struct fcgi_header h;
 
-        fcgi_header_decode(e->reply, &h);
+        fcgi_record_decode_header(e->reply, &h);
         assert_int_equal(h.version, FCGI_VERSION);
         assert_int_equal(FCGI_HEADER_SIZE + h.n_content + h.n_padding, e->n_reply);
         text_append(out, "reply ");
         if (h.type == FCGI_END_REQUEST)
-                text_printf(out, "end %u %u %u", h.request_id, fcgi_read_u32(e->reply + 8), e->reply[12]);
+                text_printf(out, "end %u %u %u", h.request_id, fcgi_record_read_u32(e->reply + 8), e->reply[12]);
         else if (h.type == FCGI_UNKNOWN_TYPE)
                 text_printf(out, "unknown %u", e->reply[8]);
         else {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The responder's decoder step by step: what a caller may do in the middle, memory, limits. */
 
-#include "fcgi/request.h"
+#include "fcgi/decoder.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -194,7 +194,9 @@ static void test_values_larger_than_the_limit(void **state) {
                 struct fcgi_decoder d;
 
                 assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-                fcgi_header_encode(bytes, FCGI_GET_VALUES, 0, (uint16_t)(FCGI_VALUES_QUERY_MAX + over), 0);
+                fcgi_record_encode_header(
+                        bytes, &(struct fcgi_header){ .type = FCGI_GET_VALUES,
+                                                      .n_content = (uint16_t)(FCGI_VALUES_QUERY_MAX + over) });
                 step(&d, &in, &n, over ? FCGI_EVENT_VIOLATION : FCGI_EVENT_REPLY);
                 fcgi_decoder_done(&d);
         }
@@ -211,7 +213,8 @@ static void test_the_block_doubles_and_keeps_its_bytes(void **state) {
         assert_int_equal(fcgi_decoder_init(&d, &(struct fcgi_limits){ .params_max = FCGI_PARAMS_MAX_DEFAULT }), 0);
         step(&d, &in, &n, FCGI_EVENT_BEGIN);
         alloc_fail_at(0);
-        fcgi_header_encode(record, FCGI_PARAMS, 1, FCGI_CONTENT_MAX, 0);
+        fcgi_record_encode_header(
+                record, &(struct fcgi_header){ .type = FCGI_PARAMS, .request_id = 1, .n_content = FCGI_CONTENT_MAX });
         for (unsigned i = 0; i < 16; i++) {
                 memset(record + FCGI_HEADER_SIZE, (int)i, FCGI_CONTENT_MAX);
                 in = record;
@@ -248,9 +251,9 @@ static void test_memory_that_runs_out_is_said(void **state) {
 
 static void test_every_violation_has_a_text(void **state) {
         for (unsigned v = 0; v < _FCGI_VIOLATION_MAX; v++) {
-                assert_non_null(fcgi_violation_text(v));
+                assert_non_null(fcgi_decoder_violation_text(v));
                 for (unsigned other = 0; other < v; other++)
-                        assert_string_not_equal(fcgi_violation_text(v), fcgi_violation_text(other));
+                        assert_string_not_equal(fcgi_decoder_violation_text(v), fcgi_decoder_violation_text(other));
         }
 }
 
@@ -261,7 +264,8 @@ static void test_what_is_to_come_of_a_record(void **state) {
         size_t used;
 
         assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        fcgi_header_encode(bytes, FCGI_STDIN, 1, 5, 7);
+        fcgi_record_encode_header(
+                bytes, &(struct fcgi_header){ .type = FCGI_STDIN, .request_id = 1, .n_content = 5, .n_padding = 7 });
         for (size_t at = 0; at <= sizeof(bytes); at++) {
                 assert_int_equal(fcgi_decoder_rest(&d), at < FCGI_HEADER_SIZE ? 0 : sizeof(bytes) - at);
                 if (at < sizeof(bytes))
@@ -276,7 +280,8 @@ static void give_back_everywhere(uint8_t type, size_t n_content, bool whole_only
         uint8_t bytes[FCGI_HEADER_SIZE + 64] = {}, back[FCGI_GIVE_BACK_MAX];
         size_t n = FCGI_HEADER_SIZE + n_content + 3, used;
 
-        fcgi_header_encode(bytes, type, 0, (uint16_t)n_content, 3);
+        fcgi_record_encode_header(
+                bytes, &(struct fcgi_header){ .type = type, .n_content = (uint16_t)n_content, .n_padding = 3 });
         for (size_t at = 0; at < n; at++) {
                 size_t expected = at < FCGI_HEADER_SIZE || (whole_only && at < FCGI_HEADER_SIZE + n_content) ? at : 0;
                 struct fcgi_decoder d;
