@@ -35,7 +35,7 @@ static int addr_resolve_number(const char *ip, uint16_t port, struct addr *ret) 
         struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
 
         if (inet_pton(AF_INET, ip, &in.sin_addr) != 1)
-                return -EADDRNOTAVAIL;
+                return -ENXIO;
         *ret = (struct addr){ .n = sizeof(in) };
         memcpy(&ret->storage, &in, sizeof(in));
         return 0;
@@ -51,7 +51,7 @@ static int addr_resolve(const char *host, uint16_t port, struct addr *ret) {
                 if (strcmp(host, "localhost") ==
                     0) /* there without a resolver and its files too: RFC 6761 section 6.3 */
                         return addr_resolve_number("127.0.0.1", port, ret);
-                return -EADDRNOTAVAIL;
+                return -ENXIO;
         }
         a.n = list->ai_addrlen;
         memcpy(&a.storage, list->ai_addr, list->ai_addrlen);

@@ -21,7 +21,7 @@ struct addr {
 
 #define ADDR_TEXT_MAX 128
 
-/* 0; -EINVAL (no such form); -ENAMETOOLONG (unix path over 107 bytes); -ERANGE (port not 1..65535); -EADDRNOTAVAIL
+/* 0; -EINVAL (no such form); -ENAMETOOLONG (unix path over 107 bytes); -ERANGE (port not 1..65535); -ENXIO
  * (host does not resolve). A bare port is the IPv6 wildcard with v4 mapped where IPv6 exists, else the IPv4 one. */
 int addr_parse(const char *s, struct addr *ret);
 

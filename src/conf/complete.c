@@ -99,8 +99,10 @@ static int complete_path(const struct conf_check *k, struct conf_pool *pool, enu
         const char *path = conf_value_text(d, pool);
         int r;
 
-        if (text_has_prefix(path, "$prefix/"))
-                path += strlen("$prefix/");
+        if (text_has_prefix(path, "$prefix")) {
+                path += strlen("$prefix");
+                path += *path == '/';
+        }
         r = complete_with_folder(
                 d, pool, row != CONF_POOL_prefix && pool->prefix ? pool->prefix : conf_complete_prefix(k->options),
                 path);
@@ -188,7 +190,7 @@ static int complete_env(const struct conf_check *k, struct conf_pool *pool) {
         return 0;
 }
 
-static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) {
+static void complete_numbers(struct conf_pool *pool) {
         if (pool->pm == CONF_PM_ONDEMAND)
                 pool->start_servers = pool->min_spare_servers = pool->max_spare_servers = 0;
         if (pool->request_slowlog_trace_depth == 0)
@@ -197,10 +199,9 @@ static int complete_numbers(const struct conf_check *k, struct conf_pool *pool) 
             !pool->given[CONF_POOL_process_idle_timeout].file)
                 pool->process_idle_timeout = COMPLETE_IDLE_TIMEOUT; /* with dynamic it acts only where it is set */
         if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
-                return 0;
+                return;
         pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;
-        return conf_add_notice(k->conf, "NOTICE: [pool %s] pm.start_servers is not set. It's been set to %u.",
-                               pool->name, pool->start_servers);
+        pool->start_servers_worked_out = true;
 }
 
 static int complete_access_format(struct conf_pool *pool) {
@@ -231,7 +232,8 @@ static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
                 r = complete_env(k, pool);
         if (r == 0)
                 r = complete_access_format(pool);
-        return r == 0 ? complete_numbers(k, pool) : r;
+        complete_numbers(pool);
+        return r;
 }
 
 int conf_complete(const struct conf_check *k) {

@@ -154,6 +154,14 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) {
         return line.failed ? -ENOMEM : conf_add_string(&c->notices, text_peek(&line), &copy);
 }
 
+void conf_count_notices(struct conf *c, const struct text *problems) {
+        if (problems->n > 0)
+                return;
+        c->n_noticed = 0;
+        while (c->notices[c->n_noticed])
+                c->n_noticed++;
+}
+
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where) {
         struct conf_pair *items, *pair;
 

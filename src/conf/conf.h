@@ -2,6 +2,7 @@
 #pragma once
 /* A model's life: built, asked, freed. */
 
+#include "base/text.h"
 #include "conf/model.h"
 
 /* An empty model: every global directive has its default. NULL: out of memory. */
@@ -21,6 +22,9 @@ unsigned conf_pool_shards(const struct conf_pool *pool);
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);
 int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
+
+/* Sets n_noticed, as long as there is no problem. */
+void conf_count_notices(struct conf *c, const struct text *problems);
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);
 int conf_add_php_setting(struct conf_pool *pool, const struct conf_php_setting *setting);
 

@@ -129,13 +129,17 @@ static void entries_tell_value(struct conf_entries *e, const char *name, const c
 /* What php-fpm says of numbers out of their bounds, when it has read all lines. */
 static const struct bound {
         const char *name;
-        bool above;       /* said of too great a number too */
-        const char *says; /* "[pool NAME] " comes before it in a pool, and %s is the number */
+        bool above;        /* said of too great a number too */
+        const char *says;  /* "[pool NAME] " comes before it in a pool, and %s is the number */
+        const char *level; /* in front of all that, or NULL */
 } bounds[] = {
-        { "log_limit", false, "log_limit must be greater than 512" },
-        { "process.max", false, "process_max can't be negative" },
-        { "process.priority", true, "process.priority must be included into [-19,20]" },
-        { "request_slowlog_trace_depth", false, "'request_slowlog_trace_depth' (%s) must be a positive value" },
+        { "log_limit", false, "log_limit must be greater than 512", NULL },
+        { "process.max", false, "process_max can't be negative", NULL },
+        { "process.priority", true, "process.priority must be included into [-19,20]", NULL },
+        { "pm.min_spare_servers", false, "pm.min_spare_servers(%s) must be a positive value", "ALERT: " },
+        { "pm.max_spare_servers", false, "pm.max_spare_servers(%s) must be a positive value", "ALERT: " },
+        { "pm.max_spawn_rate", false, "pm.max_spawn_rate must be a positive value", "ALERT: " },
+        { "request_slowlog_trace_depth", false, "'request_slowlog_trace_depth' (%s) must be a positive value", NULL },
 };
 
 static const struct bound *entries_find_bound(const char *name, int outcome) {
@@ -152,6 +156,7 @@ static void entries_tell_bound(struct conf_entries *e, const struct bound *b, co
         const char *at = strstr(b->says, "%s");
         int n = (int)(at ? at - b->says : (ptrdiff_t)strlen(b->says));
 
+        text_append(e->problems, b->level ?: "");
         if (e->section == CONF_ENTRIES_POOL)
                 text_printf(e->problems, "[pool %s] ", entries_pool(e)->name);
         text_printf(e->problems, "%.*s%s%s\n", n, b->says, at ? value : "", at ? at + strlen("%s") : "");

@@ -12,6 +12,9 @@
  * there is none. False: no more. */
 bool conf_lines_next(const char **lines, enum log_level *level, const char **ret, size_t *ret_n);
 
+/* The line has its level in front. */
+bool conf_lines_has_level(const char *line) _pure_;
+
 /* The line begins with a file and a line of it. */
 bool conf_lines_is_place(const char *line) _pure_;
 

@@ -20,11 +20,12 @@
 #include "conf/entries.h"
 #include "conf/include.h"
 #include "conf/ini.h"
+#include "conf/lines.h"
 #include "conf/rules.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 #define FILES_MAX      10000
-#define DEPTH_MAX      6 /* the main file and, as with php-fpm, five includes deep */
+#define DEPTH_MAX      5 /* as with php-fpm: the main file is one of them */
 
 /* A file being read. */
 struct frame {
@@ -42,7 +43,8 @@ struct loader {
         size_t n_files;
         bool files_allowed;
         struct frame frames[DEPTH_MAX];
-        size_t depth; /* frames in use */
+        size_t depth;        /* frames in use */
+        const char *refused; /* the file that an include named and that is not taken */
 };
 
 static void load_frame_done(struct frame *f) {
@@ -78,9 +80,10 @@ static int load_open_file(struct loader *l, const char *path) {
         size_t n;
         int r;
 
+        l->refused = path;
         if (l->depth == DEPTH_MAX) {
-                conf_entries_bare_problem(e, "failed to include more than %d files recursively", DEPTH_MAX - 1);
-                conf_entries_explain(e, "include", "'%s' would be more than %d includes deep", path, DEPTH_MAX - 1);
+                conf_entries_bare_problem(e, "failed to include more than %d files recursively", DEPTH_MAX);
+                conf_entries_explain(e, "include", "'%s' would be more than %d files deep", path, DEPTH_MAX);
                 return 0;
         }
         if (l->n_files == FILES_MAX) {
@@ -91,17 +94,15 @@ static int load_open_file(struct loader *l, const char *path) {
         if (r == -ENOMEM)
                 return r;
         if (r == -EISDIR)
-                return conf_add_notice(
-                        e->conf, "WARNING: [%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
-                        e->where.file, e->where.line, path, path);
+                return conf_add_notice(e->conf,
+                                       "[%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
+                                       e->where.file, e->where.line, path, path);
         if (r < 0) {
-                conf_entries_bare_problem(e,
-                                          "failed to open configuration file '%s': %s (%d)\n"
-                                          "Unable to include %s from %s at line %u",
-                                          path, strerror(-r), -r, path, e->where.file, e->where.line);
+                conf_entries_bare_problem(e, "failed to open configuration file '%s': %s (%d)", path, strerror(-r), -r);
                 conf_entries_explain(e, "include", "cannot read '%s'", path);
                 return 0;
         }
+        l->refused = NULL;
         return load_push(l, path, data, n);
 }
 
@@ -147,6 +148,8 @@ static int load_read_line(struct loader *l, const char *s, size_t n) {
         if (r < 0)
                 return r;
         if (r == CONF_SCAN_E_SYNTAX) {
+                if (!memchr(s, '=', n) && *s != '[')
+                        conf_entries_problem(e, "value is NULL for a ZEND_INI_PARSER_ENTRY"); /* php-fpm's words */
                 conf_entries_problem(e, "syntax error: %s", reason);
                 return 0;
         }
@@ -175,17 +178,61 @@ static int load_step(struct loader *l) {
         return 0;
 }
 
+/* Who has included what cannot be taken, from the inside out: php-fpm's lines. */
+static void load_tell_includes(const struct loader *l) {
+        const char *path = l->refused;
+
+        for (size_t i = l->depth; i-- > 0;) {
+                const struct conf_where *w = &l->frames[i].where;
+
+                if (path)
+                        text_printf(l->entries.problems, "Unable to include %s from %s at line %u\n", path, w->file,
+                                    w->line);
+                path = w->file;
+        }
+}
+
+static int load_read_files(struct loader *l) {
+        struct conf_entries *e = &l->entries;
+        int r = 0;
+
+        while (r == 0 && l->depth > 0) {
+                bool good = e->n_problems == 0;
+
+                r = load_step(l);
+                conf_count_notices(e->conf, e->problems);
+                if (good && e->n_problems > 0)
+                        load_tell_includes(l);
+                l->refused = NULL;
+        }
+        return r;
+}
+
+/* php-fpm has told by the time of its first problem what it found before that: in front of the problems, the n-th byte
+ * being the first of ours. */
+static void load_tell_noticed(struct loader *l, size_t n) {
+        const struct conf *c = l->entries.conf;
+        struct text *problems = l->entries.problems;
+        _cleanup_text_ struct text rest = {};
+
+        text_append(&rest, text_peek(problems) + n);
+        problems->failed |= rest.failed;
+        problems->n = n;
+        for (size_t i = 0; i < c->n_noticed; i++)
+                if (conf_lines_has_level(c->notices[i]))
+                        text_printf(problems, "%s\n", c->notices[i]);
+        text_append(problems, text_peek(&rest));
+}
+
 /* Everything after the first file is on the stack. */
 static int load(struct loader *l, struct conf **ret) {
         struct conf_entries *e = &l->entries;
         size_t n_before = e->problems->n, n_checked;
         int r;
 
-        while (l->depth > 0) {
-                r = load_step(l);
-                if (r < 0)
-                        return r;
-        }
+        r = load_read_files(l);
+        if (r < 0)
+                return r;
         if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 text_printf(e->problems, "%zu more problems\n", e->n_problems - CONF_ENTRIES_PROBLEMS_MAX);
         r = conf_rules_check(e->conf, l->options, e->problems);
@@ -199,6 +246,8 @@ static int load(struct loader *l, struct conf **ret) {
                 text_printf(e->problems, "failed to load configuration file '%s'\n", e->conf->files[0]);
         else if (n_checked > n_before)
                 text_append(e->problems, "failed to post process the configuration\n");
+        if (e->problems->n > n_before)
+                load_tell_noticed(l, n_before);
         if (e->problems->failed)
                 return -ENOMEM;
         if (e->problems->n > n_before)

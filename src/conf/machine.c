@@ -7,10 +7,12 @@
 #include "conf/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "conf/check.h"
@@ -160,6 +162,14 @@ static void machine_check_chdir(const struct conf_check *k, const struct conf_po
         conf_check_problem(k, pool, CONF_POOL_chdir, "'%s': %s", text_peek(&full), strerror(error));
 }
 
+/* Zero, or an errno that tells why the path cannot be used so. A test asks on behalf of whoever starts the program, but
+ * under php-fpm's name, as there, of who tests. */
+static int machine_may_error(const struct conf_check *k, const char *path, int how) {
+        bool asks = k->options->opens_logs || (k->options->testing && k->options->php_fpm);
+
+        return asks && faccessat(AT_FDCWD, path, how, AT_EACCESS) < 0 ? errno : 0;
+}
+
 /* Zero, or an errno that tells why the log could not be opened, as far as that can be said without making it. */
 static int machine_log_error(const struct conf_check *k, const char *path) {
         _cleanup_free_ char *folder = NULL;
@@ -172,7 +182,7 @@ static int machine_log_error(const struct conf_check *k, const char *path) {
         if (r != -ENOENT)
                 return r < 0 ? -r : 0;
         if (stat(path, &st) == 0)
-                return S_ISDIR(st.st_mode) ? EISDIR : 0;
+                return S_ISDIR(st.st_mode) ? EISDIR : machine_may_error(k, path, W_OK);
         if (errno != ENOENT)
                 return errno;
         folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
@@ -180,7 +190,8 @@ static int machine_log_error(const struct conf_check *k, const char *path) {
                 k->problems->failed = true;
                 return 0;
         }
-        return machine_folder_error(folder);
+        r = machine_folder_error(folder);
+        return r == 0 ? machine_may_error(k, folder, W_OK | X_OK) : r;
 }
 
 static void machine_check_logs(const struct conf_check *k, const struct conf_pool *pool) {

@@ -58,6 +58,7 @@ struct conf_pool {
         char *name;
         struct conf_where where;        /* its [section] line */
         struct conf_where listen_where; /* given[CONF_POOL_listen] */
+        bool start_servers_worked_out;  /* no file has set it */
         CONF_POOL_DIRECTIVES(CONF_FIELD)
         struct conf_where given[_CONF_POOL_MAX];
         struct conf_pairs env;
@@ -79,4 +80,5 @@ struct conf {
         /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where
          * that is not a notice. */
         char **notices;
+        size_t n_noticed; /* of them, before the first problem */
 };

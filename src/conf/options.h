@@ -7,10 +7,11 @@
 struct conf_options {
         bool running_as_root; /* pools then must name a user that is not root */
         bool allow_root;      /* -R: they need not */
-        bool testing;   /* names of users and groups must exist also where they cannot act: without root, or for a TCP
-                           address */
-        bool text_only; /* do not look at this machine: whether users, groups and folders exist */
-        bool php_fpm;   /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
+        bool testing;    /* names of users and groups must exist also where they cannot act: without root, or for a TCP
+                            address */
+        bool opens_logs; /* the caller will open them: whether it may is looked at */
+        bool text_only;  /* do not look at this machine: whether users, groups and folders exist */
+        bool php_fpm;    /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
         const char *prefix; /* -p: where relative paths begin; NULL: where those of php-fpm do, in /usr, logs in /var */
         const char *pid;    /* -g, or NULL: pid, where no file sets it */
 };

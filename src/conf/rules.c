@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "conf/check.h"
 #include "conf/complete.h"
+#include "conf/conf.h"
 #include "conf/machine.h"
 #include "conf/rows.h"
 #include "conf/values.h"
@@ -51,6 +52,8 @@ static const char *rules_address_error(const char *text) {
         uint64_t port;
         int r;
 
+        if (colon && colon > text && !colon[1])
+                return NO_PORT;
         if (rules_parse_numeric(text, &a, &r))
                 return r == 0               ? NULL
                        : r == -ENAMETOOLONG ? "the path is too long for a socket (107 bytes)"
@@ -92,24 +95,35 @@ static bool rules_same_address(const char *a, const char *b) {
                addr_equal(&x, &y);
 }
 
+/* In php-fpm's words: a pool's status address is a pool of its own there, which comes after all others. */
+static void rules_tell_shared(const struct conf_check *k, const struct conf_pool *pool, const char *suffix,
+                              const struct conf_pool *other, const char *other_suffix) {
+        text_printf(k->problems,
+                    "[pool %s%s] unable to set listen address as it's already used in another pool '%s%s'\n",
+                    pool->name, suffix, other->name, other_suffix);
+}
+
 /* A pool's two addresses against each other and against those of the pools before it. */
 static void rules_shared_address(const struct conf_check *k, const struct conf_pool *pool) {
-        if (rules_same_address(pool->listen, pool->status_listen))
+        if (rules_same_address(pool->listen, pool->status_listen)) {
+                rules_tell_shared(k, pool, "_status", pool, "");
                 conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
                                    pool->status_listen);
+        }
         for (const struct conf_pool *other = k->conf->pools; other < pool; other++) {
-                if (rules_same_address(pool->listen, other->listen) ||
-                    rules_same_address(pool->listen, other->status_listen)) {
-                        conf_check_error(k, pool,
-                                         "unable to set listen address as it's already used in another pool '%s'",
-                                         other->name);
+                bool both = rules_same_address(pool->listen, other->listen);
+                bool status = rules_same_address(pool->status_listen, other->listen);
+
+                if (both || rules_same_address(pool->listen, other->status_listen)) {
+                        rules_tell_shared(k, both ? pool : other, both ? "" : "_status", both ? other : pool, "");
                         conf_check_problem(k, pool, CONF_POOL_listen, "'%s' is taken by pool '%s' already",
                                            pool->listen, other->name);
                 }
-                if (rules_same_address(pool->status_listen, other->listen) ||
-                    rules_same_address(pool->status_listen, other->status_listen))
+                if (status || rules_same_address(pool->status_listen, other->status_listen)) {
+                        rules_tell_shared(k, pool, "_status", other, status ? "" : "_status");
                         conf_check_problem(k, pool, CONF_POOL_status_listen, "'%s' is taken by pool '%s' already",
                                            pool->status_listen, other->name);
+                }
         }
 }
 
@@ -155,12 +169,19 @@ static void rules_spare(const struct conf_check *k, const struct conf_pool *pool
 
 static void rules_dynamic(const struct conf_check *k, const struct conf_pool *pool) {
         bool min, max;
+        int r;
 
         min = rules_positive(k, pool, CONF_POOL_min_spare_servers, pool->min_spare_servers);
         max = rules_positive(k, pool, CONF_POOL_max_spare_servers, pool->max_spare_servers);
-        rules_spawn_rate(k, pool);
         if (min && max && pool->max_children > 0)
                 rules_spare(k, pool);
+        if (pool->start_servers_worked_out) {
+                r = conf_add_notice(k->conf, "NOTICE: [pool %s] pm.start_servers is not set. It's been set to %u.",
+                                    pool->name, pool->start_servers);
+                k->problems->failed |= r < 0;
+                conf_count_notices(k->conf, k->problems);
+        }
+        rules_spawn_rate(k, pool);
 }
 
 static void rules_ondemand(const struct conf_check *k, const struct conf_pool *pool) {
@@ -332,6 +353,7 @@ int conf_rules_check(struct conf *c, const struct conf_options *options, struct 
         r = conf_complete(&k);
         if (r < 0)
                 return r;
+        conf_machine_check_global(&k);
         rules_mechanism(&k);
         if (c->n_pools == 0)
                 text_printf(problems,
@@ -339,7 +361,6 @@ int conf_rules_check(struct conf *c, const struct conf_options *options, struct 
                             "[%s:0] directive 'include': no pool is defined: at least one [section] is needed, here or "
                             "in what is included\n",
                             c->files[0]);
-        conf_machine_check_global(&k);
         for (size_t i = 0; i < c->n_pools; i++)
                 rules_pool(&k, &c->pools[i]);
         return problems->failed ? -ENOMEM : 0;

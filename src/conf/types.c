@@ -191,6 +191,7 @@ static void type_format_int(const void *field, struct text *out) {
 }
 
 static int type_parse_rlimit(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        _cleanup_text_ struct text why = {};
         int64_t v;
         int r;
 
@@ -198,11 +199,14 @@ static int type_parse_rlimit(const struct conf_directive *d, void *field, const 
                 *(int64_t *)field = CONF_UNLIMITED;
                 return 0;
         }
-        r = type_parse_number(d, text, reason, &v);
+        r = type_parse_number(d, text, &why, &v);
         if (r == 0)
                 *(int64_t *)field = v;
-        else if (r > 0)
-                text_append(reason, " (nor 'unlimited')");
+        else
+                text_printf(reason, "%s%s (nor 'unlimited')",
+                            r == CONF_VALUE_E_BELOW ? "must be greater than zero or 'unlimited'\n" : "",
+                            text_peek(&why));
+        reason->failed |= why.failed;
         return r;
 }
 

@@ -82,16 +82,17 @@ static unsigned listen_n_shards(const struct conf_pool *pool) {
 static int listen_tell_failure(const struct conf_pool *pool, const char *directive, int error, struct text *problems) {
         const char *colon = strrchr(pool->listen, ':');
         bool taken = error == -EADDRINUSE, path = strchr(pool->listen, '/');
+        int told = error == -EEXIST ? EADDRINUSE : -error; /* a name that is taken, to bind(2) and php-fpm */
 
         if (error == -ERANGE)
                 text_printf(problems, "invalid port value '%s'\n", colon ? colon + 1 : pool->listen);
-        else if (error == -EADDRNOTAVAIL && colon && !path)
+        else if (error == -ENXIO)
                 text_append(problems, "getaddrinfo: Name or service not known\n");
         else if (taken && path)
                 text_printf(problems, "Another FPM instance seems to already listen on %s\n", pool->listen);
         else
                 text_printf(problems, "unable to bind listening socket for address '%s': %s (%d)\n", pool->listen,
-                            strerror(-error), -error);
+                            strerror(told), told);
         text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s%s\n", pool->listen_where.file,
                     pool->listen_where.line, directive, pool->listen, strerror(-error),
                     taken ? "; another process listens there, php-fpm or a second fpmd maybe" : "");

@@ -224,6 +224,7 @@ struct conf_options options_for_conf(const struct options *o) {
                 .running_as_root = geteuid() == 0,
                 .allow_root = o->allow_root,
                 .testing = o->task == OPTIONS_TEST,
+                .opens_logs = o->task == OPTIONS_RUN,
                 .php_fpm = program_is_php_fpm(),
                 .prefix = o->prefix,
                 .pid = o->pid_path,

@@ -88,7 +88,7 @@ static int unixsocket_clear(const struct addr *a) {
         if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (!S_ISSOCK(st.st_mode))
-                return -EEXIST;
+                return -EADDRINUSE;
         r = unixsocket_is_left(a);
         if (r < 0)
                 return r;

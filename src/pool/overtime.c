@@ -66,7 +66,7 @@ static struct patience_limits overtime_limits(const struct generation *g) {
 int overtime_open_log(struct generation *g) {
         int fd;
 
-        if (!g->conf->slowlog)
+        if (!g->conf->slowlog || g->conf->request_slowlog_timeout == 0)
                 return 0;
         fd = log_file_open(g->conf->slowlog);
         if (fd < 0) {
@@ -81,7 +81,7 @@ int overtime_open_log(struct generation *g) {
 
 void pool_reopen_slow_log(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next)
-                if (overtime_open_log(g) == 0 && g->conf->slowlog && g == p->current)
+                if (overtime_open_log(g) == 0 && g->slow_log.fd >= 0 && g == p->current)
                         log_own("[pool %s] slow log file re-opened", p->name);
 }
 

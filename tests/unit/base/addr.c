@@ -47,7 +47,7 @@ static const struct {
         { "brackets without port", "[::1]", -EINVAL, NULL },
         { "a word", "socket", -EINVAL, NULL },
         { "nothing", "", -EINVAL, NULL },
-        { "half a pair of brackets is a name, and not a known one", "[::1:9000", -EADDRNOTAVAIL, NULL },
+        { "half a pair of brackets is a name, and not a known one", "[::1:9000", -ENXIO, NULL },
 };
 
 static void test_parse(void **state) {

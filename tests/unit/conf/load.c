@@ -124,11 +124,29 @@ static void test_includes_that_fail(void **state) {
                 f, "/main.conf:1] directive 'include': cannot look for '/no/such/*.conf': No such file or directory\n");
         put(f, "main.conf", GIVEN_BASE "include = main.conf\n");
         read_main(f);
-        assert_told(f, "would be more than 5 includes deep\n");
+        assert_told(f, "would be more than 5 files deep\n");
         put(f, "main.conf", GIVEN_BASE "include = a.conf\n");
         put(f, "a.conf", "x = 1\n");
         read_main(f);
         assert_told(f, "/a.conf:1] unknown entry 'x'");
+        assert_told(f, "/main.conf at line 6\n");
+}
+
+/* What is found before the first problem is told in front of it, and nothing that comes after. */
+static void test_what_was_noticed_before_a_problem_is_told(void **state) {
+        struct folder *f = *state;
+
+        put(f, "main.conf", GIVEN_BASE "include = *.none\nx = 1\ninclude = *.nope\n");
+        read_main(f);
+        assert_told(f, "WARNING: Nothing matches the include pattern");
+        assert_told(f, "/main.conf at line 6.\n[");
+        assert_null(strstr(text_peek(&f->problems), "nope"));
+        put(f, "main.conf",
+            "[a]\nlisten = 1\npm = dynamic\npm.max_children = 3\npm.min_spare_servers = 1\n"
+            "pm.max_spare_servers = 3\npm.max_spawn_rate = 0\n");
+        read_main(f);
+        assert_told(f, "NOTICE: [pool a] pm.start_servers is not set. It's been set to 2.\n"
+                       "ALERT: [pool a] pm.max_spawn_rate must be a positive value\n");
 }
 
 /* As with php-fpm: a warning, and the service runs. */
@@ -150,6 +168,7 @@ int main(void) {
                 cmocka_unit_test(test_problems),
                 cmocka_unit_test_setup_teardown(test_includes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_includes_that_fail, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_what_was_noticed_before_a_problem_is_told, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_an_include_may_match_nothing, set_up, tear_down),
         };
 
