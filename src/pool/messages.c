@@ -124,7 +124,7 @@ static int messages_on_accepting(struct generation *g, const struct ipc_message 
                 return 0;
         }
         w = messages_worker(g, m, WORKER_ASKED);
-        if (!w)
+        if (!w || w->early)
                 return -EBADMSG;
         w->early = true; /* the child was faster than its zygote, whose news of it is on the way */
         return 0;
