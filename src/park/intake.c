@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "park/complaints.h"
 #include "park/connection.h"
 #include "park/limits.h"
 #include "park/receiving.h"
@@ -53,6 +54,14 @@ static void intake_on_abandoned(struct park *park) {
                         connection_close_all(park, state);
 }
 
+static void intake_lose(struct park *park, int r) {
+        unsigned long long n_silenced;
+
+        if (complaints_may_log(park, COMPLAINT_LOST, &n_silenced))
+                log_error("a connection for the park is lost: %s (%llu more since the last such line)", strerror(-r),
+                          n_silenced);
+}
+
 void intake_on_event(struct park *park) {
         for (unsigned i = 0; i < INTAKE_AT_ONCE && park->intake >= 0; i++) {
                 struct handover note;
@@ -66,7 +75,7 @@ void intake_on_event(struct park *park) {
                 else if (r == HANDOVER_E_END)
                         intake_on_abandoned(park);
                 else if (r < 0)
-                        log_error("a connection for the park is lost: %s", strerror(-r));
+                        intake_lose(park, r);
                 else
                         intake_add(park, &note, fd);
         }

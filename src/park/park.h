@@ -45,7 +45,14 @@ struct connection_list {
 };
 
 /* What is logged once in a while, however often it happens. */
-enum complaint { COMPLAINT_IDLE, COMPLAINT_CONNECTIONS, COMPLAINT_BYTES, COMPLAINT_WATCH, _COMPLAINT_MAX };
+enum complaint {
+        COMPLAINT_IDLE,
+        COMPLAINT_CONNECTIONS,
+        COMPLAINT_BYTES,
+        COMPLAINT_WATCH,
+        COMPLAINT_LOST,
+        _COMPLAINT_MAX
+};
 
 struct park {
         const struct conf_pool *pool;

@@ -137,10 +137,16 @@ static void parks_hear(struct park_process *k) {
                 return;
         sd_event_source_set_enabled(k->word,
                                     SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
-        if (r != 0)
+        if (r == IPC_E_GONE)
                 return;
-        untrusted_close(fds);
-        if (m.type != IPC_PARK_LEAVES || k->retired || k->pool->stopping)
+        if (r == 0)
+                untrusted_close(fds);
+        if (r < 0 || m.type != IPC_PARK_LEAVES) {
+                log_error("[pool %s] park %d sent a message that makes no sense; ending it", k->pool->name, k->pid);
+                parks_signal(k, SIGKILL);
+                return;
+        }
+        if (k->retired || k->pool->stopping)
                 return;
         log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
                    k->pool->name, k->pid);
