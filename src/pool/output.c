@@ -41,6 +41,9 @@
 /* How long the last of it may take beyond log_timeout: a reader may be slow. */
 #define OUTPUT_FINISH_TIME (20 * USEC_PER_SEC)
 
+/* Loggers that may die young, one after the other, until the last of it is given up. */
+#define OUTPUT_FINISH_TRIES 3U
+
 void output_init(struct output *o) {
         *o = (struct output){ .pidfd = -1, .orders = -1, .give_at = USEC_INFINITY };
 }
@@ -296,6 +299,20 @@ static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {
         return now + USEC_PER_SEC;
 }
 
+/* No logger is there for the last of it. True: none will be. */
+static bool output_gives_up(struct generation *g, usec_t now) {
+        struct output *o = &g->output;
+
+        if (!o->pipes)
+                return true;
+        if (o->finish_at == 0)
+                o->finish_at = now + g->settings->global.log_timeout + OUTPUT_FINISH_TIME;
+        if (now < o->finish_at && o->n_young_dead <= OUTPUT_FINISH_TRIES)
+                return false;
+        log_error("[pool %s] no logger stays for the last that workers have said; it is lost", g->pool->name);
+        return true;
+}
+
 usec_t output_supervise(struct generation *g, usec_t now) {
         struct output *o = &g->output;
         bool finishes = output_may_finish(g);
@@ -303,7 +320,7 @@ usec_t output_supervise(struct generation *g, usec_t now) {
 
         if (!g->conf->catch_workers_output || o->over)
                 return USEC_INFINITY;
-        if (!o->pid && finishes && (!o->pipes || (o->finish_at > 0 && now >= o->finish_at))) {
+        if (!o->pid && finishes && output_gives_up(g, now)) {
                 o->over = true;
                 return now; /* whoever waits for that looks again */
         }
@@ -316,9 +333,7 @@ usec_t output_supervise(struct generation *g, usec_t now) {
                 }
         }
         if (!o->pid)
-                return finishes && o->finish_at == 0
-                               ? (o->finish_at = now + g->settings->global.log_timeout + OUTPUT_FINISH_TIME)
-                               : o->retry_at;
+                return finishes ? MIN(o->retry_at, o->finish_at) : o->retry_at;
         all = output_give(g);
         return MIN(o->give_at, finishes ? output_finish(g, all, now) : USEC_INFINITY);
 }
