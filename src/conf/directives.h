@@ -73,6 +73,7 @@
         D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
         D("listen.shards",               listen_shards,               AUTO,     1,   CONF_SHARDS_MAX, "auto",   OWN,   RELOAD)   \
+        D("listen.defer_accept",         listen_defer_accept,         TIME,     0,   300,             "1s",     OWN,   RELOAD)   \
         D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.acl_groups",           listen_acl_groups,           STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.owner",                listen_owner,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \

@@ -306,6 +306,15 @@ static bool rules_is_path(const char *listen) {
         return listen && strchr(listen, '/');
 }
 
+/* The default holds for every pool, so a dump has it for unix sockets too. */
+static void rules_defer(const struct conf_check *k, const struct conf_pool *pool) {
+        if (pool->listen_defer_accept > 0 &&
+            !conf_value_is_initial(&conf_pool_directives[CONF_POOL_listen_defer_accept], pool) &&
+            rules_is_path(pool->listen) && (!pool->status_listen || rules_is_path(pool->status_listen)))
+                conf_check_problem(k, pool, CONF_POOL_listen_defer_accept,
+                                   "connections of a unix socket cannot be deferred; it is for TCP");
+}
+
 static void rules_shards(const struct conf_check *k, const struct conf_pool *pool) {
         if (pool->listen_shards > 1 && rules_is_path(pool->listen))
                 conf_check_problem(k, pool, CONF_POOL_listen_shards,
@@ -319,6 +328,7 @@ static void rules_pool(const struct conf_check *k, const struct conf_pool *pool)
                 conf_check_problem(k, pool, CONF_POOL_status_listen,
                                    "write its address; a socket of the service manager is known by it");
         rules_shards(k, pool);
+        rules_defer(k, pool);
         rules_pm(k, pool);
         rules_pages(k, pool);
         rules_access_format(k, pool);

@@ -7,6 +7,7 @@
 
 #include "conn/allow.h"
 #include "log/log.h"
+#include "master/defer.h"
 #include "master/drain.h"
 
 /* Sockets at an address where the pool has none. */
@@ -80,18 +81,41 @@ static int apply_start(struct master *m, const struct conf_pool *settings, const
         return LISTEN_E_PROBLEM;
 }
 
+static int apply_on_deferred_over(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
+        master_advance(userdata);
+        return 0;
+}
+
+/* Connections that the kernel keeps for their first bytes come while the old workers take them, or in the queues: at an
+ * address that is given up they would be reset. */
+static int apply_await_deferred(struct master *m) {
+        usec_t longest = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (m->pools[i]->planned.address == PLAN_ADDRESS_GIVEN_UP)
+                        longest = MAX(longest, defer_end(m->pools[i]->listeners));
+        m->reload_not_before = time_now() + longest;
+        return longest == 0 ? 0
+                            : sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, longest, USEC_PER_MSEC,
+                                                         apply_on_deferred_over, m);
+}
+
 int apply_begin(struct master *m, const struct plan *plan, struct text *problems) {
-        int r = 0;
+        int r;
 
         for (size_t i = 0; i < m->n_pools; i++)
                 m->pools[i]->planned = plan->steps[i];
+        r = apply_await_deferred(m);
         for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
                 if (plan->of_wanted[i] != PLAN_NO_STEP)
                         r = apply_start(m, &m->next_conf->pools[i], &plan->steps[plan->of_wanted[i]], problems);
         return r;
 }
 
-static void apply_undo_pool(struct master_pool *mp) {
+/* old: its settings of before; NULL: it had none. */
+static void apply_undo_pool(struct master_pool *mp, const struct conf_pool *old) {
+        if (mp->planned.address == PLAN_ADDRESS_GIVEN_UP && old)
+                defer_apply(mp->listeners, old);
         if (mp->state == MASTER_POOL_RENEWS) {
                 mp->state = MASTER_POOL_SERVES;
                 pool_abandon(mp->pool);
@@ -107,7 +131,7 @@ static void apply_undo_pool(struct master_pool *mp) {
 
 void apply_undo(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++)
-                apply_undo_pool(m->pools[i]);
+                apply_undo_pool(m->pools[i], conf_find_pool(m->conf, m->pools[i]->pool->name));
 }
 
 /* Who may connect to an address that the pool has had up to now. */
@@ -120,9 +144,13 @@ static void apply_allowed(const struct pool *p, struct allow *ret) {
         }
 }
 
-static void apply_commit_page(struct master_pool *mp) {
-        if (mp->planned.page == PLAN_PAGE_KEPT)
+/* settings: of a pool that stays; else NULL. */
+static void apply_commit_page(struct master_pool *mp, const struct conf_pool *settings) {
+        if (mp->planned.page == PLAN_PAGE_KEPT) {
+                if (settings)
+                        statuspage_set_defer(mp->status, settings);
                 return;
+        }
         statuspage_free(mp->status);
         mp->status = TAKE_PTR(mp->next_status);
 }
@@ -132,19 +160,20 @@ static void apply_promote(struct master_pool *mp, const struct conf_pool *settin
         pool_promote(mp->pool);
         if (allow)
                 drain_finish(mp->listeners, allow, mp->pool);
-        apply_commit_page(mp);
+        apply_commit_page(mp, settings);
         if (mp->next_listeners) {
                 listen_set_free(mp->listeners);
                 mp->listeners = TAKE_PTR(mp->next_listeners);
         }
         listen_commit_shards(mp->listeners, settings);
         listen_commit_backlog(mp->listeners, settings);
+        defer_apply(mp->listeners, settings);
         mp->state = MASTER_POOL_SERVES;
 }
 
 static void apply_drop(struct master_pool *mp, const struct allow *allow) {
         mp->state = MASTER_POOL_LEAVES;
-        apply_commit_page(mp);
+        apply_commit_page(mp, NULL);
         if (allow) {
                 pool_leave_listeners(mp->pool);
                 drain_finish(mp->listeners, allow, mp->pool);

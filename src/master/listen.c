@@ -22,6 +22,7 @@
 #include "base/program.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "master/defer.h"
 #include "master/inherited.h"
 #include "master/shards.h"
 #include "master/unixsocket.h"
@@ -150,9 +151,11 @@ static int listen_bind(struct inherited *inherited, const struct conf_pool *pool
                 r = a.sa.sa_family == AF_UNIX ? listen_bind_unix(pool, &a, s, problems) : listen_bind_tcp(pool, &a, s);
         if (r < 0)
                 return listen_tell_failure(pool, directive, r, problems);
-        if (r == 0)
-                *ret = TAKE_PTR(s);
-        return r;
+        if (r > 0)
+                return r;
+        defer_apply(s, pool);
+        *ret = TAKE_PTR(s);
+        return 0;
 }
 
 int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret) {
@@ -278,6 +281,7 @@ int listen_open(struct inherited *inherited, const struct conf_pool *pool, struc
         }
         listen_log_inherited(s);
         listen_compare_shards(s, pool);
+        defer_apply(s, pool);
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -303,6 +307,7 @@ int listen_open_status(struct inherited *inherited, const struct conf_pool *pool
         s->inherited = true;
         if (inherited_claim(inherited, &status, s) == 0)
                 return listen_bind(inherited, &status, "pm.status_listen", ret, problems);
+        defer_apply(s, &status);
         *ret = TAKE_PTR(s);
         return 0;
 }

@@ -20,6 +20,8 @@ struct listen_set {
         size_t n_room;     /* of fds */
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
+        bool unit_asked; /* of an inherited set: unit_defer is what its unit's DeferAcceptSec= makes, 0 without */
+        int unit_defer;
         struct unixsocket file;  /* a unix socket this process made, to be removed at the end */
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };

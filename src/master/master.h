@@ -87,6 +87,7 @@ struct master {
         /* reload.c */
         struct conf *next_conf;
         int old_log_file_fd;
+        usec_t reload_not_before; /* connections at an address that is given up are still on their way */
         bool reopen_pending;      /* SIGUSR1 came while it was under way */
         bool reload_pending;      /* asked for while another was under way */
         struct text reload_names; /* pools that the pending one is for, one a line; "" for all */

@@ -269,7 +269,7 @@ static void reload_commit(struct master *m) {
 
 void reload_advance(struct master *m) {
         _cleanup_text_ struct text problems = {};
-        bool failed = false, waiting = false;
+        bool failed = false, waiting = time_now() < m->reload_not_before;
 
         for (size_t i = 0; i < m->n_pools; i++) {
                 const struct master_pool *mp = m->pools[i];

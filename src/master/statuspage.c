@@ -29,6 +29,7 @@
 #include "fcgi/reply.h"
 #include "log/log.h"
 #include "log/peer.h"
+#include "master/defer.h"
 #include "status/page.h"
 
 #define STATUSPAGE_CLIENTS_MAX 32
@@ -424,6 +425,11 @@ void statuspage_free(struct statuspage *s) {
 
 const char *statuspage_address(const struct statuspage *s) {
         return s ? s->listeners->listen : NULL;
+}
+
+void statuspage_set_defer(struct statuspage *s, const struct conf_pool *settings) {
+        if (s)
+                defer_apply(s->listeners, settings);
 }
 
 void statuspage_log_inherited(const struct statuspage *s) {

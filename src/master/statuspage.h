@@ -23,5 +23,8 @@ DEFINE_CLEANUP(struct statuspage *, statuspage_free)
 /* The pm.status_listen it was opened for. NULL for no page at all. */
 const char *statuspage_address(const struct statuspage *s);
 
+/* defer_apply() of its listeners, of a reload that keeps them; of no page, nothing. */
+void statuspage_set_defer(struct statuspage *s, const struct conf_pool *settings);
+
 /* listen_log_inherited() of its listeners; of no page, nothing. */
 void statuspage_log_inherited(const struct statuspage *s);

@@ -120,6 +120,16 @@ def test_import_of_tcp_has_the_shards_that_are_set(make, folder, n):
     assert out.stdout.count("ListenStream=127.0.0.1:9000\n") == n and ("ReusePort=yes\n" in out.stdout) == (n > 1)
 
 
+@pytest.mark.parametrize("listen, setting, wanted", [("127.0.0.1:9000", "", 1), ("127.0.0.1:9000", "listen.defer_accept = 2m", 120), ("127.0.0.1:9000", "listen.defer_accept = 0", None),
+                                                     ("/run/x.sock", "", None)])
+def test_import_defers_connections_over_tcp(make, folder, listen, setting, wanted):
+    """systemd would complain of the line in a unit of a unix socket."""
+    out = imported(make, write(folder, "x.conf", f"[x]\nlisten = {listen}\n{setting}\npm = static\npm.max_children = 1\n"))
+    assert out.returncode == 0, out.stderr
+    found = [line for line in out.stdout.splitlines() if line.startswith("DeferAcceptSec=")]
+    assert found == ([f"DeferAcceptSec={wanted}"] if wanted else [])
+
+
 def test_import_of_an_acl_sets_it_when_the_socket_is_made(make, folder):
     path = write(folder, "x.conf", "[x]\nlisten = /run/x.sock\npm = static\npm.max_children = 1\nlisten.acl_users = web, www-data\n"
                                    "listen.acl_groups = adm\n")

@@ -61,6 +61,25 @@ def cpu(listen, keep, apart=False):
     return run
 
 
+def cpu_of_event_loops(connections):
+    """CPU time for one request over TCP of clients that send when they hear that their connection stands, on any CPU: the server may have it before there is
+    anything to read."""
+    def run(bench, result):
+        n = bench.extent.requests
+
+        def measure(server):
+            pids = machine.family(server)
+            before = machine.cpu_ns(pids)
+            server.load("tcp", "hello.php", requests=n, connections=connections, connecting="nonblocking")
+            return (machine.cpu_ns(pids) - before) / n / 1000
+
+        with bench.servers(["tcp"], pm="static", pm_max_children=4) as servers:
+            for s in servers:
+                s.load("tcp", "hello.php", requests=400, connections=4)
+            bench.compare(result, servers, measure)
+    return run
+
+
 def counted(count, script, requests, **how):
     """Something that is counted, not timed: once, over some requests (a number, or a function of the extent), by what count(server) makes."""
     def run(bench, result):
@@ -162,6 +181,8 @@ ROWS = [
     Row("cpu-unix-kept", "CPU per hello request, unix, kept connection", "µs", Bar("ratio", "<=", 0.60), cpu("unix", True)),
     Row("cpu-tcp-fresh", "CPU per hello request, TCP, a connection each", "µs", Bar("ratio", "<=", 0.70), cpu("tcp", False)),
     Row("cpu-tcp-kept", "CPU per hello request, TCP, kept connection", "µs", Bar("ratio", "<=", 0.65), cpu("tcp", True)),
+    *(Row(f"cpu-tcp-loop-{n}", f"CPU per hello request, TCP, a connection each, {n} clients that connect without blocking, as nginx does", "µs",
+          Bar("ratio", "<=", 0.60), cpu_of_event_loops(n)) for n in (4, 16, 64)),
     Row("apart-unix-fresh", "the same, client on another CPU, unix, a connection each", "µs", None, cpu("unix", False, apart=True)),
     Row("apart-unix-kept", "client on another CPU, unix, kept connection", "µs", None, cpu("unix", True, apart=True)),
     Row("apart-tcp-fresh", "client on another CPU, TCP, a connection each", "µs", None, cpu("tcp", False, apart=True)),

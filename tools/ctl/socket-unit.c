@@ -54,6 +54,9 @@ static void put_tcp(const struct conf_pool *pool, unsigned n_shards, struct text
                 put_setting("ListenStream", address, out);
         if (n_shards > 1)
                 text_append(out, "ReusePort=yes\n");
+        if (pool->listen_defer_accept > 0)
+                text_printf(out, "DeferAcceptSec=%llu\n",
+                            (unsigned long long)((pool->listen_defer_accept + USEC_PER_SEC - 1) / USEC_PER_SEC));
 }
 
 void socket_unit_write(const struct conf_pool *pool, unsigned n_shards, struct text *out) {

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* listen.defer_accept: TCP connections come with their first bytes. */
+
+#include "base/time.h"
+#include "conf/model.h"
+#include "master/listen.h"
+
+/* Connections that come to the set's TCP sockets from now on are kept by the kernel as the pool says. Those of the
+ * service manager have their unit's DeferAcceptSec= instead, where that is set and the pool says nothing. What fails is
+ * told, and costs speed alone. */
+void defer_apply(struct listen_set *s, const struct conf_pool *pool);
+
+/* The address is to be given up: no connection is kept from now on. How long it takes until those that are come, or
+ * most of them where that is seconds. 0: there are none. */
+usec_t defer_end(const struct listen_set *s);
