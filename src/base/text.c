@@ -123,3 +123,11 @@ size_t text_copy(char *dst, size_t n, const char *s, size_t n_s) {
         dst[k] = '\0';
         return k;
 }
+
+const char *text_word(const char **list, const char *separators, size_t *ret_n) {
+        const char *word = *list + strspn(*list, separators);
+
+        *ret_n = strcspn(word, separators);
+        *list = word + *ret_n;
+        return *ret_n > 0 ? word : NULL;
+}

@@ -38,6 +38,9 @@ bool text_equal(const char *a, const char *b) _pure_;
 bool text_has_prefix(const char *s, const char *prefix) _pure_;
 bool text_has_suffix(const char *s, const char *suffix) _pure_;
 
+/* The next word of a list whose words have any of the separators between them, *list moved behind it; NULL: no more. */
+const char *text_word(const char **list, const char *separators, size_t *ret_n);
+
 /* Copies at most n - 1 bytes of s and always terminates (n = 0: nothing is written); for fixed fields of shared memory.
  * Returns bytes copied. */
 size_t text_copy(char *dst, size_t n, const char *s, size_t n_s);

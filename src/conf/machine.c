@@ -8,55 +8,35 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/number.h"
+#include "base/account.h"
+#include "base/text.h"
 #include "conf/check.h"
+#include "conf/rows.h"
+#include "conf/values.h"
 #include "log/file.h"
 
 /* php-fpm tells errno of the owners of sockets, and there is none. */
 #define NO_ERRNO ": Success (0)"
 
-static bool machine_is_number(const char *s) {
-        uint64_t v;
+static bool machine_has_user(const char *name) {
+        struct account user;
 
-        return number_parse_u64(s, UINT32_MAX, &v) == 0;
+        return account_user(name, &user) == 0;
 }
 
-/* "0", "00", or the name of an id 0. Names that do not exist are none of its business. */
-static bool machine_is_root_user(const char *name) {
-        const struct passwd *p;
+static bool machine_has_group(const char *name) {
+        gid_t gid;
 
-        if (machine_is_number(name))
-                return strspn(name, "0") == strlen(name);
-        p = getpwnam(name);
-        return p && p->pw_uid == 0;
-}
-
-static bool machine_is_root_group(const char *name) {
-        const struct group *g;
-
-        if (machine_is_number(name))
-                return strspn(name, "0") == strlen(name);
-        g = getgrnam(name);
-        return g && g->gr_gid == 0;
-}
-
-static bool machine_user_exists(const char *name) {
-        return machine_is_number(name) || getpwnam(name);
-}
-
-static bool machine_group_exists(const char *name) {
-        return machine_is_number(name) || getgrnam(name);
+        return account_group(name, &gid) == 0;
 }
 
 static void machine_check_user(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
                                const char *name) {
-        if (!name || machine_user_exists(name))
+        if (!name || machine_has_user(name))
                 return;
         conf_check_error(k, pool, "cannot get uid for user '%s'%s", name, row == CONF_POOL_user ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no user '%s'", name);
@@ -64,33 +44,33 @@ static void machine_check_user(const struct conf_check *k, const struct conf_poo
 
 static void machine_check_group(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
                                 const char *name) {
-        if (!name || machine_group_exists(name))
+        if (!name || machine_has_group(name))
                 return;
         conf_check_error(k, pool, "cannot get gid for group '%s'%s", name, row == CONF_POOL_group ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no group '%s'", name);
 }
 
-/* Each name of a list with commas. */
+/* Each name of a row's list with commas. */
 static void machine_check_list(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                               const char *list,
                                void (*check)(const struct conf_check *k, const struct conf_pool *pool,
                                              enum conf_pool_row row, const char *name)) {
-        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
-                size_t n = strcspn(p, ", \t");
+        const char *list = conf_value_text(&conf_pool_directives[row], pool), *word;
+        size_t n;
+
+        while (list && (word = text_word(&list, ", \t", &n))) {
                 char name[CONF_NAME_BYTES + 1];
 
-                text_copy(name, sizeof(name), p, n);
+                text_copy(name, sizeof(name), word, n);
                 if (n >= sizeof(name))
-                        conf_check_problem(k, pool, row, "'%.*s' is too long for a name", (int)n, p);
+                        conf_check_problem(k, pool, row, "'%.*s' is too long for a name", (int)n, word);
                 else
                         check(k, pool, row, name);
-                p += n;
         }
 }
 
 static void machine_check_not_root(const struct conf_check *k, const struct conf_pool *pool) {
-        bool user = pool->user && machine_is_root_user(pool->user),
-             group = pool->group && machine_is_root_group(pool->group);
+        bool user = pool->user && account_is_root_user(pool->user),
+             group = pool->group && account_is_root_group(pool->group);
 
         if (user || group)
                 conf_check_error(k, pool, "please specify user and group other than root");
@@ -116,8 +96,8 @@ void conf_machine_check_names(const struct conf_check *k, const struct conf_pool
                 machine_check_group(k, pool, CONF_POOL_listen_group, pool->listen_group);
         }
         if (testing && pool->listen && strchr(pool->listen, '/')) {
-                machine_check_list(k, pool, CONF_POOL_listen_acl_users, pool->listen_acl_users, machine_check_user);
-                machine_check_list(k, pool, CONF_POOL_listen_acl_groups, pool->listen_acl_groups, machine_check_group);
+                machine_check_list(k, pool, CONF_POOL_listen_acl_users, machine_check_user);
+                machine_check_list(k, pool, CONF_POOL_listen_acl_groups, machine_check_group);
         }
         if (root && !k->options->allow_root)
                 machine_check_not_root(k, pool);
@@ -133,7 +113,8 @@ static int machine_folder_error(const char *path) {
 }
 
 static void machine_check_folder(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
-                                 const char *what, const char *path) {
+                                 const char *what) {
+        const char *path = conf_value_text(&conf_pool_directives[row], pool);
         int error = path ? machine_folder_error(path) : 0;
 
         if (error == 0)
@@ -147,7 +128,7 @@ static void machine_check_chdir(const struct conf_check *k, const struct conf_po
         int error;
 
         if (!pool->chroot || !pool->chdir) {
-                machine_check_folder(k, pool, CONF_POOL_chdir, "chdir path", pool->chdir);
+                machine_check_folder(k, pool, CONF_POOL_chdir, "chdir path");
                 return;
         }
         text_printf(&full, "%s%s", pool->chroot, pool->chdir);
@@ -222,7 +203,7 @@ void conf_machine_check_global(const struct conf_check *k) {
 
 void conf_machine_check_user(const struct conf_check *k, const struct conf_pool *pool) {
         if (!k->options->text_only)
-                machine_check_folder(k, pool, CONF_POOL_prefix, "prefix", pool->prefix);
+                machine_check_folder(k, pool, CONF_POOL_prefix, "prefix");
         if (!k->options->running_as_root || k->options->allow_root || pool->user)
                 return;
         conf_check_alert(k, pool, "user has not been defined");
@@ -234,6 +215,6 @@ void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool 
         if (k->options->text_only)
                 return;
         machine_check_logs(k, pool);
-        machine_check_folder(k, pool, CONF_POOL_chroot, "chroot path", pool->chroot);
+        machine_check_folder(k, pool, CONF_POOL_chroot, "chroot path");
         machine_check_chdir(k, pool);
 }

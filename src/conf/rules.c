@@ -282,22 +282,19 @@ static void rules_extensions(const struct conf_check *k, const struct conf_pool 
 }
 
 static void rules_clients(const struct conf_check *k, const struct conf_pool *pool) {
-        const char *list = pool->listen_allowed_clients;
+        const char *list = pool->listen_allowed_clients, *item;
+        size_t n;
 
         if (list && *list && strspn(list, ", \t") == strlen(list))
                 conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "it names nobody");
-        for (const char *p = list; p && *p;) {
-                size_t n = strcspn(p, ", \t");
+        while (list && (item = text_word(&list, ", \t", &n))) {
                 char word[INET6_ADDRSTRLEN + 1], address[sizeof(struct in6_addr)];
 
-                text_copy(word, sizeof(word), p, n);
-                if (n > 0 && !text_equal(word, "any") &&
-                    (n >= sizeof(word) ||
-                     (inet_pton(AF_INET, word, address) != 1 && inet_pton(AF_INET6, word, address) != 1)))
+                text_copy(word, sizeof(word), item, n);
+                if (!text_equal(word, "any") && (n >= sizeof(word) || (inet_pton(AF_INET, word, address) != 1 &&
+                                                                       inet_pton(AF_INET6, word, address) != 1)))
                         conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "'%.*s' is no IP address", (int)n,
-                                           p);
-                p += n;
-                p += strspn(p, ", \t");
+                                           item);
         }
 }
 

@@ -20,6 +20,8 @@
 #include "conf/boolean.h"
 #include "conf/rows.h"
 
+#define TYPE_BLANKS " \t"
+
 static int type_parse_string(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         size_t n = strlen(text);
         char *copy = NULL;
@@ -50,10 +52,6 @@ static void type_format_string(const void *field, struct text *out) {
                 text_append(out, s);
 }
 
-static bool type_is_blank(char c) {
-        return c == ' ' || c == '\t';
-}
-
 static void type_free_words(void *field) {
         char **words = *(char ***)field;
 
@@ -63,30 +61,17 @@ static void type_free_words(void *field) {
         *(char ***)field = NULL;
 }
 
-/* The next word of *s and its length, *s moved behind it; length 0: no more. */
-static const char *type_next_word(const char **s, size_t *ret_n) {
-        const char *start = *s;
-
-        while (type_is_blank(*start))
-                start++;
-        *s = start;
-        while (**s && !type_is_blank(**s))
-                (*s)++;
-        *ret_n = (size_t)(*s - start);
-        return start;
-}
-
 static int type_parse_words(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         size_t n = 0, n_word;
         char **words;
 
-        for (const char *s = text; type_next_word(&s, &n_word), n_word > 0;)
+        for (const char *s = text; text_word(&s, TYPE_BLANKS, &n_word);)
                 n++;
         words = calloc(n + 1, sizeof(*words));
         if (!words)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                const char *word = type_next_word(&text, &n_word);
+                const char *word = text_word(&text, TYPE_BLANKS, &n_word);
 
                 words[i] = strndup(word, n_word);
                 if (!words[i]) {
@@ -269,7 +254,7 @@ static int type_split_time(const char *text, uint64_t *ret_number, uint64_t *ret
                 return -ERANGE;
         memcpy(digits, text, n);
         digits[n] = '\0';
-        for (text += n; type_is_blank(*text); text++)
+        for (text += n; *text && strchr(TYPE_BLANKS, *text); text++)
                 ;
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
                 if (text[0] == units[i].suffix && (text[0] == '\0' || text[1] == '\0')) {

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/fd.h"
 #include "base/nudge.h"
 #include "base/program.h"
@@ -319,9 +319,9 @@ static void master_log_all_ignored(const struct master *m) {
                 master_log_ignored(NULL, "process.priority");
         for (size_t i = 0; i < m->conf->n_pools; i++) {
                 const struct conf_pool *pool = &m->conf->pools[i];
-                const struct passwd *user = pool->user ? getpwnam(pool->user) : NULL;
+                struct account user;
 
-                if (pool->user && (php_fpm || !user || user->pw_uid != geteuid()))
+                if (pool->user && (php_fpm || account_user(pool->user, &user) < 0 || user.uid != geteuid()))
                         master_log_ignored(pool->name, "user");
                 if (pool->group && php_fpm)
                         master_log_ignored(pool->name, "group");

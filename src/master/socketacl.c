@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/acl.h>
 
-#include "master/account.h"
+#include "base/account.h"
 
 #define SOCKETACL_NAME_MAX 256
 
@@ -20,9 +20,11 @@ bool socketacl_is_wanted(const struct conf_pool *pool) {
 }
 
 static int socketacl_user(const char *name, id_t *ret) {
-        gid_t group;
+        struct account user;
+        int r = account_user(name, &user);
 
-        return account_user(name, ret, &group);
+        *ret = user.uid;
+        return r;
 }
 
 static const struct socketacl_kind {
@@ -37,19 +39,19 @@ static const struct socketacl_kind {
 /* One line of the ACL for each name of a list with commas. */
 static int socketacl_list(const struct conf_pool *pool, const struct socketacl_kind *kind, const char *list,
                           socketacl_tell_t tell, struct text *acl, struct text *problems) {
+        const char *word;
         int result = 0;
+        size_t n;
 
-        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
-                size_t n = strcspn(p, ", \t");
+        while (list && (word = text_word(&list, ", \t", &n))) {
                 char name[SOCKETACL_NAME_MAX];
                 id_t id;
 
-                text_copy(name, sizeof(name), p, n);
+                text_copy(name, sizeof(name), word, n);
                 if (n >= sizeof(name) || kind->resolve(name, &id) < 0)
                         result = tell(pool, kind->row, kind->name, name, problems);
                 else
                         text_printf(acl, "%s:%u:rw-\n", kind->name, id);
-                p += n;
         }
         return result;
 }

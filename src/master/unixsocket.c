@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/fd.h"
 #include "base/trusted.h"
 #include "base/unixdiag.h"
 #include "conf/check.h"
 #include "conf/rows.h"
 #include "log/log.h"
-#include "master/account.h"
 #include "master/listen.h"
 #include "master/socketacl.h"
 
@@ -112,9 +112,13 @@ static int unixsocket_resolve_owner(const struct conf_pool *pool, struct unixsoc
                                     struct text *problems) {
         const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
         const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
+        struct account owner;
         int r = 0;
 
-        if (user && account_user(user, &ret->uid, &ret->gid) < 0)
+        if (user && account_user(user, &owner) == 0) {
+                ret->uid = owner.uid;
+                ret->gid = owner.by_number ? (gid_t)-1 : owner.gid; /* as php-fpm has it */
+        } else if (user)
                 r = unixsocket_tell_unknown(pool, CONF_POOL_listen_owner, "user", user, problems);
         if (group && account_group(group, &ret->gid) < 0)
                 r = unixsocket_tell_unknown(pool, CONF_POOL_listen_group, "group", group, problems);

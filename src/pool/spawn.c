@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +18,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/fd.h"
 #include "base/nudge.h"
-#include "base/number.h"
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
@@ -37,45 +36,9 @@
  * and a few for PHP's start, an epoll, a script and what that includes. */
 #define SPAWN_FILES_LEAST(n) ((unsigned)(INHERIT_FIRST + 2 * (n) + 24))
 
-static int spawn_resolve_user(const char *user, struct spawn_identity *ret) {
-        const struct passwd *pw;
-        uint64_t uid;
-
-        errno = 0;
-        if (number_parse_u64(user, UINT32_MAX - 1, &uid) == 0) {
-                ret->uid = (uid_t)uid;
-                pw = getpwuid(ret->uid);
-        } else {
-                pw = getpwnam(user);
-                if (!pw)
-                        return errno ? -errno : -ENOENT;
-                ret->uid = pw->pw_uid;
-        }
-        if (pw) {
-                ret->gid = pw->pw_gid;
-                snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);
-        }
-        return 0;
-}
-
-static int spawn_resolve_group(const char *group, gid_t *ret) {
-        const struct group *gr;
-        uint64_t gid;
-
-        errno = 0;
-        if (number_parse_u64(group, UINT32_MAX - 1, &gid) == 0) {
-                *ret = (gid_t)gid;
-                return 0;
-        }
-        gr = getgrnam(group);
-        if (!gr)
-                return errno ? -errno : -ENOENT;
-        *ret = gr->gr_gid;
-        return 0;
-}
-
 int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret) {
-        int r = 0;
+        struct account user;
+        int r;
 
         *ret = (struct spawn_identity){ .uid = getuid(), .gid = getgid() };
         if (geteuid() != 0 || (!conf->user && allow_root))
@@ -83,9 +46,14 @@ int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct
         if (!conf->user)
                 return -EPERM;
         ret->change = true;
-        r = spawn_resolve_user(conf->user, ret);
+        r = account_user(conf->user, &user);
+        if (r == 0) {
+                ret->uid = user.uid;
+                ret->gid = user.gid != (gid_t)-1 ? user.gid : ret->gid;
+                memcpy(ret->name, user.name, sizeof(ret->name));
+        }
         if (r == 0 && conf->group)
-                r = spawn_resolve_group(conf->group, &ret->gid);
+                r = account_group(conf->group, &ret->gid);
         if (r == 0 && (ret->uid == 0 || ret->gid == 0) && !allow_root)
                 r = -EPERM; /* no PHP runs as root, unless that was asked for */
         return r;

@@ -94,15 +94,12 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret) {
 
 /* True: some of them were there. */
 static bool ini_disable_classes(const char *list) {
-        static const char blanks[] = " ,";
+        const char *name;
         bool some = false;
+        size_t n;
 
-        while (*(list += strspn(list, blanks))) {
-                size_t n = strcspn(list, blanks);
-
-                some |= SAPI_COMPAT_DISABLE_CLASS(list, n) == SUCCESS;
-                list += n;
-        }
+        while ((name = text_word(&list, " ,", &n)))
+                some |= SAPI_COMPAT_DISABLE_CLASS(name, n) == SUCCESS;
         return some;
 }
 

@@ -6,10 +6,9 @@
  */
 
 #include "danger.h"
+#include "base/account.h"
 #include "conf/rows.h"
 
-#include <ctype.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,14 +38,7 @@ static bool anybody_on_this_machine(const struct conf_pool *pool) {
 }
 
 static bool is_root(const struct conf_pool *pool) {
-        const struct passwd *pw;
-
-        if (!pool->user)
-                return false;
-        if (pool->user[strspn(pool->user, "0")] == '\0')
-                return true;
-        pw = isdigit((unsigned char)pool->user[0]) ? NULL : getpwnam(pool->user);
-        return pw && pw->pw_uid == 0;
+        return pool->user && account_is_root_user(pool->user);
 }
 
 static bool any_extension(const struct conf_pool *pool) {

@@ -18,12 +18,12 @@ static void put_setting(const char *name, const char *value, struct text *out) {
 
 /* A list with commas as arguments of setfacl -m: "u:www-data:rw,u:deploy:rw". */
 static void put_acl_entries(const char *kind, const char *list, bool *first, struct text *out) {
-        for (const char *p = list ? list : ""; *(p += strspn(p, ", \t"));) {
-                size_t n = strcspn(p, ", \t");
+        const char *word;
+        size_t n;
 
-                text_printf(out, "%s%s:%.*s:rw", *first ? "" : ",", kind, (int)n, p);
+        while (list && (word = text_word(&list, ", \t", &n))) {
+                text_printf(out, "%s%s:%.*s:rw", *first ? "" : ",", kind, (int)n, word);
                 *first = false;
-                p += n;
         }
 }
 

@@ -121,6 +121,31 @@ static void test_copy_terminates(void **state) {
         assert_int_equal(field[0], 'k');
 }
 
+static void test_words_of_a_list(void **state) {
+        static const struct {
+                const char *list;
+                const char *words[4];
+        } lists[] = {
+                { "", {} },
+                { " ,, \t", {} },
+                { "a", { "a" } },
+                { ",a, bc\t,d,", { "a", "bc", "d" } },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++) {
+                const char *list = lists[i].list, *word;
+                size_t n, k = 0;
+
+                while ((word = text_word(&list, ", \t", &n))) {
+                        assert_non_null(lists[i].words[k]);
+                        assert_int_equal(n, strlen(lists[i].words[k]));
+                        assert_memory_equal(word, lists[i].words[k++], n);
+                }
+                assert_null(lists[i].words[k]);
+                assert_string_equal(list, "");
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_appends_add_up),
@@ -131,6 +156,7 @@ int main(void) {
                 cmocka_unit_test(test_printf_knows_the_error_number),
                 cmocka_unit_test(test_comparisons),
                 cmocka_unit_test(test_copy_terminates),
+                cmocka_unit_test(test_words_of_a_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What consists of digits is a number, as php-fpm has it: a user who is called 1000 is not found by that name. */
+
+#include "base/account.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include "base/number.h"
+
+/* True: it is an id. The last number, -1, is none. */
+static bool account_number(const char *name, id_t *ret) {
+        uint64_t number;
+
+        if (number_parse_u64(name, UINT32_MAX - 1, &number) < 0)
+                return false;
+        *ret = (id_t)number;
+        return true;
+}
+
+int account_user(const char *name, struct account *ret) {
+        const struct passwd *pw;
+
+        *ret = (struct account){ .gid = (gid_t)-1 };
+        ret->by_number = account_number(name, &ret->uid);
+        errno = 0;
+        pw = ret->by_number ? getpwuid(ret->uid) : getpwnam(name);
+        if (!pw && !ret->by_number)
+                return errno ? -errno : -ENOENT;
+        if (pw) {
+                ret->uid = pw->pw_uid;
+                ret->gid = pw->pw_gid;
+                snprintf(ret->name, sizeof(ret->name), "%s", pw->pw_name);
+        }
+        return 0;
+}
+
+int account_group(const char *name, gid_t *ret) {
+        const struct group *gr;
+
+        if (account_number(name, ret))
+                return 0;
+        errno = 0;
+        gr = getgrnam(name);
+        if (!gr)
+                return errno ? -errno : -ENOENT;
+        *ret = gr->gr_gid;
+        return 0;
+}
+
+bool account_is_root_user(const char *name) {
+        struct account user;
+
+        return account_user(name, &user) == 0 && user.uid == 0;
+}
+
+bool account_is_root_group(const char *name) {
+        gid_t gid;
+
+        return account_group(name, &gid) == 0 && gid == 0;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Users and groups of a configuration, by number or by name. */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct account {
+        uid_t uid;
+        gid_t gid;      /* its own group; (gid_t)-1: nobody has the number */
+        char name[256]; /* "" where nobody has the number */
+        bool by_number;
+};
+
+/* 0; -ENOENT: nobody has the name, and it is no number; another -errno. A number that nobody has is good. */
+int account_user(const char *name, struct account *ret);
+int account_group(const char *name, gid_t *ret);
+
+/* The user, or the group, has the number 0. False for a name that nobody has. */
+bool account_is_root_user(const char *name);
+bool account_is_root_group(const char *name);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Users and groups: digits are a number, whatever names there are. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/account.h"
+#include "base/macros.h"
+
+static void test_users(void **state) {
+        static const struct {
+                const char *name;
+                int r;
+                uid_t uid;
+                bool by_number, root;
+        } users[] = {
+                { "root", 0, 0, false, true },
+                { "0", 0, 0, true, true },
+                { "000", 0, 0, true, true },
+                { "4294967294", 0, 4294967294U, true, false },
+                { "4294967295", -ENOENT, 0, false, false }, /* -1 is no user */
+                { "99999999999999999999", -ENOENT, 0, false, false },
+                { "-1", -ENOENT, 0, false, false },
+                { "no such user", -ENOENT, 0, false, false },
+                { "", -ENOENT, 0, false, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(users); i++) {
+                struct account user;
+
+                assert_int_equal(account_user(users[i].name, &user), users[i].r);
+                assert_int_equal(account_is_root_user(users[i].name), users[i].root);
+                if (users[i].r < 0)
+                        continue;
+                assert_int_equal(user.uid, users[i].uid);
+                assert_int_equal(user.by_number, users[i].by_number);
+                assert_string_equal(user.name, users[i].root ? "root" : "");
+                assert_int_equal(user.gid, users[i].root ? 0 : (gid_t)-1);
+        }
+}
+
+static void test_groups(void **state) {
+        gid_t gid;
+
+        assert_int_equal(account_group("root", &gid), 0);
+        assert_int_equal(gid, 0);
+        assert_int_equal(account_group("4711", &gid), 0);
+        assert_int_equal(gid, 4711);
+        assert_int_equal(account_group("4294967295", &gid), -ENOENT);
+        assert_int_equal(account_group("no such group", &gid), -ENOENT);
+        assert_true(account_is_root_group("root"));
+        assert_true(account_is_root_group("00"));
+        assert_false(account_is_root_group("no such group"));
+        assert_false(account_is_root_group("1"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_users),
+                cmocka_unit_test(test_groups),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
