@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "pool/queue.h"
 #include "pool/supervise.h"
+#include "untrusted/board.h"
 
 /* Taken at once: more are told by the next event. */
 #define BACKLOG_EVENTS 16
@@ -80,7 +81,7 @@ static unsigned backlog_count_at(const struct generation *g, size_t i) {
         struct queue_state queue;
 
         if (i == g->listeners.n)
-                queue.waiting = g->pool->scoreboard->header.park.waiting;
+                queue.waiting = untrusted_board_waiting(g->pool->scoreboard);
         else if (!queue_of_listener(g->listeners.fds[i], &queue))
                 return UINT_MAX;
         return queue.waiting == 0 ? 1 : (unsigned)MIN(queue.waiting, UINT_MAX);

@@ -13,20 +13,11 @@
 #include "log/line.h"
 #include "log/log.h"
 #include "pool/pool.h"
+#include "untrusted/board.h"
 
 #define LOSSES_PERIOD (60 * USEC_PER_SEC)
 
 _Static_assert(SCOREBOARD_LOGS == _LOG_KIND_MAX, "a counter for each log");
-
-static void losses_count(const struct pool *p, uint64_t counts[static SCOREBOARD_LOGS]) {
-        const struct scoreboard *board = p->scoreboard;
-
-        for (unsigned k = 0; k < SCOREBOARD_LOGS; k++) {
-                counts[k] = atomic_load_explicit(&board->header.logs_lost[k], memory_order_relaxed);
-                for (uint32_t i = 0; i < p->n_used; i++)
-                        counts[k] += atomic_load_explicit(&board->slots[i].logs_lost[k], memory_order_relaxed);
-        }
-}
 
 static void losses_say(struct pool *p, const uint64_t counts[static SCOREBOARD_LOGS]) {
         struct losses *l = &p->losses;
@@ -59,7 +50,7 @@ void losses_look(struct pool *p, bool last) {
         uint64_t counts[SCOREBOARD_LOGS];
         bool new, grows;
 
-        losses_count(p, counts);
+        untrusted_board_losses(p->scoreboard, p->n_used, counts);
         new = memcmp(counts, l->told, sizeof(counts)) != 0;
         grows = memcmp(counts, l->seen, sizeof(counts)) != 0;
         memcpy(l->seen, counts, sizeof(counts));

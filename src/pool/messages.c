@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a zygote and its workers tell, one row of ipc/message.h after the other. A zygote runs as the pool's user and is
- * not trusted: a slot, a pid, a descriptor that does not fit the picture costs it its life, as its pool's workers would
- * be beyond control, and a fresh one takes its place.
+ * What a zygote and its workers tell, as far as untrusted/zygote.h lets it through, changes the picture here. A zygote
+ * that says what does not fit loses its life, as its pool's workers would be beyond control, and a fresh one takes its
+ * place.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,6 @@
 
 #include "base/fd.h"
 #include "base/nudge.h"
-#include "base/process.h"
-#include "ipc/message.h"
 #include "log/log.h"
 #include "pool/news.h"
 #include "pool/overtime.h"
@@ -25,27 +22,43 @@
 #include "pool/replace.h"
 #include "pool/scale.h"
 #include "pool/supervise.h"
-#include "untrusted/receive.h"
-
-#define MESSAGES_INI_FILES_MAX (64U * 1024U)
+#include "untrusted/zygote.h"
 
 /* Messages taken in one turn of the loop, so that a zygote that floods has only its share. */
 #define MESSAGES_PER_TURN 256U
 
-/* The picture's worker for a message, when slot, generation and pid fit. */
-static struct pool_worker *messages_worker(const struct generation *g, const struct ipc_message *m,
-                                           enum worker_state state) {
-        struct pool_worker *w;
+static struct untrusted_slot messages_slot(void *userdata, uint32_t slot) {
+        static const int states[] = { [WORKER_ASKED] = UNTRUSTED_SLOT_ASKED,
+                                      [WORKER_STARTING] = UNTRUSTED_SLOT_STARTING,
+                                      [WORKER_ACCEPTING] = UNTRUSTED_SLOT_ACCEPTING };
+        const struct generation *g = userdata;
+        const struct pool_worker *w = &g->pool->workers[slot < g->pool->n_used ? slot : 0];
 
-        if (m->slot >= g->pool->n_used)
-                return NULL;
-        w = &g->pool->workers[m->slot];
-        if (w->generation != g || w->state != state || (state != WORKER_ASKED && w->pid != m->pid))
-                return NULL;
-        return w;
+        if (slot >= g->pool->n_used || w->generation != g || w->state == WORKER_NONE)
+                return (struct untrusted_slot){ .state = UNTRUSTED_SLOT_OTHER, .pidfd = -1 };
+        return (struct untrusted_slot){ .state = states[w->state],
+                                        .pid = w->pid,
+                                        .pidfd = w->pidfd,
+                                        .is_early = w->early,
+                                        .has_output = w->has_output };
 }
 
-static void worker_accepts(struct pool_worker *w) {
+/* What is known of the zygote by now. */
+static struct untrusted_zygote messages_zygote(struct generation *g) {
+        const struct pool_env *env = g->pool->env;
+
+        return (struct untrusted_zygote){
+                .family = { .zygote = g->zygote_pid, .owns = env->owns, .userdata = env->userdata },
+                .is_starting = g->state == GENERATION_STARTING,
+                .is_ready = g->ready,
+                .has_output = g->conf->catch_workers_output,
+                .n_tracing = g->n_tracing,
+                .slot = messages_slot,
+                .userdata = g,
+        };
+}
+
+static void messages_worker_accepts(struct pool_worker *w) {
         struct generation *g = w->generation;
 
         w->state = WORKER_ACCEPTING;
@@ -55,43 +68,27 @@ static void worker_accepts(struct pool_worker *w) {
                 g->state = GENERATION_ACCEPTING;
 }
 
-/* Whether the pidfd is a worker that the zygote has forked, as it says: the master may be root, and will send signals
- * there. So it is a child of the zygote, and nobody whom any pool has already. When the zygote has died meanwhile it is
- * the master's child, and known by the process group: its zygote's, which no process outside of that family can be in.
- * 0; MESSAGES_E_REAPED: it has ended meanwhile, so no signal finds anybody; -EBADMSG; other -errno. */
-enum { MESSAGES_E_REAPED = 1 };
-static int messages_check_child(const struct generation *g, pid_t claimed, int pidfd) {
-        const struct pool_env *env = g->pool->env;
-        pid_t pid = process_of_pidfd(pidfd), parent;
-        bool ours;
-
-        if (pid == -ESRCH)
-                return MESSAGES_E_REAPED;
-        if (pid < 0)
-                return pid == -EBADF ? -EBADMSG : pid;
-        if (pid != claimed || pid == g->zygote_pid || env->owns(pid, env->userdata))
-                return -EBADMSG;
-        parent = process_parent(pid);
-        ours = parent == g->zygote_pid || (parent == getpid() && getpgid(pid) == g->zygote_pid);
-        if (process_is_reaped(pidfd)) /* so that was said of somebody else who has got the number */
-                return MESSAGES_E_REAPED;
-        return ours ? 0 : -EBADMSG;
+static void messages_on_ready(struct generation *g, struct untrusted_fact *fact) {
+        fact->document[strcspn(fact->document, "\n")] = '\0'; /* one line: the names of files */
+        g->ini_files = TAKE_PTR(fact->document);
+        g->php_version = strdup(fact->text);
+        g->php_exposed = fact->status == 1;
+        g->ready = true;
+        if (g->n_first == 0 && g->state == GENERATION_STARTING)
+                g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
+        log_own("[pool %s] PHP %s, settings read from: %s", g->pool->name, fact->text,
+                *g->ini_files ? g->ini_files : "no file");
 }
 
-static int messages_on_spawned(struct generation *g, const struct ipc_message *m, int *pidfd) {
-        struct pool_worker *w = messages_worker(g, m, WORKER_ASKED);
+static void messages_on_spawned(struct generation *g, struct untrusted_fact *fact) {
+        struct pool_worker *w = &g->pool->workers[fact->slot];
         int r;
 
-        if (!w)
-                return -EBADMSG;
-        r = messages_check_child(g, m->pid, *pidfd);
-        if (r < 0)
-                return r;
         supervise_answered(g);
         g->short_of_workers = false;
         w->state = WORKER_STARTING;
-        w->pid = m->pid;
-        w->pidfd = TAKE_FD(*pidfd);
+        w->pid = fact->pid;
+        w->pidfd = TAKE_FD(fact->pidfd);
         w->started = time_now();
         r = replace_watch_worker(w); /* one that has been reaped is told of at once */
         if (r < 0)
@@ -102,118 +99,62 @@ static int messages_on_spawned(struct generation *g, const struct ipc_message *m
                 news_of_growth(g);
         g->n_to_replace -= g->n_to_replace > 0;
         if (w->early)
-                worker_accepts(w);
-        return 0;
+                messages_worker_accepts(w);
 }
 
-/* Only of one that is gone: the zygote has reaped it before it tells. */
-static int messages_on_exited(struct generation *g, const struct ipc_message *m) {
-        const struct pool_worker *w = messages_worker(g, m, WORKER_STARTING) ?: messages_worker(g, m, WORKER_ACCEPTING);
+static void messages_on_output(struct generation *g, struct untrusted_fact *fact) {
+        struct pool_worker *w = &g->pool->workers[fact->slot];
+        int r = output_add(g, w->pid, TAKE_FD(fact->pipes[0]), TAKE_FD(fact->pipes[1]));
 
-        if (!w || !process_is_reaped(w->pidfd))
-                return -EBADMSG;
-        pool_worker_exited(g->pool, m->slot, m->status, true);
-        return 0;
-}
-
-static int messages_on_accepting(struct generation *g, const struct ipc_message *m) {
-        struct pool_worker *w = messages_worker(g, m, WORKER_STARTING);
-
-        if (w) {
-                worker_accepts(w);
-                return 0;
-        }
-        w = messages_worker(g, m, WORKER_ASKED);
-        if (!w || w->early)
-                return -EBADMSG;
-        w->early = true; /* the child was faster than its zygote, whose news of it is on the way */
-        return 0;
-}
-
-static int messages_on_output(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
-        struct pool_worker *w = m->slot < g->pool->n_used ? &g->pool->workers[m->slot] : NULL;
-        int r;
-
-        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || w->has_output ||
-            !g->conf->catch_workers_output)
-                return -EBADMSG;
         w->has_output = true;
-        r = output_add(g, w->pid, TAKE_FD(fds[0]), TAKE_FD(fds[1]));
-        if (r == -EBADMSG)
-                return r;
         if (r < 0)
                 log_error("[pool %s] output of child %d is lost: %s", g->pool->name, w->pid, strerror(-r));
-        return 0;
 }
 
-/* It goes into a header of the status page. */
-static bool messages_is_version(const char *text) {
-        return *text &&
-               strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-_~") == strlen(text);
-}
-
-static int messages_on_ready(struct generation *g, const struct ipc_message *m, int ini_fd) {
-        int r;
-
-        if (g->ready || !messages_is_version(m->text) ||
-            (fcntl(ini_fd, F_GET_SEALS) & (F_SEAL_WRITE | F_SEAL_GROW)) != (F_SEAL_WRITE | F_SEAL_GROW) ||
-            fcntl(ini_fd, F_GET_SEALS) < 0)
-                return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
-        r = fd_read_all(ini_fd, MESSAGES_INI_FILES_MAX, &g->ini_files, NULL);
-        if (r < 0)
-                return r;
-        g->php_version = strdup(m->text);
-        g->php_exposed = m->status == 1;
-        g->ready = true;
-        if (g->n_first == 0 && g->state == GENERATION_STARTING)
-                g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
-        log_own("[pool %s] PHP %s, settings read from: %s", g->pool->name, m->text,
-                *g->ini_files ? g->ini_files : "no file");
-        return 0;
-}
-
-static int messages_on_spawn_failed(struct generation *g, const struct ipc_message *m) {
+static void messages_on_spawn_failed(struct generation *g, const struct untrusted_fact *fact) {
         char why[IPC_TEXT_MAX + 32];
 
-        if (!messages_worker(g, m, WORKER_ASKED))
-                return -EBADMSG;
-        supervise_release(g->pool, m->slot);
+        supervise_release(g->pool, fact->slot);
         if (!g->short_of_workers)
-                log_error("[pool %s] cannot fork a worker, and tries again: %s", g->pool->name, m->text);
+                log_error("[pool %s] cannot fork a worker, and tries again: %s", g->pool->name, fact->text);
         g->short_of_workers = true;
-        snprintf(why, sizeof(why), "cannot fork a worker: %s", m->text);
+        snprintf(why, sizeof(why), "cannot fork a worker: %s", fact->text);
         supervise_make_do(g, why);
         g->pool->n_young_dead =
                 MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
         g->pool->last_death = time_now();
-        return 0;
 }
 
-static int messages_dispatch(struct generation *g, const struct ipc_message *m, int fds[static IPC_FDS_MAX]) {
-        switch (m->type) {
-        case IPC_READY:
-                return messages_on_ready(g, m, fds[0]);
-        case IPC_FAILED:
-                if (g->state != GENERATION_STARTING)
-                        return -EBADMSG;
-                generation_fail(g, m->text);
-                return 0;
-        case IPC_SPAWNED:
-                return messages_on_spawned(g, m, &fds[0]);
-        case IPC_OUTPUT:
-                return messages_on_output(g, m, fds);
-        case IPC_SPAWN_FAILED:
-                return messages_on_spawn_failed(g, m);
-        case IPC_TRACED:
-                return overtime_on_traced(g, m, fds[0]);
-        case IPC_TRACE_FAILED:
-                return overtime_on_traced(g, m, -1);
-        case IPC_ACCEPTING:
-                return messages_on_accepting(g, m);
-        case IPC_EXITED:
-                return messages_on_exited(g, m);
-        default:
-                return -EBADMSG;
+static void messages_act(struct generation *g, struct untrusted_fact *fact) {
+        switch (fact->news) {
+        case UNTRUSTED_READY:
+                messages_on_ready(g, fact);
+                break;
+        case UNTRUSTED_FAILED:
+                generation_fail(g, fact->text);
+                break;
+        case UNTRUSTED_SPAWNED:
+                messages_on_spawned(g, fact);
+                break;
+        case UNTRUSTED_SPAWN_FAILED:
+                messages_on_spawn_failed(g, fact);
+                break;
+        case UNTRUSTED_ACCEPTING:
+                messages_worker_accepts(&g->pool->workers[fact->slot]);
+                break;
+        case UNTRUSTED_ACCEPTING_EARLY:
+                g->pool->workers[fact->slot].early = true;
+                break;
+        case UNTRUSTED_OUTPUT:
+                messages_on_output(g, fact);
+                break;
+        case UNTRUSTED_EXITED:
+                pool_worker_exited(g->pool, fact->slot, fact->status, true);
+                break;
+        case UNTRUSTED_TRACED:
+        case UNTRUSTED_TRACED_LATE:
+                overtime_on_traced(g, fact);
+                break;
         }
 }
 
@@ -226,33 +167,37 @@ static void messages_log_failure(const struct generation *g, int r, uint32_t typ
                           strerror(-r));
 }
 
-int messages_on_readable(sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+/* It is beyond control, or dead already. */
+static void messages_end_zygote(struct generation *g, int r, uint32_t type) {
+        if (r < 0)
+                messages_log_failure(g, r, type);
+        generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense"
+                                 : "the zygote ended; see the log above");
+        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
+        g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
+        g->ipc = nudge_close(g->ipc);
+}
+
+int messages_on_readable(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
         struct generation *g = userdata;
         struct pool *p = g->pool;
 
         /* what waits at once: one look at the plan for a hundred messages */
         for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
-                int fds[IPC_FDS_MAX], r;
-                struct ipc_message m;
+                const struct untrusted_zygote known = messages_zygote(g);
+                struct untrusted_fact fact;
+                uint32_t type;
+                int r = untrusted_zygote_hear(&known, fd, &fact, &type);
 
-                r = untrusted_receive(fd, &m, fds);
-                if (r == IPC_E_EMPTY)
+                if (r == UNTRUSTED_ZYGOTE_E_EMPTY)
                         break;
-                if (r == 0) {
-                        g->heard = time_now();
-                        r = messages_dispatch(g, &m, fds);
-                }
-                untrusted_close(fds);
-                if (r < 0)
-                        messages_log_failure(g, r, m.type);
-                if (r != 0) { /* beyond control, or dead already */
-                        generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense"
-                                                 : "the zygote ended; see the log above");
-                        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
-                        g->ipc_source = sd_event_source_disable_unref(s);
-                        g->ipc = nudge_close(g->ipc);
+                if (r != 0) {
+                        messages_end_zygote(g, r, type);
                         break;
                 }
+                g->heard = time_now();
+                messages_act(g, &fact);
+                untrusted_zygote_done(&fact);
         }
         supervise_changed(p);
         return 0;

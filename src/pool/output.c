@@ -74,22 +74,14 @@ void output_done(struct output *o) {
                 output_drop(o, &o->pipes);
 }
 
-/* A zygote could send anything; what it sends is a worker's to write into and a logger's to read, and the master only
- * holds it. fstat(2) would ask the file system, which may be the pool's own. */
-static bool output_is_pipe(int fd) {
-        return fcntl(fd, F_GETPIPE_SZ) >= 0;
-}
-
 int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd) {
         struct output *o = &g->output;
         struct output_pipes *p = calloc(1, sizeof(*p));
-        int r = !p ? -ENOMEM : !output_is_pipe(stdout_fd) || !output_is_pipe(stderr_fd) ? -EBADMSG : 0;
 
-        if (r < 0) {
-                nudge_close(stdout_fd);
-                nudge_close(stderr_fd);
-                free(p);
-                return r;
+        if (!p) {
+                fd_close(stdout_fd);
+                fd_close(stderr_fd);
+                return -ENOMEM;
         }
         *p = (struct output_pipes){ .next = o->pipes, .pid = pid, .fds = { stdout_fd, stderr_fd } };
         o->pipes = p;

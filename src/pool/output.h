@@ -39,7 +39,7 @@ struct output {
 void output_init(struct output *o);
 void output_done(struct output *o);
 
-/* A worker's pipes, the reading ends. Takes over the descriptors. 0; -EBADMSG: they are none; -ENOMEM. */
+/* A worker's pipes, the reading ends. Takes over the descriptors. 0 or -ENOMEM. */
 int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd);
 void output_worker_ended(struct generation *g, pid_t pid);
 

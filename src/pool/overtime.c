@@ -5,14 +5,13 @@
  * knowledge, and is done through the pidfd.
  *
  * Where a worker's PHP code is, is asked of its zygote (TRACE), which reads it from the worker's memory without
- * stopping it. The answer is text from the pool's user: bounded, and with nothing in it but lines. Until it comes, what
+ * stopping it. Until the answer comes, what
  * was said about the request waits in a case of the worker's; a worker that is to end waits for it too, but not long.
  */
 
 #include "pool/overtime.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/printable.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "ipc/message.h"
@@ -34,8 +32,6 @@
 
 /* Orders to trace that may be unanswered, so that the socket never fills while the zygote answers. */
 #define OVERTIME_TRACES_MAX 16U
-
-#define OVERTIME_TRACE_BYTES_MAX (64U * 1024U)
 
 /* A slot whose writer was at work is looked at again after this time, and so is one that the zygote has no time for. */
 #define OVERTIME_RETRY (20 * USEC_PER_MSEC)
@@ -390,36 +386,6 @@ void overtime_arm(struct pool *p) {
                 overtime_set(p, at);
 }
 
-/* What is printed is one line each, and nothing but that. The text is the caller's, or NULL when memory ran out. */
-static char *overtime_clean(const char *trace) {
-        _cleanup_text_ struct text out = {};
-        char *clean = NULL;
-
-        while (*trace) {
-                size_t n = strcspn(trace, "\n");
-
-                printable_append(&out, trace, n, PRINTABLE_LOG);
-                text_append_c(&out, '\n');
-                trace += n + (trace[n] == '\n');
-        }
-        (void)text_finish(&out, &clean, NULL);
-        return clean;
-}
-
-static int overtime_read_trace(int fd, char **ret) {
-        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
-        int have = fcntl(fd, F_GET_SEALS), r;
-        _cleanup_free_ char *trace = NULL;
-
-        if (have < 0 || (have & seals) != seals)
-                return -EBADMSG; /* only from a sealed memfd can nobody make the master wait */
-        r = fd_read_all(fd, OVERTIME_TRACE_BYTES_MAX, &trace, NULL);
-        if (r < 0)
-                return r;
-        *ret = overtime_clean(trace);
-        return *ret ? 0 : -ENOMEM;
-}
-
 /* True when the worker is still at the request that the case is about. */
 static bool overtime_is_same(const struct pool *p, uint32_t i, const struct overtime_case *c) {
         struct scoreboard_slot s;
@@ -428,29 +394,21 @@ static bool overtime_is_same(const struct pool *p, uint32_t i, const struct over
                stage_info(s.stage)->request;
 }
 
-int overtime_on_traced(struct generation *g, const struct ipc_message *m, int fd) {
+void overtime_on_traced(struct generation *g, const struct untrusted_fact *fact) {
         struct pool *p = g->pool;
-        struct pool_worker *w = m->slot < p->n_used ? &p->workers[m->slot] : NULL;
-        _cleanup_free_ char *trace = NULL;
+        struct pool_worker *w = &p->workers[fact->slot];
+        bool same;
         char why[160];
-        int r;
 
-        if (g->n_tracing == 0)
-                return -EBADMSG; /* not asked for */
         g->n_tracing--;
-        if (!w || w->generation != g || w->state <= WORKER_ASKED || w->pid != m->pid || !w->overtime)
-                return 0; /* late: the worker has ended since it was asked about */
-        if (fd >= 0) {
-                r = overtime_read_trace(fd, &trace);
-                if (r < 0)
-                        return r;
-        }
-        if (!overtime_is_same(p, m->slot, w->overtime))
+        if (fact->news == UNTRUSTED_TRACED_LATE || !w->overtime)
+                return; /* the worker has ended since it was asked about */
+        same = overtime_is_same(p, fact->slot, w->overtime);
+        if (!same)
                 snprintf(why, sizeof(why), "no backtrace: the request has ended meanwhile\n");
         else
-                snprintf(why, sizeof(why), "no backtrace: %s\n", strerror(m->status < 0 ? EIO : m->status));
-        overtime_close_case(p, w, trace && overtime_is_same(p, m->slot, w->overtime) ? trace : why);
+                snprintf(why, sizeof(why), "no backtrace: %s\n", strerror(fact->status));
+        overtime_close_case(p, w, fact->document && same ? fact->document : why);
         if (w->patience.condemned_at) /* it was kept for this; and the zygote has time for another one */
                 overtime_set(p, time_now());
-        return 0;
 }

@@ -3,8 +3,7 @@
 /* Requests that take too long: the slow log, and their end. */
 
 #include "pool/pool.h"
-
-struct ipc_message;
+#include "untrusted/zygote.h"
 
 /* Opens a generation's slow log as its settings say; the old one, if there is one, stays when that fails, which is
  * logged. 0 or -errno. */
@@ -14,9 +13,8 @@ int overtime_open_log(struct generation *g);
  * worker. */
 void overtime_arm(struct pool *p);
 
-/* The zygote's answer to TRACE, or none will come. fd: memfd with the text, or -1. 0; -EBADMSG (nobody asked); other
- * -errno. */
-int overtime_on_traced(struct generation *g, const struct ipc_message *m, int fd);
+/* The zygote's answer to TRACE. */
+void overtime_on_traced(struct generation *g, const struct untrusted_fact *fact);
 
 /* A worker leaves its slot: what is still to be written about it is. */
 void overtime_forget(struct pool *p, struct pool_worker *w, const char *why);

@@ -32,7 +32,7 @@
 #include "pool/scale.h"
 #include "pool/spawn.h"
 #include "pool/supervise.h"
-#include "untrusted/receive.h"
+#include "untrusted/park.h"
 
 static void parks_signal(const struct park_process *k, int sig) {
         syscall(SYS_pidfd_send_signal, k->pidfd, sig, NULL, 0);
@@ -129,19 +129,15 @@ static void parks_lose(struct park_process *k, usec_t now) {
 
 /* What it has said, if anything: that it leaves, which is news when the master did not tell it to. */
 static void parks_hear(struct park_process *k) {
-        int fds[IPC_FDS_MAX], r;
-        struct ipc_message m;
+        int r = untrusted_park_hear(k->orders);
 
-        r = untrusted_receive(k->orders, &m, fds);
-        if (r == IPC_E_EMPTY)
+        if (r == UNTRUSTED_PARK_E_EMPTY)
                 return;
         sd_event_source_set_enabled(k->word,
                                     SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
-        if (r == IPC_E_GONE)
+        if (r == UNTRUSTED_PARK_E_GONE)
                 return;
-        if (r == 0)
-                untrusted_close(fds);
-        if (r < 0 || m.type != IPC_PARK_LEAVES) {
+        if (r < 0) {
                 log_error("[pool %s] park %d sent a message that makes no sense; ending it", k->pool->name, k->pid);
                 parks_signal(k, SIGKILL);
                 return;

@@ -23,6 +23,7 @@
 #include "pool/supervise.h"
 #include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
+#include "untrusted/board.h"
 
 #define POOL_WORKERS_SIZE (SCOREBOARD_SLOTS * sizeof(struct pool_worker))
 
@@ -183,9 +184,7 @@ void pool_abandon(struct pool *p) {
 /* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork.
  */
 static void pool_provide_last(struct pool *p) {
-        const struct scoreboard_park *numbers = &p->scoreboard->header.park;
-
-        if (p->current && (numbers->receiving > 0 || numbers->waiting > 0 || p->parks.given))
+        if (p->current && (untrusted_board_park_has_work(p->scoreboard) || p->parks.given))
                 supervise_provide(p->current);
 }
 

@@ -248,9 +248,6 @@ void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, un
 /* sample.c: connections that workers have taken so far, from listeners and from the park. A hint. */
 uint64_t pool_count_taken(const struct pool *p);
 
-/* sample.c: a worker says that it is idle. */
-bool pool_is_idle(const struct pool *p, uint32_t slot);
-
 /* sample.c: of the workers that pool_count_idle() counts, the one that was asked for last. False: there is none. */
 bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot);
 

@@ -9,18 +9,10 @@
 #include "pool/pool.h"
 #include "pool/queue.h"
 #include "scoreboard/slot.h"
-#include "scoreboard/stages.h"
-
-static uint64_t sample_taken(const struct pool *p) {
-        uint64_t n = 0;
-
-        for (uint32_t i = 0; i < p->n_used; i++)
-                n += *(volatile uint64_t *)&p->scoreboard->slots[i].accepted;
-        return n;
-}
+#include "untrusted/board.h"
 
 uint64_t pool_count_taken(const struct pool *p) {
-        return sample_taken(p) + p->scoreboard->header.park.offered;
+        return untrusted_board_taken(p->scoreboard, p->n_used) + untrusted_board_offered(p->scoreboard);
 }
 
 /* Of the pool's listeners. */
@@ -40,20 +32,12 @@ static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
         return waiting;
 }
 
-bool pool_is_idle(const struct pool *p, uint32_t slot) {
-        return *(const volatile uint32_t *)&p->scoreboard->slots[slot].stage == STAGE_ACCEPTING;
-}
-
 /* What the slot says is a hint; which worker it is, and that it lives, is the master's own knowledge. */
 static bool sample_is_idle(const struct generation *g, uint32_t slot, usec_t idle_for, usec_t now) {
         const struct pool_worker *w = &g->pool->workers[slot];
-        const volatile struct scoreboard_slot *s = &g->pool->scoreboard->slots[slot];
-        usec_t since;
 
-        if (w->state != WORKER_ACCEPTING || w->generation != g || w->leaving || !pool_is_idle(g->pool, slot))
-                return false;
-        since = s->stage_mono;
-        return idle_for == 0 || (since <= now && now - since >= idle_for);
+        return w->state == WORKER_ACCEPTING && w->generation == g && !w->leaving &&
+               untrusted_board_is_idle(g->pool->scoreboard, slot, idle_for, now);
 }
 
 void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long) {
@@ -89,7 +73,7 @@ void pool_sample(struct pool *p) {
                 return;
         queue = sample_queue(p, &length);
         p->max_queue = MAX(p->max_queue, queue);
-        n_shares = waits_look(&p->waits, time_now(), sample_taken(p), queue, shares);
+        n_shares = waits_look(&p->waits, time_now(), untrusted_board_taken(p->scoreboard, p->n_used), queue, shares);
         slot_seq_begin(&h->seq);
         h->listen_queue = queue;
         h->max_listen_queue = p->max_queue;

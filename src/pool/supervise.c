@@ -32,6 +32,7 @@
 #include "pool/scale.h"
 #include "scoreboard/active.h"
 #include "scoreboard/slot.h"
+#include "untrusted/board.h"
 
 /* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever
  * waits for the other. */
@@ -105,7 +106,7 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
 /* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own
  * word: a pool that lies is forked for more eagerly, and that is all. */
 static bool supervise_is_young(const struct pool *p, uint32_t slot, usec_t now) {
-        return now - p->workers[slot].started < SCALE_YOUNG && p->scoreboard->slots[slot].request_id <= 1;
+        return now - p->workers[slot].started < SCALE_YOUNG && !untrusted_board_has_served(p->scoreboard, slot);
 }
 
 void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_known) {
@@ -198,7 +199,7 @@ static usec_t supervise_cut_leaving(struct generation *g, usec_t now) {
 
                 if (w->generation != g || !w->leaving || w->told == 0)
                         continue;
-                if (timeouts_leave_is_over(w->told, pool_is_idle(p, i), now, &at)) {
+                if (timeouts_leave_is_over(w->told, untrusted_board_is_idle(p->scoreboard, i, 0, now), now, &at)) {
                         w->told = 0;
                         log_warning("[pool %s] child %d was told to end, idles on, and is killed", p->name, w->pid);
                         syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);

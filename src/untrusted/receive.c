@@ -14,7 +14,7 @@ int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FD
         return ipc_receive(fd, ret, ret_fds);
 }
 
-void untrusted_close(int fds[static IPC_FDS_MAX]) {
+void untrusted_receive_close(int fds[static IPC_FDS_MAX]) {
         for (int i = 0; i < IPC_FDS_MAX; i++)
                 fds[i] = nudge_close(fds[i]);
 }

@@ -8,4 +8,4 @@
 int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);
 
 /* Closes what of them has not been taken, likewise. */
-void untrusted_close(int fds[static IPC_FDS_MAX]);
+void untrusted_receive_close(int fds[static IPC_FDS_MAX]);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* See board.h. */
+
+#include "untrusted/board.h"
+
+#include <limits.h>
+
+#include "base/macros.h"
+#include "scoreboard/stages.h"
+
+bool untrusted_board_is_idle(const struct scoreboard *board, uint32_t slot, usec_t idle_for, usec_t now) {
+        const volatile struct scoreboard_slot *s = &board->slots[slot];
+        usec_t since;
+
+        if (s->stage != STAGE_ACCEPTING)
+                return false;
+        since = s->stage_mono;
+        return idle_for == 0 || (since <= now && now - since >= idle_for);
+}
+
+bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot) {
+        return ((const volatile struct scoreboard_slot *)&board->slots[slot])->request_id > 1;
+}
+
+uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n) {
+        uint64_t taken = 0;
+
+        for (uint32_t i = 0; i < n; i++)
+                taken += ((const volatile struct scoreboard_slot *)&board->slots[i])->accepted;
+        return taken;
+}
+
+uint64_t untrusted_board_offered(const struct scoreboard *board) {
+        return atomic_load_explicit(&board->header.park.offered, memory_order_relaxed);
+}
+
+unsigned untrusted_board_waiting(const struct scoreboard *board) {
+        uint64_t n = atomic_load_explicit(&board->header.park.waiting, memory_order_relaxed);
+
+        return (unsigned)MIN(n, (uint64_t)UINT_MAX);
+}
+
+bool untrusted_board_park_has_work(const struct scoreboard *board) {
+        return atomic_load_explicit(&board->header.park.receiving, memory_order_relaxed) > 0 ||
+               untrusted_board_waiting(board) > 0;
+}
+
+void untrusted_board_losses(const struct scoreboard *board, uint32_t n, uint64_t ret[static SCOREBOARD_LOGS]) {
+        for (unsigned k = 0; k < SCOREBOARD_LOGS; k++) {
+                ret[k] = atomic_load_explicit(&board->header.logs_lost[k], memory_order_relaxed);
+                for (uint32_t i = 0; i < n; i++)
+                        ret[k] += atomic_load_explicit(&board->slots[i].logs_lost[k], memory_order_relaxed);
+        }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What the master reads of a pool's scoreboard, which that pool's processes write: hints about its own pool, each read
+ * once and in bounds. Which process is in a slot, and that it lives, the master knows by itself. A whole slot is read
+ * by scoreboard_read_slot_at_once().
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "scoreboard/layout.h"
+
+/* The slot's worker says that it waits for a connection, and has for so long (0: however long). */
+bool untrusted_board_is_idle(const struct scoreboard *board, uint32_t slot, usec_t idle_for, usec_t now);
+
+/* It says that it has begun more than one request. */
+bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot);
+
+/* Connections that workers say they have taken, in the slots below n. */
+uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n);
+
+/* Connections that workers have got from the park, as that says. */
+uint64_t untrusted_board_offered(const struct scoreboard *board);
+
+/* Connections that wait for a worker in the park, as that says. */
+unsigned untrusted_board_waiting(const struct scoreboard *board);
+
+/* The park has half a request, or a connection that waits for a worker, as it says. */
+bool untrusted_board_park_has_work(const struct scoreboard *board);
+
+/* Log entries lost, of each kind, as the pool's processes and the workers of the slots below n say. */
+void untrusted_board_losses(const struct scoreboard *board, uint32_t n, uint64_t ret[static SCOREBOARD_LOGS]);
