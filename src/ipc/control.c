@@ -74,7 +74,7 @@ static const struct field no_fields[] = { {} };
 #undef F
 /* clang-format on */
 
-static const struct field *fields_of(uint64_t type) {
+static const struct field *control_fields_of(uint64_t type) {
         switch (type) {
         case IPC_CONTROL_STATUS:
         case IPC_CONTROL_END:
@@ -111,12 +111,12 @@ DEFINE_NAMES(ipc_control_outcome_name, IPC_CONTROL_OUTCOMES)
 #undef DEFINE_NAMES
 #undef X
 
-static void put_le(struct text *out, uint64_t value, size_t n) {
+static void control_put_le(struct text *out, uint64_t value, size_t n) {
         for (size_t i = 0; i < n; i++)
                 text_append_c(out, (char)(value >> (8 * i)));
 }
 
-static uint64_t get_le(const uint8_t *in, size_t n) {
+static uint64_t control_get_le(const uint8_t *in, size_t n) {
         uint64_t value = 0;
 
         for (size_t i = 0; i < n; i++)
@@ -124,49 +124,49 @@ static uint64_t get_le(const uint8_t *in, size_t n) {
         return value;
 }
 
-static void put_number(struct text *out, unsigned tag, uint64_t value) {
-        put_le(out, tag, 2);
-        put_le(out, NUMBER_SIZE, 4);
-        put_le(out, value, NUMBER_SIZE);
+static void control_put_number(struct text *out, unsigned tag, uint64_t value) {
+        control_put_le(out, tag, 2);
+        control_put_le(out, NUMBER_SIZE, 4);
+        control_put_le(out, value, NUMBER_SIZE);
 }
 
-static void put_text(struct text *out, unsigned tag, const char *s) {
+static void control_put_text(struct text *out, unsigned tag, const char *s) {
         size_t n = strnlen(s, IPC_CONTROL_TEXT_MAX - 1);
 
-        put_le(out, tag, 2);
-        put_le(out, n + 1, 4);
+        control_put_le(out, tag, 2);
+        control_put_le(out, n + 1, 4);
         text_append_n(out, s, n);
         text_append_c(out, '\0');
 }
 
 /* Lists take what fits, with room kept for texts and for the count of what is left out. */
-static void put_list(struct text *out, unsigned tag, const struct ipc_control_list *list) {
+static void control_put_list(struct text *out, unsigned tag, const struct ipc_control_list *list) {
         const size_t room = IPC_CONTROL_PACKET_MAX - IPC_CONTROL_TEXT_MAX;
 
         for (size_t i = 0; i < list->n; i++) {
                 if (out->n + FIELD_SIZE + strlen(list->items[i]) >= room) {
-                        put_number(out, tag | TAG_LEFT_OUT, list->n - i);
+                        control_put_number(out, tag | TAG_LEFT_OUT, list->n - i);
                         return;
                 }
-                put_text(out, tag, list->items[i]);
+                control_put_text(out, tag, list->items[i]);
         }
 }
 
-static void put_fields(struct text *out, const struct field *fields, const void *base) {
+static void control_put_fields(struct text *out, const struct field *fields, const void *base) {
         for (const struct field *f = fields; f->tag != 0; f++) {
                 const void *member = (const char *)base + f->offset;
 
                 if (f->kind == NUMBER)
-                        put_number(out, f->tag, *(const uint64_t *)member);
+                        control_put_number(out, f->tag, *(const uint64_t *)member);
                 else if (f->kind == LIST)
-                        put_list(out, f->tag, member);
+                        control_put_list(out, f->tag, member);
                 else if (*(const char *const *)member)
-                        put_text(out, f->tag, *(const char *const *)member);
+                        control_put_text(out, f->tag, *(const char *const *)member);
         }
 }
 
 int ipc_control_encode(const struct ipc_control_message *m, uint8_t **ret, size_t *ret_n) {
-        const struct field *fields = fields_of(m->type);
+        const struct field *fields = control_fields_of(m->type);
         _cleanup_text_ struct text out = {};
         char *data;
         int r;
@@ -174,12 +174,12 @@ int ipc_control_encode(const struct ipc_control_message *m, uint8_t **ret, size_
         if (!fields || (m->type == IPC_CONTROL_POOL && m->pool.n_generations > IPC_CONTROL_GENERATIONS_MAX))
                 return -EINVAL;
 
-        put_le(&out, MAGIC, 4);
-        put_le(&out, IPC_CONTROL_VERSION, 2);
-        put_le(&out, m->type, 2);
-        put_fields(&out, fields, &m->request);
+        control_put_le(&out, MAGIC, 4);
+        control_put_le(&out, IPC_CONTROL_VERSION, 2);
+        control_put_le(&out, m->type, 2);
+        control_put_fields(&out, fields, &m->request);
         for (size_t i = 0; m->type == IPC_CONTROL_POOL && i < m->pool.n_generations; i++)
-                put_fields(&out, generation_fields, &m->pool.generations[i]);
+                control_put_fields(&out, generation_fields, &m->pool.generations[i]);
         if (out.n > IPC_CONTROL_PACKET_MAX)
                 return -EMSGSIZE;
 
@@ -190,14 +190,14 @@ int ipc_control_encode(const struct ipc_control_message *m, uint8_t **ret, size_
         return 0;
 }
 
-static const struct field *find_field(const struct field *fields, uint16_t tag) {
+static const struct field *control_find_field(const struct field *fields, uint16_t tag) {
         for (; fields->tag != 0; fields++)
                 if (fields->tag == tag)
                         return fields;
         return NULL;
 }
 
-static int list_append(struct ipc_control_list *list, char *item) {
+static int control_list_append(struct ipc_control_list *list, char *item) {
         /* Grown at each power of two. */
         if ((list->n & (list->n - 1)) == 0) {
                 char **p = reallocarray(list->items, MAX(list->n * 2, (size_t)1), sizeof(*p));
@@ -210,74 +210,85 @@ static int list_append(struct ipc_control_list *list, char *item) {
         return 0;
 }
 
-static int get_field(const struct field *f, void *base, uint8_t *data, size_t n) {
+/* The bytes of a field, as a packet has them. */
+struct control_value {
+        uint16_t tag;
+        uint8_t *data;
+        size_t n;
+};
+
+static int control_get_field(const struct field *f, void *base, const struct control_value *v) {
         void *member = (char *)base + f->offset;
 
         if (f->kind == NUMBER) {
-                if (n != NUMBER_SIZE)
+                if (v->n != NUMBER_SIZE)
                         return -EPROTO;
-                *(uint64_t *)member = get_le(data, NUMBER_SIZE);
+                *(uint64_t *)member = control_get_le(v->data, NUMBER_SIZE);
                 return 0;
         }
-        if (n == 0 || memchr(data, '\0', n) != data + n - 1)
+        if (v->n == 0 || memchr(v->data, '\0', v->n) != v->data + v->n - 1)
                 return -EPROTO;
         if (f->kind == LIST)
-                return list_append(member, (char *)data);
-        *(const char **)member = (const char *)data;
+                return control_list_append(member, (char *)v->data);
+        *(const char **)member = (const char *)v->data;
         return 0;
 }
 
-static int get_left_out(const struct field *f, void *base, const uint8_t *data, size_t n) {
+static int control_get_left_out(const struct field *f, void *base, const struct control_value *v) {
         struct ipc_control_list *list = (void *)((char *)base + f->offset);
 
-        if (f->kind != LIST || n != NUMBER_SIZE)
+        if (f->kind != LIST || v->n != NUMBER_SIZE)
                 return -EPROTO;
-        list->n_left_out = get_le(data, NUMBER_SIZE);
+        list->n_left_out = control_get_le(v->data, NUMBER_SIZE);
         return 0;
 }
 
 /* Every text that the packet does not bring is "", never NULL. */
-static void preset_texts(const struct field *fields, void *base) {
+static void control_preset_texts(const struct field *fields, void *base) {
         for (; fields->tag != 0; fields++)
                 if (fields->kind == TEXT)
                         *(const char **)(void *)((char *)base + fields->offset) = "";
 }
 
-static int get_generation_field(struct ipc_control_pool *pool, const struct field *f, uint8_t *data, size_t n) {
+static int control_get_generation_field(struct ipc_control_pool *pool, const struct field *f,
+                                        const struct control_value *v) {
         if (f->tag == generation_fields[0].tag) {
                 if (pool->n_generations == IPC_CONTROL_GENERATIONS_MAX)
                         return -EPROTO;
-                preset_texts(generation_fields, &pool->generations[pool->n_generations++]);
+                control_preset_texts(generation_fields, &pool->generations[pool->n_generations++]);
         }
         if (pool->n_generations == 0)
                 return -EPROTO;
-        return get_field(f, &pool->generations[pool->n_generations - 1], data, n);
+        return control_get_field(f, &pool->generations[pool->n_generations - 1], v);
 }
 
-static int get_any(struct ipc_control_message *m, const struct field *fields, uint16_t tag, uint8_t *data, size_t n) {
-        const struct field *f = find_field(fields, tag & ~TAG_LEFT_OUT);
+static int control_get_any(struct ipc_control_message *m, const struct field *fields, const struct control_value *v) {
+        const struct field *f = control_find_field(fields, v->tag & ~TAG_LEFT_OUT);
 
         if (f)
-                return tag & TAG_LEFT_OUT ? get_left_out(f, &m->request, data, n) : get_field(f, &m->request, data, n);
-        f = m->type == IPC_CONTROL_POOL ? find_field(generation_fields, tag) : NULL;
-        return f ? get_generation_field(&m->pool, f, data, n) : 0;
+                return v->tag & TAG_LEFT_OUT ? control_get_left_out(f, &m->request, v)
+                                             : control_get_field(f, &m->request, v);
+        f = m->type == IPC_CONTROL_POOL ? control_find_field(generation_fields, v->tag) : NULL;
+        return f ? control_get_generation_field(&m->pool, f, v) : 0;
 }
 
-static int get_fields(struct ipc_control_message *m, const struct field *fields, uint8_t *data, size_t n) {
+static int control_get_fields(struct ipc_control_message *m, const struct field *fields, uint8_t *data, size_t n) {
         while (n > 0) {
-                size_t n_value;
+                struct control_value v;
                 int r;
 
                 if (n < FIELD_SIZE)
                         return -EPROTO;
-                n_value = get_le(data + 2, 4);
-                if (n_value > n - FIELD_SIZE)
+                v = (struct control_value){ .tag = (uint16_t)control_get_le(data, 2),
+                                            .data = data + FIELD_SIZE,
+                                            .n = control_get_le(data + 2, 4) };
+                if (v.n > n - FIELD_SIZE)
                         return -EPROTO;
-                r = get_any(m, fields, (uint16_t)get_le(data, 2), data + FIELD_SIZE, n_value);
+                r = control_get_any(m, fields, &v);
                 if (r < 0)
                         return r;
-                data += FIELD_SIZE + n_value;
-                n -= FIELD_SIZE + n_value;
+                data += FIELD_SIZE + v.n;
+                n -= FIELD_SIZE + v.n;
         }
         return 0;
 }
@@ -288,23 +299,23 @@ int ipc_control_decode(const uint8_t *data, size_t n, struct ipc_control_message
         int r;
 
         memset(&m, 0, sizeof(m)); /* {} promises the union's first member only */
-        if (n < HEADER_SIZE || n > IPC_CONTROL_PACKET_MAX || get_le(data, 4) != MAGIC)
+        if (n < HEADER_SIZE || n > IPC_CONTROL_PACKET_MAX || control_get_le(data, 4) != MAGIC)
                 return -EPROTO;
-        if (get_le(data + 4, 2) != IPC_CONTROL_VERSION)
+        if (control_get_le(data + 4, 2) != IPC_CONTROL_VERSION)
                 return -EPROTONOSUPPORT;
-        fields = fields_of(get_le(data + 6, 2));
+        fields = control_fields_of(control_get_le(data + 6, 2));
         if (!fields)
                 return -EPROTO;
 
-        m.type = (enum ipc_control_type)get_le(data + 6, 2);
+        m.type = (enum ipc_control_type)control_get_le(data + 6, 2);
         if (m.type == IPC_CONTROL_POOL)
                 m.pool.scoreboard_fd = -1;
-        preset_texts(fields, &m.request);
+        control_preset_texts(fields, &m.request);
         m.bytes = malloc(n);
         if (!m.bytes)
                 return -ENOMEM;
         memcpy(m.bytes, data, n);
-        r = get_fields(&m, fields, m.bytes + HEADER_SIZE, n - HEADER_SIZE);
+        r = control_get_fields(&m, fields, m.bytes + HEADER_SIZE, n - HEADER_SIZE);
         if (r < 0)
                 return r;
 
@@ -314,7 +325,7 @@ int ipc_control_decode(const uint8_t *data, size_t n, struct ipc_control_message
 }
 
 void ipc_control_message_done(struct ipc_control_message *m) {
-        const struct field *fields = fields_of(m->type);
+        const struct field *fields = control_fields_of(m->type);
 
         for (const struct field *f = fields; f && f->tag != 0; f++)
                 if (f->kind == LIST)

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #include "base/program.h"
-#include "master/master.h"
+#include "master/exit.h"
+#include "master/programs.h"
 
 static int about_leave_root(void) {
         const struct passwd *pw;
@@ -43,7 +44,7 @@ static int about_become(const struct options *options, const char *what) {
         char *first[] = { (char *)what, NULL }, **argv;
         int fd, r;
 
-        fd = master_open_program("fpmd-zygote");
+        fd = programs_open("fpmd-zygote");
         if (fd < 0)
                 return fd;
         argv = zygote_process_arguments(&env, first);
@@ -68,5 +69,5 @@ int about_print(const struct options *options) {
         }
         r = about_become(options, orders[options->task]);
         fprintf(stderr, "%s: cannot run fpmd-zygote: %s\n", program_name(), strerror(-r));
-        return MASTER_EXIT_SOFTWARE;
+        return EXIT_SOFTWARE;
 }

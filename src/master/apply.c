@@ -5,10 +5,12 @@
 
 #include <string.h>
 
+#include "conf/conf.h"
 #include "conn/allow.h"
 #include "log/log.h"
 #include "master/defer.h"
 #include "master/drain.h"
+#include "master/pools.h"
 
 /* Sockets at an address where the pool has none. */
 static int apply_open(struct master *m, const struct conf_pool *settings, const struct plan_step *step,
@@ -19,7 +21,7 @@ static int apply_open(struct master *m, const struct conf_pool *settings, const 
 
         if (step->listeners == PLAN_LISTENERS_OPENED)
                 return listen_open(&none, settings, ret, problems);
-        r = listen_share(m->pools[step->from]->listeners, settings, &set);
+        r = listen_set_share(m->pools[step->from]->listeners, settings, &set);
         if (r == 0)
                 r = listen_add_shards(set, settings, problems);
         if (r == 0)
@@ -41,7 +43,7 @@ static int apply_add_pool(struct master *m, const struct conf_pool *settings, co
 
         if (r != 0)
                 return r;
-        r = master_add_pool(m, settings->name, set, ret);
+        r = pools_add(m, settings->name, set, ret);
         if (r < 0)
                 listen_set_free(set);
         else
@@ -53,7 +55,7 @@ static int apply_listeners(struct master *m, const struct conf_pool *settings, c
                            struct master_pool **ret, struct text *problems) {
         if (step->action == PLAN_START)
                 return apply_add_pool(m, settings, step, ret, problems);
-        *ret = master_find(m, settings->name);
+        *ret = pools_find(m, settings->name);
         if (step->listeners == PLAN_LISTENERS_KEPT)
                 return apply_keep_listeners(*ret, settings, problems);
         return apply_open(m, settings, step, &(*ret)->next_listeners, problems);
@@ -68,12 +70,12 @@ static int apply_start(struct master *m, const struct conf_pool *settings, const
 
         r = apply_listeners(m, settings, step, &mp, problems);
         if (r == 0 && step->page == PLAN_PAGE_OPENED)
-                r = master_open_status(m, &none, mp, settings, &mp->next_status, problems);
+                r = pools_open_page(&none, mp, settings, &mp->next_status, problems);
         if (r != 0)
                 return r;
         set = mp->next_listeners ?: mp->listeners;
-        mp->state = MASTER_POOL_RENEWS;
-        r = pool_start_generation(mp->pool, m->next_conf, settings,
+        mp->state = STATE_POOL_RENEWS;
+        r = pool_start_generation(mp->pool, m->reload.conf, settings,
                                   &(struct pool_listeners){ .fds = set->fds, .n = set->n });
         if (r == 0)
                 return 0;
@@ -82,7 +84,9 @@ static int apply_start(struct master *m, const struct conf_pool *settings, const
 }
 
 static int apply_on_deferred_over(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
-        master_advance(userdata);
+        const struct master *m = userdata;
+
+        m->env.changed(NULL, m->env.userdata);
         return 0;
 }
 
@@ -94,7 +98,7 @@ static int apply_await_deferred(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++)
                 if (m->pools[i]->planned.address == PLAN_ADDRESS_GIVEN_UP)
                         longest = MAX(longest, defer_end(m->pools[i]->listeners));
-        m->reload_not_before = time_now() + longest;
+        m->reload.not_before = time_now() + longest;
         return longest == 0 ? 0
                             : sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, longest, USEC_PER_MSEC,
                                                          apply_on_deferred_over, m);
@@ -106,9 +110,9 @@ int apply_begin(struct master *m, const struct plan *plan, struct text *problems
         for (size_t i = 0; i < m->n_pools; i++)
                 m->pools[i]->planned = plan->steps[i];
         r = apply_await_deferred(m);
-        for (size_t i = 0; i < m->next_conf->n_pools && r == 0; i++)
+        for (size_t i = 0; i < m->reload.conf->n_pools && r == 0; i++)
                 if (plan->of_wanted[i] != PLAN_NO_STEP)
-                        r = apply_start(m, &m->next_conf->pools[i], &plan->steps[plan->of_wanted[i]], problems);
+                        r = apply_start(m, &m->reload.conf->pools[i], &plan->steps[plan->of_wanted[i]], problems);
         return r;
 }
 
@@ -116,12 +120,12 @@ int apply_begin(struct master *m, const struct plan *plan, struct text *problems
 static void apply_undo_pool(struct master_pool *mp, const struct conf_pool *old) {
         if (mp->planned.address == PLAN_ADDRESS_GIVEN_UP && old)
                 defer_apply(mp->listeners, old);
-        if (mp->state == MASTER_POOL_RENEWS) {
-                mp->state = MASTER_POOL_SERVES;
+        if (mp->state == STATE_POOL_RENEWS) {
+                mp->state = STATE_POOL_SERVES;
                 pool_abandon(mp->pool);
         }
         if (mp->planned.action == PLAN_START) {
-                mp->state = MASTER_POOL_LEAVES;
+                mp->state = STATE_POOL_LEAVES;
                 pool_stop(mp->pool, true);
         }
         listen_set_free(TAKE_PTR(mp->next_listeners));
@@ -168,11 +172,11 @@ static void apply_promote(struct master_pool *mp, const struct conf_pool *settin
         listen_commit_shards(mp->listeners, settings);
         listen_commit_backlog(mp->listeners, settings);
         defer_apply(mp->listeners, settings);
-        mp->state = MASTER_POOL_SERVES;
+        mp->state = STATE_POOL_SERVES;
 }
 
 static void apply_drop(struct master_pool *mp, const struct allow *allow) {
-        mp->state = MASTER_POOL_LEAVES;
+        mp->state = STATE_POOL_LEAVES;
         apply_commit_page(mp, NULL);
         if (allow) {
                 pool_leave_listeners(mp->pool);
@@ -200,15 +204,15 @@ size_t apply_commit(struct master *m, bool *ret_all) {
         size_t n = 0;
 
         *ret_all = true;
-        for (size_t i = 0; i < m->n_pools; i++)               /* before any set of the old is closed */
-                if (m->pools[i]->state != MASTER_POOL_LEAVES) /* the sets of refused reloads stay what they are */
-                        listen_commit_shared(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
+        for (size_t i = 0; i < m->n_pools; i++)              /* before any set of the old is closed */
+                if (m->pools[i]->state != STATE_POOL_LEAVES) /* the sets of refused reloads stay what they are */
+                        listen_set_commit(m->pools[i]->next_listeners ?: m->pools[i]->listeners);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
 
-                if (mp->state == MASTER_POOL_LEAVES)
+                if (mp->state == STATE_POOL_LEAVES)
                         continue;
-                apply_commit_pool(mp, conf_find_pool(m->next_conf, mp->pool->name));
+                apply_commit_pool(mp, conf_find_pool(m->reload.conf, mp->pool->name));
                 n += plan_starts(&mp->planned);
                 *ret_all &= mp->planned.action != PLAN_KEEP;
                 mp->planned = (struct plan_step){};

@@ -2,10 +2,9 @@
 #pragma once
 /* A reload's plan is carried out in two halves: what can fail comes first, and can be undone. */
 
-#include "master/master.h"
-#include "master/plan.h"
+#include "master/state.h"
 
-/* Opens listeners and pages, and starts the generations, of m->next_conf. 0; LISTEN_E_PROBLEM, told in problems;
+/* Opens listeners and pages, and starts the generations, of m->reload.conf. 0; LISTEN_E_PROBLEM, told in problems;
  * -errno. Unless 0, apply_undo() comes next. */
 int apply_begin(struct master *m, const struct plan *plan, struct text *problems);
 

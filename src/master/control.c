@@ -5,6 +5,8 @@
  * it.
  */
 
+#include "master/control.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +20,8 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/trusted.h"
+#include "ipc/exchange.h"
 #include "log/log.h"
-#include "master/master.h"
 
 #define CONTROL_CLIENTS_MAX 64
 #define CONTROL_MODE        0660
@@ -43,7 +45,7 @@ static void control_client_free(struct control_client *c) {
 }
 
 static void control_drop(struct control_client *c) {
-        for (struct control_client **link = &c->master->clients; *link; link = &(*link)->next)
+        for (struct control_client **link = &c->master->control.clients; *link; link = &(*link)->next)
                 if (*link == c) {
                         *link = c->next;
                         break;
@@ -62,133 +64,23 @@ static bool control_flush(struct control_client *c) {
         return r >= 0;
 }
 
-static uint64_t control_state(const struct master *m) {
-        static const uint64_t states[] = {
-                [MASTER_STARTING] = IPC_CONTROL_STATE_STARTING,
-                [MASTER_RUNNING] = IPC_CONTROL_STATE_RUNNING,
-                [MASTER_RELOADING] = IPC_CONTROL_STATE_RELOADING,
-                [MASTER_STOPPING] = IPC_CONTROL_STATE_STOPPING,
-        };
-
-        return states[m->state];
+int control_add(struct control_client *c, const struct ipc_control_message *message) {
+        return ipc_exchange_queue_add(&c->queue, message);
 }
 
-static int control_add_service(struct control_client *c) {
-        const struct master *m = c->master;
-        struct ipc_control_message answer = {
-                .type = IPC_CONTROL_SERVICE,
-                .service = {
-                        .version = FPMD_VERSION,
-                        .master_pid = (uint64_t)getpid(),
-                        .state = control_state(m),
-                        .uptime = time_now() - m->started,
-                        .config_path = m->options->conf_path,
-                        .reload_outcome = m->reload_outcome,
-                        .reload_text = m->reload_text,
-                        .reload_wall = m->reload_wall,
-                        .config_files = { .items = m->conf->files },
-                },
-        };
-
-        while (m->conf->files && m->conf->files[answer.service.config_files.n])
-                answer.service.config_files.n++;
-        return ipc_exchange_queue_add(&c->queue, &answer);
+int control_add_text(struct control_client *c, enum ipc_control_type type, const char *text) {
+        return control_add(c, &(struct ipc_control_message){ .type = type, .result = { .text = text } });
 }
 
-static uint64_t control_life(const struct generation *g) {
-        switch (g->state) {
-        case GENERATION_STARTING:
-                return IPC_CONTROL_LIFE_STARTING;
-        case GENERATION_ACCEPTING:
-                return IPC_CONTROL_LIFE_ACCEPTING;
-        default:
-                return IPC_CONTROL_LIFE_DRAINING;
-        }
-}
-
-static int control_add_pool(struct control_client *c, const struct master_pool *mp) {
-        struct ipc_control_message answer = {
-                .type = IPC_CONTROL_POOL,
-                .pool = { .name = mp->pool->name,
-                          .park_pid = (uint64_t)parks_pid(&mp->pool->parks),
-                          .failed_starts = mp->pool->n_failed_starts,
-                          .problem = mp->pool->problem,
-                          .scoreboard_fd = mp->pool->scoreboard_fd },
-        };
-        struct ipc_control_pool *pool = &answer.pool;
-        char **names = listen_names(mp->listeners);
-        int r;
-
-        if (!names)
-                return -ENOMEM;
-        pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
-        for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
-             g = g->next) {
-                if (generation_is_gone(g))
-                        continue; /* kept for its settings alone */
-                pool->generations[pool->n_generations++] = (struct ipc_control_generation){
-                        .number = g->number,
-                        .zygote_pid = (uint64_t)g->zygote_pid,
-                        .life = control_life(g),
-                        .n_workers = g->n_workers,
-                        .php_version = g->php_version,
-                        .ini_files = g->ini_files,
-                };
-        }
-        r = ipc_exchange_queue_add(&c->queue, &answer);
-        listen_free_names(names);
-        return r;
-}
-
-static int control_answer_status(struct control_client *c) {
-        int r = control_add_service(c);
-
-        for (size_t i = 0; i < c->master->n_pools && r >= 0; i++)
-                r = control_add_pool(c, c->master->pools[i]);
-        if (r >= 0)
-                r = ipc_exchange_queue_add(&c->queue, &(struct ipc_control_message){ .type = IPC_CONTROL_END });
-        return r;
-}
-
-static int control_answer(struct control_client *c, enum ipc_control_type type, const char *text) {
-        struct ipc_control_message answer = { .type = type, .result = { .text = text } };
-
-        return ipc_exchange_queue_add(&c->queue, &answer);
-}
-
-static int control_on_reload_request(struct control_client *c, const struct ipc_control_request *request) {
-        _cleanup_text_ struct text names = {};
-        struct master *m = c->master;
-
-        if (m->state == MASTER_STOPPING)
-                return control_answer(c, IPC_CONTROL_REFUSED, "the service is stopping");
-        for (size_t i = 0; i < request->pools.n; i++)
-                text_printf(&names, "%s\n", request->pools.items[i]);
-        if (names.failed)
-                return -ENOMEM;
+bool control_wait(struct control_client *c) {
+        if (c->wait != CONTROL_IDLE)
+                return false;
         c->wait = CONTROL_WAITS_FOR_NEXT;
-        if (request->changed && request->pools.n == 0)
-                reload_request_changed(m);
-        else
-                reload_request(m, text_peek(&names)); /* each may end at once, and answer */
-        return 0;
-}
-
-static int control_dispatch(struct control_client *c, const struct ipc_control_message *m) {
-        switch (m->type) {
-        case IPC_CONTROL_STATUS:
-                return control_answer_status(c);
-        case IPC_CONTROL_RELOAD:
-                return c->wait == CONTROL_IDLE
-                               ? control_on_reload_request(c, &m->request)
-                               : control_answer(c, IPC_CONTROL_REFUSED, "a reload of yours is under way");
-        default:
-                return control_answer(c, IPC_CONTROL_REFUSED, "this request is unknown");
-        }
+        return true;
 }
 
 static bool control_is_known(const struct master *m, const struct control_client *client) {
-        for (const struct control_client *c = m->clients; c; c = c->next)
+        for (const struct control_client *c = m->control.clients; c; c = c->next)
                 if (c == client)
                         return true;
         return false;
@@ -220,7 +112,7 @@ static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t reven
         if (r == -EAGAIN)
                 return 0;
         if (r == 0)
-                r = control_dispatch(c, &m);
+                r = master->control.handle(master, c, &m);
         if (!control_is_known(master, c))
                 return 0; /* a reload that ended at once has answered it, and found it gone */
         if (r == -EPROTO || r == -EPROTONOSUPPORT || r == -EMSGSIZE)
@@ -235,7 +127,7 @@ static int control_on_client(_unused_ sd_event_source *s, int fd, uint32_t reven
 static size_t control_n_clients(const struct master *m) {
         size_t n = 0;
 
-        for (const struct control_client *c = m->clients; c; c = c->next)
+        for (const struct control_client *c = m->control.clients; c; c = c->next)
                 n++;
         return n;
 }
@@ -243,12 +135,12 @@ static size_t control_n_clients(const struct master *m) {
 /* Out of descriptors or memory: the connection stays in the queue, and the listener is looked at again at the next
  * tick. */
 static int control_pause(struct master *m) {
-        return sd_event_source_set_enabled(m->control_source, SD_EVENT_OFF);
+        return sd_event_source_set_enabled(m->control.source, SD_EVENT_OFF);
 }
 
 void control_resume(struct master *m) {
-        if (m->control_source)
-                sd_event_source_set_enabled(m->control_source, SD_EVENT_ON);
+        if (m->control.source)
+                sd_event_source_set_enabled(m->control.source, SD_EVENT_ON);
 }
 
 static int control_on_connection(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
@@ -275,13 +167,13 @@ static int control_on_connection(_unused_ sd_event_source *s, int fd, _unused_ u
                 return 0;
         }
         sd_event_source_set_description(c->source, "control-client");
-        c->next = m->clients;
-        m->clients = c;
+        c->next = m->control.clients;
+        m->control.clients = c;
         return 0;
 }
 
 void control_reload_begun(struct master *m) {
-        for (struct control_client *c = m->clients; c; c = c->next)
+        for (struct control_client *c = m->control.clients; c; c = c->next)
                 if (c->wait == CONTROL_WAITS_FOR_NEXT)
                         c->wait = CONTROL_WAITS;
 }
@@ -289,12 +181,12 @@ void control_reload_begun(struct master *m) {
 void control_reload_ended(struct master *m, bool done, const char *text) {
         struct control_client *next;
 
-        for (struct control_client *c = m->clients; c; c = next) {
+        for (struct control_client *c = m->control.clients; c; c = next) {
                 next = c->next;
                 if (c->wait != CONTROL_WAITS)
                         continue;
                 c->wait = CONTROL_IDLE;
-                if (control_answer(c, done ? IPC_CONTROL_DONE : IPC_CONTROL_REFUSED, text) < 0)
+                if (control_add_text(c, done ? IPC_CONTROL_DONE : IPC_CONTROL_REFUSED, text) < 0)
                         control_drop(c);
                 else
                         control_flush(c);
@@ -343,37 +235,37 @@ static int control_directory(const struct master *m, char **ret) {
         return 0;
 }
 
-int control_attach(struct master *m) {
+int control_attach(struct master *m, control_handler_t handler) {
         _cleanup_free_ char *dir = NULL;
         int r;
 
-        m->control_fd = -1;
+        m->control.handle = handler;
         if (control_directory(m, &dir) < 0)
                 return 0;
-        if (asprintf(&m->control_path, "%s/%s", dir, IPC_CONTROL_SOCKET) < 0) {
-                m->control_path = NULL;
+        if (asprintf(&m->control.path, "%s/%s", dir, IPC_CONTROL_SOCKET) < 0) {
+                m->control.path = NULL;
                 return -ENOMEM;
         }
-        r = ipc_exchange_listen(m->control_path, CONTROL_MODE);
+        r = ipc_exchange_listen(m->control.path, CONTROL_MODE);
         if (r < 0) {
                 log_printf(control_warning_level(m), "no control socket, so fpmctl cannot reach this master: '%s': %s",
-                           m->control_path, strerror(-r));
-                free(TAKE_PTR(m->control_path));
+                           m->control.path, strerror(-r));
+                free(TAKE_PTR(m->control.path));
                 return 0;
         }
-        m->control_fd = r;
-        r = sd_event_add_io(m->event, &m->control_source, m->control_fd, EPOLLIN, control_on_connection, m);
+        m->control.fd = r;
+        r = sd_event_add_io(m->event, &m->control.source, m->control.fd, EPOLLIN, control_on_connection, m);
         if (r >= 0)
-                sd_event_source_set_description(m->control_source, "control-listener");
+                sd_event_source_set_description(m->control.source, "control-listener");
         return r;
 }
 
 void control_detach(struct master *m) {
-        while (m->clients)
-                control_drop(m->clients);
-        sd_event_source_disable_unref(m->control_source);
-        if (m->control_path)
-                (void)trusted_unlink(m->control_path);
-        fd_close(m->control_fd);
-        free(m->control_path);
+        while (m->control.clients)
+                control_drop(m->control.clients);
+        sd_event_source_disable_unref(m->control.source);
+        if (m->control.path)
+                (void)trusted_unlink(m->control.path);
+        fd_close(m->control.fd);
+        free(m->control.path);
 }

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "master/master.h"
+#include "master/exit.h"
 
 _noreturn_ static void daemon_wait(int fd) {
         ssize_t n;
@@ -22,7 +22,7 @@ _noreturn_ static void daemon_wait(int fd) {
         do
                 n = read(fd, &byte, 1);
         while (n < 0 && errno == EINTR);
-        _exit(n == 1 ? EXIT_SUCCESS : MASTER_EXIT_SOFTWARE);
+        _exit(n == 1 ? EXIT_SUCCESS : EXIT_SOFTWARE);
 }
 
 int daemon_begin(int *ret_fd) {

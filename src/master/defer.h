@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 #include "conf/model.h"
-#include "master/listen.h"
+#include "master/listenset.h"
 
 /* Connections that come to the set's TCP sockets from now on are kept by the kernel as the pool says. Those of the
  * service manager have their unit's DeferAcceptSec= instead, where that is set and the pool says nothing. What fails is

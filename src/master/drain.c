@@ -78,7 +78,7 @@ static void drain_all(const struct listen_set *s, const struct allow *allow, str
 }
 
 void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p) {
-        listen_unlink(s);
+        listen_set_unlink(s);
         drain_all(s, allow, p, false);
 }
 

@@ -3,7 +3,7 @@
 /* Connections that wait at an address which a pool leaves go to the pool's park. */
 
 #include "conn/allow.h"
-#include "master/listen.h"
+#include "master/listenset.h"
 #include "pool/pool.h"
 
 /* Takes what waits there, so that the rest is short; allow: who may connect there. While the pool's workers still

@@ -16,7 +16,7 @@
 #include "base/number.h"
 #include "base/trusted.h"
 #include "log/log.h"
-#include "master/listen.h"
+#include "master/sockets.h"
 
 #define HANDED_VARIABLES_MAX 256
 #define HANDED_TEXT_MAX      255
@@ -41,21 +41,19 @@ static int handed_add(struct handed *h, int fd, const struct addr *a) {
         if (!items)
                 return r;
         h->items = items;
-        r = listen_prepare(fd);
+        r = sockets_prepare(fd);
         if (r == 0)
                 items[h->n++] = (struct handed_socket){ fd, *a };
         return r;
 }
 
-/* One "ADDRESS=DESCRIPTOR" of n bytes; what has no '=' is nothing. */
-static int handed_take_one(struct handed *h, const char *variable, const char *text, size_t n, struct text *problems) {
-        char copy[HANDED_TEXT_MAX + 1], *equals;
-        uint64_t fd;
+/* One "ADDRESS=DESCRIPTOR", which is written to; what has no '=' is nothing. */
+static int handed_take_one(struct handed *h, const char *variable, char *text, struct text *problems) {
+        char *equals = strrchr(text, '=');
         struct addr a;
+        uint64_t fd;
         int r;
 
-        text_copy(copy, sizeof(copy), text, n);
-        equals = strrchr(copy, '=');
         if (!equals)
                 return 0;
         *equals = '\0';
@@ -63,12 +61,12 @@ static int handed_take_one(struct handed *h, const char *variable, const char *t
         if (r == 0)
                 r = handed_check((int)fd, &a);
         if (r == 0) {
-                log_notice("using inherited socket fd=%d, \"%s\"", (int)fd, copy);
+                log_notice("using inherited socket fd=%d, \"%s\"", (int)fd, text);
                 r = handed_add(h, (int)fd, &a);
         }
         if (r == 0 || r == -ENOMEM)
                 return r;
-        text_printf(problems, "%s: '%s=%s' is not a listening stream socket of this program's: %s\n", variable, copy,
+        text_printf(problems, "%s: '%s=%s' is not a listening stream socket of this program's: %s\n", variable, text,
                     equals + 1, strerror(-r));
         return HANDED_E_PROBLEM;
 }
@@ -78,8 +76,11 @@ static int handed_take_all(struct handed *h, const char *variable, const char *l
 
         for (const char *p = list; *p && result >= 0;) {
                 size_t n = strcspn(p, ",");
-                int r = handed_take_one(h, variable, p, n, problems);
+                char text[HANDED_TEXT_MAX + 1];
+                int r;
 
+                text_copy(text, sizeof(text), p, n);
+                r = handed_take_one(h, variable, text, problems);
                 result = r < 0 ? r : MAX(result, r);
                 p += n + (p[n] == ',');
         }

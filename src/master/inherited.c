@@ -15,6 +15,7 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "base/nudge.h"
+#include "master/sockets.h"
 
 static int inherited_option(int fd, int option) {
         int value = -1;
@@ -38,7 +39,7 @@ static int inherited_check(struct inherited_socket *i, struct text *problems) {
                             i->fd, i->name, i->address);
                 return LISTEN_E_PROBLEM;
         }
-        return listen_prepare(i->fd);
+        return sockets_prepare(i->fd);
 }
 
 int inherited_take(struct inherited *ret, struct text *problems) {

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "conf/model.h"
 #include "master/handed.h"
-#include "master/listen.h"
+#include "master/listenset.h"
 
 struct inherited_socket {
         int fd;
@@ -27,7 +27,7 @@ struct inherited {
 };
 
 /* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes
- * it ready (listen_prepare()). LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+ * it ready (sockets_prepare()). LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 int inherited_take(struct inherited *ret, struct text *problems);
 void inherited_done(struct inherited *all);
 

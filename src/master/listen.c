@@ -7,9 +7,6 @@
 #include "master/listen.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,56 +15,12 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
-#include "base/nudge.h"
-#include "base/program.h"
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/defer.h"
 #include "master/inherited.h"
 #include "master/shards.h"
 #include "master/unixsocket.h"
-
-int listen_prepare(int fd) {
-        struct addr a;
-        int one = 1, r;
-
-        r = fd_set_cloexec(fd, true);
-        if (r == 0)
-                r = fd_set_nonblock(fd, true);
-        if (r == 0)
-                r = addr_of_socket(fd, &a);
-        if (r == 0 && a.sa.sa_family != AF_UNIX && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
-                r = -errno;
-        return r;
-}
-
-void listen_unlink(struct listen_set *s) {
-        unixsocket_remove(&s->file);
-}
-
-void listen_set_free(struct listen_set *s) {
-        if (!s)
-                return;
-        listen_unlink(s);
-        for (size_t i = 0; i < s->n; i++)
-                nudge_close(s->fds[i]);
-        free(s->fds);
-        free(s->pool);
-        free(s->listen);
-        free(s);
-}
-
-static struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n) {
-        _cleanup_(listen_set_freep) struct listen_set *s = calloc(1, sizeof(*s));
-
-        if (!s)
-                return NULL;
-        s->n_room = MAX(n, (size_t)CONF_SHARDS_MAX);
-        s->fds = calloc(s->n_room, sizeof(int));
-        s->pool = strdup(pool->name);
-        s->listen = strdup(pool->listen);
-        return s->fds && s->pool && s->listen ? TAKE_PTR(s) : NULL;
-}
 
 static int listen_backlog(const struct conf_pool *pool) {
         return pool->listen_backlog < 0 ? SOMAXCONN : pool->listen_backlog;
@@ -158,31 +111,6 @@ static int listen_bind(struct inherited *inherited, const struct conf_pool *pool
         return 0;
 }
 
-int listen_share(struct listen_set *from, const struct conf_pool *pool, struct listen_set **ret) {
-        _cleanup_(listen_set_freep) struct listen_set *s = listen_set_new(pool, from->n);
-
-        if (!s)
-                return -ENOMEM;
-        for (size_t i = 0; i < from->n; i++) {
-                s->fds[i] = fcntl(from->fds[i], F_DUPFD_CLOEXEC, 3);
-                if (s->fds[i] < 0)
-                        return -errno;
-                s->n++;
-        }
-        s->n_active = from->n_active;
-        s->from = from;
-        *ret = TAKE_PTR(s);
-        return 0;
-}
-
-void listen_commit_shared(struct listen_set *s) {
-        if (s->from) {
-                s->file = s->from->file;
-                s->from->file = (struct unixsocket){};
-        }
-        s->from = NULL;
-}
-
 /* The address of a TCP set of our own. */
 static bool listen_is_sharded(const struct listen_set *s, struct addr *ret) {
         return !s->inherited && addr_of_socket(s->fds[0], ret) == 0 && ret->sa.sa_family != AF_UNIX;
@@ -236,31 +164,6 @@ static void listen_compare_shards(const struct listen_set *s, const struct conf_
                             pool->name, pool->listen_shards, s->n);
 }
 
-/* php-fpm writes IPv6 without brackets here. */
-static void listen_log_one(int fd, const char *address) {
-        size_t n = strcspn(address, "]");
-
-        if (program_is_php_fpm() && address[0] == '[' && address[n])
-                log_notice("using inherited socket fd=%d, \"%.*s%s\"", fd, (int)n - 1, address + 1, address + n + 1);
-        else
-                log_notice("using inherited socket fd=%d, \"%s\"", fd, address);
-}
-
-void listen_log_inherited(const struct listen_set *s) {
-        char last[ADDR_TEXT_MAX] = "";
-
-        for (size_t i = 0; i < s->n; i++) {
-                char text[ADDR_TEXT_MAX] = "?";
-                struct addr a;
-
-                if (addr_of_socket(s->fds[i], &a) == 0)
-                        addr_format(&a, text);
-                if (!text_equal(text, last)) /* one line for all shards of an address */
-                        listen_log_one(s->fds[i], text);
-                memcpy(last, text, sizeof(last));
-        }
-}
-
 int listen_open(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems) {
         _cleanup_(listen_set_freep) struct listen_set *s = NULL;
@@ -279,7 +182,7 @@ int listen_open(struct inherited *inherited, const struct conf_pool *pool, struc
                 text_append(problems, "\n");
                 return LISTEN_E_PROBLEM;
         }
-        listen_log_inherited(s);
+        listen_set_log(s);
         listen_compare_shards(s, pool);
         defer_apply(s, pool);
         *ret = TAKE_PTR(s);
@@ -310,28 +213,4 @@ int listen_open_status(struct inherited *inherited, const struct conf_pool *pool
         defer_apply(s, &status);
         *ret = TAKE_PTR(s);
         return 0;
-}
-
-char **listen_names(const struct listen_set *s) {
-        char **names = calloc(s->n + 1, sizeof(*names));
-
-        for (size_t i = 0; names && i < s->n; i++) {
-                char text[ADDR_TEXT_MAX] = "?";
-                struct addr a;
-
-                if (addr_of_socket(s->fds[i], &a) == 0)
-                        addr_format(&a, text);
-                names[i] = strdup(text);
-                if (!names[i]) {
-                        listen_free_names(names);
-                        return NULL;
-                }
-        }
-        return names;
-}
-
-void listen_free_names(char **names) {
-        for (size_t i = 0; names && names[i]; i++)
-                free(names[i]);
-        free(names);
 }

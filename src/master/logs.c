@@ -5,6 +5,8 @@
  * itself.
  */
 
+#include "master/logs.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +19,6 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "master/daemon.h"
-#include "master/master.h"
 
 /* Bytes of each log's entries that wait for their reader. */
 #define LOGS_QUEUE (1024U * 1024U)
@@ -52,23 +53,23 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems) 
                         return LISTEN_E_PROBLEM;
                 }
         }
-        m->log_file_fd = fd;
+        m->logs.file_fd = fd;
         return 0;
 }
 
 void logs_apply(struct master *m, const struct conf *conf) {
         bool prefer_stderr = logs_prefer_stderr(m);
         bool journal = log_stderr_is_journal() || (logs_to_syslog(m, conf) && !prefer_stderr);
-        int file = prefer_stderr ? -1 : m->log_file_fd;
+        int file = prefer_stderr ? -1 : m->logs.file_fd;
 
         if (journal && m->env.journal_fd < 0)
                 m->env.journal_fd = log_open_journal();
-        if (m->stderr_fd < 0 && (!m->daemonized || m->daemon_fd >= 0))
-                m->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        if (m->logs.stderr_fd < 0 && (!m->daemonized || m->daemon_fd >= 0))
+                m->logs.stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         m->env.log_level = conf->global.log_level;
         m->env.log_fd = file;
         if (file < 0 && m->env.journal_fd < 0 && !m->daemonized)
-                m->env.log_fd = m->stderr_fd;
+                m->env.log_fd = m->logs.stderr_fd;
         log_init(&(struct log_setup){
                 .identity = { .ident = conf->global.syslog_ident, .facility = conf->global.syslog_facility },
                 .journal_fd = m->env.journal_fd,
@@ -89,7 +90,7 @@ static void logs_tell_access(const struct pool *p, bool *told) {
 
 void logs_replaced(struct master *m, int old) {
         if (m->daemonized)
-                (void)daemon_leave_stderr(m->log_file_fd);
+                (void)daemon_leave_stderr(m->logs.file_fd);
         fd_close(old);
 }
 
@@ -97,16 +98,16 @@ void logs_replaced(struct master *m, int old) {
  * have the old one are recycled, each when it is between two requests. */
 void logs_reopen(struct master *m) {
         _cleanup_text_ struct text problems = {};
-        int old = m->log_file_fd;
+        int old = m->logs.file_fd;
         bool told = false;
 
-        if (m->state == MASTER_RELOADING) { /* which file it will be is being decided */
-                m->reopen_pending = true;
+        if (m->state == STATE_RELOADING) { /* which file it will be is being decided */
+                m->logs.reopen_pending = true;
                 return;
         }
-        m->reopen_pending = false;
+        m->logs.reopen_pending = false;
         if (logs_open(m, m->conf, &problems) != 0) {
-                m->log_file_fd = old;
+                m->logs.file_fd = old;
                 log_error("log file stays as it is: %s", text_peek(&problems));
                 return;
         }
@@ -120,7 +121,7 @@ void logs_reopen(struct master *m) {
 
                 if (access)
                         logs_tell_access(p, &told);
-                if ((m->log_file_fd >= 0 && m->env.log_fd == m->log_file_fd) || access)
+                if ((m->logs.file_fd >= 0 && m->env.log_fd == m->logs.file_fd) || access)
                         pool_renew_log(p);
                 pool_reopen_slow_log(p);
         }
@@ -137,22 +138,23 @@ static int logs_on_post(_unused_ sd_event_source *s, void *userdata) {
         struct master *m = userdata;
         int enabled, r;
 
-        if (!log_out_is_waiting() || (sd_event_source_get_enabled(m->log_timer, &enabled) >= 0 && enabled))
+        if (!log_out_is_waiting() || (sd_event_source_get_enabled(m->logs.timer, &enabled) >= 0 && enabled))
                 return 0;
-        r = sd_event_source_set_time(m->log_timer, time_now() + LOG_OUT_PERIOD);
-        return r < 0 ? r : sd_event_source_set_enabled(m->log_timer, SD_EVENT_ONESHOT);
+        r = sd_event_source_set_time(m->logs.timer, time_now() + LOG_OUT_PERIOD);
+        return r < 0 ? r : sd_event_source_set_enabled(m->logs.timer, SD_EVENT_ONESHOT);
 }
 
 int logs_attach(struct master *m) {
         int r;
 
         log_out_init(0, LOGS_QUEUE, logs_lost);
-        r = sd_event_add_time(m->event, &m->log_timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, logs_on_timer, m);
+        r = sd_event_add_time(m->event, &m->logs.timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC, logs_on_timer,
+                              m);
         if (r < 0)
                 return r;
-        sd_event_source_set_description(m->log_timer, "log-queue");
-        r = sd_event_source_set_enabled(m->log_timer, SD_EVENT_OFF);
-        return r < 0 ? r : sd_event_add_post(m->event, &m->log_post, logs_on_post, m);
+        sd_event_source_set_description(m->logs.timer, "log-queue");
+        r = sd_event_source_set_enabled(m->logs.timer, SD_EVENT_OFF);
+        return r < 0 ? r : sd_event_add_post(m->event, &m->logs.post, logs_on_post, m);
 }
 
 void logs_tell_losses(void) {

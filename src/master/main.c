@@ -21,10 +21,13 @@
 #include "log/log.h"
 #include "master/about.h"
 #include "master/daemon.h"
+#include "master/exit.h"
+#include "master/logs.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/start.h"
 
-static void main_log_lines(enum log_level usual, const char *lines) {
+static void master_log_lines(enum log_level usual, const char *lines) {
         const char *p;
         size_t n;
 
@@ -40,31 +43,31 @@ static void main_log_lines(enum log_level usual, const char *lines) {
 }
 
 /* Whether a line tells of a mistake in words that php-fpm has too. */
-static bool main_is_php_fpms(const char *line, enum log_level level) {
+static bool master_is_php_fpms(const char *line, enum log_level level) {
         return level >= LOG_LEVEL_ERROR && !conf_lines_is_ours(line) && !conf_lines_is_outcome(line);
 }
 
-static bool main_has_php_fpms(const char *lines) {
+static bool master_has_php_fpms(const char *lines) {
         enum log_level level = LOG_LEVEL_ERROR;
         const char *line;
         size_t n;
 
         for (; conf_lines_next(&lines, &level, &line, &n); level = LOG_LEVEL_ERROR)
-                if (main_is_php_fpms(line, level))
+                if (master_is_php_fpms(line, level))
                         return true;
         return false;
 }
 
 /* Under php-fpm's name: its first line, as it stops there, and what that leads to. All else is for the journal, or for
  * debugging. */
-static void main_log_failure_as_php_fpm(const char *lines) {
-        bool has = main_has_php_fpms(lines), said = false;
+static void master_log_failure_as_php_fpm(const char *lines) {
+        bool has = master_has_php_fpms(lines), said = false;
         enum log_level level = LOG_LEVEL_ERROR;
         const char *p;
         size_t n;
 
         for (; conf_lines_next(&lines, &level, &p, &n); level = LOG_LEVEL_ERROR) {
-                bool theirs = main_is_php_fpms(p, level);
+                bool theirs = master_is_php_fpms(p, level);
                 bool says = level < LOG_LEVEL_ERROR || conf_lines_is_outcome(p) || (has ? theirs && !said : true);
                 bool debugs = !says && log_enabled(LOG_LEVEL_DEBUG);
                 _cleanup_text_ struct text line = {};
@@ -79,7 +82,7 @@ static void main_log_failure_as_php_fpm(const char *lines) {
 }
 
 /* The first line that tells a place, else the first. */
-static void main_notify_failure(const char *lines) {
+static void master_notify_failure(const char *lines) {
         enum log_level level = LOG_LEVEL_ERROR;
         const char *first = lines, *line;
         size_t n;
@@ -94,7 +97,7 @@ static void main_notify_failure(const char *lines) {
 
 /* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first
  * line. */
-static int main_fail(const struct text *problems, int r, int stderr_fd) {
+static int master_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
         /* until it has started, php-fpm up to 8.3 writes to both without a look */
@@ -102,32 +105,32 @@ static int main_fail(const struct text *problems, int r, int stderr_fd) {
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
         if (program_is_php_fpm())
-                main_log_failure_as_php_fpm(text);
+                master_log_failure_as_php_fpm(text);
         else
-                main_log_lines(LOG_LEVEL_ERROR, text);
+                master_log_lines(LOG_LEVEL_ERROR, text);
         log_error("FPM initialization failed");
-        main_notify_failure(text);
-        return r == -ENOMEM ? MASTER_EXIT_SOFTWARE : MASTER_EXIT_CONFIG;
+        master_notify_failure(text);
+        return r == -ENOMEM ? EXIT_SOFTWARE : EXIT_CONFIG;
 }
 
-static void main_log_remarks(const struct conf *conf) {
+static void master_log_remarks(const struct conf *conf) {
         _cleanup_text_ struct text lines = {};
 
         conf_dump_ignored(conf, &lines);
-        main_log_lines(log_level_own(), text_peek(&lines));
+        master_log_lines(log_level_own(), text_peek(&lines));
         for (char *const *notice = conf->notices; notice && *notice; notice++)
-                main_log_lines(log_level_own(), *notice);
+                master_log_lines(log_level_own(), *notice);
 }
 
-static int main_test(const struct options *options, const struct conf *conf) {
+static int master_test(const struct options *options, const struct conf *conf) {
         if (program_is_php_fpm())
                 log_set_level(conf->global.log_level);
-        main_log_remarks(conf);
+        master_log_remarks(conf);
         if (options->dump) {
                 _cleanup_text_ struct text dump = {};
 
                 conf_dump(conf, program_is_php_fpm() ? CONF_DUMP_PHP_FPM : CONF_DUMP_LOADABLE, &dump);
-                main_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
+                master_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
         }
         log_notice("configuration file %s test is successful", options->conf_name);
         if (program_is_php_fpm())
@@ -137,7 +140,7 @@ static int main_test(const struct options *options, const struct conf *conf) {
 
 /* Under a supervisor that waits for READY=1 a fork would look like the service's end: the file's word, or php-fpm's
  * default, is not for there. */
-static bool main_wants_daemon(const struct options *options, const struct conf *conf) {
+static bool master_wants_daemon(const struct options *options, const struct conf *conf) {
         if (options->daemonize != OPTIONS_DAEMONIZE_BY_FILE)
                 return options->daemonize == OPTIONS_DAEMONIZE;
         if (conf->global.daemonize && getenv("NOTIFY_SOCKET")) {
@@ -147,7 +150,7 @@ static bool main_wants_daemon(const struct options *options, const struct conf *
         return conf->global.daemonize;
 }
 
-static int main_start(struct master *m, int daemon_fd, struct text *problems) {
+static int master_start(struct master *m, int daemon_fd, struct text *problems) {
         int r;
 
         m->daemon_fd = daemon_fd;
@@ -160,36 +163,36 @@ static int main_start(struct master *m, int daemon_fd, struct text *problems) {
         if (r < 0)
                 return r;
         if (m->daemonized)
-                r = daemon_leave_stderr(m->log_file_fd);
+                r = daemon_leave_stderr(m->logs.file_fd);
         if (r < 0)
                 return r;
-        main_log_remarks(m->conf);
-        return master_start(m, problems);
+        master_log_remarks(m->conf);
+        return start_service(m, problems);
 }
 
-static int main_run(const struct options *options, struct conf *conf) {
+static int master_run(const struct options *options, struct conf *conf) {
         _cleanup_(master_freep) struct master *m = NULL;
         _cleanup_text_ struct text problems = {};
         int daemon_fd = -1, r = 0;
 
-        if (main_wants_daemon(options, conf))
+        if (master_wants_daemon(options, conf))
                 r = daemon_begin(&daemon_fd);
         if (r == 0)
                 r = master_new(options, conf, &m);
         if (r == 0)
-                r = main_start(m, daemon_fd, &problems);
+                r = master_start(m, daemon_fd, &problems);
         if (r != 0) {
-                r = main_fail(&problems, r, m && m->stderr_fd >= 0 ? m->stderr_fd : STDERR_FILENO);
+                r = master_fail(&problems, r, m && m->logs.stderr_fd >= 0 ? m->logs.stderr_fd : STDERR_FILENO);
                 if (m)
                         logs_finish(m);
                 return r;
         }
         r = sd_event_loop(m->event);
         logs_finish(m);
-        return r < 0 ? MASTER_EXIT_SOFTWARE : r;
+        return r < 0 ? EXIT_SOFTWARE : r;
 }
 
-static int main_load(const struct options *options, struct conf **ret, struct text *problems) {
+static int master_load(const struct options *options, struct conf **ret, struct text *problems) {
         const struct conf_options conf_options = options_for_conf(options);
         struct stat st;
 
@@ -209,7 +212,7 @@ int main(int argc, char **argv) {
         program_init(argv[0]);
         r = options_parse(argc, argv, &options);
         if (r != 0)
-                return MASTER_EXIT_USAGE;
+                return EXIT_USAGE;
         if (options.task == OPTIONS_HELP) {
                 options_print_help();
                 return EXIT_SUCCESS;
@@ -222,13 +225,13 @@ int main(int argc, char **argv) {
                                       .to_stderr = true,
                                       .level = LOG_LEVEL_NOTICE });
 
-        r = main_load(&options, &conf, &problems);
+        r = master_load(&options, &conf, &problems);
         if (r != 0)
-                return main_fail(&problems, r, STDERR_FILENO);
+                return master_fail(&problems, r, STDERR_FILENO);
         if (options.task == OPTIONS_TEST) {
-                r = main_test(&options, conf);
+                r = master_test(&options, conf);
                 conf_free(conf);
                 return r;
         }
-        return main_run(&options, conf);
+        return master_run(&options, conf);
 }

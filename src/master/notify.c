@@ -5,19 +5,21 @@
  * the loop that does the work and by nothing else.
  */
 
+#include "master/notify.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
-#include "master/master.h"
 #include "status/snapshot.h"
 
-/* How often the pools are sampled and, unless systemd_interval is longer, the status line is told. */
-#define NOTIFY_TICK USEC_PER_SEC
+/* Ticks come a little early or late. */
+#define NOTIFY_SLACK (USEC_PER_SEC / 2)
 
 /* More time than the drain needs: for what comes after it. */
 #define NOTIFY_EXTRA_TIME (5 * USEC_PER_SEC)
@@ -63,39 +65,38 @@ static void notify_add_problems(const struct master *m, struct text *line) {
 
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
-        if (line->failed || text_equal(m->status, text_peek(line)))
+        if (line->failed || text_equal(m->notify.status, text_peek(line)))
                 return;
-        free(m->status);
-        m->status = strdup(text_peek(line));
+        free(m->notify.status);
+        m->notify.status = strdup(text_peek(line));
         sd_notifyf(0, "STATUS=%s", text_peek(line));
 }
 
 void notify_status(struct master *m, usec_t now) {
         _cleanup_text_ struct text line = {};
         struct notify_counts c;
-        double seconds = m->last_tick ? (double)(now - m->last_tick) / (double)USEC_PER_SEC : 0, rate = 0;
+        double seconds = m->notify.last_time ? (double)(now - m->notify.last_time) / (double)USEC_PER_SEC : 0, rate = 0;
 
         notify_count(m, now, &c);
-        if (seconds > 0 && c.requests >= m->last_requests)
-                rate = (double)(c.requests - m->last_requests) / seconds;
-        m->last_requests = c.requests;
-        m->last_tick = now;
-        m->next_status =
-                now + m->conf->global.systemd_interval - NOTIFY_TICK / 2; /* ticks come a little early or late */
+        if (seconds > 0 && c.requests >= m->notify.last_requests)
+                rate = (double)(c.requests - m->notify.last_requests) / seconds;
+        m->notify.last_requests = c.requests;
+        m->notify.last_time = now;
+        m->notify.next_time = now + m->conf->global.systemd_interval - NOTIFY_SLACK;
 
         switch (m->state) {
-        case MASTER_STARTING:
+        case STATE_STARTING:
                 text_append(&line, "Starting workers");
                 break;
-        case MASTER_STOPPING:
+        case STATE_STOPPING:
                 text_printf(&line, "Stopping: %" PRIu64 " workers finish their requests", c.busy);
                 break;
         default:
                 text_printf(&line, "%s%" PRIu64 "/%" PRIu64 " workers busy, %" PRIu64 " requests, %.1f requests/s",
-                            m->state == MASTER_RELOADING ? "Reloading; " : "", c.busy, c.total, c.requests, rate);
-                if (m->reload_outcome == IPC_CONTROL_OUTCOME_REFUSED)
-                        text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload_text ?: "", "\n"),
-                                    m->reload_text ?: "");
+                            m->state == STATE_RELOADING ? "Reloading; " : "", c.busy, c.total, c.requests, rate);
+                if (m->reload.outcome == IPC_CONTROL_OUTCOME_REFUSED)
+                        text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
+                                    m->reload.text ?: "");
                 notify_add_problems(m, &line);
         }
         notify_line(m, &line);
@@ -111,48 +112,34 @@ static void notify_extend(struct master *m, usec_t now) {
                 sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, deadline - now + NOTIFY_EXTRA_TIME);
 }
 
-static int notify_on_tick(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
-        struct master *m = userdata;
-        usec_t now = time_now();
-
-        for (size_t i = 0; i < m->n_pools; i++)
-                pool_sample(m->pools[i]->pool);
-        logs_tell_losses();
-        control_resume(m);
-        if (m->supervised && m->conf->global.systemd_interval > 0 && now >= m->next_status)
-                notify_status(m, now);
-        if (m->supervised && m->state == MASTER_STOPPING)
-                notify_extend(m, now);
-        return sd_event_source_set_time(s, now + NOTIFY_TICK);
-}
-
 static int notify_on_watchdog(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct master *m = userdata;
 
         sd_notify(0, "WATCHDOG=1");
-        return sd_event_source_set_time(s, time_now() + m->watchdog_half);
+        return sd_event_source_set_time(s, time_now() + m->notify.watchdog_half);
 }
 
-static int notify_add_timer(struct master *m, sd_event_source **ret, usec_t at, sd_event_time_handler_t handler,
-                            const char *name) {
-        int r = sd_event_add_time(m->event, ret, CLOCK_MONOTONIC, at, USEC_PER_MSEC, handler, m);
-
-        if (r < 0)
-                return r;
-        sd_event_source_set_description(*ret, name);
-        return sd_event_source_set_enabled(*ret, SD_EVENT_ON);
+void notify_tick(struct master *m, usec_t now) {
+        if (m->notify.supervised && m->conf->global.systemd_interval > 0 && now >= m->notify.next_time)
+                notify_status(m, now);
+        if (m->notify.supervised && m->state == STATE_STOPPING)
+                notify_extend(m, now);
 }
 
 int notify_attach(struct master *m) {
         uint64_t watchdog = 0;
         int r;
 
-        m->supervised = getenv("NOTIFY_SOCKET") != NULL;
-        r = notify_add_timer(m, &m->tick, time_now() + NOTIFY_TICK, notify_on_tick, "status-tick");
-        if (r < 0 || sd_watchdog_enabled(0, &watchdog) <= 0)
+        m->notify.supervised = getenv("NOTIFY_SOCKET") != NULL;
+        if (sd_watchdog_enabled(0, &watchdog) <= 0)
+                return 0;
+        m->notify.watchdog_half = MAX(watchdog / 2, (uint64_t)1);
+        r = sd_event_add_time(m->event, &m->notify.watchdog, CLOCK_MONOTONIC, time_now(), USEC_PER_MSEC,
+                              notify_on_watchdog, m);
+        if (r < 0)
                 return r;
-        m->watchdog_half = MAX(watchdog / 2, (uint64_t)1);
-        return notify_add_timer(m, &m->watchdog, time_now(), notify_on_watchdog, "watchdog");
+        sd_event_source_set_description(m->notify.watchdog, "watchdog");
+        return sd_event_source_set_enabled(m->notify.watchdog, SD_EVENT_ON);
 }
 
 void notify_ready(struct master *m) {
@@ -170,4 +157,15 @@ void notify_stopping(struct master *m) {
         sd_notify(0, "STOPPING=1");
         notify_status(m, time_now());
         notify_extend(m, time_now());
+}
+
+void notify_log_interval(const struct master *m) {
+        usec_t interval = m->conf->global.systemd_interval;
+
+        if (!program_is_php_fpm())
+                return;
+        if (interval > 0)
+                log_notice("systemd monitor interval set to %llums", (unsigned long long)(interval / USEC_PER_MSEC));
+        else
+                log_notice("systemd monitor disabled");
 }

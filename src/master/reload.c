@@ -9,6 +9,8 @@
  * meanwhile are one reload.
  */
 
+#include "master/reload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +23,17 @@
 #include "conf/diff.h"
 #include "log/log.h"
 #include "master/apply.h"
-#include "master/master.h"
+#include "master/control.h"
+#include "master/logs.h"
+#include "master/notify.h"
+#include "master/pools.h"
 #include "pool/attributes.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
-        m->reload_outcome = outcome;
-        m->reload_wall = time_wall();
-        free(m->reload_text);
-        m->reload_text = strdup(text);
+        m->reload.outcome = outcome;
+        m->reload.wall = time_wall();
+        free(m->reload.text);
+        m->reload.text = strdup(text);
 }
 
 static void reload_log_lines(enum log_level level, enum log_event event, const char *head, const char *lines) {
@@ -45,42 +50,42 @@ static void reload_log_lines(enum log_level level, enum log_event event, const c
 
 /* Takes back everything the attempt has done. */
 static void reload_undo(struct master *m) {
-        int fd = m->log_file_fd;
+        int fd = m->logs.file_fd;
 
         apply_undo(m);
-        if (!m->next_conf)
+        if (!m->reload.conf)
                 return;
-        m->log_file_fd = m->old_log_file_fd;
+        m->logs.file_fd = m->logs.old_file_fd;
         m->env.control_timeout = m->conf->global.process_control_timeout;
         m->env.process_max = m->conf->global.process_max;
-        master_count_files(m, m->conf);
+        pools_count_files(m, m->conf);
         logs_apply(m, m->conf);
         fd_close(fd);
-        conf_free(m->next_conf);
-        m->next_conf = NULL;
+        conf_free(m->reload.conf);
+        m->reload.conf = NULL;
 }
 
 static void reload_refuse(struct master *m, const char *reason) {
         reload_undo(m);
-        m->state = MASTER_RUNNING;
+        m->state = STATE_RUNNING;
         reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, reason);
         reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED,
                          "reload refused, everything stays as it was: ", reason);
         notify_ready(m);
         control_reload_ended(m, false, reason);
-        if (m->reopen_pending)
+        if (m->logs.reopen_pending)
                 logs_reopen(m);
 }
 
 /* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count:
  * zygotes and workers have them. */
 static bool reload_has_changed(struct master *m, const struct conf_pool *settings) {
-        const struct master_pool *mp = master_find(m, settings->name);
+        const struct master_pool *mp = pools_find(m, settings->name);
         const struct generation *g = mp ? mp->pool->current : NULL;
         _cleanup_text_ struct text names = {};
 
         return !g || !conf_diff_pool_equal(g->conf, settings) ||
-               conf_diff_global(&g->settings->global, &m->next_conf->global, CONF_APPLIES_RELOAD, &names) > 0;
+               conf_diff_global(&g->settings->global, &m->reload.conf->global, CONF_APPLIES_RELOAD, &names) > 0;
 }
 
 static struct plan_running reload_picture(const struct master_pool *mp) {
@@ -89,7 +94,7 @@ static struct plan_running reload_picture(const struct master_pool *mp) {
                 .listen = mp->listeners->listen,
                 .page = statuspage_address(mp->status),
                 .of_systemd = mp->listeners->inherited,
-                .ends = mp->state == MASTER_POOL_LEAVES,
+                .ends = mp->state == STATE_POOL_LEAVES,
         };
 
         if (addr_of_socket(mp->listeners->fds[0], &r.bound) < 0)
@@ -112,7 +117,7 @@ static struct plan_wanted reload_wish(struct master *m, const struct conf_pool *
 
 /* 0; PLAN_E_REFUSED, told in problems; -ENOMEM. */
 static int reload_plan(struct master *m, const struct plan_scope *scope, struct plan *ret, struct text *problems) {
-        size_t n_wanted = m->next_conf->n_pools;
+        size_t n_wanted = m->reload.conf->n_pools;
         _cleanup_free_ struct plan_running *running = calloc(m->n_pools + 1, sizeof(*running));
         _cleanup_free_ struct plan_wanted *wanted = calloc(n_wanted + 1, sizeof(*wanted));
 
@@ -121,7 +126,7 @@ static int reload_plan(struct master *m, const struct plan_scope *scope, struct 
         for (size_t i = 0; i < m->n_pools; i++)
                 running[i] = reload_picture(m->pools[i]);
         for (size_t i = 0; i < n_wanted; i++)
-                wanted[i] = reload_wish(m, &m->next_conf->pools[i]);
+                wanted[i] = reload_wish(m, &m->reload.conf->pools[i]);
         return plan_make(&(struct plan_input){ .running = running,
                                                .n_running = m->n_pools,
                                                .wanted = wanted,
@@ -146,9 +151,9 @@ static void reload_log_begun(const struct master *m) {
 
 static void reload_log_sockets(const struct master *m) {
         for (size_t i = 0; i < m->n_pools && program_is_php_fpm(); i++) {
-                if (m->pools[i]->state == MASTER_POOL_LEAVES)
+                if (m->pools[i]->state == STATE_POOL_LEAVES)
                         continue;
-                listen_log_inherited(m->pools[i]->listeners);
+                listen_set_log(m->pools[i]->listeners);
                 statuspage_log_inherited(m->pools[i]->status);
         }
 }
@@ -158,7 +163,7 @@ static void reload_log_done(const struct master *m) {
                 return;
         log_notice("fpm is running, pid %d", getpid());
         log_notice("ready to handle connections");
-        master_log_monitor(m);
+        notify_log_interval(m);
 }
 
 /* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
@@ -167,59 +172,45 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         _cleanup_plan_ struct plan plan = {};
         int r;
 
-        r = conf_load(m->options->conf_name, &options, &m->next_conf, problems);
+        r = conf_load(m->options->conf_name, &options, &m->reload.conf, problems);
         if (r != 0)
                 return r < 0 ? r : LISTEN_E_PROBLEM;
         reload_log_sockets(m);
-        m->old_log_file_fd = m->log_file_fd;
-        r = logs_open(m, m->next_conf, problems);
+        m->logs.old_file_fd = m->logs.file_fd;
+        r = logs_open(m, m->reload.conf, problems);
         if (r != 0) {
-                m->log_file_fd = -1; /* undo closes the new one, and there is none */
+                m->logs.file_fd = -1; /* undo closes the new one, and there is none */
                 return r;
         }
-        logs_apply(m, m->next_conf);
-        m->env.control_timeout = m->next_conf->global.process_control_timeout;
-        m->env.process_max = m->next_conf->global.process_max;
-        master_count_files(m, m->next_conf);
+        logs_apply(m, m->reload.conf);
+        m->env.control_timeout = m->reload.conf->global.process_control_timeout;
+        m->env.process_max = m->reload.conf->global.process_max;
+        pools_count_files(m, m->reload.conf);
 
         r = reload_plan(m, scope, &plan, problems);
         return r == 0 ? apply_begin(m, &plan, problems) : r;
 }
 
-static void reload_ask(struct master *m) {
-        m->reload_pending = true;
-        if (m->state == MASTER_RELOADING || !master_is_settled(m))
-                log_own("reload waits until %s", m->state == MASTER_STARTING
-                                                         ? "the start is complete"
-                                                         : "the previous generation has finished its requests");
-        master_advance(m);
-}
-
-void reload_request(struct master *m, const char *names) {
-        if (m->state == MASTER_STOPPING)
-                return;
+void reload_ask(struct master *m, const char *names) {
+        m->reload.asked = true;
         if (!*names)
-                m->reload_pending_all = true;
-        text_append(&m->reload_names, names);
-        reload_ask(m);
+                m->reload.all = true;
+        text_append(&m->reload.names, names);
 }
 
-void reload_request_changed(struct master *m) {
-        if (m->state == MASTER_STOPPING)
-                return;
-        m->reload_pending_changed = true;
-        reload_ask(m);
+void reload_ask_changed(struct master *m) {
+        m->reload.asked = m->reload.changed = true;
 }
 
-void reload_begin_pending(struct master *m) {
-        _cleanup_text_ struct text problems = {}, names = m->reload_names;
-        struct plan_scope scope = { .all = m->reload_pending_all, .changed = m->reload_pending_changed };
+void reload_begin(struct master *m) {
+        _cleanup_text_ struct text problems = {}, names = m->reload.names;
+        struct plan_scope scope = { .all = m->reload.all, .changed = m->reload.changed };
         int r;
 
         scope.names = text_peek(&names);
-        m->reload_names = (struct text){};
-        m->reload_pending = m->reload_pending_all = m->reload_pending_changed = false;
-        m->state = MASTER_RELOADING;
+        m->reload.names = (struct text){};
+        m->reload.asked = m->reload.all = m->reload.changed = false;
+        m->state = STATE_RELOADING;
         control_reload_begun(m);
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_NOTICE, .event = LOG_EVENT_RELOAD_BEGUN, .message = "Reloading in progress ..." });
@@ -249,12 +240,12 @@ static void reload_commit(struct master *m) {
         bool all;
         size_t n = apply_commit(m, &all);
 
-        logs_replaced(m, m->old_log_file_fd);
-        m->old_log_file_fd = -1;
+        logs_replaced(m, m->logs.old_file_fd);
+        m->logs.old_file_fd = -1;
         conf_free(m->conf);
-        m->conf = TAKE_PTR(m->next_conf);
+        m->conf = TAKE_PTR(m->reload.conf);
         attributes_set_priority(NULL, m->conf->global.process_priority);
-        m->state = MASTER_RUNNING;
+        m->state = STATE_RUNNING;
 
         reload_summarise(n, all, &summary);
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
@@ -263,19 +254,19 @@ static void reload_commit(struct master *m) {
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));
-        if (m->reopen_pending)
+        if (m->logs.reopen_pending)
                 logs_reopen(m);
 }
 
 void reload_advance(struct master *m) {
         _cleanup_text_ struct text problems = {};
-        bool failed = false, waiting = time_now() < m->reload_not_before;
+        bool failed = false, waiting = time_now() < m->reload.not_before;
 
         for (size_t i = 0; i < m->n_pools; i++) {
                 const struct master_pool *mp = m->pools[i];
                 const struct generation *g = mp->pool->starting;
 
-                if (mp->state != MASTER_POOL_RENEWS)
+                if (mp->state != STATE_POOL_RENEWS)
                         continue;
                 if (!g || g->state == GENERATION_FAILED || g->state == GENERATION_ENDING) {
                         text_printf(&problems, "pool '%s': %s\n", mp->pool->name,

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "master/sockets.h"
 
 static int shards_set(int fd, int option) {
         int one = 1;
@@ -47,7 +48,7 @@ static int shards_bind(const struct addr *a, int backlog, bool alone, bool share
         if (r == 0 && listen(fd, backlog) < 0)
                 r = -errno;
         if (r == 0)
-                r = listen_prepare(fd);
+                r = sockets_prepare(fd);
         return r < 0 ? r : TAKE_FD(fd);
 }
 

@@ -7,7 +7,7 @@
  */
 
 #include "base/addr.h"
-#include "master/listen.h"
+#include "master/listenset.h"
 
 /* Opens sockets until the set has n. The first one makes sure that nobody else has the address. Those added to a set
  * that has some get no connection before shards_use(). 0 or -errno; what was opened stays. */

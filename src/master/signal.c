@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals of the master, php-fpm's meanings: each is an event of the loop, translated into one call. */
 
+#include "master/signal.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "log/log.h"
+#include "master/logs.h"
 #include "master/master.h"
+#include "master/pools.h"
 
 static void signal_tell(const struct signalfd_siginfo *si) {
         log_debug("received SIG%s", sigabbrev_np((int)si->ssi_signo));
@@ -27,7 +31,7 @@ static int signal_on_quit(_unused_ sd_event_source *s, const struct signalfd_sig
 
 static int signal_on_reload(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         signal_tell(si);
-        reload_request(userdata, "");
+        master_reload(userdata, "");
         return 0;
 }
 
@@ -38,7 +42,7 @@ static int signal_on_reopen(_unused_ sd_event_source *s, const struct signalfd_s
 }
 
 static int signal_on_child(_unused_ sd_event_source *s, _unused_ const struct signalfd_siginfo *si, void *userdata) {
-        master_reap_strangers(userdata);
+        pools_reap_strangers(userdata);
         return 0;
 }
 

@@ -36,9 +36,15 @@ static const struct socketacl_kind {
         { CONF_POOL_listen_acl_groups, "group", account_group },
 };
 
+struct socketacl_lines {
+        const struct conf_pool *pool;
+        socketacl_tell_t tell;
+        struct text *acl;
+        struct text *problems;
+};
+
 /* One line of the ACL for each name of a list with commas. */
-static int socketacl_list(const struct conf_pool *pool, const struct socketacl_kind *kind, const char *list,
-                          socketacl_tell_t tell, struct text *acl, struct text *problems) {
+static int socketacl_list(const struct socketacl_lines *l, const struct socketacl_kind *kind, const char *list) {
         const char *word;
         int result = 0;
         size_t n;
@@ -49,20 +55,22 @@ static int socketacl_list(const struct conf_pool *pool, const struct socketacl_k
 
                 text_copy(name, sizeof(name), word, n);
                 if (n >= sizeof(name) || kind->resolve(name, &id) < 0)
-                        result = tell(pool, kind->row, kind->name, name, problems);
+                        result = l->tell(l->pool, &(struct socketacl_unknown){ kind->row, kind->name, name },
+                                         l->problems);
                 else
-                        text_printf(acl, "%s:%u:rw-\n", kind->name, id);
+                        text_printf(l->acl, "%s:%u:rw-\n", kind->name, id);
         }
         return result;
 }
 
 int socketacl_resolve(const struct conf_pool *pool, socketacl_tell_t tell, struct text *acl, struct text *problems) {
         const char *const lists[] = { pool->listen_acl_users, pool->listen_acl_groups };
+        const struct socketacl_lines lines = { pool, tell, acl, problems };
         int result = 0;
 
         text_append(acl, "user::rw-\ngroup::---\nother::---\n");
         for (size_t i = 0; i < ELEMENTSOF(socketacl_kinds); i++) {
-                int r = socketacl_list(pool, &socketacl_kinds[i], lists[i], tell, acl, problems);
+                int r = socketacl_list(&lines, &socketacl_kinds[i], lists[i]);
 
                 result = r != 0 ? r : result;
         }

@@ -11,9 +11,15 @@
 /* True when the pool has such a list: it then stands in place of listen.owner, listen.group and listen.mode. */
 bool socketacl_is_wanted(const struct conf_pool *pool);
 
-/* Tells of a name that nobody has; kind is "user" or "group". Its value is what socketacl_resolve() returns. */
-typedef int (*socketacl_tell_t)(const struct conf_pool *pool, enum conf_pool_row row, const char *kind,
-                                const char *name, struct text *problems);
+/* A name that nobody has: kind is "user" or "group". */
+struct socketacl_unknown {
+        enum conf_pool_row row; /* the directive that has it */
+        const char *kind;
+        const char *name;
+};
+
+/* Tells of it. Its value is what socketacl_resolve() returns. */
+typedef int (*socketacl_tell_t)(const struct conf_pool *pool, const struct socketacl_unknown *u, struct text *problems);
 
 /* The named users and groups, each with reading and writing, as an ACL's text. 0, or what tell() said of the last name
  * that nobody has. */

@@ -7,7 +7,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/macros.h"
-#include "master/listen.h"
+#include "master/listenset.h"
 #include "pool/pool.h"
 
 struct statuspage;
@@ -26,5 +26,5 @@ const char *statuspage_address(const struct statuspage *s);
 /* defer_apply() of its listeners, of a reload that keeps them; of no page, nothing. */
 void statuspage_set_defer(struct statuspage *s, const struct conf_pool *settings);
 
-/* listen_log_inherited() of its listeners; of no page, nothing. */
+/* listen_set_log() of its listeners; of no page, nothing. */
 void statuspage_log_inherited(const struct statuspage *s);

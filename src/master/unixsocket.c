@@ -22,8 +22,8 @@
 #include "conf/check.h"
 #include "conf/rows.h"
 #include "log/log.h"
-#include "master/listen.h"
 #include "master/socketacl.h"
+#include "master/sockets.h"
 
 #define UNIXSOCKET_ACL_MODE 0660
 
@@ -96,15 +96,16 @@ static int unixsocket_clear(const struct addr *a) {
 }
 
 /* What php-fpm says of a name that nobody has, and where it stands. */
-static int unixsocket_tell_unknown(const struct conf_pool *pool, enum conf_pool_row row, const char *kind,
-                                   const char *name, struct text *problems) {
-        struct conf_where w = conf_check_where(pool, row);
-        const char *id = text_equal(kind, "user") ? "uid" : "gid";
+static int unixsocket_tell_unknown(const struct conf_pool *pool, const struct socketacl_unknown *u,
+                                   struct text *problems) {
+        struct conf_where w = conf_check_where(pool, u->row);
+        const char *id = text_equal(u->kind, "user") ? "uid" : "gid";
 
         text_printf(problems,
                     "[pool %s] cannot get %s for %s '%s': Success (0)\n"
                     "[%s:%u] directive '%s': there is no %s '%s'\n",
-                    pool->name, id, kind, name, w.file, w.line, conf_pool_directives[row].name, kind, name);
+                    pool->name, id, u->kind, u->name, w.file, w.line, conf_pool_directives[u->row].name, u->kind,
+                    u->name);
         return UNIXSOCKET_E_PROBLEM;
 }
 
@@ -112,6 +113,8 @@ static int unixsocket_resolve_owner(const struct conf_pool *pool, struct unixsoc
                                     struct text *problems) {
         const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
         const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
+        struct socketacl_unknown no_user = { CONF_POOL_listen_owner, "user", user };
+        struct socketacl_unknown no_group = { CONF_POOL_listen_group, "group", group };
         struct account owner;
         int r = 0;
 
@@ -119,9 +122,9 @@ static int unixsocket_resolve_owner(const struct conf_pool *pool, struct unixsoc
                 ret->uid = owner.uid;
                 ret->gid = owner.by_number ? (gid_t)-1 : owner.gid; /* as php-fpm has it */
         } else if (user)
-                r = unixsocket_tell_unknown(pool, CONF_POOL_listen_owner, "user", user, problems);
+                r = unixsocket_tell_unknown(pool, &no_user, problems);
         if (group && account_group(group, &ret->gid) < 0)
-                r = unixsocket_tell_unknown(pool, CONF_POOL_listen_group, "group", group, problems);
+                r = unixsocket_tell_unknown(pool, &no_group, problems);
         return r;
 }
 
@@ -144,24 +147,21 @@ static void unixsocket_log_ignored(const struct conf_pool *pool, const char *dir
                 log_warning("[pool %s] ACL set, %s = '%s' is ignored", pool->name, directive, value);
 }
 
-static int unixsocket_tell(const struct conf_pool *pool, const char *what, const char *path, int error,
-                           struct text *problems) {
+static int unixsocket_tell(const struct conf_pool *pool, const char *what, int error, struct text *problems) {
         const char *directive = socketacl_is_wanted(pool) ? "listen.acl_users' and 'listen.acl_groups" : "listen.owner";
 
         text_printf(problems,
                     "[pool %s] failed to %s the socket '%s': %s (%d)\n"
                     "[%s:%u] directive '%s': cannot %s '%s'\n",
-                    pool->name, what, path, strerror(-error), -error, pool->listen_where.file, pool->listen_where.line,
-                    directive, what, path);
+                    pool->name, what, pool->listen, strerror(-error), -error, pool->listen_where.file,
+                    pool->listen_where.line, directive, what, pool->listen);
         return UNIXSOCKET_E_PROBLEM;
 }
 
-/* Owner and ACL of the file, and which one it is. */
-static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocket_access *access, int socket,
-                            struct unixsocket *s, struct text *problems) {
+/* The file that the socket was bound to, and which one it is: a descriptor of it, or -errno. */
+static int unixsocket_locate(int socket, struct unixsocket *s) {
         struct stat st;
         _cleanup_fd_ int fd = unixsocket_find(s->path, &st);
-        int r;
 
         if (fd < 0)
                 return fd;
@@ -169,15 +169,23 @@ static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocke
                 return -ESTALE;
         s->dev = st.st_dev;
         s->ino = st.st_ino;
+        return TAKE_FD(fd);
+}
+
+/* Owner and ACL of the file. */
+static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocket_access *access, int file,
+                            struct text *problems) {
+        int r;
+
         if (access->acl.n > 0) {
                 unixsocket_log_ignored(pool, "listen.owner", pool->listen_owner);
                 unixsocket_log_ignored(pool, "listen.group", pool->listen_group);
-                r = socketacl_set(fd, text_peek(&access->acl));
-                return r < 0 ? unixsocket_tell(pool, "write the ACL of", s->path, r, problems) : 0;
+                r = socketacl_set(file, text_peek(&access->acl));
+                return r < 0 ? unixsocket_tell(pool, "write the ACL of", r, problems) : 0;
         }
         if ((access->uid != (uid_t)-1 || access->gid != (gid_t)-1) &&
-            fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) < 0)
-                return unixsocket_tell(pool, "chown()", s->path, -errno, problems);
+            fchownat(file, "", access->uid, access->gid, AT_EMPTY_PATH) < 0)
+                return unixsocket_tell(pool, "chown()", -errno, problems);
         return 0;
 }
 
@@ -198,7 +206,7 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
                     int *ret_fd, struct text *problems) {
         _cleanup_access_ struct unixsocket_access access = {};
         _cleanup_(unixsocket_remove) struct unixsocket s = {};
-        _cleanup_fd_ int fd = -1;
+        _cleanup_fd_ int fd = -1, file = -1;
         int r;
 
         r = unixsocket_resolve(pool, &access, problems);
@@ -209,7 +217,7 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
                 return -errno;
         r = unixsocket_clear(a);
         if (r == 0)
-                r = listen_prepare(fd);
+                r = sockets_prepare(fd);
         if (r == 0)
                 r = unixsocket_bind(fd, a, access.mode);
         if (r < 0)
@@ -217,7 +225,8 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
         s.path = strdup(a->un.sun_path);
         if (!s.path)
                 return -ENOMEM;
-        r = unixsocket_grant(pool, &access, fd, &s, problems);
+        file = unixsocket_locate(fd, &s);
+        r = file < 0 ? file : unixsocket_grant(pool, &access, file, problems);
         if (r == 0 && listen(fd, backlog) < 0)
                 r = -errno;
         if (r != 0)

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Where entries go, by configuration and by what stderr is. */
+
+#include "master/state.h"
+
+/* Opens the file that the configuration names. 0; LISTEN_E_PROBLEM, told in problems. */
+int logs_open(struct master *m, const struct conf *conf, struct text *problems);
+
+/* Entries go there from now on; of the pools, when they start their next zygote. */
+void logs_apply(struct master *m, const struct conf *conf);
+
+/* SIGUSR1: the log files are opened anew. Later, where a reload is under way. */
+void logs_reopen(struct master *m);
+
+/* The log is another file now; old is the descriptor of the one of before. */
+void logs_replaced(struct master *m, int old);
+
+/* The master waits for no log: what one does not take is kept, and sent from timers, from here on. 0 or -errno. */
+int logs_attach(struct master *m);
+
+/* At the end: waits for readers for a few seconds. */
+void logs_finish(const struct master *m);
+
+/* Says how many entries there was no room for. */
+void logs_tell_losses(void);

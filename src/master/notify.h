@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the service manager is told: sd_notify(3). */
+
+#include "master/state.h"
+
+/* Feeds the watchdog from a timer of the loop, where there is one. 0 or -errno. */
+int notify_attach(struct master *m);
+
+void notify_ready(struct master *m);
+void notify_reloading(struct master *m);
+void notify_stopping(struct master *m);
+
+/* Once a second: the status line when it is due, and more time while pools drain. */
+void notify_tick(struct master *m, usec_t now);
+
+/* The status line, when it has changed. */
+void notify_status(struct master *m, usec_t now);
+
+/* The line that follows "ready to handle connections" in php-fpm's log. */
+void notify_log_interval(const struct master *m);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* See requests.h. */
+
+#include "master/requests.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "master/listen.h"
+#include "master/master.h"
+
+static uint64_t requests_state(const struct master *m) {
+        static const uint64_t states[] = {
+                [STATE_STARTING] = IPC_CONTROL_STATE_STARTING,
+                [STATE_RUNNING] = IPC_CONTROL_STATE_RUNNING,
+                [STATE_RELOADING] = IPC_CONTROL_STATE_RELOADING,
+                [STATE_STOPPING] = IPC_CONTROL_STATE_STOPPING,
+        };
+
+        return states[m->state];
+}
+
+static int requests_add_service(const struct master *m, struct control_client *c) {
+        struct ipc_control_message answer = {
+                .type = IPC_CONTROL_SERVICE,
+                .service = {
+                        .version = FPMD_VERSION,
+                        .master_pid = (uint64_t)getpid(),
+                        .state = requests_state(m),
+                        .uptime = time_now() - m->started,
+                        .config_path = m->options->conf_path,
+                        .reload_outcome = m->reload.outcome,
+                        .reload_text = m->reload.text,
+                        .reload_wall = m->reload.wall,
+                        .config_files = { .items = m->conf->files },
+                },
+        };
+
+        while (m->conf->files && m->conf->files[answer.service.config_files.n])
+                answer.service.config_files.n++;
+        return control_add(c, &answer);
+}
+
+static uint64_t requests_life(const struct generation *g) {
+        switch (g->state) {
+        case GENERATION_STARTING:
+                return IPC_CONTROL_LIFE_STARTING;
+        case GENERATION_ACCEPTING:
+                return IPC_CONTROL_LIFE_ACCEPTING;
+        default:
+                return IPC_CONTROL_LIFE_DRAINING;
+        }
+}
+
+static int requests_add_pool(struct control_client *c, const struct master_pool *mp) {
+        struct ipc_control_message answer = {
+                .type = IPC_CONTROL_POOL,
+                .pool = { .name = mp->pool->name,
+                          .park_pid = (uint64_t)parks_pid(&mp->pool->parks),
+                          .failed_starts = mp->pool->n_failed_starts,
+                          .problem = mp->pool->problem,
+                          .scoreboard_fd = mp->pool->scoreboard_fd },
+        };
+        struct ipc_control_pool *pool = &answer.pool;
+        char **names = listen_set_names(mp->listeners);
+        int r;
+
+        if (!names)
+                return -ENOMEM;
+        pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
+        for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
+             g = g->next) {
+                if (generation_is_gone(g))
+                        continue; /* kept for its settings alone */
+                pool->generations[pool->n_generations++] = (struct ipc_control_generation){
+                        .number = g->number,
+                        .zygote_pid = (uint64_t)g->zygote_pid,
+                        .life = requests_life(g),
+                        .n_workers = g->n_workers,
+                        .php_version = g->php_version,
+                        .ini_files = g->ini_files,
+                };
+        }
+        r = control_add(c, &answer);
+        listen_set_free_names(names);
+        return r;
+}
+
+static int requests_answer_status(const struct master *m, struct control_client *c) {
+        int r = requests_add_service(m, c);
+
+        for (size_t i = 0; i < m->n_pools && r >= 0; i++)
+                r = requests_add_pool(c, m->pools[i]);
+        if (r >= 0)
+                r = control_add(c, &(struct ipc_control_message){ .type = IPC_CONTROL_END });
+        return r;
+}
+
+static int requests_reload(struct master *m, struct control_client *c, const struct ipc_control_request *request) {
+        _cleanup_text_ struct text names = {};
+
+        if (m->state == STATE_STOPPING)
+                return control_add_text(c, IPC_CONTROL_REFUSED, "the service is stopping");
+        for (size_t i = 0; i < request->pools.n; i++)
+                text_printf(&names, "%s\n", request->pools.items[i]);
+        if (names.failed)
+                return -ENOMEM;
+        if (!control_wait(c))
+                return control_add_text(c, IPC_CONTROL_REFUSED, "a reload of yours is under way");
+        if (request->changed && request->pools.n == 0)
+                master_reload_changed(m);
+        else
+                master_reload(m, text_peek(&names)); /* each may end at once, and answer */
+        return 0;
+}
+
+int requests_handle(struct master *m, struct control_client *c, const struct ipc_control_message *message) {
+        switch (message->type) {
+        case IPC_CONTROL_STATUS:
+                return requests_answer_status(m, c);
+        case IPC_CONTROL_RELOAD:
+                return requests_reload(m, c, &message->request);
+        default:
+                return control_add_text(c, IPC_CONTROL_REFUSED, "this request is unknown");
+        }
+}

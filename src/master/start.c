@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* The start, step by step; what fails here ends it, with the reason. What a generation needs to accept comes later, by
+ * events: see master_advance(). */
+
+#include "master/start.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/account.h"
+#include "base/program.h"
+#include "base/title.h"
+#include "conf/conf.h"
+#include "log/log.h"
+#include "master/control.h"
+#include "master/master.h"
+#include "master/notify.h"
+#include "master/pidfile.h"
+#include "master/pools.h"
+#include "master/programs.h"
+#include "master/requests.h"
+#include "master/signal.h"
+#include "master/tick.h"
+
+static int start_pools(struct master *m, struct text *problems) {
+        int result = 0;
+
+        for (size_t i = 0; i < m->conf->n_pools; i++) {
+                const struct conf_pool *settings = &m->conf->pools[i];
+                struct listen_set *set = NULL;
+                struct master_pool *mp;
+                int r = listen_open(&m->inherited, settings, &set, problems);
+
+                if (r == 0) {
+                        r = pools_add(m, settings->name, set, &mp);
+                        if (r < 0)
+                                listen_set_free(set);
+                }
+                if (r == 0 && settings->status_listen)
+                        r = pools_open_page(&m->inherited, mp, settings, &mp->status, problems);
+                if (r < 0)
+                        return r;
+                result = MAX(result, r);
+        }
+        if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
+                result = LISTEN_E_PROBLEM;
+        handed_done(&m->inherited.handed);
+        return result;
+}
+
+static int start_generations(struct master *m, struct text *problems) {
+        pools_count_files(m, m->conf);
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+                struct pool_listeners listeners = { .fds = mp->listeners->fds, .n = mp->listeners->n };
+                int r = pool_start_generation(mp->pool, m->conf, conf_find_pool(m->conf, mp->pool->name), &listeners);
+
+                if (r < 0) {
+                        text_printf(problems, "pool '%s': cannot start its zygote: %s\n", mp->pool->name, strerror(-r));
+                        return r;
+                }
+        }
+        return 0;
+}
+
+static void start_set_title(const struct master *m) {
+        _cleanup_text_ struct text title = {};
+
+        text_printf(&title, "%s: master process (%s)", program_name(), m->options->conf_name);
+        title_set(text_peek(&title));
+}
+
+static int start_write_pid(struct master *m, struct text *problems) {
+        const char *path = m->conf->global.pid;
+        int r = path ? pidfile_write(path, problems) : 0;
+
+        if (r == 0 && path)
+                m->pid_path = strdup(path);
+        return r != 0 ? LISTEN_E_PROBLEM : path && !m->pid_path ? -ENOMEM : 0;
+}
+
+static void start_log_ignored(const char *pool, const char *directive) {
+        _cleanup_text_ struct text message = {};
+
+        text_printf(&message, "'%s' directive is ignored when FPM is not running as root", directive);
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE, .pool = pool, .message = text_peek(&message) });
+}
+
+/* Without root there is one user for all pools: this program's. Under php-fpm's name priorities are root's as well. */
+static void start_log_all_ignored(const struct master *m) {
+        bool php_fpm = program_is_php_fpm();
+
+        if (geteuid() == 0)
+                return;
+        if (php_fpm && m->conf->global.process_priority != CONF_INT_UNSET)
+                start_log_ignored(NULL, "process.priority");
+        for (size_t i = 0; i < m->conf->n_pools; i++) {
+                const struct conf_pool *pool = &m->conf->pools[i];
+                struct account user;
+
+                if (pool->user && (php_fpm || account_user(pool->user, &user) < 0 || user.uid != geteuid()))
+                        start_log_ignored(pool->name, "user");
+                if (pool->group && php_fpm)
+                        start_log_ignored(pool->name, "group");
+                if (php_fpm && pool->process_priority != CONF_INT_UNSET)
+                        start_log_ignored(pool->name, "process.priority");
+        }
+}
+
+int start_service(struct master *m, struct text *problems) {
+        int r;
+
+        r = programs_open_all(&m->env, problems);
+        if (r < 0)
+                return r;
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+                return -errno;
+        start_log_all_ignored(m);
+        r = inherited_take(&m->inherited, problems);
+        if (r == 0)
+                r = handed_take(&m->inherited.handed, problems);
+        if (r == 0)
+                r = start_pools(m, problems);
+        if (r == 0)
+                r = start_write_pid(m, problems);
+        if (r == 0)
+                r = signal_attach(m);
+        if (r == 0)
+                r = control_attach(m, requests_handle);
+        if (r >= 0 && r != LISTEN_E_PROBLEM)
+                r = tick_attach(m);
+        if (r >= 0 && r != LISTEN_E_PROBLEM)
+                r = notify_attach(m);
+        if (r < 0 || r == LISTEN_E_PROBLEM)
+                return r;
+
+        start_set_title(m);
+        log_notice("fpm is running, pid %d", getpid());
+        notify_status(m, time_now());
+        r = start_generations(m, problems);
+        if (r == 0)
+                master_advance(m); /* some may have failed already */
+        return r;
+}

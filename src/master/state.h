@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * The master's picture, as data. Each part has one file that changes it, named beside it; files that are above read it.
+ * From below: logs, notify, pools, control; then apply, reload; then master, which moves the state on; then signal,
+ * requests, tick; and start and main above all.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-event.h>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "conf/model.h"
+#include "ipc/control.h"
+#include "master/inherited.h"
+#include "master/listen.h"
+#include "master/options.h"
+#include "master/plan.h"
+#include "master/statuspage.h"
+#include "pool/pool.h"
+
+/* Every event changes the picture and then calls master_advance(), which goes on to another state when it can. */
+enum state {
+        STATE_STARTING,
+        STATE_RUNNING,
+        STATE_RELOADING,
+        STATE_STOPPING,
+};
+
+enum state_pool {
+        STATE_POOL_SERVES, /* or starts, with the service */
+        STATE_POOL_RENEWS, /* the reload under way has started a generation of it */
+        STATE_POOL_LEAVES, /* it is not in the configuration any more, and goes when its last worker has */
+};
+
+/* A pool with its listeners (pools.c). */
+struct master_pool {
+        struct pool *pool;
+        enum state_pool state;
+        struct listen_set *listeners;
+        struct statuspage *status; /* pm.status_listen, or NULL */
+
+        /* of the reload under way (apply.c) */
+        struct plan_step planned;
+        struct listen_set *next_listeners; /* where the pool moves to, or NULL */
+        struct statuspage *next_status;    /* a page that is opened or moved, or NULL */
+};
+
+/* logs.c */
+struct master_logs {
+        int file_fd;                   /* error_log, or -1 */
+        int old_file_fd;               /* what it was before the reload under way */
+        int stderr_fd;                 /* a copy of stderr for zygotes, or -1 */
+        sd_event_source *timer, *post; /* for entries that nobody took at once */
+        bool reopen_pending;           /* SIGUSR1 came while a reload was under way */
+};
+
+struct master;
+struct control_client;
+
+/* control.c */
+struct master_control {
+        int fd;
+        char *path;
+        sd_event_source *source;
+        struct control_client *clients;
+        int (*handle)(struct master *m, struct control_client *c, const struct ipc_control_message *message);
+};
+
+/* reload.c */
+struct master_reload {
+        struct conf *conf; /* that is to hold */
+        usec_t not_before; /* connections at an address that is given up are still on their way */
+
+        /* of the one that is asked for, and begins when it can */
+        bool asked;
+        bool all;          /* all pools */
+        bool changed;      /* those whose settings have changed */
+        struct text names; /* and these, one a line */
+
+        /* of the last one */
+        enum ipc_control_outcome outcome;
+        char *text;
+        usec_t wall;
+};
+
+/* notify.c, tick.c */
+struct master_notify {
+        bool supervised; /* somebody listens to sd_notify */
+        sd_event_source *tick;
+        sd_event_source *watchdog;
+        usec_t watchdog_half;
+        char *status;
+        uint64_t last_requests;
+        usec_t last_time;
+        usec_t next_time; /* systemd_interval */
+};
+
+struct master {
+        const struct options *options;
+        sd_event *event;
+        enum state state; /* master.c, reload.c */
+        struct conf *conf;
+        struct pool_env env;
+        usec_t started;
+        int exit_status;
+
+        /* pools.c */
+        struct master_pool **pools;
+        size_t n_pools;
+        unsigned n_workers; /* of all pools */
+        unsigned n_awaited; /* descriptors, likewise */
+        int n_files;        /* descriptors that are open without workers */
+
+        /* start.c */
+        struct inherited inherited;
+        char *pid_path; /* written, to be removed; or NULL */
+        int daemon_fd;  /* daemon.h; -1: in the foreground, or up */
+        bool daemonized;
+
+        struct master_logs logs;
+        struct master_control control;
+        struct master_reload reload;
+        struct master_notify notify;
+};
