@@ -52,6 +52,10 @@ int fd_keep_nonblock(int fd) {
         return fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : FD_E_BLOCKING;
 }
 
+bool fd_is_open(int fd) {
+        return fcntl(fd, F_GETFD) >= 0;
+}
+
 bool fd_is_same_file(int a, int b) {
         struct stat x, y;
 

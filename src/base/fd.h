@@ -25,9 +25,12 @@ int fd_set_cloexec(int fd, bool on);
 int fd_set_nonblock(int fd, bool on);
 
 /* Mends what another process that shares the description has done to it: sets O_NONBLOCK, and says when it was not set.
- * That process may clear it again at any time (nudge.h). 0 or -errno. */
+ * That process may clear it again at any time (nowait.h). 0 or -errno. */
 enum { FD_E_BLOCKING = 1 };
 int fd_keep_nonblock(int fd);
+
+/* Something is open under the number. */
+bool fd_is_open(int fd);
 
 /* Whether both lead to the same file, pipe or terminal. */
 bool fd_is_same_file(int a, int b);

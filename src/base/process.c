@@ -90,3 +90,27 @@ unsigned process_n_cpus(void) {
                 return errno == EINVAL ? CPU_SETSIZE : 1; /* more than the set has bits for */
         return (unsigned)CPU_COUNT(&set);
 }
+
+rlim_t process_raise_files(rlim_t wanted, struct rlimit *ret_before) {
+        struct rlimit limit = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
+
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+        if (ret_before)
+                *ret_before = limit;
+        if (limit.rlim_cur < MIN(wanted, limit.rlim_max)) {
+                struct rlimit raised = { .rlim_cur = MIN(wanted, limit.rlim_max), .rlim_max = limit.rlim_max };
+
+                if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+                        return raised.rlim_cur;
+        }
+        return limit.rlim_cur;
+}
+
+const char *process_describe_exit(int status, char buf[static PROCESS_EXIT_MAX]) {
+        if (WIFSIGNALED(status))
+                snprintf(buf, PROCESS_EXIT_MAX, "exited on signal %d (SIG%s%s)", WTERMSIG(status),
+                         sigabbrev_np(WTERMSIG(status)) ?: "?", WCOREDUMP(status) ? " - core dumped" : "");
+        else
+                snprintf(buf, PROCESS_EXIT_MAX, "exited with code %d", WEXITSTATUS(status));
+        return buf;
+}

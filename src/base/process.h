@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* The process a pidfd is about (pidfd_open(2)), in this pid namespace. The pid; -ESRCH when it has been reaped; -EBADF
@@ -28,3 +29,12 @@ pid_t process_parent(pid_t pid);
 /* CPUs that this process may use (sched_getaffinity(2), which knows of AllowedCPUs= and CPUAffinity=, and not of
  * CPUQuota=); at least 1. */
 unsigned process_n_cpus(void);
+
+/* Raises this process's soft limit of descriptors to what is wanted, as far as the hard one goes, and never lowers it.
+ * The limit after that; *ret_before, unless NULL: both limits before. */
+rlim_t process_raise_files(rlim_t wanted, struct rlimit *ret_before);
+
+/* A wait status in php-fpm's words: "exited with code 1", "exited on signal 11 (SIGSEGV - core dumped)". Returns buf.
+ */
+#define PROCESS_EXIT_MAX 96
+const char *process_describe_exit(int status, char buf[static PROCESS_EXIT_MAX]);

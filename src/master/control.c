@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/trusted.h"
@@ -40,7 +40,7 @@ struct control_client {
 static void control_client_free(struct control_client *c) {
         sd_event_source_disable_unref(c->source);
         ipc_exchange_queue_done(&c->queue);
-        nudge_close(c->fd);
+        nowait_close(c->fd);
         free(c);
 }
 
@@ -88,10 +88,10 @@ static bool control_is_known(const struct master *m, const struct control_client
 
 /* With it may come descriptors, which are of no use here. */
 static int control_receive(int fd, struct ipc_control_message *ret) {
-        _cleanup_nudge_ struct nudge nudge;
+        _cleanup_nowait_ struct nowait nowait;
         int r;
 
-        (void)nudge_begin(&nudge);
+        (void)nowait_begin(&nowait);
         r = ipc_exchange_receive(fd, ret);
         if (r == 0 && ret->type == IPC_CONTROL_POOL)
                 ret->pool.scoreboard_fd = fd_close(ret->pool.scoreboard_fd);

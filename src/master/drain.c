@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "conn/allow.h"
 #include "log/log.h"
 #include "log/peer.h"
@@ -32,8 +32,8 @@ struct drain_count {
         unsigned n_meddled; /* listeners that somebody has made to block */
 };
 
-/* Under a nudge, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from their
- * listener. */
+/* Without waiting, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from
+ * their listener. */
 static void drain_queue(int listener, const struct allow *allow, struct pool *p, struct drain_count *c) {
         bool meddled = fd_keep_nonblock(listener) == FD_E_BLOCKING;
 
@@ -56,8 +56,8 @@ static void drain_queue(int listener, const struct allow *allow, struct pool *p,
 /* Takes what waits in each queue, and (shut) closes it to what comes after that. */
 static void drain_all(const struct listen_set *s, const struct allow *allow, struct pool *p, bool shut) {
         struct drain_count c = {};
-        struct nudge nudge;
-        int r = nudge_begin(&nudge);
+        struct nowait nowait;
+        int r = nowait_begin(&nowait);
 
         for (size_t i = 0; i < s->n; i++) {
                 if (r == 0)
@@ -65,7 +65,7 @@ static void drain_all(const struct listen_set *s, const struct allow *allow, str
                 if (shut)
                         shutdown(s->fds[i], SHUT_RDWR);
         }
-        nudge_end(&nudge);
+        nowait_end(&nowait);
         if (r < 0)
                 log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
         if (c.n_meddled > 0)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/number.h"
 #include "base/trusted.h"
 #include "log/log.h"
@@ -127,7 +127,7 @@ void handed_done(struct handed *h) {
                         continue;
                 if (a->sa.sa_family == AF_UNIX && a->un.sun_path[0])
                         (void)trusted_unlink(a->un.sun_path);
-                nudge_close(h->items[i].fd);
+                nowait_close(h->items[i].fd);
         }
         free(h->items);
         *h = (struct handed){};

@@ -14,7 +14,7 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "master/sockets.h"
 
 static int inherited_option(int fd, int option) {
@@ -67,7 +67,7 @@ int inherited_take(struct inherited *ret, struct text *problems) {
 void inherited_done(struct inherited *all) {
         for (size_t i = 0; i < all->n; i++) {
                 if (!all->items[i].claimed)
-                        nudge_close(all->items[i].fd);
+                        nowait_close(all->items[i].fd);
                 free(all->items[i].name);
                 free(all->items[i].address);
         }

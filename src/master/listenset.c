@@ -11,7 +11,7 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -25,7 +25,7 @@ void listen_set_free(struct listen_set *s) {
                 return;
         listen_set_unlink(s);
         for (size_t i = 0; i < s->n; i++)
-                nudge_close(s->fds[i]);
+                nowait_close(s->fds[i]);
         free(s->fds);
         free(s->pool);
         free(s->listen);

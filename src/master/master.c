@@ -9,6 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "conf/conf.h"
 #include "log/log.h"
@@ -37,13 +38,8 @@ static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
 /* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before:
  * select(2) needs it. */
 static void master_raise_limits(struct master *m) {
-        struct rlimit raised;
-
         attributes_set_limits(NULL, m->conf->global.rlimit_files, m->conf->global.rlimit_core);
-        if (getrlimit(RLIMIT_NOFILE, &m->env.files) < 0)
-                return;
-        raised = (struct rlimit){ .rlim_cur = m->env.files.rlim_max, .rlim_max = m->env.files.rlim_max };
-        setrlimit(RLIMIT_NOFILE, &raised);
+        process_raise_files(RLIM_INFINITY, &m->env.files);
 }
 
 int master_new(const struct options *options, struct conf *conf, struct master **ret) {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "log/log.h"
 #include "pool/room.h"
 
@@ -84,8 +84,8 @@ bool pools_own(const struct master *m, pid_t pid) {
 }
 
 void pools_ring(const struct master *m) {
-        _cleanup_nudge_ struct nudge nudge;
-        int r = nudge_begin(&nudge);
+        _cleanup_nowait_ struct nowait nowait;
+        int r = nowait_begin(&nowait);
 
         if (r < 0) {
                 log_error("cannot ring doorbells: %s", strerror(-r));

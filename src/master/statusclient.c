@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "fcgi/decoder.h"
@@ -56,7 +56,7 @@ static void statusclient_free(struct statusclient *c) {
         sd_event_source_disable_unref(c->timer);
         fcgi_decoder_done(&c->decoder);
         text_done(&c->out);
-        nudge_close(c->fd);
+        nowait_close(c->fd);
         free(c);
 }
 
@@ -229,12 +229,12 @@ static int statusclient_advance(struct statusclient *c) {
 
 /* Once per turn; the rest is still there in the next. Called when all of in is consumed. */
 static int statusclient_receive(struct statusclient *c) {
-        struct nudge nudge;
+        struct nowait nowait;
         ssize_t k;
 
-        (void)nudge_begin(&nudge); /* recv(2) closes descriptors that come over a unix socket */
+        (void)nowait_begin(&nowait); /* recv(2) closes descriptors that come over a unix socket */
         k = recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
-        nudge_end(&nudge);
+        nowait_end(&nowait);
         if (k < 0)
                 return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         if (k == 0)
@@ -271,7 +271,7 @@ int statusclient_new(struct statusclients *all, int fd) {
         int r;
 
         if (!c) {
-                nudge_close(fd);
+                nowait_close(fd);
                 return -ENOMEM;
         }
         c->all = all;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "conn/allow.h"
@@ -76,7 +76,7 @@ static int statuspage_on_connection(_unused_ sd_event_source *source, int fd, _u
                 return 0;
         }
         if (!statuspage_admits(s, client))
-                nudge_close(client);
+                nowait_close(client);
         else if (statusclient_new(&s->clients, client) < 0)
                 statuspage_pause(s);
         else

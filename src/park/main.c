@@ -4,25 +4,23 @@
  * nothing, and needs nothing of the machine but its descriptors and memory, so all it could do otherwise is given up.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/capability.h"
 #include "base/fd.h"
 #include "base/number.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
 #include "conf/load.h"
 #include "conf/pack.h"
+#include "ipc/helper.h"
 #include "ipc/inherit.h"
 #include "ipc/signals.h"
 #include "log/log.h"
@@ -37,62 +35,21 @@
 #define MAIN_LOG_QUEUE (256U * 1024U)
 #define MAIN_LOG_LAST  USEC_PER_SEC
 
-static int park_check_descriptors(void) {
-        for (int fd = INHERIT_FIRST; fd < _PARK_FD_MAX; fd++) {
-                int r = fd_set_cloexec(fd, true);
-
-                if (r < 0 && fd != PARK_FD_JOURNAL && fd != PARK_FD_LOG)
-                        return r;
-        }
-        return 0;
-}
-
-static bool park_is_open(int fd) {
-        return fcntl(fd, F_GETFD) >= 0;
-}
-
-static int park_take_signals(struct park *park) {
-        sigset_t set;
-
-        signal(SIGPIPE, SIG_IGN);
-        signal(SIGHUP, SIG_IGN);
-        signal(SIGUSR2, SIG_IGN);
-        sigemptyset(&set);
-        sigaddset(&set, PARK_SIGNAL_FINISH);
-        sigaddset(&set, PARK_SIGNAL_RETIRE);
-        sigaddset(&set, SIGQUIT);
-        sigaddset(&set, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return -errno;
-        park->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return park->signal_fd < 0 ? -errno : 0;
-}
-
 /* A descriptor for each connection. */
 static void park_raise_limit(struct park *park) {
         rlim_t need = park->pool->park_max_connections + MAIN_SPARE_FDS;
-        struct rlimit limit;
+        rlim_t limit = process_raise_files(need, NULL);
 
         park->n_max = park->pool->park_max_connections;
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+        if (limit >= need)
                 return;
-        limit.rlim_cur = MIN(need, limit.rlim_max);
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
-                return;
-        park->n_max = limit.rlim_cur > 2 * MAIN_SPARE_FDS ? limit.rlim_cur - MAIN_SPARE_FDS : MAIN_SPARE_FDS;
+        park->n_max = limit > 2 * MAIN_SPARE_FDS ? limit - MAIN_SPARE_FDS : MAIN_SPARE_FDS;
         log_own("park.max_connections = %u is more than the limit of descriptors allows: it acts as %zu",
                 park->pool->park_max_connections, park->n_max);
 }
 
-static void park_set_title(const struct conf_pool *pool) {
-        char title[160];
-
-        snprintf(title, sizeof(title), "%s: park %s", program_name(), pool->name);
-        title_set(title);
-        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-park");
-}
-
 int main(int argc, char **argv) {
+        static const int signals[] = { PARK_SIGNAL_FINISH, PARK_SIGNAL_RETIRE, SIGQUIT, SIGINT };
         static struct park park = {
                 .intake = PARK_FD_INTAKE, .offers = PARK_FD_OFFERS, .orders = PARK_FD_ORDERS, .signal_fd = -1
         };
@@ -102,7 +59,8 @@ int main(int argc, char **argv) {
         struct conf *conf = NULL;
         int r;
 
-        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 || park_check_descriptors() < 0) {
+        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 ||
+            helper_check_descriptors(_PARK_FD_MAX, PARK_FD_JOURNAL, PARK_FD_LOG) < 0) {
                 fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
@@ -110,8 +68,8 @@ int main(int argc, char **argv) {
         title_init(argc, argv);
         setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
         prctl(PR_SET_DUMPABLE, 0); /* as the zygote: it holds clients' bytes */
-        log_init(&(struct log_setup){ .journal_fd = park_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
-                                      .file_fd = park_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
+        log_init(&(struct log_setup){ .journal_fd = fd_is_open(PARK_FD_JOURNAL) ? PARK_FD_JOURNAL : -1,
+                                      .file_fd = fd_is_open(PARK_FD_LOG) ? PARK_FD_LOG : -1,
                                       .level = (enum log_level)level });
         r = conf_pack_read(PARK_FD_CONF, &conf, &problems);
         if (r == 0) {
@@ -123,13 +81,13 @@ int main(int argc, char **argv) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
                 park.stopping = &scoreboard->header.stopping;
-                park_set_title(park.pool);
+                helper_set_title("park", park.pool->name);
                 park_raise_limit(&park);
                 r = geteuid() != 0 ? capability_drop_all() : 0;
         }
         if (r == 0)
-                r = park_take_signals(&park);
-        if (r == 0)
+                r = park.signal_fd = helper_take_signals(signals, ELEMENTSOF(signals));
+        if (r >= 0)
                 r = park_init(&park);
         if (r == 0)
                 r = park_run(&park);

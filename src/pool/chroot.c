@@ -28,7 +28,7 @@
 #include "base/capability.h"
 #include "base/fd.h"
 #include "base/macros.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/trusted.h"
 #include "ipc/chroot.h"
 
@@ -57,13 +57,13 @@ static struct ipc_chroot_answer chroot_enter(int folder) {
 
 /* Everything of the master's that came with the fork goes; the two descriptors are moved in front of what is closed. */
 static int chroot_let_go(int *folder, int *fd) {
-        _cleanup_nudge_ struct nudge nudge = {}; /* other pools' descriptors are among them */
+        _cleanup_nowait_ struct nowait nowait = {}; /* other pools' descriptors are among them */
 
         if (dup2(*folder, STDIN_FILENO) < 0 || dup2(*fd, STDOUT_FILENO) < 0)
                 return -errno;
         *folder = STDIN_FILENO;
         *fd = STDOUT_FILENO;
-        (void)nudge_begin(&nudge);
+        (void)nowait_begin(&nowait);
         if (syscall(SYS_close_range, STDERR_FILENO, ~0U, 0U) < 0)
                 return -errno;
         prctl(PR_SET_NAME, "fpmd-chroot");

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/shortage.h"
 #include "base/text.h"
 #include "conf/load.h"
@@ -137,7 +137,7 @@ void generation_free(struct generation *g) {
         sd_event_source_disable_unref(g->ipc_source);
         sd_event_source_disable_unref(g->zygote_source);
         backlog_end(g);
-        nudge_close(g->ipc);
+        nowait_close(g->ipc);
         fd_close(g->lifeline);
         fd_close(g->slow_log.fd);
         log_out_change(&g->slow_log, -1);

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "log/log.h"
 #include "pool/news.h"
 #include "pool/overtime.h"
@@ -175,7 +175,7 @@ static void messages_end_zygote(struct generation *g, int r, uint32_t type) {
                                  : "the zygote ended; see the log above");
         syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
         g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
-        g->ipc = nudge_close(g->ipc);
+        g->ipc = nowait_close(g->ipc);
 }
 
 int messages_on_readable(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {

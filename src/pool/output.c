@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "ipc/inherit.h"
@@ -52,7 +52,7 @@ static void output_forget_logger(struct output *o) {
         o->exit_source = sd_event_source_disable_unref(o->exit_source);
         o->room_source = sd_event_source_disable_unref(o->room_source);
         o->pidfd = fd_close(o->pidfd);
-        o->orders = nudge_close(o->orders);
+        o->orders = nowait_close(o->orders);
         o->pid = 0;
         o->told_to_finish = false;
 }
@@ -124,11 +124,9 @@ void output_worker_ended(struct generation *g, pid_t pid) {
 
 static void output_log_death(const struct generation *g, bool known, int status) {
         _cleanup_text_ struct text t = {};
+        char how[PROCESS_EXIT_MAX];
 
-        text_printf(&t, "logger %d ended", g->output.pid);
-        if (known)
-                text_printf(&t, " %s %d", WIFSIGNALED(status) ? "on signal" : "with code",
-                            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        text_printf(&t, "logger %d %s", g->output.pid, known ? process_describe_exit(status, how) : "exited");
         text_append(&t, "; what it had read and not written is lost, and another one takes its place");
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_LOGGER_DIED,

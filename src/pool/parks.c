@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/process.h"
 #include "base/program.h"
 #include "base/shortage.h"
@@ -44,7 +44,7 @@ static void park_process_free(struct park_process *k) {
         sd_event_source_disable_unref(k->source);
         sd_event_source_disable_unref(k->word);
         fd_close(k->pidfd);
-        nudge_close(k->orders);
+        nowait_close(k->orders);
         free(k->key);
         free(k);
 }
@@ -60,8 +60,8 @@ int parks_init(struct parks *parks) {
 
 static void parks_close(struct parks *parks) {
         for (int i = 0; i < 2; i++) {
-                parks->intake[i] = nudge_close(parks->intake[i]);
-                parks->offers[i] = nudge_close(parks->offers[i]);
+                parks->intake[i] = nowait_close(parks->intake[i]);
+                parks->offers[i] = nowait_close(parks->offers[i]);
         }
 }
 
@@ -104,14 +104,10 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
 }
 
 static void parks_log_death(const struct park_process *k, bool known, int status) {
-        char message[256], how[96] = "";
+        char message[256], how[PROCESS_EXIT_MAX];
 
-        if (known && WIFSIGNALED(status))
-                snprintf(how, sizeof(how), " on signal %d (SIG%s)", WTERMSIG(status),
-                         sigabbrev_np(WTERMSIG(status)) ?: "?");
-        else if (known)
-                snprintf(how, sizeof(how), " with code %d", WEXITSTATUS(status));
-        snprintf(message, sizeof(message), "park %d exited%s; the connections that waited there are lost", k->pid, how);
+        snprintf(message, sizeof(message), "park %d %s; the connections that waited there are lost", k->pid,
+                 known ? process_describe_exit(status, how) : "exited");
         log_write(&(struct log_entry){
                 .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PARK_DIED, .pool = k->pool->name, .message = message });
 }

@@ -222,7 +222,7 @@ void pool_abandon(struct pool *p);
 /* relay.c: from now on its listeners may be other pools'. Before pool_promote(), or (ends) pool_stop(). */
 void pool_relay(struct pool *p, bool ends);
 
-/* relay.c: rings the doorbell, which workers may have made to block: between nudge_begin() and nudge_end(). */
+/* relay.c: rings the doorbell, which workers may have made to block: between nowait_begin() and nowait_end(). */
 void pool_ring(struct pool *p);
 
 /* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/process.h"
 #include "base/program.h"
 #include "log/log.h"
@@ -22,8 +22,8 @@
 #include "pool/supervise.h"
 
 static void replace_ring(struct pool *p) {
-        _cleanup_nudge_ struct nudge nudge;
-        int r = nudge_begin(&nudge);
+        _cleanup_nowait_ struct nowait nowait;
+        int r = nowait_begin(&nowait);
 
         if (r < 0)
                 log_error("[pool %s] cannot ring the doorbell: %s", p->name, strerror(-r));
@@ -96,18 +96,12 @@ static void replace_adopt_workers(struct generation *g) {
 }
 
 static void replace_log_zygote_death(const struct generation *g, bool known, int status) {
-        char message[256];
+        char message[256], how[PROCESS_EXIT_MAX];
+        bool serve = known && WIFSIGNALED(status) && g->state == GENERATION_ACCEPTING;
 
-        if (!known)
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited", g->zygote_pid, g->number);
-        else if (WIFSIGNALED(status))
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited on signal %d (SIG%s)%s",
-                         g->zygote_pid, g->number, WTERMSIG(status), sigabbrev_np(WTERMSIG(status)) ?: "?",
-                         g->state == GENERATION_ACCEPTING ? "; its workers serve until a fresh one has taken over"
-                                                          : "");
-        else
-                snprintf(message, sizeof(message), "zygote %d (generation %u) exited with code %d", g->zygote_pid,
-                         g->number, WEXITSTATUS(status));
+        snprintf(message, sizeof(message), "zygote %d (generation %u) %s%s", g->zygote_pid, g->number,
+                 known ? process_describe_exit(status, how) : "exited",
+                 serve ? "; its workers serve until a fresh one has taken over" : "");
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING,
                                        .event = LOG_EVENT_ZYGOTE_DIED,
                                        .pool = g->pool->name,
@@ -122,7 +116,7 @@ int replace_on_zygote_exit(sd_event_source *s, _unused_ int fd, _unused_ uint32_
 
         g->zygote_source = sd_event_source_disable_unref(s);
         g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
-        g->ipc = nudge_close(g->ipc);
+        g->ipc = nowait_close(g->ipc);
         if (!g->draining)
                 replace_log_zygote_death(g, r == 0, status);
         if (g == p->starting && g->state == GENERATION_ACCEPTING)

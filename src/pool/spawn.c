@@ -20,7 +20,7 @@
 
 #include "base/account.h"
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
@@ -76,7 +76,7 @@ static int spawn_compare(const void *a, const void *b) {
 }
 
 static void spawn_close_others(const int *fds, int n, int program) {
-        _cleanup_nudge_ struct nudge nudge = {}; /* other pools' descriptors are among them */
+        _cleanup_nowait_ struct nowait nowait = {}; /* other pools' descriptors are among them */
         int *kept = calloc((size_t)n + 1, sizeof(int)), next = INHERIT_FIRST;
 
         if (!kept)
@@ -84,7 +84,7 @@ static void spawn_close_others(const int *fds, int n, int program) {
         memcpy(kept, fds, sizeof(int) * (size_t)n);
         kept[n] = program;
         qsort(kept, (size_t)n + 1, sizeof(int), spawn_compare);
-        (void)nudge_begin(&nudge);
+        (void)nowait_begin(&nowait);
         for (int i = 0; i <= n; i++) {
                 if (kept[i] > next)
                         syscall(SYS_close_range, next, kept[i] - 1, 0U);

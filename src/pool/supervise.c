@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "conf/types.h"
 #include "ipc/message.h"
@@ -81,7 +82,7 @@ static enum log_level supervise_exit_level(const struct pool_worker *w, bool bad
 }
 
 static void supervise_log_exit(const struct pool *p, const struct pool_worker *w, int status, bool known, bool bad) {
-        char message[256], how[96];
+        char message[256], how[PROCESS_EXIT_MAX];
         double age = (double)(time_now() - w->started) / (double)USEC_PER_SEC;
 
         if (w->leaving && !w->generation->draining && status == 0)
@@ -89,11 +90,8 @@ static void supervise_log_exit(const struct pool *p, const struct pool_worker *w
                                                                                             was only asked to go */
         else if (!known)
                 snprintf(how, sizeof(how), "exited");
-        else if (WIFSIGNALED(status))
-                snprintf(how, sizeof(how), "exited on signal %d (SIG%s%s)", WTERMSIG(status),
-                         sigabbrev_np(WTERMSIG(status)) ?: "?", WCOREDUMP(status) ? " - core dumped" : "");
         else
-                snprintf(how, sizeof(how), "exited with code %d", WEXITSTATUS(status));
+                process_describe_exit(status, how);
         snprintf(message, sizeof(message), "child %d %s after %f seconds from start", w->pid, how, age);
         log_write(&(struct log_entry){ .level = supervise_exit_level(w, bad),
                                        .event = bad ? LOG_EVENT_WORKER_DIED : LOG_EVENT_NONE,

@@ -4,17 +4,17 @@
 
 #include "untrusted/receive.h"
 
-#include "base/nudge.h"
+#include "base/nowait.h"
 
 int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
-        _cleanup_nudge_ struct nudge nudge;
+        _cleanup_nowait_ struct nowait nowait;
 
-        (void)nudge_begin(&nudge); /* if that is impossible, it may wait */
+        (void)nowait_begin(&nowait); /* if that is impossible, it may wait */
         *ret = (struct ipc_message){};
         return ipc_receive(fd, ret, ret_fds);
 }
 
 void untrusted_receive_close(int fds[static IPC_FDS_MAX]) {
         for (int i = 0; i < IPC_FDS_MAX; i++)
-                fds[i] = nudge_close(fds[i]);
+                fds[i] = nowait_close(fds[i]);
 }

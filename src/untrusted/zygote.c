@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "base/process.h"
 #include "untrusted/document.h"
 #include "untrusted/receive.h"
@@ -176,8 +176,8 @@ int untrusted_zygote_hear(const struct untrusted_zygote *z, int fd, struct untru
 }
 
 void untrusted_zygote_done(struct untrusted_fact *fact) {
-        fact->pidfd = nudge_close(fact->pidfd);
+        fact->pidfd = nowait_close(fact->pidfd);
         for (int i = 0; i < 2; i++)
-                fact->pipes[i] = nudge_close(fact->pipes[i]);
+                fact->pipes[i] = nowait_close(fact->pipes[i]);
         free(TAKE_PTR(fact->document));
 }

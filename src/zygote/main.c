@@ -225,12 +225,7 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
  * others of that user could keep the zygote from telling its master of a worker. PHP has the limit that was there
  * before: start-up is over, and workers get it back. */
 static void zygote_raise_files(struct zygote *z) {
-        struct rlimit raised;
-
-        if (getrlimit(RLIMIT_NOFILE, &z->files) < 0)
-                return;
-        raised = (struct rlimit){ .rlim_cur = z->files.rlim_max, .rlim_max = z->files.rlim_max };
-        setrlimit(RLIMIT_NOFILE, &raised);
+        process_raise_files(RLIM_INFINITY, &z->files);
 }
 
 /* PHP's start, and the news of it. */

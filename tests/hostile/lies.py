@@ -626,7 +626,7 @@ def act(intake):
 # --- a logger's lies
 
 LOGGED = {"catch_workers_output": "yes"}
-LOGGER_DIED = r"WARNING: \[pool POOL\] logger \d+ ended"
+LOGGER_DIED = r"WARNING: \[pool POOL\] logger \d+ exited"
 
 
 @lie("dies", LOGGER_DIED, who="logger", settings=LOGGED, again=True)

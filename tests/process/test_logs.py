@@ -223,7 +223,7 @@ def test_logger_that_dies_is_replaced_and_loses_nothing_that_is_in_the_pipes(mak
         os.kill(old, signal.SIGKILL)
         s.wait_log(f"said {n + 499}\n")
     assert numbers(s.log().splitlines(), r"^said (\d+)$") == list(range(1500))
-    assert len(re.findall(r"WARNING: \[pool www\] logger \d+ ended on signal 9", s.log())) == 2
+    assert len(re.findall(r"WARNING: \[pool www\] logger \d+ exited on signal 9 \(SIGKILL\)", s.log())) == 2
 
 
 def test_logger_that_is_stopped_does_not_take_the_masters_descriptors(make):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* For tests of what must not wait: ends the program where it does. A timer that base/nudge.c leaves alone. */
+/* For tests of what must not wait: ends the program where it does. A timer that base/nowait.c leaves alone. */
 
 #include <signal.h>
 #include <time.h>

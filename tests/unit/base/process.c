@@ -93,12 +93,46 @@ static void test_what_is_no_child(void **state) {
         fd_close(pidfd);
 }
 
+static void test_wait_statuses_in_words(void **state) {
+        static const struct {
+                int status;
+                const char *text;
+        } exits[] = {
+                { 0, "exited with code 0" },
+                { 255 << 8, "exited with code 255" },
+                { SIGKILL, "exited on signal 9 (SIGKILL)" },
+                { SIGSEGV | 0x80, "exited on signal 11 (SIGSEGV - core dumped)" },
+                { 64, "exited on signal 64 (SIG?)" },
+        };
+        char buf[PROCESS_EXIT_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(exits); i++)
+                assert_string_equal(process_describe_exit(exits[i].status, buf), exits[i].text);
+}
+
+static void test_files_are_raised_as_far_as_they_go(void **state) {
+        struct rlimit before, now;
+
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        now = (struct rlimit){ .rlim_cur = 64, .rlim_max = before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+        assert_int_equal(process_raise_files(32, NULL), 64);
+        assert_int_equal(process_raise_files(80, &now), 80);
+        assert_int_equal(now.rlim_cur, 64);
+        assert_int_equal(process_raise_files(RLIM_INFINITY, NULL), before.rlim_max);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &now), 0);
+        assert_int_equal(now.rlim_cur, before.rlim_max);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_child_that_exits),
                 cmocka_unit_test(test_a_child_that_is_killed),
                 cmocka_unit_test(test_a_child_that_somebody_else_has_waited_for),
                 cmocka_unit_test(test_what_is_no_child),
+                cmocka_unit_test(test_wait_statuses_in_words),
+                cmocka_unit_test(test_files_are_raised_as_far_as_they_go),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 #include "log/log.h"
 #include "pool/pool.h"
 
@@ -79,11 +79,11 @@ static unsigned n_logged(const struct scene *s, const char *what) {
 }
 
 static void ring(struct scene *s) {
-        struct nudge n;
+        struct nowait n;
 
-        assert_int_equal(nudge_begin(&n), 0);
+        assert_int_equal(nowait_begin(&n), 0);
         pool_ring(&s->pool);
-        nudge_end(&n);
+        nowait_end(&n);
 }
 
 static void test_bell_that_is_heard_by_somebody_else(void **state) {

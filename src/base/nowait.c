@@ -6,7 +6,7 @@
  * timer's signal gets them out. It comes periodically, since a single one could come before the call waits.
  */
 
-#include "base/nudge.h"
+#include "base/nowait.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -15,24 +15,24 @@
 #include "base/fd.h"
 #include "base/time.h"
 
-#define NUDGE_PERIOD USEC_PER_MSEC
+#define NOWAIT_PERIOD USEC_PER_MSEC
 
-static void nudge_on_alarm(_unused_ int sig) {
+static void nowait_on_alarm(_unused_ int sig) {
 }
 
-static int nudge_start(struct itimerval *ret_before) {
-        const struct timeval t = { .tv_usec = NUDGE_PERIOD };
+static int nowait_start(struct itimerval *ret_before) {
+        const struct timeval t = { .tv_usec = NOWAIT_PERIOD };
 
         return setitimer(ITIMER_REAL, &(struct itimerval){ .it_interval = t, .it_value = t }, ret_before) < 0 ? -errno
                                                                                                               : 0;
 }
 
-int nudge_begin(struct nudge *ret) {
-        const struct sigaction action = { .sa_handler = nudge_on_alarm }; /* without SA_RESTART */
+int nowait_begin(struct nowait *ret) {
+        const struct sigaction action = { .sa_handler = nowait_on_alarm }; /* without SA_RESTART */
         sigset_t set;
         int r;
 
-        *ret = (struct nudge){};
+        *ret = (struct nowait){};
         sigemptyset(&set);
         sigaddset(&set, SIGALRM);
         if (sigaction(SIGALRM, &action, &ret->action) < 0)
@@ -43,13 +43,13 @@ int nudge_begin(struct nudge *ret) {
                 return r;
         }
         ret->on = true;
-        r = nudge_start(&ret->timer);
+        r = nowait_start(&ret->timer);
         if (r < 0)
-                nudge_end(ret);
+                nowait_end(ret);
         return r;
 }
 
-void nudge_end(struct nudge *n) {
+void nowait_end(struct nowait *n) {
         if (!n->on)
                 return;
         n->on = false;
@@ -58,10 +58,10 @@ void nudge_end(struct nudge *n) {
         sigaction(SIGALRM, &n->action, NULL);
 }
 
-int nudge_close(int fd) {
-        _cleanup_nudge_ struct nudge nudge = {};
+int nowait_close(int fd) {
+        _cleanup_nowait_ struct nowait nowait = {};
 
         if (fd >= 0)
-                (void)nudge_begin(&nudge); /* if that is impossible, it is closed all the same */
+                (void)nowait_begin(&nowait); /* if that is impossible, it is closed all the same */
         return fd_close(fd);
 }

@@ -10,21 +10,21 @@
 
 #include "base/macros.h"
 
-struct nudge {
+struct nowait {
         bool on;
         struct sigaction action; /* SIGALRM's, as it was */
         sigset_t mask;
         struct itimerval timer;
 };
 
-/* From here to nudge_end() a call that waits is interrupted (EINTR) within milliseconds, again and again. So EINTR
+/* From here to nowait_end() a call that waits is interrupted (EINTR) within milliseconds, again and again. So EINTR
  * says: it would have waited. One may be inside of another. For a program of one thread; not for a fork in between. 0
- * or -errno; nudge_end() is right after both. */
-int nudge_begin(struct nudge *ret);
+ * or -errno; nowait_end() is right after both. */
+int nowait_begin(struct nowait *ret);
 
-void nudge_end(struct nudge *n);
-#define _cleanup_nudge_ _cleanup_(nudge_end)
+void nowait_end(struct nowait *n);
+#define _cleanup_nowait_ _cleanup_(nowait_end)
 
 /* Closes a descriptor that others have made or shared: the last one who closes a TCP socket with SO_LINGER waits in
  * close(2), and sockets may lie in the queue of another one. A negative number is none. Returns -1. */
-int nudge_close(int fd);
+int nowait_close(int fd);

@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
-#include "base/nudge.h"
+#include "base/nowait.h"
 
 #include "limit.h"
 
@@ -57,12 +57,12 @@ static int quiet_listener(int family) {
 
 static void ring_a_full_bell(void) {
         _cleanup_fd_ int fd = full_eventfd();
-        struct nudge n;
+        struct nowait n;
 
-        assert_int_equal(nudge_begin(&n), 0);
+        assert_int_equal(nowait_begin(&n), 0);
         for (int i = 0; i < 3; i++) /* again and again */
                 assert_int_equal(fd_ring(fd), -EINTR);
-        nudge_end(&n);
+        nowait_end(&n);
 }
 
 static void test_full_eventfd(void **state) {
@@ -74,12 +74,12 @@ static void accept_from_nobody(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
                 _cleanup_fd_ int fd = quiet_listener(families[i]);
-                struct nudge n;
+                struct nowait n;
 
-                assert_int_equal(nudge_begin(&n), 0);
+                assert_int_equal(nowait_begin(&n), 0);
                 assert_int_equal(accept4(fd, NULL, NULL, SOCK_CLOEXEC), -1);
                 assert_int_equal(errno, EINTR);
-                nudge_end(&n);
+                nowait_end(&n);
         }
 }
 
@@ -93,15 +93,15 @@ static void ring_with_the_signal_blocked(void) {
         _cleanup_fd_ int fd = full_eventfd();
         struct itimerval timer;
         sigset_t set, mask;
-        struct nudge n;
+        struct nowait n;
 
         sigemptyset(&set);
         sigaddset(&set, SIGALRM);
         assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
         assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
-        assert_int_equal(nudge_begin(&n), 0);
+        assert_int_equal(nowait_begin(&n), 0);
         assert_int_equal(fd_ring(fd), -EINTR);
-        nudge_end(&n);
+        nowait_end(&n);
 
         assert_int_equal(sigprocmask(SIG_UNBLOCK, &set, &mask), 0);
         assert_true(sigismember(&mask, SIGALRM));
@@ -120,9 +120,9 @@ static void test_leaves_signals_as_they_were(void **state) {
 static void test_calls_that_need_not_wait(void **state) {
         _cleanup_fd_ int fd = eventfd(0, EFD_CLOEXEC);
         struct itimerval timer;
-        struct nudge n;
+        struct nowait n;
 
-        assert_int_equal(nudge_begin(&n), 0);
+        assert_int_equal(nowait_begin(&n), 0);
         for (int ticks = 0; ticks < 5;) {
                 struct itimerval last;
 
@@ -131,7 +131,7 @@ static void test_calls_that_need_not_wait(void **state) {
                 assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
                 ticks += timer.it_value.tv_usec > last.it_value.tv_usec;
         }
-        nudge_end(&n);
+        nowait_end(&n);
 }
 
 /* Two ends of a TCP connection, of which one has much to send that nobody reads, and waits for that in close(2). */
@@ -163,9 +163,9 @@ static void close_what_lingers(void) {
         _cleanup_fd_ int peer = -1;
         int fd = lingering(&peer);
 
-        assert_int_equal(nudge_close(fd), -1);
+        assert_int_equal(nowait_close(fd), -1);
         assert_int_equal(fcntl(fd, F_GETFD), -1);
-        assert_int_equal(nudge_close(-1), -1);
+        assert_int_equal(nowait_close(-1), -1);
 }
 
 static void test_socket_that_lingers(void **state) {
@@ -175,12 +175,12 @@ static void test_socket_that_lingers(void **state) {
 static void close_inside(void) {
         _cleanup_fd_ int fd = full_eventfd(), peer = -1;
         struct itimerval timer;
-        struct nudge n;
+        struct nowait n;
 
-        assert_int_equal(nudge_begin(&n), 0);
-        nudge_close(lingering(&peer));
+        assert_int_equal(nowait_begin(&n), 0);
+        nowait_close(lingering(&peer));
         assert_int_equal(fd_ring(fd), -EINTR); /* the outer one goes on */
-        nudge_end(&n);
+        nowait_end(&n);
         assert_int_equal(getitimer(ITIMER_REAL, &timer), 0);
         assert_int_equal(timer.it_interval.tv_usec + timer.it_value.tv_usec + timer.it_value.tv_sec, 0);
 }
