@@ -110,6 +110,8 @@
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
         D("park.max_connections",        park_max_connections,        COUNT,    1,   1000000,         "4096",   OWN,   RELOAD)   \
         D("park.max_bytes",              park_max_bytes,              SIZE,     65536, INT64_MAX,     "64M",    OWN,   RELOAD)   \
+        D("park.first_byte_timeout",     park_first_byte_timeout,     TIME,     1,   CONF_TIME_MAX,   "5s",     OWN,   RELOAD)   \
+        D("park.rest_timeout",           park_rest_timeout,           TIME,     1,   CONF_TIME_MAX,   "2m",     OWN,   RELOAD)   \
         D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     OWN,   RELOAD)   \
         D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \

@@ -145,10 +145,10 @@ bool stream_is_dead(const struct stream *s) {
 /* The first time that the peer is slow: from now on a call that finds no room in all that time fails with EAGAIN.
  * socket(7) */
 static void stream_limit_sending(struct stream *s) {
-        struct timeval t = { .tv_sec = (time_t)(s->silence / USEC_PER_SEC),
-                             .tv_usec = (suseconds_t)(s->silence % USEC_PER_SEC) };
+        struct timeval t = { .tv_sec = (time_t)(s->stall / USEC_PER_SEC),
+                             .tv_usec = (suseconds_t)(s->stall % USEC_PER_SEC) };
 
-        if (s->silence != USEC_INFINITY)
+        if (s->stall != USEC_INFINITY)
                 (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
         s->send_limited = true;
         s->unsent = fd_unsent(s->fd);
@@ -174,7 +174,7 @@ static ssize_t stream_send(struct stream *s, const struct msghdr *msg) {
                         return stream_send_error();
                 if (errno == EAGAIN && !s->send_limited)
                         stream_limit_sending(s);
-                else if (errno == EAGAIN || (since > 0 && time_now() - since >= s->silence)) {
+                else if (errno == EAGAIN || (since > 0 && time_now() - since >= s->stall)) {
                         if (!fd_has_drained(s->fd, &s->unsent))
                                 return -ETIMEDOUT;
                 } else if (since > 0)
@@ -230,7 +230,7 @@ int stream_wait_for_room(struct stream *s, bool *ret_readable) {
         for (;;) {
                 usec_t now = time_now();
 
-                r = poll(&p, 1, s->silence == USEC_INFINITY ? -1 : time_left_msec(now, since + s->silence));
+                r = poll(&p, 1, s->stall == USEC_INFINITY ? -1 : time_left_msec(now, since + s->stall));
                 if (r > 0)
                         break;
                 if (r < 0 && errno != EINTR)

@@ -50,8 +50,9 @@ void peer_log_receive_timeout(int fd, usec_t timeout) {
 }
 
 void peer_log_silent(int fd, bool reply, usec_t timeout) {
-        peer_log_closed(fd, LOG_EVENT_RECEIVE_TIMEOUT, "%s for park.idle_timeout (%.3f sec)",
-                        reply ? "it took nothing of its reply" : "nothing more of its request came",
+        peer_log_closed(fd, LOG_EVENT_RECEIVE_TIMEOUT, "%s (%.3f sec)",
+                        reply ? "it took nothing of its reply for park.idle_timeout"
+                              : "nothing more of its request came for park.rest_timeout",
                         (double)timeout / (double)USEC_PER_SEC);
 }
 

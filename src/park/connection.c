@@ -20,9 +20,10 @@
 #define CONNECTION_BEGUN_CREDIT (1750 * USEC_PER_MSEC)
 
 usec_t connection_waits_since(const struct park *park, const struct connection *c) {
-        bool whole = states_clock(c->state) == STATES_CLOCK_REQUEST && park->pool->request_receive_timeout > 0;
+        enum states_clock clock = states_clock(c->state);
+        bool request = clock == STATES_CLOCK_FIRST || clock == STATES_CLOCK_REQUEST;
 
-        return whole ? c->begun : c->since;
+        return request && park->pool->request_receive_timeout > 0 ? c->begun : c->since;
 }
 
 static void connection_leave_list(struct park *park, struct connection *c) {

@@ -47,6 +47,7 @@ struct connection_list {
 /* What is logged once in a while, however often it happens. */
 enum complaint {
         COMPLAINT_IDLE,
+        COMPLAINT_SILENT,
         COMPLAINT_CONNECTIONS,
         COMPLAINT_BYTES,
         COMPLAINT_WATCH,

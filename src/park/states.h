@@ -14,7 +14,8 @@
 enum states_clock {
         STATES_CLOCK_NONE,
         STATES_CLOCK_PAUSE,   /* between two requests: park.idle_timeout */
-        STATES_CLOCK_REQUEST, /* the client is to send a request: request_receive_timeout, else park.idle_timeout */
+        STATES_CLOCK_FIRST,   /* the first byte: park.first_byte_timeout, or request_receive_timeout if that is less */
+        STATES_CLOCK_REQUEST, /* the rest of a request: request_receive_timeout, else park.rest_timeout */
         STATES_CLOCK_REPLY,   /* the client is to read its reply: park.idle_timeout for each part of it */
         STATES_CLOCK_REST,    /* bytes that are thrown away: a short time for each part of them */
 };
@@ -31,7 +32,7 @@ enum states_event {
 /*   state      clock    event    wants a worker   what it is */
 #define CONNECTION_STATES(X)                                                                                           \
         X(IDLE, PAUSE, RECEIVE, true)        /* between two requests */                                                \
-        X(FRESH, REQUEST, RECEIVE, true)     /* its client may send a request, and nothing of it has come yet */       \
+        X(FRESH, FIRST, RECEIVE, true)       /* its client may send a request, and nothing of it has come yet */       \
         X(RECEIVING, REQUEST, RECEIVE, true) /* part of a request is there */                                          \
         X(WAITING, NONE, NONE, true)         /* its request is to be offered, and the offers are full */               \
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \

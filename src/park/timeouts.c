@@ -13,16 +13,26 @@
 /* For the next bytes of what is thrown away. */
 #define TIMEOUTS_REST (2 * USEC_PER_SEC)
 
+/* How long a client may take over the first byte of a request, or over more of it. */
+static usec_t timeouts_of_request(const struct conf_pool *pool, enum states_clock clock) {
+        usec_t whole = pool->request_receive_timeout;
+
+        if (clock == STATES_CLOCK_FIRST)
+                return whole > 0 ? MIN(whole, pool->park_first_byte_timeout) : pool->park_first_byte_timeout;
+        return whole > 0 ? whole : pool->park_rest_timeout;
+}
+
 usec_t timeouts_due(const struct park *park, const struct connection *c) {
-        const struct conf_pool *pool = park->pool;
+        enum states_clock clock = states_clock(c->state);
         usec_t since = connection_waits_since(park, c);
 
-        switch (states_clock(c->state)) {
+        switch (clock) {
         case STATES_CLOCK_PAUSE:
         case STATES_CLOCK_REPLY:
-                return since + pool->park_idle_timeout;
+                return since + park->pool->park_idle_timeout;
+        case STATES_CLOCK_FIRST:
         case STATES_CLOCK_REQUEST:
-                since += pool->request_receive_timeout > 0 ? pool->request_receive_timeout : pool->park_idle_timeout;
+                since += timeouts_of_request(park->pool, clock);
                 return park->finish_at > 0 ? MIN(since, park->finish_at) : since;
         case STATES_CLOCK_REST:
                 return since + TIMEOUTS_REST;
@@ -32,34 +42,44 @@ usec_t timeouts_due(const struct park *park, const struct connection *c) {
         return USEC_INFINITY;
 }
 
-/* Nothing is wrong with a connection that nobody needs any more. */
-static void timeouts_tell_idle(struct park *park, const struct connection *c) {
+/* Nothing is wrong with a connection that nobody needs any more, nor with a check that only connects. */
+static void timeouts_tell_quiet(struct park *park, const struct connection *c, enum complaint what) {
+        bool silent = what == COMPLAINT_SILENT;
+        usec_t timeout = silent ? park->pool->park_first_byte_timeout : park->pool->park_idle_timeout;
         unsigned long long n_silenced;
         char peer[PEER_TEXT_MAX];
 
-        if (complaints_may_log(park, COMPLAINT_IDLE, &n_silenced))
-                log_own("connection from %s closed: it was idle for park.idle_timeout (%.3f sec) (%llu more since the "
-                        "last such line)",
-                        peer_describe(c->fd, peer), (double)park->pool->park_idle_timeout / (double)USEC_PER_SEC,
-                        n_silenced);
+        if (complaints_may_log(park, what, &n_silenced))
+                log_own("connection from %s closed: %s (%.3f sec) (%llu more since the last such line)",
+                        peer_describe(c->fd, peer),
+                        silent ? "it sent nothing for park.first_byte_timeout" : "it was idle for park.idle_timeout",
+                        (double)timeout / (double)USEC_PER_SEC, n_silenced);
+}
+
+/* Of a request, or of what was to be one. */
+static void timeouts_tell_request(struct park *park, const struct connection *c, enum states_clock clock) {
+        const struct conf_pool *pool = park->pool;
+        usec_t timeout = timeouts_of_request(pool, clock);
+
+        if (park->finish_at > 0 && park->now >= park->finish_at)
+                peer_log_closed(c->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
+        else if (timeout == pool->request_receive_timeout)
+                peer_log_receive_timeout(c->fd, timeout);
+        else if (clock == STATES_CLOCK_FIRST)
+                timeouts_tell_quiet(park, c, COMPLAINT_SILENT);
+        else
+                peer_log_silent(c->fd, false, timeout);
 }
 
 static void timeouts_tell(struct park *park, const struct connection *c) {
-        const struct conf_pool *pool = park->pool;
         enum states_clock clock = states_clock(c->state);
 
         if (clock == STATES_CLOCK_PAUSE)
-                timeouts_tell_idle(park, c);
+                timeouts_tell_quiet(park, c, COMPLAINT_IDLE);
         else if (clock == STATES_CLOCK_REPLY)
-                peer_log_silent(c->fd, true, pool->park_idle_timeout);
-        else if (clock != STATES_CLOCK_REQUEST)
-                return;
-        else if (park->finish_at > 0 && park->now >= park->finish_at)
-                peer_log_closed(c->fd, LOG_EVENT_RECEIVE_TIMEOUT, "the pool stops, and its request is not whole");
-        else if (pool->request_receive_timeout > 0)
-                peer_log_receive_timeout(c->fd, pool->request_receive_timeout);
-        else
-                peer_log_silent(c->fd, false, pool->park_idle_timeout);
+                peer_log_silent(c->fd, true, park->pool->park_idle_timeout);
+        else if (clock == STATES_CLOCK_FIRST || clock == STATES_CLOCK_REQUEST)
+                timeouts_tell_request(park, c, clock);
 }
 
 static void timeouts_on_due(struct park *park, struct connection *c) {

@@ -82,9 +82,11 @@ static char *parks_key(const struct generation *g) {
         _cleanup_text_ struct text t = {};
         char *key;
 
-        text_printf(&t, "%s\n%s\n%u %llu %llu %llu %d", c->user ?: "", c->group ?: "", c->park_max_connections,
-                    (unsigned long long)c->park_max_bytes, (unsigned long long)c->park_idle_timeout,
-                    (unsigned long long)c->request_receive_timeout, (int)g->pool->env->log_level);
+        text_printf(&t, "%s\n%s\n%u %llu %llu %llu %llu %llu %d", c->user ?: "", c->group ?: "",
+                    c->park_max_connections, (unsigned long long)c->park_max_bytes,
+                    (unsigned long long)c->park_first_byte_timeout, (unsigned long long)c->park_rest_timeout,
+                    (unsigned long long)c->park_idle_timeout, (unsigned long long)c->request_receive_timeout,
+                    (int)g->pool->env->log_level);
         return text_finish(&t, &key, NULL) < 0 ? NULL : key;
 }
 

@@ -437,7 +437,8 @@ static int worker_live(struct worker *w) {
                 return r;
         w->transport.unread_resets = worker_listens_on_tcp(s);
         w->transport.receive_timeout = s->pool->request_receive_timeout;
-        w->transport.stream.silence = s->pool->park_idle_timeout;
+        w->transport.stream.silence = s->pool->park_rest_timeout;
+        w->transport.stream.stall = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_module_worker_begin(s->slot);
         /* First: the master looks there once it is told, and forks another worker where nobody is idle. */

@@ -78,7 +78,7 @@ static void transport_time_out(struct transport *t, bool reply) {
         if (t->stream.patience == 0)
                 peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
         else
-                peer_log_silent(t->stream.fd, reply, t->stream.silence);
+                peer_log_silent(t->stream.fd, reply, reply ? t->stream.stall : t->stream.silence);
 }
 
 int transport_fail(struct transport *t, int r) {

@@ -42,6 +42,8 @@ static void scene_open(struct scene *s) {
                 abort();
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = -1, .level = LOG_LEVEL_ALERT });
         s->pool.park_max_bytes = 100000;
+        s->pool.park_first_byte_timeout = 5 * USEC_PER_SEC;
+        s->pool.park_rest_timeout = 120 * USEC_PER_SEC;
         s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
         s->park = (struct park){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
         s->park.intake = s->intake[0];

@@ -19,7 +19,7 @@ from test_sockets import activated, tcp_listener
 
 ESTABLISHED, SYN_RECV = "01", "03"
 TCP_DEFER_ACCEPT = getattr(socket, "TCP_DEFER_ACCEPT", 9)
-LONG = {"listen.defer_accept": "300"}  # nothing comes of itself within a test
+LONG = {"listen.defer_accept": "300", "park.first_byte_timeout": "5m"}  # nothing comes of itself within a test
 
 
 def server_side(connection):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Connections are not workers: those that wait for their client wait in the park."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -74,7 +75,7 @@ class Parked:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_waiting_connections_hold_no_worker(start, workers):
-    s = start({"www": {"pm.max_children": workers}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": workers}})
     waiting = [Parked(s, 100, "idle"), Parked(s, 100, "half"), Parked(s, 20, "silent")]
     took = []
     for _ in range(50):
@@ -312,7 +313,7 @@ def test_access_log_of_a_reply_that_the_park_has_finished(make):
 # --- reload, recycling, stop
 
 def test_parked_connections_outlive_a_reload(start):
-    s = start({"www": {"pm.max_children": 2}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 2}})
     waiting = [Parked(s, 5, kind) for kind in ("idle", "half", "silent")]
     old, park = s.workers(), wait_park(s)
     s.reload()
@@ -350,7 +351,7 @@ def test_kept_connection_of_a_worker_that_ends_goes_on(start):
 
 def test_graceful_stop(start):
     """Idle connections are closed, half a request may come to its end, a reply goes out whole."""
-    s = start({"www": {"pm.max_children": 1}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1}})
     idle, half, silent = Parked(s, 5, "idle"), Parked(s, 3, "half"), Parked(s, 3, "silent")
     code = s.script("large.php", "<?php echo str_repeat('x', 240000);")
     slow = s.connect()
@@ -369,7 +370,7 @@ def test_graceful_stop(start):
 
 def test_graceful_stop_answers_who_has_just_connected(start):
     """A web server that is between connect and its first byte would tell its client of a failure."""
-    s = start({"www": {"pm.max_children": 1}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1}})
     idle, fresh = Parked(s, 1, "idle"), Parked(s, 3, "silent")
     s.signal(signal.SIGQUIT)
     assert idle.connections[0].read_eof() == b""  # so the park knows of the stop
@@ -472,7 +473,7 @@ def test_graceful_stop_takes_what_was_on_its_way(start):
 
 
 def test_stop_at_once(start):
-    s = start({"www": {"pm.max_children": 1}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1}})
     waiting = [Parked(s, 3, kind) for kind in ("idle", "half", "silent")]
     park = wait_park(s)
     began = time.monotonic()
@@ -612,15 +613,41 @@ def test_request_receive_timeout_is_each_ones_own(start):
 
 
 def test_idle_timeout(start):
-    s = start({"www": {"pm.max_children": 1, "park.idle_timeout": "1s"}})
+    s = start({"www": {"pm.max_children": 1, "park.idle_timeout": "1s", "park.rest_timeout": "1s"}})
     half = Parked(s, 2, "half")
     for c in half.connections:
         c.read_eof()
     with s.connect() as c:
         assert c.request(environment(s.pid_script)).complete
         assert c.read_eof() == b""
-    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: nothing more of its request came for park.idle_timeout \(1.000 sec\)")
+    s.wait_log(r"WARNING: \[pool www\] connection from .* closed: nothing more of its request came for park.rest_timeout \(1.000 sec\)")
     s.wait_log(r"NOTICE: \[pool www\] connection from .* closed: it was idle for park.idle_timeout \(1.000 sec\) \(0 more")
+
+
+@pytest.mark.parametrize("kind, limit", [("silent", "park.first_byte_timeout"), ("half", "park.rest_timeout"), ("idle", "park.idle_timeout")])
+def test_each_wait_has_a_limit_of_its_own(start, kind, limit):
+    """One is short: the others wait on."""
+    s = start({"www": {"pm.max_children": 1, **{f"park.{wait}_timeout": "5m" for wait in ("first_byte", "rest", "idle")}, limit: "3s"}})
+    others = [Parked(s, 3, other) for other in ("silent", "half", "idle") if other != kind]
+    for c in Parked(s, 3, kind).connections:
+        assert c.read_eof() == b""
+    assert numbers(s)["timed out"] == 3
+    s.wait_log(rf"\[pool www\] connection from .* closed: .* for {limit} \(3\.000 sec\)")
+    for w in others:
+        assert not any(c.closed_by_peer() for c in w.connections)
+
+
+def test_bytes_that_are_no_request_do_not_lengthen_the_wait_for_one(start):
+    """A record that the protocol has ignored is begun again and again, and never a request."""
+    s = start({"www": {"pm.max_children": 1, "park.first_byte_timeout": "1s"}})
+    padding = record(fastcgi.STDIN, 7)
+    with s.connect() as c:
+        begun = time.monotonic()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            while not c.closed_by_peer() and time.monotonic() < begun + 10:
+                c.send(padding)
+                time.sleep(0.1)
+        assert time.monotonic() < begun + 10
 
 
 def test_longest_idle_connection_makes_room(start):
@@ -639,7 +666,7 @@ def test_longest_idle_connection_makes_room(start):
 
 
 def test_silent_connections_make_room(start):
-    s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1, "park.max_connections": 10}})
     silent = Parked(s, 10, "silent")
     data = silent.bytes
     newcomers = [s.connect() for _ in range(3)]
@@ -668,7 +695,7 @@ def test_newcomer_is_refused_when_all_have_sent_something(start):
 
 
 def test_oldest_half_makes_room_for_bytes(start):
-    s = start({"www": {"pm.max_children": 1, "park.max_bytes": "131072"}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1, "park.max_bytes": "131072"}})
     code = s.script("length.php", LENGTH)
     body = b"b" * 50000
     data = request_bytes(environment(code, body=body, method="POST", CONTENT_TYPE="x/y"), body, keep=True)
@@ -718,7 +745,7 @@ def test_allowed_clients_are_asked_before_anything_waits(start):
 # --- what is shown
 
 def test_numbers_of_the_park(start):
-    s = start({"www": {"pm.max_children": 1, "park.max_connections": 7, "pm.status_path": "/status"}})
+    s = start({"www": {"park.first_byte_timeout": "5m", "pm.max_children": 1, "park.max_connections": 7, "pm.status_path": "/status"}})
     idle, half, silent = Parked(s, 3, "idle"), Parked(s, 3, "half"), Parked(s, 1, "silent")
     with s.connect() as c:
         c.request(environment(s.pid_script))

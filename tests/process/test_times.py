@@ -306,7 +306,8 @@ def test_client_that_does_not_send_loses_its_connection(start):
 @pytest.mark.parametrize("part", ["head", "body", "reply"])
 def test_client_that_does_nothing_does_not_keep_a_worker(start, part):
     """Not even one that sends, or is sent, more than the park takes."""
-    s = start({"www": {"pm.max_children": "1", "park.idle_timeout": "1s"}})
+    limit = "park.idle_timeout" if part == "reply" else "park.rest_timeout"
+    s = start({"www": {"pm.max_children": "1", limit: "1s"}})
     script = s.script("large.php", "<?php echo strlen(file_get_contents('php://input')), str_repeat('r', 16 << 20);")
     sent = {
         "head": fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, 1, fastcgi.pairs([("X", "x" * 100000)]))[:80000],
@@ -316,7 +317,7 @@ def test_client_that_does_nothing_does_not_keep_a_worker(start, part):
     with s.connect(timeout=20) as c:
         c.send(sent)
         why = "it took nothing of its reply" if part == "reply" else "nothing more of its request came"
-        s.wait_log(rf"WARNING: \[pool www\] connection from .* closed: {why} for park\.idle_timeout \(1\.000 sec\)")
+        s.wait_log(rf"WARNING: \[pool www\] connection from .* closed: {why} for {limit} \(1\.000 sec\)")
         assert s.run(s.pid_script).status == 200
 
 

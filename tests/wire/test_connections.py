@@ -24,6 +24,14 @@ def test_connection_is_kept_when_asked(backend, pool):
             assert r.text == str(i)
 
 
+def test_client_that_sends_nothing_is_given_up_after_5_seconds(backend):
+    begun = time.monotonic()
+    with backend.connect() as over_unix, backend.connect("tcp") as over_tcp:
+        for c in (over_unix, over_tcp):
+            assert c.read_eof(timeout=30) == b""
+            assert time.monotonic() - begun > 4.5
+
+
 def test_connection_is_closed_when_not_asked_to_keep(backend):
     with backend.connect() as c:
         assert c.request(backend.params(PID), keep=False).complete

@@ -38,6 +38,8 @@ static inline int scene_open(void **state) {
         s->log = memfd_create("log", MFD_CLOEXEC);
         log_init(&(struct log_setup){ .journal_fd = -1, .file_fd = s->log, .level = LOG_LEVEL_NOTICE });
         s->pool.park_max_bytes = 1 << 20;
+        s->pool.park_first_byte_timeout = 5 * USEC_PER_SEC;
+        s->pool.park_rest_timeout = 120 * USEC_PER_SEC;
         s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
         s->park = (struct park){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
         s->park.intake = s->park.offers = s->pair[0];

@@ -6,7 +6,7 @@
 #include "park/timeouts.h"
 
 static void test_when_a_connection_is_due(void **unused) {
-        /* since and begun are 20 and 10 seconds; park.idle_timeout is 300 */
+        /* since and begun are 20 and 10 seconds; park.first_byte_timeout is 5, .rest_timeout 120, .idle_timeout 300 */
         static const struct {
                 const char *name;
                 enum connection_state state;
@@ -14,10 +14,12 @@ static void test_when_a_connection_is_due(void **unused) {
         } rows[] = {
                 { "idle", CONNECTION_IDLE, 7, 0, 320 },
                 { "idle in a pool that stops", CONNECTION_IDLE, 7, 30, 320 },
-                { "nothing sent", CONNECTION_FRESH, 7, 0, 17 },
-                { "nothing sent, no limit for the whole", CONNECTION_FRESH, 0, 0, 320 },
+                { "nothing sent", CONNECTION_FRESH, 0, 0, 25 },
+                { "nothing sent, a longer limit for the whole", CONNECTION_FRESH, 7, 0, 15 },
+                { "nothing sent, a shorter limit for the whole", CONNECTION_FRESH, 3, 0, 13 },
+                { "nothing sent in a pool that stops", CONNECTION_FRESH, 0, 22, 22 },
                 { "half a request", CONNECTION_RECEIVING, 7, 0, 17 },
-                { "half a request, no limit for the whole", CONNECTION_RECEIVING, 0, 0, 320 },
+                { "half a request, no limit for the whole", CONNECTION_RECEIVING, 0, 0, 140 },
                 { "half a request in a pool that stops", CONNECTION_RECEIVING, 0, 30, 30 },
                 { "half a request, due before its pool stops", CONNECTION_RECEIVING, 7, 30, 17 },
                 { "waiting for a worker", CONNECTION_WAITING, 7, 30, 0 },
@@ -29,7 +31,9 @@ static void test_when_a_connection_is_due(void **unused) {
 
         (void)unused;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                struct conf_pool pool = { .park_idle_timeout = 300 * USEC_PER_SEC,
+                struct conf_pool pool = { .park_first_byte_timeout = 5 * USEC_PER_SEC,
+                                          .park_rest_timeout = 120 * USEC_PER_SEC,
+                                          .park_idle_timeout = 300 * USEC_PER_SEC,
                                           .request_receive_timeout = rows[i].receive_timeout * USEC_PER_SEC };
                 struct park *park = calloc(1, sizeof(*park));
                 struct connection c = { .state = rows[i].state,
