@@ -26,15 +26,11 @@ static const struct {
 #undef X
 };
 
-const char *ipc_type_name(uint32_t type) {
+const char *ipc_message_type_name(uint32_t type) {
         return type < _IPC_TYPE_MAX ? ipc_rows[type].name : "unknown";
 }
 
-int ipc_pair(int ret[static 2]) {
-        return channel_pair(ret);
-}
-
-int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
+int ipc_message_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
         struct iovec iov = { .iov_base = (void *)m, .iov_len = sizeof(*m) };
         int r = channel_send(fd,
                              &(struct channel_message){
@@ -43,12 +39,12 @@ int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds) {
         return r == CHANNEL_E_FULL ? -EAGAIN : r;
 }
 
-int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
+int ipc_message_send(int fd, const struct ipc_message *m, const int *fds) {
         usec_t end = time_now() + MESSAGE_REFS_TIME;
 
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLOUT };
-                int r = ipc_send_at_once(fd, m, fds);
+                int r = ipc_message_send_at_once(fd, m, fds);
 
                 if (r == -ETOOMANYREFS && time_now() < end)
                         (void)poll(NULL, 0, MESSAGE_REFS_PAUSE);
@@ -59,12 +55,12 @@ int ipc_send(int fd, const struct ipc_message *m, const int *fds) {
         }
 }
 
-void ipc_close_fds(int fds[static IPC_FDS_MAX]) {
+void ipc_message_close_fds(int fds[static IPC_FDS_MAX]) {
         for (int i = 0; i < IPC_FDS_MAX; i++)
                 fds[i] = fd_close(fds[i]);
 }
 
-int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
+int ipc_message_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {
         struct iovec iov = { .iov_base = ret, .iov_len = sizeof(*ret) };
         struct channel_received got;
         int r;
@@ -79,7 +75,7 @@ int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]
                 return r == -EMSGSIZE ? -EBADMSG : r;
         if (got.n != sizeof(*ret) || ret->type == IPC_NONE || ret->type >= _IPC_TYPE_MAX ||
             got.n_fds != ipc_rows[ret->type].n_fds) {
-                ipc_close_fds(ret_fds);
+                ipc_message_close_fds(ret_fds);
                 return -EBADMSG;
         }
         ret->text[IPC_TEXT_MAX - 1] = '\0';

@@ -61,18 +61,15 @@ struct ipc_message {
 };
 
 /* Name of a type, for logs; "unknown" for numbers that are none. */
-const char *ipc_type_name(uint32_t type);
-
-/* A connected pair, close-on-exec: a channel (channel.h). 0 or -errno. */
-int ipc_pair(int ret[static 2]);
+const char *ipc_message_type_name(uint32_t type);
 
 /* Sends one message with the descriptors its row asks for; they stay the caller's. Waits up to a second when the socket
  * is full (the other side is stuck), and up to three while processes of this user have too many descriptors on their
  * way to others. 0; -EPIPE or -ECONNRESET (the other side is gone); -ETIMEDOUT; other -errno. */
-int ipc_send(int fd, const struct ipc_message *m, const int *fds);
+int ipc_message_send(int fd, const struct ipc_message *m, const int *fds);
 
 /* The same for the master, which waits for nobody: -EAGAIN when the socket is full. */
-int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds);
+int ipc_message_send_at_once(int fd, const struct ipc_message *m, const int *fds);
 
 /*
  * Receives one message. 0; IPC_E_EMPTY (nothing waits); IPC_E_GONE (the other side is closed); -EBADMSG (wrong size,
@@ -80,7 +77,7 @@ int ipc_send_at_once(int fd, const struct ipc_message *m, const int *fds);
  * the message is lost). Received descriptors are close-on-exec and the caller's, unused places are -1.
  */
 enum { IPC_E_EMPTY = 1, IPC_E_GONE = 2 };
-int ipc_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);
+int ipc_message_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);
 
 /* Closes those descriptors of a received message that its receiver has not taken out. */
-void ipc_close_fds(int fds[static IPC_FDS_MAX]);
+void ipc_message_close_fds(int fds[static IPC_FDS_MAX]);

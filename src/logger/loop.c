@@ -75,7 +75,7 @@ static bool logger_on_order(struct logger *l) {
 
         if (l->orders < 0)
                 return false;
-        r = ipc_receive(l->orders, &m, fds);
+        r = ipc_message_receive(l->orders, &m, fds);
         if (r == IPC_E_EMPTY)
                 return false;
         if (r == IPC_E_GONE) { /* its death is no reason to end: workers go on as well */
@@ -88,7 +88,7 @@ static bool logger_on_order(struct logger *l) {
                 logger_add(l, &m, fds);
         else if (m.type == IPC_LOG && dup3(fds[0], LOGGER_FD_LOG, O_CLOEXEC) >= 0)
                 log_renew_file();
-        ipc_close_fds(fds);
+        ipc_message_close_fds(fds);
         return true;
 }
 

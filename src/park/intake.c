@@ -82,7 +82,8 @@ void intake_on_event(struct park *park) {
 }
 
 void intake_leave(struct park *park) {
-        if (park->orders >= 0 && ipc_send(park->orders, &(struct ipc_message){ .type = IPC_PARK_LEAVES }, NULL) == 0)
+        if (park->orders >= 0 &&
+            ipc_message_send(park->orders, &(struct ipc_message){ .type = IPC_PARK_LEAVES }, NULL) == 0)
                 park->retired = true;
         intake_close(park);
 }

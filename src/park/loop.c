@@ -86,14 +86,14 @@ static void park_on_order(struct park *park) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
-        r = ipc_receive(park->orders, &m, fds);
+        r = ipc_message_receive(park->orders, &m, fds);
         if (r == IPC_E_EMPTY)
                 return;
         if (r != 0)
                 park_on_master_gone(park);
         else if (m.type == IPC_LOG && dup3(fds[0], PARK_FD_LOG, O_CLOEXEC) >= 0)
                 log_renew_file();
-        ipc_close_fds(fds);
+        ipc_message_close_fds(fds);
 }
 
 void park_on_connection(struct park *park, struct connection *c) {

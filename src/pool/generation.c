@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "conf/load.h"
 #include "conf/pack.h"
+#include "ipc/channel.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/backlog.h"
@@ -68,7 +69,7 @@ static int generation_launch(struct generation *g) {
         _cleanup_fd_ int ipc_child = -1, lifeline_read = -1;
         int ends[2], r;
 
-        r = ipc_pair(ends);
+        r = channel_pair(ends);
         if (r < 0)
                 return r;
         g->ipc = ends[0];
@@ -157,8 +158,8 @@ bool generation_is_gone(const struct generation *g) {
 
 static void generation_tell(struct generation *g, enum ipc_type type) {
         if (g->ipc >= 0 && g->zygote_pid > 0)
-                ipc_send_at_once(g->ipc, &(struct ipc_message){ .type = type },
-                                 NULL); /* a zygote that is gone needs no telling */
+                ipc_message_send_at_once(g->ipc, &(struct ipc_message){ .type = type },
+                                         NULL); /* a zygote that is gone needs no telling */
 }
 
 void generation_drain(struct generation *g, usec_t now) {
@@ -187,9 +188,9 @@ int generation_renew(struct generation *g) {
                 return -errno;
         read_end = ends[0];
         write_end = ends[1];
-        r = ipc_send_at_once(g->ipc, &m,
-                             (int[IPC_FDS_MAX]){ log_fd >= 0 ? log_fd : null, access_fd >= 0 ? access_fd : null,
-                                                 read_end, write_end });
+        r = ipc_message_send_at_once(g->ipc, &m,
+                                     (int[IPC_FDS_MAX]){ log_fd >= 0 ? log_fd : null, access_fd >= 0 ? access_fd : null,
+                                                         read_end, write_end });
         if (r < 0)
                 return r;
         fd_close(g->lifeline);

@@ -161,7 +161,7 @@ static void messages_act(struct generation *g, struct untrusted_fact *fact) {
 static void messages_log_failure(const struct generation *g, int r, uint32_t type) {
         if (r == -EBADMSG)
                 log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", g->pool->name,
-                          g->zygote_pid, ipc_type_name(type));
+                          g->zygote_pid, ipc_message_type_name(type));
         else
                 log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote_pid,
                           strerror(-r));

@@ -18,6 +18,7 @@
 #include "base/nowait.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "ipc/channel.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "log/log.h"
@@ -211,7 +212,7 @@ static int output_start(struct generation *g, usec_t now) {
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;
-        r = ipc_pair(ends);
+        r = channel_pair(ends);
         if (r < 0)
                 return r;
         o->orders = ends[0];
@@ -236,16 +237,16 @@ static int output_start(struct generation *g, usec_t now) {
 
 static int output_send_log(struct generation *g) {
         struct output *o = &g->output;
-        int r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOG },
-                                 (int[IPC_FDS_MAX]){ g->pool->env->log_fd });
+        int r = ipc_message_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOG },
+                                         (int[IPC_FDS_MAX]){ g->pool->env->log_fd });
 
         o->log_due = r < 0;
         return r;
 }
 
 static int output_send_pipes(const struct output *o, struct output_pipes *p) {
-        int r = ipc_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOGGER_OUTPUT, .pid = p->pid },
-                                 (int[IPC_FDS_MAX]){ p->fds[0], p->fds[1] });
+        int r = ipc_message_send_at_once(o->orders, &(struct ipc_message){ .type = IPC_LOGGER_OUTPUT, .pid = p->pid },
+                                         (int[IPC_FDS_MAX]){ p->fds[0], p->fds[1] });
 
         p->given = r == 0;
         return r;

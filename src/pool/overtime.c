@@ -225,7 +225,7 @@ static void overtime_ask(struct pool *p, uint32_t i, const struct scoreboard_slo
         if (g->n_tracing++ == 0)
                 g->trace_since = time_now();
         w->patience.traced = false;
-        if (ipc_send_at_once(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
+        if (ipc_message_send_at_once(g->ipc, &m, NULL) < 0) { /* a zygote that cannot be told is about to be reaped */
                 g->n_tracing--;
                 overtime_close_case(p, w, nobody);
         }

@@ -24,6 +24,7 @@
 #include "base/shortage.h"
 #include "base/text.h"
 #include "conn/handover.h"
+#include "ipc/channel.h"
 #include "ipc/inherit.h"
 #include "ipc/message.h"
 #include "ipc/signals.h"
@@ -209,7 +210,7 @@ static int parks_start(struct generation *g, const char *key, usec_t now) {
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;
-        r = ipc_pair(ends);
+        r = channel_pair(ends);
         if (r < 0)
                 return r;
         k->orders = ends[0];
@@ -296,7 +297,7 @@ void parks_renew_log(struct pool *p) {
         if (log_fd < 0)
                 return;
         for (struct park_process *k = p->parks.processes; k; k = k->next) {
-                int r = ipc_send_at_once(k->orders, &m, (int[IPC_FDS_MAX]){ log_fd });
+                int r = ipc_message_send_at_once(k->orders, &m, (int[IPC_FDS_MAX]){ log_fd });
 
                 if (r < 0)
                         log_error("[pool %s] park %d keeps the old log file: %s", p->name, k->pid, strerror(-r));

@@ -223,7 +223,7 @@ _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
         char why[SHORTAGE_TEXT_MAX];
 
         snprintf(m.text, sizeof(m.text), "%s: %s", what, shortage_describe(r, why));
-        ipc_send(ipc, &m, NULL);
+        ipc_message_send(ipc, &m, NULL);
         _exit(EXIT_FAILURE);
 }
 

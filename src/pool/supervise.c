@@ -152,7 +152,7 @@ static void supervise_spawn(struct generation *g, unsigned n) {
         for (unsigned i = 0; i < n; i++) {
                 struct ipc_message m = { .type = IPC_SPAWN };
 
-                if (!supervise_find_slot(g->pool, &m.slot) || ipc_send_at_once(g->ipc, &m, NULL) < 0)
+                if (!supervise_find_slot(g->pool, &m.slot) || ipc_message_send_at_once(g->ipc, &m, NULL) < 0)
                         return; /* a zygote that cannot be told is about to be reaped */
                 g->pool->workers[m.slot] = (struct pool_worker){ .state = WORKER_ASKED,
                                                                  .generation = g,

@@ -11,7 +11,7 @@ int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FD
 
         (void)nowait_begin(&nowait); /* if that is impossible, it may wait */
         *ret = (struct ipc_message){};
-        return ipc_receive(fd, ret, ret_fds);
+        return ipc_message_receive(fd, ret, ret_fds);
 }
 
 void untrusted_receive_close(int fds[static IPC_FDS_MAX]) {

@@ -4,7 +4,7 @@
 
 #include "ipc/message.h"
 
-/* As ipc_receive(). It comes back although the message has descriptors whose last close(2) waits. */
+/* As ipc_message_receive(). It comes back although the message has descriptors whose last close(2) waits. */
 int untrusted_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]);
 
 /* Closes what of them has not been taken, likewise. */

@@ -72,6 +72,6 @@ int untrusted_zygote_check(const struct untrusted_zygote *z, const struct untrus
 
 /* The next message. 0 and *ret, for untrusted_zygote_done(); UNTRUSTED_ZYGOTE_E_EMPTY: none waits;
  * UNTRUSTED_ZYGOTE_E_GONE: the other side is closed; -EBADMSG: it makes no sense; other -errno: it is lost. *ret_type
- * is what it claims to be (ipc_type_name()). */
+ * is what it claims to be (ipc_message_type_name()). */
 enum { UNTRUSTED_ZYGOTE_E_EMPTY = 1, UNTRUSTED_ZYGOTE_E_GONE = 2 };
 int untrusted_zygote_hear(const struct untrusted_zygote *z, int fd, struct untrusted_fact *ret, uint32_t *ret_type);

@@ -64,9 +64,9 @@ static void zygote_trace(struct zygote *z, const struct ipc_message *order) {
         int r;
 
         trace_worker(z, order, &answer, &fd);
-        r = ipc_send(z->ipc, &answer, &fd);
+        r = ipc_message_send(z->ipc, &answer, &fd);
         if (r < 0)
-                log_error("zygote cannot tell the master %s: %s", ipc_type_name(answer.type), strerror(-r));
+                log_error("zygote cannot tell the master %s: %s", ipc_message_type_name(answer.type), strerror(-r));
         if (r < 0)
                 z->ipc = fd_close(z->ipc); /* an order without its answer: the master starts afresh */
 }
@@ -75,7 +75,7 @@ static void zygote_on_message(struct zygote *z, usec_t now) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
-        r = ipc_receive(z->ipc, &m, fds);
+        r = ipc_message_receive(z->ipc, &m, fds);
         if (r == IPC_E_EMPTY)
                 return;
         if (r != 0) {
@@ -101,9 +101,9 @@ static void zygote_on_message(struct zygote *z, usec_t now) {
                         zygote_renew(z, fds);
                 break;
         default:
-                log_error("zygote got the message %s, which is not for it", ipc_type_name(m.type));
+                log_error("zygote got the message %s, which is not for it", ipc_message_type_name(m.type));
         }
-        ipc_close_fds(fds);
+        ipc_message_close_fds(fds);
 }
 
 static void zygote_on_signal(struct zygote *z, usec_t now) {

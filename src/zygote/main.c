@@ -217,7 +217,7 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
                         return 0; /* what the service manager gave the master is not for PHP */
                 snprintf(m.text, sizeof(m.text), "cannot give up the master's capabilities: %s", strerror(-r));
         }
-        ipc_send(z->ipc, &m, NULL);
+        ipc_message_send(z->ipc, &m, NULL);
         return -EPERM;
 }
 
@@ -250,12 +250,12 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         if (r < 0) {
                 m.type = IPC_FAILED;
                 snprintf(m.text, sizeof(m.text), "%s", reason ? reason : strerror(-r));
-                ipc_send(z->ipc, &m, NULL);
+                ipc_message_send(z->ipc, &m, NULL);
                 return r;
         }
         m.status = sapi_module_exposed_version() ? 1 : 0;
         snprintf(m.text, sizeof(m.text), "%s", sapi_module_version());
-        return ipc_send(z->ipc, &m, &fd);
+        return ipc_message_send(z->ipc, &m, &fd);
 }
 
 static int zygote_print(const struct zygote_options *o) {

@@ -35,9 +35,9 @@ static void spawn_tell(struct zygote *z, const struct ipc_message *m, const int 
 
         if (z->ipc < 0)
                 return;
-        r = ipc_send(z->ipc, m, fds);
+        r = ipc_message_send(z->ipc, m, fds);
         if (r < 0) {
-                log_error("zygote cannot tell the master %s: %s", ipc_type_name(m->type), strerror(-r));
+                log_error("zygote cannot tell the master %s: %s", ipc_message_type_name(m->type), strerror(-r));
                 z->ipc = fd_close(z->ipc);
         }
 }

@@ -16,6 +16,7 @@
 #include "base/macros.h"
 #include "base/passing.h"
 #include "fuzz.h"
+#include "ipc/channel.h"
 #include "ipc/message.h"
 
 /* More than any row has. */
@@ -37,7 +38,7 @@ static void send_packet(int fd, const uint8_t *data, size_t n, size_t n_fds) {
 
 static void check_message(const struct ipc_message *m, const int fds[static IPC_FDS_MAX], size_t n_fds) {
         assert(m->type > IPC_NONE && m->type < _IPC_TYPE_MAX);
-        assert(strcmp(ipc_type_name(m->type), "unknown") != 0);
+        assert(strcmp(ipc_message_type_name(m->type), "unknown") != 0);
         assert(memchr(m->text, '\0', sizeof(m->text)));
         for (const char *p = m->text; *p; p++)
                 assert((unsigned char)*p >= 0x20);
@@ -51,18 +52,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 
         if (n < 1 || n > 2 * sizeof(m))
                 return 0;
-        if (ipc_pair(pair) < 0)
+        if (channel_pair(pair) < 0)
                 abort();
         before = fuzz_free_number();
         send_packet(pair[1], data + 1, n - 1, data[0] % (FDS_MAX + 1));
-        r = ipc_receive(pair[0], &m, fds);
+        r = ipc_message_receive(pair[0], &m, fds);
         assert(r == 0 || r == -EBADMSG);
         if (r == 0) {
                 check_message(&m, fds, data[0] % (FDS_MAX + 1));
-                ipc_close_fds(fds);
+                ipc_message_close_fds(fds);
         }
         assert(fuzz_free_number() == before);
-        assert(ipc_receive(pair[0], &m, fds) == IPC_E_EMPTY);
+        assert(ipc_message_receive(pair[0], &m, fds) == IPC_E_EMPTY);
         close(pair[0]);
         close(pair[1]);
         return 0;

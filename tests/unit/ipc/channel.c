@@ -19,9 +19,9 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
-#include "base/passing.h"
 
 #include "limit.h"
+#include "raw.h"
 
 #define TEXT_MAX 8
 
@@ -74,11 +74,11 @@ static int send_text(int to, const char *text, int *fds, size_t n_fds) {
 }
 
 /* What channel_receive() says of the next message, whose bytes are in text, which has room for TEXT_MAX. */
-static int receive(int from, char *text, int *fds, size_t n_fds, struct channel_received *got) {
+static int receive(int from, char *text, int *fds, size_t n_fds, struct channel_received *ret) {
         struct iovec iov = { .iov_base = text, .iov_len = TEXT_MAX };
 
         return channel_receive(from, &(struct channel_message){ .iov = &iov, .n_iov = 1, .fds = fds, .n_fds = n_fds },
-                               got);
+                               ret);
 }
 
 static int receive_none(int from) {
@@ -88,17 +88,10 @@ static int receive_none(int from) {
         return receive(from, text, NULL, 0, &got);
 }
 
-/* Sends as a peer does that keeps to no rule. */
 static void send_any(int to, size_t n_bytes, const int *fds, size_t n_fds) {
-        char bytes[TEXT_MAX * 2] = {};
-        struct iovec iov = { .iov_base = bytes, .iov_len = n_bytes };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-        PASSING_ROOM(room, 16);
+        static char bytes[TEXT_MAX * 2];
 
-        assert_true(n_bytes <= sizeof(bytes) && n_fds <= 16);
-        if (n_fds > 0)
-                passing_attach(&msg, &room, fds, n_fds);
-        assert_int_equal(sendmsg(to, &msg, MSG_NOSIGNAL), (ssize_t)n_bytes);
+        raw_send(to, (struct iovec){ bytes, n_bytes }, fds, n_fds);
 }
 
 static bool same_file(int a, int b) {

@@ -18,6 +18,8 @@
 #include "base/fd.h"
 #include "ipc/exchange.h"
 
+#include "raw.h"
+
 struct pair {
         int master, client;
 };
@@ -84,22 +86,6 @@ static void test_scoreboard_is_handed_over(void **state) {
         assert_int_equal(count_fds(), n_before);
 }
 
-/* Sends raw bytes with descriptors attached. */
-static void send_raw(int fd, const void *data, size_t n, const int *fds, size_t n_fds) {
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(8 * sizeof(int))] = {};
-        struct iovec iov = { .iov_base = (void *)data, .iov_len = n };
-        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control };
-        struct cmsghdr *c;
-
-        mh.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-        c = CMSG_FIRSTHDR(&mh);
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
-        assert_int_equal(sendmsg(fd, &mh, 0), n);
-}
-
 static void test_unwanted_descriptors_are_closed(void **state) {
         static const uint8_t status[] = { 'O', 'C', 'T', 'L', 1, 0, 1, 0 };
         _cleanup_(pair_close) struct pair p = pair_new();
@@ -107,16 +93,16 @@ static void test_unwanted_descriptors_are_closed(void **state) {
         _cleanup_control_message_ struct ipc_control_message m = {};
         const int n_before = count_fds();
 
-        send_raw(p.client, status, sizeof(status), fds, 3);
+        raw_send(p.client, (struct iovec){ (void *)status, sizeof(status) }, fds, 3);
         assert_int_equal(ipc_exchange_receive(p.master, &m), 0);
         assert_int_equal(count_fds(), n_before);
-        send_raw(p.client, "", 0, fds, 2);
+        raw_send(p.client, (struct iovec){ (void *)"", 0 }, fds, 2);
         assert_int_equal(ipc_exchange_receive(p.master, &m), -EPROTO);
         assert_int_equal(count_fds(), n_before);
-        send_raw(p.client, "garbage", 7, fds, 2);
+        raw_send(p.client, (struct iovec){ (void *)"garbage", 7 }, fds, 2);
         assert_int_equal(ipc_exchange_receive(p.master, &m), -EPROTO);
         assert_int_equal(count_fds(), n_before);
-        send_raw(p.client, status, sizeof(status), fds, 6);
+        raw_send(p.client, (struct iovec){ (void *)status, sizeof(status) }, fds, 6);
         assert_int_equal(ipc_exchange_receive(p.master, &m), -EMSGSIZE);
         assert_int_equal(count_fds(), n_before);
 }

@@ -17,7 +17,10 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "ipc/channel.h"
 #include "ipc/message.h"
+
+#include "raw.h"
 
 struct pair {
         int a, b;
@@ -27,7 +30,7 @@ static int set_up(void **state) {
         static struct pair p;
         int ends[2];
 
-        assert_int_equal(ipc_pair(ends), 0);
+        assert_int_equal(channel_pair(ends), 0);
         p = (struct pair){ ends[0], ends[1] };
         *state = &p;
         return 0;
@@ -56,9 +59,9 @@ static void test_round_trip(void **state) {
         int fds[IPC_FDS_MAX];
 
         snprintf(out.text, sizeof(out.text), "why");
-        assert_int_equal(ipc_receive(p->b, &in, fds), IPC_E_EMPTY);
-        assert_int_equal(ipc_send(p->a, &out, NULL), 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), IPC_E_EMPTY);
+        assert_int_equal(ipc_message_send(p->a, &out, NULL), 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), 0);
         assert_memory_equal(&in, &out, sizeof(in));
         assert_int_equal(fds[0], -1);
 }
@@ -70,8 +73,8 @@ static void test_descriptors_come_along(void **state) {
         char c = 0;
 
         assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
-        assert_int_equal(ipc_send(p->a, &out, pipe_fds), 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_int_equal(ipc_message_send(p->a, &out, pipe_fds), 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), 0);
         assert_true(fcntl(fds[0], F_GETFD) & FD_CLOEXEC);
         assert_int_equal(write(fds[1], "x", 1), 1);
         assert_int_equal(read(pipe_fds[0], &c, 1), 1);
@@ -82,48 +85,29 @@ static void test_descriptors_come_along(void **state) {
         }
 }
 
-static void send_raw(int fd, const void *data, size_t n, const int *fds, size_t n_fds) {
-        union {
-                struct cmsghdr header;
-                char space[CMSG_SPACE(sizeof(int) * 8)];
-        } control = {};
-        struct iovec iov = { (void *)data, n };
-        struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-        if (n_fds > 0) {
-                msg.msg_control = &control;
-                msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-                memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
-        }
-        assert_int_equal(sendmsg(fd, &msg, 0), (ssize_t)n);
-}
-
 static void test_what_makes_no_sense_is_refused_and_leaks_nothing(void **state) {
         struct pair *p = *state;
         struct ipc_message m = { .type = IPC_SPAWN }, in;
         int many[8] = { p->a, p->a, p->a, p->a, p->a, p->a, p->a, p->a }, fds[IPC_FDS_MAX], before = count_fds();
 
-        send_raw(p->a, &m, sizeof(m) - 1, NULL, 0); /* too short */
-        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        raw_send(p->a, (struct iovec){ &m, sizeof(m) - 1 }, NULL, 0); /* too short */
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         m.type = IPC_NONE;
-        send_raw(p->a, &m, sizeof(m), NULL, 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        raw_send(p->a, (struct iovec){ &m, sizeof(m) }, NULL, 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         m.type = _IPC_TYPE_MAX;
-        send_raw(p->a, &m, sizeof(m), NULL, 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        raw_send(p->a, (struct iovec){ &m, sizeof(m) }, NULL, 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         m.type = IPC_SPAWN; /* takes none, and gets some, and more than there is room for */
         for (size_t n = 1; n <= 8; n++) {
-                send_raw(p->a, &m, sizeof(m), many, n);
-                assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+                raw_send(p->a, (struct iovec){ &m, sizeof(m) }, many, n);
+                assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         }
-        send_raw(p->a, NULL, 0, many, 4); /* no bytes, which is not the end */
-        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        raw_send(p->a, (struct iovec){ NULL, 0 }, many, 4); /* no bytes, which is not the end */
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         m.type = IPC_SPAWNED; /* wants one, and gets none */
-        send_raw(p->a, &m, sizeof(m), NULL, 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), -EBADMSG);
+        raw_send(p->a, (struct iovec){ &m, sizeof(m) }, NULL, 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), -EBADMSG);
         assert_int_equal(count_fds(), before);
 }
 
@@ -133,8 +117,8 @@ static void test_text_is_always_terminated(void **state) {
         int fds[IPC_FDS_MAX];
 
         memset(m.text, 'x', sizeof(m.text));
-        assert_int_equal(ipc_send(p->a, &m, NULL), 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
+        assert_int_equal(ipc_message_send(p->a, &m, NULL), 0);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), 0);
         assert_int_equal(strlen(in.text), IPC_TEXT_MAX - 1);
 }
 
@@ -143,11 +127,11 @@ static void test_the_end_is_told(void **state) {
         struct ipc_message m = { .type = IPC_DRAIN }, in;
         int fds[IPC_FDS_MAX];
 
-        assert_int_equal(ipc_send(p->a, &m, NULL), 0);
+        assert_int_equal(ipc_message_send(p->a, &m, NULL), 0);
         p->a = fd_close(p->a);
-        assert_int_equal(ipc_receive(p->b, &in, fds), 0); /* what was sent before the end arrives */
-        assert_int_equal(ipc_receive(p->b, &in, fds), IPC_E_GONE);
-        assert_int_equal(ipc_send(p->b, &m, NULL), -EPIPE);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), 0); /* what was sent before the end arrives */
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), IPC_E_GONE);
+        assert_int_equal(ipc_message_send(p->b, &m, NULL), -EPIPE);
 }
 
 static void test_a_peer_that_does_not_read_is_given_up(void **state) {
@@ -156,10 +140,10 @@ static void test_a_peer_that_does_not_read_is_given_up(void **state) {
         int r;
 
         do
-                r = ipc_send(p->a, &m, NULL);
+                r = ipc_message_send(p->a, &m, NULL);
         while (r == 0);
         assert_int_equal(r, -ETIMEDOUT);
-        assert_int_equal(ipc_send_at_once(p->a, &m, NULL), -EAGAIN);
+        assert_int_equal(ipc_message_send_at_once(p->a, &m, NULL), -EAGAIN);
 }
 
 /* Descriptors that nobody receives count against the limit of their sender's user. The child has 16. */
@@ -169,20 +153,20 @@ static void hold_and_let_go(struct pair *p) {
             held = 0;
         struct ipc_message m = { .type = IPC_SPAWNED }, in;
 
-        if (ipc_pair(ends) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        if (channel_pair(ends) < 0 || setrlimit(RLIMIT_NOFILE, &limit) < 0 ||
             (geteuid() == 0 && setresuid(64321, 64321, 64321) < 0))
                 _exit(2);
-        while (held < 100 && ipc_send_at_once(ends[0], &m, fds) == 0)
+        while (held < 100 && ipc_message_send_at_once(ends[0], &m, fds) == 0)
                 held++;
-        if (held == 0 || held == 100 || ipc_send_at_once(p->a, &m, fds) != -ETOOMANYREFS)
+        if (held == 0 || held == 100 || ipc_message_send_at_once(p->a, &m, fds) != -ETOOMANYREFS)
                 _exit(3);
         if (fork() == 0) {
                 usleep(200000); /* the other is to find them refused first; it does not depend on that */
-                while (ipc_receive(ends[1], &in, more) == 0)
-                        ipc_close_fds(more);
+                while (ipc_message_receive(ends[1], &in, more) == 0)
+                        ipc_message_close_fds(more);
                 _exit(0);
         }
-        _exit(ipc_send(p->a, &m, fds) == 0 ? 0 : 4);
+        _exit(ipc_message_send(p->a, &m, fds) == 0 ? 0 : 4);
 }
 
 static void test_descriptors_that_are_refused_for_a_time_arrive(void **state) {
@@ -195,8 +179,8 @@ static void test_descriptors_that_are_refused_for_a_time_arrive(void **state) {
                 hold_and_let_go(p);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_int_equal(status, 0);
-        assert_int_equal(ipc_receive(p->b, &in, fds), 0);
-        ipc_close_fds(fds);
+        assert_int_equal(ipc_message_receive(p->b, &in, fds), 0);
+        ipc_message_close_fds(fds);
 }
 
 int main(void) {

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "ipc/channel.h"
 #include "ipc/message.h"
 #include "untrusted/park.h"
 
@@ -25,10 +26,10 @@ static void test_words(void **state) {
                 struct ipc_message m = { .type = type };
                 int before, ends[2];
 
-                assert_int_equal(ipc_pair(ends), 0);
+                assert_int_equal(channel_pair(ends), 0);
                 assert_int_equal(untrusted_park_hear(ends[0]), UNTRUSTED_PARK_E_EMPTY);
                 before = fd_count_open();
-                assert_int_equal(ipc_send(ends[1], &m, (int[IPC_FDS_MAX]){ null, null, null, null }), 0);
+                assert_int_equal(ipc_message_send(ends[1], &m, (int[IPC_FDS_MAX]){ null, null, null, null }), 0);
                 assert_int_equal(untrusted_park_hear(ends[0]), type == IPC_PARK_LEAVES ? 0 : -EBADMSG);
                 assert_int_equal(fd_count_open(), before);
                 fd_close(ends[0]);
@@ -39,7 +40,7 @@ static void test_words(void **state) {
 static void test_what_is_no_message(void **state) {
         int ends[2];
 
-        assert_int_equal(ipc_pair(ends), 0);
+        assert_int_equal(channel_pair(ends), 0);
         assert_int_equal(send(ends[1], "x", 1, 0), 1);
         assert_int_equal(untrusted_park_hear(ends[0]), -EBADMSG);
         fd_close(ends[1]);

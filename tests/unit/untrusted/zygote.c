@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "ipc/channel.h"
 #include "untrusted/zygote.h"
 
 #define ZYGOTE 4711
@@ -179,7 +180,7 @@ static int set_up(void **state) {
         static struct talk t;
         int ends[2];
 
-        assert_int_equal(ipc_pair(ends), 0);
+        assert_int_equal(channel_pair(ends), 0);
         t = (struct talk){ ends[0], ends[1], running };
         t.known.family.zygote = getpid();
         *state = &t;
@@ -199,7 +200,7 @@ static int hear(struct talk *t, struct ipc_message *m, const int *fds, struct un
         int before = fd_count_open(), r;
         uint32_t type;
 
-        assert_int_equal(ipc_send(t->zygote, m, fds), 0);
+        assert_int_equal(ipc_message_send(t->zygote, m, fds), 0);
         r = untrusted_zygote_hear(&t->known, t->master, fact, &type);
         assert_int_equal(type, m->type);
         if (r == 0)
