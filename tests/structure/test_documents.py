@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The documents name files that exist, and ARCHITECTURE.md has a place for each file of src."""
+
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "TRUST.md"]
+SUFFIXES = ["", ".c", ".h", ".py"]
+FOLDERS = sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir())
+
+
+def exists(name):
+    return any((ROOT / base / (name + suffix)).exists() for base in (".", "src") for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_files_exist(document):
+    text = (ROOT / document).read_text()
+    names = re.findall(r"`((?:src/)?(?:%s|tools|tests|packaging|units)/[\w./-]+)`" % "|".join(FOLDERS), text)
+    names += re.findall(r"\[\w[^\]]*\]\(((?!http)[\w./-]+)[#)]", text)
+    assert names
+    assert [name for name in names if not exists(name.rstrip("/"))] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_tests_exist(document):
+    names = re.findall(r"`(test_\w+\.py)`", (ROOT / document).read_text())
+    assert [name for name in names if not list((ROOT / "tests").rglob(name))] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_layout_names_each_file(folder):
+    layout = (ROOT / "ARCHITECTURE.md").read_text().split("## Layout")[1].split("```")[1]
+    block = re.search(r"^src/%s +L\d(.*?)(?=^\S|\Z)" % folder, layout, re.M | re.S)
+    assert block, f"no src/{folder} in the layout"
+    words = set(re.findall(r"[\w.]+", block.group(1)))
+    words |= {word.removesuffix(".h") for word in words}
+    stems = {path.stem for path in (ROOT / "src" / folder).glob("*.[ch]")}
+    assert sorted(stems - words) == []
