@@ -283,9 +283,10 @@ DYNAMIC = {"pm": "dynamic", "pm.max_children": "4", "pm.start_servers": "1", "pm
 
 
 @pytest.mark.parametrize("pool, step, last", [({}, hello, signal.SIGTERM), ({"pm.max_children": "3"}, hello, signal.SIGQUIT), (DYNAMIC, become_two, signal.SIGTERM),
-                                              ({"pm": "ondemand", "pm.max_children": "3", "pm.process_idle_timeout": "1s"}, come_and_go, signal.SIGTERM)],
+                                              ({"pm": "ondemand", "pm.max_children": "1", "pm.process_idle_timeout": "1s"}, come_and_go, signal.SIGTERM)],
                          ids=["static", "SIGQUIT", "dynamic", "ondemand"])
 def test_level_debug_tells_of_signals_and_sizes_as_php_fpm_does(twins, pool, step, last):
+    """ondemand with room for one: on a busy machine php-fpm may fork a second one for the same connection."""
     said = []
     for twin in twins:
         if pool.get("pm") == "ondemand":
