@@ -15,6 +15,7 @@ import struct
 import sys
 import tempfile
 import time
+import traceback
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, FOLDER)
@@ -201,6 +202,8 @@ class Zygote(Channel):
             libc.prctl(15, name, 0, 0, 0)
             try:
                 work()
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         self.children[pid] = os.pidfd_open(pid)
@@ -282,7 +285,7 @@ def stay():
 def main():
     import lies
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    lie = lies.BY_POOL[sys.argv[2]]
+    lie = lies.find(sys.argv[2])
     if not lie.again:
         open(os.path.join(os.environ["FPMD_TOLD"], lie.pool), "w").close()
     channel = {"fpmd-zygote": Zygote, "fpmd-park": Park, "fpmd-logger": Channel}[sys.argv[1]]()  # open to the end

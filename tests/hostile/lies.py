@@ -662,3 +662,12 @@ for kind in ("LOG", "LOGGER_OUTPUT", "READY", 0, UINT_MAX):
 
 BY_POOL = {one.pool: one for one in LIES}
 assert len(BY_POOL) == len(LIES), [one.id for one in LIES if BY_POOL[one.pool] is not one]
+
+
+def find(pool):
+    """Those of mutations.py have no row here."""
+    head, mutates, target = pool.partition("liar-zygote-mutates-")
+    if mutates:
+        import mutations
+        return Lie(pool, lambda z: mutations.act(z, target), again=True)
+    return BY_POOL[pool]
