@@ -660,6 +660,68 @@ for kind in ("LOG", "LOGGER_OUTPUT", "READY", 0, UINT_MAX):
             c.send(kind, fds)
 
 
+# --- what test_holes.py looks at
+
+HOLES = {}
+
+
+def hole(pool):
+    def keep(act):
+        HOLES[pool] = Lie(pool, act, None)
+        return act
+    return keep
+
+
+@hole("liar-zygote-names-others")
+def act(z):
+    """The slot names a stranger; the rest of the board's head is as wrong as can be."""
+    with open(os.path.join(os.environ["FPMD_TOLD"], "victim"), encoding="utf-8") as f:
+        victim = int(f.read())
+    ends = [os.pipe(), os.pipe()]
+
+    def talk():
+        while True:
+            os.write(ends[0][1], b"still here\n")
+            time.sleep(0.1)
+    slot, pid = z.accepting(talk)
+    z.send("OUTPUT", [pair[0] for pair in ends], slot=slot, pid=pid)
+    slow_slot(slot)
+    board = impostor.map_board()
+    header_size, slot_size = struct.unpack_from("=II", board, 12)
+    for i in range(8):
+        struct.pack_into("=i", board, header_size + i * slot_size + 8, victim)
+    struct.pack_into("=I", board, 24 + 64 + 4, UINT_MAX)  # n_used
+    while (got := z.receive()) is not None:
+        if got[0] == "TRACE":
+            z.send("TRACE_FAILED", slot=got[1], pid=got[2], status=1)
+        elif got[0] == "SPAWN":
+            z.send("SPAWN_FAILED", slot=got[1], text=b"\x1b[2J<b>no more</b>")
+        elif got[0] in ("DRAIN", "STOP"):
+            os.kill(pid, signal.SIGKILL)
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            z.send("EXITED", slot=slot, pid=pid, status=signal.SIGTERM)
+            break
+    stay()
+
+
+@hole("liar-zygote-writes-markup")
+def act(z):
+    """Every text of the header and of the slot. Their places: scoreboard/layout.h."""
+    slot, _ = z.accepting()
+    board = impostor.map_board()
+    header_size, slot_size = struct.unpack_from("=II", board, 12)
+    evil = b"<script>alert(1)</script><img src=x onerror=alert(1)>\"'&]]>-->"
+    board[24:24 + 64] = evil[:63].ljust(64, b"\0")
+    end = header_size + (slot + 1) * slot_size
+    for size, n in ((512, 3), (64, 1), (16, 1)):  # script, query, uri; user; method
+        for _ in range(n):
+            end -= size
+            board[end:end + size] = (evil * 9)[:size - 1] + b"\0"
+    struct.pack_into("=I", board, header_size + slot * slot_size + 4, FACTS["executing"])
+    open(os.path.join(os.environ["FPMD_TOLD"], "written"), "w", encoding="utf-8").close()
+    z.obey()
+
+
 BY_POOL = {one.pool: one for one in LIES}
 assert len(BY_POOL) == len(LIES), [one.id for one in LIES if BY_POOL[one.pool] is not one]
 
@@ -670,4 +732,4 @@ def find(pool):
     if mutates:
         import mutations
         return Lie(pool, lambda z: mutations.act(z, target), again=True)
-    return BY_POOL[pool]
+    return HOLES.get(pool) or BY_POOL[pool]
