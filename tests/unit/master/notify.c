@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* master/notify.h: what arrives at NOTIFY_SOCKET. */
+
+#include "master/notify.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+
+#define TEXT_MAX 512
+
+struct scene {
+        int manager; /* its end */
+        struct conf conf;
+        struct pool_env env;
+        struct master_pool entries[2];
+        struct master_pool *list[2];
+        struct master m;
+};
+
+static int set_up(void **state) {
+        struct sockaddr_un un = { .sun_family = AF_UNIX };
+        struct scene *s = calloc(1, sizeof(*s));
+        char name[64];
+
+        assert_non_null(s);
+        s->manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        snprintf(name, sizeof(name), "@fpmd-notify-%d", getpid());
+        strcpy(un.sun_path + 1, name + 1);
+        assert_int_equal(bind(s->manager, (struct sockaddr *)&un,
+                              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
+                         0);
+        assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+        for (size_t i = 0; i < 2; i++) {
+                assert_int_equal(pool_new(&s->env, i == 0 ? "www" : "api", &s->entries[i].pool), 0);
+                s->list[i] = &s->entries[i];
+        }
+        s->conf.global.systemd_interval = 10 * USEC_PER_SEC;
+        s->m = (struct master){ .state = STATE_RUNNING, .conf = &s->conf, .pools = s->list };
+        *state = s;
+        return 0;
+}
+
+static int tear_down(void **state) {
+        struct scene *s = *state;
+
+        fd_close(s->manager);
+        for (size_t i = 0; i < 2; i++)
+                pool_free(s->entries[i].pool);
+        free(s->m.notify.status);
+        free(s);
+        return 0;
+}
+
+/* The next datagram; "" when there is none. It is there as soon as the sender has returned. */
+static const char *heard(const struct scene *s) {
+        static char text[TEXT_MAX];
+        ssize_t n = recv(s->manager, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+        text[n < 0 ? 0 : n] = '\0';
+        return text;
+}
+
+static void each_state_has_its_line(void **state) {
+        static const struct {
+                enum state state;
+                const char *line;
+        } rows[] = {
+                { STATE_STARTING, "STATUS=Starting workers" },
+                { STATE_RUNNING, "STATUS=0/0 workers busy, 0 requests, 0.0 requests/s" },
+                { STATE_RELOADING, "STATUS=Reloading; 0/0 workers busy, 0 requests, 0.0 requests/s" },
+                { STATE_STOPPING, "STATUS=Stopping: 0 workers finish their requests" },
+        };
+        struct scene *s = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                s->m.state = rows[i].state;
+                notify_status(&s->m, 1);
+                assert_string_equal(heard(s), rows[i].line);
+        }
+}
+
+static void a_line_is_told_once(void **state) {
+        struct scene *s = *state;
+
+        notify_status(&s->m, 1);
+        assert_string_not_equal(heard(s), "");
+        notify_status(&s->m, 2);
+        assert_string_equal(heard(s), "");
+}
+
+/* systemd takes a newline for the end of the assignment: the first line of a reason is told. */
+static void a_refused_reload_is_told_by_its_first_line(void **state) {
+        struct scene *s = *state;
+
+        s->m.reload.outcome = IPC_CONTROL_OUTCOME_REFUSED;
+        s->m.reload.text = (char *)"[x.conf:3] wrong\nREADY=1\n";
+        notify_status(&s->m, 1);
+        assert_string_equal(heard(s), "STATUS=0/0 workers busy, 0 requests, 0.0 requests/s; last reload refused: "
+                                      "[x.conf:3] wrong");
+        s->m.reload.outcome = IPC_CONTROL_OUTCOME_DONE;
+        notify_status(&s->m, 2);
+        assert_string_equal(heard(s), "STATUS=0/0 workers busy, 0 requests, 0.0 requests/s");
+}
+
+static void pools_that_do_not_start_are_told(void **state) {
+        struct scene *s = *state;
+
+        s->m.n_pools = 2;
+        s->entries[1].pool->n_failed_starts = 3;
+        s->entries[1].pool->problem = strdup("no such extension\nmore");
+        notify_status(&s->m, 1);
+        assert_non_null(strstr(heard(s), "; pool 'api' does not start: no such extension"));
+        s->entries[0].pool->n_failed_starts = 1;
+        notify_status(&s->m, 2);
+        assert_non_null(strstr(heard(s), "; 2 pools do not start, among them 'www': "));
+        s->m.n_pools = 0;
+}
+
+/* The state comes before the status line, and a reload's with its time. */
+static void states_are_told_before_the_line(void **state) {
+        struct scene *s = *state;
+
+        notify_ready(&s->m);
+        assert_string_equal(heard(s), "READY=1");
+        assert_non_null(strstr(heard(s), "STATUS=0/0"));
+        s->m.state = STATE_RELOADING;
+        notify_reloading(&s->m);
+        assert_int_equal(strncmp(heard(s), "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
+        assert_non_null(strstr(heard(s), "STATUS=Reloading"));
+        s->m.state = STATE_STOPPING;
+        notify_stopping(&s->m);
+        assert_string_equal(heard(s), "STOPPING=1");
+        assert_non_null(strstr(heard(s), "STATUS=Stopping"));
+        assert_string_equal(heard(s), ""); /* nothing drains, so no more time is asked for */
+}
+
+/* A tick half a second early counts. */
+static void the_line_keeps_its_interval(void **state) {
+        struct scene *s = *state;
+        usec_t now = 100 * USEC_PER_SEC;
+
+        s->m.notify.supervised = true;
+        notify_tick(&s->m, now);
+        assert_string_not_equal(heard(s), "");
+        s->m.state = STATE_RELOADING; /* another line by now */
+        notify_tick(&s->m, now + 9 * USEC_PER_SEC);
+        assert_string_equal(heard(s), "");
+        notify_tick(&s->m, now + 10 * USEC_PER_SEC - USEC_PER_SEC / 2);
+        assert_string_not_equal(heard(s), "");
+        s->m.state = STATE_RUNNING;
+        s->conf.global.systemd_interval = 0; /* none */
+        notify_tick(&s->m, now + 1000 * USEC_PER_SEC);
+        assert_string_equal(heard(s), "");
+}
+
+static void nobody_is_told_without_a_manager(void **state) {
+        struct scene *s = *state;
+
+        notify_tick(&s->m, 100 * USEC_PER_SEC);
+        assert_string_equal(heard(s), "");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(each_state_has_its_line),
+                TEST(a_line_is_told_once),
+                TEST(a_refused_reload_is_told_by_its_first_line),
+                TEST(pools_that_do_not_start_are_told),
+                TEST(states_are_told_before_the_line),
+                TEST(the_line_keeps_its_interval),
+                TEST(nobody_is_told_without_a_manager),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
