@@ -4,7 +4,7 @@
  * One message over an AF_UNIX SOCK_SEQPACKET socket: its bytes, and descriptors beside them. The socket keeps the
  * borders of messages and their order, so a message is sent whole and received whole, or not at all. All messages
  * between fpmd's processes go this way: master and zygote, logger or park (ipc/message.h), master and fpmctl
- * (ipc/exchange.h), workers and park (conn/park.h). What the bytes mean, and whether the peer may say so, is theirs.
+ * (ipc/exchange.h), workers and park (conn/handover.h). Those files say what the bytes mean, and check the peer.
  */
 
 #include <stdbool.h>

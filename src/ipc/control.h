@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What operators and the master say to each other over the control socket (RUNTIME_DIR/control): the messages, and
- * their bytes. Pure functions; ipc/exchange.h moves packets.
+ * The messages of operators and the master to each other over the control socket (RUNTIME_DIR/control), and their
+ * bytes. Pure functions; ipc/exchange.h moves packets.
  *
  *     STATUS            -> SERVICE, then one POOL per pool with its scoreboard attached, then END; or REFUSED
  *     RELOAD pool...    -> DONE or REFUSED, once the outcome is known, which may take long
@@ -76,7 +76,7 @@ const char *ipc_control_life_name(uint64_t life);
 const char *ipc_control_outcome_name(uint64_t outcome);
 
 /*
- * The messages. Who encodes lends every string and list; a NULL text is left out. Who decodes gets texts that are never
+ * The messages. An encoder lends every string and list; a NULL text is left out. A decoder gets texts that are never
  * NULL and live as long as the message. All numbers have 64 bits, so that one table can describe them.
  */
 struct ipc_control_list {
@@ -117,7 +117,7 @@ struct ipc_control_pool {
         uint64_t park_pid;      /* 0: none runs */
         uint64_t failed_starts; /* in a row */
         const char *problem;    /* why the last of them failed */
-        int scoreboard_fd;      /* lent by who encodes; owned by a decoded message; -1: none */
+        int scoreboard_fd;      /* lent by the encoder; owned by a decoded message; -1: none */
         struct ipc_control_list listen;
         struct ipc_control_generation generations[IPC_CONTROL_GENERATIONS_MAX];
         size_t n_generations;

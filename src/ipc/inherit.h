@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * What a zygote, a park and a logger inherit from the master: THE lists. Each descriptor has its fixed number; one that
- * is closed is absent. The listeners follow behind the last; their number is an argument. Everything else the master
- * has is close-on-exec.
+ * The descriptors that a zygote, a park and a logger inherit from the master: THE lists. Each descriptor has its fixed
+ * number; one that is closed is absent. The listeners follow behind the last; their number is an argument. Everything
+ * else the master has is close-on-exec.
  */
 
 /*   symbol          what */

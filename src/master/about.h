@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the command line can ask: version, modules, phpinfo(). */
+/* The command line's questions: version, modules, phpinfo(). */
 
 #include "master/options.h"
 

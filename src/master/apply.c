@@ -138,7 +138,7 @@ void apply_undo(struct master *m) {
                 apply_undo_pool(m->pools[i], conf_find_pool(m->conf, m->pools[i]->pool->name));
 }
 
-/* Who may connect to an address that the pool has had up to now. */
+/* The clients that may connect to an address that the pool has had up to now. */
 static void apply_allowed(const struct pool *p, struct allow *ret) {
         int r = allow_parse((p->current ?: p->wanted)->conf->listen_allowed_clients, ret, NULL);
 

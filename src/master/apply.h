@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A reload's plan is carried out in two halves: what can fail comes first, and can be undone. */
+/* A reload's plan is carried out in two halves. The first one can fail, and can be undone. */
 
 #include "master/state.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket: fpmctl's door. Whoever may open the socket file (root, the service's user and group) may ask for
+ * The control socket: fpmctl's door. Root and the service's user and group may open its file, and ask for
  * the status and for reloads. A client that breaks the protocol or does not read loses its connection; nobody waits for
  * it.
  */
@@ -57,7 +57,7 @@ static void control_drop(struct control_client *c) {
 static bool control_flush(struct control_client *c) {
         int r = ipc_exchange_queue_flush(&c->queue, c->fd);
 
-        if (r >= 0) /* who does not read is not read from */
+        if (r >= 0) /* a client that does not read is not read from */
                 r = sd_event_source_set_io_events(c->source, r == IPC_EXCHANGE_E_FULL ? EPOLLOUT : EPOLLIN);
         if (r < 0)
                 control_drop(c);

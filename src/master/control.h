@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The control socket: fpmctl's door. What clients ask is answered by requests.c. */
+/* The control socket: fpmctl's door. requests.c answers the clients. */
 
 #include "master/state.h"
 

@@ -6,10 +6,10 @@
 #include "master/listenset.h"
 #include "pool/pool.h"
 
-/* Takes what waits there, so that the rest is short; allow: who may connect there. While the pool's workers still
- * accept: before pool_promote() or pool_leave_listeners(). */
+/* Takes the connections that wait there, so that the rest is short; allow: the clients that may connect there. While
+ * the pool's workers still accept: before pool_promote() or pool_leave_listeners(). */
 void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p);
 
-/* Afterwards, when no worker accepts there any more, and the park still takes something: what has come meanwhile goes
- * the same way, and the sockets are shut, so that nothing else comes. */
+/* Afterwards, when no worker accepts there any more, and the park still takes something: connections that have come
+ * meanwhile go the same way, and the sockets are shut, so that no other one comes. */
 void drain_finish(const struct listen_set *s, const struct allow *allow, struct pool *p);

@@ -47,7 +47,7 @@ static int handed_add(struct handed *h, int fd, const struct addr *a) {
         return r;
 }
 
-/* One "ADDRESS=DESCRIPTOR", which is written to; what has no '=' is nothing. */
+/* One "ADDRESS=DESCRIPTOR", which is written to; a text without '=' is nothing. */
 static int handed_take_one(struct handed *h, const char *variable, char *text, struct text *problems) {
         char *equals = strrchr(text, '=');
         struct addr a;

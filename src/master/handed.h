@@ -2,7 +2,7 @@
 #pragma once
 /*
  * Sockets that php-fpm's way of starting anew hands down: FPM_SOCKETS and FPM_SOCKETS_1 and so on in the environment,
- * each "ADDRESS=DESCRIPTOR,...". Who uses it is a script or a container that keeps php-fpm's sockets over a start. They
+ * each "ADDRESS=DESCRIPTOR,...". Scripts and containers that keep php-fpm's sockets over a start use it. They
  * become this program's own, as if it had bound them; see inherited.h for the service manager's.
  */
 

@@ -133,7 +133,7 @@ static int logs_on_timer(sd_event_source *s, _unused_ uint64_t usec, _unused_ vo
         return sd_event_source_set_time(s, time_now() + LOG_OUT_PERIOD);
 }
 
-/* After each event: what it has logged and nobody took yet. */
+/* After each event: sees to the entries that nobody took at once. */
 static int logs_on_post(_unused_ sd_event_source *s, void *userdata) {
         struct master *m = userdata;
         int enabled, r;

@@ -7,7 +7,7 @@
 /* Opens the file that the configuration names. 0; LISTEN_E_PROBLEM, told in problems. */
 int logs_open(struct master *m, const struct conf *conf, struct text *problems);
 
-/* Entries go there from now on; of the pools, when they start their next zygote. */
+/* Entries go there from now on; those of a pool from its next zygote on. */
 void logs_apply(struct master *m, const struct conf *conf);
 
 /* SIGUSR1: the log files are opened anew. Later, where a reload is under way. */
@@ -16,7 +16,8 @@ void logs_reopen(struct master *m);
 /* The log is another file now; old is the descriptor of the one of before. */
 void logs_replaced(struct master *m, int old);
 
-/* The master waits for no log: what one does not take is kept, and sent from timers, from here on. 0 or -errno. */
+/* The master waits for no log: entries that one does not take are kept, and sent from timers, from here on. 0 or
+ * -errno. */
 int logs_attach(struct master *m);
 
 /* At the end: waits for readers for a few seconds. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmd, the master: options, configuration, and then the event loop until it ends. Whatever is wrong before the loop
- * runs is said in full, to stderr and to the log, with php-fpm's exit statuses.
+ * fpmd, the master: options, configuration, and then the event loop until it ends. An error before the loop
+ * runs is told in full, to stderr and to the log, with php-fpm's exit statuses.
  */
 
 #include <errno.h>

@@ -115,7 +115,7 @@ void master_free(struct master *m) {
         free(m);
 }
 
-/* What has left for good is forgotten. */
+/* Forgets the pools that have left for good. */
 static void master_forget_gone(struct master *m) {
         for (size_t i = 0; i < m->n_pools;)
                 if (m->pools[i]->state == STATE_POOL_LEAVES && pool_is_gone(m->pools[i]->pool)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the service manager is told: sd_notify(3). */
+/* Telling the service manager: sd_notify(3). */
 
 #include "master/state.h"
 

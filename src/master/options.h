@@ -9,7 +9,7 @@
 
 #define OPTIONS_DEFINES_MAX 1024
 
-/* What the program was asked to do. */
+/* The program's task. */
 enum options_task {
         OPTIONS_RUN,
         OPTIONS_TEST,

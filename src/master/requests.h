@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What fpmctl asks: STATUS and RELOAD. A control_handler_t. */
+/* Answers fpmctl's requests, STATUS and RELOAD. A control_handler_t. */
 
 #include "master/control.h"
 

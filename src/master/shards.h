@@ -10,7 +10,7 @@
 #include "master/listenset.h"
 
 /* Opens sockets until the set has n. The first one makes sure that nobody else has the address. Those added to a set
- * that has some get no connection before shards_use(). 0 or -errno; what was opened stays. */
+ * that has some get no connection before shards_use(). 0 or -errno; sockets that were opened stay. */
 int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigned n);
 
 /* Whether sockets can be added to the set: one that was bound for itself alone stays alone. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What holds for every listener, whoever has bound it. */
+/* The properties that every listener has, whichever process has bound it. */
 
 /* Makes it close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections inherit. 0 or
  * -errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The start, step by step; what fails here ends it, with the reason. What a generation needs to accept comes later, by
- * events: see master_advance(). */
+/* The start, step by step; a step that fails ends it, with the reason. Generations begin to accept later, by events:
+ * see master_advance(). */
 
 #include "master/start.h"
 

@@ -56,7 +56,7 @@ static int statuspage_on_pause_over(_unused_ sd_event_source *source, _unused_ u
         return 0;
 }
 
-/* Out of descriptors or memory: what waits in the queue would wake the master all the time. */
+/* Out of descriptors or memory: a connection that waits in the queue would wake the master all the time. */
 static void statuspage_pause(struct statuspage *s) {
         if (sd_event_source_set_time_relative(s->pause, STATUSPAGE_PAUSE) < 0 ||
             sd_event_source_set_enabled(s->pause, SD_EVENT_ONESHOT) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What is done once a second. */
+/* The timer of once a second. */
 
 #include "master/state.h"
 

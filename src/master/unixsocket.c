@@ -27,7 +27,7 @@
 
 #define UNIXSOCKET_ACL_MODE 0660
 
-/* Who may connect, by number. */
+/* The users and groups that may connect, by number. */
 struct unixsocket_access {
         uid_t uid; /* -1, as the next one: left alone */
         gid_t gid;
@@ -65,8 +65,7 @@ void unixsocket_remove(struct unixsocket *s) {
                 unlinkat(folder, name, 0);
 }
 
-/* Whoever may be served there keeps the name; of other kinds of sockets, and where it cannot be told, that is assumed.
- */
+/* A socket that is served keeps its name. One of another type, or one that cannot be asked, is taken for served. */
 static int unixsocket_is_left(const struct addr *a) {
         _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -95,7 +94,7 @@ static int unixsocket_clear(const struct addr *a) {
         return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* What php-fpm says of a name that nobody has, and where it stands. */
+/* Tells of a name that nobody has in php-fpm's words, and names the place. */
 static int unixsocket_tell_unknown(const struct conf_pool *pool, const struct socketacl_unknown *u,
                                    struct text *problems) {
         struct conf_where w = conf_check_where(pool, u->row);

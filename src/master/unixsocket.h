@@ -26,9 +26,9 @@ void unixsocket_remove(struct unixsocket *s);
 enum { UNIXSOCKET_E_PROBLEM = 1 };
 int unixsocket_check_names(const struct conf_pool *pool, struct text *problems);
 
-/* Binds the path, with the pool's owner, group, mode and ACL, and listens. What a process that is gone has left there
- * is replaced. 0 and *ret_fd, the caller's, and *ret, for unixsocket_remove(); UNIXSOCKET_E_PROBLEM, told in problems;
- * -errno: the address cannot be had. */
+/* Binds the path, with the pool's owner, group, mode and ACL, and listens. A socket that a process which is gone has
+ * left there is replaced. 0 and *ret_fd, the caller's, and *ret, for unixsocket_remove(); UNIXSOCKET_E_PROBLEM, told in
+ * problems; -errno: the address cannot be had. */
 int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int backlog, struct unixsocket *ret,
                     int *ret_fd, struct text *problems);
 
