@@ -21,7 +21,7 @@ static const char usage[] =
         "  -y FILE    the configuration (" CTL_CONFIG_DEFAULT ")\n";
 
 /* What is no error, and still worth a look. */
-static void tell_notices(const struct conf *conf) {
+static void check_tell_notices(const struct conf *conf) {
         _cleanup_text_ struct text unimplemented = {}, dangers = {};
 
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
@@ -43,7 +43,7 @@ static int check(const char *path, bool allow_root) {
         r = ctl_load_conf(path, &options, &conf);
         if (r < 0)
                 return -r;
-        tell_notices(conf);
+        check_tell_notices(conf);
         while (conf->files && conf->files[n_files])
                 n_files++;
         printf("%s: valid, %zu pool%s, %zu file%s\n", path, conf->n_pools, conf->n_pools == 1 ? "" : "s", n_files,
@@ -66,7 +66,7 @@ int ctl_check_main(struct ctl *ctl, int argc, char *argv[]) {
                         return code;
         }
         if (optind < argc) {
-                ctl_error("check takes no '%s'", argv[optind]);
+                ctl_print_error("check takes no '%s'", argv[optind]);
                 return CTL_EXIT_USAGE;
         }
         return check(path, allow_root);

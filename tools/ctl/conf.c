@@ -13,7 +13,7 @@ int ctl_load_conf(const char *path, const struct conf_options *options, struct c
 
         r = conf_load(path, options, ret, &problems);
         if (r < 0) {
-                ctl_error("%s: %s", path, strerror(-r));
+                ctl_print_error("%s: %s", path, strerror(-r));
                 return -CTL_EXIT_FAILED;
         }
         fputs(text_peek(&problems), stderr);

@@ -21,47 +21,47 @@ int ctl_connect_configured(const char *config, const char *pool_name, char **ret
         const struct conf_pool *pool;
 
         if (ctl_load_conf(config, &options, &conf) < 0) {
-                ctl_error("cannot take the address from %s; --connect names one", config);
+                ctl_print_error("cannot take the address from %s; --connect names one", config);
                 return CTL_EXIT_CONFIG;
         }
         pool = pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
         if (!pool || !pool->listen) {
-                ctl_error("%s has no pool '%s'", config, pool_name ? pool_name : "");
+                ctl_print_error("%s has no pool '%s'", config, pool_name ? pool_name : "");
                 return CTL_EXIT_CONFIG;
         }
         *ret = strdup(pool->listen);
         return *ret ? 0 : CTL_EXIT_FAILED;
 }
 
-static void tell_no_access(const char *path) {
+static void connect_tell_no_access(const char *path) {
         const struct passwd *user;
         const struct group *group;
         struct stat st;
 
         if (stat(path, &st) < 0) {
-                ctl_error("no permission to reach %s", path);
+                ctl_print_error("no permission to reach %s", path);
                 return;
         }
         user = getpwuid(st.st_uid);
         group = getgrgid(st.st_gid);
-        ctl_error("no permission to connect to %s: it is for user %s and group %s (mode %04o)", path,
-                  user ? user->pw_name : "?", group ? group->gr_name : "?", (unsigned)st.st_mode & 07777U);
+        ctl_print_error("no permission to connect to %s: it is for user %s and group %s (mode %04o)", path,
+                        user ? user->pw_name : "?", group ? group->gr_name : "?", (unsigned)st.st_mode & 07777U);
 }
 
 static int tell_no_connection(const char *address, int error) {
         switch (error) {
         case EACCES:
         case EPERM:
-                tell_no_access(address);
+                connect_tell_no_access(address);
                 break;
         case ENOENT:
-                ctl_error("nobody listens on %s: there is no such socket", address);
+                ctl_print_error("nobody listens on %s: there is no such socket", address);
                 break;
         case ECONNREFUSED:
-                ctl_error("nobody listens on %s: connection refused", address);
+                ctl_print_error("nobody listens on %s: connection refused", address);
                 break;
         default:
-                ctl_error("cannot connect to %s: %s", address, strerror(error));
+                ctl_print_error("cannot connect to %s: %s", address, strerror(error));
         }
         return CTL_EXIT_UNAVAILABLE;
 }
@@ -71,8 +71,9 @@ int ctl_connect_parse(const char *address, struct addr *ret) {
 
         r = addr_parse(address, ret);
         if (r < 0)
-                ctl_error("'%s' is no address to connect to (%s); --connect takes a socket path, HOST:PORT or PORT",
-                          address, strerror(-r));
+                ctl_print_error(
+                        "'%s' is no address to connect to (%s); --connect takes a socket path, HOST:PORT or PORT",
+                        address, strerror(-r));
         return r < 0 ? CTL_EXIT_USAGE : 0;
 }
 

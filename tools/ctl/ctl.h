@@ -48,7 +48,7 @@ enum { CTL_OPTION_E_EXIT = 1 };
 int ctl_option(struct ctl *ctl, int c, const char *help, int *ret_exit);
 
 /* "fpmctl: MESSAGE" on stderr. */
-void ctl_error(const char *fmt, ...) _printf_(1, 2);
+void ctl_print_error(const char *fmt, ...) _printf_(1, 2);
 
 /* Seconds as a person writes them ("90", "0.5"), more than 0. 0 or -EINVAL. */
 int ctl_parse_seconds(const char *s, usec_t *ret);

@@ -28,37 +28,37 @@ bool danger_is_open_tcp(const char *listen) {
         return true;
 }
 
-static bool anybody_on_the_network(const struct conf_pool *pool) {
+static bool danger_anybody_on_the_network(const struct conf_pool *pool) {
         return danger_is_open_tcp(pool->listen) && !pool->listen_allowed_clients;
 }
 
-static bool anybody_on_this_machine(const struct conf_pool *pool) {
+static bool danger_anybody_on_this_machine(const struct conf_pool *pool) {
         return pool->listen && pool->listen[0] == '/' && (pool->listen_mode & S_IWOTH) && !pool->listen_acl_users &&
                !pool->listen_acl_groups;
 }
 
-static bool is_root(const struct conf_pool *pool) {
+static bool danger_is_root(const struct conf_pool *pool) {
         return pool->user && account_is_root_user(pool->user);
 }
 
-static bool any_extension(const struct conf_pool *pool) {
+static bool danger_any_extension(const struct conf_pool *pool) {
         return !pool->limit_extensions || !pool->limit_extensions[0];
 }
 
-static bool settings_over_tcp(const struct conf_pool *pool) {
+static bool danger_settings_over_tcp(const struct conf_pool *pool) {
         return pool->wire_ini && danger_is_tcp(pool->listen);
 }
 
 /* What the kernel gives a dumpable process: its own memory as a file that its user may write. */
-static bool writes_its_memory(const struct conf_pool *pool) {
+static bool danger_writes_its_memory(const struct conf_pool *pool) {
         return pool->request_slowlog_timeout > 0;
 }
 
-static bool is_dumpable(const struct conf_pool *pool) {
+static bool danger_is_dumpable(const struct conf_pool *pool) {
         return pool->process_dumpable;
 }
 
-static bool shared_with_scripts(const struct conf_pool *pool) {
+static bool danger_shared_with_scripts(const struct conf_pool *pool) {
         return danger_is_tcp(pool->listen) && pool->listen_shards > 1 && geteuid() != 0;
 }
 
@@ -67,21 +67,22 @@ static const struct {
         enum conf_pool_row row;
         const char *means;
 } rows[] = {
-        { anybody_on_the_network, CONF_POOL_listen,
+        { danger_anybody_on_the_network, CONF_POOL_listen,
           "every host that reaches this address can run PHP here; set listen.allowed_clients, or use a unix socket" },
-        { anybody_on_this_machine, CONF_POOL_listen_mode,
+        { danger_anybody_on_this_machine, CONF_POOL_listen_mode,
           "every user of this machine can run PHP as this pool's user" },
-        { is_root, CONF_POOL_user, "PHP code of this pool runs as root" },
-        { any_extension, CONF_POOL_limit_extensions, "files of every kind are run as PHP, uploaded pictures for one" },
-        { settings_over_tcp, CONF_POOL_wire_ini,
+        { danger_is_root, CONF_POOL_user, "PHP code of this pool runs as root" },
+        { danger_any_extension, CONF_POOL_limit_extensions,
+          "files of every kind are run as PHP, uploaded pictures for one" },
+        { danger_settings_over_tcp, CONF_POOL_wire_ini,
           "PHP_VALUE and PHP_ADMIN_VALUE are taken from whoever connects over TCP; security.wire_ini = no ignores "
           "them" },
-        { writes_its_memory, CONF_POOL_request_slowlog_timeout,
+        { danger_writes_its_memory, CONF_POOL_request_slowlog_timeout,
           "the slow log makes workers dumpable: a script can write its own memory through /proc/self/mem, past "
           "disable_functions and open_basedir" },
-        { is_dumpable, CONF_POOL_process_dumpable,
+        { danger_is_dumpable, CONF_POOL_process_dumpable,
           "a script can write its own memory through /proc/self/mem, past disable_functions and open_basedir" },
-        { shared_with_scripts, CONF_POOL_listen_shards,
+        { danger_shared_with_scripts, CONF_POOL_listen_shards,
           "every process of the user that binds the sockets, a script of the pool too, can bind the same address and "
           "gets a share of the connections; systemd's sockets are root's, and 1 shares nothing" },
 };

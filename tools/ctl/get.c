@@ -67,63 +67,63 @@ static void get_done(struct get *g) {
         free(g->assignments);
 }
 
-static void tell_line(const char *prefix, const char *line) {
+static void get_tell_line(const char *prefix, const char *line) {
         _cleanup_text_ struct text out = {};
 
         status_text_clean(line, &out);
-        ctl_error("%s%s", prefix, text_peek(&out));
+        ctl_print_error("%s%s", prefix, text_peek(&out));
 }
 
 /* The FCGI_STDERR stream, each line of it prefixed. */
-static void tell_errors(struct text *errors) {
+static void get_tell_errors(struct text *errors) {
         char *save = NULL;
 
         if (errors->n == 0)
                 return;
         for (char *line = strtok_r(errors->data, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-                tell_line("stderr: ", line);
+                get_tell_line("stderr: ", line);
 }
 
-static int judge(const struct get *g, struct ctl_reply *reply) {
+static int get_judge(const struct get *g, struct ctl_reply *reply) {
         bool failed = reply->status >= 400 || reply->status == 0 || reply->protocol_status != FCGI_REQUEST_COMPLETE;
 
         fflush(stdout);
         if (g->show_errors || failed)
-                tell_errors(&reply->errors);
+                get_tell_errors(&reply->errors);
         if (reply->protocol_status != FCGI_REQUEST_COMPLETE) {
-                ctl_error("the request was not run: FastCGI protocol status %u%s", reply->protocol_status,
-                          reply->protocol_status == FCGI_OVERLOADED ? " (overloaded)" : "");
+                ctl_print_error("the request was not run: FastCGI protocol status %u%s", reply->protocol_status,
+                                reply->protocol_status == FCGI_OVERLOADED ? " (overloaded)" : "");
                 return CTL_EXIT_FAILED;
         }
         if (reply->status == 0) {
-                ctl_error("the reply has no complete header block");
+                ctl_print_error("the reply has no complete header block");
                 return CTL_EXIT_FAILED;
         }
         if (reply->status >= 400) {
-                tell_line("HTTP status ", reply->reason);
+                get_tell_line("HTTP status ", reply->reason);
                 return CTL_EXIT_HTTP;
         }
         return CTL_EXIT_OK;
 }
 
-static int tell_broken(const char *address, int error, enum fcgi_violation violation) {
+static int get_tell_broken(const char *address, int error, enum fcgi_violation violation) {
         switch (error) {
         case ETIME:
-                ctl_error("no complete reply from %s in time", address);
+                ctl_print_error("no complete reply from %s in time", address);
                 break;
         case ECONNRESET:
-                ctl_error("%s closed the connection before the reply ended", address);
+                ctl_print_error("%s closed the connection before the reply ended", address);
                 break;
         case EPROTO:
-                ctl_error("what %s answered is not FastCGI: %s", address, fcgi_decoder_violation_text(violation));
+                ctl_print_error("what %s answered is not FastCGI: %s", address, fcgi_decoder_violation_text(violation));
                 break;
         default:
-                ctl_error("%s: %s", address, strerror(error));
+                ctl_print_error("%s: %s", address, strerror(error));
         }
         return CTL_EXIT_FAILED;
 }
 
-static int run_one(const struct get *g, const char *address, int fd, const uint8_t *request, size_t n) {
+static int get_run_one(const struct get *g, const char *address, int fd, const uint8_t *request, size_t n) {
         _cleanup_reply_ struct ctl_reply reply = { .include_headers = g->include_headers };
         enum fcgi_violation violation = FCGI_VIOLATION_NONE;
         int r;
@@ -131,21 +131,21 @@ static int run_one(const struct get *g, const char *address, int fd, const uint8
         r = ctl_reply_exchange(fd, request, n, g->timeout, &reply, &violation);
         if (r < 0) {
                 fflush(stdout);
-                tell_errors(&reply.errors);
-                return tell_broken(address, -r, violation);
+                get_tell_errors(&reply.errors);
+                return get_tell_broken(address, -r, violation);
         }
-        return judge(g, &reply);
+        return get_judge(g, &reply);
 }
 
 /* Whether a server that was asked to keep the connection has closed it: its reply is complete, so anything readable is
  * the end. */
-static bool connection_ended(int fd) {
+static bool get_connection_ended(int fd) {
         char c;
 
         return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
-static int run_all(const struct get *g, const char *address, const uint8_t *request, size_t n) {
+static int get_run_all(const struct get *g, const char *address, const uint8_t *request, size_t n) {
         _cleanup_fd_ int fd = -1;
         uint64_t n_connections = 0;
         struct addr a;
@@ -153,7 +153,7 @@ static int run_all(const struct get *g, const char *address, const uint8_t *requ
 
         r = ctl_connect_parse(address, &a);
         for (uint64_t i = 0; r == 0 && i < g->repeat; i++) {
-                if (fd >= 0 && connection_ended(fd))
+                if (fd >= 0 && get_connection_ended(fd))
                         fd = fd_close(fd);
                 if (fd < 0) {
                         r = ctl_connect_open(address, &a, &fd);
@@ -161,27 +161,27 @@ static int run_all(const struct get *g, const char *address, const uint8_t *requ
                                 break;
                         n_connections++;
                 }
-                r = run_one(g, address, fd, request, n);
+                r = get_run_one(g, address, fd, request, n);
                 if (r == CTL_EXIT_HTTP) {
                         worst = r;
                         r = 0;
                 }
         }
         if (r == 0 && g->repeat > 1)
-                ctl_error("%llu requests over %llu connection%s", (unsigned long long)g->repeat,
-                          (unsigned long long)n_connections, n_connections == 1 ? "" : "s");
+                ctl_print_error("%llu requests over %llu connection%s", (unsigned long long)g->repeat,
+                                (unsigned long long)n_connections, n_connections == 1 ? "" : "s");
         return r != 0 ? r : worst;
 }
 
-static int tell_param(int error, const char *what, const char *text) {
+static int get_tell_param(int error, const char *what, const char *text) {
         if (error == -EINVAL)
-                ctl_error("%s, not '%s'", what, text);
+                ctl_print_error("%s, not '%s'", what, text);
         else if (error < 0)
-                ctl_error("%s", strerror(-error));
+                ctl_print_error("%s", strerror(-error));
         return error == 0 ? 0 : error == -EINVAL ? CTL_EXIT_USAGE : CTL_EXIT_FAILED;
 }
 
-static int build_params(const struct get *g, struct ctl_params *p) {
+static int get_build_params(const struct get *g, struct ctl_params *p) {
         const struct ctl_params_request request = {
                 .method = g->method ? g->method : (g->body ? "POST" : "GET"),
                 .target = g->target,
@@ -191,23 +191,23 @@ static int build_params(const struct get *g, struct ctl_params *p) {
         };
         int r;
 
-        r = tell_param(ctl_params_fill(p, &request), "the script or URI starts with a slash", g->target);
+        r = get_tell_param(ctl_params_fill(p, &request), "the script or URI starts with a slash", g->target);
         for (size_t i = 0; r == 0 && i < g->n_headers; i++)
-                r = tell_param(ctl_params_set_header(p, g->headers[i]), "-H wants 'Name: value'", g->headers[i]);
+                r = get_tell_param(ctl_params_set_header(p, g->headers[i]), "-H wants 'Name: value'", g->headers[i]);
         for (size_t i = 0; r == 0 && i < g->n_assignments; i++)
-                r = tell_param(ctl_params_set_assignment(p, g->assignments[i]), "-P wants NAME=VALUE",
-                               g->assignments[i]);
+                r = get_tell_param(ctl_params_set_assignment(p, g->assignments[i]), "-P wants NAME=VALUE",
+                                   g->assignments[i]);
         return r;
 }
 
-static int run(const struct get *g) {
+static int get_run(const struct get *g) {
         _cleanup_free_ char *address = g->connect ? strdup(g->connect) : NULL;
         _cleanup_params_ struct ctl_params params = {};
         _cleanup_free_ uint8_t *request = NULL;
         size_t n;
         int r;
 
-        r = build_params(g, &params);
+        r = get_build_params(g, &params);
         if (r == 0 && !g->connect)
                 r = ctl_connect_configured(g->config, g->pool, &address);
         if (r != 0)
@@ -223,13 +223,13 @@ static int run(const struct get *g) {
                 },
                 &request, &n);
         if (r < 0 || !address) {
-                ctl_error("out of memory");
+                ctl_print_error("out of memory");
                 return CTL_EXIT_FAILED;
         }
-        return run_all(g, address, request, n);
+        return get_run_all(g, address, request, n);
 }
 
-static int read_body(struct get *g, const char *arg) {
+static int get_read_body(struct get *g, const char *arg) {
         int r;
 
         free(g->body);
@@ -243,14 +243,14 @@ static int read_body(struct get *g, const char *arg) {
         else
                 r = fd_read_file(arg + 1, BODY_MAX, &g->body, &g->n_body);
         if (r < 0)
-                ctl_error("-d %s: %s", arg, strerror(-r));
+                ctl_print_error("-d %s: %s", arg, strerror(-r));
         return r < 0 ? CTL_EXIT_FAILED : 0;
 }
 
 enum { POOL = CTL_OPTION_OWN, CONNECT, ROOT, STDERR, REPEAT, WAIT };
 
 /* One option. 0, or an exit code. */
-static int take_option(struct get *g, int c) {
+static int get_take_option(struct get *g, int c) {
         switch (c) {
         case 'y':
                 g->config = optarg;
@@ -259,7 +259,7 @@ static int take_option(struct get *g, int c) {
                 g->method = optarg;
                 return 0;
         case 'd':
-                return read_body(g, optarg);
+                return get_read_body(g, optarg);
         case 'H':
                 g->headers[g->n_headers++] = optarg;
                 return 0;
@@ -284,16 +284,16 @@ static int take_option(struct get *g, int c) {
         case REPEAT:
                 if (number_parse_range(optarg, 1, REPEAT_MAX, &g->repeat) == 0)
                         return 0;
-                ctl_error("--repeat wants a number from 1 to %u, not '%s'", REPEAT_MAX, optarg);
+                ctl_print_error("--repeat wants a number from 1 to %u, not '%s'", REPEAT_MAX, optarg);
                 return CTL_EXIT_USAGE;
         case WAIT:
-                return tell_param(ctl_parse_seconds(optarg, &g->timeout), "--timeout wants seconds", optarg);
+                return get_tell_param(ctl_parse_seconds(optarg, &g->timeout), "--timeout wants seconds", optarg);
         default:
                 return -1; /* a common one */
         }
 }
 
-static int parse(struct ctl *ctl, int argc, char *argv[], struct get *g, int *ret_exit) {
+static int get_parse(struct ctl *ctl, int argc, char *argv[], struct get *g, int *ret_exit) {
         static const struct option options[] = { CTL_COMMON_OPTIONS,
                                                  { "pool", required_argument, NULL, POOL },
                                                  { "connect", required_argument, NULL, CONNECT },
@@ -305,12 +305,12 @@ static int parse(struct ctl *ctl, int argc, char *argv[], struct get *g, int *re
         int c;
 
         while ((c = getopt_long(argc, argv, "hy:X:d:H:P:i", options, NULL)) != -1) {
-                *ret_exit = take_option(g, c);
+                *ret_exit = get_take_option(g, c);
                 if (*ret_exit > 0 || (*ret_exit < 0 && ctl_option(ctl, c, usage, ret_exit) != 0))
                         return CTL_OPTION_E_EXIT;
         }
         if (argc - optind != 1) {
-                ctl_error("get wants one script or URI; get -h explains");
+                ctl_print_error("get wants one script or URI; get -h explains");
                 *ret_exit = CTL_EXIT_USAGE;
                 return CTL_OPTION_E_EXIT;
         }
@@ -325,8 +325,8 @@ int ctl_get_main(struct ctl *ctl, int argc, char *argv[]) {
         g.headers = calloc((size_t)argc, sizeof(*g.headers));
         g.assignments = calloc((size_t)argc, sizeof(*g.assignments));
         if (!g.headers || !g.assignments) {
-                ctl_error("out of memory");
+                ctl_print_error("out of memory");
                 return CTL_EXIT_FAILED;
         }
-        return parse(ctl, argc, argv, &g, &code) != 0 ? code : run(&g);
+        return get_parse(ctl, argc, argv, &g, &code) != 0 ? code : get_run(&g);
 }

@@ -68,7 +68,7 @@ static const struct {
 // clang-format on
 
 /* A line of the report. line 0: nothing in a file says it. */
-static void tell(const char *file, unsigned line, const char *directive, const char *says) {
+static void import_tell(const char *file, unsigned line, const char *directive, const char *says) {
         if (line > 0)
                 printf("[%s:%u] %s: %s\n", file, line, directive, says);
         else
@@ -86,31 +86,31 @@ static bool import_applies(enum import_when when, const struct conf_where *given
         }
 }
 
-static void tell_global(const struct conf *conf) {
+static void import_tell_global(const struct conf *conf) {
         for (size_t i = 0; i < ELEMENTSOF(global_rows); i++) {
                 int row = conf_rows_find_global(global_rows[i].name);
                 const struct conf_where *given = &conf->global.given[row];
 
                 if (import_applies(global_rows[i].when, given,
                                    conf_value_is_initial(&conf_global_directives[row], &conf->global)))
-                        tell(given->file ? given->file : conf->files[0], given->line, global_rows[i].name,
-                             global_rows[i].says);
+                        import_tell(given->file ? given->file : conf->files[0], given->line, global_rows[i].name,
+                                    global_rows[i].says);
         }
 }
 
-static void tell_pool(const struct conf_pool *pool) {
+static void import_tell_pool(const struct conf_pool *pool) {
         for (size_t i = 0; i < ELEMENTSOF(pool_rows); i++) {
                 int row = conf_rows_find_pool(pool_rows[i].name);
                 const struct conf_where *given = &pool->given[row];
 
                 if (import_applies(pool_rows[i].when, given, conf_value_is_initial(&conf_pool_directives[row], pool)))
-                        tell(given->file ? given->file : pool->where.file, given->line, pool_rows[i].name,
-                             pool_rows[i].says);
+                        import_tell(given->file ? given->file : pool->where.file, given->line, pool_rows[i].name,
+                                    pool_rows[i].says);
         }
 }
 
 /* Which of the two places a relative include means depends on what is there. */
-static void tell_relative_includes(const char *path) {
+static void import_tell_relative_includes(const char *path) {
         _cleanup_free_ char *data = NULL;
         const char *rest, *line, *reason;
         unsigned number = 0;
@@ -124,20 +124,21 @@ static void tell_relative_includes(const char *path) {
                 number++;
                 if (conf_ini_parse(line, n_line, getenv, &entry, &reason) == 0 && entry.kind == CONF_INI_ENTRY &&
                     strcasecmp(entry.name, "include") == 0 && entry.value && entry.value[0] != '/')
-                        tell(path, number, "include",
-                             "a relative name begins in /usr, as with php-fpm; where nothing is there, beside this "
-                             "file");
+                        import_tell(
+                                path, number, "include",
+                                "a relative name begins in /usr, as with php-fpm; where nothing is there, beside this "
+                                "file");
         }
 }
 
-static void tell_all(const struct conf *conf) {
+static void import_tell_all(const struct conf *conf) {
         _cleanup_text_ struct text unimplemented = {}, units = {};
 
         for (size_t i = 0; conf->files && conf->files[i]; i++)
-                tell_relative_includes(conf->files[i]);
-        tell_global(conf);
+                import_tell_relative_includes(conf->files[i]);
+        import_tell_global(conf);
         for (size_t i = 0; i < conf->n_pools; i++)
-                tell_pool(&conf->pools[i]);
+                import_tell_pool(&conf->pools[i]);
         conf_dump_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stdout);
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
@@ -157,7 +158,7 @@ static int import(const char *path) {
         r = ctl_load_conf(path, &options, &conf);
         if (r < 0)
                 return -r;
-        tell_all(conf);
+        import_tell_all(conf);
         return CTL_EXIT_OK;
 }
 
@@ -171,7 +172,7 @@ int ctl_import_main(struct ctl *ctl, int argc, char *argv[]) {
                 if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
         if (optind + 1 != argc) {
-                ctl_error("import takes one folder or file; -h explains");
+                ctl_print_error("import takes one folder or file; -h explains");
                 return CTL_EXIT_USAGE;
         }
         text_append(&path, argv[optind]);

@@ -32,7 +32,7 @@ static const struct {
         { "check", ctl_check_main },   { "import", ctl_import_main },
 };
 
-static int set_socket(struct ctl *ctl, const char *dir, const char *name) {
+static int ctl_set_socket(struct ctl *ctl, const char *dir, const char *name) {
         char *path = NULL;
 
         if (asprintf(&path, "%s%s%s", dir, dir[0] ? "/" : "", name) < 0)
@@ -47,10 +47,10 @@ int ctl_option(struct ctl *ctl, int c, const char *help, int *ret_exit) {
 
         switch (c) {
         case CTL_OPTION_SOCKET:
-                r = set_socket(ctl, "", optarg);
+                r = ctl_set_socket(ctl, "", optarg);
                 break;
         case CTL_OPTION_RUNTIME_DIR:
-                r = set_socket(ctl, optarg, IPC_CONTROL_SOCKET);
+                r = ctl_set_socket(ctl, optarg, IPC_CONTROL_SOCKET);
                 break;
         case 'h':
                 fputs(help, stdout);
@@ -62,15 +62,25 @@ int ctl_option(struct ctl *ctl, int c, const char *help, int *ret_exit) {
                 return CTL_OPTION_E_EXIT;
         }
         if (r < 0) {
-                ctl_error("%s", strerror(-r));
+                ctl_print_error("%s", strerror(-r));
                 *ret_exit = CTL_EXIT_FAILED;
                 return CTL_OPTION_E_EXIT;
         }
         return 0;
 }
 
+int ctl_parse_seconds(const char *s, usec_t *ret) {
+        char *end;
+        double v = strtod(s, &end);
+
+        if (end == s || *end != '\0' || !(v >= 0.001) || v > 1e9)
+                return -EINVAL;
+        *ret = (usec_t)(v * (double)USEC_PER_SEC);
+        return 0;
+}
+
 /* $RUNTIME_DIRECTORY may name several folders, with colons between; the first is the service's own. systemd.exec(5) */
-static int default_socket(struct ctl *ctl) {
+static int ctl_default_socket(struct ctl *ctl) {
         const char *env = getenv("RUNTIME_DIRECTORY");
         _cleanup_free_ char *dir = NULL;
 
@@ -78,10 +88,10 @@ static int default_socket(struct ctl *ctl) {
         if (!dir)
                 return -ENOMEM;
         dir[strcspn(dir, ":")] = '\0';
-        return set_socket(ctl, dir, IPC_CONTROL_SOCKET);
+        return ctl_set_socket(ctl, dir, IPC_CONTROL_SOCKET);
 }
 
-static int run_command(struct ctl *ctl, int argc, char *argv[]) {
+static int ctl_run_command(struct ctl *ctl, int argc, char *argv[]) {
         if (argc < 1) {
                 fputs(usage, stderr);
                 return CTL_EXIT_USAGE;
@@ -92,15 +102,15 @@ static int run_command(struct ctl *ctl, int argc, char *argv[]) {
                 optind = 0; /* glibc: start a new scan */
                 return commands[i].main(ctl, argc, argv);
         }
-        ctl_error("no command '%s'; fpmctl -h lists them", argv[0]);
+        ctl_print_error("no command '%s'; fpmctl -h lists them", argv[0]);
         return CTL_EXIT_USAGE;
 }
 
-static int run(struct ctl *ctl, int argc, char *argv[]) {
+static int ctl_run(struct ctl *ctl, int argc, char *argv[]) {
         static const struct option options[] = { CTL_COMMON_OPTIONS, { "version", no_argument, NULL, 'V' }, {} };
         int c, code;
 
-        if (default_socket(ctl) < 0)
+        if (ctl_default_socket(ctl) < 0)
                 return CTL_EXIT_FAILED;
         while ((c = getopt_long(argc, argv, "+hV", options, NULL)) != -1) {
                 if (c == 'V') {
@@ -110,14 +120,14 @@ static int run(struct ctl *ctl, int argc, char *argv[]) {
                 if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
         }
-        return run_command(ctl, argc - optind, argv + optind);
+        return ctl_run_command(ctl, argc - optind, argv + optind);
 }
 
 int main(int argc, char *argv[]) {
         struct ctl ctl = {};
         int code;
 
-        code = run(&ctl, argc, argv);
+        code = ctl_run(&ctl, argc, argv);
         free(ctl.socket);
         if (fflush(stdout) != 0 && code == CTL_EXIT_OK)
                 code = CTL_EXIT_FAILED;

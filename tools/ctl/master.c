@@ -18,20 +18,20 @@ static int tell_no_master(const char *path, int error) {
 
         switch (error) {
         case ENOENT:
-                ctl_error(
+                ctl_print_error(
                         "no master answers: there is no socket %s (fpmd is not running, or has another --runtime-dir)",
                         path);
                 break;
         case ECONNREFUSED:
-                ctl_error("no master answers: nobody serves %s any more (fpmd has ended)", path);
+                ctl_print_error("no master answers: nobody serves %s any more (fpmd has ended)", path);
                 break;
         case EACCES:
                 owner = stat(path, &st) == 0 ? getpwuid(st.st_uid) : NULL;
-                ctl_error("no permission to ask the master: %s is for user %s alone", path,
-                          owner ? owner->pw_name : "root");
+                ctl_print_error("no permission to ask the master: %s is for user %s alone", path,
+                                owner ? owner->pw_name : "root");
                 break;
         default:
-                ctl_error("no master answers on %s: %s", path, strerror(error));
+                ctl_print_error("no master answers on %s: %s", path, strerror(error));
         }
         return -CTL_EXIT_UNAVAILABLE;
 }
@@ -49,25 +49,26 @@ int ctl_master_connect(const struct ctl *ctl, usec_t timeout) {
 }
 
 /* What went wrong after the connection stood. */
-static int tell_lost(const struct ctl *ctl, int error) {
+static int master_tell_lost(const struct ctl *ctl, int error) {
         switch (error) {
         case EAGAIN:
-                ctl_error("the master did not answer in time on %s", ctl->socket);
+                ctl_print_error("the master did not answer in time on %s", ctl->socket);
                 break;
         case EPIPE:
         case ECONNRESET:
-                ctl_error("the master closed %s before it answered", ctl->socket);
+                ctl_print_error("the master closed %s before it answered", ctl->socket);
                 break;
         case EPROTONOSUPPORT:
-                ctl_error("the master on %s speaks another version of the protocol: fpmd and fpmctl are of different "
-                          "builds; restart fpmd",
-                          ctl->socket);
+                ctl_print_error(
+                        "the master on %s speaks another version of the protocol: fpmd and fpmctl are of different "
+                        "builds; restart fpmd",
+                        ctl->socket);
                 break;
         case EPROTO:
-                ctl_error("who answers on %s is not fpmd", ctl->socket);
+                ctl_print_error("who answers on %s is not fpmd", ctl->socket);
                 break;
         default:
-                ctl_error("%s: %s", ctl->socket, strerror(error));
+                ctl_print_error("%s: %s", ctl->socket, strerror(error));
         }
         return -CTL_EXIT_UNAVAILABLE;
 }
@@ -76,7 +77,7 @@ int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_mess
         int r;
 
         r = ipc_exchange_send(fd, m);
-        return r < 0 ? tell_lost(ctl, -r) : 0;
+        return r < 0 ? master_tell_lost(ctl, -r) : 0;
 }
 
 int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret) {
@@ -84,6 +85,6 @@ int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message
 
         r = ipc_exchange_receive(fd, ret);
         if (r < 0)
-                return tell_lost(ctl, -r);
-        return r == IPC_EXCHANGE_E_CLOSED ? tell_lost(ctl, EPIPE) : 0;
+                return master_tell_lost(ctl, -r);
+        return r == IPC_EXCHANGE_E_CLOSED ? master_tell_lost(ctl, EPIPE) : 0;
 }

@@ -22,16 +22,16 @@ void ctl_params_done(struct ctl_params *p) {
         *p = (struct ctl_params){};
 }
 
-static struct fcgi_pair *find(struct ctl_params *p, const char *name, size_t n) {
+static struct fcgi_pair *params_find(struct ctl_params *p, const char *name, size_t n) {
         for (size_t i = 0; i < p->n; i++)
                 if (p->items[i].n_name == n && memcmp(p->items[i].name, name, n) == 0)
                         return &p->items[i];
         return NULL;
 }
 
-static int set(struct ctl_params *p, const char *name, size_t n_name, const char *value, size_t n_value) {
+static int params_set(struct ctl_params *p, const char *name, size_t n_name, const char *value, size_t n_value) {
         _cleanup_free_ char *v = strndup(value, n_value), *k = strndup(name, n_name);
-        struct fcgi_pair *pair = find(p, name, n_name);
+        struct fcgi_pair *pair = params_find(p, name, n_name);
 
         if (!k || !v)
                 return -ENOMEM;
@@ -50,7 +50,7 @@ static int set(struct ctl_params *p, const char *name, size_t n_name, const char
 }
 
 int ctl_params_set(struct ctl_params *p, const char *name, const char *value) {
-        return set(p, name, strlen(name), value, strlen(value));
+        return params_set(p, name, strlen(name), value, strlen(value));
 }
 
 int ctl_params_set_assignment(struct ctl_params *p, const char *assignment) {
@@ -58,10 +58,10 @@ int ctl_params_set_assignment(struct ctl_params *p, const char *assignment) {
 
         if (!eq || eq == assignment)
                 return -EINVAL;
-        return set(p, assignment, (size_t)(eq - assignment), eq + 1, strlen(eq + 1));
+        return params_set(p, assignment, (size_t)(eq - assignment), eq + 1, strlen(eq + 1));
 }
 
-static bool is_cgi_header(const char *name) {
+static bool params_is_cgi_header(const char *name) {
         return strcmp(name, "CONTENT_TYPE") == 0 || strcmp(name, "CONTENT_LENGTH") == 0;
 }
 
@@ -76,19 +76,19 @@ int ctl_params_set_header(struct ctl_params *p, const char *header) {
         for (char *c = name; *c; c++)
                 *c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
         colon++;
-        return ctl_params_set(p, is_cgi_header(name + 5) ? name + 5 : name, colon + strspn(colon, " \t"));
+        return ctl_params_set(p, params_is_cgi_header(name + 5) ? name + 5 : name, colon + strspn(colon, " \t"));
 }
 
 /* Bytes of path up to the end of the script's name: what follows is PATH_INFO. */
-static size_t script_length(const char *path, size_t n) {
+static size_t params_script_length(const char *path, size_t n) {
         const char *dot = memmem(path, n, ".php/", 5);
 
         return dot ? (size_t)(dot - path) + 4 : n;
 }
 
-static int fill_path(struct ctl_params *p, const struct ctl_params_request *r) {
+static int params_fill_path(struct ctl_params *p, const struct ctl_params_request *r) {
         size_t n_path = strcspn(r->target, "?");
-        size_t n_script = script_length(r->target, n_path);
+        size_t n_script = params_script_length(r->target, n_path);
         const char *root = r->root ? r->root : "";
         size_t n_root = strlen(root);
         _cleanup_free_ char *file = NULL;
@@ -100,17 +100,17 @@ static int fill_path(struct ctl_params *p, const struct ctl_params_request *r) {
                 return -ENOMEM;
         e = ctl_params_set(p, "SCRIPT_FILENAME", file);
         if (e == 0)
-                e = set(p, "SCRIPT_NAME", 11, r->target, n_script);
+                e = params_set(p, "SCRIPT_NAME", 11, r->target, n_script);
         if (e == 0 && n_script < n_path)
-                e = set(p, "PATH_INFO", 9, r->target + n_script, n_path - n_script);
+                e = params_set(p, "PATH_INFO", 9, r->target + n_script, n_path - n_script);
         if (e == 0)
-                e = set(p, "DOCUMENT_URI", 12, r->target, n_path);
+                e = params_set(p, "DOCUMENT_URI", 12, r->target, n_path);
         if (e == 0)
                 e = ctl_params_set(p, "DOCUMENT_ROOT", r->root ? r->root : "/");
         return e;
 }
 
-static int fill_body(struct ctl_params *p, const struct ctl_params_request *r) {
+static int params_fill_body(struct ctl_params *p, const struct ctl_params_request *r) {
         char length[24];
         int e;
 
@@ -151,6 +151,6 @@ int ctl_params_fill(struct ctl_params *p, const struct ctl_params_request *r) {
                 if (e < 0)
                         return e;
         }
-        e = fill_path(p, r);
-        return e < 0 ? e : fill_body(p, r);
+        e = params_fill_path(p, r);
+        return e < 0 ? e : params_fill_body(p, r);
 }

@@ -7,7 +7,7 @@
 #include "ctl.h"
 #include "status/text.h"
 
-void ctl_error(const char *fmt, ...) {
+void ctl_print_error(const char *fmt, ...) {
         va_list ap;
 
         fflush(stdout);
@@ -16,16 +16,6 @@ void ctl_error(const char *fmt, ...) {
         vfprintf(stderr, fmt, ap);
         va_end(ap);
         fputc('\n', stderr);
-}
-
-int ctl_parse_seconds(const char *s, usec_t *ret) {
-        char *end;
-        double v = strtod(s, &end);
-
-        if (end == s || *end != '\0' || !(v >= 0.001) || v > 1e9)
-                return -EINVAL;
-        *ret = (usec_t)(v * (double)USEC_PER_SEC);
-        return 0;
 }
 
 void ctl_print_span(usec_t span, struct text *out) {

@@ -19,7 +19,7 @@ static const char usage[] =
         "                       ones, and those that are gone; PHP's own files are not looked at\n"
         "  --timeout SECONDS    wait no longer; the reload itself goes on\n";
 
-static int ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_request *what) {
+static int reload_ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_request *what) {
         const struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD, .request = *what };
         _cleanup_control_message_ struct ipc_control_message answer = {};
         _cleanup_fd_ int fd = -1;
@@ -39,10 +39,10 @@ static int ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_r
                 puts(answer.result.text);
                 return CTL_EXIT_OK;
         case IPC_CONTROL_REFUSED:
-                ctl_error("reload refused: %s", answer.result.text);
+                ctl_print_error("reload refused: %s", answer.result.text);
                 return CTL_EXIT_FAILED;
         default:
-                ctl_error("the master answered reload with '%s'", ipc_control_type_name(answer.type));
+                ctl_print_error("the master answered reload with '%s'", ipc_control_type_name(answer.type));
                 return CTL_EXIT_FAILED;
         }
 }
@@ -61,7 +61,7 @@ int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
         while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
                 if (c == CTL_OPTION_OWN) {
                         if (ctl_parse_seconds(optarg, &timeout) < 0) {
-                                ctl_error("--timeout wants seconds, not '%s'", optarg);
+                                ctl_print_error("--timeout wants seconds, not '%s'", optarg);
                                 return CTL_EXIT_USAGE;
                         }
                 } else if (c == OPTION_CHANGED)
@@ -71,8 +71,8 @@ int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
         }
         what.pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
         if (what.changed && what.pools.n > 0) {
-                ctl_error("--changed finds the pools itself: it takes no '%s'", argv[optind]);
+                ctl_print_error("--changed finds the pools itself: it takes no '%s'", argv[optind]);
                 return CTL_EXIT_USAGE;
         }
-        return ask(ctl, timeout, &what);
+        return reload_ask(ctl, timeout, &what);
 }

@@ -22,7 +22,7 @@ void ctl_reply_done(struct ctl_reply *r) {
 }
 
 /* "Status: 404 Not Found", RFC 3875 section 6.3.3. */
-static void take_header(struct ctl_reply *r, const char *line, size_t n) {
+static void reply_take_header(struct ctl_reply *r, const char *line, size_t n) {
         const char *value = line + strlen("Status:");
         unsigned status;
 
@@ -39,7 +39,7 @@ static void take_header(struct ctl_reply *r, const char *line, size_t n) {
 }
 
 /* Looks for the empty line that ends the headers, and reads those before it. Returns the block's size, or 0. */
-static size_t scan_head(struct ctl_reply *r) {
+static size_t reply_scan_head(struct ctl_reply *r) {
         const char *head = text_peek(&r->head), *line = head, *end;
 
         while ((end = memchr(line, '\n', r->head.n - (size_t)(line - head)))) {
@@ -49,13 +49,13 @@ static size_t scan_head(struct ctl_reply *r) {
                         n--;
                 if (n == 0)
                         return (size_t)(end - head) + 1;
-                take_header(r, line, n);
+                reply_take_header(r, line, n);
                 line = end + 1;
         }
         return 0;
 }
 
-static void finish_head(struct ctl_reply *r, size_t n_head) {
+static void reply_finish_head(struct ctl_reply *r, size_t n_head) {
         const char *head = text_peek(&r->head);
 
         r->head_done = true;
@@ -73,13 +73,13 @@ void ctl_reply_stdout(struct ctl_reply *r, const uint8_t *data, size_t n) {
                 return;
         }
         text_append_n(&r->head, data, n);
-        n_head = scan_head(r);
+        n_head = reply_scan_head(r);
         if (n_head > 0) {
                 if (r->status == 0)
                         r->status = 200;
-                finish_head(r, n_head);
+                reply_finish_head(r, n_head);
         } else if (r->head.n > HEAD_MAX || r->head.failed)
-                finish_head(r, 0);
+                reply_finish_head(r, 0);
 }
 
 void ctl_reply_stderr(struct ctl_reply *r, const uint8_t *data, size_t n) {
@@ -88,12 +88,12 @@ void ctl_reply_stderr(struct ctl_reply *r, const uint8_t *data, size_t n) {
 
 void ctl_reply_end(struct ctl_reply *r) {
         if (!r->head_done)
-                finish_head(r, 0);
+                reply_finish_head(r, 0);
 }
 
 /* 1: the reply has ended; 0: more is to come; -EPROTO. */
-static int take_bytes(struct ctl_reply *r, struct fcgi_client *client, const uint8_t *data, size_t n,
-                      enum fcgi_violation *ret_violation) {
+static int reply_take_bytes(struct ctl_reply *r, struct fcgi_client *client, const uint8_t *data, size_t n,
+                            enum fcgi_violation *ret_violation) {
         for (;;) {
                 struct fcgi_client_event event;
                 size_t used;
@@ -122,7 +122,8 @@ static int take_bytes(struct ctl_reply *r, struct fcgi_client *client, const uin
         }
 }
 
-static int read_some(int fd, struct ctl_reply *r, struct fcgi_client *client, enum fcgi_violation *ret_violation) {
+static int reply_read_some(int fd, struct ctl_reply *r, struct fcgi_client *client,
+                           enum fcgi_violation *ret_violation) {
         uint8_t buf[READ_SIZE];
         ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
@@ -130,11 +131,11 @@ static int read_some(int fd, struct ctl_reply *r, struct fcgi_client *client, en
                 return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         if (n == 0)
                 return -ECONNRESET;
-        return take_bytes(r, client, buf, (size_t)n, ret_violation);
+        return reply_take_bytes(r, client, buf, (size_t)n, ret_violation);
 }
 
 /* A server that stops reading may still have an answer: from then on there is nothing left to send. */
-static void write_some(int fd, const uint8_t **data, size_t *n) {
+static void reply_write_some(int fd, const uint8_t **data, size_t *n) {
         ssize_t sent = send(fd, *data, *n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
         if (sent >= 0) {
@@ -144,7 +145,7 @@ static void write_some(int fd, const uint8_t **data, size_t *n) {
                 *n = 0;
 }
 
-static int wait_for(int fd, bool writing, usec_t deadline, short *ret_events) {
+static int reply_wait_for(int fd, bool writing, usec_t deadline, short *ret_events) {
         struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0)) };
         int timeout = -1, n;
 
@@ -172,14 +173,14 @@ int ctl_reply_exchange(int fd, const uint8_t *request, size_t n, uint64_t timeou
                 short events = 0;
                 int e;
 
-                e = wait_for(fd, n > 0, deadline, &events);
+                e = reply_wait_for(fd, n > 0, deadline, &events);
                 if (e < 0)
                         return e;
                 if (events & POLLOUT)
-                        write_some(fd, &request, &n);
+                        reply_write_some(fd, &request, &n);
                 if (!(events & (POLLIN | POLLHUP | POLLERR)))
                         continue;
-                e = read_some(fd, r, &client, ret_violation);
+                e = reply_read_some(fd, r, &client, ret_violation);
                 if (e != 0)
                         return MIN(e, 0);
         }

@@ -11,13 +11,13 @@
 #include "base/addr.h"
 #include "danger.h"
 
-static void put_setting(const char *name, const char *value, struct text *out) {
+static void socket_unit_put_setting(const char *name, const char *value, struct text *out) {
         if (value)
                 text_printf(out, "%s=%s\n", name, value);
 }
 
 /* A list with commas as arguments of setfacl -m: "u:www-data:rw,u:deploy:rw". */
-static void put_acl_entries(const char *kind, const char *list, bool *first, struct text *out) {
+static void socket_unit_put_acl_entries(const char *kind, const char *list, bool *first, struct text *out) {
         const char *word;
         size_t n;
 
@@ -27,23 +27,23 @@ static void put_acl_entries(const char *kind, const char *list, bool *first, str
         }
 }
 
-static void put_permissions(const struct conf_pool *pool, struct text *out) {
+static void socket_unit_put_permissions(const struct conf_pool *pool, struct text *out) {
         bool first = true;
 
         if (!pool->listen_acl_users && !pool->listen_acl_groups) {
-                put_setting("SocketUser", pool->listen_owner, out);
-                put_setting("SocketGroup", pool->listen_group, out);
+                socket_unit_put_setting("SocketUser", pool->listen_owner, out);
+                socket_unit_put_setting("SocketGroup", pool->listen_group, out);
                 text_printf(out, "SocketMode=%04o\n", pool->listen_mode);
                 return;
         }
         text_append(out, "SocketMode=0660\nExecStartPost=setfacl -m ");
-        put_acl_entries("u", pool->listen_acl_users, &first, out);
-        put_acl_entries("g", pool->listen_acl_groups, &first, out);
+        socket_unit_put_acl_entries("u", pool->listen_acl_users, &first, out);
+        socket_unit_put_acl_entries("g", pool->listen_acl_groups, &first, out);
         text_printf(out, ",g::- %s\n", pool->listen);
 }
 
 /* systemd takes addresses, not the names of hosts. */
-static void put_tcp(const struct conf_pool *pool, unsigned n_shards, struct text *out) {
+static void socket_unit_put_tcp(const struct conf_pool *pool, unsigned n_shards, struct text *out) {
         char text[ADDR_TEXT_MAX];
         const char *address = pool->listen;
         struct addr a;
@@ -51,7 +51,7 @@ static void put_tcp(const struct conf_pool *pool, unsigned n_shards, struct text
         if (strchr(address, ':') && addr_parse(address, &a) == 0)
                 address = addr_format(&a, text);
         for (unsigned i = 0; i < n_shards; i++)
-                put_setting("ListenStream", address, out);
+                socket_unit_put_setting("ListenStream", address, out);
         if (n_shards > 1)
                 text_append(out, "ReusePort=yes\n");
         if (pool->listen_defer_accept > 0)
@@ -67,10 +67,10 @@ void socket_unit_write(const struct conf_pool *pool, unsigned n_shards, struct t
                     "%s\n\n[Socket]\n",
                     pool->name, pool->name);
         if (danger_is_tcp(pool->listen))
-                put_tcp(pool, n_shards, out);
+                socket_unit_put_tcp(pool, n_shards, out);
         else {
-                put_setting("ListenStream", pool->listen, out);
-                put_permissions(pool, out);
+                socket_unit_put_setting("ListenStream", pool->listen, out);
+                socket_unit_put_permissions(pool, out);
                 text_append(out, "RemoveOnStop=yes\n");
         }
         if (pool->listen_backlog > 0)

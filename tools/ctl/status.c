@@ -27,7 +27,7 @@ struct options {
         size_t n_pools;
 };
 
-static bool wanted(const struct options *o, const char *name) {
+static bool status_wanted(const struct options *o, const char *name) {
         for (size_t i = 0; i < o->n_pools; i++)
                 if (strcmp(o->pools[i], name) == 0)
                         return true;
@@ -35,7 +35,7 @@ static bool wanted(const struct options *o, const char *name) {
 }
 
 /* Takes one answer into the view. 1: there is more to come; 0: that was all; negative exit code. */
-static int take_answer(const struct options *o, struct ipc_control_message *m, struct ctl_view *v) {
+static int status_take_answer(const struct options *o, struct ipc_control_message *m, struct ctl_view *v) {
         switch (m->type) {
         case IPC_CONTROL_SERVICE:
                 ipc_control_message_done(&v->message);
@@ -43,23 +43,23 @@ static int take_answer(const struct options *o, struct ipc_control_message *m, s
                 *m = (struct ipc_control_message){};
                 return 1;
         case IPC_CONTROL_POOL:
-                if (wanted(o, m->pool.name) && ctl_view_add_pool(v, m, time_now()) < 0) {
-                        ctl_error("out of memory");
+                if (status_wanted(o, m->pool.name) && ctl_view_add_pool(v, m, time_now()) < 0) {
+                        ctl_print_error("out of memory");
                         return -CTL_EXIT_FAILED;
                 }
                 return 1;
         case IPC_CONTROL_END:
                 return 0;
         case IPC_CONTROL_REFUSED:
-                ctl_error("status refused: %s", m->result.text);
+                ctl_print_error("status refused: %s", m->result.text);
                 return -CTL_EXIT_FAILED;
         default:
-                ctl_error("the master answered status with '%s'", ipc_control_type_name(m->type));
+                ctl_print_error("the master answered status with '%s'", ipc_control_type_name(m->type));
                 return -CTL_EXIT_FAILED;
         }
 }
 
-static int collect(const struct ctl *ctl, const struct options *o, struct ctl_view *v) {
+static int status_collect(const struct ctl *ctl, const struct options *o, struct ctl_view *v) {
         const struct ipc_control_message request = { .type = IPC_CONTROL_STATUS };
         _cleanup_fd_ int fd = -1;
         int r;
@@ -75,30 +75,30 @@ static int collect(const struct ctl *ctl, const struct options *o, struct ctl_vi
 
                 r = ctl_master_receive(ctl, fd, &m);
                 if (r == 0)
-                        r = take_answer(o, &m, v);
+                        r = status_take_answer(o, &m, v);
         } while (r > 0);
         return r;
 }
 
-static int check_names(const struct options *o, const struct ctl_view *v) {
+static int status_check_names(const struct options *o, const struct ctl_view *v) {
         for (size_t i = 0; i < o->n_pools; i++) {
                 size_t k = 0;
 
                 while (k < v->n_pools && strcmp(v->pools[k].message.pool.name, o->pools[i]) != 0)
                         k++;
                 if (k == v->n_pools) {
-                        ctl_error("the service has no pool '%s'", o->pools[i]);
+                        ctl_print_error("the service has no pool '%s'", o->pools[i]);
                         return CTL_EXIT_FAILED;
                 }
         }
         return 0;
 }
 
-static int show(const struct options *o, const struct ctl_view *v) {
+static int status_show(const struct options *o, const struct ctl_view *v) {
         _cleanup_text_ struct text out = {};
 
         if (v->message.type != IPC_CONTROL_SERVICE) {
-                ctl_error("the master did not say who it is");
+                ctl_print_error("the master did not say who it is");
                 return CTL_EXIT_FAILED;
         }
         if (o->json)
@@ -106,14 +106,14 @@ static int show(const struct options *o, const struct ctl_view *v) {
         else
                 ctl_view_text(v, o->full, &out);
         if (out.failed) {
-                ctl_error("out of memory");
+                ctl_print_error("out of memory");
                 return CTL_EXIT_FAILED;
         }
         fputs(text_peek(&out), stdout);
-        return check_names(o, v);
+        return status_check_names(o, v);
 }
 
-static int parse_options(struct ctl *ctl, int argc, char *argv[], struct options *o, int *ret_exit) {
+static int status_parse_options(struct ctl *ctl, int argc, char *argv[], struct options *o, int *ret_exit) {
         enum { FULL = CTL_OPTION_OWN, JSON, WAIT };
         static const struct option options[] = { CTL_COMMON_OPTIONS,
                                                  { "full", no_argument, NULL, FULL },
@@ -130,7 +130,7 @@ static int parse_options(struct ctl *ctl, int argc, char *argv[], struct options
                 else if (c == WAIT) {
                         if (ctl_parse_seconds(optarg, &o->timeout) == 0)
                                 continue;
-                        ctl_error("--timeout wants seconds, not '%s'", optarg);
+                        ctl_print_error("--timeout wants seconds, not '%s'", optarg);
                         *ret_exit = CTL_EXIT_USAGE;
                         return CTL_OPTION_E_EXIT;
                 } else if (ctl_option(ctl, c, usage, ret_exit) != 0)
@@ -146,8 +146,8 @@ int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
         _cleanup_view_ struct ctl_view v = {};
         int r, code;
 
-        if (parse_options(ctl, argc, argv, &o, &code) != 0)
+        if (status_parse_options(ctl, argc, argv, &o, &code) != 0)
                 return code;
-        r = collect(ctl, &o, &v);
-        return r < 0 ? -r : show(&o, &v);
+        r = status_collect(ctl, &o, &v);
+        return r < 0 ? -r : status_show(&o, &v);
 }

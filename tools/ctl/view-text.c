@@ -15,20 +15,20 @@
 
 #define PIDS_PER_LINE 12
 
-static void print_count(uint64_t n, const char *one, struct text *out) {
+static void view_text_print_count(uint64_t n, const char *one, struct text *out) {
         text_printf(out, "%llu %s%s", (unsigned long long)n, one, n == 1 ? "" : "s");
 }
 
-static void print_label(const char *label, struct text *out) {
+static void view_text_print_label(const char *label, struct text *out) {
         text_printf(out, "  %-10s", label);
 }
 
-static void print_file(const char *name, _unused_ size_t i, struct text *out) {
+static void view_text_print_file(const char *name, _unused_ size_t i, struct text *out) {
         text_append(out, "\n            ");
         status_text_clean(name, out);
 }
 
-static void print_service(const struct ipc_control_service *s, bool full, struct text *out) {
+static void view_text_print_service(const struct ipc_control_service *s, bool full, struct text *out) {
         uint64_t n_files = s->config_files.n + s->config_files.n_left_out;
 
         text_append(out, "fpmd ");
@@ -37,17 +37,17 @@ static void print_service(const struct ipc_control_service *s, bool full, struct
         ctl_print_span(s->uptime, out);
 
         text_append_c(out, '\n');
-        print_label("config", out);
+        view_text_print_label("config", out);
         status_text_clean(s->config_path, out);
         if (n_files > 1) {
                 text_append(out, ", ");
-                print_count(n_files, "file", out);
+                view_text_print_count(n_files, "file", out);
         }
         for (size_t i = 0; full && i < s->config_files.n; i++)
-                print_file(s->config_files.items[i], i, out);
+                view_text_print_file(s->config_files.items[i], i, out);
 
         text_append_c(out, '\n');
-        print_label("reload", out);
+        view_text_print_label("reload", out);
         text_append(out, ipc_control_outcome_name(s->reload_outcome));
         if (s->reload_outcome != IPC_CONTROL_OUTCOME_NONE) {
                 text_append(out, "  ");
@@ -58,10 +58,10 @@ static void print_service(const struct ipc_control_service *s, bool full, struct
         text_append_c(out, '\n');
 }
 
-static void print_workers(const struct status_snapshot *s, struct text *out) {
+static void view_text_print_workers(const struct status_snapshot *s, struct text *out) {
         const char *separator = "  (";
 
-        print_label("workers", out);
+        view_text_print_label("workers", out);
         text_printf(out, "%u busy, %u idle, at most %llu", s->n_active, s->n_idle, (unsigned long long)s->max_children);
         for (uint32_t stage = STAGE_NONE + 1; stage < _STAGE_MAX; stage++) {
                 if (s->n_stage[stage] == 0)
@@ -72,11 +72,11 @@ static void print_workers(const struct status_snapshot *s, struct text *out) {
         text_append(out, s->n_total > 0 ? ")\n" : "\n");
 }
 
-static void print_counters(const struct status_snapshot *s, struct text *out) {
+static void view_text_print_counters(const struct status_snapshot *s, struct text *out) {
         double seconds = (double)s->start_since / (double)USEC_PER_SEC;
         uint64_t n_lost = 0;
 
-        print_label("requests", out);
+        view_text_print_label("requests", out);
         text_printf(out, "%llu", (unsigned long long)s->requests);
         if (seconds > 0) {
                 text_printf(out, ", %.1f/s in ", (double)s->requests / seconds);
@@ -84,7 +84,7 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
         }
         text_printf(out, ", most busy at once %llu\n", (unsigned long long)s->max_active);
 
-        print_label("queue", out);
+        view_text_print_label("queue", out);
         text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
                     (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
 
@@ -92,7 +92,7 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
                 n_lost += s->logs_lost[k];
         if (s->max_children_reached + s->workers_died + n_lost == 0)
                 return;
-        print_label("trouble", out);
+        view_text_print_label("trouble", out);
         text_printf(out, "pm.max_children reached %llu times, workers died %llu, log entries lost %llu",
                     (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
                     (unsigned long long)n_lost);
@@ -104,7 +104,7 @@ static void print_counters(const struct status_snapshot *s, struct text *out) {
 }
 
 /* Connections that wait for their clients. */
-static void print_park(const struct ctl_view_pool *p, struct text *out) {
+static void view_text_print_park(const struct ctl_view_pool *p, struct text *out) {
         const uint64_t *n = p->snapshot.park;
 
         if (p->message.pool.park_pid == 0)
@@ -124,8 +124,8 @@ static void print_park(const struct ctl_view_pool *p, struct text *out) {
 }
 
 /* Generation g's worker; with no g, one whose zygote has ended while it goes on. */
-static bool belongs(const struct scoreboard_slot *w, const struct ipc_control_pool *pool,
-                    const struct ipc_control_generation *g) {
+static bool view_text_belongs(const struct scoreboard_slot *w, const struct ipc_control_pool *pool,
+                              const struct ipc_control_generation *g) {
         if (g)
                 return w->generation == g->number;
         for (size_t i = 0; i < pool->n_generations; i++)
@@ -134,12 +134,13 @@ static bool belongs(const struct scoreboard_slot *w, const struct ipc_control_po
         return true;
 }
 
-static void print_pids(const struct ctl_view_pool *p, const struct ipc_control_generation *g, struct text *out) {
+static void view_text_print_pids(const struct ctl_view_pool *p, const struct ipc_control_generation *g,
+                                 struct text *out) {
         const struct status_snapshot *s = &p->snapshot;
         size_t n = 0;
 
         for (uint32_t i = 0; i < s->n_workers; i++) {
-                if (!belongs(&s->workers[i], &p->message.pool, g))
+                if (!view_text_belongs(&s->workers[i], &p->message.pool, g))
                         continue;
                 if (n++ % PIDS_PER_LINE == 0)
                         text_printf(out, "%s", n == 1 ? "    workers" : "\n           ");
@@ -149,7 +150,7 @@ static void print_pids(const struct ctl_view_pool *p, const struct ipc_control_g
                 text_append_c(out, '\n');
 }
 
-static void print_row(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
+static void view_text_print_row(const struct status_snapshot *s, const struct scoreboard_slot *w, struct text *out) {
         const struct stage_info *stage = stage_info(w->stage);
         size_t start;
 
@@ -168,30 +169,30 @@ static void print_row(const struct status_snapshot *s, const struct scoreboard_s
         text_append_c(out, '\n');
 }
 
-static void print_processes(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
-                            struct text *out) {
+static void view_text_print_processes(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
+                                      struct text *out) {
         const struct status_snapshot *s = &p->snapshot;
 
         if (!full) {
-                print_pids(p, g, out);
+                view_text_print_pids(p, g, out);
                 return;
         }
         for (uint32_t i = 0; i < s->n_workers; i++)
-                if (belongs(&s->workers[i], &p->message.pool, g))
-                        print_row(s, &s->workers[i], out);
+                if (view_text_belongs(&s->workers[i], &p->message.pool, g))
+                        view_text_print_row(s, &s->workers[i], out);
 }
 
-static void print_generation(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
-                             struct text *out) {
+static void view_text_print_generation(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
+                                       struct text *out) {
         text_printf(out, "  zygote %llu  generation %llu  %s  ", (unsigned long long)g->zygote_pid,
                     (unsigned long long)g->number, ipc_control_life_name(g->life));
-        print_count(g->n_workers, "worker", out);
+        view_text_print_count(g->n_workers, "worker", out);
         text_append(out, "  PHP ");
         status_text_clean(g->php_version, out);
         text_append(out, "\n    PHP read ");
-        print_count(ctl_view_each_file(g->ini_files, NULL, NULL), "file", out);
+        view_text_print_count(ctl_view_each_file(g->ini_files, NULL, NULL), "file", out);
         if (full)
-                ctl_view_each_file(g->ini_files, print_file, out);
+                ctl_view_each_file(g->ini_files, view_text_print_file, out);
         else if (g->ini_files[0] != '\0') {
                 char first[SCOREBOARD_SCRIPT_MAX];
 
@@ -202,28 +203,28 @@ static void print_generation(const struct ctl_view_pool *p, const struct ipc_con
         }
         text_append_c(out, '\n');
 
-        print_processes(p, g, full, out);
+        view_text_print_processes(p, g, full, out);
 }
 
-static void print_orphans(const struct ctl_view_pool *p, bool full, struct text *out) {
+static void view_text_print_orphans(const struct ctl_view_pool *p, bool full, struct text *out) {
         const struct status_snapshot *s = &p->snapshot;
         uint32_t n = 0;
 
         for (uint32_t i = 0; i < s->n_workers; i++)
-                n += belongs(&s->workers[i], &p->message.pool, NULL);
+                n += view_text_belongs(&s->workers[i], &p->message.pool, NULL);
         if (n == 0)
                 return;
         text_append(out, "  no zygote  ");
-        print_count(n, "worker", out);
+        view_text_print_count(n, "worker", out);
         text_append(out, " of generations that have ended\n");
-        print_processes(p, NULL, full, out);
+        view_text_print_processes(p, NULL, full, out);
 }
 
 /* Since when PHP does not start, in tries, and why. */
-static void print_problem(const struct ipc_control_pool *pool, struct text *out) {
+static void view_text_print_problem(const struct ipc_control_pool *pool, struct text *out) {
         if (pool->failed_starts == 0)
                 return;
-        print_label("problem", out);
+        view_text_print_label("problem", out);
         text_append(out, "does not start, ");
         text_printf(out, "tried %llu times", (unsigned long long)pool->failed_starts);
         text_append(out, ": ");
@@ -231,7 +232,7 @@ static void print_problem(const struct ipc_control_pool *pool, struct text *out)
         text_append_c(out, '\n');
 }
 
-static void print_pool(const struct ctl_view_pool *p, bool full, struct text *out) {
+static void view_text_print_pool(const struct ctl_view_pool *p, bool full, struct text *out) {
         const struct ipc_control_pool *pool = &p->message.pool;
 
         text_append(out, "\npool ");
@@ -245,21 +246,21 @@ static void print_pool(const struct ctl_view_pool *p, bool full, struct text *ou
                 status_text_clean(pool->listen.items[i], out);
         }
         text_append_c(out, '\n');
-        print_problem(pool, out);
+        view_text_print_problem(pool, out);
 
         if (p->error == 0) {
-                print_workers(&p->snapshot, out);
-                print_counters(&p->snapshot, out);
+                view_text_print_workers(&p->snapshot, out);
+                view_text_print_counters(&p->snapshot, out);
         } else
                 text_printf(out, "  no numbers: its scoreboard cannot be read: %s\n", strerror(-p->error));
-        print_park(p, out);
+        view_text_print_park(p, out);
         for (size_t i = 0; i < pool->n_generations; i++)
-                print_generation(p, &pool->generations[i], full, out);
-        print_orphans(p, full, out);
+                view_text_print_generation(p, &pool->generations[i], full, out);
+        view_text_print_orphans(p, full, out);
 }
 
 void ctl_view_text(const struct ctl_view *v, bool full, struct text *out) {
-        print_service(&v->message.service, full, out);
+        view_text_print_service(&v->message.service, full, out);
         for (size_t i = 0; i < v->n_pools; i++)
-                print_pool(&v->pools[i], full, out);
+                view_text_print_pool(&v->pools[i], full, out);
 }

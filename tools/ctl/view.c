@@ -22,7 +22,7 @@ void ctl_view_done(struct ctl_view *v) {
         *v = (struct ctl_view){};
 }
 
-static int take_snapshot(int fd, usec_t now, struct status_snapshot *ret) {
+static int view_take_snapshot(int fd, usec_t now, struct status_snapshot *ret) {
         const struct scoreboard *board;
         int r;
 
@@ -45,7 +45,7 @@ int ctl_view_add_pool(struct ctl_view *v, struct ipc_control_message *m, usec_t 
         *pool = (struct ctl_view_pool){ .message = *m };
         *m = (struct ipc_control_message){};
 
-        pool->error = take_snapshot(pool->message.pool.scoreboard_fd, now, &pool->snapshot);
+        pool->error = view_take_snapshot(pool->message.pool.scoreboard_fd, now, &pool->snapshot);
         pool->message.pool.scoreboard_fd = fd_close(pool->message.pool.scoreboard_fd);
         return pool->error == -ENOMEM ? -ENOMEM : 0;
 }

@@ -38,7 +38,7 @@ struct tracer {
         int signal_fd, interval_fd, duration_fd;
 };
 
-static void tracer_done(struct tracer *t) {
+static void fpmtrace_tracer_done(struct tracer *t) {
         trace_session_free(t->session);
         trace_snapshot_free(t->last);
         trace_targets_done(&t->targets);
@@ -48,55 +48,55 @@ static void tracer_done(struct tracer *t) {
         fd_close(t->duration_fd);
 }
 
-static int complain(const char *what) {
+static int fpmtrace_complain(const char *what) {
         fprintf(stderr, "fpmtrace: %s\n", what);
         return -EINVAL;
 }
 
-static int complain_errno(const char *what, int r) {
+static int fpmtrace_complain_errno(const char *what, int r) {
         fprintf(stderr, "fpmtrace: %s: %s\n", what, strerror(-r));
         return r;
 }
 
 /* Process ids in BPF are those of the first pid namespace, and nothing translates ours into them. */
-static int check_pid(pid_t pid) {
+static int fpmtrace_check_pid(pid_t pid) {
         char path[64];
         struct stat st;
 
         snprintf(path, sizeof(path), "/proc/%d", pid);
         if (stat(path, &st) < 0)
-                return complain("--pid: there is no such process");
+                return fpmtrace_complain("--pid: there is no such process");
         if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE)
-                return complain("--pid works in the host's process namespace only; use --pool in a container");
+                return fpmtrace_complain("--pid works in the host's process namespace only; use --pool in a container");
         return 0;
 }
 
-static int find_targets(struct tracer *t) {
+static int fpmtrace_find_targets(struct tracer *t) {
         const struct trace_options *o = &t->options;
         int r;
 
         if (o->binary) {
                 r = trace_targets_add(&t->targets, o->binary);
-                return r < 0 ? complain_errno(o->binary, r) : 0;
+                return r < 0 ? fpmtrace_complain_errno(o->binary, r) : 0;
         }
-        if (o->pid > 0 && (r = check_pid((pid_t)o->pid)) < 0)
+        if (o->pid > 0 && (r = fpmtrace_check_pid((pid_t)o->pid)) < 0)
                 return r;
         r = trace_targets_scan(&t->targets, (pid_t)o->pid);
         if (r < 0)
-                return complain_errno("cannot look for processes", r);
+                return fpmtrace_complain_errno("cannot look for processes", r);
         if (t->targets.n > 0)
                 return 0;
         if (o->pid > 0)
-                return complain("--pid: neither that process nor a descendant of it is an fpmd-zygote");
+                return fpmtrace_complain("--pid: neither that process nor a descendant of it is an fpmd-zygote");
         if (t->targets.n_denied > 0 && !trace_system_sees_others())
-                return complain(
+                return fpmtrace_complain(
                         "no fpmd-zygote found, but other users' processes cannot be seen without CAP_SYS_PTRACE");
-        return complain("no fpmd-zygote runs (--binary PATH traces one that is still to be started)");
+        return fpmtrace_complain("no fpmd-zygote runs (--binary PATH traces one that is still to be started)");
 }
 
 /* Attaches to the targets that are new. One that cannot be traced does not keep the others from it. The number of those
  * that are traced now. */
-static int attach_targets(struct tracer *t) {
+static int fpmtrace_attach_targets(struct tracer *t) {
         int n = 0;
 
         for (size_t i = 0; i < t->targets.n; i++) {
@@ -116,7 +116,7 @@ static int attach_targets(struct tracer *t) {
         return n;
 }
 
-static int open_session(struct tracer *t) {
+static int fpmtrace_open_session(struct tracer *t) {
         const struct trace_options *o = &t->options;
         struct trace_filter filter = { .pid = (__u32)o->pid, .follow = o->follow, .personal = o->personal };
         _cleanup_text_ struct text reason = {};
@@ -130,13 +130,13 @@ static int open_session(struct tracer *t) {
                 return r;
         }
         t->start_ns = time_read_nsec(CLOCK_MONOTONIC);
-        if (attach_targets(t) == 0)
+        if (fpmtrace_attach_targets(t) == 0)
                 return -ENOENT;
         fputs("fpmtrace: attached; Ctrl-C ends\n", stderr); /* to everything there is, unlike the lines before it */
         return 0;
 }
 
-static int open_timer(usec_t first, usec_t every, int *ret) {
+static int fpmtrace_open_timer(usec_t first, usec_t every, int *ret) {
         struct itimerspec spec = {
                 .it_value = { .tv_sec = (time_t)(first / USEC_PER_SEC) },
                 .it_interval = { .tv_sec = (time_t)(every / USEC_PER_SEC) },
@@ -149,7 +149,7 @@ static int open_timer(usec_t first, usec_t every, int *ret) {
 }
 
 /* Before the session: a signal that comes while attaching ends us cleanly, too. */
-static int open_signals(struct tracer *t) {
+static int fpmtrace_open_signals(struct tracer *t) {
         sigset_t set;
 
         sigemptyset(&set);
@@ -163,16 +163,16 @@ static int open_signals(struct tracer *t) {
         return t->signal_fd < 0 ? -errno : 0;
 }
 
-static int open_timers(struct tracer *t) {
+static int fpmtrace_open_timers(struct tracer *t) {
         int r;
 
-        r = open_timer(t->options.interval, t->options.interval, &t->interval_fd);
+        r = fpmtrace_open_timer(t->options.interval, t->options.interval, &t->interval_fd);
         if (r == 0 && t->options.duration != USEC_INFINITY)
-                r = open_timer(t->options.duration, 0, &t->duration_fd);
+                r = fpmtrace_open_timer(t->options.duration, 0, &t->duration_fd);
         return r;
 }
 
-static int flush(struct tracer *t) {
+static int fpmtrace_flush(struct tracer *t) {
         int r;
 
         if (t->out.failed)
@@ -182,34 +182,34 @@ static int flush(struct tracer *t) {
         return r;
 }
 
-static bool is_last(const struct tracer *t) {
+static bool fpmtrace_is_last(const struct tracer *t) {
         return t->options.count > 0 && t->n_shown >= t->options.count;
 }
 
-static int show_event(void *ctx, void *data, size_t n) {
+static int fpmtrace_show_event(void *ctx, void *data, size_t n) {
         struct tracer *t = ctx;
 
-        if (is_last(t)) /* what is left in the ring */
+        if (fpmtrace_is_last(t)) /* what is left in the ring */
                 return 0;
         trace_render_event(&t->out, data, n, t->start_ns);
         t->n_shown++;
         return 0;
 }
 
-static int show_events(struct tracer *t) {
-        int r = trace_session_events(t->session, show_event, t);
+static int fpmtrace_show_events(struct tracer *t) {
+        int r = trace_session_events(t->session, fpmtrace_show_event, t);
 
-        return r < 0 ? r : flush(t);
+        return r < 0 ? r : fpmtrace_flush(t);
 }
 
-static void tell_lost(struct tracer *t, const struct trace_snapshot *now) {
+static void fpmtrace_tell_lost(struct tracer *t, const struct trace_snapshot *now) {
         if (now->lost.events == t->n_lost_told)
                 return;
         fprintf(stderr, "fpmtrace: %llu lines lost so far, output is too slow\n", (unsigned long long)now->lost.events);
         t->n_lost_told = now->lost.events;
 }
 
-static int refresh(struct tracer *t) {
+static int fpmtrace_refresh(struct tracer *t) {
         _cleanup_snapshot_ struct trace_snapshot *now = NULL;
         int r;
 
@@ -217,7 +217,7 @@ static int refresh(struct tracer *t) {
                 r = trace_targets_scan(&t->targets, (pid_t)t->options.pid);
                 if (r < 0)
                         return r;
-                attach_targets(t);
+                fpmtrace_attach_targets(t);
         }
         if (t->options.json)
                 return 0;
@@ -225,7 +225,7 @@ static int refresh(struct tracer *t) {
         if (r < 0)
                 return r;
         if (t->options.follow) {
-                tell_lost(t, now);
+                fpmtrace_tell_lost(t, now);
                 return 0;
         }
         if (isatty(STDOUT_FILENO))
@@ -233,11 +233,11 @@ static int refresh(struct tracer *t) {
         trace_render_table(&t->out, now, t->last);
         trace_snapshot_free(t->last);
         t->last = TAKE_PTR(now);
-        return flush(t);
+        return fpmtrace_flush(t);
 }
 
 /* One round. 0; positive when it is time to end; -errno. */
-static int wait_and_handle(struct tracer *t) {
+static int fpmtrace_wait_and_handle(struct tracer *t) {
         enum { SIGNAL, DURATION, INTERVAL, EVENTS };
         struct pollfd fds[] = {
                 [SIGNAL] = { .fd = t->signal_fd, .events = POLLIN },
@@ -253,26 +253,26 @@ static int wait_and_handle(struct tracer *t) {
         if (fds[SIGNAL].revents || fds[DURATION].revents)
                 return 1;
         if (fds[EVENTS].revents) {
-                r = show_events(t);
+                r = fpmtrace_show_events(t);
                 if (r < 0)
                         return r;
         }
         if (fds[INTERVAL].revents && read(t->interval_fd, &ticks, sizeof(ticks)) == sizeof(ticks)) {
-                r = refresh(t);
+                r = fpmtrace_refresh(t);
                 if (r < 0)
                         return r;
                 if (!t->options.follow)
                         t->n_shown++;
         }
-        return is_last(t);
+        return fpmtrace_is_last(t);
 }
 
-static int finish(struct tracer *t) {
+static int fpmtrace_finish(struct tracer *t) {
         _cleanup_snapshot_ struct trace_snapshot *now = NULL;
         int r;
 
         trace_session_detach(t->session);
-        r = show_events(t);
+        r = fpmtrace_show_events(t);
         if (r < 0)
                 return r;
         r = trace_session_read(t->session, &now);
@@ -284,36 +284,36 @@ static int finish(struct tracer *t) {
                 text_append(&t->out, "\n");
                 trace_render_summary(&t->out, now);
         }
-        return flush(t);
+        return fpmtrace_flush(t);
 }
 
-static int run(struct tracer *t) {
+static int fpmtrace_run(struct tracer *t) {
         int r;
 
-        r = open_signals(t);
+        r = fpmtrace_open_signals(t);
         if (r < 0)
-                return complain_errno("cannot wait for signals", r);
-        r = find_targets(t);
-        if (r < 0)
-                return r;
-        r = open_session(t);
+                return fpmtrace_complain_errno("cannot wait for signals", r);
+        r = fpmtrace_find_targets(t);
         if (r < 0)
                 return r;
-        r = open_timers(t);
+        r = fpmtrace_open_session(t);
         if (r < 0)
-                return complain_errno("cannot set timers", r);
+                return r;
+        r = fpmtrace_open_timers(t);
+        if (r < 0)
+                return fpmtrace_complain_errno("cannot set timers", r);
 
-        while ((r = wait_and_handle(t)) == 0)
+        while ((r = fpmtrace_wait_and_handle(t)) == 0)
                 ;
         if (r > 0)
-                r = finish(t);
+                r = fpmtrace_finish(t);
         if (r < 0 && r != -EPIPE) /* the reader has seen enough */
-                return complain_errno("stopped", r);
+                return fpmtrace_complain_errno("stopped", r);
         return 0;
 }
 
 int main(int argc, char *argv[]) {
-        _cleanup_(tracer_done) struct tracer t = { .signal_fd = -1, .interval_fd = -1, .duration_fd = -1 };
+        _cleanup_(fpmtrace_tracer_done) struct tracer t = { .signal_fd = -1, .interval_fd = -1, .duration_fd = -1 };
         _cleanup_text_ struct text reason = {};
         int r;
 
@@ -326,5 +326,5 @@ int main(int argc, char *argv[]) {
                 fprintf(stderr, "fpmtrace: %s\n", text_peek(&reason));
                 return 1;
         }
-        return run(&t) < 0 ? 1 : 0;
+        return fpmtrace_run(&t) < 0 ? 1 : 0;
 }

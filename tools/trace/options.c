@@ -48,7 +48,7 @@ static const struct cli cli = {
         .tool = "fpmtrace", .version = FPMD_VERSION, .help = help, .rows = rows, .n_rows = ELEMENTSOF(rows)
 };
 
-static int check_together(const struct trace_options *o) {
+static int options_check_together(const struct trace_options *o) {
         if (o->json && o->follow)
                 return cli_refuse(&cli, "--json and --follow do not go together");
         if (o->personal && !o->follow)
@@ -66,7 +66,7 @@ int trace_options_parse(int argc, char *argv[], struct trace_options *ret) {
 
         r = cli_parse(&cli, argc, argv, &o);
         if (r == 0)
-                r = check_together(&o);
+                r = options_check_together(&o);
         if (r == 0)
                 *ret = o;
         return r;

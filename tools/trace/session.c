@@ -31,7 +31,7 @@ struct trace_session {
 static char libbpf_warning[256];
 static bool libbpf_verbose;
 
-_printf_(2, 0) static int libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap) {
+_printf_(2, 0) static int session_libbpf_print(enum libbpf_print_level level, const char *fmt, va_list ap) {
         char line[sizeof(libbpf_warning)];
 
         if (level == LIBBPF_DEBUG)
@@ -45,7 +45,7 @@ _printf_(2, 0) static int libbpf_print(enum libbpf_print_level level, const char
         return 0;
 }
 
-static int events_forward(void *ctx, void *data, size_t n) {
+static int session_events_forward(void *ctx, void *data, size_t n) {
         struct trace_session *s = ctx;
 
         return s->event_fn(s->event_ctx, data, n);
@@ -66,7 +66,7 @@ static int session_load(struct trace_session *s, struct text *reason) {
 }
 
 static int session_open_ring(struct trace_session *s, struct text *reason) {
-        s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.events), events_forward, s, NULL);
+        s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.events), session_events_forward, s, NULL);
         if (s->ring)
                 return 0;
         text_printf(reason, "cannot read the ring buffer: %s", strerror(errno));
@@ -79,7 +79,7 @@ int trace_session_open(const struct trace_filter *filter, bool verbose, struct t
         int r;
 
         libbpf_verbose = verbose;
-        libbpf_set_print(libbpf_print);
+        libbpf_set_print(session_libbpf_print);
         s = calloc(1, sizeof(*s));
         if (!s)
                 return -ENOMEM;
@@ -143,7 +143,7 @@ static int session_attach_probe(struct trace_session *s, struct bpf_program *pro
         return 0;
 }
 
-static void explain_attach(const struct trace_target *target, int r, struct text *reason) {
+static void session_explain_attach(const struct trace_target *target, int r, struct text *reason) {
         if (r == -ENOENT)
                 text_printf(reason, "%s has no probes of fpmd (built without sys/sdt.h?)", target->name);
         else if (r == -EPERM || r == -EACCES)
@@ -168,7 +168,7 @@ int trace_session_attach(struct trace_session *s, const struct trace_target *tar
                 r = session_attach_probe(s, s->skel->progs.trace_stage, path, "request_stage");
         if (r < 0) {
                 session_detach_from(s, before);
-                explain_attach(target, r, reason);
+                session_explain_attach(target, r, reason);
         }
         return r;
 }

@@ -80,26 +80,26 @@ int trace_snapshot_add_hist(struct trace_snapshot *s, const struct trace_hist_ke
         return 0;
 }
 
-static int pool_compare(const void *a, const void *b) {
+static int snapshot_pool_compare(const void *a, const void *b) {
         return strcmp(((const struct trace_pool *)a)->name, ((const struct trace_pool *)b)->name);
 }
 
 void trace_snapshot_sort(struct trace_snapshot *s) {
         if (s->n_pools > 0)
-                qsort(s->pools, s->n_pools, sizeof(*s->pools), pool_compare);
+                qsort(s->pools, s->n_pools, sizeof(*s->pools), snapshot_pool_compare);
 }
 
-static int pool_compare_name(const void *name, const void *pool) {
+static int snapshot_pool_compare_name(const void *name, const void *pool) {
         return strcmp(name, ((const struct trace_pool *)pool)->name);
 }
 
 const struct trace_pool *trace_snapshot_find(const struct trace_snapshot *s, const char *name) {
         if (s->n_pools == 0)
                 return NULL;
-        return bsearch(name, s->pools, s->n_pools, sizeof(*s->pools), pool_compare_name);
+        return bsearch(name, s->pools, s->n_pools, sizeof(*s->pools), snapshot_pool_compare_name);
 }
 
-uint64_t trace_pool_entered(const struct trace_pool *p, uint32_t stage) {
+uint64_t trace_snapshot_pool_entered(const struct trace_pool *p, uint32_t stage) {
         uint64_t n = 0;
 
         for (uint32_t from = 0; from < TRACE_STAGES; from++)
@@ -112,6 +112,6 @@ uint64_t trace_snapshot_transitions(const struct trace_snapshot *s) {
 
         for (size_t i = 0; i < s->n_pools; i++)
                 for (uint32_t to = 0; to < TRACE_STAGES; to++)
-                        n += trace_pool_entered(&s->pools[i], to);
+                        n += trace_snapshot_pool_entered(&s->pools[i], to);
         return n;
 }

@@ -40,4 +40,4 @@ const struct trace_pool *trace_snapshot_find(const struct trace_snapshot *s, con
 uint64_t trace_snapshot_transitions(const struct trace_snapshot *s);
 
 /* How often the pool's workers came into a stage. */
-uint64_t trace_pool_entered(const struct trace_pool *p, uint32_t stage);
+uint64_t trace_snapshot_pool_entered(const struct trace_pool *p, uint32_t stage);

@@ -15,7 +15,7 @@
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
 /* The effective set; what cannot be asked is taken as nothing. */
-static uint64_t capabilities(void) {
+static uint64_t system_capabilities(void) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
 
@@ -27,7 +27,7 @@ static uint64_t capabilities(void) {
 /* CAP_BPF and CAP_PERFMON were enough for uprobes from Linux 5.8 until 6.16 and the stable kernels of that summer,
  * which want CAP_SYS_ADMIN again. Whoever has those two is let through: the kernel's refusal is explained when it
  * comes. */
-static bool privileges_check(struct text *reason) {
+static bool system_privileges_check(struct text *reason) {
         static const struct {
                 unsigned cap;
                 const char *name;
@@ -35,7 +35,7 @@ static bool privileges_check(struct text *reason) {
                 { CAP_BPF, "CAP_BPF" },
                 { CAP_PERFMON, "CAP_PERFMON" },
         };
-        uint64_t have = capabilities();
+        uint64_t have = system_capabilities();
         const char *separator = "";
 
         if (have & 1ULL << CAP_SYS_ADMIN)
@@ -55,7 +55,7 @@ static bool privileges_check(struct text *reason) {
 }
 
 /* Without the perf PMU libbpf falls back to tracefs. */
-static bool uprobes_check(struct text *reason) {
+static bool system_uprobes_check(struct text *reason) {
         if (access(PMU_UPROBE, F_OK) == 0 || access("/sys/kernel/tracing/uprobe_events", F_OK) == 0 ||
             access("/sys/kernel/debug/tracing/uprobe_events", F_OK) == 0)
                 return true;
@@ -68,13 +68,13 @@ static bool uprobes_check(struct text *reason) {
 }
 
 bool trace_system_sees_others(void) {
-        return capabilities() & 1ULL << CAP_SYS_PTRACE;
+        return system_capabilities() & 1ULL << CAP_SYS_PTRACE;
 }
 
 int trace_system_check(struct text *reason) {
-        if (!privileges_check(reason))
+        if (!system_privileges_check(reason))
                 return -EPERM;
-        if (!uprobes_check(reason))
+        if (!system_uprobes_check(reason))
                 return -EOPNOTSUPP;
         if (access(KERNEL_BTF, R_OK) < 0) {
                 text_append(reason, "the kernel has no type information in " KERNEL_BTF " (CONFIG_DEBUG_INFO_BTF)");

@@ -29,7 +29,7 @@
 /* worker, zygote, master: what -p may name, as in the BPF program. */
 #define GENERATIONS 4
 
-static void closedirp(DIR **d) {
+static void targets_closedirp(DIR **d) {
         if (*d)
                 closedir(*d);
 }
@@ -79,7 +79,7 @@ int trace_targets_add(struct trace_targets *t, const char *path) {
 }
 
 /* Cuts what the kernel puts after the name of a deleted file. */
-static bool is_our_binary(char *exe) {
+static bool targets_is_our_binary(char *exe) {
         const char *name;
 
         if (text_has_suffix(exe, DELETED))
@@ -90,7 +90,7 @@ static bool is_our_binary(char *exe) {
 
 /* The parent from /proc/PID/stat; 0 when the process is gone. The second field is the command in brackets, and may hold
  * brackets and blanks itself. */
-static pid_t parent_of(pid_t pid) {
+static pid_t targets_parent_of(pid_t pid) {
         _cleanup_free_ char *stat = NULL;
         char path[64], state;
         const char *p;
@@ -105,11 +105,11 @@ static pid_t parent_of(pid_t pid) {
         return parent;
 }
 
-static bool descends_from(pid_t pid, pid_t ancestor) {
+static bool targets_descends_from(pid_t pid, pid_t ancestor) {
         for (unsigned i = 0; i < GENERATIONS && pid > 0; i++) {
                 if (pid == ancestor)
                         return true;
-                pid = parent_of(pid);
+                pid = targets_parent_of(pid);
         }
         return false;
 }
@@ -127,7 +127,7 @@ static int targets_visit(struct trace_targets *t, pid_t pid, pid_t only) {
                 return 0;
         }
         exe[n] = '\0';
-        if (!is_our_binary(exe) || (only > 0 && !descends_from(pid, only)))
+        if (!targets_is_our_binary(exe) || (only > 0 && !targets_descends_from(pid, only)))
                 return 0;
         r = targets_add_file(t, link, exe);
         if (r == -ENOENT || r == -ESRCH)
@@ -139,7 +139,7 @@ static int targets_visit(struct trace_targets *t, pid_t pid, pid_t only) {
 }
 
 int trace_targets_scan(struct trace_targets *t, pid_t pid) {
-        _cleanup_(closedirp) DIR *proc = opendir("/proc");
+        _cleanup_(targets_closedirp) DIR *proc = opendir("/proc");
         struct dirent *d;
 
         if (!proc)

@@ -31,9 +31,9 @@ static void test_times(void **state) {
                 struct load_retries retries = {};
                 _cleanup_text_ struct text out = {};
 
-                load_retries_add(&retries, &(struct load_retry){
-                                                   .at = rows[i].at, .idle = rows[i].idle, .waited = rows[i].waited });
-                load_retries_render(&retries, &out);
+                load_retry_add(&retries, &(struct load_retry){
+                                                 .at = rows[i].at, .idle = rows[i].idle, .waited = rows[i].waited });
+                load_retry_render(&retries, &out);
                 if (!strstr(text_peek(&out), rows[i].text))
                         fail_msg("%s: %s", rows[i].says, text_peek(&out));
         }
@@ -42,7 +42,7 @@ static void test_times(void **state) {
 static void test_none(void **state) {
         _cleanup_text_ struct text out = {};
 
-        load_retries_render(&(struct load_retries){}, &out);
+        load_retry_render(&(struct load_retries){}, &out);
         assert_string_equal(text_peek(&out), "[]");
 }
 

@@ -65,7 +65,7 @@ static void test_snapshot(void **state) {
         assert_int_equal(s->n_pools, 2);
         assert_string_equal(s->pools[0].name, "blog");
         assert_int_equal(trace_snapshot_transitions(s), 22);
-        assert_int_equal(trace_pool_entered(trace_snapshot_find(s, "www"), STAGE_END), 10);
+        assert_int_equal(trace_snapshot_pool_entered(trace_snapshot_find(s, "www"), STAGE_END), 10);
         assert_null(trace_snapshot_find(s, "ww"));
 }
 

@@ -9,7 +9,7 @@
 #include "base/macros.h"
 #include "fcgi/record.h"
 
-uint64_t load_random_next(uint64_t *state) {
+uint64_t load_chaos_random(uint64_t *state) {
         uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
 
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -17,57 +17,57 @@ uint64_t load_random_next(uint64_t *state) {
         return z ^ (z >> 31);
 }
 
-static uint64_t below(uint64_t *state, uint64_t n) {
-        return load_random_next(state) % n;
+static uint64_t chaos_below(uint64_t *state, uint64_t n) {
+        return load_chaos_random(state) % n;
 }
 
-static bool one_in(uint64_t *state, unsigned n) {
-        return below(state, n) == 0;
+static bool chaos_one_in(uint64_t *state, unsigned n) {
+        return chaos_below(state, n) == 0;
 }
 
 /* Small sizes are as frequent as large ones: the number of digits is drawn first. */
-static size_t draw_size(uint64_t *state, size_t max) {
-        uint64_t bits = below(state, 65U - (unsigned)__builtin_clzll(max));
+static size_t chaos_draw_size(uint64_t *state, size_t max) {
+        uint64_t bits = chaos_below(state, 65U - (unsigned)__builtin_clzll(max));
 
-        return (size_t)MIN(below(state, 1ULL << bits), (uint64_t)max);
+        return (size_t)MIN(chaos_below(state, 1ULL << bits), (uint64_t)max);
 }
 
-static void draw_sending(struct load_plan *p) {
-        if (!one_in(&p->random, 3))
+static void chaos_draw_sending(struct load_plan *p) {
+        if (!chaos_one_in(&p->random, 3))
                 return;
-        p->piece_max = 1 + draw_size(&p->random, 512) + p->n_body / 20;
-        if (!one_in(&p->random, 4))
+        p->piece_max = 1 + chaos_draw_size(&p->random, 512) + p->n_body / 20;
+        if (!chaos_one_in(&p->random, 4))
                 return;
-        p->pause_max = below(&p->random, 3 * 1000 * 1000);
+        p->pause_max = chaos_below(&p->random, 3 * 1000 * 1000);
         p->piece_max += 64; /* or a request would take a second */
 }
 
-static void draw_abort(struct load_plan *p) {
+static void chaos_draw_abort(struct load_plan *p) {
         static const enum load_abort kinds[] = { LOAD_ABORT_RECORD, LOAD_ABORT_CLOSE, LOAD_ABORT_CLOSE_READING };
 
-        if (!one_in(&p->random, 16))
+        if (!chaos_one_in(&p->random, 16))
                 return;
-        p->abort = kinds[below(&p->random, ELEMENTSOF(kinds))];
-        p->abort_per_mille = (uint32_t)below(&p->random, 1001);
+        p->abort = kinds[chaos_below(&p->random, ELEMENTSOF(kinds))];
+        p->abort_per_mille = (uint32_t)chaos_below(&p->random, 1001);
 }
 
-static void draw_reading(struct load_plan *p) {
-        if (!one_in(&p->random, 32))
+static void chaos_draw_reading(struct load_plan *p) {
+        if (!chaos_one_in(&p->random, 32))
                 return;
-        p->read_max = 512 + draw_size(&p->random, 16384) + p->n_filler / 20;
-        p->read_pause = below(&p->random, 2 * 1000 * 1000);
+        p->read_max = 512 + chaos_draw_size(&p->random, 16384) + p->n_filler / 20;
+        p->read_pause = chaos_below(&p->random, 2 * 1000 * 1000);
 }
 
 void load_chaos_plan(uint64_t seed, uint64_t number, struct load_plan *ret) {
         struct load_plan p = { .random = seed ^ (number * 0xd1342543de82ef95ULL) };
 
-        p.keep = one_in(&p.random, 2);
-        if (one_in(&p.random, 2))
-                p.n_body = 1 + draw_size(&p.random, one_in(&p.random, 8) ? LOAD_CHAOS_BODY_MAX - 1 : 8191);
-        p.n_filler = draw_size(&p.random, one_in(&p.random, 8) ? LOAD_CHAOS_FILLER_MAX : 4096);
-        draw_sending(&p);
-        draw_abort(&p);
-        draw_reading(&p);
+        p.keep = chaos_one_in(&p.random, 2);
+        if (chaos_one_in(&p.random, 2))
+                p.n_body = 1 + chaos_draw_size(&p.random, chaos_one_in(&p.random, 8) ? LOAD_CHAOS_BODY_MAX - 1 : 8191);
+        p.n_filler = chaos_draw_size(&p.random, chaos_one_in(&p.random, 8) ? LOAD_CHAOS_FILLER_MAX : 4096);
+        chaos_draw_sending(&p);
+        chaos_draw_abort(&p);
+        chaos_draw_reading(&p);
         *ret = p;
 }
 

@@ -36,7 +36,7 @@ struct load_plan {
 };
 
 /* The next of a sequence of random numbers. */
-uint64_t load_random_next(uint64_t *state);
+uint64_t load_chaos_random(uint64_t *state);
 
 void load_chaos_plan(uint64_t seed, uint64_t number, struct load_plan *ret);
 

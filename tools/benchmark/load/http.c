@@ -12,7 +12,7 @@
 
 #define CHUNK_MAX (1ULL << 40)
 
-static enum load_http_state after_head(struct load_http *h, const struct load_reply *reply) {
+static enum load_http_state http_after_head(struct load_http *h, const struct load_reply *reply) {
         const char *coding = load_reply_header(reply, "Transfer-Encoding:");
         const char *length = load_reply_header(reply, "Content-Length:");
         const char *connection = load_reply_header(reply, "Connection:");
@@ -27,7 +27,7 @@ static enum load_http_state after_head(struct load_http *h, const struct load_re
         return h->n_left > 0 ? LOAD_HTTP_LENGTH : LOAD_HTTP_DONE;
 }
 
-static enum load_http_state take_chunk_line(struct load_http *h, uint8_t c) {
+static enum load_http_state http_take_chunk_line(struct load_http *h, uint8_t c) {
         if (c == '\n') {
                 h->in_extension = false;
                 return h->n_left > 0 ? LOAD_HTTP_CHUNK : LOAD_HTTP_TRAILER;
@@ -40,7 +40,7 @@ static enum load_http_state take_chunk_line(struct load_http *h, uint8_t c) {
         return h->n_left < CHUNK_MAX ? LOAD_HTTP_CHUNK_LINE : LOAD_HTTP_BROKEN;
 }
 
-static enum load_http_state take_trailer(struct load_http *h, uint8_t c) {
+static enum load_http_state http_take_trailer(struct load_http *h, uint8_t c) {
         if (c == '\n' && !h->in_line)
                 return LOAD_HTTP_DONE;
         if (c != '\r')
@@ -48,7 +48,7 @@ static enum load_http_state take_trailer(struct load_http *h, uint8_t c) {
         return LOAD_HTTP_TRAILER;
 }
 
-static size_t take_body(struct load_http *h, struct load_reply *reply, const uint8_t *data, size_t n) {
+static size_t http_take_body(struct load_http *h, struct load_reply *reply, const uint8_t *data, size_t n) {
         if (h->state != LOAD_HTTP_CLOSE)
                 n = (size_t)MIN((uint64_t)n, h->n_left);
         load_reply_body(reply, data, n);
@@ -61,21 +61,21 @@ static size_t take_body(struct load_http *h, struct load_reply *reply, const uin
 }
 
 /* One step; returns how many bytes it took. */
-static size_t take_some(struct load_http *h, struct load_reply *reply, const uint8_t *data, size_t n) {
+static size_t http_take_some(struct load_http *h, struct load_reply *reply, const uint8_t *data, size_t n) {
         switch (h->state) {
         case LOAD_HTTP_HEAD:
                 n = load_reply_head(reply, data, n);
                 if (n == 0)
                         h->state = LOAD_HTTP_BROKEN;
                 else if (reply->status != 0)
-                        h->state = after_head(h, reply);
+                        h->state = http_after_head(h, reply);
                 return n;
         case LOAD_HTTP_LENGTH:
         case LOAD_HTTP_CLOSE:
         case LOAD_HTTP_CHUNK:
-                return take_body(h, reply, data, n);
+                return http_take_body(h, reply, data, n);
         case LOAD_HTTP_CHUNK_LINE:
-                h->state = take_chunk_line(h, *data);
+                h->state = http_take_chunk_line(h, *data);
                 return 1;
         case LOAD_HTTP_CHUNK_END:
                 if (*data == '\n')
@@ -84,7 +84,7 @@ static size_t take_some(struct load_http *h, struct load_reply *reply, const uin
                         h->state = LOAD_HTTP_BROKEN;
                 return 1;
         case LOAD_HTTP_TRAILER:
-                h->state = take_trailer(h, *data);
+                h->state = http_take_trailer(h, *data);
                 return 1;
         case LOAD_HTTP_DONE:
         case LOAD_HTTP_BROKEN:
@@ -96,7 +96,7 @@ static size_t take_some(struct load_http *h, struct load_reply *reply, const uin
 
 enum load_http_state load_http_take(struct load_http *h, struct load_reply *reply, const uint8_t *data, size_t n) {
         while (n > 0) {
-                size_t used = take_some(h, reply, data, n);
+                size_t used = http_take_some(h, reply, data, n);
 
                 data += used;
                 n -= used;

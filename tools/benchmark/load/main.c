@@ -30,5 +30,5 @@ int main(int argc, char *argv[]) {
         load_report_render(&options, &result, &out);
         if (out.failed || fputs(text_peek(&out), stdout) < 0 || fflush(stdout) != 0)
                 return EXIT_BROKEN;
-        return load_result_failures(&result) > 0 ? EXIT_FAILED_REQUESTS : EXIT_DONE;
+        return load_run_failures(&result) > 0 ? EXIT_FAILED_REQUESTS : EXIT_DONE;
 }

@@ -73,7 +73,7 @@ static const struct cli_row rows[] = {
 
 static const struct cli cli = { .tool = "fpmd-load", .help = help, .rows = rows, .n_rows = ELEMENTSOF(rows) };
 
-static int check_together(struct load_options *o) {
+static int options_check_together(struct load_options *o) {
         int r;
 
         if (!o->connect || !o->script)
@@ -108,7 +108,7 @@ int load_options_parse(int argc, char *argv[], struct load_options *ret) {
 
         r = cli_parse(&cli, argc, argv, &o);
         if (r == 0)
-                r = check_together(&o);
+                r = options_check_together(&o);
         if (r == 0)
                 *ret = o;
         return r;

@@ -34,7 +34,7 @@ const char *load_reply_header(const struct load_reply *r, const char *name) {
         return NULL;
 }
 
-static unsigned read_status(const struct load_reply *r) {
+static unsigned reply_read_status(const struct load_reply *r) {
         const char *value;
 
         if (text_has_prefix(r->head, "HTTP/1."))
@@ -56,11 +56,11 @@ size_t load_reply_head(struct load_reply *r, const uint8_t *data, size_t n) {
         if (!end)
                 return n;
         *end = '\0';
-        r->status = read_status(r);
+        r->status = reply_read_status(r);
         return (size_t)(end + 4 - r->head) - before;
 }
 
-static bool is_expected(const struct load_expect *e, uint64_t at, const uint8_t *data, size_t n) {
+static bool reply_is_expected(const struct load_expect *e, uint64_t at, const uint8_t *data, size_t n) {
         for (unsigned i = 0; i < ELEMENTSOF(e->data) && n > 0; i++) {
                 size_t here;
 
@@ -82,7 +82,7 @@ void load_reply_body(struct load_reply *r, const uint8_t *data, size_t n) {
         const struct load_expect *e = r->expect;
 
         if (!e->any_length && !e->any_bytes && !r->differs)
-                r->differs = !is_expected(e, r->n_body, data, n);
+                r->differs = !reply_is_expected(e, r->n_body, data, n);
         r->n_body += n;
 }
 

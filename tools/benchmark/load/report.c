@@ -3,7 +3,7 @@
 
 #include "report.h"
 
-static void append_times(const struct load_histogram *h, struct text *out) {
+static void report_append_times(const struct load_histogram *h, struct text *out) {
         static const struct {
                 const char *name;
                 uint32_t per_100k;
@@ -16,7 +16,7 @@ static void append_times(const struct load_histogram *h, struct text *out) {
         text_printf(out, ", \"max\": %.3f}", (double)h->max / 1000);
 }
 
-static void append_outcomes(const struct load_result *r, struct text *out) {
+static void report_append_outcomes(const struct load_result *r, struct text *out) {
         text_append(out, "\"outcomes\": {");
         for (unsigned i = 0; i < N_LOAD_OUTCOMES; i++)
                 text_printf(out, "%s\"%s\": %llu", i > 0 ? ", " : "", load_outcome_text(i),
@@ -28,18 +28,18 @@ void load_report_render(const struct load_options *o, const struct load_result *
         double seconds = (double)r->elapsed / 1e9;
 
         text_printf(out, "{\"requests\": %llu, \"failures\": %llu, \"unsent\": %llu, ", (unsigned long long)r->n_sent,
-                    (unsigned long long)load_result_failures(r), (unsigned long long)r->n_unsent);
-        append_outcomes(r, out);
+                    (unsigned long long)load_run_failures(r), (unsigned long long)r->n_unsent);
+        report_append_outcomes(r, out);
         text_printf(out, ", \"first_failure\": \"%s\", ", r->first_failure);
         text_printf(out, "\"seconds\": %.6f, \"rate\": %.3f, \"cpu_seconds\": %.6f, ", seconds,
                     seconds > 0 ? (double)r->outcomes[LOAD_OUTCOME_OK] / seconds : 0.0, (double)r->cpu / 1e9);
-        append_times(&r->times, out);
+        report_append_times(&r->times, out);
         text_printf(out,
                     ", \"connections\": {\"at_a_time\": %llu, \"opened\": %llu, \"retried\": %llu, \"jain\": %.6f, "
                     "\"replies_min\": %llu, \"replies_max\": %llu}, \"retries\": ",
                     (unsigned long long)o->n_connections, (unsigned long long)r->n_opened,
                     (unsigned long long)r->retries.n, r->jain, (unsigned long long)r->replies_min,
                     (unsigned long long)r->replies_max);
-        load_retries_render(&r->retries, out);
+        load_retry_render(&r->retries, out);
         text_append(out, "}\n");
 }

@@ -14,11 +14,11 @@
 #include "base/text.h"
 #include "fcgi/client.h"
 
-static struct fcgi_pair pair(const char *name, const char *value) {
+static struct fcgi_pair request_pair(const char *name, const char *value) {
         return (struct fcgi_pair){ .name = name, .n_name = strlen(name), .value = value, .n_value = strlen(value) };
 }
 
-static int encode_fastcgi(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
+static int request_encode_fastcgi(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
         const char *slash = strrchr(q->script, '/');
         const char *name = slash ? slash : q->script;
         _cleanup_text_ struct text root = {}, uri = {};
@@ -32,28 +32,28 @@ static int encode_fastcgi(const struct load_request *q, uint8_t **ret, size_t *r
                 return -ENOMEM;
 
         const struct fcgi_pair params[] = {
-                pair("QUERY_STRING", q->query),
-                pair("REQUEST_METHOD", q->method),
-                pair("CONTENT_TYPE", q->n_body > 0 ? "application/octet-stream" : ""),
-                pair("CONTENT_LENGTH", length),
-                pair("SCRIPT_FILENAME", q->script),
-                pair("SCRIPT_NAME", name),
-                pair("REQUEST_URI", text_peek(&uri)),
-                pair("DOCUMENT_URI", name),
-                pair("DOCUMENT_ROOT", text_peek(&root)),
-                pair("SERVER_PROTOCOL", "HTTP/1.1"),
-                pair("REQUEST_SCHEME", "http"),
-                pair("GATEWAY_INTERFACE", "CGI/1.1"),
-                pair("SERVER_SOFTWARE", "fpmd-load"),
-                pair("REMOTE_ADDR", "127.0.0.1"),
-                pair("REMOTE_PORT", "40000"),
-                pair("SERVER_ADDR", "127.0.0.1"),
-                pair("SERVER_PORT", "80"),
-                pair("SERVER_NAME", "localhost"),
-                pair("REDIRECT_STATUS", "200"),
-                pair("HTTP_HOST", "localhost"),
-                pair("HTTP_USER_AGENT", "fpmd-load"),
-                pair("HTTP_ACCEPT", "*/*"),
+                request_pair("QUERY_STRING", q->query),
+                request_pair("REQUEST_METHOD", q->method),
+                request_pair("CONTENT_TYPE", q->n_body > 0 ? "application/octet-stream" : ""),
+                request_pair("CONTENT_LENGTH", length),
+                request_pair("SCRIPT_FILENAME", q->script),
+                request_pair("SCRIPT_NAME", name),
+                request_pair("REQUEST_URI", text_peek(&uri)),
+                request_pair("DOCUMENT_URI", name),
+                request_pair("DOCUMENT_ROOT", text_peek(&root)),
+                request_pair("SERVER_PROTOCOL", "HTTP/1.1"),
+                request_pair("REQUEST_SCHEME", "http"),
+                request_pair("GATEWAY_INTERFACE", "CGI/1.1"),
+                request_pair("SERVER_SOFTWARE", "fpmd-load"),
+                request_pair("REMOTE_ADDR", "127.0.0.1"),
+                request_pair("REMOTE_PORT", "40000"),
+                request_pair("SERVER_ADDR", "127.0.0.1"),
+                request_pair("SERVER_PORT", "80"),
+                request_pair("SERVER_NAME", "localhost"),
+                request_pair("REDIRECT_STATUS", "200"),
+                request_pair("HTTP_HOST", "localhost"),
+                request_pair("HTTP_USER_AGENT", "fpmd-load"),
+                request_pair("HTTP_ACCEPT", "*/*"),
         };
         const struct fcgi_client_request request = {
                 .request_id = LOAD_REQUEST_ID,
@@ -67,7 +67,7 @@ static int encode_fastcgi(const struct load_request *q, uint8_t **ret, size_t *r
         return fcgi_client_encode(&request, ret, ret_n);
 }
 
-static int encode_http(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
+static int request_encode_http(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
         _cleanup_text_ struct text out = {};
         char *bytes;
         int r;
@@ -86,5 +86,6 @@ static int encode_http(const struct load_request *q, uint8_t **ret, size_t *ret_
 }
 
 int load_request_encode(const struct load_request *q, uint8_t **ret, size_t *ret_n) {
-        return q->protocol == LOAD_PROTOCOL_HTTP ? encode_http(q, ret, ret_n) : encode_fastcgi(q, ret, ret_n);
+        return q->protocol == LOAD_PROTOCOL_HTTP ? request_encode_http(q, ret, ret_n)
+                                                 : request_encode_fastcgi(q, ret, ret_n);
 }

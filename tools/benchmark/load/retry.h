@@ -33,7 +33,7 @@ struct load_retries {
         struct load_retry first[LOAD_RETRIES_MAX];
 };
 
-void load_retries_add(struct load_retries *retries, const struct load_retry *retry);
+void load_retry_add(struct load_retries *retries, const struct load_retry *retry);
 
 /* As a JSON array. */
-void load_retries_render(const struct load_retries *retries, struct text *out);
+void load_retry_render(const struct load_retries *retries, struct text *out);

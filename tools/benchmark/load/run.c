@@ -88,23 +88,23 @@ static int run_init(struct run *run) {
         return 0;
 }
 
-static uint64_t due(const struct run *run, uint64_t number) {
+static uint64_t run_due(const struct run *run, uint64_t number) {
         return run->started + (uint64_t)((__uint128_t)number * NSEC_PER_SEC / run->options->rate);
 }
 
 /* When the next request may be sent; UINT64_MAX: there is none any more. */
-static uint64_t next_due(const struct run *run, uint64_t now) {
+static uint64_t run_next_due(const struct run *run, uint64_t now) {
         const struct load_options *o = run->options;
-        uint64_t n = run->result->n_sent, at = o->rate > 0 ? due(run, n) : now;
+        uint64_t n = run->result->n_sent, at = o->rate > 0 ? run_due(run, n) : now;
 
         if (o->n_requests > 0 && n >= o->n_requests)
                 return UINT64_MAX;
         if (o->duration_ms > 0 && at - run->started >= o->duration_ms * NSEC_PER_MSEC)
                 return UINT64_MAX;
-        return load_result_failures(run->result) < o->max_failures ? at : UINT64_MAX;
+        return load_run_failures(run->result) < o->max_failures ? at : UINT64_MAX;
 }
 
-static void note_failure(struct run *run, const struct load_connection *c) {
+static void run_note_failure(struct run *run, const struct load_connection *c) {
         struct load_result *result = run->result;
 
         if (c->outcome == LOAD_OUTCOME_OK || c->outcome == LOAD_OUTCOME_ABORTED || result->first_failure[0])
@@ -116,21 +116,21 @@ static void note_failure(struct run *run, const struct load_connection *c) {
                  c->n_sent, c->job.n);
 }
 
-static void settle(struct run *run, struct load_connection *c) {
+static void run_settle(struct run *run, struct load_connection *c) {
         uint64_t now = time_read_nsec(CLOCK_MONOTONIC);
 
         run->result->outcomes[c->outcome]++;
-        note_failure(run, c);
+        run_note_failure(run, c);
         if (c->outcome != LOAD_OUTCOME_ABORTED)
                 load_histogram_add(&run->result->times, now - c->job.due);
         run->free[run->n_free++] = (uint64_t)(c - run->connections);
 }
 
-static int send_due(struct run *run, uint64_t now) {
+static int run_send_due(struct run *run, uint64_t now) {
         uint64_t at;
         int r;
 
-        while (run->n_free > 0 && (at = next_due(run, now)) <= now) {
+        while (run->n_free > 0 && (at = run_next_due(run, now)) <= now) {
                 uint64_t i = run->free[--run->n_free];
                 struct load_job job;
 
@@ -140,20 +140,20 @@ static int send_due(struct run *run, uint64_t now) {
                 job.due = at;
                 run->result->n_sent++;
                 if (load_connection_begin(&run->connections[i], &run->channel, &job, now))
-                        settle(run, &run->connections[i]);
+                        run_settle(run, &run->connections[i]);
                 now = time_read_nsec(CLOCK_MONOTONIC);
         }
         return 0;
 }
 
-static void handle(struct run *run, struct load_connection *c, uint32_t events, uint64_t now) {
+static void run_handle(struct run *run, struct load_connection *c, uint32_t events, uint64_t now) {
         if (!c->busy)
                 load_connection_look(c);
         else if (load_connection_go(c, &run->channel, events, now))
-                settle(run, c);
+                run_settle(run, c);
 }
 
-static void end_pauses(struct run *run, uint64_t now) {
+static void run_end_pauses(struct run *run, uint64_t now) {
         if (now < run->channel.next_wake)
                 return;
         run->channel.next_wake = UINT64_MAX;
@@ -161,13 +161,13 @@ static void end_pauses(struct run *run, uint64_t now) {
                 struct load_connection *c = &run->connections[i];
 
                 if (c->wake > 0 && c->wake <= now)
-                        handle(run, c, 0, now);
+                        run_handle(run, c, 0, now);
                 if (c->wake > 0)
                         run->channel.next_wake = MIN(run->channel.next_wake, c->wake);
         }
 }
 
-static void end_overdue(struct run *run, uint64_t now) {
+static void run_end_overdue(struct run *run, uint64_t now) {
         if (now < run->next_tick)
                 return;
         run->next_tick = now + TICK_NSEC;
@@ -177,18 +177,18 @@ static void end_overdue(struct run *run, uint64_t now) {
                 if (!c->busy || c->deadline > now)
                         continue;
                 load_connection_give_up(c, LOAD_OUTCOME_TIMEOUT);
-                settle(run, c);
+                run_settle(run, c);
         }
 }
 
-static int wait_and_handle(struct run *run, uint64_t now) {
+static int run_wait_and_handle(struct run *run, uint64_t now) {
         struct epoll_event events[EVENTS_MAX];
         uint64_t until = MIN(run->next_tick, run->channel.next_wake), left;
         struct timespec ts;
         int n;
 
         if (run->n_free > 0)
-                until = MIN(until, next_due(run, now));
+                until = MIN(until, run_next_due(run, now));
         left = until > now ? until - now : 0;
         ts = (struct timespec){ .tv_sec = (time_t)(left / NSEC_PER_SEC), .tv_nsec = (long)(left % NSEC_PER_SEC) };
         n = epoll_pwait2(run->channel.epoll, events, EVENTS_MAX, &ts, NULL);
@@ -196,42 +196,42 @@ static int wait_and_handle(struct run *run, uint64_t now) {
                 return errno == EINTR ? 0 : -errno;
         now = time_read_nsec(CLOCK_MONOTONIC);
         for (int i = 0; i < n; i++)
-                handle(run, events[i].data.ptr, events[i].events, now);
-        end_pauses(run, now);
-        end_overdue(run, now);
+                run_handle(run, events[i].data.ptr, events[i].events, now);
+        run_end_pauses(run, now);
+        run_end_overdue(run, now);
         return 0;
 }
 
 /* Requests that are still in hand when the time is up. */
-static void give_up_all(struct run *run) {
+static void run_give_up_all(struct run *run) {
         for (uint64_t i = 0; i < run->options->n_connections; i++) {
                 struct load_connection *c = &run->connections[i];
 
                 if (!c->busy)
                         continue;
                 load_connection_give_up(c, LOAD_OUTCOME_TIMEOUT);
-                settle(run, c);
+                run_settle(run, c);
         }
 }
 
 /* Requests that were due and never got a connection. They waited, and say so. */
-static void count_unsent(struct run *run, uint64_t now) {
-        for (uint64_t at; run->options->rate > 0 && (at = next_due(run, now)) <= now; run->result->n_sent++) {
+static void run_count_unsent(struct run *run, uint64_t now) {
+        for (uint64_t at; run->options->rate > 0 && (at = run_next_due(run, now)) <= now; run->result->n_sent++) {
                 run->result->n_unsent++;
                 load_histogram_add(&run->result->times, now - at);
         }
 }
 
-static bool is_over(const struct run *run, uint64_t now) {
+static bool run_is_over(const struct run *run, uint64_t now) {
         const struct load_options *o = run->options;
 
-        if (run->n_free == o->n_connections && next_due(run, now) == UINT64_MAX)
+        if (run->n_free == o->n_connections && run_next_due(run, now) == UINT64_MAX)
                 return true;
         /* An open loop that is far behind does not end by itself. */
         return o->duration_ms > 0 && now - run->started >= o->duration_ms * NSEC_PER_MSEC + 2 * run->channel.timeout;
 }
 
-static int share_out(const struct run *run) {
+static int run_share_out(const struct run *run) {
         uint64_t n = run->options->n_connections;
         _cleanup_free_ uint64_t *replies = calloc(n, sizeof(*replies));
 
@@ -256,18 +256,18 @@ int load_run(const struct load_options *options, struct load_result *ret) {
         r = run_init(&run);
         if (r < 0)
                 return r;
-        for (now = run.started; !is_over(&run, now); now = time_read_nsec(CLOCK_MONOTONIC)) {
-                r = send_due(&run, now);
+        for (now = run.started; !run_is_over(&run, now); now = time_read_nsec(CLOCK_MONOTONIC)) {
+                r = run_send_due(&run, now);
                 if (r == 0)
-                        r = wait_and_handle(&run, now);
+                        r = run_wait_and_handle(&run, now);
                 if (r < 0)
                         return r;
         }
-        give_up_all(&run);
-        count_unsent(&run, now);
+        run_give_up_all(&run);
+        run_count_unsent(&run, now);
         ret->elapsed = now - run.started;
         ret->cpu = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID);
         ret->n_opened = run.channel.n_opened;
         ret->retries = run.channel.retries;
-        return share_out(&run);
+        return run_share_out(&run);
 }

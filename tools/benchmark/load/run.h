@@ -25,7 +25,7 @@ struct load_result {
 /* 0 or -errno. */
 int load_run(const struct load_options *options, struct load_result *ret);
 
-static inline uint64_t load_result_failures(const struct load_result *r) {
+static inline uint64_t load_run_failures(const struct load_result *r) {
         uint64_t n = r->n_unsent;
 
         for (unsigned i = 0; i < N_LOAD_OUTCOMES; i++)

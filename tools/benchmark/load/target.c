@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-static bool is_loopback(const struct addr *a) {
+static bool target_is_loopback(const struct addr *a) {
         const struct sockaddr_in *in = (const struct sockaddr_in *)&a->storage;
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->storage;
 
@@ -29,7 +29,7 @@ int load_target_parse(const char *s, struct addr *ret) {
         r = addr_parse(s, &a);
         if (r < 0)
                 return r;
-        if (a.sa.sa_family != AF_UNIX && !is_loopback(&a))
+        if (a.sa.sa_family != AF_UNIX && !target_is_loopback(&a))
                 return -EPERM;
         *ret = a;
         return 0;

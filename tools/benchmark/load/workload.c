@@ -19,16 +19,16 @@ void load_workload_done(struct load_workload *w) {
         free(w->filler);
 }
 
-static uint8_t *make_noise(size_t n) {
+static uint8_t *workload_make_noise(size_t n) {
         uint64_t state = 0;
         uint8_t *p = malloc(MAX(n, (size_t)1));
 
         for (size_t i = 0; p && i < n; i++)
-                p[i] = (uint8_t)load_random_next(&state);
+                p[i] = (uint8_t)load_chaos_random(&state);
         return p;
 }
 
-static uint8_t *make_filler(size_t n) {
+static uint8_t *workload_make_filler(size_t n) {
         static const uint8_t digits[] = "0123456789abcdef";
         uint8_t *p = malloc(n);
 
@@ -37,7 +37,7 @@ static uint8_t *make_filler(size_t n) {
         return p;
 }
 
-static struct load_request describe(const struct load_workload *w, bool keep) {
+static struct load_request workload_describe(const struct load_workload *w, bool keep) {
         const struct load_options *o = w->options;
 
         return (struct load_request){
@@ -51,7 +51,7 @@ static struct load_request describe(const struct load_workload *w, bool keep) {
         };
 }
 
-static int init_expect(struct load_workload *w) {
+static int workload_init_expect(struct load_workload *w) {
         const struct load_options *o = w->options;
         size_t n;
         int r;
@@ -73,22 +73,22 @@ int load_workload_init(struct load_workload *w, const struct load_options *optio
         int r;
 
         w->options = options;
-        r = init_expect(w);
+        r = workload_init_expect(w);
         if (r < 0)
                 return r;
-        w->noise = make_noise(options->chaos ? LOAD_CHAOS_BODY_MAX : options->n_body);
+        w->noise = workload_make_noise(options->chaos ? LOAD_CHAOS_BODY_MAX : options->n_body);
         if (!w->noise)
                 return -ENOMEM;
         if (options->chaos) {
-                w->filler = make_filler(LOAD_CHAOS_FILLER_MAX);
+                w->filler = workload_make_filler(LOAD_CHAOS_FILLER_MAX);
                 return w->filler ? 0 : -ENOMEM;
         }
-        q = describe(w, options->keep);
+        q = workload_describe(w, options->keep);
         return load_request_encode(&q, &w->request, &w->n_request);
 }
 
 /* Cuts the request where its client gives it up. */
-static void cut(const struct load_plan *p, uint8_t *bytes, size_t *n) {
+static void workload_cut(const struct load_plan *p, uint8_t *bytes, size_t *n) {
         size_t at = *n * p->abort_per_mille / 1000;
 
         if (p->abort == LOAD_ABORT_CLOSE)
@@ -102,7 +102,7 @@ static void cut(const struct load_plan *p, uint8_t *bytes, size_t *n) {
         *n = at + FCGI_HEADER_SIZE;
 }
 
-static int next_chaotic(const struct load_workload *w, uint64_t number, uint8_t **own, struct load_job *ret) {
+static int workload_next_chaotic(const struct load_workload *w, uint64_t number, uint8_t **own, struct load_job *ret) {
         struct load_job job = { .number = number };
         struct load_request q;
         uint8_t *bytes;
@@ -111,7 +111,7 @@ static int next_chaotic(const struct load_workload *w, uint64_t number, uint8_t 
 
         load_chaos_plan(w->options->seed, number, &job.plan);
         snprintf(query, sizeof(query), "n=%zu", job.plan.n_filler);
-        q = describe(w, job.plan.keep);
+        q = workload_describe(w, job.plan.keep);
         q.query = query;
         q.n_body = job.plan.n_body;
         q.body = w->noise + number % (LOAD_CHAOS_BODY_MAX - q.n_body + 1);
@@ -121,7 +121,7 @@ static int next_chaotic(const struct load_workload *w, uint64_t number, uint8_t 
                 return r;
         free(*own);
         *own = bytes;
-        cut(&job.plan, bytes, &job.n);
+        workload_cut(&job.plan, bytes, &job.n);
         job.bytes = bytes;
         job.keep = job.plan.keep;
         job.expect = (struct load_expect){ .status = (unsigned)w->options->expect_status,
@@ -135,7 +135,7 @@ static int next_chaotic(const struct load_workload *w, uint64_t number, uint8_t 
 
 int load_workload_next(const struct load_workload *w, uint64_t number, uint8_t **own, struct load_job *ret) {
         if (w->options->chaos)
-                return next_chaotic(w, number, own, ret);
+                return workload_next_chaotic(w, number, own, ret);
         *ret = (struct load_job){
                 .number = number, .bytes = w->request, .n = w->n_request, .keep = w->options->keep, .expect = w->expect
         };

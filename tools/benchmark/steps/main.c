@@ -23,19 +23,19 @@
 
 enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_BROKEN = 3 };
 
-static int fail(const char *what, int error) {
+static int steps_fail(const char *what, int error) {
         fprintf(stderr, "fpmd-steps: %s: %s\n", what, strerror(error));
         return EXIT_BROKEN;
 }
 
 /* Where the stopped process is, or 0. */
-static unsigned long place(pid_t pid) {
+static unsigned long steps_place(pid_t pid) {
         errno = 0;
         return (unsigned long)ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user_regs_struct, rip), 0);
 }
 
 /* The signal that stopped it is to be passed on, unless it is the stop of a step or of ours. */
-static int signal_to_pass(int status) {
+static int steps_signal_to_pass(int status) {
         int number = WSTOPSIG(status);
 
         return status >> 16 != 0 || number == SIGTRAP ? 0 : number;
@@ -43,7 +43,7 @@ static int signal_to_pass(int status) {
 
 /* Steps until SIGINT comes, then stops it. 0; -ECHILD: it has ended; other -errno. */
 static int count_steps(pid_t pid, const sigset_t *set, unsigned long long *ret) {
-        unsigned long here = place(pid), now;
+        unsigned long here = steps_place(pid), now;
         unsigned long long n = 0;
         int status, pass = 0;
 
@@ -61,8 +61,8 @@ static int count_steps(pid_t pid, const sigset_t *set, unsigned long long *ret) 
                         break;
                 if (!WIFSTOPPED(status))
                         return -ECHILD;
-                pass = signal_to_pass(status);
-                now = place(pid);
+                pass = steps_signal_to_pass(status);
+                now = steps_place(pid);
                 n += now != here;
                 here = now;
         }
@@ -70,7 +70,7 @@ static int count_steps(pid_t pid, const sigset_t *set, unsigned long long *ret) 
         return waitpid(pid, &status, __WALL) < 0 ? -errno : 0;
 }
 
-static int attach(pid_t pid) {
+static int steps_attach(pid_t pid) {
         int status;
 
         if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
@@ -94,13 +94,13 @@ int main(int argc, char *argv[]) {
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGCHLD);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        r = attach((pid_t)pid);
+        r = steps_attach((pid_t)pid);
         if (r < 0)
-                return fail("cannot trace it", -r);
+                return steps_fail("cannot trace it", -r);
         fprintf(stderr, "attached\n");
         r = count_steps((pid_t)pid, &set, &n);
         if (r < 0)
-                return fail("it could not be followed", -r);
+                return steps_fail("it could not be followed", -r);
         ptrace(PTRACE_DETACH, (pid_t)pid, 0, 0);
         printf("%llu\n", n);
         return fflush(stdout) == 0 ? EXIT_DONE : EXIT_BROKEN;
