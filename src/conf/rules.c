@@ -95,18 +95,24 @@ static bool rules_same_address(const char *a, const char *b) {
                addr_equal(&x, &y);
 }
 
-/* In php-fpm's words: a pool's status address is a pool of its own there, which comes after all others. */
-static void rules_tell_shared(const struct conf_check *k, const struct conf_pool *pool, const char *suffix,
-                              const struct conf_pool *other, const char *other_suffix) {
-        text_printf(k->problems,
-                    "[pool %s%s] unable to set listen address as it's already used in another pool '%s%s'\n",
-                    pool->name, suffix, other->name, other_suffix);
+/* One of a pool's two addresses. In php-fpm the status address is that of a pool of its own, which comes after all
+ * others. */
+struct owner {
+        const struct conf_pool *pool;
+        bool status;
+};
+
+/* In php-fpm's words. */
+static void rules_tell_shared(const struct conf_check *k, struct owner later, struct owner earlier) {
+        text_printf(
+                k->problems, "[pool %s%s] unable to set listen address as it's already used in another pool '%s%s'\n",
+                later.pool->name, later.status ? "_status" : "", earlier.pool->name, earlier.status ? "_status" : "");
 }
 
 /* A pool's two addresses against each other and against those of the pools before it. */
 static void rules_shared_address(const struct conf_check *k, const struct conf_pool *pool) {
         if (rules_same_address(pool->listen, pool->status_listen)) {
-                rules_tell_shared(k, pool, "_status", pool, "");
+                rules_tell_shared(k, (struct owner){ pool, true }, (struct owner){ pool, false });
                 conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
                                    pool->status_listen);
         }
@@ -115,12 +121,13 @@ static void rules_shared_address(const struct conf_check *k, const struct conf_p
                 bool status = rules_same_address(pool->status_listen, other->listen);
 
                 if (both || rules_same_address(pool->listen, other->status_listen)) {
-                        rules_tell_shared(k, both ? pool : other, both ? "" : "_status", both ? other : pool, "");
+                        rules_tell_shared(k, (struct owner){ both ? pool : other, !both },
+                                          (struct owner){ both ? other : pool, false });
                         conf_check_problem(k, pool, CONF_POOL_listen, "'%s' is taken by pool '%s' already",
                                            pool->listen, other->name);
                 }
                 if (status || rules_same_address(pool->status_listen, other->status_listen)) {
-                        rules_tell_shared(k, pool, "_status", other, status ? "" : "_status");
+                        rules_tell_shared(k, (struct owner){ pool, true }, (struct owner){ other, !status });
                         conf_check_problem(k, pool, CONF_POOL_status_listen, "'%s' is taken by pool '%s' already",
                                            pool->status_listen, other->name);
                 }

@@ -95,13 +95,17 @@ static void master_notify_failure(const char *lines) {
         sd_notifyf(0, "STATUS=Start failed: %.*s", (int)strcspn(first, "\n"), first);
 }
 
+/* Until it has started, php-fpm up to 8.3 writes to both the log and stderr without a look. */
+static void master_add_stderr(int fd) {
+        log_add_stderr(fd, program_is_php_fpm() && FPMD_PHP_VERSION_ID < 80400);
+}
+
 /* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first
  * line. */
 static int master_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
-        /* until it has started, php-fpm up to 8.3 writes to both without a look */
-        log_add_stderr(stderr_fd, program_is_php_fpm() && FPMD_PHP_VERSION_ID < 80400);
+        master_add_stderr(stderr_fd);
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
         if (program_is_php_fpm())
@@ -166,6 +170,8 @@ static int master_start(struct master *m, int daemon_fd, struct text *problems) 
                 r = daemon_leave_stderr(m->logs.file_fd);
         if (r < 0)
                 return r;
+        if (program_is_php_fpm() && m->logs.stderr_fd >= 0)
+                master_add_stderr(m->logs.stderr_fd);
         master_log_remarks(m->conf);
         return start_service(m, problems);
 }

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/control.h"
+#include "master/logs.h"
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -137,6 +138,7 @@ int start_service(struct master *m, struct text *problems) {
                 return r;
 
         start_set_title(m);
+        logs_apply(m, m->conf); /* stderr, which has had what comes before, is left alone where the log is elsewhere */
         log_notice("fpm is running, pid %d", getpid());
         notify_status(m, time_now());
         r = start_generations(m, problems);

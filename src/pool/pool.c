@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/program.h"
 #include "base/text.h"
 #include "conf/load.h"
 #include "conf/pack.h"
@@ -170,7 +171,7 @@ void pool_promote(struct pool *p) {
                         generation_drain(g, now);
                 }
         pool_supervise(p);
-        pool_sample(p); /* its listeners may be others than before */
+        pool_sample_limits(p); /* its listeners may be others than before */
 }
 
 void pool_abandon(struct pool *p) {
@@ -215,11 +216,19 @@ void pool_stop(struct pool *p, bool at_once) {
         pool_supervise(p);
 }
 
+/* php-fpm's workers have no log of their own, but for the access log. */
+static void pool_note_old_logs(const struct generation *g) {
+        for (uint32_t i = 0; i < g->pool->n_used; i++)
+                if (g->pool->workers[i].generation == g)
+                        g->pool->workers[i].old_log = program_is_php_fpm() && !g->conf->access_log;
+}
+
 void pool_renew_log(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next) {
                 int r = g->draining || g->ipc < 0 ? 0 : generation_renew(g);
 
                 output_renew_log(g);
+                pool_note_old_logs(g);
                 if (r < 0)
                         log_error("[pool %s] workers keep the old log file: %s", p->name, strerror(-r));
         }

@@ -135,6 +135,7 @@ struct pool_worker {
         usec_t told;     /* when, unless that has been seen to */
         bool early;      /* accepts already, but its zygote has not told its pid yet */
         bool has_output; /* its pipes have come */
+        bool old_log;    /* leaves for a new log file, where php-fpm's workers stay: no news under that name */
         struct generation *generation;
         pid_t pid;
         int pidfd;
@@ -240,6 +241,10 @@ void pool_reopen_slow_log(struct pool *p);
 
 /* sample.c: brings the scoreboard's numbers up to date that nobody counts as they happen. Once a second. */
 void pool_sample(struct pool *p);
+
+/* sample.c: how many connections the listeners have room for, at once when there are others. A connection that waits in
+ * that moment is not told: workers that have just begun take it. */
+void pool_sample_limits(struct pool *p);
 
 /* sample.c: workers of a generation that have no request in hand and have not been told to end: all of them, and those
  * that have been idle for so long. As the workers say: a hint. */

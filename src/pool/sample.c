@@ -62,6 +62,16 @@ bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uin
         return last > 0;
 }
 
+void pool_sample_limits(struct pool *p) {
+        struct scoreboard_header *h = &p->scoreboard->header;
+        uint64_t length;
+
+        (void)sample_queue(p, &length);
+        slot_seq_begin(&h->seq);
+        h->listen_queue_len = length;
+        slot_seq_end(&h->seq);
+}
+
 void pool_sample(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         struct waits_share shares[WAITS_SHARES];

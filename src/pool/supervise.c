@@ -78,7 +78,7 @@ void supervise_release(struct pool *p, uint32_t slot) {
 static enum log_level supervise_exit_level(const struct pool_worker *w, bool bad) {
         if (bad)
                 return LOG_LEVEL_WARNING;
-        return w->leaving || w->generation->draining ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
+        return w->leaving || w->old_log || w->generation->draining ? LOG_LEVEL_DEBUG : LOG_LEVEL_NOTICE;
 }
 
 static void supervise_log_exit(const struct pool *p, const struct pool_worker *w, int status, bool known, bool bad) {
@@ -113,7 +113,7 @@ void pool_worker_exited(struct pool *p, uint32_t slot, int status, bool status_k
         usec_t now = time_now();
 
         supervise_log_exit(p, w, status, status_known, bad);
-        w->generation->n_to_replace += !w->leaving && !w->generation->draining;
+        w->generation->n_to_replace += !w->leaving && !(w->old_log && !bad) && !w->generation->draining;
         if (bad)
                 p->n_died++;
         if (bad && supervise_is_young(p, slot, now) && !w->patience.terminated_at) {

@@ -147,6 +147,17 @@ static void module_say_preload_user(void) {
                    "opcache.preload_user = %s has no effect: preloading runs as the pool's user", name);
 }
 
+/* What a value is worth PHP tells when it is set, in the same way as at its start-up. */
+static int module_apply_pool(const struct conf_pool *pool) {
+        int r = sapi_display_begin();
+
+        if (r < 0)
+                return r;
+        sapi_ini_apply_pool(pool);
+        free(sapi_display_end(false, false));
+        return 0;
+}
+
 int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason) {
         char *logged, *displayed;
         bool ok = false;
@@ -183,9 +194,9 @@ int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, 
         sapi_body_start();
         sapi_cachelock_start(options->n_slots);
         sapi_env_hook();
-        sapi_ini_apply_pool(options->pool);
+        r = module_apply_pool(options->pool);
         zend_unset_timeout(); /* a pool's max_execution_time has begun to count */
-        return sapi_inifiles_list(ret_ini_files);
+        return r < 0 ? r : sapi_inifiles_list(ret_ini_files);
 }
 
 void sapi_module_stop(void) {

@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import subprocess
 import threading
 
 import pytest
@@ -300,21 +301,56 @@ def test_level_debug_tells_of_signals_and_sizes_as_php_fpm_does(twins, pool, ste
     assert len(said[1]) >= 3
 
 
+def log_of(twin):
+    with open(twin.log_path) as f:
+        return f.read()
+
+
+def start_with_log_file(twin, pool=None):
+    """Without -O: what it says goes to error_log."""
+    twin.write_conf(None, pool)
+    with open(twin.output_path, "wb") as out:
+        twin.process = subprocess.Popen(twin.command(["-n", "-y", "fpm.conf", "-F"]), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                        env=twin.environment(), cwd=twin.folder, preexec_fn=procs.die_with_parent)
+    programs.Server.running_pids.add(twin.process.pid)
+    procs.until("the log's third line", lambda: os.path.exists(twin.log_path) and "systemd monitor" in log_of(twin))
+
+
 def test_without_O_the_log_is_error_log_and_stderr_is_silent(twins):
     said = []
     for twin in twins:
-        twin.write_conf()
-        with open(twin.output_path, "wb") as out:
-            import subprocess
-            twin.process = subprocess.Popen(twin.command(["-n", "-y", "fpm.conf", "-F"]), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                            env=twin.environment(), cwd=twin.folder, preexec_fn=procs.die_with_parent)
-        programs.Server.running_pids.add(twin.process.pid)
-        procs.until("the log's third line", lambda: os.path.exists(twin.log_path) and "systemd monitor" in open(twin.log_path).read())
+        start_with_log_file(twin)
         assert twin.end() == 0
-        with open(twin.log_path) as f:
-            said.append((twin.output(), twin.lines(f.read())))
+        said.append((twin.output(), twin.lines(log_of(twin))))
     assert said[0] == said[1]
     assert said[1][0] == ""
+
+
+@pytest.mark.parametrize("pool", [{**DYNAMIC, "pm.start_servers": None}, {"php_value[memory_limit]": "x"}], ids=["a size that is not set", "a value that PHP refuses"])
+def test_what_is_said_before_it_runs_is_on_stderr_and_in_error_log(twins, pool):
+    said = []
+    for twin in twins:
+        start_with_log_file(twin, pool)
+        assert twin.end() == 0
+        said.append((twin.lines(), twin.lines(log_of(twin))))
+    assert said[0] == said[1]
+
+
+def test_a_log_file_is_taken_anew_without_news_of_workers(twins):
+    """fpmd's workers have the file themselves and are recycled for a new one; php-fpm's have not."""
+    said = []
+    for twin in twins:
+        start_with_log_file(twin)
+        old = twin.workers()
+        os.rename(twin.log_path, twin.log_path + ".1")
+        twin.send(signal.SIGUSR1)
+        procs.until("a new file", lambda: os.path.exists(twin.log_path) and "re-opened" in log_of(twin))
+        if twin.ours:
+            procs.until("a new worker", lambda: twin.workers() and not set(old) & set(twin.workers()))
+        hello(twin)
+        assert twin.end() == 0
+        said.append(twin.lines(log_of(twin)))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("error_log", ["/dev/stderr", "/proc/self/fd/2", "{d}/error.log"])
