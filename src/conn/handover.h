@@ -23,8 +23,8 @@ enum {
         HANDOVER_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
         HANDOVER_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
         HANDOVER_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
-        HANDOVER_DRAIN =
-                8, /* before the reply goes, that body is received to its end and thrown away: see worker/transport.c */
+        HANDOVER_DRAIN = 8,  /* before the reply goes, that body is received to its end and thrown away: see
+                                worker/exchange.c */
         HANDOVER_BEGUN = 16, /* with DRAIN: the client has had the beginning of the reply */
 };
 

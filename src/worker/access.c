@@ -19,7 +19,6 @@
 #include "log/line.h"
 #include "sapi/sapi.h"
 #include "worker/setup.h"
-#include "worker/transport.h"
 
 int access_init(struct access *a, const struct conf_pool *pool, int fd) {
         _cleanup_text_ struct text reason = {};
@@ -57,6 +56,7 @@ void access_begin(struct access *a) {
         a->begun_wall = time_wall();
         a->collected = a->written = false;
         a->request = NULL;
+        a->source = (struct access_source){ .fd = -1 };
         a->has_last = false;
         a->kept.n = a->looked_up.n = 0;
         a->kept.failed = a->looked_up.failed = false;
@@ -65,8 +65,9 @@ void access_begin(struct access *a) {
                 access_read_cpu(&a->user_cpu, &a->system_cpu);
 }
 
-void access_head(struct access *a, const struct track_request *request) {
+void access_head(struct access *a, const struct track_request *request, const struct access_source *source) {
         a->request = request;
+        a->source = *source;
 }
 
 static size_t access_keep(struct access *a, const char *s, size_t n) {
@@ -87,14 +88,14 @@ static const char *access_kept(const struct access *a, size_t at) {
 
 /* A parameter as PHP has it, or for a page of the pool's own as it came. */
 static const char *access_find_variable(void *ctx, const char *name, size_t *ret_n) {
-        const struct transport *t = ctx;
+        const struct access *a = ctx;
         struct sapi_facts facts;
         struct fcgi_pair pair;
 
         sapi_facts_get(&facts);
         if (facts.running)
                 return sapi_facts_param(name, ret_n);
-        if (!fcgi_params_find(t->decoder.params, t->decoder.n_params, name, &pair))
+        if (!fcgi_params_find(a->source.params, a->source.n_params, name, &pair))
                 return NULL;
         *ret_n = pair.n_value;
         return pair.value;
@@ -104,10 +105,10 @@ static const char *access_find_header(_unused_ void *ctx, const char *name, size
         return sapi_facts_header(name, ret_n);
 }
 
-void access_collect(struct access *a, const struct transport *t) {
+void access_collect(struct access *a) {
         const struct log_access_finder finder = { .variable = access_find_variable,
                                                   .header = access_find_header,
-                                                  .ctx = (void *)t };
+                                                  .ctx = a };
         struct sapi_facts facts;
         char text[ADDR_TEXT_MAX];
         struct addr peer;
@@ -119,7 +120,7 @@ void access_collect(struct access *a, const struct transport *t) {
         a->script = access_keep_string(a, facts.script);
         a->uri = access_keep_string(a, facts.uri);
         a->user = access_keep_string(a, facts.user);
-        if (log_access_format_shows_remote(a->format) && addr_of_peer(t->stream.fd, &peer) == 0 &&
+        if (log_access_format_shows_remote(a->format) && addr_of_peer(a->source.fd, &peer) == 0 &&
             peer.sa.sa_family != AF_UNIX)
                 a->remote = access_keep_string(a, addr_format_host(&peer, text));
         log_access_look_up(a->format, &finder, &a->looked_up);
@@ -155,8 +156,7 @@ static bool access_render(const struct access *a, const struct log_access_record
 }
 
 /* The request's line so far; nothing when access.suppress_path says so. False: out of memory. */
-static bool access_make(struct access *a, const struct transport *t, uint32_t status, uint64_t memory,
-                        struct text *ret_line) {
+static bool access_make(struct access *a, uint32_t status, uint64_t memory, struct text *ret_line) {
         const struct track_request *request = a->request;
         struct log_access_record r = {
                 .pool = a->pool->name, .status = status, .memory = memory, .pid = a->pid, .parent_pid = a->parent_pid
@@ -164,7 +164,7 @@ static bool access_make(struct access *a, const struct transport *t, uint32_t st
         size_t method, query;
 
         if (!a->collected) { /* PHP had no part in it */
-                access_collect(a, t);
+                access_collect(a);
                 a->uri = access_keep(a, request->uri, request->n_uri);
         }
         method = request->n_method > 0 ? access_keep(a, request->method, request->n_method) : 0;
@@ -191,13 +191,13 @@ static bool access_make(struct access *a, const struct transport *t, uint32_t st
         return access_is_suppressed(a, &r) || access_render(a, &r, ret_line);
 }
 
-void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory) {
+void access_end(struct access *a, uint32_t status, uint64_t memory) {
         _cleanup_text_ struct text line = {};
 
         if (!a->format || !a->request || a->written || setup_is_copy())
                 return;
         a->written = true;
-        if (!access_make(a, t, status, memory, &line))
+        if (!access_make(a, status, memory, &line))
                 log_out_lose(LOG_KIND_ACCESS);
         else {
                 a->writes = line.n > 0;
@@ -209,12 +209,12 @@ void access_end(struct access *a, const struct transport *t, uint32_t status, ui
 }
 
 /* PHP goes on, and may be ended before it is through: what could be said then is made ready. */
-static void access_prepare(struct access *a, const struct transport *t, const struct sapi_facts *facts) {
+static void access_prepare(struct access *a, const struct sapi_facts *facts) {
         if (!a->request || a->written || setup_is_copy())
                 return;
         text_done(&a->last);
         a->last = (struct text){};
-        a->has_last = access_make(a, t, facts->status, facts->memory, &a->last) && a->last.n > 0;
+        a->has_last = access_make(a, facts->status, facts->memory, &a->last) && a->last.n > 0;
 }
 
 void access_last_words(struct access *a) {
@@ -225,15 +225,15 @@ void access_last_words(struct access *a) {
         a->has_last = a->writes = false;
 }
 
-void access_reply_ends(struct access *a, const struct transport *t, bool php_goes_on) {
+void access_reply_ends(struct access *a, bool php_goes_on) {
         struct sapi_facts facts;
 
         if (!a->format)
                 return;
-        access_collect(a, t);
+        access_collect(a);
         sapi_facts_get(&facts);
         if (php_goes_on)
-                access_prepare(a, t, &facts);
+                access_prepare(a, &facts);
         else
-                access_end(a, t, facts.status, facts.memory);
+                access_end(a, facts.status, facts.memory);
 }

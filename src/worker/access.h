@@ -20,7 +20,12 @@
 #include "log/out.h"
 #include "worker/track.h"
 
-struct transport;
+/* Where a request can be looked up: its parameters as they came, and its connection. */
+struct access_source {
+        const uint8_t *params;
+        size_t n_params;
+        int fd;
+};
 
 struct access {
         const struct conf_pool *pool;
@@ -32,6 +37,7 @@ struct access {
         usec_t begun, begun_wall, user_cpu, system_cpu;
         bool collected, written;
         const struct track_request *request;
+        struct access_source source;
         struct text last; /* what is to be said when the process is ended: the reply has gone, and PHP goes on */
         volatile bool has_last;
         volatile bool writes;             /* its line is on its way out */
@@ -47,18 +53,18 @@ int access_init(struct access *a, const struct conf_pool *pool, int fd);
 void access_begin(struct access *a);
 
 /* Its head is known. Lives up to the request's end. */
-void access_head(struct access *a, const struct track_request *request);
+void access_head(struct access *a, const struct track_request *request, const struct access_source *source);
 
 /* The reply has ended, and what PHP knows of the request will not last: copies what the log will show. Once for a
  * request; later calls do nothing. */
-void access_collect(struct access *a, const struct transport *t);
+void access_collect(struct access *a);
 
 /* The request is over but for the end of its reply, its head still decoded: writes its line, unless
  * access.suppress_path says otherwise. Once for a request; later calls do nothing. */
-void access_end(struct access *a, const struct transport *t, uint32_t status, uint64_t memory);
+void access_end(struct access *a, uint32_t status, uint64_t memory);
 
 /* The process is being ended: the line of a request whose reply has ended already. For a signal handler. */
 void access_last_words(struct access *a);
 
 /* The reply is about to end. PHP goes on, or the request is over. */
-void access_reply_ends(struct access *a, const struct transport *t, bool php_goes_on);
+void access_reply_ends(struct access *a, bool php_goes_on);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * A request's body on its way in. PHP reads it from the connection when it wants it. What would be lost or stand in the
- * way until then is kept for it: what comes while the client does not take the reply (it may read only when it has sent
- * all), and what is left of it when the reply ends before the script does.
+ * A request's body on its way in. PHP reads it from the connection when it wants it (input.h). What would be lost or
+ * stand in the way until then is kept for it: what comes while the client does not take the reply (it may read only
+ * when it has sent all), and what is left of it when the reply ends before the script does.
  */
 
 #include <stdbool.h>
@@ -16,9 +16,14 @@
 /* A request begins, or is over. */
 void body_reset(struct transport *t);
 
-/* For struct sapi_io. */
-ssize_t body_read(void *ctx, void *buf, size_t n);
-int body_keep(void *ctx, uint64_t n);
+/* An event has come: it may be a slice of it. */
+void body_receive(struct transport *t, const struct fcgi_event *event);
+
+/* n bytes of the slice are done with. Returns n. */
+size_t body_consume(struct transport *t, size_t n);
+
+/* The decoder has seen its end. */
+bool body_is_over(const struct transport *t);
 
 /* The body has not ended, as far as is known. */
 bool body_is_open(const struct transport *t);
@@ -29,7 +34,3 @@ bool body_may_come(const struct transport *t);
 /* Receives what is there of it, without waiting, while a part of the reply is on its way. It is kept as far as PHP may
  * want it, and behind the reply's end thrown away. */
 void body_take_meanwhile(struct transport *t);
-
-/* Nobody reads it any more: takes what can be taken without waiting, often its end alone, which nobody has decoded yet.
- */
-void body_drop(struct transport *t);

@@ -10,55 +10,25 @@
  * a moment.
  */
 
+#include "worker/loop.h"
+
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "base/addr.h"
 #include "base/fd.h"
-#include "conn/accept.h"
-#include "conn/allow.h"
+#include "conn/handover.h"
 #include "log/log.h"
-#include "log/out.h"
 #include "log/peer.h"
 #include "sapi/sapi.h"
-#include "worker/access.h"
-#include "worker/memory.h"
+#include "worker/exchange.h"
 #include "worker/pages.h"
-#include "worker/parking.h"
-#include "worker/phpstatus.h"
 #include "worker/setup.h"
-#include "worker/track.h"
-#include "worker/transport.h"
-#include "worker/worker.h"
 
 /* How long a connection stays with an idle worker: one whose request is on its way, and one between two requests. */
 #define WORKER_PARTIAL_TIME (10 * USEC_PER_MSEC)
 #define WORKER_IDLE_TIME    USEC_PER_SEC
-
-struct worker {
-        const struct worker_setup *setup;
-        struct acceptor acceptor;
-        struct parking parking;
-        struct allow allow;
-        struct track track;
-        struct access access;
-        struct log_out output[2]; /* stdout and stderr */
-        struct transport transport;
-        uint64_t n_served;
-        uint64_t n_max; /* requests it serves at most; 0: any number */
-        struct memory memory;
-        bool ready;     /* the connection in hand has a request in the buffer */
-        uint64_t nsec;  /* CLOCK_MONOTONIC at the last event: a wait's end, a request's end */
-        usec_t turn;    /* since when this connection has been served without a look at others */
-        bool abandoned; /* PHP is in the middle of a request */
-        bool unfit;     /* PHP is not to be trusted with another one */
-        bool last;      /* the pool stops: only what the park still has is served */
-        bool ending;
-};
 
 /* Before anything that follows a wait; what is done without one happens at the same time. */
 static void worker_read_clock(struct worker *w) {
@@ -71,7 +41,7 @@ static usec_t worker_now(const struct worker *w) {
 
 static void worker_drop_connection(struct worker *w) {
         acceptor_forget(&w->acceptor);
-        transport_close(&w->transport);
+        exchange_close(&w->transport);
         w->ready = false;
         if (w->transport.waited)
                 worker_read_clock(w);
@@ -83,7 +53,7 @@ static bool worker_has_connection(const struct worker *w) {
 
 /* The pool stops, and the park with it: nothing is kept for a next request. */
 static bool worker_pool_stops(const struct worker *w) {
-        return *w->parking.stopping;
+        return *w->kept.stopping;
 }
 
 /* Answers the request whose head has been read: a page of the pool's own, or PHP. */
@@ -92,7 +62,7 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
 
         if (pages_answer(t, w->setup->pool, w->setup->scoreboard))
                 return;
-        sapi_request_run(&(struct sapi_request){ .io = &transport_io,
+        sapi_request_run(&(struct sapi_request){ .io = &exchange_io,
                                                  .ctx = t,
                                                  .params = t->decoder.params,
                                                  .n_params = t->decoder.n_params,
@@ -131,7 +101,7 @@ static void worker_give_up(struct worker *w) {
         if (!worker_has_connection(w))
                 return;
         acceptor_forget(&w->acceptor);
-        if (!(rests && worker_pool_stops(w)) && parking_hand_over(t, HANDOVER_KEEP) == 0)
+        if (!(rests && worker_pool_stops(w)) && kept_hand_over(t, HANDOVER_KEEP) == 0)
                 w->ready = false;
         else if (rests)
                 worker_drop_connection(w);
@@ -157,10 +127,10 @@ static void worker_watch(struct worker *w) {
 
 /* What has come of the next request? */
 static void worker_look(struct worker *w) {
-        int r = parking_look(&w->transport);
+        int r = kept_look(&w->transport);
 
-        w->ready = r == PARKING_E_READY;
-        if (r == PARKING_E_CLOSE)
+        w->ready = r == KEPT_E_READY;
+        if (r == KEPT_E_CLOSE)
                 worker_drop_connection(w);
         else if (r == 0)
                 worker_watch(w);
@@ -181,7 +151,7 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
 
         if (setup_is_copy())
                 _exit((int)result->exit_status);
-        keep = transport_end_request(t, result->exit_status);
+        keep = exchange_end_request(t, result->exit_status);
         worker_end_output(w);
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
@@ -212,18 +182,20 @@ static int worker_serve(struct worker *w) {
         w->ready = false;
         track_begin(&w->track, w->nsec);
         access_begin(&w->access);
-        r = transport_read_head(t);
-        if (r < 0 || r == TRANSPORT_E_CLOSED) {
+        r = exchange_read_head(t);
+        if (r < 0 || r == EXCHANGE_E_CLOSED) {
                 track_cancel(&w->track);
                 worker_drop_connection(w);
                 return r < 0 ? r : 0;
         }
-        if (r != TRANSPORT_E_ABORTED) {
+        if (r != EXCHANGE_E_ABORTED) {
                 track_read(&facts, t->decoder.params, t->decoder.n_params);
                 track_head(&w->track, &facts, t->waited);
-                access_head(&w->access, &facts);
+                access_head(&w->access, &facts,
+                            &(struct access_source){
+                                    .params = t->decoder.params, .n_params = t->decoder.n_params, .fd = t->stream.fd });
                 worker_answer(w, &result);
-                access_end(&w->access, t, result.http_status, result.memory_peak);
+                access_end(&w->access, result.http_status, result.memory_peak);
         }
         worker_settle(w, &result);
         return 0;
@@ -267,7 +239,8 @@ static int worker_take_offer(struct worker *w) {
         if (r == 0) {
                 w->turn = worker_now(w);
                 track_offer(&w->track, note.whole);
-                parking_resume(t, &note, fd);
+                transport_open(t, fd, note.begun);
+                t->stream.n = note.n_in; /* they are there already */
                 worker_look(w);
         } else if (r == HANDOVER_E_END) {
                 acceptor_forget_offers(&w->acceptor);
@@ -362,114 +335,13 @@ static int worker_step(struct worker *w) {
         return r;
 }
 
-/* pm.max_requests, and a share of its jitter that is this worker's own: those forked together do not end together. */
-static uint64_t worker_pick_max(const struct conf_pool *pool) {
-        uint64_t random = 0;
-
-        if (pool->max_requests == 0)
-                return 0;
-        if (pool->max_requests_jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-                random = (uint64_t)getpid();
-        return pool->max_requests + random % ((uint64_t)pool->max_requests_jitter + 1);
-}
-
-static struct worker *worker_self;
-
-/* A copy may outlive the request, the worker and the service: it must not keep a client waiting for the connection's
- * end, nor hold an address. */
-static void worker_on_copy(void) {
-        struct worker *w = worker_self;
-
-        w->transport.stream.fd = fd_close(w->transport.stream.fd);
-        w->parking.intake = fd_close(w->parking.intake);
-        acceptor_done(&w->acceptor);
-        sapi_module_worker_copied();
-}
-
-/* Within a signal handler. */
-static void worker_on_term(void) {
-        access_last_words(&worker_self->access);
-}
-
-static bool worker_listens_on_tcp(const struct worker_setup *s) {
-        struct addr a;
-
-        return s->n_listeners > 0 && addr_of_socket(s->listeners[0], &a) == 0 && a.sa.sa_family != AF_UNIX;
-}
-
-/* A worker that cannot go on says why, and leaves its place to a fresh one. */
-static int worker_live(struct worker *w) {
-        const struct worker_setup *s = w->setup;
-        struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT,
-                                      .max_conns = s->pool->max_children,
-                                      .max_reqs = s->pool->max_children };
-        int r;
-
-        r = acceptor_init(&w->acceptor, &(struct acceptor_sources){ .listeners = s->listeners,
-                                                                    .n_listeners = s->n_listeners,
-                                                                    .offers = s->offers,
-                                                                    .doorbell = s->doorbell,
-                                                                    .lifeline = s->lifeline,
-                                                                    .watchers = s->watchers,
-                                                                    .slot = s->slot,
-                                                                    .first = w->track.pid });
-        if (r < 0)
-                return r;
-        acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
-        w->n_max = worker_pick_max(s->pool);
-        memory_init(&w->memory, s->pool->max_memory);
-        r = setup_process(s, w->acceptor.quit, worker_on_copy, worker_on_term);
-        if (r < 0)
-                return r;
-        log_set_said(s->pool->catch_workers_output);
-        sapi_ini_say_refused();
-        r = setup_allow(s->pool, &w->allow);
-        if (r < 0)
-                return r;
-        r = access_init(&w->access, s->pool, s->access_fd);
-        if (r < 0)
-                return r;
-        w->parking = (struct parking){ .acceptor = &w->acceptor,
-                                       .intake = s->intake,
-                                       .stopping = &s->scoreboard->header.stopping };
-        r = transport_init(&w->transport, &w->track, &w->access, &w->parking, &limits);
-        if (r < 0)
-                return r;
-        w->transport.unread_resets = worker_listens_on_tcp(s);
-        w->transport.receive_timeout = s->pool->request_receive_timeout;
-        w->transport.stream.silence = s->pool->park_rest_timeout;
-        w->transport.stream.stall = s->pool->park_idle_timeout;
-        phpstatus_provide(s->scoreboard);
-        sapi_module_worker_begin(s->slot);
-        /* First: the master looks there once it is told, and forks another worker where nobody is idle. */
-        track_stage(&w->track, STAGE_ACCEPTING);
-        s->accepting(s->ctx);
+int worker_loop(struct worker *w) {
         worker_read_clock(w);
-
         while (!w->ending || w->ready) {
-                r = worker_step(w);
+                int r = worker_step(w);
+
                 if (r < 0)
                         return r;
         }
-        acceptor_leave(&w->acceptor);
-        if (!w->abandoned)
-                sapi_module_worker_end();
         return 0;
-}
-
-void worker_run(const struct worker_setup *setup) {
-        static struct worker w; /* too large for the stack */
-        int r;
-
-        w.setup = setup;
-        w.transport.stream.fd = w.parking.intake = -1;
-        worker_self = &w;
-        w.output[0] = (struct log_out){ .fd = STDOUT_FILENO, .kind = LOG_KIND_OUTPUT };
-        w.output[1] = (struct log_out){ .fd = STDERR_FILENO, .kind = LOG_KIND_OUTPUT };
-        track_init(&w.track, setup->pool->name, setup->scoreboard, setup->slot);
-        log_out_init(setup->conf->global.log_timeout, 0, w.track.slot->logs_lost);
-        r = worker_live(&w);
-        if (r < 0)
-                log_error("worker gives up: %s", strerror(-r));
-        _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

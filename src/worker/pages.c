@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "sapi/sapi.h"
 #include "status/page.h"
+#include "worker/reply.h"
+#include "worker/track.h"
 
 bool pages_answer(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard) {
         _cleanup_text_ struct text reply = {};
@@ -23,6 +25,6 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 return false;
         if (reply.failed)
                 text_done(&reply), text_append(&reply, "Status: 500 Internal Server Error\r\n\r\n");
-        transport_write(t, text_peek(&reply), reply.n);
+        reply_append(t, FCGI_STDOUT, (const uint8_t *)text_peek(&reply), reply.n);
         return true;
 }

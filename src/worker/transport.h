@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * One connection as PHP's side sees it: a request's head, its body as a stream, and a reply that is framed into records
- * on its way out. The decoder of fcgi/ and the stream of conn/ meet here, and the sapi's struct sapi_io is implemented
- * here.
+ * A worker's connection: the decoder of fcgi/ and the stream of conn/ meet here. What is done with it is in the files
+ * above, each of which calls those before it alone: body (what comes of a request's body by itself), reply (the way
+ * out), input (the body as PHP reads it), kept (between two requests), exchange (a request from head to end).
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "conn/accept.h"
 #include "conn/stream.h"
 #include "fcgi/decoder.h"
 #include "fcgi/scan.h"
-#include "sapi/sapi.h"
-#include "worker/access.h"
 #include "worker/spool.h"
-#include "worker/track.h"
 
-struct parking;
+struct access;
+struct kept;
+struct track;
 
 #define TRANSPORT_OUT_SIZE     65536U
 #define TRANSPORT_ANSWERS_SIZE 4096U /* to queries that a client sends on end without reading */
@@ -29,7 +27,7 @@ struct transport {
         struct fcgi_decoder decoder;
         struct track *track;
         struct access *access;
-        struct parking *parking;
+        struct kept *kept;
         struct fcgi_scan scan; /* between requests: of what waits in the stream's buffer */
         usec_t begun;          /* since when the client has been sending the next request, or may; 0: it rests */
         bool unread_resets; /* the pool's connections are TCP: closing one with bytes unread drops what is on its way to
@@ -44,9 +42,8 @@ struct transport {
         usec_t drop_until; /* the reply has ended, and its end waits for a client that sends its body yet: how long that
                               is thrown away */
         bool body_stays;   /* where it is: PHP would not want to have more of it kept */
-        bool mid_record;   /* the last bytes that went out are not a record's end: an answer has to wait */
         uint8_t answers[TRANSPORT_ANSWERS_SIZE];
-        size_t n_answers;   /* bytes of those that wait */
+        size_t n_answers;   /* bytes of those that wait for the end of a record of the reply */
         bool end_of_stream; /* the peer has closed its side */
         bool broken;        /* the connection is of no more use: an error, or a violation */
         bool finished;      /* END_REQUEST is out */
@@ -61,35 +58,25 @@ struct transport {
         uint8_t out[TRANSPORT_OUT_SIZE];
 };
 
-extern const struct sapi_io transport_io;
+/* What a transport works with; fields as there. */
+struct transport_setup {
+        struct track *track;
+        struct access *access;
+        struct kept *kept;
+        struct fcgi_limits limits;
+};
 
 /* t is all zero: its buffers are large, and memory that nobody has touched is no memory. 0 or -ENOMEM. */
-int transport_init(struct transport *t, struct track *track, struct access *access, struct parking *parking,
-                   const struct fcgi_limits *limits);
-void transport_done(struct transport *t);
+int transport_init(struct transport *t, const struct transport_setup *setup);
 
-/* Takes over a connection. Must be followed by transport_close(). */
+/* Takes over a connection. Must be followed by exchange_close(). */
 void transport_open(struct transport *t, int fd, usec_t begun);
-void transport_close(struct transport *t);
 
-/* One event from the bytes at hand, or from more bytes; answers and violations are dealt with here. 0 and *ret;
- * STREAM_E_EMPTY when dont_wait; TRANSPORT_E_ANSWERED: there was no event, but all may be other than it was, since the
- * answer had to wait for room, and body came meanwhile; -errno: the connection is of no more use. */
-enum { TRANSPORT_E_ANSWERED = 100 }; /* beside STREAM_E_EMPTY */
+/* One event from the bytes at hand, or from more bytes; violations are dealt with here. 0 and *ret; STREAM_E_EMPTY when
+ * dont_wait; TRANSPORT_E_ANSWER: the decoder has made an answer, which waits; -errno: the connection is of no more
+ * use. */
+enum { TRANSPORT_E_ANSWER = 100 }; /* beside STREAM_E_EMPTY */
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */
 int transport_fail(struct transport *t, int r);
-
-/* Reads up to the end of a request's head. 0: transport->decoder has it; TRANSPORT_E_CLOSED: the peer closed before it
- * sent a whole head, or broke the protocol (logged), or asked for something that was answered: close the connection;
- * TRANSPORT_E_ABORTED: the peer took it back before its head was complete: end it as any other; -errno (ENOMEM). */
-enum { TRANSPORT_E_CLOSED = 1, TRANSPORT_E_ABORTED = 2 };
-int transport_read_head(struct transport *t);
-
-/* Ends the request: whatever was not sent is, END_REQUEST included, when that has not happened yet. True when the
- * connection is kept, and still here: the next request may be read from it. */
-bool transport_end_request(struct transport *t, uint32_t app_status);
-
-/* Reply bytes, for pages the worker answers itself. */
-int transport_write(struct transport *t, const void *data, size_t n);

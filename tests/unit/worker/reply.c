@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* worker/transport.h without a worker: what a connection that has failed has left to send. */
+/* worker/reply.h without a worker: what a connection that has failed has left to send. */
 
 #include <errno.h>
 #include <setjmp.h>

@@ -5,7 +5,7 @@
  * read) is dealt with here, without making anybody wait.
  */
 
-#include "worker/parking.h"
+#include "worker/kept.h"
 
 #include <assert.h>
 #include <string.h>
@@ -16,13 +16,13 @@
 #include "log/peer.h"
 
 /* Between two log lines of one worker about the park. */
-#define PARKING_COMPLAINT_PAUSE (60 * USEC_PER_SEC)
+#define KEPT_COMPLAINT_PAUSE (60 * USEC_PER_SEC)
 
 static_assert(STREAM_BUFFER_SIZE == HANDOVER_BYTES_MAX,
               "what a worker has read fits into a message, and the other way round");
 static_assert(TRANSPORT_OUT_SIZE <= HANDOVER_BYTES_MAX, "so does what is left of a reply");
 
-void parking_begin(struct transport *t) {
+void kept_begin(struct transport *t) {
         uint8_t begun[FCGI_GIVE_BACK_MAX];
         size_t n = fcgi_decoder_give_back(&t->decoder, begun);
 
@@ -34,7 +34,7 @@ void parking_begin(struct transport *t) {
 }
 
 /* Bytes in front of the next request that mean nothing: the decoder goes over them. */
-static void parking_skip(struct transport *t) {
+static void kept_skip(struct transport *t) {
         struct fcgi_scan *s = &t->scan;
         size_t n = s->in_request ? s->first : MIN(s->at, stream_pending(&t->stream)), used;
         struct fcgi_event event;
@@ -48,8 +48,8 @@ static void parking_skip(struct transport *t) {
         s->first = 0;
 }
 
-/* The answer to one record, as the decoder gives it to who has heard no more than the request's begin. */
-static int parking_answer_with(struct transport *t, struct fcgi_decoder *d) {
+/* The answer to one record, as a decoder gives it that has heard no more than the request's begin. */
+static int kept_answer_with(struct transport *t, struct fcgi_decoder *d) {
         const uint8_t *data = stream_data(&t->stream);
         size_t n = stream_pending(&t->stream), used;
         struct fcgi_event event = {};
@@ -68,18 +68,18 @@ static int parking_answer_with(struct transport *t, struct fcgi_decoder *d) {
                                 fcgi_decoder_violation_text(event.violation));
         if (event.type != FCGI_EVENT_REPLY ||
             stream_write_now(&t->stream, event.reply, event.n_reply, false) != (ssize_t)event.n_reply || event.close)
-                return PARKING_E_CLOSE; /* a client that does not even read this is not waited for */
+                return KEPT_E_CLOSE; /* a client that does not even read this is not waited for */
         return 0;
 }
 
-static int parking_answer(struct transport *t) {
+static int kept_answer(struct transport *t) {
         struct fcgi_decoder d;
         int r = fcgi_decoder_init(&d, &t->decoder.limits);
         size_t n = stream_pending(&t->stream);
 
         if (r < 0)
                 return r;
-        r = parking_answer_with(t, &d);
+        r = kept_answer_with(t, &d);
         fcgi_decoder_done(&d);
         if (r != 0)
                 return r;
@@ -88,56 +88,56 @@ static int parking_answer(struct transport *t) {
         return 0;
 }
 
-int parking_look(struct transport *t) {
+int kept_look(struct transport *t) {
         if (t->must_close)
-                return PARKING_E_CLOSE;
+                return KEPT_E_CLOSE;
         for (;;) {
                 size_t n;
 
                 switch (fcgi_scan(&t->scan, stream_data(&t->stream), stream_pending(&t->stream))) {
                 case FCGI_SCAN_ANSWER:
-                        if (parking_answer(t) != 0)
-                                return PARKING_E_CLOSE;
+                        if (kept_answer(t) != 0)
+                                return KEPT_E_CLOSE;
                         if (stream_pending(&t->stream) == 0)
                                 t->begun = 0;
                         break;
                 case FCGI_SCAN_MORE:
-                        parking_skip(t);
+                        kept_skip(t);
                         n = stream_pending(&t->stream);
                         if (n == sizeof(t->stream.buf))
-                                return PARKING_E_READY;
+                                return KEPT_E_READY;
                         if (n > 0 && t->begun == 0)
                                 t->begun = time_now();
                         return 0;
                 default:
                         t->whole = true;
-                        return PARKING_E_READY;
+                        return KEPT_E_READY;
                 }
         }
 }
 
-static void parking_complain(struct parking *p, const char *why) {
+static void kept_complain(struct kept *p, const char *why) {
         usec_t now = time_now();
 
         if (*p->stopping)
                 return;
-        if (p->complained > 0 && now - p->complained < PARKING_COMPLAINT_PAUSE)
+        if (p->complained > 0 && now - p->complained < KEPT_COMPLAINT_PAUSE)
                 return;
         p->complained = now;
         log_warning("the park takes no connections (%s): idle ones are closed, and workers wait for the others", why);
 }
 
-int parking_hand_over(struct transport *t, uint32_t flags) {
-        struct parking *p = t->parking;
+int kept_hand_over(struct transport *t, uint32_t flags) {
+        struct kept *p = t->kept;
         struct handover note = { .flags = flags, .n_out = (uint32_t)(t->n_out - t->n_sent), .begun = t->begun };
         int r;
 
         if (p->intake < 0)
-                return PARKING_E_REFUSED;
+                return KEPT_E_REFUSED;
         if (flags & HANDOVER_DRAIN)
                 note.answered = t->decoder.request_id;
         if (flags & (HANDOVER_KEEP | HANDOVER_DRAIN)) {
-                parking_skip(t);
+                kept_skip(t);
                 note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
                 note.n_in = (uint32_t)stream_pending(&t->stream);
         }
@@ -146,17 +146,12 @@ int parking_hand_over(struct transport *t, uint32_t flags) {
                                                       .out = t->out + t->n_sent,
                                                       .in = stream_data(&t->stream) });
         if (r != 0) {
-                parking_complain(p, r < 0 ? strerror(-r) : "it is too slow");
-                return PARKING_E_REFUSED;
+                kept_complain(p, r < 0 ? strerror(-r) : "it is too slow");
+                return KEPT_E_REFUSED;
         }
         t->stream.n_written += note.n_out;
         t->n_out = t->n_sent = 0;
         acceptor_forget(p->acceptor); /* closing it here does not end the watch, as it lives on there: epoll(7) */
         stream_close(&t->stream);
         return 0;
-}
-
-void parking_resume(struct transport *t, const struct handover *note, int fd) {
-        transport_open(t, fd, note->begun);
-        t->stream.n = note->n_in;
 }
