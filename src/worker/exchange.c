@@ -42,9 +42,10 @@ static usec_t exchange_patience(const struct transport *t) {
 
 static void exchange_reset_request(struct transport *t) {
         body_reset(t);
-        t->finished = t->waited = false;
-        t->n_out = t->n_sent = 0;
-        t->out_type = 0;
+        t->exchange.phase = EXCHANGE_OPEN;
+        t->exchange.waited = false;
+        t->exchange.n_out = t->exchange.n_sent = 0;
+        t->exchange.out_type = 0;
         t->stream.n_written = 0;
         t->stream.patience = exchange_patience(t);
 }
@@ -54,7 +55,7 @@ static void exchange_reset_request(struct transport *t) {
 static bool exchange_is_quiet(struct transport *t) {
         char byte;
 
-        if (t->end_of_stream || t->timed_out)
+        if (transport_allows(t)->quiet)
                 return true;
         return stream_pending(&t->stream) == 0 && (t->decoder.in_request ? t->decoder.body_done : t->scan.at == 0) &&
                !(t->unread_resets && stream_peek(&t->stream, &byte, 1) > 0);
@@ -69,7 +70,7 @@ void exchange_close(struct transport *t) {
         if (exchange_is_quiet(t))
                 stream_close(&t->stream);
         else if (kept_hand_over(t, HANDOVER_LINGER) != 0) {
-                t->waited = true;
+                t->exchange.waited = true;
                 stream_close_lingering(&t->stream);
         }
 }
@@ -122,7 +123,7 @@ static bool exchange_abort_is_next(struct transport *t) {
 static int exchange_look_for_abort(struct transport *t) {
         if (stream_is_dead(&t->stream))
                 return transport_fail(t, -ECONNRESET);
-        while (t->n_body == 0 && !t->decoder.aborted && (!t->decoder.body_done || exchange_abort_is_next(t))) {
+        while (t->exchange.n_body == 0 && !t->decoder.aborted && (!t->decoder.body_done || exchange_abort_is_next(t))) {
                 struct fcgi_event event;
                 int r = input_next(t, true, &event);
 
@@ -133,8 +134,8 @@ static int exchange_look_for_abort(struct transport *t) {
                 if (r < 0)
                         return transport_fail(t, -ECONNRESET);
                 if (event.type == FCGI_EVENT_BODY) {
-                        t->body = event.data;
-                        t->n_body = event.n;
+                        t->exchange.body = event.data;
+                        t->exchange.n_body = event.n;
                 }
         }
         return t->decoder.aborted ? -ECONNABORTED : 0;
@@ -144,14 +145,14 @@ static int exchange_flush(void *ctx) {
         struct transport *t = ctx;
         int r;
 
-        if (t->finished || setup_is_copy())
+        if (!transport_exchange_allows(t)->replies || setup_is_copy())
                 return 0;
         r = reply_send(t);
         return r < 0 ? r : exchange_look_for_abort(t);
 }
 
 static bool exchange_may_keep(const struct transport *t) {
-        return t->decoder.keep_conn && !t->broken && !t->must_close && !t->end_of_stream;
+        return t->decoder.keep_conn && transport_allows(t)->keeps;
 }
 
 /* What the park is to do with it. */
@@ -160,7 +161,7 @@ static uint32_t exchange_flags(const struct transport *t, bool keep) {
 
         if (!keep && !t->decoder.body_done)
                 flags |= HANDOVER_LINGER;
-        if (t->n_out > 0 && body_is_open(t))
+        if (t->exchange.n_out > 0 && body_is_open(t))
                 flags |= HANDOVER_BODY | HANDOVER_DRAIN | (t->stream.n_written > 0 ? HANDOVER_BEGUN : 0U);
         return flags;
 }
@@ -171,22 +172,22 @@ static int exchange_release(struct transport *t, bool php_goes_on) {
         bool keep = exchange_may_keep(t);
         int r;
 
-        if (keep && t->n_out == 0 && !php_goes_on)
+        if (keep && t->exchange.n_out == 0 && !php_goes_on)
                 return 0;
-        if (keep || t->n_out > 0) {
+        if (keep || t->exchange.n_out > 0) {
                 uint32_t flags = exchange_flags(t, keep);
 
                 if (flags & (HANDOVER_KEEP | HANDOVER_DRAIN))
                         kept_begin(t);
                 if (kept_hand_over(t, flags) == 0) {
-                        t->must_close = true;
+                        transport_on(t, PHASES_EVENT_CLOSE);
                         return 0;
                 }
         }
         r = reply_send_rest(t);
         if (!keep || php_goes_on) {
                 exchange_close(t);
-                t->must_close = true;
+                transport_on(t, PHASES_EVENT_CLOSE);
         }
         return r;
 }
@@ -213,7 +214,7 @@ static bool exchange_drain(struct transport *t) {
 static int exchange_end_reply(struct transport *t, uint32_t app_status) {
         bool drains = exchange_drain(t);
 
-        if (t->broken)
+        if (!transport_allows(t)->sends)
                 return -EPIPE;
         reply_end(t, app_status);
         return drains ? 0 : reply_send_last(t, !exchange_may_keep(t));
@@ -225,15 +226,14 @@ static int exchange_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
 
         if (setup_is_copy())
                 _exit((int)app_status);
-        if (t->finished)
+        if (!transport_exchange_allows(t)->replies)
                 return 0;
         access_reply_ends(t->access, php_goes_on);
-        if (!t->broken)
+        if (transport_allows(t)->sends)
                 r = exchange_end_reply(t, app_status);
-        t->finished = true;
-        t->body_stays = false; /* what comes of it now is thrown away */
-        if (t->n_out > 0)
-                t->drop_until = time_now() + EXCHANGE_DROP_MAX;
+        t->exchange.phase = EXCHANGE_REPLIED;
+        if (t->exchange.n_out > 0)
+                t->exchange.drop_until = time_now() + EXCHANGE_DROP_MAX;
         track_stage(t->track, STAGE_END);
         return MIN(r, exchange_release(t, php_goes_on));
 }
@@ -243,7 +243,7 @@ bool exchange_end_request(struct transport *t, uint32_t app_status) {
 
         exchange_finish(t, app_status, false);
         keep = exchange_may_keep(t);
-        spool_clear(&t->spool);
+        spool_clear(&t->exchange.spool);
         fcgi_decoder_end_request(&t->decoder);
         if (keep)
                 kept_begin(t);

@@ -18,7 +18,7 @@ int input_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) {
         r = reply_send(t);
         if (r == 0)
                 r = reply_send_answers(t);
-        if (r == 0 && t->must_close && !t->decoder.in_request)
+        if (r == 0 && !transport_allows(t)->keeps && !t->decoder.in_request)
                 return -ECONNRESET;
         return r < 0 ? r : TRANSPORT_E_ANSWER;
 }
@@ -38,14 +38,14 @@ ssize_t input_read(void *ctx, void *buf, size_t n) {
         struct transport *t = ctx;
 
         for (;;) {
-                ssize_t k = spool_take(&t->spool, buf, n);
+                ssize_t k = spool_take(&t->exchange.spool, buf, n);
                 int r;
 
-                if (k != 0 || t->finished)
+                if (k != 0 || !transport_exchange_allows(t)->replies)
                         return k;
-                if (t->n_body > 0) {
-                        n = MIN(n, t->n_body);
-                        memcpy(buf, t->body, n);
+                if (t->exchange.n_body > 0) {
+                        n = MIN(n, t->exchange.n_body);
+                        memcpy(buf, t->exchange.body, n);
                         return (ssize_t)body_consume(t, n);
                 }
                 if (body_is_over(t))
@@ -62,7 +62,7 @@ static int input_wait(struct transport *t) {
 
         if (r != STREAM_E_EMPTY || t->scan.no_body)
                 return r;
-        return t->n_out > 0 ? reply_send(t) : input_body(t, false);
+        return t->exchange.n_out > 0 ? reply_send(t) : input_body(t, false);
 }
 
 int input_keep(void *ctx, uint64_t n) {
@@ -71,14 +71,14 @@ int input_keep(void *ctx, uint64_t n) {
         if (setup_is_copy())
                 return 0;
         if (n == 0)
-                spool_clear(&t->spool);
-        while (spool_pending(&t->spool) < n && !t->finished) {
-                size_t k = (size_t)MIN(n - spool_pending(&t->spool), (uint64_t)t->n_body);
+                spool_clear(&t->exchange.spool);
+        while (spool_pending(&t->exchange.spool) < n && transport_exchange_allows(t)->replies) {
+                size_t k = (size_t)MIN(n - spool_pending(&t->exchange.spool), (uint64_t)t->exchange.n_body);
                 int r;
 
                 if (k == 0 && body_is_over(t))
                         return t->decoder.aborted ? -ECONNABORTED : 0;
-                r = k > 0 ? spool_add(&t->spool, t->body, k, sapi_body_folder()) : input_wait(t);
+                r = k > 0 ? spool_add(&t->exchange.spool, t->exchange.body, k, sapi_body_folder()) : input_wait(t);
                 if (r != 0)
                         return MIN(r, 0);
                 body_consume(t, k);
@@ -88,6 +88,7 @@ int input_keep(void *ctx, uint64_t n) {
 
 void input_drop(struct transport *t) {
         do
-                t->n_body = 0;
-        while (t->decoder.in_request && !t->decoder.body_done && !t->broken && input_body(t, true) == 0);
+                t->exchange.n_body = 0;
+        while (t->decoder.in_request && !t->decoder.body_done && transport_allows(t)->sends &&
+               input_body(t, true) == 0);
 }

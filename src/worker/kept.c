@@ -29,7 +29,7 @@ void kept_begin(struct transport *t) {
         if (n > 0)
                 stream_put_back(&t->stream, begun, n);
         t->scan = (struct fcgi_scan){ .at = fcgi_decoder_rest(&t->decoder) };
-        t->whole = false;
+        t->exchange.whole = false;
         t->begun = 0;
 }
 
@@ -89,7 +89,7 @@ static int kept_answer(struct transport *t) {
 }
 
 int kept_look(struct transport *t) {
-        if (t->must_close)
+        if (!transport_allows(t)->keeps)
                 return KEPT_E_CLOSE;
         for (;;) {
                 size_t n;
@@ -110,7 +110,7 @@ int kept_look(struct transport *t) {
                                 t->begun = time_now();
                         return 0;
                 default:
-                        t->whole = true;
+                        t->exchange.whole = true;
                         return KEPT_E_READY;
                 }
         }
@@ -129,7 +129,9 @@ static void kept_complain(struct kept *p, const char *why) {
 
 int kept_hand_over(struct transport *t, uint32_t flags) {
         struct kept *p = t->kept;
-        struct handover note = { .flags = flags, .n_out = (uint32_t)(t->n_out - t->n_sent), .begun = t->begun };
+        struct handover note = { .flags = flags,
+                                 .n_out = (uint32_t)(t->exchange.n_out - t->exchange.n_sent),
+                                 .begun = t->begun };
         int r;
 
         if (p->intake < 0)
@@ -143,14 +145,14 @@ int kept_hand_over(struct transport *t, uint32_t flags) {
         }
         r = handover_send(p->intake, &note,
                           &(struct handover_content){ .connection = t->stream.fd,
-                                                      .out = t->out + t->n_sent,
+                                                      .out = t->exchange.out + t->exchange.n_sent,
                                                       .in = stream_data(&t->stream) });
         if (r != 0) {
                 kept_complain(p, r < 0 ? strerror(-r) : "it is too slow");
                 return KEPT_E_REFUSED;
         }
         t->stream.n_written += note.n_out;
-        t->n_out = t->n_sent = 0;
+        t->exchange.n_out = t->exchange.n_sent = 0;
         acceptor_forget(p->acceptor); /* closing it here does not end the watch, as it lives on there: epoll(7) */
         stream_close(&t->stream);
         return 0;

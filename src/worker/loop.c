@@ -43,7 +43,7 @@ static void worker_drop_connection(struct worker *w) {
         acceptor_forget(&w->acceptor);
         exchange_close(&w->transport);
         w->ready = false;
-        if (w->transport.waited)
+        if (w->transport.exchange.waited)
                 worker_read_clock(w);
 }
 
@@ -190,7 +190,7 @@ static int worker_serve(struct worker *w) {
         }
         if (r != EXCHANGE_E_ABORTED) {
                 track_read(&facts, t->decoder.params, t->decoder.n_params);
-                track_head(&w->track, &facts, t->waited);
+                track_head(&w->track, &facts, t->exchange.waited);
                 access_head(&w->access, &facts,
                             &(struct access_source){
                                     .params = t->decoder.params, .n_params = t->decoder.n_params, .fd = t->stream.fd });
@@ -223,7 +223,7 @@ static void worker_open(struct worker *w, int fd) {
         track_connection(&w->track);
         r = worker_first_bytes(w);
         if (r == STREAM_E_END || r < 0) {
-                t->end_of_stream = true;
+                transport_on(t, PHASES_EVENT_END);
                 worker_drop_connection(w);
         } else
                 worker_look(w);
@@ -264,7 +264,7 @@ static void worker_hear(struct worker *w) {
         else if (r == STREAM_E_EMPTY)
                 accept_missed(&w->acceptor);
         else {
-                t->end_of_stream = true; /* closed by its client, between two requests or in one */
+                transport_on(t, PHASES_EVENT_END); /* closed by its client, between two requests or in one */
                 worker_drop_connection(w);
         }
 }

@@ -31,22 +31,22 @@
 static void reply_close_record(struct transport *t) {
         size_t n, padding;
 
-        if (!t->out_type)
+        if (!t->exchange.out_type)
                 return;
-        n = t->n_out - t->out_record - FCGI_HEADER_SIZE;
+        n = t->exchange.n_out - t->exchange.out_record - FCGI_HEADER_SIZE;
         if (n == 0) {
-                t->n_out = t->out_record; /* an empty record would end the stream */
+                t->exchange.n_out = t->exchange.out_record; /* an empty record would end the stream */
         } else {
                 padding = -n % REPLY_ALIGN;
-                fcgi_record_encode_header(t->out + t->out_record,
-                                          &(struct fcgi_header){ .type = t->out_type,
+                fcgi_record_encode_header(t->exchange.out + t->exchange.out_record,
+                                          &(struct fcgi_header){ .type = t->exchange.out_type,
                                                                  .request_id = t->decoder.request_id,
                                                                  .n_content = (uint16_t)n,
                                                                  .n_padding = (uint8_t)padding });
-                memset(t->out + t->n_out, 0, padding);
-                t->n_out += padding;
+                memset(t->exchange.out + t->exchange.n_out, 0, padding);
+                t->exchange.n_out += padding;
         }
-        t->out_type = 0;
+        t->exchange.out_type = 0;
 }
 
 /* Bytes, waiting for room. A client may make room only when it has sent its whole body: so that is received meanwhile.
@@ -63,7 +63,7 @@ static int reply_put_bytes(struct transport *t, struct iovec *iov, size_t n) {
                 if (r == 0 && readable)
                         body_take_meanwhile(t);
                 if (r == 0)
-                        r = t->broken ? -EPIPE : STREAM_E_FULL;
+                        r = transport_allows(t)->sends ? STREAM_E_FULL : -EPIPE;
         }
         if (r == STREAM_E_FULL)
                 r = stream_write(&t->stream, iov, n);
@@ -93,36 +93,36 @@ static int reply_put(struct transport *t, struct iovec *iov, size_t n) {
 }
 
 int reply_send(struct transport *t) {
-        struct iovec iov = { .iov_base = t->out };
+        struct iovec iov = { .iov_base = t->exchange.out };
         int r;
 
         reply_close_record(t);
-        if (t->broken)
+        if (!transport_allows(t)->sends)
                 return -EPIPE;
-        if (t->n_out == 0)
+        if (t->exchange.n_out == 0)
                 return 0;
-        iov.iov_len = t->n_out;
+        iov.iov_len = t->exchange.n_out;
         r = reply_put(t, &iov, 1);
         if (r < 0)
                 return r;
-        t->n_out = 0;
+        t->exchange.n_out = 0;
         return 0;
 }
 
 /* Bytes that may still be appended to the buffer as content, keeping room for padding and for the reply's tail. */
 static size_t reply_room(const struct transport *t) {
-        size_t used = t->n_out + REPLY_ALIGN + REPLY_TAIL_MAX + (t->out_type ? 0 : FCGI_HEADER_SIZE);
+        size_t used = t->exchange.n_out + REPLY_ALIGN + REPLY_TAIL_MAX + (t->exchange.out_type ? 0 : FCGI_HEADER_SIZE);
 
-        return used < sizeof(t->out) ? sizeof(t->out) - used : 0;
+        return used < sizeof(t->exchange.out) ? sizeof(t->exchange.out) - used : 0;
 }
 
 static void reply_open_record(struct transport *t, uint8_t type) {
-        if (t->out_type == type)
+        if (t->exchange.out_type == type)
                 return;
         reply_close_record(t);
-        t->out_record = t->n_out;
-        t->n_out += FCGI_HEADER_SIZE;
-        t->out_type = type;
+        t->exchange.out_record = t->exchange.n_out;
+        t->exchange.n_out += FCGI_HEADER_SIZE;
+        t->exchange.out_type = type;
 }
 
 /* A record of the largest size, from where its bytes lie: header in the buffer behind what waits there, one gathering
@@ -134,14 +134,14 @@ static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *d
 
         reply_close_record(t);
         fcgi_record_encode_header(
-                t->out + t->n_out,
+                t->exchange.out + t->exchange.n_out,
                 &(struct fcgi_header){ .type = type, .request_id = t->decoder.request_id, .n_content = (uint16_t)n });
-        iov[0] = (struct iovec){ .iov_base = t->out, .iov_len = t->n_out + FCGI_HEADER_SIZE };
+        iov[0] = (struct iovec){ .iov_base = t->exchange.out, .iov_len = t->exchange.n_out + FCGI_HEADER_SIZE };
         iov[1] = (struct iovec){ .iov_base = (void *)data, .iov_len = n };
         r = reply_put(t, iov, ELEMENTSOF(iov));
         if (r < 0)
                 return r;
-        t->n_out = 0;
+        t->exchange.n_out = 0;
         return (int)n;
 }
 
@@ -152,7 +152,7 @@ int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t 
                 size_t k;
                 int r;
 
-                if (t->broken || t->finished)
+                if (!transport_allows(t)->sends || !transport_exchange_allows(t)->replies)
                         return -EPIPE;
                 if (n >= FCGI_CONTENT_MAX) {
                         r = reply_send_direct(t, type, data);
@@ -160,13 +160,13 @@ int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t 
                                 return r;
                         k = (size_t)r;
                 } else {
-                        if (t->out_type != type)
+                        if (t->exchange.out_type != type)
                                 reply_close_record(t);
                         k = MIN(n, reply_room(t));
                         if (k > 0) {
                                 reply_open_record(t, type);
-                                memcpy(t->out + t->n_out, data, k);
-                                t->n_out += k;
+                                memcpy(t->exchange.out + t->exchange.n_out, data, k);
+                                t->exchange.n_out += k;
                         }
                         if (k < n) {
                                 r = reply_send(t);
@@ -182,8 +182,9 @@ int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t 
 
 void reply_end(struct transport *t, uint32_t app_status) {
         reply_close_record(t);
-        fcgi_reply_end_request(t->out + t->n_out, t->decoder.request_id, app_status, FCGI_REQUEST_COMPLETE);
-        t->n_out += FCGI_END_REQUEST_SIZE;
+        fcgi_reply_end_request(t->exchange.out + t->exchange.n_out, t->decoder.request_id, app_status,
+                               FCGI_REQUEST_COMPLETE);
+        t->exchange.n_out += FCGI_END_REQUEST_SIZE;
 }
 
 int reply_send_last(struct transport *t, bool closes) {
@@ -191,29 +192,31 @@ int reply_send_last(struct transport *t, bool closes) {
 
         for (;;) {
                 struct pollfd p = { .fd = t->stream.fd, .events = POLLOUT };
-                ssize_t k = stream_write_now(&t->stream, t->out + t->n_sent, t->n_out - t->n_sent, closes);
+                ssize_t k = stream_write_now(&t->stream, t->exchange.out + t->exchange.n_sent,
+                                             t->exchange.n_out - t->exchange.n_sent, closes);
 
                 if (k < 0)
                         return transport_fail(t, (int)k);
-                t->n_sent += (size_t)k;
-                if (t->n_sent == t->n_out)
+                t->exchange.n_sent += (size_t)k;
+                if (t->exchange.n_sent == t->exchange.n_out)
                         break;
                 if (until == 0)
                         until = time_now() + REPLY_LAST_WAIT;
                 if (time_now() >= until || poll(&p, 1, REPLY_LAST_PAUSE) == 0)
                         return 0;
         }
-        t->n_out = t->n_sent = 0;
+        t->exchange.n_out = t->exchange.n_sent = 0;
         return 0;
 }
 
 int reply_send_rest(struct transport *t) {
-        struct iovec iov = { .iov_base = t->out + t->n_sent, .iov_len = t->n_out - t->n_sent };
+        struct iovec iov = { .iov_base = t->exchange.out + t->exchange.n_sent,
+                             .iov_len = t->exchange.n_out - t->exchange.n_sent };
         int r;
 
         if (iov.iov_len == 0)
                 return 0;
         r = reply_put(t, &iov, 1);
-        t->n_out = t->n_sent = 0;
+        t->exchange.n_out = t->exchange.n_sent = 0;
         return r;
 }

@@ -12,7 +12,7 @@
 
 int transport_init(struct transport *t, const struct transport_setup *setup) {
         t->stream.fd = -1;
-        spool_init(&t->spool);
+        spool_init(&t->exchange.spool);
         t->track = setup->track;
         t->access = setup->access;
         t->kept = setup->kept;
@@ -22,16 +22,17 @@ int transport_init(struct transport *t, const struct transport_setup *setup) {
 void transport_open(struct transport *t, int fd, usec_t begun) {
         stream_open(&t->stream, fd);
         t->begun = begun;
-        t->end_of_stream = t->broken = t->must_close = t->timed_out = t->whole = false;
+        t->phase = CONNECTION_OPEN;
+        t->exchange.whole = false;
         t->scan = (struct fcgi_scan){};
         fcgi_decoder_reset(&t->decoder);
 }
 
 /* The peer let the worker wait for too long: for room for the reply, or for bytes of its request. */
 static void transport_time_out(struct transport *t, bool reply) {
-        if (t->timed_out)
+        if (t->phase == CONNECTION_SILENT)
                 return;
-        t->timed_out = true;
+        transport_on(t, PHASES_EVENT_SILENCE);
         if (t->stream.patience == 0)
                 peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
         else
@@ -41,9 +42,9 @@ static void transport_time_out(struct transport *t, bool reply) {
 int transport_fail(struct transport *t, int r) {
         if (r == -ETIMEDOUT)
                 transport_time_out(t, true);
-        t->broken = true;
-        t->n_out = t->n_sent = t->n_answers = 0;
-        t->out_type = 0;
+        transport_on(t, PHASES_EVENT_FAILURE);
+        t->exchange.n_out = t->exchange.n_sent = t->n_answers = 0;
+        t->exchange.out_type = 0;
         return r;
 }
 
@@ -51,7 +52,7 @@ int transport_fail(struct transport *t, int r) {
  * it, see body_may_come(). */
 static void transport_keep_answer(struct transport *t, const struct fcgi_event *event) {
         if (event->close)
-                t->must_close = true;
+                transport_on(t, PHASES_EVENT_CLOSE);
         assert(event->n_reply <= sizeof(t->answers) - t->n_answers);
         memcpy(t->answers + t->n_answers, event->reply, event->n_reply);
         t->n_answers += event->n_reply;
@@ -62,18 +63,18 @@ int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret) 
                 size_t used;
                 int r;
 
-                if (t->broken)
+                if (!transport_allows(t)->sends)
                         return -EPIPE;
                 if (stream_pending(&t->stream) == 0) {
-                        if (t->end_of_stream)
+                        if (!transport_allows(t)->receives)
                                 return -ECONNRESET;
                         if (!dont_wait)
-                                t->waited = true;
+                                t->exchange.waited = true;
                         r = stream_fill(&t->stream, dont_wait);
                         if (r == STREAM_E_EMPTY)
                                 return r;
                         if (r == STREAM_E_END) {
-                                t->end_of_stream = true;
+                                transport_on(t, PHASES_EVENT_END);
                                 return -ECONNRESET;
                         }
                         if (r == -ETIMEDOUT)

@@ -13,6 +13,7 @@
 #include "conn/stream.h"
 #include "fcgi/decoder.h"
 #include "fcgi/scan.h"
+#include "worker/phases.h"
 #include "worker/spool.h"
 
 struct access;
@@ -22,6 +23,24 @@ struct track;
 #define TRANSPORT_OUT_SIZE     65536U
 #define TRANSPORT_ANSWERS_SIZE 4096U /* to queries that a client sends on end without reading */
 
+/* One request and its reply. */
+struct exchange {
+        enum phases_exchange phase;
+        bool whole;          /* the request had come whole when it was taken up */
+        bool waited;         /* for its bytes, or for the client to close */
+        struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
+        const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
+        size_t n_body;
+        usec_t drop_until; /* REPLIED, and the reply's end waits for a client that sends its body yet: how long that is
+                              thrown away */
+        size_t n_out;      /* bytes in out, an open record's included */
+        size_t n_sent;     /* bytes of them that are out already, at the end of a reply */
+        size_t out_record; /* where the open record's header is, when out_type is set */
+        uint8_t out_type;  /* type of the open record, or 0 */
+        uint8_t out[TRANSPORT_OUT_SIZE];
+};
+
+/* The connection, with the exchange that is on it. */
 struct transport {
         struct stream stream;
         struct fcgi_decoder decoder;
@@ -34,28 +53,10 @@ struct transport {
                                the client (RFC 1122 4.2.2.13) */
         usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever
                                  */
-
-        bool whole;          /* the request in hand had come whole when it was taken up */
-        struct spool spool;  /* what has been received of the body for PHP to read later, before what body points to */
-        const uint8_t *body; /* a slice of the stream's buffer that PHP has not read yet */
-        size_t n_body;
-        usec_t drop_until; /* the reply has ended, and its end waits for a client that sends its body yet: how long that
-                              is thrown away */
-        bool body_stays;   /* where it is: PHP would not want to have more of it kept */
-        uint8_t answers[TRANSPORT_ANSWERS_SIZE];
-        size_t n_answers;   /* bytes of those that wait for the end of a record of the reply */
-        bool end_of_stream; /* the peer has closed its side */
-        bool broken;        /* the connection is of no more use: an error, or a violation */
-        bool finished;      /* END_REQUEST is out */
-        bool must_close;    /* an answer said so */
-        bool timed_out;     /* the peer let the worker wait too long */
-        bool waited;        /* for bytes of the request in hand, or for the client to close */
-
-        size_t n_out;      /* bytes in out, an open record's included */
-        size_t n_sent;     /* bytes of them that are out already, at the end of a reply */
-        size_t out_record; /* where the open record's header is, when out_type is set */
-        uint8_t out_type;  /* type of the open record, or 0 */
-        uint8_t out[TRANSPORT_OUT_SIZE];
+        enum phases_connection phase;
+        uint8_t answers[TRANSPORT_ANSWERS_SIZE]; /* the decoder's, which wait for the end of a record of the reply */
+        size_t n_answers;
+        struct exchange exchange;
 };
 
 /* What a transport works with; fields as there. */
@@ -77,6 +78,19 @@ void transport_open(struct transport *t, int fd, usec_t begun);
  * use. */
 enum { TRANSPORT_E_ANSWER = 100 }; /* beside STREAM_E_EMPTY */
 int transport_next(struct transport *t, bool dont_wait, struct fcgi_event *ret);
+
+/* Something has befallen the connection. */
+static inline void transport_on(struct transport *t, enum phases_event event) {
+        t->phase = phases_after(t->phase, event);
+}
+
+/* What its phase, and its exchange's, allow. */
+static inline const struct phases_connection_row *transport_allows(const struct transport *t) {
+        return &phases_connection_rows[t->phase];
+}
+static inline const struct phases_exchange_row *transport_exchange_allows(const struct transport *t) {
+        return &phases_exchange_rows[t->exchange.phase];
+}
 
 /* The connection is of no more use, and what has gathered of the reply is dropped. Returns r. */
 int transport_fail(struct transport *t, int r);

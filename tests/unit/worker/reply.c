@@ -22,13 +22,13 @@ static void test_nothing_is_left_of_a_reply_that_failed_half_way(void **state) {
         (void)state;
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
         stream_open(&t->stream, ends[0]);
-        t->n_out = 100;
-        t->n_sent = 40;
+        t->exchange.n_out = 100;
+        t->exchange.n_sent = 40;
         fd_close(ends[1]);
 
         assert_int_equal(reply_send_last(t, false), -EPIPE);
-        assert_true(t->broken);
-        assert_int_equal(t->n_out - t->n_sent, 0);
+        assert_int_equal(t->phase, CONNECTION_BROKEN);
+        assert_int_equal(t->exchange.n_out - t->exchange.n_sent, 0);
         assert_int_equal(reply_send_rest(t), 0);
         stream_close(&t->stream);
         free(t);
