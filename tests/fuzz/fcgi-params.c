@@ -47,18 +47,20 @@ static void check_round_trip(const struct fcgi_pair *pair) {
         }
 }
 
-/* A pair whose name holds no NUL, so that it can be searched: the last one of that name must be found. */
-static void check_find(const uint8_t *block, size_t n, const struct fcgi_pair *pairs, size_t n_pairs, size_t i) {
-        const struct fcgi_pair *last = &pairs[i];
+/* The first of the pairs, if its name holds no NUL, so that it can be searched: the last one of that name must be
+ * found.
+ */
+static void check_find(const uint8_t *block, size_t n, const struct fcgi_pair *pairs, size_t n_pairs) {
+        const struct fcgi_pair *last = &pairs[0];
         _cleanup_free_ char *name = NULL;
         struct fcgi_pair found;
 
-        if (memchr(pairs[i].name, 0, pairs[i].n_name))
+        if (memchr(last->name, 0, last->n_name))
                 return;
-        name = strndup(pairs[i].name, pairs[i].n_name);
+        name = strndup(last->name, last->n_name);
         if (!name)
                 abort();
-        for (size_t j = i; j < n_pairs; j++)
+        for (size_t j = 0; j < n_pairs; j++)
                 if (pairs[j].n_name == last->n_name && memcmp(pairs[j].name, last->name, last->n_name) == 0)
                         last = &pairs[j];
         assert(fcgi_params_find(block, n, name, &found));
@@ -81,6 +83,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         assert(pos == before && (r == FCGI_PARAMS_E_MALFORMED) == (pos < n));
         assert(fcgi_params_well_formed(data, n) == (r == 0));
         for (size_t i = 0; i < n_pairs; i++)
-                check_find(data, n, pairs, n_pairs, i);
+                check_find(data, n, pairs + i, n_pairs - i);
         return 0;
 }

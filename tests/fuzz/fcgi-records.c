@@ -36,9 +36,15 @@ struct hearing {
 };
 
 /* Slices of the stream that is told already go on; everything else starts with its number. */
-static void tell(struct hearing *h, int type, bool stream, const void *data, size_t n) {
-        if (!stream || h->last != type)
+static void tell_stream(struct hearing *h, int type, const void *data, size_t n) {
+        if (h->last != type)
                 text_printf(&h->account, "\n%d ", type);
+        text_append_n(&h->account, data, n);
+        h->last = type;
+}
+
+static void tell(struct hearing *h, int type, const void *data, size_t n) {
+        text_printf(&h->account, "\n%d ", type);
         text_append_n(&h->account, data, n);
         h->last = type;
 }
@@ -82,15 +88,15 @@ static void tell_event(struct hearing *h, const struct fcgi_event *e) {
         struct fcgi_decoder *d = &h->decoder;
 
         if (e->type == FCGI_EVENT_BODY)
-                tell(h, e->type, true, e->data, e->n);
+                tell_stream(h, e->type, e->data, e->n);
         else if (e->type == FCGI_EVENT_HEAD)
-                tell(h, e->type, false, d->params, d->n_params);
+                tell(h, e->type, d->params, d->n_params);
         else if (e->type == FCGI_EVENT_REPLY)
-                tell(h, e->type, false, e->reply, e->n_reply);
+                tell(h, e->type, e->reply, e->n_reply);
         else if (e->type == FCGI_EVENT_VIOLATION)
-                tell(h, e->type, false, &e->violation, sizeof(e->violation));
+                tell(h, e->type, &e->violation, sizeof(e->violation));
         else
-                tell(h, e->type, false, &d->request_id, sizeof(d->request_id));
+                tell(h, e->type, &d->request_id, sizeof(d->request_id));
 }
 
 /* Both return false after a violation. */
@@ -129,15 +135,15 @@ static bool hear_reply(struct hearing *h, const uint8_t *in, size_t n) {
                         return true;
                 }
                 if (e.type == FCGI_CLIENT_VIOLATION) {
-                        tell(h, e.type, false, &e.violation, sizeof(e.violation));
+                        tell(h, e.type, &e.violation, sizeof(e.violation));
                         return false;
                 }
                 if (e.type == FCGI_CLIENT_END) {
-                        tell(h, e.type, false, &e.app_status, sizeof(e.app_status));
+                        tell(h, e.type, &e.app_status, sizeof(e.app_status));
                         fcgi_client_begin(&h->client, 1);
                 } else {
                         assert(e.n > 0 && e.data >= in && e.data + e.n <= in + used);
-                        tell(h, e.type, true, e.data, e.n);
+                        tell_stream(h, e.type, e.data, e.n);
                 }
                 in += used;
                 n -= used;

@@ -65,29 +65,29 @@ static void append_event(struct text *out, const struct fcgi_client_event *e, en
         }
 }
 
-static void hold(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+static void hold(const void *talk, const struct talk_bytes *b) {
         const struct talk *t = talk;
         _cleanup_text_ struct text events = {};
         enum fcgi_client_event_type last = FCGI_CLIENT_MORE;
-        size_t end = n_first, used;
+        size_t end = b->n_first, used;
         struct fcgi_client c = {};
         struct fcgi_client_event e = {};
 
         fcgi_client_begin(&c, 1);
         for (size_t at = 0; e.type != FCGI_CLIENT_VIOLATION; at += used) {
-                fcgi_client_step(&c, in + at, end - at, &used, &e);
+                fcgi_client_step(&c, b->in + at, end - at, &used, &e);
                 assert_true(used <= end - at);
                 if (e.type == FCGI_CLIENT_STDOUT || e.type == FCGI_CLIENT_STDERR)
-                        assert_true(e.n > 0 && e.data >= in + at && e.data + e.n == in + at + used);
+                        assert_true(e.n > 0 && e.data >= b->in + at && e.data + e.n == b->in + at + used);
                 if (e.type != FCGI_CLIENT_MORE) {
                         append_event(&events, &e, last);
                         last = e.type;
                         continue;
                 }
                 assert_int_equal(at + used, end);
-                if (end == n)
+                if (end == b->n)
                         break;
-                end = MIN(end + n_step, n);
+                end = MIN(end + b->n_step, b->n);
         }
         assert_string_equal(text_peek(&events), t->events);
 }

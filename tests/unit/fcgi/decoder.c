@@ -291,16 +291,16 @@ static bool hear(struct hearing *h, const uint8_t *in, size_t n) {
 }
 
 /* The talk cut at two positions at most; n_step > 0: cut everywhere. */
-static void hold(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step) {
+static void hold(const void *talk, const struct talk_bytes *b) {
         const struct talk *t = talk;
         struct hearing h = { .end_at = t->end_at ?: AT(BODY_END) | AT(ABORT) };
         bool fine;
 
         assert_int_equal(fcgi_decoder_init(&h.d, &limits), 0);
         assert_true(fcgi_decoder_idle(&h.d));
-        fine = hear(&h, in, n_first);
-        for (size_t at = n_first; fine && at < n; at += n_step)
-                fine = hear(&h, in + at, MIN(n_step, n - at));
+        fine = hear(&h, b->in, b->n_first);
+        for (size_t at = b->n_first; fine && at < b->n; at += b->n_step)
+                fine = hear(&h, b->in + at, MIN(b->n_step, b->n - at));
         if (fcgi_decoder_idle(&h.d) && fine)
                 text_append(&h.events, h.events.n > 0 ? "; idle" : "idle");
         assert_string_equal(text_peek(&h.events), t->events);

@@ -50,8 +50,14 @@ static inline size_t talk_build(const struct record *records, uint8_t n_padding,
         return (size_t)(p - out);
 }
 
-/* Gives the n bytes to a reader of talks and compares: the first n_first at once, the others in pieces of n_step. */
-typedef void talk_hold_fn(const void *talk, const uint8_t *in, size_t n, size_t n_first, size_t n_step);
+/* Bytes, and how they come: the first n_first at once, the others in pieces of n_step. */
+struct talk_bytes {
+        const uint8_t *in;
+        size_t n, n_first, n_step;
+};
+
+/* Gives them to a reader of talks and compares. */
+typedef void talk_hold_fn(const void *talk, const struct talk_bytes *b);
 
 /* The records whole and byte by byte, with every padding. */
 static inline void talk_whole_and_byte_by_byte(talk_hold_fn *hold, const void *talk, const struct record *records) {
@@ -60,8 +66,8 @@ static inline void talk_whole_and_byte_by_byte(talk_hold_fn *hold, const void *t
         for (unsigned n_padding = 0; n_padding <= 255; n_padding++) {
                 size_t n = talk_build(records, (uint8_t)n_padding, bytes);
 
-                hold(talk, bytes, n, n, 1);
-                hold(talk, bytes, n, 0, 1);
+                hold(talk, &(struct talk_bytes){ bytes, n, n, 1 });
+                hold(talk, &(struct talk_bytes){ bytes, n, 0, 1 });
         }
 }
 
@@ -74,7 +80,7 @@ static inline void talk_cut_at_every_position(talk_hold_fn *hold, const void *ta
                 size_t n = talk_build(records, paddings[i], bytes);
 
                 for (size_t at = 0; at <= n; at++)
-                        hold(talk, bytes, n, at, n);
+                        hold(talk, &(struct talk_bytes){ bytes, n, at, n });
         }
 }
 

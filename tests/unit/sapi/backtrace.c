@@ -66,9 +66,11 @@ static zend_string *string(struct world *w, const char *s) {
         return z;
 }
 
-/* Frame i, called by frame i + 1, in a file of its own, at the line. name NULL: a file's code. */
-static void frame(struct world *w, unsigned i, const char *name, bool user, uint32_t line) {
+/* Frame i, called by frame i + 1, in a file of its own, at the line; 0: a function of PHP's own. name NULL: a
+ * file's code. */
+static void frame(struct world *w, unsigned i, const char *name, uint32_t line) {
         zend_op_array *f = &w->functions[i];
+        bool user = line > 0;
         char file[32];
 
         f->type = user ? ZEND_USER_FUNCTION : ZEND_INTERNAL_FUNCTION;
@@ -99,10 +101,10 @@ static struct world *world_new(void) {
 static struct world *usual(void) {
         struct world *w = world_new();
 
-        frame(w, 0, "sleep", false, 0);
-        frame(w, 1, "wait", true, 12);
-        frame(w, 2, NULL, true, 3);
-        frame(w, 3, NULL, true, 4);
+        frame(w, 0, "sleep", 0);
+        frame(w, 1, "wait", 12);
+        frame(w, 2, NULL, 3);
+        frame(w, 3, NULL, 4);
         w->frames[3].prev_execute_data = NULL;
         w->class.name = string(w, "Clock");
         w->functions[1].scope = &w->class;
@@ -158,10 +160,10 @@ static void test_running_code_has_its_line(void **state) {
 static void test_callbacks_have_the_callers_place(void **state) {
         _cleanup_free_ struct world *w = world_new();
 
-        frame(w, 0, "sleep", false, 0);
-        frame(w, 1, "each", true, 5);
-        frame(w, 2, "array_map", false, 0);
-        frame(w, 3, NULL, true, 9);
+        frame(w, 0, "sleep", 0);
+        frame(w, 1, "each", 5);
+        frame(w, 2, "array_map", 0);
+        frame(w, 3, NULL, 9);
         w->frames[3].prev_execute_data = NULL;
         assert_trace(w, 20, "sleep() /f1.php:5\neach() /f3.php:9\narray_map() /f3.php:9\n");
         w->frames[1].prev_execute_data = NULL; /* a shutdown function */
@@ -174,7 +176,7 @@ static void test_stand_ins_are_skipped(void **state) {
 
         w->frames[2].func = NULL;
         assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f3.php:4\n");
-        frame(w, 2, NULL, false, 0); /* around a fiber */
+        frame(w, 2, NULL, 0); /* around a fiber */
         assert_trace(w, 20, "sleep() /f1.php:12\nClock->wait() /f3.php:4\n");
 }
 
@@ -183,11 +185,11 @@ static void test_stand_ins_are_skipped(void **state) {
 static void test_delegating_generators(void **state) {
         _cleanup_free_ struct world *w = world_new();
 
-        frame(w, 0, "sleep", false, 0);
-        frame(w, 1, "a", true, 5);
-        frame(w, 3, NULL, true, 9);
-        frame(w, 4, "b", true, 6);
-        frame(w, 5, "c", true, 7);
+        frame(w, 0, "sleep", 0);
+        frame(w, 1, "a", 5);
+        frame(w, 3, NULL, 9);
+        frame(w, 4, "b", 6);
+        frame(w, 5, "c", 7);
         w->frames[2].prev_execute_data = &w->frames[3];
         w->frames[3].prev_execute_data = NULL;
         w->frames[4].prev_execute_data = w->frames[5].prev_execute_data = NULL;
