@@ -21,14 +21,27 @@
 
 #define ARGUMENTS_MAX 8
 
-/* Strings are left to the program's end, as in the program itself. */
 static struct options o;
+
+/* The program itself leaves its options to its end. */
+static void forget(void) {
+        char *const fields[] = { o.conf_name, o.conf_path, o.prefix, o.pid_path, o.php_ini, o.runtime_dir };
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++)
+                free(fields[i]);
+        for (size_t i = 0; i < o.n_defines; i++)
+                free(o.defines[i]);
+        for (size_t i = 0; o.arguments && o.arguments[i]; i++)
+                free(o.arguments[i]);
+        free(o.arguments);
+        o = (struct options){};
+}
 
 /* getopt(3) has memory of its own; at the program's start it is as after this. */
 static void begin(void) {
         char *none[] = { (char *)"fpmd", NULL };
 
-        o = (struct options){};
+        forget();
         optind = 0;
         assert_int_equal(getopt(1, none, "+"), -1);
         assert_int_equal(optind, 1);
