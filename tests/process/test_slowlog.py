@@ -5,6 +5,7 @@ import fcntl
 import os
 import pwd
 import re
+import select
 import signal
 import time
 
@@ -248,3 +249,24 @@ def test_place_of_a_long_page(make, page, who):
         c.send(fastcgi.request_bytes(fastcgi.environment(script)))
         found = procs.until("an entry", lambda: entries(s).get("page.php"))
     assert len(found) == 2 and re.fullmatch(inner[0], found[0]) and found[1] == "f() page.php:5", found
+
+
+@pytest.mark.parametrize("program", [programs.Fpmd, programs.PhpFpm], ids=["fpmd", "php-fpm"])
+@pytest.mark.parametrize("place", ["/dev/fd/{fd}", "/proc/self/fd/{fd}"])
+def test_the_log_may_be_a_descriptor(program, place):
+    read_end, write_end = os.pipe()
+    try:
+        s = program({"www": {"request_slowlog_timeout": "1s", "slowlog": place.format(fd=write_end)}})
+        spawn = s.spawn
+        s.spawn = lambda command, pass_fds=(): spawn(command, (*pass_fds, write_end))
+        try:
+            s.start()
+            s.run(s.script("slow.php", "<?php $t = microtime(true); while (microtime(true) - $t < 2);"))
+            procs.until("an entry", lambda: select.select([read_end], [], [], 0)[0])
+            assert b"script_filename = " in os.read(read_end, 65536)
+            assert s.stop() == 0
+        finally:
+            s.cleanup()
+    finally:
+        os.close(read_end)
+        os.close(write_end)
