@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* listen.allowed_clients: who may connect. */
+/* listen.allowed_clients: which peers may connect. */
 
 #include <netinet/in.h>
 #include <stdbool.h>

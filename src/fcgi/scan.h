@@ -2,8 +2,8 @@
 #pragma once
 /*
  * Has a request arrived whole? Looks at the raw bytes at the start of a request, consumes nothing, and hops from header
- * to header, so that a look costs what has come since the last one. For whoever waits for a request without a decoder,
- * and for deciding whether to decode yet.
+ * to header, so that a look costs what has come since the last one. For those that wait for a request without a
+ * decoder, and for deciding whether to decode yet.
  */
 
 #include <stdbool.h>

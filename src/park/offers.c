@@ -31,7 +31,7 @@ static void offers_watch(struct park *park, bool on) {
                 park->offers_watched = on;
 }
 
-/* As offers_add(), whoever else is waiting. */
+/* As offers_add(), even if others wait. */
 static int offers_send(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
         struct handover note = { .flags = HANDOVER_KEEP, .n_in = (uint32_t)n, .begun = c->begun, .whole = park->now };
         int r;

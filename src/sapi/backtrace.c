@@ -70,7 +70,7 @@ static void backtrace_read_string(const struct sapi_backtrace_reader *r, uintptr
         if (n == 0 || !backtrace_read(r, address + offsetof(zend_string, val), buf, n))
                 n = 0;
         buf[n] = '\0';
-        for (char *c = buf; *c; c++) /* no name is two lines; more is for who prints it */
+        for (char *c = buf; *c; c++) /* no name is two lines; more is for the caller that prints it */
                 if ((unsigned char)*c < 0x20 || *c == 0x7f)
                         *c = '?';
 }

@@ -11,7 +11,7 @@
  * that seeks in it gets it as far as that.
  *
  * A body that its client does not end is no body: a form that is cut off is not given to a script, which could not
- * tell, and who reads php://input is told.
+ * tell, and a script that reads php://input is told.
  *
  * How much there is: CONTENT_LENGTH says it, and no byte behind that is read, as with php-fpm. Where it is not there,
  * or no number (a web server may pass a chunked body on while it arrives: Caddy then says -1) the end is that of

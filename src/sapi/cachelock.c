@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While a request runs, opcache holds a read lock on one byte of a file, so that who wants to start the cache anew sees
- * that it is in use: two fcntl(2) in each request. All who use the cache are workers of one zygote. So this lock is a
- * word of each worker's own in memory that they share, and those who ask for it look at the words: the same lock, at
- * the same times, without system calls.
+ * While a request runs, opcache holds a read lock on one byte of a file, so that a process that wants to start the
+ * cache anew sees that it is in use: two fcntl(2) in each request. All that use the cache are workers of one zygote. So
+ * this lock is a word of each worker's own in memory that they share, and those that ask for it look at the words: the
+ * same lock, at the same times, without system calls.
  *
  * Opcache's calls of fcntl() are ours (import.c); all but those on this byte go on as they are. Those of the zygote,
  * and of a copy that PHP code has forked off a worker, are the kernel's: they come from processes without a word. So
- * who asks looks there too.
+ * a process that asks looks there too.
  */
 
 #include <errno.h>
@@ -86,7 +86,7 @@ static pid_t cachelock_find_holder(void) {
         return 0;
 }
 
-/* Who keeps the caller from a write lock on the byte? */
+/* The process that keeps the caller from a write lock on the byte. */
 static int cachelock_get(int fd, struct flock *lock) {
         pid_t pid = cachelock_is_byte(lock) && lock->l_type == F_WRLCK ? cachelock_find_holder() : 0;
 

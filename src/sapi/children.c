@@ -3,7 +3,7 @@
  * Processes that a script has started and not waited for. While a script runs, waiting is its own business. Between two
  * requests those that have ended are reaped, and those that end then leave no zombie: SIGCHLD is ignored for that time.
  *
- * A worker without children makes no system call for it. Who forks is noticed: fork(3) calls what pthread_atfork(3) was
+ * A worker without children makes no system call for it. A fork is noticed: fork(3) calls what pthread_atfork(3) was
  * given, and proc_open() may use posix_spawn(3), which does not. popen(3) is PHP's to end, and PHP waits for it.
  */
 

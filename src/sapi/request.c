@@ -141,8 +141,9 @@ static void request_run_script(void) {
         zend_destroy_file_handle(&file);
 }
 
-/* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. Who has taken the request back waits
- * for its end alone, see section 5.4 of the specification; a client that has closed its sending side may still read. */
+/* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. A client that has taken the request
+ * back waits for its end alone, see section 5.4 of the specification; a client that has closed its sending side may
+ * still read. */
 static void request_refuse_cut_form(void) {
         if (sapi_current.body_error != -ECONNABORTED) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "The request's form is not whole: %s",

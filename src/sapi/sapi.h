@@ -112,7 +112,7 @@ const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI para
 const char *sapi_facts_header(const char *name,
                               size_t *ret_n); /* of the reply, the first of that name in any case; not terminated */
 
-/* For who receives the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one
+/* For the receiver of the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one
  * that is larger than post_max_size. And the folder for files that hold it. Both during a request. */
 uint64_t sapi_body_left(void);
 const char *sapi_body_folder(void);

@@ -3,7 +3,7 @@
  * PHP looks at its seven signals, and installs the handler of its time limit, once more for each request: nine system
  * calls that nearly always find what they want. This file lets it do so only after something has been changed.
  *
- * Whoever runs inside PHP sets handlers through zend_sigaction() and zend_signal(), which libphp exports and itself
+ * Code that runs inside PHP sets handlers through zend_sigaction() and zend_signal(), which libphp exports and itself
  * calls like anybody else. The executable has both by these names too, and the linker prefers those of the executable:
  * so a change is noticed, and the next request puts back what php- fpm's next request would. PHP's own table of
  * handlers is renewed for each request, without the kernel, by PHP itself.

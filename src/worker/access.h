@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * The access log of a worker: one line for each request. It is written before the end of the reply is sent, so whoever
- * has the reply finds the line, the lines of one client are in order, and no stop, reload or recycling comes in
+ * The access log of a worker: one line for each request. It is written before the end of the reply is sent, so a client
+ * that has the reply finds the line, the lines of one client are in order, and no stop, reload or recycling comes in
  * between. Only a request that ended its reply early, fastcgi_finish_request(), has its line when it is over; one that
  * is ended by SIGTERM before that has it at that moment. The descriptor is the master's: a file opened for appending,
  * or a socket connected to the journal.
