@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What consists of digits is a number, as php-fpm has it: a user who is called 1000 is not found by that name. */
+/* Digits are a number, as php-fpm has it: a user with the name 1000 is not found by that name. */
 
 #include "base/account.h"
 

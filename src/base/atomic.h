@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What <stdatomic.h> lacks. */
+/* Additions to <stdatomic.h>. */
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See shortage.h. The limits are those of this process and of its user: whoever has met one describes it. */
+/* See shortage.h. The limits are those of this process and of its user: the process that has met one describes it. */
 
 #include "base/shortage.h"
 

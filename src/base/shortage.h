@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the system has too little of: processes, descriptors, memory. Such a failure may be over in a moment, and an
- * operator can see to it. */
+/* Resources that the system has too little of: processes, descriptors, memory. Such a failure may be over in a moment,
+ * and an operator can see to it. */
 
 #include <stdbool.h>
 #include <stddef.h>

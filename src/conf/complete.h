@@ -9,7 +9,7 @@
 
 /*
  * Relative paths get their folder, pm.start_servers its default, and of settings given twice the void ones go, each
- * with a notice. What cannot be completed is appended to the problems. 0 or -ENOMEM.
+ * with a notice. A value that cannot be completed is appended to the problems. 0 or -ENOMEM.
  */
 int conf_complete(const struct conf_check *k);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What changed between two configurations, by the table; where a setting stands in a file does not count. */
+/* Changes between two configurations, by the table; where a setting stands in a file does not count. */
 
 #include "base/text.h"
 #include "conf/model.h"

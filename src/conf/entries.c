@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lines say, into the model: which section they are in, which directive they name, and where in the table it
+ * Lines into the model: which section they are in, which directive they name, and where in the table it
  * stands. A line that cannot be taken becomes a problem, and the next one is looked at. Files are none of its business.
  */
 

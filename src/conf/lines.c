@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loader has to say is lines of text, so that every program can print them as they are. One that is not of the
- * level the reader expects has it in front.
+ * A loader tells its findings as lines of text, so that every program can print them as they are. One that is not of
+ * the level the reader expects has it in front.
  */
 
 #include "conf/lines.h"

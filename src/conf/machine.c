@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What only this machine can tell about a configuration: whether names exist and folders are there. Nothing is made,
- * opened or changed to find out, so the answer is as good as stat(2) can give it.
+ * Checks that only this machine can make of a configuration: whether names exist and folders are there. Nothing is
+ * made, opened or changed to find out, so the answer is as good as stat(2) can give it.
  */
 
 #include "conf/machine.h"

@@ -3,7 +3,7 @@
 /*
  * A configuration in memory. The fields come from THE table, conf/directives.h; nothing else names them twice: a row
  * D("pm.max_children", max_children, COUNT, ...) is the field `unsigned max_children`, its C type is CONF_CTYPE_COUNT.
- * A model is immutable once loaded, and owns its strings. What is unset is NULL, or as the type's comment in the table
+ * A model is immutable once loaded, and owns its strings. An unset value is NULL, or as the type's comment in the table
  * says.
  */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the types of the table do with a field; whose field it is, conf/values.h knows. */
+/* The types of the table, as functions on a field; conf/values.h knows whose field it is. */
 
 #include "base/text.h"
 #include "conf/model.h"

@@ -49,7 +49,7 @@ enum log_event {
                 _LOG_EVENT_MAX,
 };
 
-/* Who writes, as the journal and syslog name it. */
+/* The writer, as the journal and syslog name it. */
 struct log_identity {
         const char *ident; /* SYSLOG_IDENTIFIER; kept, not copied */
         int facility;      /* LOG_DAEMON and so on, of syslog(3) */

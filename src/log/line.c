@@ -4,14 +4,14 @@
  * log_level debug php-fpm adds microseconds, the pid, and the C function and line that speak; so do we, of our own
  * source.
  *
- * What stands in a message may come from a client or a script, so control characters never reach the file: one entry is
+ * A message may hold bytes of a client or a script, so control characters never reach the file: one entry is
  * one line, and no entry can pretend to be two. C1 controls (U+0080..U+009F) are among them, since terminals obey them.
  *
- * A write here never waits; who waits does so between two writes (out.c), and knows then for how long. Regular files
- * do not make a writer wait for anybody. A socket has MSG_DONTWAIT. A pipe has RWF_NOWAIT where the kernel knows it
- * (6.4); O_NONBLOCK is no choice, since it would belong to every process that shares the pipe. Else poll(2) says
- * whether PIPE_BUF bytes fit: then a line up to that size is one write, and only another writer that comes in
- * between can make it wait.
+ * A write here never waits; a caller that waits does so between two writes (out.c), and knows then for how long.
+ * Regular files do not make a writer wait for anybody. A socket has MSG_DONTWAIT. A pipe has RWF_NOWAIT where the
+ * kernel knows it (6.4); O_NONBLOCK is no choice, since it would belong to every process that shares the pipe. Else
+ * poll(2) says whether PIPE_BUF bytes fit: then a line up to that size is one write, and only another writer that comes
+ * in between can make it wait.
  *
  * Assumes that SIGPIPE is ignored, as every fpmd program does, or that a reader does not vanish between poll and write.
  */

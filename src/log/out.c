@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Patience is charged while a receiver takes nothing: who reads slowly is waited for without end, who has stopped for
+ * Patience is charged while a receiver takes nothing: a slow reader is waited for without end, one that has stopped for
  * that long is not waited for again until it has taken something. That it took something shows in a write that goes, or
  * in less that waits in the pipe: others write there too, and may be faster.
  *
  * A line of more than PIPE_BUF bytes may go into a pipe in several writes. So that no other process's line comes in
- * between, a pipe is written to under a lock, fcntl(2)'s, which a process that dies leaves. Whoever has it may be a
+ * between, a pipe is written to under a lock, fcntl(2)'s, which a process that dies leaves. Its holder may be a
  * process of another pool: for who keeps it while the reader takes nothing, nobody waits longer than a second, and then
  * it is passed over.
  *
  * A queue holds whole entries. Of a receiver that has stopped the oldest are kept, since the first lines of a trouble
- * tell more than the last ones. A pipe without a reader may get another one, if it is a FIFO: who has a queue keeps the
- * entries till then, who waits does not wait for that.
+ * tell more than the last ones. A pipe without a reader may get another one, if it is a FIFO: a process with a queue
+ * keeps the entries till then, one that waits does not wait for that.
  */
 
 #include "log/out.h"
@@ -35,7 +35,7 @@
 #define OUT_LOCK_PATIENCE USEC_PER_SEC
 #define OUT_LOCK_SLICE    USEC_PER_MSEC
 
-/* Who ends a process by SIGTERM kills it soon after. */
+/* A process that gets SIGTERM is killed soon after. */
 #define OUT_LAST_WAIT (500 * USEC_PER_MSEC)
 
 struct log_queued {

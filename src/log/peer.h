@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Who is at the other end of a connection, in words for the log. */
+/* The other end of a connection, in words for the log. */
 
 #include <stdbool.h>
 #include <stddef.h>

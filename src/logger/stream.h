@@ -36,7 +36,7 @@ struct stream_setup {
 /* Takes over the descriptor, which is made not to block. 0 or -errno: then it is closed. */
 int stream_new(const struct stream_setup *setup, int fd, struct stream **ret);
 
-/* What has begun to be a line is logged. */
+/* A line that has begun is logged. */
 void stream_free(struct stream *s);
 
 /* Reads once, and logs the lines that are whole. 0; STREAM_E_EMPTY (there is nothing now); STREAM_E_END; -errno: the

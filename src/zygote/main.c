@@ -196,13 +196,13 @@ static void zygote_set_title(const struct zygote *z) {
         prctl(PR_SET_NAME, "fpmd-zygote");
 }
 
-/* What reading this process's memory takes: nobody may, unless the pool asks for it. */
+/* Other processes may read this one's memory only where the pool asks for it. */
 static void zygote_set_dumpable(const struct conf_pool *pool) {
         if (pool->process_dumpable)
                 prctl(PR_SET_DUMPABLE, 1);
 }
 
-/* Who this process is must be what the pool says, before any PHP code runs. -EPERM: the master has been told why. */
+/* This process must be the pool's user before any PHP code runs. -EPERM: the master has been told why. */
 static int zygote_check_identity(const struct zygote *z, const struct zygote_options *o) {
         struct ipc_message m = { .type = IPC_FAILED };
 
