@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "master/exit.h"
 #include "master/programs.h"
+#include "pool/spawn.h"
 
 static int about_leave_root(void) {
         const struct passwd *pw;
@@ -47,7 +48,7 @@ static int about_become(const struct options *options, const char *what) {
         fd = programs_open("fpmd-zygote");
         if (fd < 0)
                 return fd;
-        argv = zygote_process_arguments(&env, first);
+        argv = spawn_zygote_arguments(&env, first);
         r = argv ? about_leave_root() : -ENOMEM;
         if (r < 0)
                 return r;

@@ -11,6 +11,7 @@
 #include "master/defer.h"
 #include "master/drain.h"
 #include "master/pools.h"
+#include "pool/relay.h"
 
 /* Sockets at an address where the pool has none. */
 static int apply_open(struct master *m, const struct conf_pool *settings, const struct plan_step *step,
@@ -193,7 +194,7 @@ static void apply_commit_pool(struct master_pool *mp, const struct conf_pool *se
                 apply_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
                 drain_begin(mp->listeners, &allow, mp->pool);
         } else if (mp->planned.address == PLAN_ADDRESS_PASSED_ON)
-                pool_relay(mp->pool, mp->planned.action == PLAN_DROP);
+                relay_begin(mp->pool, mp->planned.action == PLAN_DROP);
         if (mp->planned.action == PLAN_DROP)
                 apply_drop(mp, gives_up ? &allow : NULL);
         else if (plan_starts(&mp->planned))

@@ -19,6 +19,8 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "master/daemon.h"
+#include "pool/losses.h"
+#include "pool/slowlog.h"
 
 /* Bytes of each log's entries that wait for their reader. */
 #define LOGS_QUEUE (1024U * 1024U)
@@ -116,14 +118,14 @@ void logs_reopen(struct master *m) {
         log_notice("error log file re-opened");
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
-                const struct generation *g = pool_settings(p);
+                const struct generation *g = picture_settings(p);
                 bool access = g && g->conf->access_log;
 
                 if (access)
                         logs_tell_access(p, &told);
                 if ((m->logs.file_fd >= 0 && m->env.log_fd == m->logs.file_fd) || access)
                         pool_renew_log(p);
-                pool_reopen_slow_log(p);
+                slowlog_reopen(p);
         }
 }
 

@@ -51,7 +51,7 @@ static void notify_add_problems(const struct master *m, struct text *line) {
         for (size_t i = 0; i < m->n_pools; i++) {
                 const struct pool *p = m->pools[i]->pool;
 
-                if (p->n_failed_starts == 0)
+                if (p->starts.n_failed == 0)
                         continue;
                 first = first ?: p;
                 n++;
@@ -60,7 +60,7 @@ static void notify_add_problems(const struct master *m, struct text *line) {
                 text_printf(line, "; %zu pools do not start, among them", n);
         if (n > 0)
                 text_printf(line, "%s '%s'%s: %.*s", n > 1 ? "" : "; pool", first->name, n > 1 ? "" : " does not start",
-                            (int)strcspn(first->problem ?: "", "\n"), first->problem ?: "");
+                            (int)strcspn(first->starts.problem ?: "", "\n"), first->starts.problem ?: "");
 }
 
 /* Sends the status line when it has changed. */

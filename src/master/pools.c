@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/nowait.h"
 #include "log/log.h"
+#include "pool/relay.h"
 #include "pool/room.h"
 
 struct master_pool *pools_find(struct master *m, const char *name) {
@@ -93,7 +94,7 @@ void pools_ring(const struct master *m) {
         }
         for (size_t i = 0; i < m->n_pools; i++)
                 if (m->pools[i]->state != STATE_POOL_LEAVES)
-                        pool_ring(m->pools[i]->pool);
+                        relay_ring(m->pools[i]->pool);
 }
 
 void pools_count_files(struct master *m, const struct conf *conf) {

@@ -58,8 +58,8 @@ static int requests_add_pool(struct control_client *c, const struct master_pool 
                 .type = IPC_CONTROL_POOL,
                 .pool = { .name = mp->pool->name,
                           .park_pid = (uint64_t)parks_pid(&mp->pool->parks),
-                          .failed_starts = mp->pool->n_failed_starts,
-                          .problem = mp->pool->problem,
+                          .failed_starts = mp->pool->starts.n_failed,
+                          .problem = mp->pool->starts.problem,
                           .scoreboard_fd = mp->pool->scoreboard_fd },
         };
         struct ipc_control_pool *pool = &answer.pool;
@@ -75,11 +75,11 @@ static int requests_add_pool(struct control_client *c, const struct master_pool 
                         continue; /* kept for its settings alone */
                 pool->generations[pool->n_generations++] = (struct ipc_control_generation){
                         .number = g->number,
-                        .zygote_pid = (uint64_t)g->zygote_pid,
+                        .zygote_pid = (uint64_t)g->zygote.pid,
                         .life = requests_life(g),
                         .n_workers = g->n_workers,
-                        .php_version = g->php_version,
-                        .ini_files = g->ini_files,
+                        .php_version = g->php.version,
+                        .ini_files = g->php.ini_files,
                 };
         }
         r = control_add(c, &answer);

@@ -120,7 +120,7 @@ static void statusclient_reply(struct statusclient *c, const char *data, size_t 
 }
 
 static int statusclient_answer(struct statusclient *c) {
-        const struct generation *g = pool_settings(c->all->pool);
+        const struct generation *g = picture_settings(c->all->pool);
         _cleanup_text_ struct text reply = {};
         const struct status_page page = {
                 .params = c->decoder.params,
@@ -129,7 +129,7 @@ static int statusclient_answer(struct statusclient *c) {
                 .scoreboard = c->all->pool->scoreboard,
                 .at_once = true,
                 .n_slots = c->all->pool->n_used,
-                .php_version = g && g->php_exposed ? g->php_version : NULL,
+                .php_version = g && g->php.exposed ? g->php.version : NULL,
         };
 
         if (!page.pool || !status_page_answer(&page, &reply))

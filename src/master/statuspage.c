@@ -41,7 +41,7 @@ static void statuspage_on_client_left(void *userdata) {
 
 /* listen.allowed_clients holds here too. */
 static bool statuspage_admits(const struct statuspage *s, int fd) {
-        const struct generation *g = pool_settings(s->clients.pool);
+        const struct generation *g = picture_settings(s->clients.pool);
         _cleanup_allow_ struct allow allow = {};
 
         return g && allow_parse(g->conf->listen_allowed_clients, &allow, NULL) == 0 &&

@@ -7,6 +7,7 @@
 #include "master/control.h"
 #include "master/logs.h"
 #include "master/notify.h"
+#include "pool/sample.h"
 
 #define TICK_PERIOD USEC_PER_SEC
 
@@ -15,7 +16,7 @@ static int tick_on_timer(sd_event_source *s, _unused_ uint64_t usec, void *userd
         usec_t now = time_now();
 
         for (size_t i = 0; i < m->n_pools; i++)
-                pool_sample(m->pools[i]->pool);
+                sample_pool(m->pools[i]->pool);
         logs_tell_losses();
         control_resume(m);
         notify_tick(m, now);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The access log of a pool: opened by the master, who may, written by workers, who could not open it. */
 
+#include "pool/access.h"
+
 #include <string.h>
 
 #include "conf/conf.h"
 #include "log/file.h"
 #include "log/log.h"
-#include "pool/pool.h"
 
-int pool_access_open(const struct conf_pool *conf, int *ret) {
+int access_open(const struct conf_pool *conf, int *ret) {
         int fd = -1;
 
         if (conf->access_log) {

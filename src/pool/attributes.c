@@ -26,26 +26,33 @@ static rlim_t attributes_limit(int64_t value) {
         return value == CONF_UNLIMITED ? RLIM_INFINITY : (rlim_t)value;
 }
 
-/* name: of the directive, and of the limit in the system's words. */
-static void attributes_set_limit(const char *pool, int which, const char *name, const char *limit_name, int64_t value) {
+struct attributes_limit {
+        int resource;
+        const char *directive, *name;
+};
+
+static void attributes_set_limit(const char *pool, const struct attributes_limit *row, int64_t value) {
         struct rlimit limit = { .rlim_cur = attributes_limit(value), .rlim_max = attributes_limit(value) };
         _cleanup_text_ struct text t = {};
         int r;
 
-        if (value == 0 || setrlimit((__rlimit_resource_t)which, &limit) == 0)
+        if (value == 0 || setrlimit((__rlimit_resource_t)row->resource, &limit) == 0)
                 return;
         r = -errno;
         text_printf(
                 &t,
                 "failed to set %s for this pool. Please check your system limits or decrease %s. setrlimit(%s, %" PRId64
                 "): %s (%d)",
-                name, name, limit_name, value == CONF_UNLIMITED ? -1 : value, strerror(-r), -r);
+                row->directive, row->directive, row->name, value == CONF_UNLIMITED ? -1 : value, strerror(-r), -r);
         log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR, .pool = pool, .message = text_peek(&t) });
 }
 
 void attributes_set_limits(const char *pool, unsigned files, int64_t core) {
-        attributes_set_limit(pool, RLIMIT_NOFILE, "rlimit_files", "RLIMIT_NOFILE", files);
-        attributes_set_limit(pool, RLIMIT_CORE, "rlimit_core", "RLIMIT_CORE", core);
+        static const struct attributes_limit files_limit = { RLIMIT_NOFILE, "rlimit_files", "RLIMIT_NOFILE" };
+        static const struct attributes_limit core_limit = { RLIMIT_CORE, "rlimit_core", "RLIMIT_CORE" };
+
+        attributes_set_limit(pool, &files_limit, files);
+        attributes_set_limit(pool, &core_limit, core);
 }
 
 unsigned attributes_files(const char *pool, unsigned files, unsigned least) {

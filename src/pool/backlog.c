@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See backlog.h. The event itself carries nothing: pool_supervise() looks at the listeners whenever it plans. */
+/* See backlog.h. The event itself carries nothing: supervise_pool() looks at the listeners whenever it plans. */
 
 #include "pool/backlog.h"
 
@@ -10,7 +10,6 @@
 
 #include "base/fd.h"
 #include "pool/queue.h"
-#include "pool/supervise.h"
 #include "untrusted/board.h"
 
 /* Taken at once: more are told by the next event. */
@@ -26,7 +25,7 @@ static int backlog_on_event(_unused_ sd_event_source *s, int fd, _unused_ uint32
         struct epoll_event events[BACKLOG_EVENTS];
 
         (void)!epoll_wait(fd, events, BACKLOG_EVENTS, 0); /* edges: having looked is all it takes */
-        supervise_changed(g->pool);
+        picture_changed(g->pool);
         return 0;
 }
 
@@ -36,14 +35,14 @@ static int backlog_begin(struct generation *g) {
 
         if (fd < 0)
                 return -errno;
-        r = sd_event_add_io(g->pool->env->event, &g->backlog_source, fd, EPOLLIN, backlog_on_event, g);
+        r = sd_event_add_io(g->pool->env->event, &g->backlog.source, fd, EPOLLIN, backlog_on_event, g);
         if (r < 0)
                 return r;
-        r = sd_event_source_set_ratelimit(g->backlog_source, BACKLOG_INTERVAL, BACKLOG_BURST);
+        r = sd_event_source_set_ratelimit(g->backlog.source, BACKLOG_INTERVAL, BACKLOG_BURST);
         if (r < 0)
                 return r;
-        sd_event_source_set_description(g->backlog_source, "waiting-connections");
-        g->backlog_fd = TAKE_FD(fd);
+        sd_event_source_set_description(g->backlog.source, "waiting-connections");
+        g->backlog.fd = TAKE_FD(fd);
         return 0;
 }
 
@@ -53,7 +52,7 @@ static int backlog_fd(const struct generation *g, size_t i) {
 }
 
 int backlog_watch(struct generation *g) {
-        if (g->backlog_fd < 0) {
+        if (g->backlog.fd < 0) {
                 int r = backlog_begin(g);
 
                 if (r < 0)
@@ -63,16 +62,16 @@ int backlog_watch(struct generation *g) {
                 struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET };
                 int fd = backlog_fd(g, i);
 
-                epoll_ctl(g->backlog_fd, EPOLL_CTL_DEL, fd, NULL);
-                if (epoll_ctl(g->backlog_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+                epoll_ctl(g->backlog.fd, EPOLL_CTL_DEL, fd, NULL);
+                if (epoll_ctl(g->backlog.fd, EPOLL_CTL_ADD, fd, &event) < 0)
                         return -errno;
         }
         return 0;
 }
 
 void backlog_end(struct generation *g) {
-        g->backlog_source = sd_event_source_disable_unref(g->backlog_source);
-        g->backlog_fd = fd_close(g->backlog_fd);
+        g->backlog.source = sd_event_source_disable_unref(g->backlog.source);
+        g->backlog.fd = fd_close(g->backlog.fd);
 }
 
 /* How many wait at one of them, of which some do. Of the park's offers that is the park's word, which bounds how many
@@ -99,7 +98,8 @@ unsigned backlog_count(const struct generation *g) {
                         n = here < UINT_MAX - n ? n + here : UINT_MAX;
                 }
                 if (i + 1 == g->listeners.n && n < UINT_MAX)
-                        g->pool->max_queue = MAX(g->pool->max_queue, n); /* of the listeners alone, since it is known */
+                        g->pool->queue.most =
+                                MAX(g->pool->queue.most, n); /* of the listeners alone, since it is known */
         }
         return n;
 }

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "pool/pool.h"
+#include "pool/picture.h"
 
 /* Begins to watch, or puts the entry behind those of workers that have registered since. Connections that wait already
  * are an event. 0 or -errno. */

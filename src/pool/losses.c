@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "log/line.h"
 #include "log/log.h"
-#include "pool/pool.h"
+#include "pool/picture.h"
 #include "untrusted/board.h"
 
 #define LOSSES_PERIOD (60 * USEC_PER_SEC)

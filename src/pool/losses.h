@@ -5,15 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/time.h"
-#include "scoreboard/layout.h"
-
-struct pool;
-
-struct losses {
-        uint64_t told[SCOREBOARD_LOGS], seen[SCOREBOARD_LOGS];
-        usec_t since; /* wall clock: the first one that has not been told; 0: none */
-};
+#include "pool/picture.h"
 
 /* Looks, and says what there is to say. last: the pool ends. */
 void losses_look(struct pool *p, bool last);

@@ -5,6 +5,8 @@
  * place.
  */
 
+#include "pool/messages.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,12 +18,13 @@
 #include "base/fd.h"
 #include "base/nowait.h"
 #include "log/log.h"
+#include "pool/exits.h"
+#include "pool/generation.h"
 #include "pool/news.h"
-#include "pool/overtime.h"
-#include "pool/pool.h"
-#include "pool/replace.h"
+#include "pool/output.h"
+#include "pool/requests.h"
 #include "pool/scale.h"
-#include "pool/supervise.h"
+#include "pool/workers.h"
 #include "untrusted/zygote.h"
 
 /* Messages taken in one turn of the loop, so that a zygote that floods has only its share. */
@@ -48,11 +51,11 @@ static struct untrusted_zygote messages_zygote(struct generation *g) {
         const struct pool_env *env = g->pool->env;
 
         return (struct untrusted_zygote){
-                .family = { .zygote = g->zygote_pid, .owns = env->owns, .userdata = env->userdata },
+                .family = { .zygote = g->zygote.pid, .owns = env->owns, .userdata = env->userdata },
                 .is_starting = g->state == GENERATION_STARTING,
-                .is_ready = g->ready,
+                .is_ready = g->zygote.ready,
                 .has_output = g->conf->catch_workers_output,
-                .n_tracing = g->n_tracing,
+                .n_tracing = g->zygote.n_tracing,
                 .slot = messages_slot,
                 .userdata = g,
         };
@@ -63,34 +66,34 @@ static void messages_worker_accepts(struct pool_worker *w) {
 
         w->state = WORKER_ACCEPTING;
         g->n_accepting++;
-        g->backlog_stale = true;
+        g->backlog.stale = true;
         if (g->state == GENERATION_STARTING && g->n_accepting >= g->n_first)
                 g->state = GENERATION_ACCEPTING;
 }
 
 static void messages_on_ready(struct generation *g, struct untrusted_fact *fact) {
         fact->document[strcspn(fact->document, "\n")] = '\0'; /* one line: the names of files */
-        g->ini_files = TAKE_PTR(fact->document);
-        g->php_version = strdup(fact->text);
-        g->php_exposed = fact->status == 1;
-        g->ready = true;
+        g->php.ini_files = TAKE_PTR(fact->document);
+        g->php.version = strdup(fact->text);
+        g->php.exposed = fact->status == 1;
+        g->zygote.ready = true;
         if (g->n_first == 0 && g->state == GENERATION_STARTING)
                 g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
         log_own("[pool %s] PHP %s, settings read from: %s", g->pool->name, fact->text,
-                *g->ini_files ? g->ini_files : "no file");
+                *g->php.ini_files ? g->php.ini_files : "no file");
 }
 
 static void messages_on_spawned(struct generation *g, struct untrusted_fact *fact) {
         struct pool_worker *w = &g->pool->workers[fact->slot];
         int r;
 
-        supervise_answered(g);
+        workers_answered(g);
         g->short_of_workers = false;
         w->state = WORKER_STARTING;
         w->pid = fact->pid;
         w->pidfd = TAKE_FD(fact->pidfd);
         w->started = time_now();
-        r = replace_watch_worker(w); /* one that has been reaped is told of at once */
+        r = exits_watch_worker(w); /* one that has been reaped is told of at once */
         if (r < 0)
                 log_error("[pool %s] cannot watch child %d: %s", g->pool->name, w->pid, strerror(-r));
         log_printf(g->n_to_replace > 0 ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG, "[pool %s] child %d started",
@@ -114,15 +117,15 @@ static void messages_on_output(struct generation *g, struct untrusted_fact *fact
 static void messages_on_spawn_failed(struct generation *g, const struct untrusted_fact *fact) {
         char why[IPC_TEXT_MAX + 32];
 
-        supervise_release(g->pool, fact->slot);
+        workers_release(g->pool, fact->slot);
         if (!g->short_of_workers)
                 log_error("[pool %s] cannot fork a worker, and tries again: %s", g->pool->name, fact->text);
         g->short_of_workers = true;
         snprintf(why, sizeof(why), "cannot fork a worker: %s", fact->text);
-        supervise_make_do(g, why);
-        g->pool->n_young_dead =
-                MAX(g->pool->n_young_dead + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
-        g->pool->last_death = time_now();
+        workers_make_do(g, why);
+        g->pool->deaths.n_young =
+                MAX(g->pool->deaths.n_young + 1, SCALE_YOUNG_FREE + 1); /* the machine is short: wait first */
+        g->pool->deaths.last = time_now();
 }
 
 static void messages_act(struct generation *g, struct untrusted_fact *fact) {
@@ -149,11 +152,11 @@ static void messages_act(struct generation *g, struct untrusted_fact *fact) {
                 messages_on_output(g, fact);
                 break;
         case UNTRUSTED_EXITED:
-                pool_worker_exited(g->pool, fact->slot, fact->status, true);
+                workers_exited(g->pool, fact->slot, fact->status, true);
                 break;
         case UNTRUSTED_TRACED:
         case UNTRUSTED_TRACED_LATE:
-                overtime_on_traced(g, fact);
+                requests_on_traced(g, fact);
                 break;
         }
 }
@@ -161,9 +164,9 @@ static void messages_act(struct generation *g, struct untrusted_fact *fact) {
 static void messages_log_failure(const struct generation *g, int r, uint32_t type) {
         if (r == -EBADMSG)
                 log_error("[pool %s] zygote %d sent a message that makes no sense (%s); ending it", g->pool->name,
-                          g->zygote_pid, ipc_message_type_name(type));
+                          g->zygote.pid, ipc_message_type_name(type));
         else
-                log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote_pid,
+                log_error("[pool %s] messages of zygote %d are lost (%s); ending it", g->pool->name, g->zygote.pid,
                           strerror(-r));
 }
 
@@ -173,9 +176,9 @@ static void messages_end_zygote(struct generation *g, int r, uint32_t type) {
                 messages_log_failure(g, r, type);
         generation_fail(g, r < 0 ? "the zygote sent a message that makes no sense"
                                  : "the zygote ended; see the log above");
-        syscall(SYS_pidfd_send_signal, g->zygote_pidfd, SIGKILL, NULL, 0);
-        g->ipc_source = sd_event_source_disable_unref(g->ipc_source);
-        g->ipc = nowait_close(g->ipc);
+        syscall(SYS_pidfd_send_signal, g->zygote.pidfd, SIGKILL, NULL, 0);
+        g->zygote.ipc_source = sd_event_source_disable_unref(g->zygote.ipc_source);
+        g->zygote.ipc = nowait_close(g->zygote.ipc);
 }
 
 int messages_on_readable(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
@@ -195,10 +198,10 @@ int messages_on_readable(_unused_ sd_event_source *s, int fd, _unused_ uint32_t 
                         messages_end_zygote(g, r, type);
                         break;
                 }
-                g->heard = time_now();
+                g->zygote.heard = time_now();
                 messages_act(g, &fact);
                 untrusted_zygote_done(&fact);
         }
-        supervise_changed(p);
+        picture_changed(p);
         return 0;
 }

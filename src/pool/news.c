@@ -51,7 +51,7 @@ void news_of_growth(struct generation *g) {
         if (g->conf->pm == CONF_PM_ONDEMAND) {
                 g->n_growing--;
                 log_debug("[pool %s] got accept without idle child available .... I forked", g->pool->name);
-        } else if (g->n_asked == 0) {
+        } else if (g->zygote.n_asked == 0) {
                 log_debug("[pool %s] %u child(ren) have been created dynamically", g->pool->name, g->n_growing);
                 g->n_growing = 0;
         }
@@ -65,7 +65,7 @@ void news_of_signal(const struct pool_worker *w, int sig) {
 void news_of_drain(const struct generation *g) {
         const struct pool *p = g->pool;
 
-        for (uint32_t i = p->n_used; i-- > 0 && program_is_php_fpm() && !g->draining;)
+        for (uint32_t i = p->n_used; i-- > 0 && program_is_php_fpm() && !g->drain.begun;)
                 if (p->workers[i].state > WORKER_ASKED && p->workers[i].generation == g)
                         news_of_signal(&p->workers[i], SIGQUIT);
 }

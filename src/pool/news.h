@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "pool/pool.h"
+#include "pool/picture.h"
 #include "pool/scale.h"
 
 /* Of a decision: before it is acted on. */

@@ -23,10 +23,9 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "logger/loop.h"
-#include "pool/pool.h"
+#include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
-#include "pool/supervise.h"
 
 /* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none.
  */
@@ -151,7 +150,7 @@ static int output_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_
                 o->retry_at = now + scale_delay(o->n_young_dead);
         }
         output_forget_logger(o);
-        supervise_changed(g->pool);
+        picture_changed(g->pool);
         return 0;
 }
 
@@ -163,7 +162,7 @@ static int output_on_room(_unused_ sd_event_source *s, _unused_ int fd, uint32_t
                 syscall(SYS_pidfd_send_signal, g->output.pidfd, SIGKILL, NULL, 0);
                 return 0;
         }
-        supervise_changed(g->pool);
+        picture_changed(g->pool);
         return 0;
 }
 
@@ -177,7 +176,7 @@ _noreturn_ static void output_child(const struct generation *g, const struct spa
         fds[LOGGER_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
         fds[LOGGER_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[LOGGER_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
-        spawn_helper(p, who, "fpmd-logger", p->env->logger_fd, fds, (int)ELEMENTSOF(fds));
+        spawn_helper(p, who, &(struct spawn_program){ "fpmd-logger", p->env->logger_fd, fds, (int)ELEMENTSOF(fds) });
 }
 
 static int output_watch(struct generation *g) {
@@ -269,7 +268,7 @@ static bool output_give(struct generation *g) {
 static bool output_may_finish(const struct generation *g) {
         const struct pool *p = g->pool;
 
-        return g->zygote_pid == 0 && g->n_workers == 0 && g != p->current && g != p->starting && g != p->wanted;
+        return g->zygote.pid == 0 && g->n_workers == 0 && g != p->current && g != p->starting && g != p->wanted;
 }
 
 static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {

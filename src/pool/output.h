@@ -9,32 +9,8 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <systemd/sd-event.h>
 
-#include "base/time.h"
-
-struct generation;
-
-struct output_pipes {
-        struct output_pipes *next;
-        pid_t pid; /* of the worker */
-        int fds[2];
-        bool given; /* to the logger that there is */
-        bool ended; /* the worker has; who knows who else writes there */
-};
-
-struct output {
-        struct output_pipes *pipes;
-        pid_t pid; /* of the logger; 0: there is none */
-        int pidfd, orders;
-        sd_event_source *exit_source;
-        sd_event_source *room_source; /* for orders that it has no room for now */
-        usec_t started, retry_at, finish_at, give_at;
-        unsigned n_young_dead;
-        bool log_due; /* it has the old log file */
-        bool told_to_finish;
-        bool over; /* everything is written, or given up */
-};
+#include "pool/picture.h"
 
 void output_init(struct output *o);
 void output_done(struct output *o);

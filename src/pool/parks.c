@@ -29,10 +29,9 @@
 #include "ipc/message.h"
 #include "ipc/signals.h"
 #include "log/log.h"
-#include "pool/pool.h"
+#include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
-#include "pool/supervise.h"
 #include "untrusted/park.h"
 
 static void parks_signal(const struct park_process *k, int sig) {
@@ -103,7 +102,7 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
-        spawn_helper(p, who, "fpmd-park", p->env->park_fd, fds, (int)ELEMENTSOF(fds));
+        spawn_helper(p, who, &(struct spawn_program){ "fpmd-park", p->env->park_fd, fds, (int)ELEMENTSOF(fds) });
 }
 
 static void parks_log_death(const struct park_process *k, bool known, int status) {
@@ -152,7 +151,7 @@ static int parks_on_word(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         struct park_process *k = userdata;
 
         parks_hear(k);
-        supervise_changed(k->pool);
+        picture_changed(k->pool);
         return 0;
 }
 
@@ -172,7 +171,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
                 link = &(*link)->next;
         *link = k->next;
         park_process_free(k);
-        supervise_changed(p);
+        picture_changed(p);
         return 0;
 }
 
@@ -253,7 +252,7 @@ static usec_t parks_cut(struct pool *p, usec_t now) {
 }
 
 usec_t parks_supervise(struct pool *p, usec_t now) {
-        struct generation *g = pool_settings(p);
+        struct generation *g = picture_settings(p);
         struct park_process *old = parks_current(&p->parks);
         _cleanup_free_ char *key = NULL;
         int r;

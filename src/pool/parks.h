@@ -8,34 +8,8 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <systemd/sd-event.h>
 
-#include "base/time.h"
-
-struct pool;
-
-struct park_process {
-        struct park_process *next;
-        struct pool *pool;
-        pid_t pid;
-        int pidfd;
-        int orders;
-        sd_event_source *source; /* its end */
-        sd_event_source *word;   /* what it says */
-        usec_t started;
-        char *key; /* the settings that it was started with */
-        bool retired;
-};
-
-struct parks {
-        int intake[2]; /* to receive from, and to send to; -1 when the pool stops */
-        int offers[2];
-        struct park_process *processes; /* the newest first: at most one is not retired */
-        unsigned n_young_dead;          /* in a row */
-        usec_t retry_at;
-        usec_t stop_since;
-        bool given; /* connections, by the master: they may not be in the park's numbers yet */
-};
+#include "pool/picture.h"
 
 /* 0 or -errno. */
 int parks_init(struct parks *parks);

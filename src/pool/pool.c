@@ -19,9 +19,16 @@
 #include "conf/load.h"
 #include "conf/pack.h"
 #include "log/log.h"
+#include "pool/generation.h"
+#include "pool/losses.h"
 #include "pool/news.h"
+#include "pool/output.h"
+#include "pool/parks.h"
 #include "pool/replace.h"
+#include "pool/sample.h"
+#include "pool/start.h"
 #include "pool/supervise.h"
+#include "pool/workers.h"
 #include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
 #include "untrusted/board.h"
@@ -53,6 +60,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
         if (!p)
                 return -ENOMEM;
         p->env = env;
+        p->supervise = supervise_pool;
         p->scoreboard_fd = p->doorbell = -1;
         r = parks_init(&p->parks);
         if (r < 0)
@@ -69,7 +77,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
         p->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (p->doorbell < 0)
                 return -errno;
-        waits_begin(&p->waits, time_now());
+        queuewait_begin(&p->queue.wait, time_now());
         r = pool_init_scoreboard(p);
         if (r < 0)
                 return r;
@@ -84,7 +92,7 @@ void pool_free(struct pool *p) {
         sd_event_source_unref(p->timer);
         sd_event_source_disable_unref(p->doorbell_source);
         parks_done(&p->parks);
-        sd_event_source_unref(p->overtime_timer);
+        sd_event_source_unref(p->requests.timer);
         while (p->generations) {
                 struct generation *g = p->generations;
 
@@ -94,7 +102,7 @@ void pool_free(struct pool *p) {
         for (uint32_t i = 0; i < p->n_used; i++) {
                 fd_close(p->workers[i].state == WORKER_NONE ? -1 : p->workers[i].pidfd);
                 sd_event_source_unref(p->workers[i].exit_source);
-                free(p->workers[i].overtime);
+                free(p->workers[i].trace);
         }
         if (p->scoreboard && p->workers)
                 losses_look(p, true);
@@ -104,25 +112,9 @@ void pool_free(struct pool *p) {
                 scoreboard_unmap(p->scoreboard);
         fd_close(p->scoreboard_fd);
         fd_close(p->doorbell);
-        free(p->problem);
+        free(p->starts.problem);
         free(p->name);
         free(p);
-}
-
-static int pool_start(struct pool *p, const char *packed, size_t n_packed, const struct pool_listeners *listeners,
-                      bool replacement) {
-        struct generation *g;
-        int r;
-
-        r = generation_start(p, packed, n_packed, listeners, &g);
-        if (r < 0)
-                return r;
-        g->next = p->generations;
-        p->generations = g;
-        p->starting = g;
-        p->starting_is_replacement = replacement;
-        (void)parks_supervise(p, time_now()); /* before any worker has use for it */
-        return 0;
 }
 
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
@@ -134,44 +126,23 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
         if (p->starting)
                 pool_abandon(p); /* one more try with settings that did not start */
         r = conf_pack_pool(conf, settings, &packed, &n);
-        return r < 0 ? r : pool_start(p, packed, n, listeners, false);
-}
-
-int pool_start_replacement(struct pool *p) {
-        const struct generation *g = p->current ?: p->wanted;
-
-        return pool_start(p, g->packed, g->n_packed, &g->listeners, true);
+        return r < 0 ? r
+                     : start_generation(
+                               p, &(struct start_settings){ .packed = packed, .n_packed = n, .listeners = *listeners },
+                               false);
 }
 
 void pool_put_off(struct pool *p) {
         p->wanted = TAKE_PTR(p->starting);
         replace_note_failure(p, p->wanted->reason, time_now());
         generation_end(p->wanted);
-        pool_supervise(p);
-}
-
-struct generation *pool_settings(const struct pool *p) {
-        return p->current ?: p->starting ?: p->wanted;
+        supervise_pool(p);
 }
 
 void pool_promote(struct pool *p) {
-        usec_t now = time_now();
-        bool first = !p->current;
-
-        p->current = TAKE_PTR(p->starting);
-        p->wanted = NULL;
-        p->n_failed_starts = 0;
-        free(TAKE_PTR(p->problem));
-        p->renew = false;
-        if (!first && !p->starting_is_replacement)
-                p->n_reloads++;
-        for (struct generation *g = p->generations; g; g = g->next)
-                if (g != p->current) {
-                        news_of_drain(g);
-                        generation_drain(g, now);
-                }
-        pool_supervise(p);
-        pool_sample_limits(p); /* its listeners may be others than before */
+        start_promote(p);
+        supervise_pool(p);
+        sample_limits(p); /* its listeners may be others than before */
 }
 
 void pool_abandon(struct pool *p) {
@@ -179,14 +150,14 @@ void pool_abandon(struct pool *p) {
 
         if (g)
                 generation_end(g);
-        pool_supervise(p);
+        supervise_pool(p);
 }
 
 /* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork.
  */
 static void pool_provide_last(struct pool *p) {
         if (p->current && (untrusted_board_park_has_work(p->scoreboard) || p->parks.given))
-                supervise_provide(p->current);
+                workers_provide(p->current);
 }
 
 void pool_leave_listeners(struct pool *p) {
@@ -207,13 +178,13 @@ void pool_stop(struct pool *p, bool at_once) {
         pool_leave_listeners(p);
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
-                if (at_once || !g->ready) /* nobody is served there yet */
+                if (at_once || !g->zygote.ready) /* nobody is served there yet */
                         generation_end(g);
                 else {
                         news_of_drain(g);
                         generation_drain(g, now);
                 }
-        pool_supervise(p);
+        supervise_pool(p);
 }
 
 /* php-fpm's workers have no log of their own, but for the access log. */
@@ -225,7 +196,7 @@ static void pool_note_old_logs(const struct generation *g) {
 
 void pool_renew_log(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next) {
-                int r = g->draining || g->ipc < 0 ? 0 : generation_renew(g);
+                int r = g->drain.begun || g->zygote.ipc < 0 ? 0 : generation_renew(g);
 
                 output_renew_log(g);
                 pool_note_old_logs(g);
@@ -244,7 +215,7 @@ bool pool_is_settled(const struct pool *p) {
                 return true; /* with settings that do not start, a reload is what may mend them; */
         /* as with a zygote that cannot be replaced as things are */
         return p->current && p->generations == p->current && !p->current->next &&
-               (p->current->zygote_pid > 0 || p->n_failed_starts > 0);
+               (p->current->zygote.pid > 0 || p->starts.n_failed > 0);
 }
 
 usec_t pool_drain_deadline(const struct pool *p) {
@@ -253,8 +224,8 @@ usec_t pool_drain_deadline(const struct pool *p) {
         for (const struct generation *g = p->generations; g; g = g->next)
                 if (g->output.finish_at > 0)
                         deadline = MAX(deadline, g->output.finish_at);
-                else if (g->draining)
-                        deadline = MAX(deadline, g->drain_since + p->env->control_timeout + TIMEOUTS_KILL_DELAY);
+                else if (g->drain.begun)
+                        deadline = MAX(deadline, g->drain.since + p->env->control_timeout + TIMEOUTS_KILL_DELAY);
         return deadline;
 }
 
@@ -262,7 +233,7 @@ bool pool_owns(const struct pool *p, pid_t pid) {
         if (parks_own(&p->parks, pid))
                 return true;
         for (const struct generation *g = p->generations; g; g = g->next)
-                if (g->zygote_pid == pid || g->output.pid == pid)
+                if (g->zygote.pid == pid || g->output.pid == pid)
                         return true;
         for (uint32_t i = 0; i < p->n_used; i++)
                 if (p->workers[i].state > WORKER_ASKED && p->workers[i].pid == pid &&

@@ -22,7 +22,7 @@ static int relay_on_doorbell(_unused_ sd_event_source *s, int fd, _unused_ uint3
         return 0;
 }
 
-void pool_relay(struct pool *p, bool ends) {
+void relay_begin(struct pool *p, bool ends) {
         int r;
 
         for (struct generation *g = p->generations; g; g = g->next)
@@ -36,7 +36,7 @@ void pool_relay(struct pool *p, bool ends) {
                 sd_event_source_set_description(p->doorbell_source, "doorbell");
 }
 
-void pool_ring(struct pool *p) {
+void relay_ring(struct pool *p) {
         bool meddled = fd_keep_nonblock(p->doorbell) == FD_E_BLOCKING;
 
         if (fd_ring(p->doorbell) == -EINTR) /* it is ringing: nothing is lost */

@@ -6,7 +6,7 @@
  */
 
 #include "conf/model.h"
-#include "pool/pool.h"
+#include "pool/picture.h"
 
 /* What each takes. */
 unsigned room_of_worker(const struct conf_pool *conf);

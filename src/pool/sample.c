@@ -6,12 +6,14 @@
  * And who is idle, when the number of workers is decided.
  */
 
-#include "pool/pool.h"
+#include "pool/sample.h"
+
+#include "pool/losses.h"
 #include "pool/queue.h"
 #include "scoreboard/slot.h"
 #include "untrusted/board.h"
 
-uint64_t pool_count_taken(const struct pool *p) {
+uint64_t sample_count_taken(const struct pool *p) {
         return untrusted_board_taken(p->scoreboard, p->n_used) + untrusted_board_offered(p->scoreboard);
 }
 
@@ -40,7 +42,7 @@ static bool sample_is_idle(const struct generation *g, uint32_t slot, usec_t idl
                untrusted_board_is_idle(g->pool->scoreboard, slot, idle_for, now);
 }
 
-void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long) {
+void sample_count_idle(const struct generation *g, usec_t idle_for, usec_t now, unsigned *ret_n, unsigned *ret_n_long) {
         unsigned n = 0, n_long = 0;
 
         for (uint32_t i = 0; i < g->pool->n_used; i++) {
@@ -51,7 +53,7 @@ void pool_count_idle(const struct generation *g, usec_t idle_for, usec_t now, un
         *ret_n_long = MIN(n_long, n); /* they may change between two looks */
 }
 
-bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot) {
+bool sample_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uint32_t *ret_slot) {
         uint64_t last = 0;
 
         for (uint32_t i = 0; i < g->pool->n_used; i++)
@@ -62,7 +64,7 @@ bool pool_last_idle(const struct generation *g, usec_t idle_for, usec_t now, uin
         return last > 0;
 }
 
-void pool_sample_limits(struct pool *p) {
+void sample_limits(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         uint64_t length;
 
@@ -72,9 +74,9 @@ void pool_sample_limits(struct pool *p) {
         slot_seq_end(&h->seq);
 }
 
-void pool_sample(struct pool *p) {
+void sample_pool(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
-        struct waits_share shares[WAITS_SHARES];
+        struct queuewait_share shares[QUEUEWAIT_SHARES];
         uint64_t queue, length;
         uint32_t n_shares;
 
@@ -82,11 +84,12 @@ void pool_sample(struct pool *p) {
         if (!p->current)
                 return;
         queue = sample_queue(p, &length);
-        p->max_queue = MAX(p->max_queue, queue);
-        n_shares = waits_look(&p->waits, time_now(), untrusted_board_taken(p->scoreboard, p->n_used), queue, shares);
+        p->queue.most = MAX(p->queue.most, queue);
+        n_shares = queuewait_look(&p->queue.wait, time_now(), untrusted_board_taken(p->scoreboard, p->n_used), queue,
+                                  shares);
         slot_seq_begin(&h->seq);
         h->listen_queue = queue;
-        h->max_listen_queue = p->max_queue;
+        h->max_listen_queue = p->queue.most;
         h->listen_queue_len = length;
         for (uint32_t i = 0; i < n_shares; i++)
                 slot_waited(&h->waits, shares[i].wait, shares[i].n);

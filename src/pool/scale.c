@@ -39,14 +39,14 @@ usec_t scale_delay(unsigned n_young_dead) {
 }
 
 /* Workers that stay. */
-static unsigned plan_staying(const struct scale_input *in) {
+static unsigned scale_staying(const struct scale_input *in) {
         return in->n_workers - in->n_leaving;
 }
 
 /* The number wanted when n more are needed, at most cap; the rate or surge that said so doubles. */
-static unsigned plan_grow(const struct scale_input *in, unsigned n, unsigned cap, unsigned *rate,
-                          struct scale_plan *ret) {
-        unsigned staying = plan_staying(in), most = MAX(in->max_spawn_rate, 1U);
+static unsigned scale_grow(const struct scale_input *in, unsigned n, unsigned cap, unsigned *rate,
+                           struct scale_plan *ret) {
+        unsigned staying = scale_staying(in), most = MAX(in->max_spawn_rate, 1U);
 
         if (staying >= cap) {
                 ret->reached_max = !ret->state.at_max;
@@ -62,24 +62,24 @@ static unsigned plan_grow(const struct scale_input *in, unsigned n, unsigned cap
 
 /* How long connections may wait for the workers there are: those on their way, idle ones (not for ever: they may be
  * idle in what they say alone), busy ones that may be done this moment. */
-static usec_t plan_patience(const struct scale_input *in) {
+static usec_t scale_wait_limit(const struct scale_input *in) {
         if (in->n_pending > 0)
                 return SCALE_ROUND;
         if (in->n_idle > 0)
                 return SCALE_PATIENCE;
-        return plan_staying(in) > 0 ? SCALE_LOOK : 0;
+        return scale_staying(in) > 0 ? SCALE_LOOK : 0;
 }
 
 /* A wait begins: it is over, too, for all that wait now, when so many more have been taken. */
-static void plan_begin_wait(const struct scale_input *in, struct scale_state *s) {
+static void scale_begin_wait(const struct scale_input *in, struct scale_state *s) {
         s->waiting_since = in->now;
         s->taken_until = in->taken + in->waiting;
 }
 
 /* True when connections wait for workers that are not there. */
-static bool plan_saturated(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+static bool scale_saturated(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         unsigned n_there = in->n_workers - in->n_pending;
-        usec_t patience = plan_patience(in);
+        usec_t limit = scale_wait_limit(in);
         struct scale_state *s = &ret->state;
         bool more = n_there > s->n_there;
 
@@ -93,24 +93,24 @@ static bool plan_saturated(const struct scale_input *in, unsigned cap, struct sc
         /* A worker that has just come has had no time to take one. Idle workers that take what comes are there: a look
          * that comes with a connection sees that one wait, each time another one. */
         if (s->waiting_since == 0 || more || (in->n_idle > 0 && in->taken >= s->taken_until))
-                plan_begin_wait(in, s);
+                scale_begin_wait(in, s);
         if (in->n_workers < cap) /* else there is nothing to do before a worker ends */
                 ret->wake_at = in->now + SCALE_LOOK;
-        if (in->now - s->waiting_since < patience)
+        if (in->now - s->waiting_since < limit)
                 return false;
-        plan_begin_wait(in, s);
+        scale_begin_wait(in, s);
         return true;
 }
 
 /* Each connection that waits needs one worker, and who is idle or on its way has had its time to take one. */
-static unsigned plan_surge(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+static unsigned scale_surge(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         struct scale_state *s = &ret->state;
 
-        return plan_grow(in, MIN(s->surge, in->waiting), cap, &s->surge, ret);
+        return scale_grow(in, MIN(s->surge, in->waiting), cap, &s->surge, ret);
 }
 
 /* True once a second. */
-static bool plan_round(const struct scale_input *in, struct scale_plan *ret) {
+static bool scale_round(const struct scale_input *in, struct scale_plan *ret) {
         struct scale_state *s = &ret->state;
         bool due = s->round_at > 0 && in->now >= s->round_at;
 
@@ -121,18 +121,18 @@ static bool plan_round(const struct scale_input *in, struct scale_plan *ret) {
         return due;
 }
 
-static void plan_raise(struct scale_state *s, unsigned target) {
+static void scale_raise(struct scale_state *s, unsigned target) {
         s->target = MAX(s->target, target);
 }
 
-static void plan_dynamic_round(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+static void scale_dynamic_round(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         unsigned spare = in->n_idle + in->n_pending;
         struct scale_state *s = &ret->state;
 
         if (spare < in->min_spare) {
                 unsigned missing = in->min_spare - spare;
 
-                plan_raise(s, plan_grow(in, MIN(s->rate, missing), cap, &s->rate, ret));
+                scale_raise(s, scale_grow(in, MIN(s->rate, missing), cap, &s->rate, ret));
                 return;
         }
         s->rate = 1;
@@ -143,40 +143,40 @@ static void plan_dynamic_round(const struct scale_input *in, unsigned cap, struc
                 ret->end_idle_for = in->idle_timeout;
         }
         if (ret->end > 0)
-                s->target = plan_staying(in) - ret->end;
+                s->target = scale_staying(in) - ret->end;
 }
 
 /* How many it wants, those that are told to end now included. */
-static unsigned plan_dynamic(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+static unsigned scale_dynamic(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         struct scale_state *s = &ret->state;
 
-        bool saturated = plan_saturated(in, cap, ret), round = plan_round(in, ret);
+        bool saturated = scale_saturated(in, cap, ret), round = scale_round(in, ret);
 
         if (saturated)
-                plan_raise(s, plan_surge(in, cap, ret));
+                scale_raise(s, scale_surge(in, cap, ret));
         else if (round)
-                plan_dynamic_round(in, cap, ret);
+                scale_dynamic_round(in, cap, ret);
         return MIN(s->target + ret->end, cap);
 }
 
-static unsigned plan_ondemand(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+static unsigned scale_ondemand(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         struct scale_state *s = &ret->state;
-        bool saturated = plan_saturated(in, cap, ret), round = in->n_workers > 0 && plan_round(in, ret);
+        bool saturated = scale_saturated(in, cap, ret), round = in->n_workers > 0 && scale_round(in, ret);
 
         if (saturated)
-                return plan_surge(in, cap, ret);
+                return scale_surge(in, cap, ret);
         if (in->n_workers == 0)
                 s->round_at = 0;
         else if (round) {
                 ret->end = in->n_idle_long - MIN(in->n_idle_long, in->waiting);
                 ret->end_idle_for = in->idle_timeout;
         }
-        return plan_staying(in);
+        return scale_staying(in);
 }
 
 /* What process.max leaves. The first workers of a generation that replaces another are above it, as they are above
  * pm.max_children: the others end only when these accept. */
-static void plan_limit(const struct scale_input *in, struct scale_plan *ret) {
+static void scale_to_limits(const struct scale_input *in, struct scale_plan *ret) {
         bool above = in->starting && in->n_others > 0;
 
         if (above || ret->spawn <= in->n_left) {
@@ -200,15 +200,15 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
         if (in->starting)
                 want = in->n_first;
         else if (in->pm == CONF_PM_DYNAMIC)
-                want = plan_dynamic(in, cap, ret);
+                want = scale_dynamic(in, cap, ret);
         else if (in->pm == CONF_PM_ONDEMAND)
-                want = plan_ondemand(in, cap, ret);
+                want = scale_ondemand(in, cap, ret);
         else
                 want = cap;
 
         /* those that leave still count towards the maximum */
         want = MIN(want, cap > in->n_leaving ? cap - in->n_leaving : 0);
-        if (want <= plan_staying(in))
+        if (want <= scale_staying(in))
                 return;
         if (delay > 0) {
                 bool trying = in->last_try > in->last_death;
@@ -221,6 +221,6 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
                 ret->is_over = trying;
                 ret->is_try = !trying;
         }
-        ret->spawn = ret->is_try ? 1 : want - plan_staying(in);
-        plan_limit(in, ret);
+        ret->spawn = ret->is_try ? 1 : want - scale_staying(in);
+        scale_to_limits(in, ret);
 }

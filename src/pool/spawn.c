@@ -28,9 +28,9 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "log/out.h"
+#include "pool/access.h"
 #include "pool/attributes.h"
 #include "pool/chroot.h"
-#include "pool/pool.h"
 
 /* Descriptors that a zygote or a worker cannot do without: those that it inherits, n, twice while they are arranged,
  * and a few for PHP's start, an epoll, a script and what that includes. */
@@ -146,12 +146,12 @@ char **spawn_environment(void) {
         return list;
 }
 
-void spawn_helper(const struct pool *p, const struct spawn_identity *who, const char *name, int program_fd, int *fds,
-                  int n) {
+void spawn_helper(const struct pool *p, const struct spawn_identity *who, const struct spawn_program *program) {
+        const char *name = program->name;
         char level[32], *argv[] = { program_is_php_fpm() ? (char *)program_command() : (char *)name, level, NULL };
         char **envp = spawn_environment();
+        int program_fd = program->fd, r;
         sigset_t set;
-        int r;
 
         log_out_forked();
         sigemptyset(&set); /* these the program takes from a descriptor; one that comes before waits there */
@@ -161,7 +161,7 @@ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const 
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
         r = envp ? spawn_become(who, false) : -ENOMEM;
         if (r == 0)
-                r = spawn_arrange(fds, n, &program_fd);
+                r = spawn_arrange(program->fds, program->n, &program_fd);
         if (r == 0) {
                 syscall(SYS_execveat, program_fd, "", argv, envp, AT_EMPTY_PATH);
                 r = -errno;
@@ -176,7 +176,7 @@ struct spawn_args {
         char level[32];
 };
 
-char **zygote_process_arguments(const struct pool_env *env, char *const *first) {
+char **spawn_zygote_arguments(const struct pool_env *env, char *const *first) {
         size_t n_defines = 0, n_first = 0, n = 0;
         char **argv;
 
@@ -215,7 +215,7 @@ static char **spawn_arguments(const struct generation *g, struct spawn_args *a) 
         snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
         snprintf(a->listeners, sizeof(a->listeners), "--listeners=%zu", g->listeners.n);
         snprintf(a->level, sizeof(a->level), "--log-level=%d", (int)env->log_level);
-        return zygote_process_arguments(env, first);
+        return spawn_zygote_arguments(env, first);
 }
 
 _noreturn_ static void spawn_report(int ipc, const char *what, int r) {
@@ -248,8 +248,13 @@ static void spawn_become_pool(const struct generation *g, const struct spawn_ide
                 spawn_report(ipc, "cannot prepare to enter the chroot", r);
 }
 
-_noreturn_ static void spawn_child(const struct generation *g, const struct spawn_identity *who, int ipc, int conf_fd,
-                                   int access_fd, int lifeline_read) {
+/* What only the zygote has. */
+struct spawn_zygote_ends {
+        int ipc, conf, access, lifeline_read;
+};
+
+_noreturn_ static void spawn_child(const struct generation *g, const struct spawn_identity *who,
+                                   const struct spawn_zygote_ends *ends) {
         const struct pool *p = g->pool;
         size_t n = INHERIT_N_FIXED + g->listeners.n;
         int *fds = calloc(n, sizeof(int));
@@ -267,24 +272,24 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
                               g->conf->rlimit_core);
         attributes_have_files(p->name, SPAWN_FILES_LEAST(n));
         attributes_set_priority(p->name, attributes_priority(&g->settings->global, g->conf));
-        spawn_become_pool(g, who, ipc, &chroot_fd);
+        spawn_become_pool(g, who, ends->ipc, &chroot_fd);
 
         argv = spawn_arguments(g, &args);
         envp = spawn_environment();
         if (!fds || !argv || !envp)
-                spawn_report(ipc, "cannot prepare the zygote", -ENOMEM);
+                spawn_report(ends->ipc, "cannot prepare the zygote", -ENOMEM);
 
-        fds[INHERIT_IPC - INHERIT_FIRST] = ipc;
-        fds[INHERIT_CONF - INHERIT_FIRST] = conf_fd;
+        fds[INHERIT_IPC - INHERIT_FIRST] = ends->ipc;
+        fds[INHERIT_CONF - INHERIT_FIRST] = ends->conf;
         fds[INHERIT_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
         fds[INHERIT_DOORBELL - INHERIT_FIRST] = p->doorbell;
         fds[INHERIT_PARK_OFFERS - INHERIT_FIRST] = p->parks.offers[0];
         fds[INHERIT_PARK_INTAKE - INHERIT_FIRST] = p->parks.intake[1];
-        fds[INHERIT_LIFELINE_READ - INHERIT_FIRST] = lifeline_read;
+        fds[INHERIT_LIFELINE_READ - INHERIT_FIRST] = ends->lifeline_read;
         fds[INHERIT_LIFELINE_WRITE - INHERIT_FIRST] = g->lifeline;
         fds[INHERIT_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[INHERIT_LOG - INHERIT_FIRST] = p->env->log_fd;
-        fds[INHERIT_ACCESS - INHERIT_FIRST] = access_fd;
+        fds[INHERIT_ACCESS - INHERIT_FIRST] = ends->access;
         fds[INHERIT_CHROOT - INHERIT_FIRST] = chroot_fd;
         memcpy(fds + INHERIT_N_FIXED, g->listeners.fds, sizeof(int) * g->listeners.n);
         r = spawn_arrange(fds, (int)n, &zygote_fd);
@@ -295,7 +300,7 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         spawn_report(INHERIT_IPC, "cannot execute fpmd-zygote", -errno);
 }
 
-int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read) {
+int spawn_zygote(struct generation *g, int ipc_child, int lifeline_read) {
         struct spawn_identity who;
         _cleanup_fd_ int conf_fd = -1, access_fd = -1;
         int r;
@@ -309,22 +314,22 @@ int zygote_process_start(struct generation *g, int ipc_child, int lifeline_read)
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;
-        r = pool_access_open(g->conf, &access_fd);
+        r = access_open(g->conf, &access_fd);
         if (r < 0)
                 return r;
 
-        g->zygote_pid = fork();
-        if (g->zygote_pid < 0) {
-                g->zygote_pid = 0;
+        g->zygote.pid = fork();
+        if (g->zygote.pid < 0) {
+                g->zygote.pid = 0;
                 return -errno;
         }
-        if (g->zygote_pid == 0)
-                spawn_child(g, &who, ipc_child, conf_fd, access_fd, lifeline_read);
-        g->zygote_pidfd = (int)syscall(SYS_pidfd_open, g->zygote_pid, 0);
-        if (g->zygote_pidfd < 0) {
+        if (g->zygote.pid == 0)
+                spawn_child(g, &who, &(struct spawn_zygote_ends){ ipc_child, conf_fd, access_fd, lifeline_read });
+        g->zygote.pidfd = (int)syscall(SYS_pidfd_open, g->zygote.pid, 0);
+        if (g->zygote.pidfd < 0) {
                 r = -errno;
-                kill(g->zygote_pid, SIGKILL); /* our unreaped child, and a stranger from now on */
-                g->zygote_pid = 0;
+                kill(g->zygote.pid, SIGKILL); /* our unreaped child, and a stranger from now on */
+                g->zygote.pid = 0;
                 return r;
         }
         return 0;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "conf/model.h"
+#include "pool/picture.h"
 
 struct spawn_identity {
         bool change;
@@ -27,11 +28,23 @@ int spawn_become(const struct spawn_identity *who, bool keep);
  */
 int spawn_arrange(int *fds, int n, int *program);
 
-/* In the child: becomes who, and executes the program as name with its descriptors from INHERIT_FIRST on and the log
+/* In the child: becomes who, and executes the program with its n descriptors from INHERIT_FIRST on and the log
  * level as its argument. Of the pool's processes that run no PHP. */
-struct pool;
-_noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const char *name, int program_fd,
-                             int *fds, int n);
+struct spawn_program {
+        const char *name;
+        int fd;
+        int *fds;
+        int n;
+};
+_noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who,
+                             const struct spawn_program *program);
 
 /* The master's environment without what is between it and systemd. NULL: out of memory. */
 char **spawn_environment(void);
+
+/* A generation's zygote: its pid and pidfd are set. 0 or -errno, of which what the pool's settings cause is logged. */
+int spawn_zygote(struct generation *g, int ipc_child, int lifeline_read);
+
+/* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed
+ * strings, a fresh array; NULL: out of memory. */
+char **spawn_zygote_arguments(const struct pool_env *env, char *const *first);

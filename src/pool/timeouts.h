@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* When patience with a draining generation, or with one worker that was told to end, is over: pure decisions. */
+/* When the time of a draining generation, or of one worker that was told to end, is over: pure decisions. */
 
 #include <stdbool.h>
 

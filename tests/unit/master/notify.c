@@ -121,11 +121,11 @@ static void pools_that_do_not_start_are_told(void **state) {
         struct scene *s = *state;
 
         s->m.n_pools = 2;
-        s->entries[1].pool->n_failed_starts = 3;
-        s->entries[1].pool->problem = strdup("no such extension\nmore");
+        s->entries[1].pool->starts.n_failed = 3;
+        s->entries[1].pool->starts.problem = strdup("no such extension\nmore");
         notify_status(&s->m, 1);
         assert_non_null(strstr(heard(s), "; pool 'api' does not start: no such extension"));
-        s->entries[0].pool->n_failed_starts = 1;
+        s->entries[0].pool->starts.n_failed = 1;
         notify_status(&s->m, 2);
         assert_non_null(strstr(heard(s), "; 2 pools do not start, among them 'www': "));
         s->m.n_pools = 0;

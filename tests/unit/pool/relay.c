@@ -24,6 +24,7 @@
 #include "pool/pool.h"
 
 #include "limit.h"
+#include "pool/relay.h"
 
 struct scene {
         struct pool_env env;
@@ -82,14 +83,14 @@ static void ring(struct scene *s) {
         struct nowait n;
 
         assert_int_equal(nowait_begin(&n), 0);
-        pool_ring(&s->pool);
+        relay_ring(&s->pool);
         nowait_end(&n);
 }
 
 static void test_bell_that_is_heard_by_somebody_else(void **state) {
         struct scene *s = *state;
 
-        pool_relay(&s->pool, true);
+        relay_begin(&s->pool, true);
         assert_int_equal(fd_ring(s->pool.doorbell), 0);
         assert_true(sd_event_prepare(s->env.event) > 0 || sd_event_wait(s->env.event, UINT64_MAX) > 0);
         assert_true(fd_hear(s->pool.doorbell)); /* between the wait and the read */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pool/waits.h: what looks at a queue, a second apart, say of the connections that left it. */
+/* pool/queuewait.h: what looks at a queue, a second apart, say of the connections that left it. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "pool/waits.h"
+#include "pool/queuewait.h"
 
 #define BEGIN (1000 * USEC_PER_SEC)
 #define LOOKS 8
@@ -47,8 +47,8 @@ static const struct {
         { "a lie begins anew", { { 0, 0 }, { UINT64_MAX, 0 }, { 20, 0 } }, 3, 0, 0 },
 };
 
-static void sum_up(const struct waits_share *shares, uint32_t n, uint64_t *ret_n, double *ret_sum) {
-        assert_true(n <= WAITS_SHARES);
+static void sum_up(const struct queuewait_share *shares, uint32_t n, uint64_t *ret_n, double *ret_sum) {
+        assert_true(n <= QUEUEWAIT_SHARES);
         *ret_n = 0;
         *ret_sum = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -60,16 +60,16 @@ static void sum_up(const struct waits_share *shares, uint32_t n, uint64_t *ret_n
 
 static void test_rows(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                struct waits_share shares[WAITS_SHARES];
-                struct waits w;
+                struct queuewait_share shares[QUEUEWAIT_SHARES];
+                struct queuewait w;
                 uint64_t n = 0;
                 double sum = 0;
 
-                waits_begin(&w, BEGIN - USEC_PER_SEC);
+                queuewait_begin(&w, BEGIN - USEC_PER_SEC);
                 for (unsigned k = 0; k < rows[i].n; k++)
                         sum_up(shares,
-                               waits_look(&w, BEGIN + k * USEC_PER_SEC, rows[i].looks[k].taken,
-                                          rows[i].looks[k].waiting, shares),
+                               queuewait_look(&w, BEGIN + k * USEC_PER_SEC, rows[i].looks[k].taken,
+                                              rows[i].looks[k].waiting, shares),
                                &n, &sum);
                 if (n != rows[i].n_last ||
                     (n > 0 && (sum / (double)n < rows[i].mean - 0.002 || sum / (double)n > rows[i].mean + 0.002)))
@@ -79,15 +79,15 @@ static void test_rows(void **state) {
 
 /* More looks than are remembered: the wait is right all the same, as long as nobody left meanwhile. */
 static void test_long_stall(void **state) {
-        struct waits_share shares[WAITS_SHARES];
-        struct waits w;
+        struct queuewait_share shares[QUEUEWAIT_SHARES];
+        struct queuewait w;
         uint64_t n;
         double sum;
 
-        waits_begin(&w, BEGIN - 1);
+        queuewait_begin(&w, BEGIN - 1);
         for (unsigned k = 0; k < 200; k++)
-                assert_int_equal(waits_look(&w, BEGIN + k * USEC_PER_SEC, 0, k > 0 ? 3 : 0, shares), 0);
-        sum_up(shares, waits_look(&w, BEGIN + 200 * USEC_PER_SEC, 3, 0, shares), &n, &sum);
+                assert_int_equal(queuewait_look(&w, BEGIN + k * USEC_PER_SEC, 0, k > 0 ? 3 : 0, shares), 0);
+        sum_up(shares, queuewait_look(&w, BEGIN + 200 * USEC_PER_SEC, 3, 0, shares), &n, &sum);
         assert_int_equal(n, 3);
         assert_true(sum > 3 * 190 && sum < 3 * 200);
 }
@@ -95,12 +95,12 @@ static void test_long_stall(void **state) {
 /* Any numbers: no share without a connection, none waits longer than there were looks, and every one taken is counted.
  */
 static void test_any_numbers(void **state) {
-        struct waits_share shares[WAITS_SHARES];
-        struct waits w;
+        struct queuewait_share shares[QUEUEWAIT_SHARES];
+        struct queuewait w;
         uint64_t x = 88172645463325252ULL, taken = 0;
         usec_t now = BEGIN;
 
-        waits_begin(&w, BEGIN - 1);
+        queuewait_begin(&w, BEGIN - 1);
         for (unsigned k = 0; k < 100000; k++) {
                 uint64_t more, n;
                 double sum;
@@ -112,10 +112,10 @@ static void test_any_numbers(void **state) {
                 more = x % 7 == 0 ? 0 : x % 2000;
                 taken += more;
                 now += 1 + x % 3000000;
-                n_shares = waits_look(&w, now, taken, (x >> 20) % 5 == 0 ? (x >> 30) % 600 : 0, shares);
+                n_shares = queuewait_look(&w, now, taken, (x >> 20) % 5 == 0 ? (x >> 30) % 600 : 0, shares);
                 sum_up(shares, n_shares, &n, &sum);
                 assert_int_equal(n, more);
-                assert_true(w.n_points >= 1 && w.n_points <= WAITS_POINTS);
+                assert_true(w.n_points >= 1 && w.n_points <= QUEUEWAIT_POINTS);
                 for (uint32_t i = 0; i < n_shares; i++)
                         assert_true(shares[i].wait <= now - BEGIN + 1);
         }

@@ -8,7 +8,7 @@
 #include "base/time.h"
 
 /* A pool's limits on one request, counted from its first byte; 0: none. */
-struct patience_limits {
+struct timelimit_limits {
         usec_t terminate;
         usec_t slow;
         bool track_finished; /* terminate holds for what runs after the reply, too */
@@ -16,14 +16,14 @@ struct patience_limits {
 };
 
 /* A worker's slot as it was read: possibly lies, which hurt the liar alone. */
-struct patience_request {
+struct timelimit_request {
         uint32_t stage; /* enum stage */
         uint64_t id;
         usec_t since;
 };
 
 /* What the master has done about a worker. */
-struct patience_memory {
+struct timelimit_memory {
         uint64_t id;        /* the request that slow_told and condemned_at are about */
         usec_t begun_after; /* when something was last done about an earlier request: this one has begun later, whatever
                                it says */
@@ -34,30 +34,30 @@ struct patience_memory {
         bool killed;
 };
 
-enum patience_action {
-        PATIENCE_NOTHING,
-        PATIENCE_TELL_SLOW,
-        PATIENCE_CONDEMN,   /* log it, ask for its trace */
-        PATIENCE_TERMINATE, /* SIGTERM */
-        PATIENCE_KILL,      /* SIGKILL */
+enum timelimit_action {
+        TIMELIMIT_NOTHING,
+        TIMELIMIT_TELL_SLOW,
+        TIMELIMIT_CONDEMN,   /* log it, ask for its trace */
+        TIMELIMIT_TERMINATE, /* SIGTERM */
+        TIMELIMIT_KILL,      /* SIGKILL */
 };
 
-struct patience_plan {
-        enum patience_action action; /* the next one; there may be another one after it */
-        usec_t wake_at;              /* when nothing is to be done: look again then; USEC_INFINITY: no need */
+struct timelimit_plan {
+        enum timelimit_action action; /* the next one; there may be another one after it */
+        usec_t wake_at;               /* when nothing is to be done: look again then; USEC_INFINITY: no need */
 };
 
 /* How long a worker that is to end is kept for its trace. */
-#define PATIENCE_TRACE (50 * USEC_PER_MSEC)
+#define TIMELIMIT_TRACE (50 * USEC_PER_MSEC)
 
 /* From SIGTERM to SIGKILL. */
-#define PATIENCE_KILL_DELAY USEC_PER_SEC
+#define TIMELIMIT_KILL_DELAY USEC_PER_SEC
 
 /* True when the memory is about another request than this. Who has been sent SIGTERM has no other one. */
-bool patience_is_other(const struct patience_memory *memory, const struct patience_request *request);
+bool timelimit_is_other(const struct timelimit_memory *memory, const struct timelimit_request *request);
 
 /* When a worker that has no request now has to be looked at. */
-usec_t patience_next_look(const struct patience_limits *limits, usec_t now);
+usec_t timelimit_next_look(const struct timelimit_limits *limits, usec_t now);
 
-void patience_plan(const struct patience_limits *limits, const struct patience_request *request,
-                   const struct patience_memory *memory, usec_t now, struct patience_plan *ret);
+void timelimit_plan(const struct timelimit_limits *limits, const struct timelimit_request *request,
+                    const struct timelimit_memory *memory, usec_t now, struct timelimit_plan *ret);

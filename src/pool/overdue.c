@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What a zygote owes and does not give: its first workers in time, an answer to an order, news of a worker's end. */
+
+#include "pool/overdue.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "pool/generation.h"
+#include "pool/timeouts.h"
+
+/* How long a generation may take until its first workers accept. */
+#define OVERDUE_START (60 * USEC_PER_SEC)
+
+/* When the first answer that a zygote owes is overdue. Orders are answered one after the other, so each answer gives
+ * the next one time; the end of a worker is told at once. */
+static usec_t overdue_answer_at(const struct generation *g) {
+        const struct pool *p = g->pool;
+        usec_t since = g->zygote.n_tracing > 0 ? MAX(g->zygote.trace_since, g->zygote.heard) : USEC_INFINITY;
+
+        for (uint32_t i = 0; i < p->n_used; i++) {
+                const struct pool_worker *w = &p->workers[i];
+                usec_t owed = w->state == WORKER_ASKED ? MAX(w->started, g->zygote.heard) : w->ended;
+
+                if (w->generation == g && owed > 0)
+                        since = MIN(since, owed);
+        }
+        return since == USEC_INFINITY ? since : since + TIMEOUTS_ANSWER;
+}
+
+/* A zygote that is stopped or hangs: nobody forks for its pool, and nobody waits for its workers. */
+usec_t overdue_answer(struct generation *g, usec_t now) {
+        usec_t due;
+
+        if (g->zygote.pid == 0 || g->zygote.given_up ||
+            g->zygote.n_asked + g->zygote.n_tracing + g->zygote.n_ended == 0)
+                return USEC_INFINITY;
+        due = overdue_answer_at(g);
+        if (now < due)
+                return due;
+        g->zygote.given_up = true;
+        log_error("[pool %s] zygote %d has not answered for %llu seconds (%u orders to fork, %u workers that have "
+                  "ended); "
+                  "ending it",
+                  g->pool->name, g->zygote.pid, (unsigned long long)((now - due + TIMEOUTS_ANSWER) / USEC_PER_SEC),
+                  g->zygote.n_asked, g->zygote.n_ended);
+        syscall(SYS_pidfd_send_signal, g->zygote.pidfd, SIGKILL, NULL, 0);
+        return USEC_INFINITY;
+}
+
+usec_t overdue_start(struct generation *g, usec_t now) {
+        if (g->state != GENERATION_STARTING)
+                return USEC_INFINITY;
+        if (now < g->started + OVERDUE_START)
+                return g->started + OVERDUE_START;
+        generation_fail(g, "its first workers did not accept within 60 seconds");
+        return now; /* whoever waits for it looks again */
+}

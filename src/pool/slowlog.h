@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The slow log, and the error log's lines about requests that take too long. */
+
+#include "log/log.h"
+#include "pool/picture.h"
+#include "scoreboard/layout.h"
+
+/* Opens a generation's slow log as its settings say; the old one, if there is one, stays when that fails, which is
+ * logged. 0 or -errno. */
+int slowlog_open(struct generation *g);
+
+/* Opens the slow logs anew; workers have no part in it. */
+void slowlog_reopen(struct pool *p);
+
+/* An entry of the slow log. trace: lines. */
+void slowlog_write(const struct pool_worker *w, const struct scoreboard_slot *s, const char *trace);
+
+/* A line of the error log about a worker's request. */
+void slowlog_say(const struct pool_worker *w, const struct scoreboard_slot *s, enum log_event event,
+                 const char *message);
+
+/* That it is slow, or (LOG_EVENT_REQUEST_TIMEOUT) that its time is over. */
+void slowlog_say_limit(const struct pool_worker *w, const struct scoreboard_slot *s, enum log_event event,
+                       usec_t taken);
+
+/* A line for each of the trace. */
+void slowlog_say_trace(const struct pool_worker *w, const struct scoreboard_slot *s, const char *trace);
