@@ -45,6 +45,7 @@ static const struct untrusted_zygote fresh = { .family = { .zygote = ZYGOTE, .ow
                                                .is_starting = true,
                                                .slot = slot_of };
 
+// clang-format off
 #define OTHER                                                                                                          \
         { .state = UNTRUSTED_SLOT_OTHER, .pidfd = -1 }
 #define ASKED                                                                                                          \
@@ -70,6 +71,7 @@ struct sentence {
 
 #define SAID(...)                                                                                                      \
         { __VA_ARGS__ }
+// clang-format on
 static const struct sentence sentences[] = {
         { "PHP is up", &fresh, OTHER, SAID(IPC_READY, .text = "8.2.0-dev+x~1_Y"), UNTRUSTED_READY },
         { "and shows its version", &fresh, OTHER, SAID(IPC_READY, .status = 1, .text = "8"), UNTRUSTED_READY, 1 },
