@@ -20,6 +20,28 @@ static bool account_number(const char *name, id_t *ret) {
         return true;
 }
 
+int account_named_user(const char *name, uid_t *ret) {
+        const struct passwd *pw;
+
+        errno = 0;
+        pw = getpwnam(name);
+        if (!pw)
+                return errno ? -errno : -ENOENT;
+        *ret = pw->pw_uid;
+        return 0;
+}
+
+int account_named_group(const char *name, gid_t *ret) {
+        const struct group *gr;
+
+        errno = 0;
+        gr = getgrnam(name);
+        if (!gr)
+                return errno ? -errno : -ENOENT;
+        *ret = gr->gr_gid;
+        return 0;
+}
+
 int account_user(const char *name, struct account *ret) {
         const struct passwd *pw;
 
@@ -38,16 +60,7 @@ int account_user(const char *name, struct account *ret) {
 }
 
 int account_group(const char *name, gid_t *ret) {
-        const struct group *gr;
-
-        if (account_number(name, ret))
-                return 0;
-        errno = 0;
-        gr = getgrnam(name);
-        if (!gr)
-                return errno ? -errno : -ENOENT;
-        *ret = gr->gr_gid;
-        return 0;
+        return account_number(name, ret) ? 0 : account_named_group(name, ret);
 }
 
 bool account_is_root_user(const char *name) {

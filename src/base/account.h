@@ -16,6 +16,10 @@ struct account {
 int account_user(const char *name, struct account *ret);
 int account_group(const char *name, gid_t *ret);
 
+/* By name alone, even one of digits. 0; -ENOENT; another -errno. */
+int account_named_user(const char *name, uid_t *ret);
+int account_named_group(const char *name, gid_t *ret);
+
 /* The user, or the group, has the number 0. False for a name that nobody has. */
 bool account_is_root_user(const char *name);
 bool account_is_root_group(const char *name);

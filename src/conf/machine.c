@@ -22,21 +22,24 @@
 /* php-fpm tells errno of the owners of sockets, and there is none. */
 #define NO_ERRNO ": Success (0)"
 
-static bool machine_has_user(const char *name) {
+/* Lists are of names alone, as in php-fpm. */
+static bool machine_has_user(enum conf_pool_row row, const char *name) {
         struct account user;
 
-        return account_user(name, &user) == 0;
+        return row == CONF_POOL_listen_acl_users ? account_named_user(name, &user.uid) == 0
+                                                 : account_user(name, &user) == 0;
 }
 
-static bool machine_has_group(const char *name) {
+static bool machine_has_group(enum conf_pool_row row, const char *name) {
         gid_t gid;
 
-        return account_group(name, &gid) == 0;
+        return row == CONF_POOL_listen_acl_groups ? account_named_group(name, &gid) == 0
+                                                  : account_group(name, &gid) == 0;
 }
 
 static void machine_check_user(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
                                const char *name) {
-        if (!name || machine_has_user(name))
+        if (!name || machine_has_user(row, name))
                 return;
         conf_check_error(k, pool, "cannot get uid for user '%s'%s", name, row == CONF_POOL_user ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no user '%s'", name);
@@ -44,7 +47,7 @@ static void machine_check_user(const struct conf_check *k, const struct conf_poo
 
 static void machine_check_group(const struct conf_check *k, const struct conf_pool *pool, enum conf_pool_row row,
                                 const char *name) {
-        if (!name || machine_has_group(name))
+        if (!name || machine_has_group(row, name))
                 return;
         conf_check_error(k, pool, "cannot get gid for group '%s'%s", name, row == CONF_POOL_group ? "" : NO_ERRNO);
         conf_check_problem(k, pool, row, "there is no group '%s'", name);

@@ -23,7 +23,7 @@ struct stream {
         uint64_t n_written;
         usec_t patience;   /* how long stream_fill() may still wait for the peer, in all its calls together;
                               USEC_INFINITY: for ever */
-        usec_t silence;    /* how long one wait for bytes of the peer may be; set once, USEC_INFINITY: for ever */
+        usec_t silence;    /* how long one wait for bytes of the peer may be; USEC_INFINITY: for ever */
         usec_t stall;      /* the same for room to send: how long the peer may take nothing */
         bool send_limited; /* the kernel knows of that */
         int unsent; /* what the peer had yet to take when it was last looked; -1: it has taken something since then */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder's judgements (request.c) by headers alone. Where the two could differ the scan waits for more: it never
+ * The decoder's judgements (decoder.c) by headers alone. Where the two could differ the scan waits for more: it never
  * calls whole what the decoder would not end (but for the end of STDIN, when CONTENT_LENGTH has told that nothing comes
  * before it), and never waits for bytes that the decoder would not read. What the parameters say is looked at only when
  * the end of STDIN is not there: a whole request goes to the decoder anyway.

@@ -99,10 +99,11 @@ static int apply_await_deferred(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++)
                 if (m->pools[i]->planned.address == PLAN_ADDRESS_GIVEN_UP)
                         longest = MAX(longest, defer_end(m->pools[i]->listeners));
+        m->reload.deferred = sd_event_source_disable_unref(m->reload.deferred);
         m->reload.not_before = time_now() + longest;
         return longest == 0 ? 0
-                            : sd_event_add_time_relative(m->event, NULL, CLOCK_MONOTONIC, longest, USEC_PER_MSEC,
-                                                         apply_on_deferred_over, m);
+                            : sd_event_add_time(m->event, &m->reload.deferred, CLOCK_MONOTONIC, m->reload.not_before,
+                                                USEC_PER_MSEC, apply_on_deferred_over, m);
 }
 
 int apply_begin(struct master *m, const struct plan *plan, struct text *problems) {

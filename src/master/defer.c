@@ -66,6 +66,11 @@ void defer_apply(struct listen_set *s, const struct conf_pool *pool) {
                             strerror(-r));
 }
 
+void defer_restore(const struct listen_set *s) {
+        for (size_t i = 0; s && s->unit_asked && i < s->n; i++)
+                (void)defer_write(s->fds[i], MAX(s->unit_defer, 0));
+}
+
 /* No reload waits longer for clients that have nothing to say. */
 #define DEFER_END_MAX (5 * USEC_PER_SEC)
 

@@ -11,6 +11,10 @@
  * told, and costs speed alone. */
 void defer_apply(struct listen_set *s, const struct conf_pool *pool);
 
+/* What the service manager's sockets had when they came: it keeps them, and the next start is to find its unit's value
+ * there, not a pool's. */
+void defer_restore(const struct listen_set *s);
+
 /* The address is to be given up: no connection is kept from now on. How long it takes until those that are come, or
  * most of them where that is seconds. 0: there are none. */
 usec_t defer_end(const struct listen_set *s);

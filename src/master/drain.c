@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * New workers do not listen at an address that a reload gives up, and old ones are told to leave, so what waits in its
- * queues would be reset. The master takes those connections, reads nothing of them, and gives them to the pool's park
- * as ones that have just come: from there they find workers. Then the sockets are shut, as old workers that are busy
- * keep copies of them, at which others would wait in vain.
- */
-/*
  * An address that a reload gives up. New workers do not listen there, and old ones are told to leave, so what waits in
  * its queues would be reset. The master takes those connections, reads nothing of them, and gives them to the pool's
  * park as ones that have just come: from there they find workers. Then the sockets are shut, as old workers that are

@@ -99,6 +99,7 @@ void master_free(struct master *m) {
         sd_event_source_disable_unref(m->notify.watchdog);
         sd_event_source_disable_unref(m->logs.timer);
         sd_event_source_disable_unref(m->logs.post);
+        sd_event_source_disable_unref(m->reload.deferred);
         sd_event_unref(m->event);
         conf_free(m->conf);
         conf_free(m->reload.conf);

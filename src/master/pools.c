@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/nowait.h"
 #include "log/log.h"
+#include "master/defer.h"
 #include "pool/relay.h"
 #include "pool/room.h"
 
@@ -49,6 +50,7 @@ void pools_remove(struct master *m, size_t i) {
         statuspage_free(mp->status);
         statuspage_free(mp->next_status);
         pool_free(mp->pool);
+        defer_restore(mp->listeners);
         listen_set_free(mp->listeners);
         listen_set_free(mp->next_listeners);
         free(mp);

@@ -19,21 +19,13 @@ bool socketacl_is_wanted(const struct conf_pool *pool) {
         return pool->listen_acl_users || pool->listen_acl_groups;
 }
 
-static int socketacl_user(const char *name, id_t *ret) {
-        struct account user;
-        int r = account_user(name, &user);
-
-        *ret = user.uid;
-        return r;
-}
-
 static const struct socketacl_kind {
         enum conf_pool_row row;
         const char *name;
         int (*resolve)(const char *name, id_t *ret);
 } socketacl_kinds[] = {
-        { CONF_POOL_listen_acl_users, "user", socketacl_user },
-        { CONF_POOL_listen_acl_groups, "group", account_group },
+        { CONF_POOL_listen_acl_users, "user", account_named_user },
+        { CONF_POOL_listen_acl_groups, "group", account_named_group },
 };
 
 struct socketacl_lines {

@@ -71,8 +71,9 @@ struct master_control {
 
 /* reload.c */
 struct master_reload {
-        struct conf *conf; /* that is to hold */
-        usec_t not_before; /* connections at an address that is given up are still on their way */
+        struct conf *conf;         /* that is to hold */
+        usec_t not_before;         /* connections at an address that is given up are still on their way */
+        sd_event_source *deferred; /* comes then */
 
         /* of the one that is asked for, and begins when it can */
         bool asked;

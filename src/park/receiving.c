@@ -78,6 +78,8 @@ static void receiving_wait_for_more(struct park *park, struct connection *c, con
 
         if (!receiving_store_some(park, c, data, n))
                 return;
+        if (c->n_in == 0 && c->state == CONNECTION_RECEIVING)
+                c->begun = 0; /* what came was no request's */
         if (c->n_in > 0 && c->begun == 0)
                 c->begun = park->now;
         if (c->n_in == 0 && park->finish_at > 0 && (c->begun == 0 || park->now >= park->fresh_at)) {

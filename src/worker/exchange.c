@@ -75,8 +75,15 @@ void exchange_close(struct transport *t) {
         }
 }
 
+/* Its first byte has another limit than the rest of a request. The worker itself waits for it only when the park takes
+ * no connections. */
+static usec_t exchange_silence(const struct transport *t) {
+        return stream_pending(&t->stream) > 0 ? t->rest_timeout : t->first_byte_timeout;
+}
+
 int exchange_read_head(struct transport *t) {
         exchange_reset_request(t);
+        t->stream.silence = exchange_silence(t);
         for (;;) {
                 struct fcgi_event event;
                 int r = input_next(t, false, &event);
@@ -87,6 +94,7 @@ int exchange_read_head(struct transport *t) {
                         return r;
                 if (r < 0)
                         return EXCHANGE_E_CLOSED;
+                t->stream.silence = t->rest_timeout;
                 if (event.type == FCGI_EVENT_HEAD)
                         return 0;
                 if (event.type == FCGI_EVENT_ABORT)

@@ -92,7 +92,8 @@ static int run_live(struct worker *w) {
                 return r;
         w->transport.unread_resets = run_listens_on_tcp(s);
         w->transport.receive_timeout = s->pool->request_receive_timeout;
-        w->transport.stream.silence = s->pool->park_rest_timeout;
+        w->transport.first_byte_timeout = s->pool->park_first_byte_timeout;
+        w->transport.rest_timeout = w->transport.stream.silence = s->pool->park_rest_timeout;
         w->transport.stream.stall = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_module_worker_begin(s->slot);

@@ -51,6 +51,7 @@ struct transport {
         usec_t begun;          /* since when the client has been sending the next request, or may; 0: it rests */
         bool unread_resets; /* the pool's connections are TCP: closing one with bytes unread drops what is on its way to
                                the client (RFC 1122 4.2.2.13) */
+        usec_t first_byte_timeout, rest_timeout; /* how long one wait for bytes of a request may be */
         usec_t receive_timeout; /* how long a peer may let the worker wait for one request's head and body; 0: for ever
                                  */
         enum phases_connection phase;

@@ -148,8 +148,8 @@ case("a group alone", "[www]\ngroup = www-data\nlisten = {d}/x.sock\npm = static
 values(in_pool, "listen.owner", ("www-data", "33", "nobody-here", "root", ""))
 values(in_pool, "listen.group", ("www-data", "33", "nobody-here", "root", ""))
 values(in_pool, "listen.mode", ("0660", "660", "0666", "0", "777", "07777"), {"numbers": ("888", "rw", "0x1", "", "-1", "10000")})
-values(in_pool, "listen.acl_users", ("www-data", "www-data,daemon", "root, daemon", ""), {"told-at-the-test": ("nobody-here",)})
-values(in_pool, "listen.acl_groups", ("www-data", "www-data,daemon", ""), {"told-at-the-test": ("nobody-here",)})
+values(in_pool, "listen.acl_users", ("www-data", "www-data,daemon", "root, daemon", ""), {"told-at-the-test": ("nobody-here", "4711")})
+values(in_pool, "listen.acl_groups", ("www-data", "www-data,daemon", ""), {"told-at-the-test": ("nobody-here", "4711")})
 values(in_pool, "listen.allowed_clients", ("127.0.0.1", "127.0.0.1,::1", "any", "::ffff:192.0.2.1", "", "127.0.0.1, 192.0.2.1"),
        {"told-at-the-test": ("host", "192.0.2")}, before="listen = 127.0.0.1:9876\n")
 

@@ -238,12 +238,15 @@ def test_the_units_setting_is_back_when_the_pool_says_nothing_any_more(make):
         assert option(listener) == 7
 
 
-def test_silent_client_of_the_service_managers_socket_outlives_a_restart(make):
-    with inherited(make, 0, **LONG) as (s, listener):
+@pytest.mark.parametrize("unit", [0, 7])
+def test_the_units_setting_is_back_when_the_service_has_ended(make, unit):
+    """The service manager keeps its sockets: the next start is to find there what the unit says."""
+    with inherited(make, unit, **LONG) as (s, listener):
         with s.connect() as c:
-            assert s.stop() == 0 and is_deferred(c)
+            assert option(listener) > 7
+            assert s.stop() == 0 and option(listener) == unit
             activated(s, [listener], ["www"])
-            assert is_deferred(c) and is_answered(s, c)
+            assert is_answered(s, c)
 
 
 def test_sockets_handed_down_by_the_environment_defer_too(make):

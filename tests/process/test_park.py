@@ -650,6 +650,29 @@ def test_bytes_that_are_no_request_do_not_lengthen_the_wait_for_one(start):
         assert time.monotonic() < begun + 10
 
 
+def test_bytes_that_are_no_request_leave_a_kept_connection_idle(start):
+    """The end of a body that nobody reads any more, in two pieces: what is waited for afterwards is the next request, not a first one."""
+    s = start({"www": {"pm.max_children": 1, "park.first_byte_timeout": "1s"}})
+    idle = Parked(s, 1, "idle")
+    connection, = idle.connections
+    stray = record(fastcgi.STDIN, 7)
+    connection.send(stray[:4])
+    procs.until("half of them to be there", lambda: numbers(s)["receiving"] == 1)
+    connection.send(stray[4:])
+    procs.until("the connection to be idle", lambda: numbers(s)["idle"] == 1)
+    assert idle.finish(connection).complete
+
+
+def test_first_byte_is_waited_for_as_long_by_a_worker(start):
+    """One that the park does not take."""
+    s = start({"www": {"pm.max_children": 1, "park.first_byte_timeout": "1s", "park.rest_timeout": "5m"}})
+    full = FullPark(s)
+    with s.connect() as silent:
+        assert silent.read_eof() == b""
+    assert s.run(s.pid_script).complete
+    assert full.held
+
+
 def test_longest_idle_connection_makes_room(start):
     s = start({"www": {"pm.max_children": 1, "park.max_connections": 10}})
     idle = Parked(s, 10, "idle")

@@ -59,10 +59,23 @@ static void test_groups(void **state) {
         assert_false(account_is_root_group("1"));
 }
 
+static void test_names_alone(void **state) {
+        uid_t uid;
+        gid_t gid;
+
+        assert_int_equal(account_named_user("root", &uid), 0);
+        assert_int_equal(uid, 0);
+        assert_int_equal(account_named_user("0", &uid), -ENOENT);
+        assert_int_equal(account_named_group("root", &gid), 0);
+        assert_int_equal(gid, 0);
+        assert_int_equal(account_named_group("0", &gid), -ENOENT);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_users),
                 cmocka_unit_test(test_groups),
+                cmocka_unit_test(test_names_alone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,9 @@ static const struct {
         { "listen.acl_groups = no-such-group\n", false, false, true },
         { "listen = 9000\nlisten.owner = no-such-user\n", false, false, true },
         { "listen = 9000\nlisten.acl_users = no-such-user\n", false, false, false },
-        { "listen.acl_users = root, 4711\nlisten.acl_groups = root\n", false, false, false },
+        { "listen.acl_users = root, daemon\nlisten.acl_groups = root\n", false, false, false },
+        { "listen.acl_users = root, 4711\n", false, false, true }, /* a name of digits, which nobody has */
+        { "listen.acl_groups = 0\n", false, false, true },
 };
 
 static void assert_named(const char *text, const struct conf_options *options, bool refused) {
