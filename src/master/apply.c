@@ -118,10 +118,9 @@ int apply_begin(struct master *m, const struct plan *plan, struct text *problems
         return r;
 }
 
-/* old: its settings of before; NULL: it had none. */
-static void apply_undo_pool(struct master_pool *mp, const struct conf_pool *old) {
-        if (mp->planned.address == PLAN_ADDRESS_GIVEN_UP && old)
-                defer_apply(mp->listeners, old);
+static void apply_undo_pool(struct master_pool *mp) {
+        if (mp->planned.address == PLAN_ADDRESS_GIVEN_UP)
+                defer_resume(mp->listeners);
         if (mp->state == STATE_POOL_RENEWS) {
                 mp->state = STATE_POOL_SERVES;
                 pool_abandon(mp->pool);
@@ -137,7 +136,7 @@ static void apply_undo_pool(struct master_pool *mp, const struct conf_pool *old)
 
 void apply_undo(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++)
-                apply_undo_pool(m->pools[i], conf_find_pool(m->conf, m->pools[i]->pool->name));
+                apply_undo_pool(m->pools[i]);
 }
 
 /* The clients that may connect to an address that the pool has had up to now. */

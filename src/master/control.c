@@ -266,6 +266,6 @@ void control_detach(struct master *m) {
         sd_event_source_disable_unref(m->control.source);
         if (m->control.path)
                 (void)trusted_unlink(m->control.path);
-        fd_close(m->control.fd);
+        nowait_close(m->control.fd);
         free(m->control.path);
 }

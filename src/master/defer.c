@@ -74,11 +74,18 @@ void defer_restore(const struct listen_set *s) {
 /* No reload waits longer for clients that have nothing to say. */
 #define DEFER_END_MAX (5 * USEC_PER_SEC)
 
-usec_t defer_end(const struct listen_set *s) {
+void defer_resume(struct listen_set *s) {
+        for (size_t i = 0; i < s->n && s->defer_before > 0; i++)
+                (void)defer_write(s->fds[i], s->defer_before);
+        s->defer_before = 0;
+}
+
+usec_t defer_end(struct listen_set *s) {
         int seconds = defer_is_tcp(s) ? defer_read(s->fds[0]) : 0;
 
         if (seconds <= 0)
                 return 0;
+        s->defer_before = seconds;
         for (size_t i = 0; i < s->n; i++)
                 (void)defer_write(s->fds[i], 0);
         /* The next SYN-ACK brings each. Of 1, 3, 7, 15 the last pause is the longest; the kernel's timers are late. */

@@ -17,4 +17,7 @@ void defer_restore(const struct listen_set *s);
 
 /* The address is to be given up: no connection is kept from now on. How long it takes until those that are come, or
  * most of them where that is seconds. 0: there are none. */
-usec_t defer_end(const struct listen_set *s);
+usec_t defer_end(struct listen_set *s);
+
+/* It is not, after all: as before. */
+void defer_resume(struct listen_set *s);

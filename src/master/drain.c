@@ -24,6 +24,7 @@
 struct drain_count {
         unsigned n_lost;    /* connections that could not be handed over */
         unsigned n_meddled; /* listeners that somebody has made to block */
+        int error;          /* why what waits could not be taken; 0: it could */
 };
 
 /* Without waiting, which is for close(2) as well: a worker may have set SO_LINGER, which new connections have from
@@ -41,8 +42,11 @@ static void drain_queue(int listener, const struct allow *allow, struct pool *p,
                 }
                 if (errno == EINTR) /* it blocks again, so nothing waits there */
                         meddled = true;
-                if (errno != ECONNABORTED)
-                        break;
+                if (errno == ECONNABORTED)
+                        continue;
+                if (errno != EAGAIN && errno != EINTR)
+                        c->error = errno;
+                break;
         }
         c->n_meddled += meddled;
 }
@@ -60,8 +64,9 @@ static void drain_all(const struct listen_set *s, const struct allow *allow, str
                         shutdown(s->fds[i], SHUT_RDWR);
         }
         nowait_end(&nowait);
-        if (r < 0)
-                log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen, strerror(-r));
+        if (r < 0 || c.error > 0)
+                log_error("[pool %s] what waits at '%s' is lost: %s", p->name, s->listen,
+                          strerror(r < 0 ? -r : c.error));
         if (c.n_meddled > 0)
                 log_warning("[pool %s] a process of the pool has cleared O_NONBLOCK of the listener '%s', which others "
                             "share",

@@ -21,6 +21,7 @@ struct listen_set {
         bool inherited;
         bool unit_asked; /* of an inherited set: unit_defer is what its unit's DeferAcceptSec= makes, 0 without */
         int unit_defer;
+        int defer_before;        /* what a reload under way has turned off; 0: nothing */
         struct unixsocket file;  /* a unix socket this process made, to be removed at the end */
         struct listen_set *from; /* until a reload is done: whose path and sockets these are; else NULL */
 };

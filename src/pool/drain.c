@@ -10,6 +10,7 @@
 
 #include "base/program.h"
 #include "log/log.h"
+#include "pool/exits.h"
 #include "pool/generation.h"
 #include "pool/timeouts.h"
 
@@ -45,7 +46,9 @@ usec_t drain_generation(struct generation *g, usec_t now) {
         if (plan.step == TIMEOUTS_TERMINATED) {
                 drain_log_cut(g);
                 generation_end(g);
-        } else {
+        } else if (plan.step == TIMEOUTS_LEFT)
+                exits_leave_behind(g);
+        else {
                 generation_signal(g, SIGKILL);
                 if (g->zygote.pid > 0)
                         syscall(SYS_pidfd_send_signal, g->zygote.pidfd, SIGKILL, NULL, 0);

@@ -108,23 +108,53 @@ static void exits_log_zygote(const struct generation *g, bool known, int status)
                                        .generation = g->number });
 }
 
-int exits_on_zygote(sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
-        struct generation *g = userdata;
-        struct pool *p = g->pool;
-        int status = 0, r = process_reap(g->zygote.pidfd, &status); /* if it is traced: later, as a stranger */
-
-        g->zygote.exit_source = sd_event_source_disable_unref(s);
+static void exits_zygote_ended(struct generation *g, bool known, int status) {
+        g->zygote.exit_source = sd_event_source_disable_unref(g->zygote.exit_source);
         g->zygote.ipc_source = sd_event_source_disable_unref(g->zygote.ipc_source);
         g->zygote.ipc = nowait_close(g->zygote.ipc);
         if (!g->drain.begun)
-                exits_log_zygote(g, r == 0, status);
-        if (g == p->starting && g->state == GENERATION_ACCEPTING)
+                exits_log_zygote(g, known, status);
+        if (g == g->pool->starting && g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_STARTING; /* not in charge yet: this is a failed start */
         generation_fail(g, "the zygote ended while it was starting; see the log above");
         if (g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_ENDING;
         g->zygote.pid = 0;
         exits_adopt_workers(g);
-        picture_changed(p);
+}
+
+int exits_on_zygote(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        struct generation *g = userdata;
+        int status = 0, r = process_reap(g->zygote.pidfd, &status); /* if it is traced: later, as a stranger */
+
+        exits_zygote_ended(g, r == 0, status);
+        picture_changed(g->pool);
         return 0;
+}
+
+static void exits_log_left(const struct generation *g, const char *what, pid_t pid) {
+        log_error(
+                "[pool %s] %s %d has been killed and does not go (it is traced, or the kernel waits for something); it "
+                "is left behind",
+                g->pool->name, what, pid);
+}
+
+void exits_leave_zygote(struct generation *g) {
+        exits_log_left(g, "zygote", g->zygote.pid);
+        exits_zygote_ended(g, false, 0);
+}
+
+void exits_leave_behind(struct generation *g) {
+        struct pool *p = g->pool;
+
+        if (g->zygote.pid > 0)
+                exits_leave_zygote(g);
+        for (uint32_t i = 0; i < p->n_used; i++) {
+                const struct pool_worker *w = &p->workers[i];
+
+                if (w->generation != g || w->state == WORKER_NONE)
+                        continue;
+                exits_log_left(g, "child", w->pid);
+                workers_exited(p, i, 0, false);
+        }
 }

@@ -26,6 +26,7 @@
 #include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
+#include "pool/timeouts.h"
 
 /* Pipes of workers that have ended and somebody else still has; of more than that a dead logger's successor gets none.
  */
@@ -271,6 +272,18 @@ static bool output_may_finish(const struct generation *g) {
         return g->zygote.pid == 0 && g->n_workers == 0 && g != p->current && g != p->starting && g != p->wanted;
 }
 
+/* The logger has been killed. */
+static usec_t output_leave_behind(struct generation *g, usec_t now) {
+        struct output *o = &g->output;
+
+        if (now < o->killed + TIMEOUTS_LEAVE_BEHIND)
+                return o->killed + TIMEOUTS_LEAVE_BEHIND;
+        log_error("[pool %s] logger %d has been killed and does not go; it is left behind", g->pool->name, o->pid);
+        output_forget_logger(o);
+        o->over = true;
+        return now; /* whoever waits for that looks again */
+}
+
 static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {
         struct output *o = &g->output;
 
@@ -282,11 +295,14 @@ static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {
         }
         if (now < o->finish_at)
                 return o->finish_at;
+        if (o->killed > 0)
+                return output_leave_behind(g, now);
         log_error("[pool %s] logger %d does not come to an end, and is killed; workers' output is lost", g->pool->name,
                   o->pid);
         syscall(SYS_pidfd_send_signal, o->pidfd, SIGKILL, NULL, 0);
         o->told_to_finish = true;
-        return now + USEC_PER_SEC;
+        o->killed = now;
+        return now + TIMEOUTS_LEAVE_BEHIND;
 }
 
 /* No logger is there for the last of it. True: none will be. */

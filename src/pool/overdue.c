@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "log/log.h"
+#include "pool/exits.h"
 #include "pool/generation.h"
 #include "pool/timeouts.h"
 
@@ -30,24 +31,33 @@ static usec_t overdue_answer_at(const struct generation *g) {
         return since == USEC_INFINITY ? since : since + TIMEOUTS_ANSWER;
 }
 
+/* It has been killed. */
+static usec_t overdue_end(struct generation *g, usec_t now) {
+        if (now < g->zygote.given_up + TIMEOUTS_LEAVE_BEHIND)
+                return g->zygote.given_up + TIMEOUTS_LEAVE_BEHIND;
+        exits_leave_zygote(g);
+        return now; /* a successor is to be started */
+}
+
 /* A zygote that is stopped or hangs: nobody forks for its pool, and nobody waits for its workers. */
 usec_t overdue_answer(struct generation *g, usec_t now) {
         usec_t due;
 
-        if (g->zygote.pid == 0 || g->zygote.given_up ||
-            g->zygote.n_asked + g->zygote.n_tracing + g->zygote.n_ended == 0)
+        if (g->zygote.pid > 0 && g->zygote.given_up > 0)
+                return overdue_end(g, now);
+        if (g->zygote.pid == 0 || g->zygote.n_asked + g->zygote.n_tracing + g->zygote.n_ended == 0)
                 return USEC_INFINITY;
         due = overdue_answer_at(g);
         if (now < due)
                 return due;
-        g->zygote.given_up = true;
+        g->zygote.given_up = now;
         log_error("[pool %s] zygote %d has not answered for %llu seconds (%u orders to fork, %u workers that have "
                   "ended); "
                   "ending it",
                   g->pool->name, g->zygote.pid, (unsigned long long)((now - due + TIMEOUTS_ANSWER) / USEC_PER_SEC),
                   g->zygote.n_asked, g->zygote.n_ended);
         syscall(SYS_pidfd_send_signal, g->zygote.pidfd, SIGKILL, NULL, 0);
-        return USEC_INFINITY;
+        return now + TIMEOUTS_LEAVE_BEHIND;
 }
 
 usec_t overdue_start(struct generation *g, usec_t now) {

@@ -32,6 +32,7 @@
 #include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
+#include "pool/timeouts.h"
 #include "untrusted/park.h"
 
 static void parks_signal(const struct park_process *k, int sig) {
@@ -155,8 +156,17 @@ static int parks_on_word(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         return 0;
 }
 
+static void parks_remove(struct park_process *k) {
+        struct park_process **link;
+
+        for (link = &k->pool->parks.processes; *link != k;)
+                link = &(*link)->next;
+        *link = k->next;
+        park_process_free(k);
+}
+
 static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
-        struct park_process *k = userdata, **link;
+        struct park_process *k = userdata;
         struct pool *p = k->pool;
         usec_t now = time_now();
         int status = 0;
@@ -167,10 +177,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         if (!p->stopping && (!k->retired || status != 0))
                 parks_log_death(k, known, status);
         parks_lose(k, now);
-        for (link = &p->parks.processes; *link != k;)
-                link = &(*link)->next;
-        *link = k->next;
-        park_process_free(k);
+        parks_remove(k);
         picture_changed(p);
         return 0;
 }
@@ -238,6 +245,15 @@ static struct park_process *parks_current(const struct parks *parks) {
         return k;
 }
 
+/* They have been killed. */
+static void parks_leave_behind(struct pool *p) {
+        while (p->parks.processes) {
+                log_error("[pool %s] park %d has been killed and does not go; it is left behind", p->name,
+                          p->parks.processes->pid);
+                parks_remove(p->parks.processes);
+        }
+}
+
 /* process_control_timeout is over. */
 static usec_t parks_cut(struct pool *p, usec_t now) {
         usec_t at = p->parks.stop_since + p->env->control_timeout;
@@ -246,9 +262,11 @@ static usec_t parks_cut(struct pool *p, usec_t now) {
                 return USEC_INFINITY;
         if (now < at)
                 return at;
+        if (now >= at + TIMEOUTS_LEAVE_BEHIND)
+                parks_leave_behind(p);
         for (struct park_process *k = p->parks.processes; k; k = k->next)
                 parks_signal(k, SIGKILL);
-        return USEC_INFINITY;
+        return p->parks.processes ? at + TIMEOUTS_LEAVE_BEHIND : USEC_INFINITY;
 }
 
 usec_t parks_supervise(struct pool *p, usec_t now) {

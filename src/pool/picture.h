@@ -75,6 +75,7 @@ struct output {
         sd_event_source *exit_source;
         sd_event_source *room_source; /* for orders that it has no room for now */
         usec_t started, retry_at, finish_at, give_at;
+        usec_t killed; /* it did not finish in time; 0: not */
         unsigned n_young_dead;
         bool log_due; /* it has the old log file */
         bool told_to_finish;
@@ -149,7 +150,7 @@ struct generation {
                 usec_t trace_since; /* the first of them */
                 unsigned n_ended;   /* workers that have ended, of which it has said nothing yet */
                 usec_t heard;       /* the last time */
-                bool given_up;      /* it has not answered, and is being killed */
+                usec_t given_up;    /* it has not answered, and was killed then; 0: not */
         } zygote;
 
         int lifeline; /* write end */

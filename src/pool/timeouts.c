@@ -25,8 +25,16 @@ void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret) {
                         return;
                 }
                 ret->step = TIMEOUTS_KILLED;
+                ret->wake_at = in->now + TIMEOUTS_LEAVE_BEHIND;
                 return;
         case TIMEOUTS_KILLED:
+                if (elapsed < TIMEOUTS_LEAVE_BEHIND) {
+                        ret->wake_at = in->since + TIMEOUTS_LEAVE_BEHIND;
+                        return;
+                }
+                ret->step = TIMEOUTS_LEFT;
+                return;
+        case TIMEOUTS_LEFT:
                 return;
         }
 }

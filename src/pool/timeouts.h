@@ -10,6 +10,7 @@ enum timeouts_step {
         TIMEOUTS_WAITING,    /* requests in hand may finish */
         TIMEOUTS_TERMINATED, /* SIGTERM has been sent */
         TIMEOUTS_KILLED,     /* SIGKILL has been sent */
+        TIMEOUTS_LEFT,       /* what did not go then is left behind */
 };
 
 struct timeouts_input {
@@ -31,6 +32,10 @@ void timeouts_plan(const struct timeouts_input *in, struct timeouts_plan *ret);
 
 /* How long a zygote may take for the answer to an order, or for the news that a worker has ended. */
 #define TIMEOUTS_ANSWER (5 * USEC_PER_SEC)
+
+/* How long a process may take to end after SIGKILL. One that takes longer runs no code of its own any more: somebody
+ * traces it (ptrace(2)), or the kernel waits for a device or a server. Nobody waits for it then. */
+#define TIMEOUTS_LEAVE_BEHIND (5 * USEC_PER_SEC)
 
 /* How long an idle worker that was told to end by SIGQUIT may take, which is at once unless its script has seen to
  * that; and how often one is looked at that has a request in hand by then, which it may finish. */

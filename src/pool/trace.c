@@ -114,13 +114,16 @@ bool trace_is_last(const struct pool_worker *w) {
 
 bool trace_on_answer(struct generation *g, const struct untrusted_fact *fact) {
         struct pool *p = g->pool;
-        struct pool_worker *w = &p->workers[fact->slot];
+        struct pool_worker *w;
         bool same;
         char why[160];
 
         g->zygote.n_tracing--;
-        if (fact->news == UNTRUSTED_TRACED_LATE || !w->trace)
+        if (fact->news == UNTRUSTED_TRACED_LATE)
                 return false; /* the worker has ended since it was asked about */
+        w = &p->workers[fact->slot];
+        if (!w->trace)
+                return false;
         same = trace_is_same(p, fact->slot, w->trace);
         if (!same)
                 snprintf(why, sizeof(why), "no backtrace: the request has ended meanwhile\n");

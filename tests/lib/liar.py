@@ -90,8 +90,8 @@ def lingering(port):
 TRACER = """
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
-pid = int(sys.argv[1])
-if libc.ptrace(ctypes.c_long(0x4206), ctypes.c_long(pid), None, None) != 0:
+pid, options = int(sys.argv[1]), int(sys.argv[2])
+if libc.ptrace(ctypes.c_long(0x4206), ctypes.c_long(pid), None, ctypes.c_long(options)) != 0:
     sys.exit(os.strerror(ctypes.get_errno()))
 os.kill(pid, 9)
 print("traced", flush=True)
@@ -99,14 +99,19 @@ sys.stdin.read()
 """
 
 
+# What a tracer makes of one that is killed: a zombie, which its parent cannot reap; or a process that stops at its exit(2) and is not even that.
+TRACED = {"zombie": (0, "Z"), "stopped": (0x40, "t")}
+
+
 @contextlib.contextmanager
-def traced_to_death(pid):
+def traced_to_death(pid, form="zombie"):
     """The process has been killed, and as long as this goes on somebody traces what is left of it: its parent cannot reap it."""
-    with subprocess.Popen([sys.executable, "-c", TRACER, str(pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    options, state = TRACED[form]
+    with subprocess.Popen([sys.executable, "-c", TRACER, str(pid), str(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as tracer:
         try:
             assert tracer.stdout.readline() == "traced\n", tracer.stderr.read()
-            procs.until("a zombie", lambda: procs.stat_fields(pid)[0] == "Z")
+            procs.until("what is left", lambda: procs.stat_fields(pid)[0] == state)
             yield
         finally:
             tracer.stdin.close()

@@ -43,7 +43,7 @@ def find_victim(s, whose):
 
 
 def start_two(start):
-    return start({"www": {"pm.max_children": "2", "catch_workers_output": "yes"}, "good": {}}, settings={"process_control_timeout": "1s"})
+    return start({"www": {"pm.max_children": "2", "catch_workers_output": "yes"}, "good": {}}, settings={"process_control_timeout": "1s", "log_timeout": "1s"})
 
 
 @as_root
@@ -73,6 +73,33 @@ def test_stop_beside_a_zombie_that_somebody_traces(start, whose):
     s = start_two(start)
     with liar.traced_to_death(find_victim(s, whose)):
         assert s.stop() == 0
+
+
+@as_root
+@pytest.mark.parametrize("whose", VICTIMS)
+def test_stop_beside_a_process_that_is_killed_and_does_not_go(start, whose):
+    """It is no zombie, and its pidfd says nothing. The master leaves it behind."""
+    s = start_two(start)
+    victim = find_victim(s, whose)
+    with liar.traced_to_death(victim, "stopped"):
+        s.signal(signal.SIGTERM)
+        assert s.wait_exit(60) == 0  # a logger has log_timeout and 20 s to write
+    s.wait_log(rf"ERROR: \[pool www\] \w+ {victim} has been killed and does not go")
+
+
+@as_root
+@pytest.mark.parametrize("whose", ["worker", "zygote"])
+def test_reload_beside_a_process_that_is_killed_and_does_not_go(start, whose):
+    s = start_two(start)
+    victim = find_victim(s, whose)
+    with liar.traced_to_death(victim, "stopped"):
+        for _ in range(2):
+            assert s.ctl("reload", limit=60).returncode == 0
+        procs.until("one generation", lambda: len(s.generations("www")) == 1)
+        assert_serves(s, "good")
+        assert s.run(s.pid_script, "www").complete
+    procs.until("the rest to be reaped", lambda: not procs.stat_fields(victim))
+    assert s.stop() == 0
 
 
 # --- close(2) that waits

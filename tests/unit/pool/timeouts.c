@@ -34,10 +34,16 @@ static const struct {
           { TIMEOUTS_TERMINATED, 40 * SEC + TIMEOUTS_KILL_DELAY } },
         { "who does not end is killed",
           { TIMEOUTS_TERMINATED, 40 * SEC, 30 * SEC, 40 * SEC + TIMEOUTS_KILL_DELAY },
-          { TIMEOUTS_KILLED, USEC_INFINITY } },
+          { TIMEOUTS_KILLED, 40 * SEC + TIMEOUTS_KILL_DELAY + TIMEOUTS_LEAVE_BEHIND } },
+        { "one that was killed has a moment to go",
+          { TIMEOUTS_KILLED, 41 * SEC, 30 * SEC, 42 * SEC },
+          { TIMEOUTS_KILLED, 41 * SEC + TIMEOUTS_LEAVE_BEHIND } },
+        { "one that does not is left behind",
+          { TIMEOUTS_KILLED, 41 * SEC, 30 * SEC, 41 * SEC + TIMEOUTS_LEAVE_BEHIND },
+          { TIMEOUTS_LEFT, USEC_INFINITY } },
         { "and there is nothing after that",
-          { TIMEOUTS_KILLED, 41 * SEC, 30 * SEC, 99 * SEC },
-          { TIMEOUTS_KILLED, USEC_INFINITY } },
+          { TIMEOUTS_LEFT, 46 * SEC, 30 * SEC, 99 * SEC },
+          { TIMEOUTS_LEFT, USEC_INFINITY } },
 };
 
 static void test_plan(void **state) {
