@@ -9,6 +9,7 @@ ever ended by name.
 import ctypes
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -76,6 +77,10 @@ class Container:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--quiet"], check=True,
                        env={**os.environ, "DESTDIR": str(self.root)}, stdout=subprocess.DEVNULL)
 
+    def _name(self):
+        """One of its own: systemd 257 has a folder for each in /run, and refuses a second machine of the same name."""
+        return "fpmd-" + re.sub("[^a-z0-9]", "", self.dir.name.partition(".")[2].lower()) + f"-{os.getpid()}"
+
     def boot(self, limit=60.0):
         """Returns when its systemd says READY=1, which is after its default target was reached."""
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -83,7 +88,7 @@ class Container:
         self.console = open(self.dir / "console", "wb")
         self.cgroup = Cgroup(self.dir.name)
         self.nspawn = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "-D", self.root, "--register=no", "--keep-unit", "-b", "--private-network",
+            ["systemd-nspawn", "--quiet", "-D", self.root, "--machine", self._name(), "--register=no", "--keep-unit", "-b", "--private-network",
              "--console=read-only", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off", "--timezone=off"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=self._before_exec,
             env={"PATH": PATH, "NOTIFY_SOCKET": str(self.dir / "notify")})
