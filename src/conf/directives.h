@@ -20,20 +20,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONF_CTYPE_STRING   char *
-#define CONF_CTYPE_PATH     char *
-#define CONF_CTYPE_BOOL     bool
-#define CONF_CTYPE_COUNT    unsigned
-#define CONF_CTYPE_AUTO     unsigned /* 0: the program finds it out ("auto") */
-#define CONF_CTYPE_INT      int      /* CONF_INT_UNSET: unset */
-#define CONF_CTYPE_RLIMIT   int64_t  /* CONF_UNLIMITED: no limit */
-#define CONF_CTYPE_SIZE     uint64_t
-#define CONF_CTYPE_TIME     usec_t
-#define CONF_CTYPE_MODE     unsigned
-#define CONF_CTYPE_LEVEL    enum log_level
-#define CONF_CTYPE_PM       enum conf_pm
-#define CONF_CTYPE_FACILITY int     /* LOG_DAEMON and so on, of syslog(3) */
-#define CONF_CTYPE_WORDS    char ** /* NULL-terminated */
+#define CONF_CTYPE_STRING     char *
+#define CONF_CTYPE_PATH       char *
+#define CONF_CTYPE_BOOL       bool
+#define CONF_CTYPE_COUNT      unsigned
+#define CONF_CTYPE_AUTO       unsigned /* 0: the program finds it out ("auto") */
+#define CONF_CTYPE_INT        int      /* CONF_INT_UNSET: unset */
+#define CONF_CTYPE_RLIMIT     int64_t  /* CONF_UNLIMITED: no limit */
+#define CONF_CTYPE_SIZE       uint64_t
+#define CONF_CTYPE_TIME       usec_t
+#define CONF_CTYPE_MODE       unsigned
+#define CONF_CTYPE_LEVEL      enum log_level
+#define CONF_CTYPE_PM         enum conf_pm
+#define CONF_CTYPE_FACILITY   int     /* LOG_DAEMON and so on, of syslog(3) */
+#define CONF_CTYPE_WORDS      char ** /* NULL-terminated */
+#define CONF_CTYPE_ABANDONED  enum conf_abandoned
+#define CONF_CTYPE_DISCONNECT enum conf_disconnect
 
 #define CONF_INT_UNSET INT_MIN
 #define CONF_UNLIMITED INT64_C(-1)
@@ -113,6 +115,7 @@
         D("park.first_byte_timeout",     park_first_byte_timeout,     TIME,     1,   CONF_TIME_MAX,   "5s",     OWN,   RELOAD)   \
         D("park.rest_timeout",           park_rest_timeout,           TIME,     1,   CONF_TIME_MAX,   "2m",     OWN,   RELOAD)   \
         D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     OWN,   RELOAD)   \
+        D("queue.abandoned",             queue_abandoned,             ABANDONED, 0, 0,                "run",    OWN,   RELOAD)   \
         D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \

@@ -20,6 +20,10 @@
 
 enum conf_pm { CONF_PM_STATIC = 1, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 
+/* What becomes of a request whose client is gone before its script begins, and of a script whose client goes. */
+enum conf_abandoned { CONF_ABANDONED_RUN, CONF_ABANDONED_DROP };
+enum conf_disconnect { CONF_DISCONNECT_IGNORE, CONF_DISCONNECT_ABORT };
+
 struct conf_where {
         const char *file; /* one of struct conf.files; NULL: nowhere */
         unsigned line;    /* 0: a default, or from the command line */

@@ -22,10 +22,15 @@ enum conf_type {
         CONF_TYPE_PM,
         CONF_TYPE_FACILITY,
         CONF_TYPE_WORDS,
+        CONF_TYPE_ABANDONED,
+        CONF_TYPE_DISCONNECT,
 };
 
 enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_OWN, CONF_ACTS_NEVER };
 enum conf_applies { CONF_APPLIES_RELOAD, CONF_APPLIES_RESTART };
+
+/* Why a text is no value of a row. */
+enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
 
 /* One row; offset is that of the field in its section's struct. */
 struct conf_directive {

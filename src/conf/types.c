@@ -18,6 +18,7 @@
 
 #include "base/number.h"
 #include "conf/boolean.h"
+#include "conf/own.h"
 #include "conf/rows.h"
 
 #define TYPE_BLANKS " \t"
@@ -372,6 +373,8 @@ const struct conf_types_row conf_types[] = {
         [CONF_TYPE_PM] = { type_parse_pm, type_format_pm },
         [CONF_TYPE_FACILITY] = { type_parse_facility, type_format_facility },
         [CONF_TYPE_WORDS] = { type_parse_words, type_format_words, type_free_words },
+        [CONF_TYPE_ABANDONED] = { conf_own_parse_abandoned, conf_own_format_abandoned },
+        [CONF_TYPE_DISCONNECT] = { conf_own_parse_disconnect, conf_own_format_disconnect },
 };
 
 const char *conf_type_pm_name(enum conf_pm pm) {

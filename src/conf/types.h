@@ -6,8 +6,6 @@
 #include "conf/model.h"
 #include "conf/rows.h"
 
-enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
-
 struct conf_types_row {
         /* The row's bounds hold. 0; CONF_VALUE_E_INVALID, _BELOW or _ABOVE with what is wrong in reason, the field
          * unchanged; -ENOMEM. */

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 6U
+#define SCOREBOARD_VERSION 7U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -86,6 +86,19 @@ struct scoreboard_park {
 #undef X
 };
 
+/* THE table of what is done where more requests come than are served (ABI: append), counted since the pool's start.
+ *   field      name
+ *                      help */
+#define SCOREBOARD_OVERLOAD_NUMBERS(X)                                                                                 \
+        X(abandoned, "abandoned", "Requests that were not run, since their client had gone before their script began.")
+
+enum scoreboard_overload_number {
+#define X(field, name, help) SCOREBOARD_OVERLOAD_##field,
+        SCOREBOARD_OVERLOAD_NUMBERS(X)
+#undef X
+                _SCOREBOARD_OVERLOAD_MAX,
+};
+
 #define SCOREBOARD_LOGS 4U /* whose losses are counted apart: enum log_kind of log/out.h */
 
 struct scoreboard_header {
@@ -118,6 +131,9 @@ struct scoreboard_header {
 
         /* log entries given up by processes that are no workers; every process's, and outside of seq */
         _Atomic uint64_t logs_lost[SCOREBOARD_LOGS] __attribute__((__aligned__(64)));
+
+        /* overload.h: every process's, and outside of seq */
+        _Atomic uint64_t overload[_SCOREBOARD_OVERLOAD_MAX] __attribute__((__aligned__(64)));
 
         /* active.h: all workers', and outside of seq */
         _Atomic uint32_t max_active __attribute__((__aligned__(64))); /* the most at once */

@@ -44,6 +44,18 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
         text_append_c(out, '}');
 }
 
+void status_json_overload(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_OVERLOAD_MAX] = {
+#define X(field, name, help) name,
+                SCOREBOARD_OVERLOAD_NUMBERS(X)
+#undef X
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                text_printf(out, "%s\"%s\":%llu", i > 0 ? "," : "{", names[i], (unsigned long long)s->overload[i]);
+        text_append_c(out, '}');
+}
+
 void status_json_park(const struct status_snapshot *s, struct text *out) {
         static const char *const names[_SCOREBOARD_PARK_MAX] = {
 #define X(field, name, kind, help) name,

@@ -10,3 +10,6 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
 
 /* What the park has and has done, an object: fpmctl shows it beside the page, which has php-fpm's keys alone. */
 void status_json_park(const struct status_snapshot *s, struct text *out);
+
+/* Likewise: what was done under overload. */
+void status_json_overload(const struct status_snapshot *s, struct text *out);

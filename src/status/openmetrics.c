@@ -259,6 +259,21 @@ static void openmetrics_render_park(const struct status_snapshot *s, struct text
         }
 }
 
+static void openmetrics_render_overload(const struct status_snapshot *s, struct text *out) {
+        static const struct {
+                const char *name, *help;
+        } rows[_SCOREBOARD_OVERLOAD_MAX] = {
+#define X(field, label, text) { "phpfpm_overload_" #field, text },
+                SCOREBOARD_OVERLOAD_NUMBERS(X)
+#undef X
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                openmetrics_family(rows[i].name, COUNTER, rows[i].help, out);
+                text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)s->overload[i]);
+        }
+}
+
 static void openmetrics_render_losses(const struct status_snapshot *s, struct text *out) {
         openmetrics_family("phpfpm_log_entries_lost", NULL, "Log entries that nobody took for log_timeout.", out);
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
@@ -274,6 +289,7 @@ void status_openmetrics_render(const struct status_snapshot *s, bool full, struc
                 openmetrics_render_starts(s, out);
                 openmetrics_render_histograms(s, out);
                 openmetrics_render_park(s, out);
+                openmetrics_render_overload(s, out);
                 openmetrics_render_losses(s, out);
         }
         if (full)

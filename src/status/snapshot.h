@@ -35,8 +35,9 @@ struct status_snapshot {
         uint64_t slow_requests; /* requests that took longer than request_slowlog_timeout */
         uint64_t reloads;
         uint64_t workers_died;
-        uint64_t failed_starts;              /* in a row */
-        uint64_t park[_SCOREBOARD_PARK_MAX]; /* by enum scoreboard_park_number */
+        uint64_t failed_starts;                      /* in a row */
+        uint64_t park[_SCOREBOARD_PARK_MAX];         /* by enum scoreboard_park_number */
+        uint64_t overload[_SCOREBOARD_OVERLOAD_MAX]; /* by enum scoreboard_overload_number */
 
         uint32_t generation; /* the one that accepts */
         uint32_t n_idle;

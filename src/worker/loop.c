@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "log/peer.h"
 #include "sapi/sapi.h"
+#include "worker/abandoned.h"
 #include "worker/exchange.h"
 #include "worker/pages.h"
 #include "worker/setup.h"
@@ -62,6 +63,10 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
 
         if (pages_answer(t, w->setup->pool, w->setup->scoreboard))
                 return;
+        if (abandoned_drops(t, w->setup->pool, w->setup->scoreboard)) {
+                ret->http_status = ABANDONED_STATUS;
+                return;
+        }
         sapi_request_run(&(struct sapi_request){ .io = &exchange_io,
                                                  .ctx = t,
                                                  .params = t->decoder.params,

@@ -78,8 +78,10 @@ static void view_json_print_pool(const struct ctl_view_pool *p, bool full, struc
                 status_json_render(&p->snapshot, full, out);
                 text_append(out, ",\"park\":");
                 status_json_park(&p->snapshot, out);
+                text_append(out, ",\"overload\":");
+                status_json_overload(&p->snapshot, out);
         } else
-                text_append(out, "null,\"park\":null");
+                text_append(out, "null,\"park\":null,\"overload\":null");
         text_append_c(out, '}');
 }
 

@@ -72,6 +72,27 @@ static void view_text_print_workers(const struct status_snapshot *s, struct text
         text_append(out, s->n_total > 0 ? ")\n" : "\n");
 }
 
+/* What was done where more requests came than could be served; nothing where nothing was. */
+static void view_text_print_overload(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_OVERLOAD_MAX] = {
+#define X(field, name, help) name,
+                SCOREBOARD_OVERLOAD_NUMBERS(X)
+#undef X
+        };
+        bool any = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                if (s->overload[i] == 0)
+                        continue;
+                if (!any)
+                        view_text_print_label("overload", out);
+                text_printf(out, "%s%llu %s", any ? ", " : "", (unsigned long long)s->overload[i], names[i]);
+                any = true;
+        }
+        if (any)
+                text_append_c(out, '\n');
+}
+
 static void view_text_print_counters(const struct status_snapshot *s, struct text *out) {
         double seconds = (double)s->start_since / (double)USEC_PER_SEC;
         uint64_t n_lost = 0;
@@ -87,6 +108,7 @@ static void view_text_print_counters(const struct status_snapshot *s, struct tex
         view_text_print_label("queue", out);
         text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
                     (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
+        view_text_print_overload(s, out);
 
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
                 n_lost += s->logs_lost[k];

@@ -55,6 +55,8 @@ static const struct given_row rows[] = {
         { "a size below its row's least", "park.max_bytes = 63K\n",
           "[x:6] unable to parse value for entry 'park.max_bytes': 63K is not between 65536 and 9223372036854775807 "
           "bytes\n" },
+        { "an abandoned request's fate that is none", "queue.abandoned = keep\n",
+          "[x:6] unable to parse value for entry 'queue.abandoned': 'keep' is neither run nor drop\n" },
         { "shards in words", "listen = 9000\nlisten.shards = many\n",
           "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero)\n"
           "[x:7] directive 'listen.shards': 'many' is no number (nor 'auto')\n" },

@@ -74,11 +74,13 @@ static void test_counters_outlive_workers(void **state) {
         board->slots[1].requests = 5; /* its worker has gone */
         board->slots[1].accepted = 5;
         board->slots[7].logs_lost[1] = 2;
+        board->header.overload[SCOREBOARD_OVERLOAD_abandoned] = 4;
         board->slots[8].requests = 1000; /* beyond n_used */
         assert_int_equal(status_snapshot_take(board, NOW, 0, &s), 0);
         assert_int_equal(s.requests, 15);
         assert_int_equal(s.connections, 8);
         assert_int_equal(s.logs_lost[1], 2);
+        assert_int_equal(s.overload[SCOREBOARD_OVERLOAD_abandoned], 4);
 }
 
 static void test_many_rows(void **state) {

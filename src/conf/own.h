@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Types of the table that php-fpm does not have; rows of conf/types.h. */
+
+#include "base/text.h"
+#include "conf/rows.h"
+
+/* run, drop */
+int conf_own_parse_abandoned(const struct conf_directive *d, void *field, const char *text, struct text *reason);
+void conf_own_format_abandoned(const void *field, struct text *out);
+
+/* ignore, abort */
+int conf_own_parse_disconnect(const struct conf_directive *d, void *field, const char *text, struct text *reason);
+void conf_own_format_disconnect(const void *field, struct text *out);
