@@ -108,6 +108,7 @@
         D("request_terminate_timeout",   request_terminate_timeout,   TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("request_terminate_timeout_track_finished",                                                                       \
                                          request_terminate_timeout_track_finished, BOOL, 0, 1,        "no",     NOW,   RELOAD)   \
+        D("request.on_disconnect",       request_on_disconnect,       DISCONNECT, 0, 0,               "ignore", OWN,   RELOAD)   \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RELOAD)   \
         D("park.max_connections",        park_max_connections,        COUNT,    1,   1000000,         "4096",   OWN,   RELOAD)   \

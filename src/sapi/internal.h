@@ -16,10 +16,11 @@ struct sapi_current {
         bool unmeasured; /* CONTENT_LENGTH does not say how long the body is */
         int body_error; /* -errno: what PHP has got of the body is not all, as the client has gone, or taken its request
                            back (-ECONNABORTED) */
-        bool abandoned; /* a fatal error has ended it, and PHP is not to clean up */
-        bool lasting;   /* its settings have changed what PHP cannot take back */
-        bool ended;     /* PHP code has ended: what is read of the body now is for nobody */
-        bool over;      /* PHP has let go of the request: its memory is about to go */
+        bool disconnected;  /* the script was ended, since its client had gone */
+        bool abandoned;     /* a fatal error has ended it, and PHP is not to clean up */
+        bool lasting;       /* its settings have changed what PHP cannot take back */
+        bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
+        bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */
         uint64_t memory_peak;
@@ -85,6 +86,9 @@ void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
 void sapi_limit_decide(void);
 void sapi_limit_execute(void);
 void sapi_limit_end(void);
+
+/* disconnect.c */
+void sapi_disconnect_begin_worker(void);
 
 /* builtin.c: before PHP's start-up. */
 void sapi_builtin_start(void);

@@ -226,6 +226,7 @@ const char *sapi_module_exposed_version(void) {
 void sapi_module_worker_begin(uint32_t slot) {
         sapi_signals_begin_worker();
         sapi_limit_begin_worker();
+        sapi_disconnect_begin_worker();
         sapi_directory_begin_worker();
         sapi_children_begin_worker();
         sapi_cachelock_begin_worker(slot);

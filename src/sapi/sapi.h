@@ -91,6 +91,9 @@ struct sapi_io {
          * kept by the worker, while PHP may go on (fastcgi_finish_request(), php_goes_on). The write calls fail with
          * -EPIPE afterwards. Idempotent. app_status: FCGI_END_REQUEST's. */
         int (*finish)(void *ctx, uint32_t app_status, bool php_goes_on);
+        /* Whether the peer is gone, and would get nothing that is sent to it: asked while the script runs, after
+         * sapi_disconnect_hint(), where the pool has request.on_disconnect = abort. */
+        bool (*is_gone)(void *ctx);
         /* The request's facts are known (SCRIPT_FILENAME is translated): called once, before the script runs, and not
          * at all when the request is answered without one (404, 403). Strings are valid until sapi_request_run()
          * returns. */
@@ -112,6 +115,10 @@ const char *sapi_facts_param(const char *name, size_t *ret_n); /* a FastCGI para
 const char *sapi_facts_header(const char *name,
                               size_t *ret_n); /* of the reply, the first of that name in any case; not terminated */
 
+/* The client of the request in hand may have gone: at PHP's next safe point it is asked for, and the script ended as
+ * the pool wants it. Any thread may call this at any time. */
+void sapi_disconnect_hint(void);
+
 /* For the receiver of the request's body: how much of it PHP has not got yet and may still want, in bytes; none of one
  * that is larger than post_max_size. And the folder for files that hold it. Both during a request. */
 uint64_t sapi_body_left(void);
@@ -130,6 +137,7 @@ struct sapi_result {
         uint32_t http_status; /* as sent, 200 when PHP set none */
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
         uint64_t memory_peak; /* bytes */
+        bool disconnected;    /* its script was ended before it wrote, since its client had gone */
         bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings
                                  that stay */
         bool abandoned;       /* and that of this one is still there: nothing of PHP's may be called any more

@@ -90,7 +90,9 @@ struct scoreboard_park {
  *   field      name
  *                      help */
 #define SCOREBOARD_OVERLOAD_NUMBERS(X)                                                                                 \
-        X(abandoned, "abandoned", "Requests that were not run, since their client had gone before their script began.")
+        X(abandoned, "abandoned",                                                                                      \
+          "Requests that were not run, since their client had gone before their script began.")                        \
+        X(disconnected, "disconnected", "Scripts that were ended before they wrote, since their client had gone.")
 
 enum scoreboard_overload_number {
 #define X(field, name, help) SCOREBOARD_OVERLOAD_##field,

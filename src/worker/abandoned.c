@@ -11,20 +11,26 @@
 
 #include <errno.h>
 
-#include "log/peer.h"
+#include "log/log.h"
 #include "scoreboard/overload.h"
 #include "worker/track.h"
 
-bool abandoned_drops(struct transport *t, const struct conf_pool *pool, struct scoreboard *scoreboard) {
+static void abandoned_tell(const struct transport *t, const char *what) {
         const struct scoreboard_slot *slot = t->track->slot;
-        char peer[PEER_TEXT_MAX];
 
+        log_debug("%s %s %s", slot->method, slot->uri, what);
+}
+
+bool abandoned_drops(struct transport *t, const struct conf_pool *pool, struct scoreboard *scoreboard) {
         if (pool->queue_abandoned != CONF_ABANDONED_DROP || !stream_is_dead(&t->stream))
                 return false;
         overload_count(scoreboard, SCOREBOARD_OVERLOAD_abandoned);
-        if (log_enabled(LOG_LEVEL_DEBUG))
-                log_debug("%s %s from %s is not run: its client has gone (queue.abandoned)", slot->method, slot->uri,
-                          peer_describe(t->stream.fd, peer));
+        abandoned_tell(t, "is not run: its client has gone (queue.abandoned)");
         transport_fail(t, -ECONNRESET);
         return true;
+}
+
+void abandoned_ended(const struct transport *t, struct scoreboard *scoreboard) {
+        overload_count(scoreboard, SCOREBOARD_OVERLOAD_disconnected);
+        abandoned_tell(t, "was ended: its client has gone (request.on_disconnect)");
 }

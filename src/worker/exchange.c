@@ -16,6 +16,7 @@
 #include "conn/handover.h"
 #include "worker/access.h"
 #include "worker/body.h"
+#include "worker/disconnect.h"
 #include "worker/input.h"
 #include "worker/kept.h"
 #include "worker/reply.h"
@@ -236,6 +237,7 @@ static int exchange_finish(void *ctx, uint32_t app_status, bool php_goes_on) {
                 _exit((int)app_status);
         if (!transport_exchange_allows(t)->replies)
                 return 0;
+        disconnect_forget();
         access_reply_ends(t->access, php_goes_on);
         if (transport_allows(t)->sends)
                 r = exchange_end_reply(t, app_status);
@@ -261,7 +263,14 @@ bool exchange_end_request(struct transport *t, uint32_t app_status) {
 static void exchange_executing(void *ctx, const char *script, const char *auth_user) {
         struct transport *t = ctx;
 
+        disconnect_watch(t->stream.fd);
         track_executing(t->track, script, auth_user);
+}
+
+static bool exchange_is_gone(void *ctx) {
+        const struct transport *t = ctx;
+
+        return transport_exchange_allows(t)->replies && stream_is_dead(&t->stream);
 }
 
 const struct sapi_io exchange_io = {
@@ -271,5 +280,6 @@ const struct sapi_io exchange_io = {
         .write_error = exchange_write_error,
         .flush = exchange_flush,
         .finish = exchange_finish,
+        .is_gone = exchange_is_gone,
         .executing = exchange_executing,
 };

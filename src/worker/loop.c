@@ -161,6 +161,8 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
         w->n_served++;
+        if (result->disconnected)
+                abandoned_ended(t, w->setup->scoreboard);
         if (result->abandoned)
                 log_notice("child %d ends after a fatal error (pm.exit_after_fatal)", (int)getpid());
         w->abandoned = result->abandoned;

@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
+#include "worker/disconnect.h"
 #include "worker/loop.h"
 #include "worker/phpstatus.h"
 #include "worker/setup.h"
@@ -69,6 +70,9 @@ static int run_live(struct worker *w) {
         w->n_max = run_pick_max(s->pool);
         memory_init(&w->memory, s->pool->max_memory);
         r = setup_process(s, w->acceptor.quit, run_on_copy, run_on_term);
+        if (r < 0)
+                return r;
+        r = disconnect_start(s->pool);
         if (r < 0)
                 return r;
         log_set_said(s->pool->catch_workers_output);

@@ -57,6 +57,8 @@ static const struct given_row rows[] = {
           "bytes\n" },
         { "an abandoned request's fate that is none", "queue.abandoned = keep\n",
           "[x:6] unable to parse value for entry 'queue.abandoned': 'keep' is neither run nor drop\n" },
+        { "a script's fate that is none", "request.on_disconnect = stop\n",
+          "[x:6] unable to parse value for entry 'request.on_disconnect': 'stop' is neither ignore nor abort\n" },
         { "shards in words", "listen = 9000\nlisten.shards = many\n",
           "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero)\n"
           "[x:7] directive 'listen.shards': 'many' is no number (nor 'auto')\n" },
