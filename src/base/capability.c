@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The sets of a thread, with one bit or none in those that count; see capability.h. The ambient set follows the
- * inheritable one, which is always empty. */
+ * inheritable one, which has at most the one that an exec keeps. */
 
 #include "base/capability.h"
 
@@ -8,21 +8,39 @@
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int capability_set(uint64_t held) {
+static int capability_set(uint64_t held, uint64_t inheritable) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 
         for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
                 data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(held >> (32 * i)),
-                                                           .permitted = (uint32_t)(held >> (32 * i)) };
+                                                           .permitted = (uint32_t)(held >> (32 * i)),
+                                                           .inheritable = (uint32_t)(inheritable >> (32 * i)) };
         return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
 int capability_keep(int capability) {
-        return capability_set(UINT64_C(1) << capability);
+        return capability_set(UINT64_C(1) << capability, 0);
+}
+
+int capability_pass(int capability) {
+        int r = capability_set(UINT64_C(1) << capability, UINT64_C(1) << capability);
+
+        if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)capability, 0UL, 0UL) < 0)
+                r = -errno;
+        return r;
+}
+
+bool capability_has(int capability) {
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+        return syscall(SYS_capget, &header, data) == 0 &&
+               (data[capability / 32].permitted & (UINT32_C(1) << (capability % 32))) != 0;
 }
 
 /* True when no set has any; the bounding set aside. */
@@ -41,5 +59,5 @@ static bool capability_have_none(void) {
 int capability_drop_all(void) {
         if (capability_have_none())
                 return 0; /* a sandbox that gives none may well forbid capset(2) */
-        return capability_set(0);
+        return capability_set(0, 0);
 }

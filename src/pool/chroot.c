@@ -93,9 +93,8 @@ int chroot_start(int folder, int *ret_fd) {
         int pair[2], r;
         long pid;
 
-        r = geteuid() != 0 ? capability_keep(CAP_SYS_CHROOT) : 0;
-        if (r < 0)
-                return r;
+        if (geteuid() != 0 && !capability_has(CAP_SYS_CHROOT))
+                return -EPERM;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return -errno;
         own = pair[1];
@@ -103,8 +102,6 @@ int chroot_start(int folder, int *ret_fd) {
         if (pid == 0)
                 chroot_serve(inside, own);
         r = pid < 0 ? -errno : 0;
-        if (r == 0 && geteuid() != 0)
-                r = capability_drop_all(); /* root stays what it is: fpmd was told -R */
         if (r < 0) {
                 fd_close(pair[0]);
                 return r;

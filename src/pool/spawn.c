@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "base/capability.h"
 #include "base/fd.h"
 #include "base/nowait.h"
 #include "base/program.h"
@@ -59,16 +61,24 @@ int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct
         return r;
 }
 
-int spawn_become(const struct spawn_identity *who, bool keep) {
+int spawn_become(const struct spawn_identity *who) {
         if (!who->change)
                 return 0;
-        if (keep && prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0)
+        if (prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0)
                 return -errno;
         if (who->name[0] ? initgroups(who->name, who->gid) < 0 : setgroups(1, &who->gid) < 0)
                 return -errno;
         if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
                 return -errno;
         return 0;
+}
+
+int spawn_guard(const struct spawn_identity *who) {
+        if (geteuid() == 0)
+                return 0; /* root stays what it is: fpmd was told -R */
+        if (who->change && capability_pass(CAP_SETGID) == 0)
+                return 0;
+        return capability_drop_all();
 }
 
 static int spawn_compare(const void *a, const void *b) {
@@ -159,7 +169,9 @@ void spawn_helper(const struct pool *p, const struct spawn_identity *who, const 
         sigaddset(&set, SIGUSR1);
         sigprocmask(SIG_SETMASK, &set, NULL);
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
-        r = envp ? spawn_become(who, false) : -ENOMEM;
+        r = envp ? spawn_become(who) : -ENOMEM;
+        if (r == 0)
+                r = spawn_guard(who);
         if (r == 0)
                 r = spawn_arrange(program->fds, program->n, &program_fd);
         if (r == 0) {
@@ -238,7 +250,7 @@ static void spawn_become_pool(const struct generation *g, const struct spawn_ide
                 if (folder < 0)
                         spawn_report(ipc, "cannot open the directory of the directive 'chroot'", folder);
         }
-        r = spawn_become(who, g->conf->chroot);
+        r = spawn_become(who);
         if (r < 0)
                 spawn_report(ipc, "cannot become the pool's user", r);
         r = g->conf->chroot ? chroot_start(folder, ret_chroot) : 0;
@@ -246,6 +258,9 @@ static void spawn_become_pool(const struct generation *g, const struct spawn_ide
                 spawn_report(ipc, "directive 'chroot' takes a start as root, or CAP_SYS_CHROOT", r);
         if (r < 0)
                 spawn_report(ipc, "cannot prepare to enter the chroot", r);
+        r = spawn_guard(who);
+        if (r < 0)
+                spawn_report(ipc, "cannot give up capabilities", r);
 }
 
 /* What only the zygote has. */

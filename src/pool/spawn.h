@@ -19,8 +19,15 @@ struct spawn_identity {
  * root, and not allowed to). */
 int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
 
-/* keep: the capabilities that the process has stay permitted until its exec. 0 or -errno. */
-int spawn_become(const struct spawn_identity *who, bool keep);
+/* The capabilities that the process has stay permitted until its exec, or until spawn_guard(). 0 or -errno. */
+int spawn_become(const struct spawn_identity *who);
+
+/*
+ * The last step before exec. With a master that is root, the program gets CAP_SETGID, and gives it up at its start: a
+ * process is dumpable from its exec on until it says otherwise, and others of its user, who lack the capability, cannot
+ * open its memory meanwhile (ptrace(2)). Without one it gets none. 0 or -errno.
+ */
+int spawn_guard(const struct spawn_identity *who);
 
 /* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is
  * overwritten before it has moved, and program to such a number. -1: the number stays free. All others are closed

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backtrace without a debugger: process_vm_readv(2) copies memory of a worker that runs on, at the addresses this
- * process has itself, since the worker was forked from it. No signal, no stop, so no system call of a script is
- * interrupted.
+ * A backtrace without a debugger: process_vm_readv(2), or a read of what the worker has opened for it, copies memory of
+ * a worker that runs on, at the addresses this process has itself, since the worker was forked from it. No signal, no
+ * stop, so no system call of a script is interrupted.
  *
  * The worker may push and pop frames between any two reads. Each pointer may thus be stale, and what is behind it
  * anything; it is only ever read through again, with a length of our own. The numbers of frames, of lines and of bytes
@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/macros.h"
 
@@ -243,21 +244,36 @@ uintptr_t sapi_backtrace_current(void) {
 
 struct backtrace_child {
         pid_t pid;
+        int memory;
         int error;
 };
 
+/* EFAULT: nothing is there. */
+static ssize_t backtrace_copy(const struct backtrace_child *c, uintptr_t address, void *buf, size_t n) {
+        struct iovec local = { .iov_base = buf, .iov_len = n }, remote = { .iov_base = (void *)address, .iov_len = n };
+        ssize_t k;
+
+        if (c->memory < 0)
+                return process_vm_readv(c->pid, &local, 1, &remote, 1, 0);
+        k = pread(c->memory, buf, n, (off_t)address);
+        if (k == 0)
+                errno = ESRCH; /* the process has ended */
+        else if (k < 0 && errno == EIO)
+                errno = EFAULT;
+        return k > 0 ? k : -1;
+}
+
 static bool backtrace_read_child(void *ctx, uintptr_t address, void *buf, size_t n) {
         struct backtrace_child *c = ctx;
-        struct iovec local = { .iov_base = buf, .iov_len = n }, remote = { .iov_base = (void *)address, .iov_len = n };
-        ssize_t k = n == 0 ? 0 : process_vm_readv(c->pid, &local, 1, &remote, 1, 0);
+        ssize_t k = n == 0 ? 0 : backtrace_copy(c, address, buf, n);
 
         if (k < 0 && c->error == 0 && errno != EFAULT)
                 c->error = -errno;
         return k == (ssize_t)n;
 }
 
-int sapi_backtrace_child(pid_t pid, unsigned depth, struct text *out) {
-        struct backtrace_child child = { .pid = pid };
+int sapi_backtrace_child(pid_t pid, int memory, unsigned depth, struct text *out) {
+        struct backtrace_child child = { .pid = pid, .memory = memory };
         const struct sapi_backtrace_reader reader = { .read = backtrace_read_child, .ctx = &child };
         _cleanup_text_ struct text last = {};
 

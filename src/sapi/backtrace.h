@@ -29,6 +29,7 @@ void sapi_backtrace_walk(const struct sapi_backtrace_reader *reader, uintptr_t c
 /* Where that pointer is in every process forked from this one. */
 uintptr_t sapi_backtrace_current(void);
 
-/* The backtrace of a child of this process, which must be dumpable and goes on undisturbed. 0, -EPERM (not dumpable, or
- * the system forbids it), -ESRCH, other -errno. "" when it runs no PHP code now. */
-int sapi_backtrace_child(pid_t pid, unsigned depth, struct text *out);
+/* The backtrace of a child of this process, which goes on undisturbed. memory: its /proc/PID/mem; -1: there is none,
+ * and the child must be dumpable. 0, -EPERM (not dumpable, or the system forbids it), -ESRCH, other -errno. "" when it
+ * runs no PHP code now. */
+int sapi_backtrace_child(pid_t pid, int memory, unsigned depth, struct text *out);

@@ -146,13 +146,6 @@ static int setup_environment(const struct conf_pool *pool) {
         return 0;
 }
 
-/* The slow log is written by the zygote, which reads this process's memory; nobody else of the same user could,
- * otherwise. */
-static void setup_dumpable(const struct conf_pool *pool) {
-        if (pool->request_slowlog_timeout > 0)
-                prctl(PR_SET_DUMPABLE, 1);
-}
-
 static void setup_title(const struct conf_pool *pool) {
         char title[128];
 
@@ -167,7 +160,8 @@ int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_let
         setup_let_go = copy_lets_go;
         setup_last_words = last_words;
         setup_title(setup->pool);
-        setup_dumpable(setup->pool);
+        if (setup->readable)
+                prctl(PR_SET_DUMPABLE, 1);
         r = -pthread_atfork(NULL, NULL, setup_on_fork);
         if (r >= 0)
                 r = setup_signals(quit_fd);

@@ -5,6 +5,7 @@
  * is told to, has served pm.max_requests, or PHP's state can no longer be trusted.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct worker_setup {
         int stdout_fd; /* becomes the worker's stdout; -1: /dev/null */
         int stderr_fd;
         int access_fd; /* the access log; -1: none */
+        bool readable; /* for the slow log, by its zygote: it has to be dumpable */
         /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep.
          */
         void (*accepting)(void *ctx);

@@ -34,6 +34,7 @@
 #include "scoreboard/scoreboard.h"
 #include "worker/setup.h"
 #include "zygote/chroot.h"
+#include "zygote/reading.h"
 #include "zygote/zygote.h"
 
 /* Its workers' forks and ends wait meanwhile. */
@@ -299,6 +300,7 @@ int main(int argc, char **argv) {
                 z.watchers = watchers_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
                 zygote_set_title(&z);
                 zygote_set_dumpable(z.pool);
+                reading_prepare(z.pool);
                 r = zygote_check_identity(&z, &options);
         }
         if (r == 0)

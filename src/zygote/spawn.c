@@ -25,6 +25,7 @@
 #include "scoreboard/active.h"
 #include "scoreboard/slot.h"
 #include "worker/worker.h"
+#include "zygote/reading.h"
 #include "zygote/zygote.h"
 
 #define ZYGOTE_YOUNG         (2 * USEC_PER_SEC)
@@ -51,14 +52,32 @@ static void spawn_accepting(void *ctx) {
         z->ipc = fd_close(z->ipc);
 }
 
-_noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int err) {
-        struct zygote_child self = { .slot = slot };
+/* What a worker is forked with besides the rest. */
+struct spawn_ends {
+        int read[2]; /* of pipes for what it writes; -1: none */
+        int write[2];
+        int reading[2]; /* reading_pair() */
+};
 
+/* In the child: only the zygote reads other workers' memory. */
+static void spawn_forget_others(struct zygote *z, uint32_t slot) {
+        for (size_t i = 0; i < z->n_children; i++)
+                fd_close(z->children[i].memory);
+        z->children[0] = (struct zygote_child){ .slot = slot, .memory = -1 };
+}
+
+_noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends *ends) {
+        bool given;
+
+        fd_close(ends->read[0]);
+        fd_close(ends->read[1]);
+        fd_close(ends->reading[0]);
+        spawn_forget_others(z, slot);
+        given = reading_give(ends->reading[1]);
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
         watchers_after_fork(z->watchers);
         setrlimit(RLIMIT_NOFILE, &z->files);
-        z->children[0] = self;
 
         worker_run(&(struct worker_setup){
                 .conf = z->conf,
@@ -73,8 +92,9 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, int out, int
                 .intake = INHERIT_PARK_INTAKE,
                 .doorbell = INHERIT_DOORBELL,
                 .lifeline = INHERIT_LIFELINE_READ,
-                .stdout_fd = out,
-                .stderr_fd = err,
+                .stdout_fd = ends->write[0],
+                .stderr_fd = ends->write[1],
+                .readable = z->pool->request_slowlog_timeout > 0 && !given,
                 .access_fd = z->pool->access_log ? INHERIT_ACCESS : -1,
                 .accepting = spawn_accepting,
                 .ctx = z,
@@ -93,7 +113,7 @@ static int spawn_reserve(struct zygote *z) {
 
 /* Pipes for what the worker writes. Its ends block, as whoever writes to a pipe expects; the logger's do not, and are
  * descriptions of their own. */
-static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int write_ends[static 2]) {
+static int spawn_pipes(const struct zygote *z, struct spawn_ends *e) {
         if (!z->pool->catch_workers_output || z->ipc < 0)
                 return 0;
         for (int i = 0; i < 2; i++) {
@@ -101,10 +121,18 @@ static int spawn_pipes(const struct zygote *z, int read_ends[static 2], int writ
 
                 if (pipe2(ends, O_CLOEXEC) < 0)
                         return -errno;
-                read_ends[i] = ends[0];
-                write_ends[i] = ends[1];
+                e->read[i] = ends[0];
+                e->write[i] = ends[1];
         }
         return 0;
+}
+
+static void spawn_close_ends(struct spawn_ends *e) {
+        for (int i = 0; i < 2; i++) {
+                fd_close(e->read[i]);
+                fd_close(e->write[i]);
+                fd_close(e->reading[i]);
+        }
 }
 
 /* A worker has been reaped: the marks that it has left in shared memory go, and a wake-up that it had goes to another
@@ -115,22 +143,23 @@ static void spawn_forget(struct zygote *z, uint32_t slot) {
         fd_ring(INHERIT_DOORBELL);
 }
 
-static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pid) {
-        int read_ends[2] = { -1, -1 }, write_ends[2] = { -1, -1 }, r;
+/* ret: the child's pid and memory. */
+static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote_child *ret) {
+        struct spawn_ends ends = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
         _cleanup_fd_ int pidfd = -1;
-        pid_t pid;
+        pid_t pid = 0;
+        int r;
 
-        r = spawn_pipes(z, read_ends, write_ends);
+        r = spawn_pipes(z, &ends);
         if (r == 0) {
+                reading_pair(ends.reading);
                 slot_assign(&z->scoreboard->slots[slot], z->generation, now);
                 active_leave(z->scoreboard, slot);
                 pid = fork();
-                if (pid == 0) {
-                        fd_close(read_ends[0]);
-                        fd_close(read_ends[1]);
-                        spawn_child(z, slot, write_ends[0], write_ends[1]);
-                }
+                if (pid == 0)
+                        spawn_child(z, slot, &ends);
                 r = pid < 0 ? -errno : 0;
+                ends.reading[1] = fd_close(ends.reading[1]);
         }
         if (r == 0) {
                 pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -142,28 +171,25 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, pid_t *ret_pi
                 }
         }
         if (r == 0) {
-                *ret_pid = pid;
+                ret->pid = pid;
+                ret->memory = reading_take(TAKE_FD(ends.reading[0]));
                 spawn_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
-                if (read_ends[0] >= 0)
-                        spawn_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, read_ends);
+                if (ends.read[0] >= 0)
+                        spawn_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, ends.read);
         }
-        for (int i = 0; i < 2; i++) {
-                fd_close(read_ends[i]);
-                fd_close(write_ends[i]);
-        }
+        spawn_close_ends(&ends);
         return r;
 }
 
 int zygote_spawn(struct zygote *z, uint32_t slot) {
-        usec_t now = time_now();
-        pid_t pid = 0;
+        struct zygote_child child = { .slot = slot, .started = time_now() };
         int r;
 
         if (slot >= SCOREBOARD_SLOTS)
                 return -EINVAL;
         r = spawn_reserve(z);
         if (r == 0)
-                r = spawn_fork(z, slot, now, &pid);
+                r = spawn_fork(z, slot, child.started, &child);
         if (r < 0) {
                 struct ipc_message m = { .type = IPC_SPAWN_FAILED, .slot = slot };
                 char why[SHORTAGE_TEXT_MAX];
@@ -174,7 +200,7 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
                 spawn_tell(z, &m, NULL); /* who asked logs it, once */
                 return r;
         }
-        z->children[z->n_children++] = (struct zygote_child){ .pid = pid, .slot = slot, .started = now };
+        z->children[z->n_children++] = child;
         z->last_slot = slot;
         return 0;
 }
@@ -196,6 +222,7 @@ void spawn_signal(const struct zygote *z, int sig) {
 static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
+        c->memory = fd_close(c->memory);
         spawn_forget(z, c->slot);
         spawn_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                    NULL);
@@ -222,15 +249,13 @@ void spawn_reap(struct zygote *z, usec_t now) {
 void spawn_replace_due(struct zygote *z, usec_t now) {
         for (size_t i = 0; i < z->n_children; i++) {
                 struct zygote_child *c = &z->children[i];
-                pid_t pid;
 
                 if (c->pid != 0 || z->draining || now < c->replace_at)
                         continue;
-                if (spawn_fork(z, c->slot, now, &pid) < 0) {
+                if (spawn_fork(z, c->slot, now, c) < 0) {
                         c->replace_at = now + ZYGOTE_REPLACE_DELAY;
                         continue;
                 }
-                c->pid = pid;
                 c->started = now;
         }
 }

@@ -10,20 +10,21 @@
 #include "base/text.h"
 #include "sapi/backtrace.h"
 
-static bool trace_is_child(const struct zygote *z, const struct ipc_message *order) {
-        for (size_t i = 0; i < z->n_children; i++)
+static const struct zygote_child *trace_find(const struct zygote *z, const struct ipc_message *order) {
+        for (size_t i = 0; order->pid > 0 && i < z->n_children; i++)
                 if (z->children[i].pid == order->pid && z->children[i].slot == order->slot)
-                        return order->pid > 0;
-        return false;
+                        return &z->children[i];
+        return NULL;
 }
 
 static int trace_read(const struct zygote *z, const struct ipc_message *order) {
+        const struct zygote_child *child = trace_find(z, order);
         _cleanup_text_ struct text t = {};
         int r;
 
-        if (!trace_is_child(z, order))
+        if (!child)
                 return -ESRCH;
-        r = sapi_backtrace_child(order->pid, z->pool->request_slowlog_trace_depth, &t);
+        r = sapi_backtrace_child(child->pid, child->memory, z->pool->request_slowlog_trace_depth, &t);
         return r < 0 ? r : fd_new_sealed("fpmd-trace", text_peek(&t), t.n);
 }
 

@@ -20,6 +20,7 @@
 struct zygote_child {
         pid_t pid; /* 0: waits to be replaced, from replace_at on (only without a master) */
         uint32_t slot;
+        int memory; /* for the slow log (zygote/reading.h), or -1 */
         usec_t started;
         usec_t replace_at;
 };

@@ -6,9 +6,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -190,12 +193,110 @@ def test_dumpable_is_what_the_pool_says(program, value, readable):
 
 
 @needs_root
-@pytest.mark.parametrize("pool, opens", [({}, False), ({"process.dumpable": "yes"}, True), ({"request_slowlog_timeout": "60s"}, True)])
+@pytest.mark.parametrize("pool, opens", [({}, False), ({"process.dumpable": "yes"}, True), ({"request_slowlog_timeout": "60s"}, False),
+                                         ({"request_slowlog_timeout": "60s", "process.dumpable": "yes"}, True)])
 def test_who_can_open_its_own_memory(start, pool, opens):
     """What disable_functions and open_basedir are worth depends on it: README and fpmctl check say so."""
     s = start({"www": {**pool, **({"slowlog": "/dev/null"} if "request_slowlog_timeout" in pool else {})}})
     code = "<?php var_dump((bool)@fopen('/proc/self/mem', 'r+'));"
     assert s.run(s.script("mem.php", code)).text == f"bool({str(opens).lower()})\n"
+
+
+def capabilities(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return {k: int(v, 16) for k, v in re.findall(r"^(Cap\w+):\s*(\w+)$", f.read(), re.M) if k != "CapBnd"}
+
+
+NO_CAPABILITY = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
+
+SLOW = {"request_slowlog_timeout": "60s", "slowlog": "/dev/null"}
+
+
+def groups(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return re.search(r"^Gid:\t(.*)$", f.read(), re.M)[1].split("\t")
+
+
+@needs_root
+def test_what_the_slow_log_reads_with_is_the_zygotes_alone(start):
+    """A descriptor of each worker's memory, for reading; no worker has another's, and what the zygote needed for that is gone."""
+    s = start({"www": {**SLOW, "pm.max_children": "3"}})
+    zygote = s.zygotes()[0]
+    workers = s.wait_workers(3)
+    for pid in (zygote, *workers):
+        assert capabilities(pid) == NO_CAPABILITY
+    assert groups(zygote) == ["33", "33", "65534", "33"]
+    memories = [fd for fd in os.listdir(f"/proc/{zygote}/fd") if os.readlink(f"/proc/{zygote}/fd/{fd}").endswith("/mem")]
+    assert len(memories) == 3
+    for pid in workers:
+        assert groups(pid) == ["33"] * 4
+        assert not [t for t in (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")) if t.endswith("/mem")]
+    os.kill(workers[0], signal.SIGKILL)
+    procs.until("the memory of the one that has ended is closed", lambda: set(s.workers(zygote)) - set(workers) and 3 == len(
+        [fd for fd in os.listdir(f"/proc/{zygote}/fd") if os.readlink(f"/proc/{zygote}/fd/{fd}").endswith("/mem")]))
+
+
+# Tries to open the memory of every process that comes next, as a script of the same user could, and says whose child it is.
+SPY = """
+import os, re, sys
+os.setgroups([]); os.setresgid(33, 33, 33); os.setresuid(33, 33, 33)
+last = int(open("/proc/loadavg").read().split()[-1])
+print("looks", flush=True)
+while True:
+    last = max(last, int(open("/proc/loadavg").read().split()[-1]))
+    for pid in range(last - 2, last + 3):
+        try:
+            os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
+            parent = re.search(r"PPid:\\t(\\d+)", open(f"/proc/{pid}/status").read())[1]
+        except OSError:
+            continue
+        print(parent, flush=True)
+"""
+
+
+@pytest.fixture
+def spy():
+    """What it has opened: the parents' pids; to be called once."""
+    spy = subprocess.Popen([sys.executable, "-c", SPY], stdout=subprocess.PIPE, text=True)
+    assert spy.stdout.readline() == "looks\n"
+
+    def result():
+        spy.kill()
+        return {int(line) for line in spy.stdout if line.endswith("\n")}
+    yield result
+    spy.kill()
+    spy.wait()
+
+
+@needs_root
+def test_spy_opens_a_memory(start, spy):
+    """Where it may: else the next two would pass with a spy that is too slow."""
+    s = start({"www": {"process.dumpable": "yes", "pm.max_children": "1", "pm.max_requests": "1"}})
+    zygote = s.zygotes()[0]
+    for _ in range(50):
+        assert s.run(s.pid_script).status == 200
+    assert zygote in spy()
+
+
+@needs_root
+def test_nobody_opens_a_workers_memory_while_it_does(start, spy):
+    """A worker of a pool with a slow log is dumpable for a moment as it starts."""
+    s = start({"www": {**SLOW, "pm.max_children": "1", "pm.max_requests": "1"}})
+    zygote = s.zygotes()[0]
+    assert len({s.run(s.pid_script).text for _ in range(150)}) == 150
+    assert zygote not in spy()
+
+
+@needs_root
+def test_nobody_opens_the_memory_of_what_is_being_executed(start, root, spy):
+    """Zygotes, parks and loggers are dumpable from their exec on until they say otherwise."""
+    s = start({"www": {"catch_workers_output": "yes"}, "inside": {"chroot": root}})
+    for _ in range(15):
+        assert s.ctl("reload").returncode == 0
+        for pid in procs.children(s.pid):
+            if procs.exe(pid) == "fpmd-park":
+                os.kill(pid, signal.SIGTERM)
+    assert s.pid not in spy()
 
 
 @needs_root
@@ -230,14 +331,6 @@ def test_scripts_of_a_chroot_are_named_by_their_path_inside(program, root, chdir
     answer = s.run("/site/p.php", root="/site")
     assert answer.text == f'["\\{expected}","\\/site\\/p.php","\\/site\\/p.php",false,"\\/var\\/www"]'
     assert s.run(root + "/site/p.php").status == 404
-
-
-def capabilities(pid):
-    with open(f"/proc/{pid}/status") as f:
-        return {k: int(v, 16) for k, v in re.findall(r"^(Cap\w+):\s*(\w+)$", f.read(), re.M) if k != "CapBnd"}
-
-
-NO_CAPABILITY = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
 
 
 @needs_root

@@ -51,7 +51,7 @@ static bool danger_settings_over_tcp(const struct conf_pool *pool) {
 
 /* What the kernel gives a dumpable process: its own memory as a file that its user may write. */
 static bool danger_writes_its_memory(const struct conf_pool *pool) {
-        return pool->request_slowlog_timeout > 0;
+        return pool->request_slowlog_timeout > 0 && !pool->process_dumpable;
 }
 
 static bool danger_is_dumpable(const struct conf_pool *pool) {
@@ -78,8 +78,9 @@ static const struct {
           "PHP_VALUE and PHP_ADMIN_VALUE are taken from whoever connects over TCP; security.wire_ini = no ignores "
           "them" },
         { danger_writes_its_memory, CONF_POOL_request_slowlog_timeout,
-          "the slow log makes workers dumpable: a script can write its own memory through /proc/self/mem, past "
-          "disable_functions and open_basedir" },
+          "the slow log makes workers dumpable where fpmd is not root and kernel.yama.ptrace_scope is 0, or in a "
+          "chroot: a "
+          "script can write its own memory through /proc/self/mem, past disable_functions and open_basedir" },
         { danger_is_dumpable, CONF_POOL_process_dumpable,
           "a script can write its own memory through /proc/self/mem, past disable_functions and open_basedir" },
         { danger_shared_with_scripts, CONF_POOL_listen_shards,

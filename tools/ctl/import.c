@@ -59,7 +59,7 @@ static const struct {
         { "pm.process_idle_timeout", IMPORT_SET, "ondemand ends all workers whose time is over at once; dynamic falls back to pm.min_spare_servers" },
         { "pm.status_listen", IMPORT_GIVEN, "the master answers there, with ping and status alone; php-fpm has a worker there that runs any script" },
         { "access.log", IMPORT_GIVEN, "written when the request has ended, with control characters escaped, each line whole" },
-        { "request_slowlog_timeout", IMPORT_SET, "no process is stopped for it, but workers are dumpable then: others of the pool's user may read them" },
+        { "request_slowlog_timeout", IMPORT_SET, "no process is stopped for it; where fpmd is not root, workers may be dumpable then (fpmctl check says so)" },
         { "request_terminate_timeout", IMPORT_SET, "kept to a tenth of a second, shutdown functions included" },
         { "chroot", IMPORT_GIVEN, "it takes a start as root or CAP_SYS_CHROOT; without, the pool does not start (php-fpm ignores the directive)" },
         { "security.pcntl", IMPORT_ABSENT, "scripts have no pcntl_ functions, as with Debian's php-fpm; with yes they have those that are built into libphp" },
