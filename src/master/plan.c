@@ -106,8 +106,21 @@ static int plan_running(const struct plan_input *in, size_t i, struct plan_step 
         return 0;
 }
 
+/* Native code of a pool may have left a process behind that has the sockets, and would take the heir's connections. */
+static int plan_check_heir(const struct plan_running *r, const struct plan_wanted *w, struct text *problems) {
+        if (r->uid == w->uid)
+                return 0;
+        text_printf(
+                problems,
+                "the pool '%s' cannot have the address of the pool '%s' (listen = %s), which has another user, in a "
+                "reload: restart the service\n",
+                w->name, r->name, w->listen);
+        return PLAN_E_REFUSED;
+}
+
 /* Sockets for a pool that has none at its address: another pool's that leaves them, or new ones. */
-static void plan_listeners(const struct plan_input *in, const struct plan_wanted *w, struct plan *p, size_t at) {
+static int plan_listeners(const struct plan_input *in, const struct plan_wanted *w, struct plan *p, size_t at,
+                          struct text *problems) {
         struct plan_step *s = &p->steps[at];
 
         s->listeners = PLAN_LISTENERS_OPENED;
@@ -117,8 +130,9 @@ static void plan_listeners(const struct plan_input *in, const struct plan_wanted
                 p->steps[i].address = PLAN_ADDRESS_PASSED_ON;
                 s->listeners = PLAN_LISTENERS_TAKEN;
                 s->from = i;
-                break;
+                return plan_check_heir(&in->running[i], w, problems);
         }
+        return 0;
 }
 
 /* The sockets that the pool would need are the service manager's to open. */
@@ -142,10 +156,8 @@ static int plan_wanted(const struct plan_input *in, size_t i, struct plan *p, st
         p->of_wanted[i] = at;
         if (p->steps[at].action == PLAN_REPLACE && p->steps[at].address == PLAN_ADDRESS_KEPT)
                 return 0;
-        if (!plan_lacks_socket(in, w, &p->steps[at])) {
-                plan_listeners(in, w, p, at);
-                return 0;
-        }
+        if (!plan_lacks_socket(in, w, &p->steps[at]))
+                return plan_listeners(in, w, p, at, problems);
         text_printf(problems,
                     "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a start\n",
                     w->name, w->listen);

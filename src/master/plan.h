@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/text.h"
@@ -20,6 +21,7 @@ struct plan_running {
         const char *page;   /* pm.status_listen of the page it has, or NULL */
         bool of_systemd;    /* the service manager opened its listeners */
         bool ends;          /* an earlier reload has dropped it, and it still drains */
+        uid_t uid;          /* of its processes, which have its listeners */
 };
 
 /* A pool of the configuration that is to hold. */
@@ -29,6 +31,7 @@ struct plan_wanted {
         struct addr address; /* what listen names; .n = 0: no address */
         const char *page;    /* pm.status_listen, or NULL */
         bool changed;        /* no pool runs with just these settings */
+        uid_t uid;           /* that its processes will have */
 };
 
 /* Which pools are asked for. */

@@ -28,6 +28,7 @@
 #include "master/notify.h"
 #include "master/pools.h"
 #include "pool/attributes.h"
+#include "pool/spawn.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
         m->reload.outcome = outcome;
@@ -88,13 +89,27 @@ static bool reload_has_changed(struct master *m, const struct conf_pool *setting
                conf_diff_global(&g->settings->global, &m->reload.conf->global, CONF_APPLIES_RELOAD, &names) > 0;
 }
 
-static struct plan_running reload_picture(const struct master_pool *mp) {
+/* -1: it has none, and starts no process. */
+static uid_t reload_user(const struct master *m, const struct conf_pool *conf) {
+        struct spawn_identity who;
+
+        return conf && spawn_resolve_identity(conf, m->env.allow_root, &who) == 0 ? who.uid : (uid_t)-1;
+}
+
+static const struct conf_pool *reload_settings(const struct pool *p) {
+        const struct generation *g = p->current ?: p->starting ?: p->wanted;
+
+        return g ? g->conf : NULL;
+}
+
+static struct plan_running reload_picture(const struct master *m, const struct master_pool *mp) {
         struct plan_running r = {
                 .name = mp->pool->name,
                 .listen = mp->listeners->listen,
                 .page = statuspage_address(mp->status),
                 .of_systemd = mp->listeners->inherited,
                 .ends = mp->state == STATE_POOL_LEAVES,
+                .uid = reload_user(m, reload_settings(mp->pool)),
         };
 
         if (addr_of_socket(mp->listeners->fds[0], &r.bound) < 0)
@@ -108,6 +123,7 @@ static struct plan_wanted reload_wish(struct master *m, const struct conf_pool *
                 .listen = settings->listen,
                 .page = settings->status_listen,
                 .changed = reload_has_changed(m, settings),
+                .uid = reload_user(m, settings),
         };
 
         if (addr_parse(settings->listen, &w.address) < 0)
@@ -124,7 +140,7 @@ static int reload_plan(struct master *m, const struct plan_scope *scope, struct 
         if (!running || !wanted)
                 return -ENOMEM;
         for (size_t i = 0; i < m->n_pools; i++)
-                running[i] = reload_picture(m->pools[i]);
+                running[i] = reload_picture(m, m->pools[i]);
         for (size_t i = 0; i < n_wanted; i++)
                 wanted[i] = reload_wish(m, &m->reload.conf->pools[i]);
         return plan_make(&(struct plan_input){ .running = running,

@@ -218,6 +218,24 @@ def test_pools_change_their_names_and_addresses(start, where):
     assert not any(os.path.exists(path) for path in addresses)
 
 
+@pytest.mark.skipif(not programs.ROOT, reason="only root gives its pools users")
+def test_address_does_not_pass_to_another_user(start):
+    """A process that the first pool's code has left behind could go on to accept there."""
+    s = start({"a": {}, "b": {"user": "nobody", "group": "nogroup"}})
+    first, second = s.address("a"), s.address("b")
+    s.pools["a"]["listen"], s.pools["b"]["listen"] = second, first
+    s.write_config()
+    done = s.ctl("reload")
+    assert done.returncode == 1
+    for heir, other, path in (("a", "b", second), ("b", "a", first)):
+        assert f"the pool '{heir}' cannot have the address of the pool '{other}' (listen = {path}), which has another user" in done.stderr
+    s.pools["a"]["listen"], s.pools["b"]["listen"] = first, second
+    s.pools["c"] = s.pools.pop("a")
+    s.write_config()
+    assert s.ctl("reload").returncode == 0, "a new name alone is no other user"
+    assert s.run(s.pid_script, "c").complete
+
+
 numbers = itertools.count()
 
 

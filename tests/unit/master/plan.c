@@ -136,6 +136,32 @@ static const struct {
           { { "b", "/a" } },
           ALL,
           .steps = { DROP_TO_HEIR, START_AT(0) } },
+        { "no pool takes the sockets of one that has another user",
+          { { "a", "/a", .uid = 33 }, { "b", "/b", .uid = 34 } },
+          { { "a", "/n", .uid = 33 }, { "b", "/a", .uid = 34 } },
+          ALL,
+          .problems = "the pool 'b' cannot have the address of the pool 'a' (listen = /a), which has another user, in "
+                      "a reload: restart the service\n" },
+        { "nor a new one those of a dropped one, of a swap neither",
+          { { "a", "/a", .uid = 33 }, { "b", "/b", .uid = 34 }, { "c", "/c", .uid = 33 } },
+          { { "n", "/a", .uid = 34 }, { "b", "/c", .uid = 34 }, { "c", "/b", .uid = 33 } },
+          ALL,
+          .problems = "the pool 'n' cannot have the address of the pool 'a' (listen = /a), which has another user, in "
+                      "a reload: restart the service\n"
+                      "the pool 'b' cannot have the address of the pool 'c' (listen = /c), which has another user, in "
+                      "a reload: restart the service\n"
+                      "the pool 'c' cannot have the address of the pool 'b' (listen = /b), which has another user, in "
+                      "a reload: restart the service\n" },
+        { "sockets of a pool stay when its user changes",
+          { { "a", "/a", .uid = 33 } },
+          { { "a", "/a", .uid = 34 } },
+          ALL,
+          .steps = { REPLACE } },
+        { "what a pool of another user that drains had is opened anew",
+          { { "a", "/a", .ends = true, .uid = 33 } },
+          { { "n", "/a", .uid = 34 } },
+          ALL,
+          .steps = { DRAIN, START } },
         { "an address of a pool that stays is opened, and found in use then",
           { { "a", "/a" }, { "b", "/b" } },
           { { "a", "/n" }, { "b", "/a" } },
