@@ -232,6 +232,10 @@ class Connection:
         self.buffer += data
         return len(data)
 
+    def readable(self):
+        """Whether bytes (or a close) wait to be read by now."""
+        return bool(select.select([self.sock], [], [], 0)[0])
+
     def wait_readable(self, what, timeout=None):
         """Until bytes (or a close) wait to be read; reads none."""
         if not select.select([self.sock], [], [], self.timeout if timeout is None else timeout)[0]:

@@ -82,7 +82,7 @@ def test_waiting_connections_hold_no_worker(start, workers):
         began = time.monotonic()
         assert s.run(s.pid_script).complete
         took.append(time.monotonic() - began)
-    assert sorted(took)[25] < 0.01 and max(took) < 0.2, took
+    assert sorted(took)[25] < 0.1 and max(took) < 3, took
     for w in waiting:
         for c in w.connections:
             assert w.finish(c).complete
@@ -244,7 +244,7 @@ def test_offer_to_a_worker_that_is_killed_goes_to_another(start):
             answered += r.complete and int(r.text) != victim
         except ConnectionResetError:
             pass
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         procs.wait_gone(victim)
     assert answered > 0
     idle.close()
@@ -400,7 +400,7 @@ def test_stop_without_parked_connections_is_quick(start):
         s.signal(signal.SIGQUIT)
         assert c.read_eof() == b""
         assert s.wait_exit() == 0
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
 
 
 def test_graceful_stop_of_an_ondemand_pool_without_workers(start):
@@ -585,7 +585,7 @@ def test_request_receive_timeout_in_the_park(start):
     began = time.monotonic()
     for c in half.connections:
         c.read_eof()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8
     s.wait_log(r"WARNING: \[pool www\] connection from .* closed: its request did not come within request_receive_timeout \(1.000 sec\)")
     for c in idle.connections:
         assert idle.finish(c).complete
@@ -593,7 +593,7 @@ def test_request_receive_timeout_in_the_park(start):
 
 def test_request_receive_timeout_is_each_ones_own(start):
     """Whoever has been to a worker with half a request, for the answer to a record in it, is not behind those that have come meanwhile."""
-    s = start({"www": {"pm.max_children": 1, "request_receive_timeout": "2s"}})
+    s = start({"www": {"pm.max_children": 1, "request_receive_timeout": "4s"}})
     begun = begin() + record(PARAMS, 1, pairs({"A": "B"}))
 
     def half(n):
@@ -603,12 +603,12 @@ def test_request_receive_timeout_is_each_ones_own(start):
         return c
 
     first = half(1)
-    time.sleep(1)  # by which the other one comes later
+    time.sleep(2)  # by which the other one comes later
     other = half(2)
     first.send(record(fastcgi.GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})))
     assert first.read_record().kind == fastcgi.GET_VALUES_RESULT
     assert first.read_eof() == b""
-    procs.until("the numbers of that", lambda: numbers(s)["receiving"] == 1, 0.5)  # the other one still has its time
+    procs.until("the numbers of that", lambda: numbers(s)["receiving"] == 1, 1.5)  # the other one still has its time
     assert other.read_eof() == b""
 
 
@@ -746,8 +746,10 @@ def test_stalled_readers_make_room_for_bytes(start):
     assert numbers(s)["bytes"] > 131072 - 2 * 50000
     body = b"b" * 50000
     data = request_bytes(environment(length, body=body, method="POST", CONTENT_TYPE="x/y"), body, keep=True)
-    newcomers = [s.connect() for _ in range(2)]
-    for i, c in enumerate(newcomers, 1):
+    newcomers = []
+    for i in (1, 2):  # one that has yet to send its first byte counts as receiving, too
+        c = s.connect()
+        newcomers.append(c)
         c.send(data[:len(data) - 10])
         procs.until(f"{i} half requests in the park", lambda: numbers(s)["receiving"] == i)
     s.wait_log(r"WARNING: \[pool www\] connection from .* closed: too many bytes of unfinished requests and replies, and this one's"
@@ -854,9 +856,14 @@ class FullPark:
             assert len(self.held) < 1000, "the park's socket does not get full"
             self.held.append(s.connect())
             self.held[-1].send(half)
-            if len(self.held) > 1 and "the park takes no connections" not in s.log():
-                assert s.run(s.pid_script).complete
+            self.next_request(s)
         self.close()
+
+    def next_request(self, s):
+        """It is answered, or the worker keeps the half one before it, which the park does not take, and says so."""
+        with s.connect() as c:
+            c.send(request_bytes(environment(s.pid_script)))
+            procs.until("an answer or a full park", lambda: c.readable() or "the park takes no connections" in s.log())
 
     def close(self):
         for c in self.held:

@@ -105,13 +105,14 @@ def test_kept_tcp_connection_is_not_slow(backend):
     params = backend.params("<?php while (ob_get_level()) ob_end_flush(); echo str_repeat('a', 6000); flush(); echo str_repeat('b', 6000);")
     with backend.connect("tcp") as c:
         c.request(params)
-        began = time.monotonic()
+        took = []
         for _ in range(40):
+            began = time.monotonic()
             assert len(c.request(params).body) == 12000
-        took = time.monotonic() - began
+            took.append(time.monotonic() - began)
     if backend.reference("tcp-nodelay"):
         return
-    assert took < 0.8
+    assert sorted(took)[20] < 0.03, took
 
 
 def test_idle_kept_connection_does_not_block_the_only_worker(backend):
@@ -383,7 +384,7 @@ def test_client_that_does_not_close_holds_no_worker(backend):
             open_ends.append(backend.connect(timeout=0.3 if backend.name == "php-fpm" else 10))
             open_ends[-1].send(fastcgi.request_bytes(backend.params("<?php echo $_GET['i'];", query=f"i={i}")))
             assert open_ends[-1].read_response().text == str(i)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
     finally:
         for c in open_ends:
             c.close()
