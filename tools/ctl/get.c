@@ -123,12 +123,12 @@ static int get_tell_broken(const char *address, int error, enum fcgi_violation v
         return CTL_EXIT_FAILED;
 }
 
-static int get_run_one(const struct get *g, const char *address, int fd, const uint8_t *request, size_t n) {
+static int get_run_one(const struct get *g, const char *address, int fd, const struct ctl_request *request) {
         _cleanup_reply_ struct ctl_reply reply = { .include_headers = g->include_headers };
         enum fcgi_violation violation = FCGI_VIOLATION_NONE;
         int r;
 
-        r = ctl_reply_exchange(fd, request, n, g->timeout, &reply, &violation);
+        r = ctl_reply_exchange(fd, request, &reply, &violation);
         if (r < 0) {
                 fflush(stdout);
                 get_tell_errors(&reply.errors);
@@ -145,7 +145,7 @@ static bool get_connection_ended(int fd) {
         return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
-static int get_run_all(const struct get *g, const char *address, const uint8_t *request, size_t n) {
+static int get_run_all(const struct get *g, const char *address, const struct ctl_request *request) {
         _cleanup_fd_ int fd = -1;
         uint64_t n_connections = 0;
         struct addr a;
@@ -161,7 +161,7 @@ static int get_run_all(const struct get *g, const char *address, const uint8_t *
                                 break;
                         n_connections++;
                 }
-                r = get_run_one(g, address, fd, request, n);
+                r = get_run_one(g, address, fd, request);
                 if (r == CTL_EXIT_HTTP) {
                         worst = r;
                         r = 0;
@@ -226,7 +226,7 @@ static int get_run(const struct get *g) {
                 ctl_print_error("out of memory");
                 return CTL_EXIT_FAILED;
         }
-        return get_run_all(g, address, request, n);
+        return get_run_all(g, address, &(struct ctl_request){ request, n, g->timeout });
 }
 
 static int get_read_body(struct get *g, const char *arg) {

@@ -29,9 +29,10 @@ static struct fcgi_pair *params_find(struct ctl_params *p, const char *name, siz
         return NULL;
 }
 
-static int params_set(struct ctl_params *p, const char *name, size_t n_name, const char *value, size_t n_value) {
-        _cleanup_free_ char *v = strndup(value, n_value), *k = strndup(name, n_name);
-        struct fcgi_pair *pair = params_find(p, name, n_name);
+/* Copies the given pair's texts. */
+static int params_set(struct ctl_params *p, const struct fcgi_pair *given) {
+        _cleanup_free_ char *v = strndup(given->value, given->n_value), *k = strndup(given->name, given->n_name);
+        struct fcgi_pair *pair = params_find(p, given->name, given->n_name);
 
         if (!k || !v)
                 return -ENOMEM;
@@ -41,16 +42,21 @@ static int params_set(struct ctl_params *p, const char *name, size_t n_name, con
                         return -ENOMEM;
                 p->items = pair;
                 pair = &p->items[p->n++];
-                *pair = (struct fcgi_pair){ .name = TAKE_PTR(k), .n_name = n_name };
+                *pair = (struct fcgi_pair){ .name = TAKE_PTR(k), .n_name = given->n_name };
         }
         free((char *)pair->value);
         pair->value = TAKE_PTR(v);
-        pair->n_value = n_value;
+        pair->n_value = given->n_value;
         return 0;
 }
 
+/* A value that is no whole text. */
+static int params_set_part(struct ctl_params *p, const char *name, const char *value, size_t n) {
+        return params_set(p, &(struct fcgi_pair){ name, strlen(name), value, n });
+}
+
 int ctl_params_set(struct ctl_params *p, const char *name, const char *value) {
-        return params_set(p, name, strlen(name), value, strlen(value));
+        return params_set_part(p, name, value, strlen(value));
 }
 
 int ctl_params_set_assignment(struct ctl_params *p, const char *assignment) {
@@ -58,7 +64,7 @@ int ctl_params_set_assignment(struct ctl_params *p, const char *assignment) {
 
         if (!eq || eq == assignment)
                 return -EINVAL;
-        return params_set(p, assignment, (size_t)(eq - assignment), eq + 1, strlen(eq + 1));
+        return params_set(p, &(struct fcgi_pair){ assignment, (size_t)(eq - assignment), eq + 1, strlen(eq + 1) });
 }
 
 static bool params_is_cgi_header(const char *name) {
@@ -100,11 +106,11 @@ static int params_fill_path(struct ctl_params *p, const struct ctl_params_reques
                 return -ENOMEM;
         e = ctl_params_set(p, "SCRIPT_FILENAME", file);
         if (e == 0)
-                e = params_set(p, "SCRIPT_NAME", 11, r->target, n_script);
+                e = params_set_part(p, "SCRIPT_NAME", r->target, n_script);
         if (e == 0 && n_script < n_path)
-                e = params_set(p, "PATH_INFO", 9, r->target + n_script, n_path - n_script);
+                e = params_set_part(p, "PATH_INFO", r->target + n_script, n_path - n_script);
         if (e == 0)
-                e = params_set(p, "DOCUMENT_URI", 12, r->target, n_path);
+                e = params_set_part(p, "DOCUMENT_URI", r->target, n_path);
         if (e == 0)
                 e = ctl_params_set(p, "DOCUMENT_ROOT", r->root ? r->root : "/");
         return e;

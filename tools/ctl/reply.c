@@ -163,9 +163,11 @@ static int reply_wait_for(int fd, bool writing, usec_t deadline, short *ret_even
         return 0;
 }
 
-int ctl_reply_exchange(int fd, const uint8_t *request, size_t n, uint64_t timeout, struct ctl_reply *r,
+int ctl_reply_exchange(int fd, const struct ctl_request *request, struct ctl_reply *r,
                        enum fcgi_violation *ret_violation) {
-        usec_t deadline = timeout > 0 ? time_now() + timeout : 0;
+        usec_t deadline = request->timeout > 0 ? time_now() + request->timeout : 0;
+        const uint8_t *data = request->data;
+        size_t n = request->n;
         struct fcgi_client client = {};
 
         fcgi_client_begin(&client, REQUEST_ID);
@@ -177,7 +179,7 @@ int ctl_reply_exchange(int fd, const uint8_t *request, size_t n, uint64_t timeou
                 if (e < 0)
                         return e;
                 if (events & POLLOUT)
-                        reply_write_some(fd, &request, &n);
+                        reply_write_some(fd, &data, &n);
                 if (!(events & (POLLIN | POLLHUP | POLLERR)))
                         continue;
                 e = reply_read_some(fd, r, &client, ret_violation);

@@ -26,9 +26,13 @@ void ctl_reply_stderr(struct ctl_reply *r, const uint8_t *data, size_t n);
 void ctl_reply_end(struct ctl_reply *r);
 
 /*
- * Sends a request of n bytes on a nonblocking socket and takes the reply, both at once: a server may answer before it
- * has read the body. 0; -ETIME (timeout, usec; 0: none); -ECONNRESET (closed before the end of the reply); -EPROTO
- * (*ret_violation says what); other -errno.
+ * Sends a request on a nonblocking socket and takes the reply, both at once: a server may answer before it has read the
+ * body. 0; -ETIME; -ECONNRESET (closed before the end of the reply); -EPROTO (*ret_violation says what); other -errno.
  */
-int ctl_reply_exchange(int fd, const uint8_t *request, size_t n, uint64_t timeout, struct ctl_reply *r,
+struct ctl_request {
+        const uint8_t *data;
+        size_t n;
+        uint64_t timeout; /* usec, for all of it; 0: none */
+};
+int ctl_reply_exchange(int fd, const struct ctl_request *request, struct ctl_reply *r,
                        enum fcgi_violation *ret_violation);

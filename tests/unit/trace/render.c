@@ -29,18 +29,13 @@ static void test_durations(void **state) {
         }
 }
 
-static void count(struct trace_snapshot *s, const char *pool, uint32_t from, uint32_t to, uint64_t n) {
-        struct trace_count_key key = { .from = from, .to = to };
-
-        text_copy(key.pool, sizeof(key.pool), pool, strlen(pool));
+static void count(struct trace_snapshot *s, struct trace_count_key key, uint64_t n) {
         assert_int_equal(trace_snapshot_add_count(s, &key, n), 0);
 }
 
-static void measure(struct trace_snapshot *s, const char *pool, uint32_t stage, uint64_t ns, uint64_t n) {
-        struct trace_hist_key key = { .stage = stage };
+static void measure(struct trace_snapshot *s, struct trace_hist_key key, uint64_t ns, uint64_t n) {
         struct trace_hist h = { .n = n, .sum = n * ns, .max = ns };
 
-        text_copy(key.pool, sizeof(key.pool), pool, strlen(pool));
         h.buckets[trace_hist_bucket(ns)] = n;
         assert_int_equal(trace_snapshot_add_hist(s, &key, &h), 0);
 }
@@ -50,11 +45,11 @@ static struct trace_snapshot *reading(usec_t elapsed, uint64_t n) {
 
         assert_non_null(s);
         s->elapsed = elapsed;
-        count(s, "www", STAGE_ACCEPTING, STAGE_READING_HEADERS, n);
-        count(s, "www", STAGE_EXECUTING, STAGE_END, n);
-        count(s, "blog", STAGE_CREATING, STAGE_ACCEPTING, 2);
-        measure(s, "www", STAGE_EXECUTING, 3, n);
-        measure(s, "www", 0, 4, n);
+        count(s, (struct trace_count_key){ .pool = "www", .from = STAGE_ACCEPTING, .to = STAGE_READING_HEADERS }, n);
+        count(s, (struct trace_count_key){ .pool = "www", .from = STAGE_EXECUTING, .to = STAGE_END }, n);
+        count(s, (struct trace_count_key){ .pool = "blog", .from = STAGE_CREATING, .to = STAGE_ACCEPTING }, 2);
+        measure(s, (struct trace_hist_key){ .pool = "www", .stage = STAGE_EXECUTING }, 3, n);
+        measure(s, (struct trace_hist_key){ .pool = "www", .stage = 0 }, 4, n);
         trace_snapshot_sort(s);
         return s;
 }
@@ -77,8 +72,8 @@ static void test_snapshot_nonsense(void **state) {
         struct trace_count_key endless = { .from = 1, .to = 2 };
 
         assert_null(trace_snapshot_find(s, "x"));
-        count(s, "x", TRACE_STAGES, 1, 3);
-        count(s, "x", 1, UINT32_MAX, 4);
+        count(s, (struct trace_count_key){ .pool = "x", .from = TRACE_STAGES, .to = 1 }, 3);
+        count(s, (struct trace_count_key){ .pool = "x", .from = 1, .to = UINT32_MAX }, 4);
         assert_int_equal(trace_snapshot_add_hist(s, &hist_key, &h), 0);
         assert_int_equal(s->lost.counts, 7);
         assert_int_equal(s->lost.samples, 5);
@@ -123,7 +118,8 @@ static void test_summary(void **state) {
         _cleanup_text_ struct text t = {};
 
         s->elapsed = 2000000;
-        count(s, "www", STAGE_END, 12, 7); /* 12: a stage of a newer build */
+        count(s, (struct trace_count_key){ .pool = "www", .from = STAGE_END, .to = 12 },
+              7); /* 12: a stage of a newer build */
         trace_render_summary(&t, s);
         assert_string_equal(
                 text_peek(&t),
@@ -139,8 +135,8 @@ static void test_json(void **state) {
         _cleanup_text_ struct text t = {};
 
         s->elapsed = 5;
-        count(s, "w\"\x1b", STAGE_EXECUTING, STAGE_END, 7);
-        measure(s, "w\"\x1b", STAGE_EXECUTING, 3, 7);
+        count(s, (struct trace_count_key){ .pool = "w\"\x1b", .from = STAGE_EXECUTING, .to = STAGE_END }, 7);
+        measure(s, (struct trace_hist_key){ .pool = "w\"\x1b", .stage = STAGE_EXECUTING }, 3, 7);
         trace_render_json(&t, s);
         assert_string_equal(
                 text_peek(&t),
