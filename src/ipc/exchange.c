@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/trusted.h"
+#include "base/unixfile.h"
 #include "ipc/channel.h"
 
 #define IPC_EXCHANGE_BACKLOG 16
@@ -73,41 +73,16 @@ int ipc_exchange_connect(const char *path) {
         return ipc_exchange_try(path, 0);
 }
 
-/* Removes a socket file whose server is gone. connect(2) refuses other kinds of files too: they stay. */
-static int ipc_exchange_remove_stale(const char *path) {
-        _cleanup_fd_ int fd = ipc_exchange_try(path, SOCK_NONBLOCK);
-        const char *name;
-        _cleanup_fd_ int folder = trusted_open_folder(path, &name);
-        struct stat st;
-
-        if (folder < 0)
-                return folder;
-        if (fd >= 0 || fd == -EAGAIN)
-                return -EADDRINUSE;
-        if (fd == -ECONNREFUSED && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
-            unlinkat(folder, name, 0) < 0)
-                return -errno;
-        return 0;
-}
-
 int ipc_exchange_listen(const char *path, mode_t mode) {
         struct sockaddr_un sun;
         _cleanup_fd_ int fd = ipc_exchange_socket(path, SOCK_NONBLOCK, &sun);
-        mode_t mask;
         int r;
 
         if (fd < 0)
                 return fd;
-        r = ipc_exchange_remove_stale(path);
-        if (r < 0)
-                return r;
-        /* Before bind(2), which makes the file with the socket's mode, less the umask: there is no moment with a wider
-         * one. */
-        if (fchmod(fd, mode) < 0)
-                return -errno;
-        mask = umask(0);
-        r = bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : 0;
-        umask(mask);
+        r = unixfile_clear(&sun, SOCK_SEQPACKET);
+        if (r == 0)
+                r = unixfile_bind(fd, &sun, mode);
         if (r == 0 && listen(fd, IPC_EXCHANGE_BACKLOG) < 0)
                 r = -errno;
         return r < 0 ? r : TAKE_FD(fd);

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "base/trusted.h"
 #include "base/unixdiag.h"
+#include "base/unixfile.h"
 #include "conf/check.h"
 #include "conf/rows.h"
 #include "log/log.h"
@@ -63,35 +64,6 @@ void unixsocket_remove(struct unixsocket *s) {
         if (folder >= 0 && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == s->dev &&
             st.st_ino == s->ino)
                 unlinkat(folder, name, 0);
-}
-
-/* A socket that is served keeps its name. One of another type, or one that cannot be asked, is taken for served. */
-static int unixsocket_is_left(const struct addr *a) {
-        _cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        if (fd < 0)
-                return -errno;
-        if (connect(fd, &a->sa, a->n) == 0 || errno == EAGAIN || errno == EPROTOTYPE)
-                return -EADDRINUSE;
-        return errno == ECONNREFUSED || errno == ENOENT ? 0 : -errno;
-}
-
-static int unixsocket_clear(const struct addr *a) {
-        const char *name;
-        _cleanup_fd_ int folder = trusted_open_folder(a->un.sun_path, &name);
-        struct stat st;
-        int r;
-
-        if (folder < 0)
-                return folder;
-        if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : -errno;
-        if (!S_ISSOCK(st.st_mode))
-                return -EADDRINUSE;
-        r = unixsocket_is_left(a);
-        if (r < 0)
-                return r;
-        return unlinkat(folder, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 /* Tells of a name that nobody has in php-fpm's words, and names the place. */
@@ -188,19 +160,6 @@ static int unixsocket_grant(const struct conf_pool *pool, const struct unixsocke
         return 0;
 }
 
-/* bind(2) makes the file with the mode of the socket, less the umask: there is no moment with a wider one. */
-static int unixsocket_bind(int fd, const struct addr *a, mode_t mode) {
-        mode_t mask;
-        int r;
-
-        if (fchmod(fd, mode) < 0)
-                return -errno;
-        mask = umask(0);
-        r = bind(fd, &a->sa, a->n) < 0 ? -errno : 0;
-        umask(mask);
-        return r;
-}
-
 int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int backlog, struct unixsocket *ret,
                     int *ret_fd, struct text *problems) {
         _cleanup_access_ struct unixsocket_access access = {};
@@ -214,11 +173,11 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
-        r = unixsocket_clear(a);
+        r = unixfile_clear(&a->un, SOCK_STREAM);
         if (r == 0)
                 r = sockets_prepare(fd);
         if (r == 0)
-                r = unixsocket_bind(fd, a, access.mode);
+                r = unixfile_bind(fd, &a->un, access.mode);
         if (r < 0)
                 return r;
         s.path = strdup(a->un.sun_path);
