@@ -102,6 +102,18 @@ void conf_free(struct conf *c) {
         free(c);
 }
 
+bool conf_keep_pool(struct conf *c, const char *name) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < c->n_pools; i++)
+                if (text_equal(c->pools[i].name, name))
+                        c->pools[n++] = c->pools[i];
+                else
+                        conf_pool_done(&c->pools[i]);
+        c->n_pools = n;
+        return n > 0;
+}
+
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
         for (size_t i = 0; i < c->n_pools; i++)
                 if (text_equal(c->pools[i].name, name))

@@ -18,6 +18,9 @@ const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
  * use. */
 unsigned conf_pool_shards(const struct conf_pool *pool);
 
+/* Takes all pools but that one out. False: there is none of that name, and all are out. */
+bool conf_keep_pool(struct conf *c, const char *name);
+
 /* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);

@@ -224,6 +224,14 @@ static void load_tell_noticed(struct loader *l, size_t n) {
         text_append(problems, text_peek(&rest));
 }
 
+static void load_keep_pool(struct loader *l) {
+        struct conf *c = l->entries.conf;
+        const char *name = l->options->pool;
+
+        if (name && !conf_keep_pool(c, name))
+                text_printf(l->entries.problems, "[%s:0] option --pool: no pool '%s' is defined\n", c->files[0], name);
+}
+
 /* Everything after the first file is on the stack. */
 static int load(struct loader *l, struct conf **ret) {
         struct conf_entries *e = &l->entries;
@@ -235,6 +243,7 @@ static int load(struct loader *l, struct conf **ret) {
                 return r;
         if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 text_printf(e->problems, "%zu more problems\n", e->n_problems - CONF_ENTRIES_PROBLEMS_MAX);
+        load_keep_pool(l);
         r = conf_rules_check(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;

@@ -42,6 +42,7 @@ void options_print_help(void) {
                "  -R, --allow-to-run-as-root a pool may run PHP as root\n"
                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
                "/run/fpmd)\n"
+               "      --pool NAME            serve this one of the configuration's pools\n"
                "  -h, --help                 this text\n"
                "  -i, --info                 what phpinfo() shows\n"
                "  -m, --modules              PHP's modules\n"
@@ -113,7 +114,7 @@ static int options_finish(struct options *o) {
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 
-enum { OPTION_RUNTIME_DIR = 256 };
+enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL };
 
 static int options_take(struct options *o, int c) {
         switch (c) {
@@ -151,6 +152,8 @@ static int options_take(struct options *o, int c) {
                 return 0;
         case OPTION_RUNTIME_DIR:
                 return options_set(&o->runtime_dir, optarg);
+        case OPTION_POOL:
+                return options_set(&o->pool, optarg);
         case 'h':
                 options_set_task(o, OPTIONS_HELP);
                 return 0;
@@ -190,6 +193,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "force-stderr", no_argument, NULL, 'O' },
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
+                { "pool", required_argument, NULL, OPTION_POOL },
                 { "help", no_argument, NULL, 'h' },
                 { "usage", no_argument, NULL, 'h' },
                 { "info", no_argument, NULL, 'i' },
@@ -227,6 +231,7 @@ struct conf_options options_for_conf(const struct options *o) {
                 .opens_logs = o->task == OPTIONS_RUN,
                 .php_fpm = program_is_php_fpm(),
                 .prefix = o->prefix,
+                .pool = o->pool,
                 .pid = o->pid_path,
         };
 }

@@ -26,6 +26,7 @@ struct options {
         char *conf_name;                        /* -y as it was given, or the default: for messages and titles */
         char *conf_path;                        /* the same, absolute */
         char *prefix;                           /* -p, absolute, or NULL */
+        char *pool;                             /* --pool, or NULL */
         char *pid_path;                         /* -g, or NULL */
         char *php_ini;                          /* -c, or NULL */
         char *runtime_dir;                      /* --runtime-dir, or NULL */

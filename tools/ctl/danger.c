@@ -8,19 +8,16 @@
 #include "danger.h"
 #include "base/account.h"
 #include "conf/rows.h"
+#include "units/socketunit.h"
 
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool danger_is_tcp(const char *listen) {
-        return listen && !strchr(listen, '/') && !text_equal(listen, "systemd");
-}
-
 bool danger_is_open_tcp(const char *listen) {
         static const char *const loopback[] = { "127.", "localhost:", "[::1]:", "::1:" };
 
-        if (!danger_is_tcp(listen))
+        if (!socketunit_is_tcp(listen))
                 return false;
         for (size_t i = 0; i < ELEMENTSOF(loopback); i++)
                 if (text_has_prefix(listen, loopback[i]))
@@ -46,7 +43,7 @@ static bool danger_any_extension(const struct conf_pool *pool) {
 }
 
 static bool danger_settings_over_tcp(const struct conf_pool *pool) {
-        return pool->wire_ini && danger_is_tcp(pool->listen);
+        return pool->wire_ini && socketunit_is_tcp(pool->listen);
 }
 
 /* What the kernel gives a dumpable process: its own memory as a file that its user may write. */
@@ -59,7 +56,7 @@ static bool danger_is_dumpable(const struct conf_pool *pool) {
 }
 
 static bool danger_shared_with_scripts(const struct conf_pool *pool) {
-        return danger_is_tcp(pool->listen) && pool->listen_shards > 1 && geteuid() != 0;
+        return socketunit_is_tcp(pool->listen) && pool->listen_shards > 1 && geteuid() != 0;
 }
 
 static const struct {

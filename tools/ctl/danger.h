@@ -7,9 +7,8 @@
 #include "base/text.h"
 #include "conf/model.h"
 
-/* True for an address that is TCP and not this host's loopback, or any TCP. Host names are not resolved: "localhost" is
- * loopback, others are not. "systemd" and paths are neither. */
-bool danger_is_tcp(const char *listen);
+/* True for an address that is TCP and not this host's loopback. Host names are not resolved: "localhost" is loopback,
+ * others are not. */
 bool danger_is_open_tcp(const char *listen);
 
 /* One "[FILE:LINE] warning: ..." line for each. Pure but for the user database. */

@@ -29,6 +29,21 @@ static void test_problems(void **state) {
         given_check(rows, ELEMENTSOF(rows));
 }
 
+#define POOLS "[a]\nlisten = 9000\npm = static\npm.max_children = 1\n[b]\nlisten = 9000\npm = static\n"
+
+static void test_one_pool_of_several(void **state) {
+        const struct conf_options options = { .text_only = true, .pool = "a" },
+                                  none = { .text_only = true, .pool = "c" };
+        _cleanup_text_ struct text problems = {};
+        _cleanup_conf_ struct conf *conf = NULL, *nothing = NULL;
+
+        assert_int_equal(conf_load_text("x", POOLS, strlen(POOLS), &options, &conf, &problems), 0);
+        assert_int_equal(conf->n_pools, 1);
+        assert_string_equal(conf->pools[0].name, "a");
+        assert_int_equal(conf_load_text("x", POOLS, strlen(POOLS), &none, &nothing, &problems), CONF_E_INVALID);
+        assert_non_null(strstr(text_peek(&problems), "[x:0] option --pool: no pool 'c' is defined\n"));
+}
+
 /* Files in a folder of their own. */
 struct folder {
         char path[64];
@@ -166,6 +181,7 @@ static void test_an_include_may_match_nothing(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_problems),
+                cmocka_unit_test(test_one_pool_of_several),
                 cmocka_unit_test_setup_teardown(test_includes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_includes_that_fail, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_what_was_noticed_before_a_problem_is_told, set_up, tear_down),

@@ -25,7 +25,7 @@ static struct options o;
 
 /* The program itself leaves its options to its end. */
 static void forget(void) {
-        char *const fields[] = { o.conf_name, o.conf_path, o.prefix, o.pid_path, o.php_ini, o.runtime_dir };
+        char *const fields[] = { o.conf_name, o.conf_path, o.prefix, o.pool, o.pid_path, o.php_ini, o.runtime_dir };
 
         for (size_t i = 0; i < ELEMENTSOF(fields); i++)
                 free(fields[i]);

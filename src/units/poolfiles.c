@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine is not asked whether users and folders exist (text_only): at an early boot that would wait for services
+ * which are not there yet. Only plain files are read, since another one may never end.
+ */
+
+#include "units/poolfiles.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "conf/conf.h"
+#include "conf/ini.h"
+#include "conf/load.h"
+
+#define FILE_BYTES_MAX ((size_t)4 << 20)
+
+/* A file's bytes, and what is wrong with them. */
+struct poolfile {
+        const char *path, *data;
+        size_t n;
+        struct text problems;
+};
+
+static void poolfiles_done(struct poolfile *f) {
+        text_done(&f->problems);
+}
+
+static const struct conf_options poolfiles_options = { .text_only = true };
+
+/* Appends the section's own listen lines: what its socket is, so that one that is open stays so. */
+static void poolfiles_copy_listen(const char *data, size_t n, struct text *out) {
+        const char *s, *reason;
+        size_t n_line;
+
+        while (conf_ini_next(&data, &n, &s, &n_line)) {
+                _cleanup_ini_line_ struct conf_ini_line line = {};
+
+                if (conf_ini_parse(s, n_line, getenv, &line, &reason) != 0 || line.kind == CONF_INI_NOTHING)
+                        continue;
+                if (line.kind == CONF_INI_SECTION)
+                        return;
+                if (text_equal(line.name, "listen") || text_has_prefix(line.name, "listen."))
+                        text_append_n(out, s, n_line);
+                text_append_c(out, '\n');
+        }
+}
+
+static int poolfiles_visit_broken(const struct poolfile *f, const char *lines, const char *name,
+                                  const struct poolfiles_visitor *v) {
+        struct conf_pool nameless = { .where = { .file = f->path }, .name = (char *)name };
+        _cleanup_text_ struct text text = {}, ignored = {};
+        _cleanup_conf_ struct conf *conf = NULL;
+        int r;
+
+        text_append(&text, "[");
+        conf_ini_quote(name, &text);
+        text_append(&text, "]\n");
+        poolfiles_copy_listen(lines, f->n - (size_t)(lines - f->data), &text);
+        text_append(&text, "pm = static\npm.max_children = 1\n");
+        if (text.failed)
+                return -ENOMEM;
+        r = conf_load_text(f->path, text.data, text.n, &poolfiles_options, &conf, &ignored);
+        if (r < 0)
+                return r;
+        return v->broken(f->path, r == 0 && text_equal(conf->pools[0].name, name) ? &conf->pools[0] : &nameless,
+                         text_peek(&f->problems), v->userdata);
+}
+
+/* The sections of a file that could not be read as a whole. */
+static int poolfiles_visit_sections(const struct poolfile *f, const struct poolfiles_visitor *v) {
+        const char *data = f->data, *s, *reason;
+        size_t n = f->n, n_line, n_named = 0;
+        int r = 0;
+
+        while (r == 0 && conf_ini_next(&data, &n, &s, &n_line)) {
+                _cleanup_ini_line_ struct conf_ini_line line = {};
+
+                r = conf_ini_parse(s, n_line, getenv, &line, &reason);
+                if (r == CONF_SCAN_E_SYNTAX)
+                        r = 0;
+                if (r < 0 || line.kind != CONF_INI_SECTION || strcasecmp(line.name, "global") == 0)
+                        continue;
+                n_named++;
+                r = poolfiles_visit_broken(f, data, line.name, v);
+        }
+        return r == 0 && n_named == 0 ? v->remark(text_peek(&f->problems), v->userdata) : r;
+}
+
+static int poolfiles_visit_pools(const char *file, const struct conf *conf, const struct poolfiles_visitor *v) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < conf->n_pools; i++)
+                r = v->pool(file, &conf->pools[i], v->userdata);
+        return r;
+}
+
+int poolfiles_visit_text(const char *file, const char *data, size_t n, const struct poolfiles_visitor *v) {
+        _cleanup_(poolfiles_done) struct poolfile f = { .path = file, .data = data, .n = n };
+        _cleanup_conf_ struct conf *conf = NULL;
+        int r;
+
+        r = conf_load_text(file, data, n, &poolfiles_options, &conf, &f.problems);
+        if (r == CONF_E_INVALID)
+                return poolfiles_visit_sections(&f, v);
+        return r < 0 ? r : poolfiles_visit_pools(file, conf, v);
+}
+
+static int poolfiles_read(const char *path, char **ret, size_t *ret_n) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        return fd_read_all(fd, FILE_BYTES_MAX, ret, ret_n);
+}
+
+static int poolfiles_visit_file(const char *path, const struct poolfiles_visitor *v) {
+        _cleanup_(poolfiles_done) struct poolfile f = { .path = path };
+        _cleanup_conf_ struct conf *conf = NULL;
+        _cleanup_free_ char *data = NULL;
+        int r;
+
+        r = poolfiles_read(path, &data, &f.n);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                text_printf(&f.problems, "[%s:0] cannot read it: %s\n", path,
+                            r == -EINVAL ? "it is no plain file" : strerror(-r));
+                return f.problems.failed ? -ENOMEM : v->remark(text_peek(&f.problems), v->userdata);
+        }
+        f.data = data;
+        r = conf_load(path, &poolfiles_options, &conf, &f.problems);
+        if (r == CONF_E_INVALID)
+                return poolfiles_visit_sections(&f, v);
+        return r < 0 ? r : poolfiles_visit_pools(path, conf, v);
+}
+
+static int poolfiles_is_one(const struct dirent *entry) {
+        return entry->d_name[0] != '.' && text_has_suffix(entry->d_name, ".conf");
+}
+
+static int poolfiles_visit_entries(const char *folder, struct dirent **entries, int n,
+                                   const struct poolfiles_visitor *v) {
+        int r = 0;
+
+        for (int i = 0; r == 0 && i < n; i++) {
+                _cleanup_text_ struct text path = {};
+
+                text_printf(&path, "%s/%s", folder, entries[i]->d_name);
+                r = path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), v);
+        }
+        return r;
+}
+
+static int poolfiles_tell_folder(const char *folder, int error, const struct poolfiles_visitor *v) {
+        _cleanup_text_ struct text problem = {};
+
+        if (error == ENOENT)
+                return 0;
+        text_printf(&problem, "[%s:0] cannot read the folder: %s\n", folder, strerror(error));
+        return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
+}
+
+int poolfiles_visit(const char *folder, const struct poolfiles_visitor *v) {
+        struct dirent **entries = NULL;
+        int n, r;
+
+        n = scandir(folder, &entries, poolfiles_is_one, alphasort);
+        if (n < 0)
+                return errno == ENOMEM ? -ENOMEM : poolfiles_tell_folder(folder, errno, v);
+        r = poolfiles_visit_entries(folder, entries, n, v);
+        for (int i = 0; i < n; i++)
+                free(entries[i]);
+        free(entries);
+        return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The pools of a folder's *.conf files, each file read by itself: a broken one costs its own pools. */
+
+#include "base/text.h"
+#include "conf/model.h"
+
+struct poolfiles_visitor {
+        /* A pool of a good file. */
+        int (*pool)(const char *file, const struct conf_pool *pool, void *userdata);
+        /* A section of a broken one; problems: what is wrong with the file. Of the pool, listen directives alone hold.
+         */
+        int (*broken)(const char *file, const struct conf_pool *pool, const char *problems, void *userdata);
+        /* "[FILE:LINE] ..." about no pool that could be named. */
+        int (*remark)(const char *line, void *userdata);
+        void *userdata;
+};
+
+/* Visits the folder's files in the order of their names. A folder that is not there has none. A visitor's answer other
+ * than 0 ends it, and is returned; else 0 or -errno. */
+int poolfiles_visit(const char *folder, const struct poolfiles_visitor *visitor);
+
+/* The same for one file's n bytes, without includes. */
+int poolfiles_visit_text(const char *file, const char *data, size_t n, const struct poolfiles_visitor *visitor);

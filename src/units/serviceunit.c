@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The template fpmd@.service has everything that does not depend on the pool. Here is what the pool's file says: the
+ * user, the priority, the chroot's capability, and the command line, which has this one file and this one pool.
+ */
+
+#include "units/serviceunit.h"
+
+#include <string.h>
+
+#include "units/syntax.h"
+
+/* systemd gives each service so many as the hard limit. */
+#define FILES_GIVEN (512U * 1024U)
+
+/* By its name or number: who has which number is not asked (whoever starts as root finds that out: conf/machine.c). */
+static bool serviceunit_is_root(const char *name) {
+        return text_equal(name, "root") || (name && *name && strspn(name, "0") == strlen(name));
+}
+
+static int serviceunit_put_account(const struct conf_pool *pool, struct text *out, enum conf_pool_row *ret) {
+        *ret = CONF_POOL_user;
+        if (serviceunit_is_root(pool->user))
+                return SERVICEUNIT_E_ROOT;
+        if (pool->user && syntax_put("User", pool->user, out) != 0)
+                return SERVICEUNIT_E_UNFIT;
+        if (pool->user && !pool->group)
+                text_append(out, "Group=\n"); /* the user's own, not the template's */
+        *ret = CONF_POOL_group;
+        if (serviceunit_is_root(pool->group))
+                return SERVICEUNIT_E_ROOT;
+        if (pool->group && syntax_put("Group", pool->group, out) != 0)
+                return SERVICEUNIT_E_UNFIT;
+        return 0;
+}
+
+/* What php-fpm does as root, and the unit's lines do without. */
+static void serviceunit_put_privileges(const struct conf_pool *pool, struct text *out) {
+        if (pool->process_priority != CONF_INT_UNSET)
+                text_printf(out, "Nice=%d\n", MIN(pool->process_priority, 19));
+        if (pool->rlimit_files > FILES_GIVEN)
+                text_printf(out, "LimitNOFILE=%u\n", pool->rlimit_files);
+        if (pool->chroot)
+                text_append(out, "CapabilityBoundingSet=CAP_SYS_CHROOT\nAmbientCapabilities=CAP_SYS_CHROOT\n"
+                                 "SystemCallFilter=chroot\n");
+}
+
+static int serviceunit_put_command(const struct serviceunit *unit, const char *options, struct text *out) {
+        text_printf(out, "ExecStart=\nExecStart=" FPMD_SBINDIR "/fpmd%s -y ", options);
+        if (syntax_put_word(unit->file, out) != 0)
+                return SERVICEUNIT_E_UNFIT;
+        text_append(out, " --pool ");
+        if (syntax_put_word(unit->name, out) != 0)
+                return SERVICEUNIT_E_UNFIT;
+        if (unit->exit_idle > 0)
+                text_printf(out, " --exit-idle-time %llums", (unsigned long long)(unit->exit_idle / USEC_PER_MSEC));
+        text_append_c(out, '\n');
+        return 0;
+}
+
+int serviceunit_put(const struct serviceunit *unit, const struct conf_pool *pool, struct text *out,
+                    enum conf_pool_row *ret) {
+        int r;
+
+        r = serviceunit_put_account(pool, out, ret);
+        if (r != 0)
+                return r;
+        serviceunit_put_privileges(pool, out);
+        *ret = CONF_POOL_listen;
+        return serviceunit_put_command(unit, "", out);
+}
+
+int serviceunit_put_refusal(const struct serviceunit *unit, struct text *out) {
+        return serviceunit_put_command(unit, " -t", out);
+}

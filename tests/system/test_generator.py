@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Pools of php-fpm's folder as units: what fpmd-generator makes of files, under a real systemd."""
+
+import os
+import re
+
+import pytest
+
+from container import wait_until
+from service import DebianFpm
+
+COUNT = int(os.environ.get("FPMD_POOLS", "4"))  # README's promise has been seen with 50
+GENERATOR = "/usr/lib/systemd/system-generators/fpmd-generator"
+PAGE = "/var/www/html/who.php"
+SETTINGS = "/etc/fpmd/units.conf"
+
+
+class Sites:
+    """A php-fpm pool.d with a pool and a user for each site."""
+
+    def __init__(self, container):
+        self.container = container
+        self.names = [f"site{i}" for i in range(COUNT)]
+        version = DebianFpm(container).version
+        self.folder = f"/etc/php/{version}/fpm/pool.d"
+        self.cursor = container.journal_cursor()
+        self.extra = []
+        container.write(SETTINGS, f"pools = {self.folder}\n")
+        container.write(PAGE, "<?php echo posix_getpwuid(posix_geteuid())['name'], ' ', getenv('SITE'), ' ', PHP_SAPI;")
+        container.run("sh", "-c", "; ".join(f"id {name} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin {name}" for name in self.names))
+        for name in self.names:
+            self.write(name)
+
+    def path(self, name):
+        return f"{self.folder}/{name}.conf"
+
+    def write(self, name, more="", user=None, listen=None):
+        self.container.write(self.path(name), f"""\
+[{name}]
+user = {user or name}
+group = {user or name}
+listen = {listen or self.socket(name)}
+listen.owner = www-data
+listen.group = www-data
+pm = ondemand
+pm.max_children = 2
+env[SITE] = {name}
+{more}
+""")
+
+    @staticmethod
+    def socket(name):
+        return f"/run/php/{name}.sock"
+
+    def add(self, name, **keywords):
+        self.extra.append(name)
+        self.write(name, **keywords)
+
+    def ask(self, name, at=None):
+        return self.container.run("fpmctl", "get", "--connect", at or self.socket(name), PAGE).stdout
+
+    def reload(self):
+        self.container.systemctl("daemon-reload")
+
+    def enable(self, *names):
+        self.container.systemctl("enable", "--now", *(f"fpmd@{name}.socket" for name in names))
+
+    def remove(self):
+        units = [f"fpmd@{name}.{kind}" for name in self.names + self.extra for kind in ("socket", "service")]
+        self.container.systemctl("disable", "--now", *units, check=False)
+        for name in self.names + self.extra:
+            self.container.remove(self.path(name))
+        for path in (SETTINGS, PAGE):
+            self.container.remove(path)
+        self.container.systemctl("reset-failed", check=False)
+        self.reload()
+
+
+@pytest.fixture
+def sites(container):
+    sites = Sites(container)
+    yield sites
+    print(container.journal_text(sites.cursor, "-t", "fpmd-generator", "-t", "fpmd", "-t", "systemd"))
+    sites.remove()
+
+
+def test_pools_of_php_fpm_become_units_each_with_its_user_and_none_is_root(sites, container):
+    fpm = DebianFpm(container)
+    container.systemctl("restart", fpm.unit)
+    before = {name: sites.ask(name) for name in sites.names}
+    fpm.stop()  # with it go the socket files, and /run/php
+    sites.reload()
+    sites.enable(*sites.names)
+    after = {name: sites.ask(name) for name in sites.names}
+    assert before == after == {name: f"{name} {name} fpm-fcgi" for name in sites.names}
+    lines = container.run("ps", "-e", "-o", "user=,pid=,cgroup=").stdout.splitlines()
+    rows = [line.split() for line in lines if "/fpmd.slice/" in line]
+    users = {}
+    for user, _, group in rows:
+        name = re.search(r"fpmd@([\w.-]+)\.service", group).group(1)
+        users.setdefault(name, set()).add(user)
+    assert users == {name: {name} for name in sites.names}
+    assert len(rows) >= 3 * COUNT  # master, zygote, worker
+    print("\n".join(line for line in lines if "/fpmd.slice/" in line))
+    print(container.run("systemd-cgls", "--no-pager", "-u", "fpmd.slice").stdout)
+
+
+def test_the_socket_has_the_owner_mode_and_queue_of_the_file(sites, container):
+    sites.add("tcp", listen="127.0.0.1:9417", user="site0", more="listen.shards = 2\nlisten.backlog = 33\nlisten.defer_accept = 2")
+    sites.write("site0", "listen.mode = 0640")
+    sites.reload()
+    sites.enable("site0", "tcp")
+    assert container.run("stat", "-c", "%U:%G %a", sites.socket("site0")).stdout.strip() == "www-data:www-data 640"
+    assert container.show("fpmd@tcp.socket", "Backlog") == "33"
+    assert container.show("fpmd@tcp.socket", "DeferAcceptUSec") == "2s"
+    assert container.show("fpmd@tcp.socket", "Listen").count("127.0.0.1:9417") == 2
+    assert sites.ask("tcp", at="127.0.0.1:9417") == "site0 tcp fpm-fcgi"
+
+
+def test_a_broken_file_costs_its_own_pool_and_says_where(sites, container):
+    sites.reload()
+    sites.enable("site0", "site1")
+    assert sites.ask("site0") and sites.ask("site1")
+    other = container.show("fpmd@site1.service", "MainPID")
+    sites.write("site0", "pm.max_requests = many")
+    sites.reload()
+    assert container.systemctl("restart", "fpmd@site0.service", check=False).returncode != 0
+    assert container.show("fpmd@site0.service", "ExecMainStatus") == "78"
+    where = f"{sites.path('site0')}:10"
+    assert where in container.systemctl("cat", "fpmd@site0.service").stdout
+    said = wait_until(lambda: [e for e in sites.container.journal(sites.cursor, "-u", "fpmd@site0") if where in e["MESSAGE"]], "the warning")
+    assert {"fpmd-generator", "fpmd"} <= {entry["SYSLOG_IDENTIFIER"] for entry in said}
+    assert container.show("fpmd@site0.socket", "ActiveState") == "active"  # it is still systemd's, and open
+    assert container.show("fpmd@site1.service", "MainPID") == other
+    container.systemctl("restart", "fpmd@site1.service")
+    assert sites.ask("site1") == "site1 site1 fpm-fcgi"
+    sites.write("site0")
+    sites.reload()
+    assert sites.ask("site0") == "site0 site0 fpm-fcgi"
+
+
+def test_a_pool_of_root_has_a_unit_that_does_not_start(sites, container):
+    sites.add("rooty", user="root")
+    sites.reload()
+    assert container.show("fpmd@rooty.service", "User") == "www-data"
+    assert " -t " in container.show("fpmd@rooty.service", "ExecStart")
+    assert container.systemctl("start", "fpmd@rooty.service", check=False).returncode != 0
+    assert "PHP does not run as root" in container.systemctl("cat", "fpmd@rooty.service").stdout
+
+
+def test_a_site_that_comes_and_goes_touches_no_other(sites, container):
+    sites.reload()
+    sites.enable("site0")
+    assert sites.ask("site0")
+    before = container.show("fpmd@site0.service", "MainPID")
+    sites.add("shop", user="site1")
+    sites.reload()
+    sites.enable("shop")
+    assert sites.ask("shop") == "site1 shop fpm-fcgi"
+    container.systemctl("disable", "--now", "fpmd@shop.socket", "fpmd@shop.service")
+    assert container.show("fpmd@shop.service", "Result") == "success"
+    container.remove(sites.path("shop"))
+    sites.reload()
+    assert container.show("fpmd@site0.service", "MainPID") == before
+    assert sites.ask("site0")
+
+
+def test_the_generator_needs_no_privilege_and_writes_into_its_folder_alone(sites, container):
+    script = f"""
+set -e
+mkdir -p /tmp/made/a /tmp/made/b /tmp/made/c
+chown -R nobody /tmp/made
+setpriv --reuid nobody --clear-groups {GENERATOR} /tmp/made/a /tmp/made/b /tmp/made/c
+find / /tmp /run -xdev -user nobody
+rm -r /tmp/made
+"""
+    made = container.run("sh", "-c", script).stdout.split()
+    assert "/tmp/made/a/fpmd@site0.service.d/50-pool.conf" in made
+    assert [path for path in made if path.endswith(".conf") and "/a/" not in path] == []
+    assert [path for path in made if not path.startswith("/tmp/made")] == []
+
+
+def test_systemd_finds_no_mistake_in_what_is_made(sites, container):
+    sites.write("site0", "process.priority = 3\nchroot = /srv\nlisten.backlog = 5")
+    sites.reload()
+    done = container.run("systemd-analyze", "verify", "--man=no", "fpmd@site0.service", "fpmd@site0.socket", "fpmd@site1.service", "fpmd.slice")
+    assert done.stdout + done.stderr == ""

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* A file's pools, and what is left of those of a broken one. */
+
+#include "units/poolfiles.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct text heard;
+
+static int on_pool(const char *file, const struct conf_pool *pool, void *userdata) {
+        text_printf(&heard, "pool %s %s\n", pool->name, pool->listen);
+        return 0;
+}
+
+static int on_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
+        text_printf(&heard, "broken %s %s: %.*s\n", pool->name, pool->listen ?: "-", (int)strcspn(problems, "\n"),
+                    problems);
+        return 0;
+}
+
+static int on_remark(const char *line, void *userdata) {
+        text_append(&heard, "remark ");
+        text_append_n(&heard, line, strcspn(line, "\n"));
+        return 0;
+}
+
+static const struct poolfiles_visitor visitor = { .pool = on_pool, .broken = on_broken, .remark = on_remark };
+
+static void check(const char *file, const char *said) {
+        text_done(&heard);
+        assert_int_equal(poolfiles_visit_text("x", file, strlen(file), &visitor), 0);
+        assert_string_equal(text_peek(&heard), said);
+        text_done(&heard);
+}
+
+#define PM "pm = static\npm.max_children = 1\n"
+
+static void test_pools_of_a_good_file(void **state) {
+        check("[a]\nlisten = 9000\n" PM "[b]\nlisten = /run/$pool\n" PM, "pool a 9000\npool b /run/b\n");
+}
+
+static void test_sockets_of_a_broken_file_are_what_they_were(void **state) {
+        check("[a]\nfoo = 1\nlisten = 9000\n[global]\n[b]\n" PM "[c]\nlisten = \"\n",
+              "broken a 9000: [x:2] unknown entry 'foo'\n"
+              "broken b -: [x:2] unknown entry 'foo'\n"
+              "broken c -: [x:2] unknown entry 'foo'\n");
+}
+
+static void test_a_broken_file_without_pools(void **state) {
+        check("[a\n", "remark [x:1] syntax error: the ']' is missing");
+}
+
+static void test_folders(void **state) {
+        text_done(&heard);
+        assert_int_equal(poolfiles_visit("/nonexistent", &visitor), 0);
+        assert_int_equal(heard.n, 0);
+        assert_int_equal(poolfiles_visit("/etc/passwd", &visitor), 0);
+        assert_string_equal(text_peek(&heard), "remark [/etc/passwd:0] cannot read the folder: Not a directory");
+        text_done(&heard);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_pools_of_a_good_file),
+                cmocka_unit_test(test_sockets_of_a_broken_file_are_what_they_were),
+                cmocka_unit_test(test_a_broken_file_without_pools),
+                cmocka_unit_test(test_folders),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* systemd empties the folder before each run, so what is made is new, or somebody else's. */
+
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+
+static int output_open_folder(int folder_fd, const char *name, const char *kind) {
+        char folder[256];
+        int fd;
+
+        if (snprintf(folder, sizeof(folder), "fpmd@%s.%s.d", name, kind) >= (int)sizeof(folder))
+                return -ENAMETOOLONG;
+        if (mkdirat(folder_fd, folder, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        fd = openat(folder_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+int output_write(int folder_fd, const char *name, const char *kind, const struct text *text) {
+        _cleanup_fd_ int dir_fd = output_open_folder(folder_fd, name, kind);
+        _cleanup_fd_ int fd = -1;
+
+        if (dir_fd < 0)
+                return dir_fd;
+        fd = openat(dir_fd, "50-pool.conf", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        return fd_write_all(fd, text_peek(text), text->n);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Files below the folder that systemd gives to a generator, and nowhere else. */
+
+#include "base/text.h"
+
+/* Writes FOLDER/fpmd@NAME.KIND.d/50-pool.conf. The name is one that a unit can have; folder_fd is the folder, open.
+ * Nothing that is there is followed or written over. 0 or -errno. */
+int output_write(int folder_fd, const char *name, const char *kind, const struct text *text);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What a generator has to say. It can wait for nobody: systemd waits for it. */
+
+/* Each line of the text, as a warning: to the journal, with the unit that it is about (NULL: none), where that takes
+ * it, else to the kernel's log; and to stderr. */
+void report_lines(const char *unit, const char *lines);
