@@ -196,7 +196,7 @@ def test_dumpable_is_what_the_pool_says(program, value, readable):
 @pytest.mark.parametrize("pool, opens", [({}, False), ({"process.dumpable": "yes"}, True), ({"request_slowlog_timeout": "60s"}, False),
                                          ({"request_slowlog_timeout": "60s", "process.dumpable": "yes"}, True)])
 def test_who_can_open_its_own_memory(start, pool, opens):
-    """What disable_functions and open_basedir are worth depends on it: README and fpmctl check say so."""
+    """What disable_functions and open_basedir are worth depends on it: fpmd-from-php-fpm(7) and fpmctl check say so."""
     s = start({"www": {**pool, **({"slowlog": "/dev/null"} if "request_slowlog_timeout" in pool else {})}})
     code = "<?php var_dump((bool)@fopen('/proc/self/mem', 'r+'));"
     assert s.run(s.script("mem.php", code)).text == f"bool({str(opens).lower()})\n"

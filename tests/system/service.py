@@ -6,7 +6,8 @@ from pathlib import Path
 
 from container import wait_until
 
-README = Path(__file__).resolve().parent.parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "packaging/man/fpmd-from-php-fpm.7"]
 DROPIN = "/etc/systemd/system/{}.d/test.conf"
 
 
@@ -83,7 +84,7 @@ pm.max_children = {max_children}
 
 
 class DebianFpm(Service):
-    """Debian's own service with Debian's own configuration, and what runs in it: php-fpm, or fpmd after README's commands."""
+    """Debian's own service with Debian's own configuration, and what runs in it: php-fpm, or fpmd after the documentation's commands."""
 
     def __init__(self, container):
         unit = container.run("sh", "-c", "cd /lib/systemd/system && echo php*-fpm.service").stdout.strip()
@@ -108,8 +109,10 @@ class DebianFpm(Service):
 
 
 def documented(first_words):
-    """The commands of README's block that begins with these words."""
-    for block in re.findall(r"(?:^    .*\n)+", README.read_text(), re.MULTILINE):
-        if block.startswith(f"    {first_words}"):
-            return [line.partition(" # ")[0].strip() for line in block.splitlines()]
-    raise AssertionError(f"README has no commands that begin with: {first_words}")
+    """The commands of the documentation's block that begins with these words: README's is indented, a man page's a display."""
+    for document in DOCUMENTS:
+        text = document.read_text()
+        for block in re.findall(r"(?:^    .*\n)+|(?<=^\.Bd -literal -offset indent\n)(?:^[^.].*\n)+", text, re.MULTILINE):
+            if block.lstrip().startswith(first_words):
+                return [line.partition(" # ")[0].strip() for line in block.splitlines()]
+    raise AssertionError(f"no document has commands that begin with: {first_words}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What Debian's package of php-fpm sets up, unchanged, with php-fpm and with fpmd in its service: configuration, web servers' snippets, socket,
-pid file, logrotate. README's commands lead from the one to the other and back."""
+pid file, logrotate. fpmd-from-php-fpm(7)'s commands lead from the one to the other and back."""
 
 import pytest
 

@@ -17,6 +17,7 @@ packages_test=(
         prometheus python3-prometheus-client                  # promtool and the reference parser, for the metrics
         nginx-light apache2-bin caddy haproxy lighttpd        # real clients; nginx also for tools/bench
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
+        mandoc                                                # man pages say nothing that mandoc would mend
         strace                                                # a test of reloads
         util-linux procps curl iproute2
 )
