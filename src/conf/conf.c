@@ -125,6 +125,10 @@ unsigned conf_pool_shards(const struct conf_pool *pool) {
         return pool->listen_shards > 0 ? pool->listen_shards : MIN(process_n_cpus(), (unsigned)CONF_SHARDS_MAX);
 }
 
+bool conf_pool_limits_queue(const struct conf_pool *pool) {
+        return pool->queue_max_wait > 0 || pool->queue_max_length > 0;
+}
+
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret) {
         struct conf_pool *pools, *pool;
 

@@ -21,6 +21,9 @@ unsigned conf_pool_shards(const struct conf_pool *pool);
 /* Takes all pools but that one out. False: there is none of that name, and all are out. */
 bool conf_keep_pool(struct conf *c, const char *name);
 
+/* Whether the pool limits what waits for a worker: then the park has the queue, and the listeners. */
+bool conf_pool_limits_queue(const struct conf_pool *pool);
+
 /* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);

@@ -36,6 +36,7 @@
 #define CONF_CTYPE_WORDS      char ** /* NULL-terminated */
 #define CONF_CTYPE_ABANDONED  enum conf_abandoned
 #define CONF_CTYPE_DISCONNECT enum conf_disconnect
+#define CONF_CTYPE_DELAY      usec_t /* as TIME, and milliseconds */
 
 #define CONF_INT_UNSET INT_MIN
 #define CONF_UNLIMITED INT64_C(-1)
@@ -117,6 +118,11 @@
         D("park.rest_timeout",           park_rest_timeout,           TIME,     1,   CONF_TIME_MAX,   "2m",     OWN,   RELOAD)   \
         D("park.idle_timeout",           park_idle_timeout,           TIME,     1,   CONF_TIME_MAX,   "5m",     OWN,   RELOAD)   \
         D("queue.abandoned",             queue_abandoned,             ABANDONED, 0, 0,                "run",    OWN,   RELOAD)   \
+        D("queue.max_wait",              queue_max_wait,              DELAY,    0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
+        D("queue.max_length",            queue_max_length,            COUNT,    0,   1000000,         "0",      OWN,   RELOAD)   \
+        D("queue.status",                queue_status,                COUNT,    400, 599,             "503",    OWN,   RELOAD)   \
+        D("queue.retry_after",           queue_retry_after,           TIME,     0,   CONF_TIME_MAX,   "1s",     OWN,   RELOAD)   \
+        D("queue.body",                  queue_body,                  PATH,     1,   CONF_PATH_BYTES, NULL,     OWN,   RELOAD)   \
         D("chroot",                      chroot,                      PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("chdir",                       chdir,                       PATH,     1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \

@@ -3,8 +3,13 @@
 
 #include "conf/own.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 #include <strings.h>
 
+#include "base/macros.h"
+#include "base/number.h"
 #include "conf/model.h"
 
 /* Which of two words it is. */
@@ -38,4 +43,60 @@ int conf_own_parse_disconnect(_unused_ const struct conf_directive *d, void *fie
 
 void conf_own_format_disconnect(const void *field, struct text *out) {
         text_append(out, own_disconnect[*(const enum conf_disconnect *)field]);
+}
+
+static const struct {
+        const char *name;
+        uint64_t usec;
+} own_units[] = {
+        { "", USEC_PER_SEC },       { "s", USEC_PER_SEC },        { "ms", USEC_PER_MSEC },
+        { "m", 60 * USEC_PER_SEC }, { "h", 3600 * USEC_PER_SEC }, { "d", 86400 * USEC_PER_SEC },
+};
+
+/* The number and its unit, in usec. -EINVAL: there is no such unit, or no number; -ERANGE. */
+static int own_read_delay(const char *text, usec_t *ret) {
+        size_t n = strspn(text, "0123456789");
+        char digits[20] = "";
+
+        if (n == 0)
+                return -EINVAL;
+        if (n >= sizeof(digits))
+                return -ERANGE;
+        memcpy(digits, text, n);
+        for (size_t i = 0; i < ELEMENTSOF(own_units); i++) {
+                uint64_t number;
+                int r;
+
+                if (strcmp(text + n, own_units[i].name) != 0)
+                        continue;
+                r = number_parse_u64(digits, UINT64_MAX, &number);
+                if (r < 0)
+                        return r;
+                return __builtin_mul_overflow(number, own_units[i].usec, ret) ? -ERANGE : 0;
+        }
+        return -EINVAL;
+}
+
+int conf_own_parse_delay(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        usec_t delay;
+        int r = own_read_delay(text, &delay);
+
+        if (r == 0 && (delay < (uint64_t)d->min * USEC_PER_SEC || delay > (uint64_t)d->max * USEC_PER_SEC))
+                r = -ERANGE;
+        if (r == 0)
+                *(usec_t *)field = delay;
+        else if (r == -ERANGE)
+                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64 " seconds", text, d->min, d->max);
+        else
+                text_printf(reason, "'%s' is not a whole number, then ms, s, m, h, d or nothing", text);
+        return r == 0 ? 0 : CONF_VALUE_E_INVALID;
+}
+
+void conf_own_format_delay(const void *field, struct text *out) {
+        usec_t delay = *(const usec_t *)field;
+
+        if (delay % USEC_PER_SEC == 0)
+                text_printf(out, "%" PRIu64 "s", delay / USEC_PER_SEC);
+        else
+                text_printf(out, "%" PRIu64 "ms", delay / USEC_PER_MSEC);
 }

@@ -24,6 +24,7 @@ enum conf_type {
         CONF_TYPE_WORDS,
         CONF_TYPE_ABANDONED,
         CONF_TYPE_DISCONNECT,
+        CONF_TYPE_DELAY,
 };
 
 enum conf_acts { CONF_ACTS_NOW, CONF_ACTS_OWN, CONF_ACTS_NEVER };

@@ -33,7 +33,8 @@ enum inherit {
 
 #define INHERIT_N_FIXED (INHERIT_LISTENERS - INHERIT_FIRST)
 
-/*   symbol      what */
+/* The listeners follow behind the last, where the park takes connections from them; nothing else does.
+ *   symbol      what */
 #define INHERIT_PARK_FDS(X)                                                                                            \
         X(ORDERS)     /* the park's end of a message socket */                                                         \
         X(CONF)       /* memfd: the pool's settings, as conf_pack_pool() writes them */                                \

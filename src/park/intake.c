@@ -27,10 +27,9 @@ void intake_close(struct park *park) {
         park->intake = fd_close(park->intake);
 }
 
-void intake_add(struct park *park, const struct handover *note, int fd) {
+void intake_take(struct park *park, const struct handover *note, int fd) {
         struct connection *c = NULL;
 
-        atomic_fetch_add_explicit(&park->numbers->parked, 1, memory_order_relaxed);
         if (limits_admit(park, fd))
                 c = connection_new(park, note, fd);
         if (!c) {
@@ -44,6 +43,11 @@ void intake_add(struct park *park, const struct handover *note, int fd) {
                 receiving_look(park, c, park->buf, note->n_in);
         else if (receiving_store(park, c, park->buf + note->n_out, note->n_in))
                 writing_begin(park, c, note, park->buf);
+}
+
+void intake_add(struct park *park, const struct handover *note, int fd) {
+        atomic_fetch_add_explicit(&park->numbers->parked, 1, memory_order_relaxed);
+        intake_take(park, note, fd);
 }
 
 /* No worker, no zygote, no master is left: nobody will take an offer. */

@@ -9,6 +9,8 @@ void intake_on_event(struct park *park);
 
 /* The connection that a message is about, its bytes in park->buf. Takes over fd. */
 void intake_add(struct park *park, const struct handover *note, int fd);
+/* The same of one that nobody has handed over. */
+void intake_take(struct park *park, const struct handover *note, int fd);
 
 /* Another park takes what comes from now on. The master, when it was not its wish, starts that one now. */
 void intake_leave(struct park *park);

@@ -20,8 +20,11 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "park/connection.h"
+#include "park/entrance.h"
 #include "park/intake.h"
 #include "park/offers.h"
+#include "park/overflow.h"
+#include "park/queue.h"
 #include "park/receiving.h"
 #include "park/timeouts.h"
 #include "park/writing.h"
@@ -52,6 +55,8 @@ int park_init(struct park *park) {
                 r = park_watch(park, &park->orders);
         if (r == 0)
                 r = park_watch(park, &park->signal_fd);
+        if (r == 0)
+                r = offers_open(park);
         return r;
 }
 
@@ -110,6 +115,9 @@ void park_on_connection(struct park *park, struct connection *c) {
         case STATES_EVENT_DISCARD:
                 writing_on_rest(park, c);
                 break;
+        case STATES_EVENT_HANGUP:
+                overflow_on_hangup(park, c);
+                break;
         case STATES_EVENT_NONE:
                 break;
         }
@@ -124,6 +132,8 @@ static void park_on_event(struct park *park, void *what) {
                 park_on_signal(park);
         else if (what == &park->offers)
                 offers_go_on(park);
+        else if (entrance_is(park, what))
+                entrance_on_event(park);
         else
                 park_on_connection(park, what);
 }
@@ -135,7 +145,7 @@ static void park_publish(struct park *park) {
         } rows[] = {
                 { &park->numbers->idle, park->lists[CONNECTION_IDLE].n },
                 { &park->numbers->receiving, park->lists[CONNECTION_FRESH].n + park->lists[CONNECTION_RECEIVING].n },
-                { &park->numbers->waiting, park->lists[CONNECTION_WAITING].n },
+                { &park->numbers->waiting, queue_length(park) },
                 { &park->numbers->writing, park->lists[CONNECTION_WRITING].n + park->lists[CONNECTION_DRAINING].n +
                                                    park->lists[CONNECTION_LINGERING].n },
                 { &park->numbers->bytes, park->n_bytes },
@@ -145,6 +155,12 @@ static void park_publish(struct park *park) {
                 return; /* these numbers are its successor's */
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 atomic_store_explicit(rows[i].number, rows[i].value, memory_order_relaxed);
+}
+
+/* New ones are those of whoever comes after it, or of nobody. */
+static void park_close_entrance(struct park *park) {
+        if (park->finish_at > 0 || park->retired || park->intake < 0)
+                entrance_close(park);
 }
 
 /* True when nothing is left to do, up to what may be on its way. */
@@ -162,7 +178,9 @@ int park_run(struct park *park) {
                 int n;
 
                 park->now = time_now();
-                at = timeouts_enforce(park);
+                park_close_entrance(park);
+                at = MIN(entrance_enforce(park), overflow_enforce(park));
+                at = MIN(at, timeouts_enforce(park));
                 park_publish(park);
                 connection_free_closed(park);
                 if (park_is_done(park)) {

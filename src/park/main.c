@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
+#include "conf/conf.h"
 #include "conf/load.h"
 #include "conf/pack.h"
 #include "ipc/helper.h"
@@ -25,6 +26,7 @@
 #include "ipc/signals.h"
 #include "log/log.h"
 #include "log/out.h"
+#include "park/entrance.h"
 #include "park/loop.h"
 #include "scoreboard/scoreboard.h"
 
@@ -34,6 +36,15 @@
 /* Bytes of log entries that wait for their readers: the park waits for nobody. */
 #define MAIN_LOG_QUEUE (256U * 1024U)
 #define MAIN_LOG_LAST  USEC_PER_SEC
+
+/* The listeners are behind the fixed descriptors, where the master has given any; nothing else is. */
+static size_t park_count_listeners(void) {
+        size_t n = 0;
+
+        while (fd_set_cloexec(_PARK_FD_MAX + (int)n, true) == 0)
+                n++;
+        return n;
+}
 
 /* A descriptor for each connection. */
 static void park_raise_limit(struct park *park) {
@@ -55,6 +66,7 @@ int main(int argc, char **argv) {
         };
         _cleanup_text_ struct text problems = {};
         struct scoreboard *scoreboard = NULL;
+        size_t n_listeners;
         uint64_t level = LOG_LEVEL_NOTICE;
         struct conf *conf = NULL;
         int r;
@@ -64,6 +76,7 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
+        n_listeners = park_count_listeners();
         program_init(argv[0]);
         title_init(argc, argv);
         setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
@@ -80,6 +93,8 @@ int main(int argc, char **argv) {
         if (r == 0) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
+                park.overload = scoreboard->header.overload;
+                park.managed = conf_pool_limits_queue(park.pool);
                 park.stopping = &scoreboard->header.stopping;
                 helper_set_title("park", park.pool->name);
                 park_raise_limit(&park);
@@ -89,6 +104,8 @@ int main(int argc, char **argv) {
                 r = park.signal_fd = helper_take_signals(signals, ELEMENTSOF(signals));
         if (r >= 0)
                 r = park_init(&park);
+        if (r == 0)
+                r = entrance_open(&park, _PARK_FD_MAX, n_listeners);
         if (r == 0)
                 r = park_run(&park);
         if (r < 0)

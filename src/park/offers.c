@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "log/log.h"
 #include "park/connection.h"
+#include "park/queue.h"
 #include "probe/probes.h"
 
 /* When the kernel is asked again that was short of something else than room in the socket. */
@@ -22,7 +24,7 @@ static void offers_watch(struct park *park, bool on) {
         struct epoll_event event = { .events = EPOLLOUT, .data.ptr = &park->offers };
         int r;
 
-        if (on == park->offers_watched)
+        if (on == park->offers_watched || park->managed)
                 return;
         r = epoll_ctl(park->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, park->offers, &event);
         if (r < 0 && on)
@@ -36,7 +38,9 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
         struct handover note = { .flags = HANDOVER_KEEP, .n_in = (uint32_t)n, .begun = c->begun, .whole = park->now };
         int r;
 
-        if (c->state == CONNECTION_WAITING)
+        if (park->managed && fd_unsent(park->offers) > PARK_NONE_UNSENT)
+                return OFFERS_E_WAIT; /* told when that one is taken */
+        if (c->state == CONNECTION_WAITING || c->state == CONNECTION_CHECK)
                 note.whole = c->since;
         r = handover_send(park->offers, &note, &(struct handover_content){ .connection = c->fd, .in = in });
 
@@ -57,13 +61,21 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
 
 int offers_add(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
         connection_watch(park, c, 0);
-        return park->lists[CONNECTION_WAITING].n == 0 ? offers_send(park, c, in, n) : OFFERS_E_WAIT;
+        return queue_length(park) == 0 ? offers_send(park, c, in, n) : OFFERS_E_WAIT;
+}
+
+int offers_open(struct park *park) {
+        struct epoll_event event = { .events = EPOLLOUT | EPOLLET, .data.ptr = &park->offers };
+
+        if (!park->managed)
+                return 0;
+        return epoll_ctl(park->epoll_fd, EPOLL_CTL_ADD, park->offers, &event) < 0 ? -errno : 0;
 }
 
 void offers_go_on(struct park *park) {
         struct connection *c;
 
-        while ((c = park->lists[CONNECTION_WAITING].first))
+        while ((c = queue_next(park)))
                 if (offers_send(park, c, c->in, c->n_in) != 0)
                         return;
         offers_watch(park, false);

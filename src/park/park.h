@@ -15,6 +15,7 @@
 
 #include "base/time.h"
 #include "conf/model.h"
+#include "conn/allow.h"
 #include "conn/handover.h"
 #include "fcgi/scan.h"
 #include "park/states.h"
@@ -52,11 +53,29 @@ enum complaint {
         COMPLAINT_BYTES,
         COMPLAINT_WATCH,
         COMPLAINT_LOST,
+        COMPLAINT_LATE,
+        COMPLAINT_LENGTH,
+        COMPLAINT_PAGE,
         _COMPLAINT_MAX
 };
 
+/* The pool's listeners, where the park keeps the queue of what waits for a worker. */
+struct entrance {
+        int *fds; /* -1: shut */
+        size_t n;
+        struct allow allow;
+        usec_t due; /* they are looked at then, and not watched; 0: they are */
+};
+
+/* At most so much is unsent of a socket from which all has been taken: the kernel lets go of the last byte after it has
+ * told of it. */
+#define PARK_NONE_UNSENT 1
+
 struct park {
         const struct conf_pool *pool;
+        bool managed; /* conf_pool_limits_queue(): one request is offered at a time, and the others wait here */
+        struct entrance entrance;
+        _Atomic uint64_t *overload; /* numbers by enum scoreboard_overload_number */
         struct scoreboard_park *numbers;
         const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;

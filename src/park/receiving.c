@@ -16,6 +16,7 @@
 #include "park/connection.h"
 #include "park/limits.h"
 #include "park/offers.h"
+#include "park/queue.h"
 
 size_t receiving_skip(struct connection *c, size_t n) {
         size_t k = MIN(n, (size_t)c->skip);
@@ -97,7 +98,7 @@ static void receiving_offer(struct park *park, struct connection *c, const uint8
         if (offers_add(park, c, in, n) != OFFERS_E_WAIT)
                 return;
         if (in == c->in || receiving_store(park, c, in, n))
-                connection_enter(park, c, CONNECTION_WAITING);
+                queue_enter(park, c);
 }
 
 void receiving_look(struct park *park, struct connection *c, const uint8_t *data, size_t n) {

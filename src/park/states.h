@@ -3,7 +3,8 @@
 /*
  * The states of a connection in the park, and what each means for it: THE list.
  *
- *     intake -> idle, fresh, receiving -> waiting -> offers
+ *     intake, entrance -> idle, fresh, receiving -> waiting, check -> offers
+ *                      -> waiting, where the pool limits that -> writing
  *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
  *            -> draining -> writing
  */
@@ -17,6 +18,7 @@ enum states_clock {
         STATES_CLOCK_FIRST,   /* the first byte: park.first_byte_timeout, or request_receive_timeout if that is less */
         STATES_CLOCK_REQUEST, /* the rest of a request: request_receive_timeout, else park.rest_timeout */
         STATES_CLOCK_REPLY,   /* the client is to read its reply: park.idle_timeout for each part of it */
+        STATES_CLOCK_QUEUE,   /* for a worker: queue.max_wait */
         STATES_CLOCK_REST,    /* bytes that are thrown away: a short time for each part of them */
 };
 
@@ -26,7 +28,8 @@ enum states_event {
         STATES_EVENT_RECEIVE,
         STATES_EVENT_WRITE,
         STATES_EVENT_DRAIN,
-        STATES_EVENT_DISCARD
+        STATES_EVENT_DISCARD,
+        STATES_EVENT_HANGUP
 };
 
 /*   state      clock    event    wants a worker   what it is */
@@ -34,7 +37,8 @@ enum states_event {
         X(IDLE, PAUSE, RECEIVE, true)        /* between two requests */                                                \
         X(FRESH, FIRST, RECEIVE, true)       /* its client may send a request, and nothing of it has come yet */       \
         X(RECEIVING, REQUEST, RECEIVE, true) /* part of a request is there */                                          \
-        X(WAITING, NONE, NONE, true)         /* its request is to be offered, and the offers are full */               \
+        X(WAITING, QUEUE, HANGUP, true)      /* its request is to be offered, and the offers are full */               \
+        X(CHECK, NONE, NONE, true)           /* the same of ping and status, and of what only a worker can answer */   \
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
         X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \
         X(LINGERING, REST, DISCARD, false)   /* nothing more is sent; what still comes is thrown away */               \

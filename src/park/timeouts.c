@@ -8,6 +8,7 @@
 #include "log/peer.h"
 #include "park/complaints.h"
 #include "park/connection.h"
+#include "park/overflow.h"
 #include "park/writing.h"
 
 /* For the next bytes of what is thrown away. */
@@ -34,6 +35,8 @@ usec_t timeouts_due(const struct park *park, const struct connection *c) {
         case STATES_CLOCK_REQUEST:
                 since += timeouts_of_request(park->pool, clock);
                 return park->finish_at > 0 ? MIN(since, park->finish_at) : since;
+        case STATES_CLOCK_QUEUE:
+                return park->pool->queue_max_wait > 0 ? since + park->pool->queue_max_wait : USEC_INFINITY;
         case STATES_CLOCK_REST:
                 return since + TIMEOUTS_REST;
         case STATES_CLOCK_NONE:
@@ -89,6 +92,10 @@ static void timeouts_on_due(struct park *park, struct connection *c) {
         }
         if (c->state == CONNECTION_DRAINING) {
                 writing_release(park, c);
+                return;
+        }
+        if (c->state == CONNECTION_WAITING) {
+                overflow_on_late(park, c);
                 return;
         }
         atomic_fetch_add_explicit(&park->numbers->timed_out, 1, memory_order_relaxed);

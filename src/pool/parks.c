@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "conf/conf.h"
 #include "conn/handover.h"
 #include "ipc/channel.h"
 #include "ipc/inherit.h"
@@ -77,12 +79,36 @@ void parks_done(struct parks *parks) {
         parks_close(parks);
 }
 
+/* The listeners that a park gets: where the pool limits what waits for a worker, all of them. */
+static size_t parks_count_listeners(const struct generation *g) {
+        return conf_pool_limits_queue(g->conf) ? g->listeners.n : 0;
+}
+
+/* What it has of the queue's settings, and which sockets the listeners are. */
+static void parks_key_queue(const struct generation *g, struct text *t) {
+        const struct conf_pool *c = g->conf;
+
+        text_printf(t, "%d\n", (int)c->queue_abandoned);
+        if (!conf_pool_limits_queue(c))
+                return;
+        text_printf(t, "%llu %u %u %llu %s\n%s\n", (unsigned long long)c->queue_max_wait, c->queue_max_length,
+                    c->queue_status, (unsigned long long)c->queue_retry_after, c->queue_body ?: "", c->ping_path ?: "");
+        text_printf(t, "%s\n%s\n", c->status_path ?: "", c->listen_allowed_clients ?: "-");
+        for (size_t i = 0; i < g->listeners.n; i++) {
+                struct stat st = {};
+
+                (void)fstat(g->listeners.fds[i], &st);
+                text_printf(t, "%llu ", (unsigned long long)st.st_ino);
+        }
+}
+
 /* What a park has of the settings, in words. */
 static char *parks_key(const struct generation *g) {
         const struct conf_pool *c = g->conf;
         _cleanup_text_ struct text t = {};
         char *key;
 
+        parks_key_queue(g, &t);
         text_printf(&t, "%s\n%s\n%u %llu %llu %llu %llu %llu %d", c->user ?: "", c->group ?: "",
                     c->park_max_connections, (unsigned long long)c->park_max_bytes,
                     (unsigned long long)c->park_first_byte_timeout, (unsigned long long)c->park_rest_timeout,
@@ -94,7 +120,11 @@ static char *parks_key(const struct generation *g) {
 _noreturn_ static void parks_child(const struct generation *g, const struct spawn_identity *who, int orders,
                                    int conf_fd) {
         const struct pool *p = g->pool;
-        int fds[_PARK_FD_MAX - INHERIT_FIRST];
+        size_t n_listeners = parks_count_listeners(g), n = _PARK_FD_MAX - INHERIT_FIRST;
+        int *fds = calloc(n + n_listeners, sizeof(int));
+
+        if (!fds)
+                _exit(EXIT_FAILURE);
 
         fds[PARK_FD_ORDERS - INHERIT_FIRST] = orders;
         fds[PARK_FD_CONF - INHERIT_FIRST] = conf_fd;
@@ -103,7 +133,8 @@ _noreturn_ static void parks_child(const struct generation *g, const struct spaw
         fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
-        spawn_helper(p, who, &(struct spawn_program){ "fpmd-park", p->env->park_fd, fds, (int)ELEMENTSOF(fds) });
+        memcpy(fds + n, g->listeners.fds, n_listeners * sizeof(int));
+        spawn_helper(p, who, &(struct spawn_program){ "fpmd-park", p->env->park_fd, fds, (int)(n + n_listeners) });
 }
 
 static void parks_log_death(const struct park_process *k, bool known, int status) {

@@ -71,7 +71,8 @@ struct scoreboard_waits {
         X(parked, "parked", COUNTER, "Connections that workers have given to the park.")                               \
         X(offered, "offered", COUNTER, "Connections that the park has given to workers.")                              \
         X(refused, "refused", COUNTER, "Connections closed for want of room in the park, or in the kernel.")           \
-        X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")
+        X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")                   \
+        X(accepted, "accepted", COUNTER, "Connections that the park has taken from the listeners itself.")
 
 enum scoreboard_park_number {
 #define X(field, name, kind, help) SCOREBOARD_PARK_##field,
@@ -92,7 +93,9 @@ struct scoreboard_park {
 #define SCOREBOARD_OVERLOAD_NUMBERS(X)                                                                                 \
         X(abandoned, "abandoned",                                                                                      \
           "Requests that were not run, since their client had gone before their script began.")                        \
-        X(disconnected, "disconnected", "Scripts that were ended before they wrote, since their client had gone.")
+        X(disconnected, "disconnected", "Scripts that were ended before they wrote, since their client had gone.")     \
+        X(late, "refused late", "Requests that were refused, since they had waited for queue.max_wait.")               \
+        X(too_many, "refused too many", "Requests that were refused, since queue.max_length others waited.")
 
 enum scoreboard_overload_number {
 #define X(field, name, help) SCOREBOARD_OVERLOAD_##field,

@@ -50,6 +50,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
 #define X(field, name, kind, help) s->park[SCOREBOARD_PARK_##field] = h.park.field;
         SCOREBOARD_PARK_NUMBERS(X)
 #undef X
+        s->connections += s->park[SCOREBOARD_PARK_accepted];
         for (size_t k = 0; k < _SCOREBOARD_OVERLOAD_MAX; k++)
                 s->overload[k] = h.overload[k];
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);

@@ -23,7 +23,7 @@ bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot) {
 }
 
 uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n) {
-        uint64_t taken = 0;
+        uint64_t taken = atomic_load_explicit(&board->header.park.accepted, memory_order_relaxed);
 
         for (uint32_t i = 0; i < n; i++)
                 taken += ((const volatile struct scoreboard_slot *)&board->slots[i])->accepted;

@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 import socket
 import struct
 
@@ -36,7 +37,7 @@ class Ran:
         self.script = s.script("touch.php", TOUCH)
 
     def request(self, name, **more):
-        return fastcgi.request_bytes(fastcgi.environment(self.script, query=name, RAN=self.path, **more))
+        return fastcgi.request_bytes(fastcgi.environment(self.script, query=str(name), RAN=self.path, **more))
 
     def send(self, name, **more):
         c = self.s.connect()
@@ -197,7 +198,7 @@ def test_script_is_ended_when_its_client_goes(start, network):
     reset(loop.connection) if network == "tcp" else loop.connection.close()
     assert loop.wait_end() == [1, 0] and not loop.is_done()
     assert s.run(s.pid_script).text == str(loop.worker)
-    assert overload(s) == {"abandoned": 0, "disconnected": 1}
+    assert overload(s)["disconnected"] == 1
     s.wait_log(r"DEBUG: .*GET /loop.php was ended: its client has gone \(request.on_disconnect\)")
 
 
@@ -260,3 +261,234 @@ def test_process_that_a_script_forks_ends_by_itself(start):
     loop.wait_end()
     procs.until("the copy to come to its end", lambda: procs.content(loop.mark + "-child") == ".")
     assert s.run(s.pid_script).text == str(loop.worker)
+
+
+# --- queue.max_wait, queue.max_length
+
+def is_refused(response, status=503, after="1"):
+    return response.complete and response.status == status and response.header("Retry-After") == after
+
+
+@pytest.fixture
+def busy(start):
+    """busy(**pool) -> (a server whose one worker has a request in hand, that request)."""
+    opened = []
+
+    def run(network="unix", **more):
+        s = start(pool(network, **more))
+        opened.append(Held(s))
+        opened[-1].wait_running()
+        return s, opened[-1]
+    yield run
+    for held in opened:
+        held.release()
+        held.close()
+
+
+def wait_waiting(s, n):
+    """Until so many wait for a worker, of which one is offered."""
+    procs.until(f"{n} requests to wait", lambda: s.status()["pools"][0]["park"]["waiting"] == n - 1)
+
+
+def test_requests_beyond_the_length_are_refused_at_once(busy, network):
+    s, held = busy(network, **{"queue.max_length": 2})
+    r = Ran(s)
+    first, second = r.send("first"), r.send("second")
+    wait_waiting(s, 2)
+    for name in "third", "fourth":
+        with r.send(name) as c:
+            response = c.read_response()
+            assert is_refused(response) and response.text == "Too many requests wait here. Try again later.\n"
+            assert c.read_eof() == b""
+    held.finish()
+    assert first.read_response().status == second.read_response().status == 200
+    assert r.names() == ["first", "second"]
+    assert overload(s) == {"abandoned": 0, "disconnected": 0, "refused late": 0, "refused too many": 2}
+    s.wait_log(r"WARNING: .*a request is answered 503: as many as queue.max_length = 2 wait for a worker \(0 more since the last such line\)")
+
+
+def test_request_that_waits_for_too_long_is_refused(busy, network):
+    s, held = busy(network, **{"queue.max_wait": "300ms"})
+    r = Ran(s)
+    waiting = [r.send(name) for name in "abc"]
+    # the first is offered already, and served by the worker when it is free
+    assert [is_refused(c.read_response()) for c in waiting[1:]] == [True, True]
+    held.finish()
+    assert waiting[0].read_response().status == 200
+    assert r.names() == ["a"] and overload(s)["refused late"] == 2
+    s.wait_log(r"a request is answered 503: it has waited for a worker for 0\.3\d\d sec, queue.max_wait = 0.300 sec \(0 more")
+
+
+def test_requests_are_served_that_do_not_wait_for_too_long(busy):
+    s, held = busy(**{"queue.max_wait": "1m", "queue.max_length": 20})
+    r = Ran(s)
+    waiting = [r.send(n) for n in range(10)]
+    held.finish()
+    assert all(c.read_response().status == 200 for c in waiting)
+    assert r.names() == [str(n) for n in range(10)]  # in order
+
+
+def test_workers_that_are_free_take_what_comes(start, network):
+    """A short queue refuses nobody where workers are free, or soon will be."""
+    s = start(pool(network, **{"pm.max_children": 4, "queue.max_length": 1, "queue.max_wait": "1m"}))
+    for _ in range(20):
+        burst = [s.connect() for _ in range(4)]
+        for c in burst:
+            c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        assert [c.read_response().status for c in burst] == [200] * 4
+    assert overload(s)["refused too many"] == 0
+
+
+def test_refused_client_keeps_its_connection(busy):
+    s, held = busy(**{"queue.max_length": 1})
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    with s.connect() as c:
+        for _ in range(3):
+            assert is_refused(c.request(fastcgi.environment(r.script, query="refused")))
+        held.finish()
+        assert first.read_response().status == 200
+        assert c.request(fastcgi.environment(s.pid_script)).status == 200
+
+
+def test_upload_is_refused_before_it_has_come(busy):
+    s, held = busy(**{"queue.max_length": 1})
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    body = b"x" * 1_000_000
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(r.script, query="refused", method="POST", body=body), body))
+        assert is_refused(c.read_response()) and c.read_eof() == b""
+    held.finish()
+    assert first.read_response().status == 200
+
+
+def test_checks_are_not_refused_and_go_first(busy):
+    s, held = busy(**{"queue.max_length": 1, "queue.max_wait": "200ms"})
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    checks = []
+    for page in "/ping", "/status":
+        checks.append(s.connect())
+        checks[-1].send(fastcgi.request_bytes(fastcgi.environment(page)))
+    assert is_refused(r.send("refused").read_response())
+    wait_waiting(s, 3)
+    held.finish()
+    assert [c.read_response().status for c in checks] == [200, 200]
+    assert first.read_response().status == 200 and r.names() == ["first"]
+
+
+def test_refusal_is_the_pools(busy):
+    s, held = busy(**{"queue.max_length": 1, "queue.status": 429, "queue.retry_after": "2m", "queue.body": "/nonexistent"})
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    response = r.send("refused").read_response()
+    assert is_refused(response, 429, "120") and response.text == "Too many requests wait here. Try again later.\n"
+    s.wait_log(r"WARNING: .*queue.body: cannot read /nonexistent: No such file or directory")
+    held.finish()
+    assert first.read_response().complete
+
+
+def test_refusal_has_a_page(make):
+    s = make(pool(**{"queue.max_length": 1, "queue.retry_after": "0"}))
+    s.pools["www"]["queue.body"] = s.script("busy.html", "<p>busy\n")
+    r = Ran(s)
+    s.start()
+    with Held(s) as held:
+        held.wait_running()
+        first = r.send("first")
+        wait_waiting(s, 1)
+        response = r.send("refused").read_response()
+        assert response.status == 503 and response.text == "<p>busy\n" and response.header("Content-Type") == "text/html; charset=UTF-8"
+        assert response.header("Retry-After") is None
+        held.finish()
+        assert first.read_response().status == 200
+
+
+def test_client_that_goes_while_it_waits_takes_no_place(busy):
+    s, held = busy(**{"queue.max_length": 2, "queue.abandoned": "drop"})
+    r = Ran(s)
+    first, gone = r.send("first"), r.send("gone")
+    wait_waiting(s, 2)
+    gone.close()
+    procs.until("the client that has gone to be noticed", lambda: overload(s)["abandoned"] == 1)
+    second = r.send("second")
+    wait_waiting(s, 2)
+    held.finish()
+    assert first.read_response().status == second.read_response().status == 200
+    assert r.names() == ["first", "second"] and overload(s)["refused too many"] == 0
+
+
+def test_half_closed_client_waits_on(busy, network):
+    s, held = busy(network, **{"queue.max_length": 5, "queue.abandoned": "drop"})
+    r = Ran(s)
+    first, half = r.send("first"), r.send("half")
+    half.finish_sending()
+    wait_waiting(s, 2)
+    held.finish()
+    assert first.read_response().status == half.read_response().status == 200
+
+
+@pytest.mark.parametrize("pm", [{"pm": "ondemand"}, {"pm": "dynamic", "pm.start_servers": 1, "pm.min_spare_servers": 1, "pm.max_spare_servers": 1}])
+def test_pool_still_grows(start, pm):
+    s = start(pool(**{**pm, "pm.max_children": 4, "queue.max_length": 10, "queue.max_wait": "1m"}))
+    helds = [Held(s) for _ in range(4)]
+    try:
+        assert len({held.wait_running() for held in helds}) == 4
+    finally:
+        for held in helds:
+            held.finish()
+            held.close()
+
+
+def test_reload_turns_limits_on_and_off(start, network):
+    s = start(pool(network))
+    for limit in "1", None, "1":
+        s.pools["www"]["queue.max_length"] = limit
+        s.write_config()
+        s.reload()
+        r = Ran(s)
+        with Held(s) as held:
+            held.wait_running()
+            first = r.send("first")
+            if limit:
+                wait_waiting(s, 1)
+                assert is_refused(r.send("refused").read_response())
+            held.finish()
+            assert first.read_response().status == 200
+        assert s.run(s.pid_script).status == 200
+
+
+def test_stop_serves_what_waits(busy, network):
+    s, held = busy(network, **{"queue.max_length": 5})
+    r = Ran(s)
+    waiting = [r.send(n) for n in range(4)]
+    wait_waiting(s, 4)
+    s.signal(signal.SIGQUIT)
+    held.finish()
+    assert [c.read_response().status for c in waiting] == [200] * 4
+    assert s.wait_exit() == 0
+
+
+def test_clients_that_may_not_connect_are_refused_here_too(start):
+    s = start(pool("tcp", **{"queue.max_length": 5, "listen.allowed_clients": "192.0.2.1"}))
+    with s.connect() as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        assert c.read_eof() == b""
+
+
+def test_killed_park_is_followed_by_one_with_the_listeners(busy):
+    s, held = busy(**{"queue.max_length": 1})
+    old = s.status()["pools"][0]["park pid"]
+    os.kill(old, signal.SIGKILL)
+    procs.until("another park", lambda: s.status()["pools"][0]["park pid"] not in (0, old))
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    assert is_refused(r.send("refused").read_response())
+    held.finish()
+    assert first.read_response().status == 200

@@ -59,6 +59,22 @@ static const struct given_row rows[] = {
           "[x:6] unable to parse value for entry 'queue.abandoned': 'keep' is neither run nor drop\n" },
         { "a script's fate that is none", "request.on_disconnect = stop\n",
           "[x:6] unable to parse value for entry 'request.on_disconnect': 'stop' is neither ignore nor abort\n" },
+        { "a delay in words", "queue.max_wait = long\n",
+          "[x:6] unable to parse value for entry 'queue.max_wait': 'long' is not a whole number, then ms, s, m, h, d "
+          "or "
+          "nothing\n" },
+        { "a delay with a point", "queue.max_wait = 0.5s\n",
+          "[x:6] unable to parse value for entry 'queue.max_wait': '0.5s' is not a whole number, then ms, s, m, h, d "
+          "or "
+          "nothing\n" },
+        { "a delay that is too long", "queue.max_wait = 31536000001ms\n",
+          "[x:6] unable to parse value for entry 'queue.max_wait': 31536000001ms is not between 0 and 31536000 "
+          "seconds\n" },
+        { "a delay that overflows", "queue.max_wait = 18446744073709551615d\n",
+          "[x:6] unable to parse value for entry 'queue.max_wait': 18446744073709551615d is not between 0 and 31536000 "
+          "seconds\n" },
+        { "a status of success", "queue.status = 200\n",
+          "[x:6] unable to parse value for entry 'queue.status': 200 is not between 400 and 599\n" },
         { "shards in words", "listen = 9000\nlisten.shards = many\n",
           "[x:7] unable to parse value for entry 'listen.shards': is not a valid number (greater or equal than zero)\n"
           "[x:7] directive 'listen.shards': 'many' is no number (nor 'auto')\n" },

@@ -10,7 +10,7 @@ static void test_when_a_connection_is_due(void **unused) {
         static const struct {
                 const char *name;
                 enum connection_state state;
-                usec_t receive_timeout, finish_at, due; /* seconds */
+                usec_t receive_timeout, finish_at, due, max_wait; /* seconds */
         } rows[] = {
                 { "idle", CONNECTION_IDLE, 7, 0, 320 },
                 { "idle in a pool that stops", CONNECTION_IDLE, 7, 30, 320 },
@@ -22,7 +22,9 @@ static void test_when_a_connection_is_due(void **unused) {
                 { "half a request, no limit for the whole", CONNECTION_RECEIVING, 0, 0, 140 },
                 { "half a request in a pool that stops", CONNECTION_RECEIVING, 0, 30, 30 },
                 { "half a request, due before its pool stops", CONNECTION_RECEIVING, 7, 30, 17 },
-                { "waiting for a worker", CONNECTION_WAITING, 7, 30, 0 },
+                { "waiting for a worker", CONNECTION_WAITING, 7, 30, 0, 0 },
+                { "waiting for a worker, and not for longer", CONNECTION_WAITING, 7, 30, 22, 2 },
+                { "a check, waiting for a worker", CONNECTION_CHECK, 7, 30, 0, 2 },
                 { "reply goes out", CONNECTION_WRITING, 7, 30, 320 },
                 { "rest of the body", CONNECTION_DRAINING, 7, 30, 22 },
                 { "rest, thrown away", CONNECTION_LINGERING, 7, 30, 22 },
@@ -34,6 +36,7 @@ static void test_when_a_connection_is_due(void **unused) {
                 struct conf_pool pool = { .park_first_byte_timeout = 5 * USEC_PER_SEC,
                                           .park_rest_timeout = 120 * USEC_PER_SEC,
                                           .park_idle_timeout = 300 * USEC_PER_SEC,
+                                          .queue_max_wait = rows[i].max_wait * USEC_PER_SEC,
                                           .request_receive_timeout = rows[i].receive_timeout * USEC_PER_SEC };
                 struct park *park = calloc(1, sizeof(*park));
                 struct connection c = { .state = rows[i].state,

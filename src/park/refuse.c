@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A refusal costs the park some 20 microseconds and no worker anything. Its page is read from the disk again when it is
+ * a second old, so that what is there is what is sent, and a crowd does not cost a crowd of reads.
+ */
+
+#include "park/refuse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/macros.h"
+#include "base/text.h"
+#include "fcgi/reply.h"
+#include "log/log.h"
+#include "park/complaints.h"
+#include "park/request.h"
+#include "park/writing.h"
+
+#define REFUSE_PAGE_TIME USEC_PER_SEC
+#define REFUSE_ALIGN     8U
+#define REFUSE_PAGE_MAX  61440U /* beside its head in one record */
+
+/* The page, and since when it is known: one process has one pool. */
+static struct {
+        uint8_t bytes[REFUSE_PAGE_MAX];
+        size_t n;
+        usec_t read;
+} refuse_page;
+
+static void refuse_complain_page(struct park *park, const char *why) {
+        unsigned long long n_silenced;
+
+        if (complaints_may_log(park, COMPLAINT_PAGE, &n_silenced))
+                log_warning("queue.body: cannot read %s: %s (%llu more since the last such line)",
+                            park->pool->queue_body, why, n_silenced);
+}
+
+static void refuse_read_page(struct park *park) {
+        _cleanup_fd_ int fd = open(park->pool->queue_body, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        ssize_t n = fd < 0 ? -1 : read(fd, refuse_page.bytes, sizeof(refuse_page.bytes));
+
+        refuse_page.read = park->now;
+        refuse_page.n = n < 0 ? 0 : (size_t)n;
+        if (n < 0)
+                refuse_complain_page(park, strerror(errno));
+}
+
+static void refuse_append_body(struct park *park, struct text *out) {
+        if (park->pool->queue_body && (refuse_page.read == 0 || park->now - refuse_page.read >= REFUSE_PAGE_TIME))
+                refuse_read_page(park);
+        if (park->pool->queue_body && refuse_page.n > 0)
+                text_append_n(out, refuse_page.bytes, refuse_page.n);
+        else
+                text_append(out, "Too many requests wait here. Try again later.\n");
+}
+
+/* What a web server takes for the reply of a script. */
+static void refuse_make_reply(struct park *park, struct text *out) {
+        const struct conf_pool *pool = park->pool;
+
+        text_printf(out, "Status: %u%s\r\n", pool->queue_status,
+                    pool->queue_status == 503 ? " Service Unavailable" : "");
+        if (pool->queue_retry_after > 0)
+                text_printf(out, "Retry-After: %llu\r\n", (unsigned long long)(pool->queue_retry_after / USEC_PER_SEC));
+        text_append(out, "Cache-Control: no-store\r\n");
+        text_printf(out, "Content-Type: %s\r\n\r\n",
+                    pool->queue_body ? "text/html; charset=UTF-8" : "text/plain; charset=UTF-8");
+        refuse_append_body(park, out);
+}
+
+/* One record, and END_REQUEST. How many bytes. */
+static size_t refuse_encode(const struct text *reply, uint16_t id, uint8_t *out) {
+        size_t n = FCGI_HEADER_SIZE, padding = -reply->n % REFUSE_ALIGN;
+
+        fcgi_record_encode_header(out, &(struct fcgi_header){ .type = FCGI_STDOUT,
+                                                              .request_id = id,
+                                                              .n_content = (uint16_t)reply->n,
+                                                              .n_padding = (uint8_t)padding });
+        memcpy(out + n, text_peek(reply), reply->n);
+        n += reply->n;
+        memset(out + n, 0, padding);
+        n += padding;
+        fcgi_reply_end_request(out + n, id, 0, FCGI_REQUEST_COMPLETE);
+        return n + FCGI_END_REQUEST_SIZE;
+}
+
+/* Its bytes go: it is answered. What may still come of it is thrown away. */
+static void refuse_forget(struct park *park, struct connection *c, const struct request *r) {
+        c->flags = r->whole && r->keep ? HANDOVER_KEEP : r->ended ? 0 : HANDOVER_LINGER;
+        park->n_bytes -= c->n_in;
+        c->n_in = 0;
+        c->begun = 0;
+        c->skip = 0;
+        c->scan = (struct fcgi_scan){};
+}
+
+static void refuse_tell(struct park *park, const struct connection *c, enum scoreboard_overload_number why) {
+        enum complaint what = why == SCOREBOARD_OVERLOAD_late ? COMPLAINT_LATE : COMPLAINT_LENGTH;
+        unsigned long long n_silenced;
+
+        atomic_fetch_add_explicit(&park->overload[why], 1, memory_order_relaxed);
+        if (!complaints_may_log(park, what, &n_silenced))
+                return;
+        if (why == SCOREBOARD_OVERLOAD_late)
+                log_warning(
+                        "a request is answered %u: it has waited for a worker for %.3f sec, queue.max_wait = %.3f sec "
+                        "(%llu more since the last such line)",
+                        park->pool->queue_status, (double)(park->now - c->since) / (double)USEC_PER_SEC,
+                        (double)park->pool->queue_max_wait / (double)USEC_PER_SEC, n_silenced);
+        else
+                log_warning("a request is answered %u: as many as queue.max_length = %u wait for a worker "
+                            "(%llu more since the last such line)",
+                            park->pool->queue_status, park->pool->queue_max_length, n_silenced);
+}
+
+bool refuse_request(struct park *park, struct connection *c, enum scoreboard_overload_number why) {
+        _cleanup_text_ struct text reply = {};
+        struct request r;
+        size_t n;
+
+        if (!request_read(park->pool, c->in, c->n_in, &r) || r.page)
+                return false;
+        refuse_make_reply(park, &reply);
+        if (reply.failed)
+                return false;
+        n = refuse_encode(&reply, r.id, park->buf);
+        refuse_tell(park, c, why);
+        refuse_forget(park, c, &r);
+        writing_begin(park, c, &(struct handover){ .flags = c->flags, .n_out = (uint32_t)n }, park->buf);
+        return true;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What a request says that waits here, where that matters: it is to be told from others, or answered. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/model.h"
+
+struct request {
+        uint16_t id;
+        bool keep;  /* its client wants the connection back */
+        bool whole; /* all of it is here, and nothing else */
+        bool ended; /* and the end of FCGI_STDIN with it */
+        bool page;  /* it is for ping.path or pm.status_path */
+};
+
+/* Reads it from the bytes that are here. False: there is no head to be read, which a worker has to deal with. */
+bool request_read(const struct conf_pool *pool, const uint8_t *in, size_t n, struct request *ret);
