@@ -36,7 +36,7 @@ int socketunit_address(const char *listen, char buf[static CONF_PATH_BYTES + 1])
         const char *colon = strrchr(listen, ':');
         bool v6;
 
-        snprintf(buf, CONF_PATH_BYTES + 1, "%s", listen);
+        text_copy(buf, CONF_PATH_BYTES + 1, listen, strlen(listen));
         if (!socketunit_is_tcp(listen) || !colon)
                 return 0;
         if (!socketunit_host(listen, host))
