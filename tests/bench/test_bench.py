@@ -9,8 +9,10 @@ import threading
 
 import bench as frames
 import crowds
+import document
 import fastcgi
 import generator
+import pages
 import peers
 import pytest
 import report
@@ -18,6 +20,7 @@ import rows
 import scripted
 import server as programs
 import soak
+import table
 from result import Bar, Result, Spread
 
 BENCH = os.path.join(programs.TREE, "tools", "bench")
@@ -55,7 +58,7 @@ class Frame(frames.Bench):
     """The frame of a comparison in which there is but that one."""
 
     def __init__(self, server):
-        super().__init__(frames.Extent(rounds=1, requests=10, seconds=0.2, stepped=1), [])
+        super().__init__(frames.Extent(rounds=1, requests=10, seconds=0.2, stepped=1, idle=20), [])
         self.server = server
 
     @contextlib.contextmanager
@@ -63,17 +66,22 @@ class Frame(frames.Bench):
         yield [self.server]
 
 
-def names():
-    return [line.split()[0] for line in bench("--list").stdout.splitlines()]
+def of_each_kind():
+    """A row of each section for each way of measuring that it has."""
+    kinds = {}
+    for section in table.SECTIONS:
+        for row in section.rows:
+            kinds.setdefault((section.title, row.measure.__qualname__, row.unit), row.name)
+    return list(kinds.values())
 
 
-def test_every_row_has_its_place_in_the_result(folder):
+def test_a_row_of_each_kind_has_its_place_in_the_result(folder):
     path = os.path.join(folder, "bench.json")
-    r = bench("--quick", "--rounds", "1", "--json", path)
+    r = bench("--quick", "--rounds", "1", "--json", path, "--only", *of_each_kind())
     assert r.returncode == 0, r.stdout + r.stderr
     with open(path) as f:
         found = json.load(f)
-    assert [row["row"] for row in found["rows"]] == names()
+    assert set(of_each_kind()) == {row["row"] for row in found["rows"]}
     assert found["machine"]["cpus"] >= 1 and found["versions"]["fpmd"].startswith("fpmd")
     for row in found["rows"]:
         if row["problem"]:
@@ -83,27 +91,73 @@ def test_every_row_has_its_place_in_the_result(folder):
         assert (row["met"] is None) == (row["bar"] is None), row
 
 
+def test_every_page_is_what_it_is_measured_for():
+    with peers.Fpmd(peers.pools(["unix"], pm="static", pm_max_children=1)).prepare() as server:
+        for script in pages.REPLIES.keys() - {"second.php"}:
+            how = {"body": pages.POST_SIZE} if script == "post.php" else {}
+            assert server.load("unix", script, requests=2, **how)["outcomes"]["ok"] == 2, script
+
+
+def test_rows_are_listed_by_names_of_their_own():
+    listed = [line.split()[0] for line in bench("--list").stdout.splitlines()]
+    assert listed == [row.name for row in table.ROWS] and len(set(listed)) == len(listed)
+
+
 def test_a_row_that_is_not_there():
     r = bench("--only", "no-such-row")
     assert r.returncode != 0 and "no-such-row" in r.stderr
 
 
-def test_the_table_of_the_readme_is_replaced(folder):
-    path = os.path.join(folder, "README.md")
-    with open(path, "w") as f:
-        f.write(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    ours = Result("a", "A title", "µs", Bar("ratio", "<=", 0.5), {"fpmd": Spread([1.0, 3.0, 2.0]), "php-fpm": Spread([5.0])}, Spread([0.4]), note="so many offered")
-    others = Result("c", "A third", "/s", None, {"fpmd": Spread([1.0]), "php-fpm": Spread([2.0]), "uwsgi": Spread([3.0])}, Spread([0.5]))
-    lacking = Result("b", "Another", "", None, problem="not available here: no such thing")
-    report.write_readme(path, [ours, others, lacking], frames.QUICK)
-    with open(path) as f:
-        text = f.read()
+# --- the documents
+
+def kept_numbers(folder, *results):
+    """What results.json says of them."""
+    path = os.path.join(folder, "results.json")
+    document.write(results, frames.QUICK, path)
+    return document.read(path)
+
+
+def result_of(name, ours=None, **how):
+    row = next(row for row in table.ROWS if row.name == name)
+    servers = {} if ours is None else {"fpmd": Spread([ours, ours + 2, ours + 1]), "php-fpm": Spread([5.0])}
+    return Result(name, row.title, row.unit, row.bar, servers, Spread([ours / 5]) if ours else None, **how)
+
+
+def test_numbers_are_kept_row_by_row(folder):
+    kept_numbers(folder, result_of("cpu-unix-fresh", 1.0), result_of("calls-fresh", 6.0))
+    kept = kept_numbers(folder, result_of("calls-fresh", 7.0, note="so many"))
+    assert list(kept) == ["cpu-unix-fresh", "calls-fresh"]
+    assert kept["calls-fresh"]["servers"]["fpmd"] == {"median": 8.0, "min": 7.0, "max": 9.0} and kept["calls-fresh"]["note"] == "so many"
+    assert kept["cpu-unix-fresh"]["measured"]["rounds"] == frames.QUICK.rounds
+
+
+def test_readme_shows_some_rows_and_each_that_misses(folder):
+    shown, hidden, missed, lacking = "cpu-unix-fresh", "cpu-tcp-kept", "calls-reply", "memory-idle"
+    kept = kept_numbers(folder, result_of(shown, 1.0), result_of(hidden, 1.0), result_of(missed, 41.0), result_of(lacking, problem="FAILED: no such thing"))
+    text = document.replaced(f"before\n{document.BEGIN}\nold\n{document.END}\nafter\n", kept)
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert "| A title, µs | 2.00 (1.00-3.00) | 5.00 | 0.40 | ratio <= 0.5 | met |" in text
-    assert "| A third, /s | 1.00 | 2.00 | 0.50 |  | - |" in text
-    assert "\n\n- A title: so many offered\n\n" in text and text.count("\n- ") == 1
-    assert "| | uwsgi | fpmd |" in text and "| A third, /s | 3.00 | 1.00 |" in text
-    assert "not available here: no such thing" in text
+    titles = {row.name: row.title for row in table.ROWS}
+    assert f"| {titles[shown]}, µs | 2.00 | 5.00 | 0.20 | ratio <= 0.65 | met |" in text and titles[hidden] not in text
+    assert f"| {titles[missed]}, calls | 42.00 | 5.00 | 8.20 | <= 40 | missed |" in text and "FAILED: no such thing" in text
+    assert "2 bars met, 1 missed: calls-reply (<= 40, here 42.00)" in " ".join(text.split())
+
+
+def test_the_whole_page_hides_nothing(folder):
+    others = result_of("cpu-tcp-fresh", 1.0)
+    others.servers["uwsgi"] = Spread([3.0])
+    kept = kept_numbers(folder, others, result_of("p99-hello", 9.0, note="so many offered"), result_of("calls-reply", problem="not available here: no such thing"))
+    text = document.long(kept)
+    assert "| cpu-tcp-fresh | ratio <= 0.7 | 0.20 | met |" in text and "| p99-hello | ratio <= 0.8 | 1.80 | missed |" in text
+    assert "| calls-reply | <= 40 |  | not available here: no such thing |" in text
+    assert "2.00 (1.00-3.00) | 5.00 | 0.20 | ratio <= 0.7 | met |" in text and "offered to both, hello: so many offered\n" in text
+    assert "| | uwsgi | fpmd |" in text and "| 3.00 | 2.00 (1.00-3.00) |" in text
+    assert "Not measured yet: cpu-unix-fresh, " in text
+
+
+def test_the_documents_are_those_of_the_numbers():
+    for name, text in document.render().items():
+        with open(os.path.join(programs.TREE, name)) as f:
+            assert f.read() == text, f"{name}: write it with tools/bench --render"
 
 
 class Bare(peers.Fpmd):
@@ -120,12 +174,12 @@ def test_servers_are_compared_with_the_same_extensions(kinds, equal):
     def measure(frame, result):
         with frame.servers(["unix"], pm="static", pm_max_children=1) as servers:
             frame.compare(result, servers, lambda s: s.load("unix", "hello.php", requests=5)["rate"])
-    r = rows.Row("any", "Any", "/s", Bar("ours", ">", 0), measure).run(frames.Bench(frames.Extent(rounds=1, requests=5, seconds=0.1, stepped=1), kinds))
+    r = rows.Row("any", "Any", "/s", Bar("ours", ">", 0), measure).run(frames.Bench(frames.Extent(rounds=1, requests=5, seconds=0.1, stepped=1, idle=20), kinds))
     assert (r.failed, r.met()) == ((False, True) if equal else (True, None)), r
     assert equal or ("FAILED: fpmd and bare do not have the same extensions: " in r.problem and "Zend OPcache" in r.problem)
 
 
-@pytest.mark.parametrize("measure", [crowds.slowest, crowds.fairness, crowds.beside_a_crowd])
+@pytest.mark.parametrize("measure", [crowds.slowest, crowds.fairness, crowds.beside_a_busy_worker, crowds.beside_a_crowd])
 @pytest.mark.parametrize("what", ["well", "refused", "closed"])
 def test_a_failed_request_in_a_crowd_fails_the_row(peer, folder, measure, what):
     def answer(q):
@@ -134,10 +188,23 @@ def test_a_failed_request_in_a_crowd_fails_the_row(peer, folder, measure, what):
         return scripted.page(b"Hello, world", protocol_status=fastcgi.OVERLOADED if q.number == 210 and what == "refused" else fastcgi.REQUEST_COMPLETE)
     row = rows.Row("crowd", "A crowd", "", Bar("ours", ">", 0), measure)
     frame = Frame(Scripted(peer(answer), folder))
-    frame.extent.rounds = 6
+    frame.extent.rounds = 1 if measure is crowds.beside_a_busy_worker else 6
     r = row.run(frame)
     assert (r.failed, r.met()) == ((False, True) if what == "well" else (True, None)), r
-    assert ("FAILED" in report.line(r)) == r.failed == ("| FAILED: 1 of " in report.markdown([r], frame.extent))
+    assert ("FAILED: 1 of " in report.line(r)) == r.failed
+
+
+@pytest.mark.parametrize("n_closed", [0, 1])
+def test_an_idle_connection_that_is_closed_fails_the_row(peer, folder, n_closed):
+    def answer(q):
+        q.sock.sendall(scripted.page(b"Hello, world"))
+        if q.number < n_closed:
+            raise ConnectionError
+    with contextlib.ExitStack() as stack:
+        if n_closed:
+            stack.enter_context(pytest.raises(RuntimeError, match="1 of 20 idle connections were closed"))
+        with crowds.idle(Scripted(peer(answer), folder), 20):
+            pass
 
 
 @pytest.mark.parametrize("one_in, met", [(10, False), (1000, True)])

@@ -51,6 +51,20 @@ def test_a_request_is_what_a_web_server_sends(peer):
     assert params[b"DOCUMENT_ROOT"] == b"/srv" and params[b"REQUEST_URI"] == b"/hello.php?a=b" and params[b"QUERY_STRING"] == b"a=b"
 
 
+def test_a_form_is_sent_as_it_stands_in_its_file(peer, folder):
+    path = os.path.join(folder, "form")
+    with open(path, "wb") as f:
+        f.write(b"a=1&b=%26")
+    p = peer(lambda request: page())
+    load(p, fail=True, requests=2, form=path)
+    for request in p.requests:
+        assert request.body == b"a=1&b=%26" and request.params[b"REQUEST_METHOD"] == b"POST"
+        assert request.params[b"CONTENT_TYPE"] == b"application/x-www-form-urlencoded" and request.params[b"CONTENT_LENGTH"] == b"9"
+    for wrong in ({"form": path, "body": 5}, {"form": path, "chaos": True}, {"form": os.path.join(folder, "none")}):
+        with pytest.raises(generator.Refused):
+            load(p, requests=1, **wrong)
+
+
 def test_a_reply_in_single_bytes(peer, hello):
     def answer(request):
         for byte in page():

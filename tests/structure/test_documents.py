@@ -7,7 +7,7 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "TRUST.md"]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "HACKING.md", "TRUST.md", "PERFORMANCE.md"]
 SUFFIXES = ["", ".c", ".h", ".py"]
 FOLDERS = sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir())
 

@@ -20,10 +20,11 @@ class Extent:
     requests: int   # of a measurement that counts requests
     seconds: float  # of one that counts time
     stepped: int    # requests that are followed instruction by instruction
+    idle: int       # connections that idle at a time
 
 
-QUICK = Extent(rounds=5, requests=1000, seconds=0.4, stepped=1)
-FULL = Extent(rounds=9, requests=10000, seconds=3.0, stepped=4)
+QUICK = Extent(rounds=5, requests=1000, seconds=0.4, stepped=1, idle=2000)
+FULL = Extent(rounds=9, requests=10000, seconds=3.0, stepped=4, idle=10000)
 
 
 class Unequal(RuntimeError):
@@ -54,12 +55,13 @@ class Bench:
 
     @contextlib.contextmanager
     def servers(self, listens=("unix",), kinds=None, **directives):
-        """Started servers, one of each kind, with the same pools. kinds: fpmd and php-fpm."""
+        """Started servers, one of each kind, with the same pools. kinds: fpmd and php-fpm. A directive's value may be each label's own."""
         self.check_extensions(kinds or self.kinds)
         with contextlib.ExitStack() as stack:
             started = []
             for kind in kinds or self.kinds:
-                s = kind(peers.pools(listens, **directives))
+                own = {k: v[kind.label] if isinstance(v, dict) else v for k, v in directives.items()}
+                s = kind(peers.pools(listens, **own))
                 stack.callback(s.cleanup)
                 started.append(s.prepare().start())
             yield started

@@ -45,6 +45,13 @@ def cpu_ns(pids):
     return _sum(pids, read)
 
 
+def cpu_us_each(pids, n, serve):
+    """Time on a CPU in µs for each of n requests; serve(n) has them served."""
+    before = cpu_ns(pids)
+    serve(n)
+    return (cpu_ns(pids) - before) / n / 1000
+
+
 @contextlib.contextmanager
 def placed(pids, cpus, own):
     """Inside: these processes run on some CPUs alone, this one and what it starts on its own."""

@@ -8,28 +8,10 @@ import time
 import server as programs
 
 import generator
+import pages
 
-SCRIPTS = {
-    "hello.php": "<?php echo 'Hello, world';",
-    "post.php": "<?php echo strlen(file_get_contents('php://input'));",
-    "large.php": "<?php $s = str_repeat('x', 4096); for ($i = 0; $i < 256; $i++) echo $s;",
-    "extensions.php": "<?php echo implode(',', get_loaded_extensions());",
-    "page.php": "<?php usleep(5000); echo 'Hello, world';",
-    "chaos.php": "<?php readfile('php://input'); $n = (int)$_GET['n'];"
-                 " echo substr(str_repeat('0123456789abcdef', intdiv($n, 16) + 1), 0, $n);",
-}
-
-
-POST_SIZE = 16384
 # What a server calls itself among its extensions.
 OWN_EXTENSIONS = {"cgi-fcgi", "apache2handler"}
-# What each of them answers; the generator itself knows what chaos.php has to.
-REPLIES = {
-    "hello.php": b"Hello, world",
-    "post.php": b"%d" % POST_SIZE,
-    "large.php": b"x" * 1048576,
-    "page.php": b"Hello, world",
-}
 
 
 class Mixin:
@@ -40,11 +22,13 @@ class Mixin:
 
     def prepare(self):
         """Writes the scripts, old enough for opcache to keep them, and what they answer."""
-        for name, code in SCRIPTS.items():
+        for name, code in pages.SCRIPTS.items():
             os.utime(self.script(name, code), (time.time() - 3600,) * 2)
-        for name, body in REPLIES.items():
+        for name, body in pages.REPLIES.items():
             with open(self.reply(name), "wb") as f:
                 f.write(body)
+        with open(self.path("form"), "wb") as f:
+            f.write(pages.FORM_BODY)
         return self
 
     def path(self, script):
@@ -61,11 +45,15 @@ class Mixin:
     def extensions(self):
         return set(self.answer("extensions.php").split(",")) - OWN_EXTENSIONS
 
+    def asking(self, script):
+        """How the generator asks for a script, and what it must get."""
+        return {"expect_file": self.reply(script), "may_close": self.may_close, "form": self.path("form") if script == "form.php" else None}
+
     def load(self, listen, script, **how):
-        return generator.load(self.address(listen), self.path(script), expect_file=self.reply(script), may_close=self.may_close, **how)
+        return generator.load(self.address(listen), self.path(script), **self.asking(script), **how)
 
     def throughput(self, listen, script, **how):
-        return generator.throughput(self.address(listen), self.path(script), expect_file=self.reply(script), may_close=self.may_close, **how)
+        return generator.throughput(self.address(listen), self.path(script), **self.asking(script), **how)
 
 
 class Fpmd(Mixin, programs.Fpmd):
@@ -89,6 +77,6 @@ def use_installed():
 
 
 def pools(listens, **directives):
-    """The configuration of the same pool behind each of the listeners: "unix", "tcp". Directives with _ for the dot of pm."""
-    settings = {k.replace("pm_", "pm.", 1): str(v) for k, v in directives.items()}
+    """The configuration of the same pool behind each of the listeners: "unix", "tcp". Directives with _ for their first dot."""
+    settings = {k.replace("_", ".", 1): str(v) for k, v in directives.items()}
     return {name: {**settings, **({"listen": f"127.0.0.1:{programs.free_port()}"} if name == "tcp" else {})} for name in listens}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results for people, for programs, and for README."""
+"""Results for a terminal and for programs. The documents are document.py's."""
 
 import json
 import os
@@ -8,8 +8,6 @@ import re
 import subprocess
 
 import server as programs
-
-BEGIN, END = "<!-- tools/bench --readme writes from here -->", "<!-- to here -->"
 
 
 def digits(value):
@@ -56,46 +54,10 @@ def write_json(path, results, extent):
         f.write("\n")
 
 
-def markdown(results, extent):
-    facts = machine_facts()
-    out = [BEGIN, f"{versions()['fpmd']} against {versions().get('php-fpm', 'nothing')}, on {facts['cpus']} CPUs ({facts['cpu']}), Linux"
-           f" {facts['kernel']}, load average {facts['load_average']}; medians of {extent.rounds} rounds in turn, with the least and the greatest.", "",
-           "| | fpmd | php-fpm | ratio | bar | |", "| --- | --- | --- | --- | --- | --- |"]
-    for r in results:
-        title = f"{r.title}{', ' + r.unit if r.unit else ''}"
-        if r.problem:
-            out.append(f"| {title} | | | | {r.bar.text() if r.bar else ''} | {r.problem} |")
-            continue
-        out.append(f"| {title} | {number(r.servers.get('fpmd'))} | {number(r.servers.get('php-fpm'))} |"
-                   f" {r.ratio.text() if r.ratio else ''} | {r.bar.text() if r.bar else ''} | {r.verdict()} |")
-    return "\n".join(out + markdown_notes(results) + markdown_others(results) + [END])
-
-
-def markdown_notes(results):
-    """A line for each row that has something to say about how its numbers came about."""
-    noted = [f"- {r.title}: {r.note}" for r in results if r.note and not r.problem]
-    return [""] + noted if noted else []
-
-
-def markdown_others(results):
-    """A table of its own: what else has been measured, in the rows that it can be measured in."""
-    rows = [r for r in results if not r.problem and set(r.servers) - {"fpmd", "php-fpm"}]
-    labels = sorted({label for r in rows for label in r.servers} - {"fpmd", "php-fpm"})
-    if not rows:
-        return []
-    out = ["", "Measured beside them, in the same rounds: servers that speak HTTP themselves. fpmd's numbers here are FastCGI's; its web server comes on top.", "",
-           f"| | {' | '.join(labels)} | fpmd |", "| --- |" + " --- |" * (len(labels) + 1)]
-    for r in rows:
-        cells = [number(r.servers.get(label)) for label in labels + ["fpmd"]]
-        out.append(f"| {r.title}{', ' + r.unit if r.unit else ''} | {' | '.join(cells)} |")
-    return out
-
-
-def write_readme(path, results, extent):
-    with open(path) as f:
-        text = f.read()
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{path} has no place for the table: '{BEGIN}' and '{END}'")
-    before, rest = text.split(BEGIN, 1)
-    with open(path, "w") as f:
-        f.write(before + markdown(results, extent) + rest.split(END, 1)[1])
+def bars(results):
+    """How many bars are met, and by name which are not."""
+    met = [r for r in results if r.met()]
+    missed = [f"{r.name} ({r.bar.text()}, here {r.value():.{digits(r.value())}f})" for r in results if r.met() is False]
+    untold = [r.name for r in results if r.bar and r.met() is None]
+    text = f"{len(met)} bars met, {len(missed)} missed{': ' if missed else ''}{', '.join(missed)}"
+    return text + (f"; {len(untold)} could not be told: {', '.join(untold)}" if untold else "")

@@ -19,6 +19,11 @@ class Spread:
     def json(self):
         return {"median": self.median, "min": min(self.values), "max": max(self.values), "rounds": self.values}
 
+    @staticmethod
+    def of_json(found):
+        """One that has been written down, without its rounds: what lies between its ends is not known any more."""
+        return Spread([found["min"], found["median"], found["max"]] if found["min"] != found["max"] else [found["median"]])
+
     def text(self, digits=2):
         if len(self.values) == 1:
             return f"{self.median:.{digits}f}"
@@ -64,6 +69,20 @@ class Result:
         """True, False, or None when it cannot be told."""
         value = self.value()
         return None if value is None else self.bar.met(value)
+
+    def with_numbers(self, found):
+        """This row with the numbers of one that has been written down, by recorded()."""
+        self.servers = {label: Spread.of_json(spread) for label, spread in found["servers"].items()}
+        self.ratio = Spread.of_json(found["ratio"]) if found["ratio"] else None
+        self.note, self.problem = found["note"], found["problem"]
+        return self
+
+    def recorded(self):
+        """What documents need of it."""
+        def ends(spread):
+            return {name: float(f"{value:.6g}") for name, value in spread.json().items() if name != "rounds"}
+        return {"row": self.name, "servers": {label: ends(s) for label, s in self.servers.items()}, "ratio": ends(self.ratio) if self.ratio else None,
+                "note": self.note, "problem": self.problem}
 
     def verdict(self):
         return {True: "met", False: "missed", None: "-"}[self.met()]

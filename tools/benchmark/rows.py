@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What is measured, row by row. A row is a function of the bench and the result that it fills; ROWS is the table."""
+"""How rows are measured: each is a function of the bench and the result that it fills. table.py is the table of them."""
 
 import os
 import statistics
 from dataclasses import dataclass
 from typing import Callable
 
-import crowds
 import generator
 import machine
 import peers
-import starts
-import web
 from result import Bar, Result, Spread
 
 KIB = 1024
@@ -24,6 +21,7 @@ class Row:
     unit: str
     bar: Bar
     measure: Callable
+    front: bool = False  # README shows it, not only where its bar is missed
 
     def run(self, bench):
         result = Result(self.name, self.title, self.unit, self.bar)
@@ -38,11 +36,10 @@ class Row:
 
 # --- what a request costs
 
-def cpu(listen, keep, apart=False):
+def cpu(listen, keep, apart=False, script="hello.php"):
     """CPU time of all processes of the server for one request, one worker busy at a time. With the client on the same CPU that is what the server does; apart
     from it, also what it costs to wake an idle CPU and to find cold caches, which on a virtual machine is more, and the same for every server."""
     def run(bench, result):
-        n = bench.extent.requests
         cpus = sorted(os.sched_getaffinity(0))
         if apart and len(cpus) < 2:
             raise machine.NotAvailable("there is one CPU")
@@ -50,33 +47,41 @@ def cpu(listen, keep, apart=False):
         def measure(server):
             pids = machine.family(server)
             with machine.placed(pids, {cpus[0]}, {cpus[-1 if apart else 0]}):
-                before = machine.cpu_ns(pids)
-                server.load(listen, "hello.php", requests=n, keep=keep)
-                return (machine.cpu_ns(pids) - before) / n / 1000
+                return machine.cpu_us_each(pids, bench.extent.requests,
+                                           lambda n: server.load(listen, script, requests=n, keep=keep))
 
         with bench.servers([listen], bench.all_kinds(listen, keep), pm="static", pm_max_children=4) as servers:
             for s in servers:
-                s.load(listen, "hello.php", requests=400, keep=keep)
+                s.load(listen, script, requests=400, keep=keep)
             bench.compare(result, servers, measure)
     return run
 
 
-def cpu_of_event_loops(connections):
-    """CPU time for one request over TCP of clients that send when they hear that their connection stands, on any CPU: the server may have it before there is
-    anything to read."""
+def cpu_of_many(listen, connections, workers, keep=False, **how):
+    """CPU time for one request of so many clients at a time, on any CPU. workers: a number, or each server's own, by label."""
     def run(bench, result):
-        n = bench.extent.requests
+        def load(server, n):
+            return server.load(listen, "hello.php", requests=n, connections=connections, keep=keep, **how)
 
-        def measure(server):
-            pids = machine.family(server)
-            before = machine.cpu_ns(pids)
-            server.load("tcp", "hello.php", requests=n, connections=connections, connecting="nonblocking")
-            return (machine.cpu_ns(pids) - before) / n / 1000
-
-        with bench.servers(["tcp"], pm="static", pm_max_children=4) as servers:
+        with bench.servers([listen], pm="static", pm_max_children=workers) as servers:
             for s in servers:
-                s.load("tcp", "hello.php", requests=400, connections=4)
-            bench.compare(result, servers, measure)
+                load(s, 20 * connections + 400)
+            bench.compare(result, servers, lambda s: machine.cpu_us_each(machine.family(s), bench.extent.requests, lambda n: load(s, n)))
+    return run
+
+
+def kept_to_fresh_cpu(connections, workers):
+    """CPU time for a request on a kept connection by that for one on a connection of its own, of each server by itself."""
+    def run(bench, result):
+        def cost(server, keep):
+            return machine.cpu_us_each(machine.family(server), bench.extent.requests,
+                                       lambda n: server.load("unix", "hello.php", requests=n, connections=connections, keep=keep))
+
+        with bench.servers(["unix"], pm="static", pm_max_children=workers) as servers:
+            for s in servers:
+                for keep in (False, True):
+                    s.load("unix", "hello.php", requests=20 * connections, connections=connections, keep=keep)
+            bench.compare(result, servers, lambda s: cost(s, True) / cost(s, False))
     return run
 
 
@@ -173,43 +178,3 @@ def memory(requests):
         with bench.servers(["unix"], pm="static", pm_max_children=50) as servers:
             bench.compare(result, servers, measure, rounds=1)
     return run
-
-
-STRACE = machine.Strace
-ROWS = [
-    Row("cpu-unix-fresh", "CPU per hello request, unix, a connection each", "µs", Bar("ratio", "<=", 0.65), cpu("unix", False)),
-    Row("cpu-unix-kept", "CPU per hello request, unix, kept connection", "µs", Bar("ratio", "<=", 0.60), cpu("unix", True)),
-    Row("cpu-tcp-fresh", "CPU per hello request, TCP, a connection each", "µs", Bar("ratio", "<=", 0.70), cpu("tcp", False)),
-    Row("cpu-tcp-kept", "CPU per hello request, TCP, kept connection", "µs", Bar("ratio", "<=", 0.65), cpu("tcp", True)),
-    *(Row(f"cpu-tcp-loop-{n}", f"CPU per hello request, TCP, a connection each, {n} clients that connect without blocking, as nginx does", "µs",
-          Bar("ratio", "<=", 0.60), cpu_of_event_loops(n)) for n in (4, 16, 64)),
-    Row("apart-unix-fresh", "the same, client on another CPU, unix, a connection each", "µs", None, cpu("unix", False, apart=True)),
-    Row("apart-unix-kept", "client on another CPU, unix, kept connection", "µs", None, cpu("unix", True, apart=True)),
-    Row("apart-tcp-fresh", "client on another CPU, TCP, a connection each", "µs", None, cpu("tcp", False, apart=True)),
-    Row("apart-tcp-kept", "client on another CPU, TCP, kept connection", "µs", None, cpu("tcp", True, apart=True)),
-    Row("calls-fresh", "system calls per hello request, a connection each", "calls", Bar("ours", "<=", 12), counted(STRACE, "hello.php", 500)),
-    Row("calls-kept", "system calls per hello request, kept connection", "calls", Bar("ours", "<=", 7), counted(STRACE, "hello.php", 500, keep=True)),
-    Row("calls-post", "system calls, 16 KiB POST read through php://input", "calls", Bar("ours", "<=", 18),
-        counted(STRACE, "post.php", 500, body=peers.POST_SIZE)),
-    Row("calls-reply", "system calls, 1 MiB reply in 4 KiB echoes", "calls", Bar("ours", "<=", 40),
-        counted(STRACE, "large.php", 200)),
-    Row("instructions-fresh", "user instructions per hello request, a connection each", "instr.", None, counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000)),
-    Row("instructions-kept", "user instructions per hello request, kept connection", "instr.", None,
-        counted(machine.Steps, "hello.php", lambda extent: extent.stepped, timeout=120000, keep=True)),
-    Row("rate-unix-fresh", "requests/s, hello, 64 connections, unix fresh", "/s", Bar("ratio", ">=", 1.35), rate("unix")),
-    Row("rate-unix-kept", "requests/s, hello, 64 connections, unix kept", "/s", Bar("ratio", ">=", 1.35), rate("unix", keep=True)),
-    Row("rate-tcp-fresh", "requests/s, hello, 64 connections, TCP fresh", "/s", Bar("ratio", ">=", 1.35), rate("tcp")),
-    Row("nginx-fresh", "requests/s behind nginx, hello, fresh upstream connections", "/s", Bar("ratio", ">=", 1.15), web.behind_nginx(False)),
-    Row("nginx-kept", "requests/s behind nginx, hello, kept upstream connections", "/s", Bar("ratio", ">=", 1.2), web.behind_nginx(True)),
-    Row("large-kept", "speed of 1 MiB replies, kept TCP against fresh TCP", "times", Bar("ours", ">=", 1.0), kept_to_fresh),
-    Row("p99-hello", "p99 at 70 % of php-fpm's saturation, offered to both, hello", "ms", Bar("ratio", "<=", 0.8), tail("hello.php", 4)),
-    Row("p99-page", "p99 at 70 % of php-fpm's saturation, offered to both, a page of 5 ms", "ms", Bar("ratio", "<=", 1.0), tail("page.php", 4)),
-    Row("fair-slowest", "slowest reply, 64 kept connections on 4 workers", "ms", Bar("ours", "<", 100), crowds.slowest),
-    Row("fair-jain", "Jain's fairness, 64 kept connections on 4 workers", "", Bar("ours", ">", 0.95), crowds.fairness),
-    Row("crowd", "new request beside 100 idle and 100 half-sent ones, 4 workers", "ms", Bar("ours", "<", 10), crowds.beside_a_crowd),
-    Row("switches", "voluntary context switches per connection, 64 idle workers", "", Bar("ours", "<=", 2.2), switches),
-    Row("ondemand", "first answer of pm = ondemand without a worker", "ms", Bar("ratio", "<=", 1.0), starts.ondemand),
-    Row("start", "from exec to the first answer, 4 workers", "ms", Bar("ratio", "<=", 1.5), starts.from_exec),
-    Row("memory-idle", "PSS with 50 workers before any request", "MiB", None, memory(0)),
-    Row("memory", "PSS with 50 workers after 1,000 requests", "MiB", Bar("ratio", "<=", 1.0), memory(1000)),
-]

@@ -31,6 +31,7 @@ static const char help[] =
         "      --method=NAME        (GET, or POST with a body)\n"
         "      --query=STRING\n"
         "      --body=BYTES\n"
+        "      --form=FILE          the body is a form's fields, as they are in the file\n"
         "      --expect-status=N    (200)\n"
         "      --expect-length=N    the length of the reply's body\n"
         "      --expect-file=FILE   the very bytes of it\n"
@@ -62,6 +63,7 @@ static const struct cli_row rows[] = {
         T("script", script),
         T("query", query),
         N("body", n_body, 0, 64U << 20),
+        T("form", form),
         N("expect-status", expect_status, 100, 999),
         N("expect-length", expect_length, 0, UINT64_MAX / 2),
         T("expect-file", expect_file),
@@ -80,13 +82,15 @@ static int options_check_together(struct load_options *o) {
                 return cli_refuse(&cli, "--connect and --script are needed");
         if (o->n_requests == 0 && o->duration_ms == 0)
                 return cli_refuse(&cli, "--requests or --duration must set an end");
-        if (o->chaos && (o->http || o->rate > 0 || o->n_body > 0 || *o->query))
+        if (o->form && o->n_body > 0)
+                return cli_refuse(&cli, "a body is --body's or --form's");
+        if (o->chaos && (o->http || o->form || o->rate > 0 || o->n_body > 0 || *o->query))
                 return cli_refuse(&cli, "--chaos chooses what it sends, as FastCGI and in a closed loop");
         o->nonblocking = text_equal(o->connecting, "nonblocking");
         if (!o->nonblocking && !text_equal(o->connecting, "blocking"))
                 return cli_refuse(&cli, "--connecting is blocking or nonblocking");
         if (!o->method)
-                o->method = o->n_body > 0 ? "POST" : "GET";
+                o->method = o->n_body > 0 || o->form ? "POST" : "GET";
         r = load_target_parse(o->connect, &o->target);
         if (r == -EPERM)
                 return cli_refuse(&cli, "--connect: only unix sockets and loopback addresses are loaded");

@@ -26,6 +26,7 @@ struct load_options {
         const char *script;
         const char *query;
         uint64_t n_body;
+        const char *form; /* a file: the body is a form's fields, as it is there */
         uint64_t expect_status;
         uint64_t expect_length; /* of the reply's body, or LOAD_LENGTH_ANY; expect_file is more exact */
         const char *expect_file;

@@ -34,7 +34,7 @@ static int request_encode_fastcgi(const struct load_request *q, uint8_t **ret, s
         const struct fcgi_pair params[] = {
                 request_pair("QUERY_STRING", q->query),
                 request_pair("REQUEST_METHOD", q->method),
-                request_pair("CONTENT_TYPE", q->n_body > 0 ? "application/octet-stream" : ""),
+                request_pair("CONTENT_TYPE", q->n_body > 0 ? q->type : ""),
                 request_pair("CONTENT_LENGTH", length),
                 request_pair("SCRIPT_FILENAME", q->script),
                 request_pair("SCRIPT_NAME", name),
@@ -75,7 +75,7 @@ static int request_encode_http(const struct load_request *q, uint8_t **ret, size
         text_printf(&out, "%s %s%s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: fpmd-load\r\nAccept: */*\r\n",
                     q->method, q->script, *q->query ? "?" : "", q->query);
         if (q->n_body > 0)
-                text_printf(&out, "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n", q->n_body);
+                text_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n", q->type, q->n_body);
         text_printf(&out, "Connection: %s\r\n\r\n", q->keep ? "keep-alive" : "close");
         text_append_n(&out, q->body, q->n_body);
         r = text_finish(&out, &bytes, ret_n);

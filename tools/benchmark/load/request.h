@@ -14,6 +14,7 @@ struct load_request {
         const char *method;
         const char *script; /* SCRIPT_FILENAME; with HTTP the path */
         const char *query;
+        const char *type; /* of the body */
         const void *body;
         size_t n_body;
 };

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 
 #define EXPECTED_MAX (256U << 20)
+#define FORM_MAX     (1U << 20)
 
 void load_workload_done(struct load_workload *w) {
         free(w->request);
@@ -46,9 +47,27 @@ static struct load_request workload_describe(const struct load_workload *w, bool
                 .method = o->method,
                 .script = o->script,
                 .query = o->query,
+                .type = o->form ? "application/x-www-form-urlencoded" : "application/octet-stream",
                 .body = w->noise,
-                .n_body = o->n_body,
+                .n_body = w->n_body,
         };
+}
+
+/* What bodies are made of. 0 or -errno. */
+static int workload_init_body(struct load_workload *w) {
+        const struct load_options *o = w->options;
+        char *form;
+        int r;
+
+        if (o->form) {
+                r = fd_read_file(o->form, FORM_MAX, &form, &w->n_body);
+                if (r == 0)
+                        w->noise = (uint8_t *)form;
+                return r;
+        }
+        w->n_body = o->n_body;
+        w->noise = workload_make_noise(o->chaos ? LOAD_CHAOS_BODY_MAX : o->n_body);
+        return w->noise ? 0 : -ENOMEM;
 }
 
 static int workload_init_expect(struct load_workload *w) {
@@ -76,9 +95,9 @@ int load_workload_init(struct load_workload *w, const struct load_options *optio
         r = workload_init_expect(w);
         if (r < 0)
                 return r;
-        w->noise = workload_make_noise(options->chaos ? LOAD_CHAOS_BODY_MAX : options->n_body);
-        if (!w->noise)
-                return -ENOMEM;
+        r = workload_init_body(w);
+        if (r < 0)
+                return r;
         if (options->chaos) {
                 w->filler = workload_make_filler(LOAD_CHAOS_FILLER_MAX);
                 return w->filler ? 0 : -ENOMEM;

@@ -11,7 +11,8 @@ struct load_workload {
         size_t n_request;
         struct load_expect expect;
         char *expected;  /* the file that replies must equal */
-        uint8_t *noise;  /* bodies are pieces of it */
+        uint8_t *noise;  /* bodies are pieces of it; or a form */
+        size_t n_body;   /* without chaos */
         uint8_t *filler; /* the pattern that a chaos script repeats */
 };
 
@@ -19,7 +20,7 @@ void load_workload_done(struct load_workload *w);
 #define _cleanup_workload_ _cleanup_(load_workload_done)
 
 /* Fills *w, which is zero-initialised; options must outlive it. 0, -ENOMEM or what reading the file of --expect-file
- * says. */
+ * or of --form says. */
 int load_workload_init(struct load_workload *w, const struct load_options *options);
 
 /* The request of that number. *own: where its bytes may be kept, freed and replaced by the next call with the same one;

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""The documents about performance, made of the numbers that are kept in results.json: README's short table, and PERFORMANCE.md with everything.
+
+The numbers are kept apart from the text, so that a document can be made anew, or in another form, without measuring. A row that has been measured alone
+takes the place of the older one; each remembers what it was measured with.
+"""
+
+import datetime
+import json
+import os
+import textwrap
+
+import report
+import table
+from result import Result
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RESULTS = os.path.join(TREE, "tools", "benchmark", "results.json")
+README, PERFORMANCE = "README.md", "PERFORMANCE.md"
+BEGIN, END = "<!-- tools/bench --record writes from here -->", "<!-- to here -->"
+INTRODUCTION = """# Performance
+
+`tools/bench --record` has written this page; [README](README.md#performance) shows a part of it.
+
+fpmd is measured beside php-fpm with the same pool, the same php.ini and the same extensions, in turn, round by round.
+Each ratio is fpmd's value by php-fpm's of the same round: the speed of a machine changes from second to second, so
+times of two rounds are not compared. Numbers are medians, with the least and the greatest. Time on a CPU is that of all
+processes of a server, divided by the requests.
+"""
+
+
+def read(path=RESULTS):
+    """(results by row, what each was measured with) of what is kept."""
+    try:
+        with open(path) as f:
+            kept = json.load(f)["rows"]
+    except FileNotFoundError:
+        kept = []
+    return {found["row"]: found for found in kept}
+
+
+def write(results, extent, path=RESULTS):
+    """Keeps them, in place of older ones; rows that are in the table no more go."""
+    kept = read(path)
+    measured = {"date": datetime.date.today().isoformat(), **report.versions(), **report.machine_facts(), "rounds": extent.rounds, "requests": extent.requests}
+    kept.update({r.name: {**r.recorded(), "measured": measured} for r in results})
+    with open(path, "w") as f:
+        f.write('{"rows": [\n' + ",\n".join(json.dumps(kept[row.name], ensure_ascii=False) for row in table.ROWS if row.name in kept) + "\n]}\n")
+
+
+def _results(kept, rows):
+    """Those that have been measured."""
+    return [Result(row.name, row.title, row.unit, row.bar).with_numbers(kept[row.name]) for row in rows if row.name in kept]
+
+
+def _filled(text, **how):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False, **how)
+
+
+def _title(r):
+    return f"{r.title}{', ' + r.unit if r.unit else ''}"
+
+
+def _circumstances(measured):
+    return (f"{measured['fpmd']} against {measured.get('php-fpm', 'nothing')}, on {measured['cpus']} CPUs ({measured['cpu']}), Linux {measured['kernel']},"
+            f" load average {measured['load_average']}; {measured['rounds']} rounds of {measured['requests']} requests, {measured['date']}")
+
+
+def _heading(kept, rows):
+    """A sentence for each time at which some of these rows were measured."""
+    times = {}
+    for row in rows:
+        if row.name in kept:
+            times.setdefault(_circumstances(kept[row.name]["measured"]), []).append(row.name)
+    ordered = sorted(times.items(), key=lambda item: -len(item[1]))
+    return [_filled(f"{text}." if not i else f"{', '.join(names)}: {text}.") for i, (text, names) in enumerate(ordered)]
+
+
+
+
+def _comparison(results, number):
+    out = ["| | fpmd | php-fpm | ratio | bar | |", "| --- | --- | --- | --- | --- | --- |"]
+    for r in results:
+        if r.problem:
+            out.append(f"| {_title(r)} | | | | {r.bar.text() if r.bar else ''} | {r.problem} |")
+            continue
+        out.append("| " + " | ".join([_title(r), number(r.servers.get("fpmd")), number(r.servers.get("php-fpm")), r.ratio.text() if r.ratio else "",
+                                      r.bar.text() if r.bar else "", r.verdict()]) + " |")
+    return out
+
+
+def _notes(results):
+    """A line for each row that has something to say about how its numbers came about."""
+    noted = [_filled(f"- {r.title}: {r.note}", subsequent_indent="  ") for r in results if r.note and not r.problem]
+    return ["", *noted] if noted else []
+
+
+def _others(results):
+    """A table of its own: what else has been measured, in the rows that it can be measured in."""
+    rows = [r for r in results if not r.problem and set(r.servers) - {"fpmd", "php-fpm"}]
+    labels = sorted({label for r in rows for label in r.servers} - {"fpmd", "php-fpm"})
+    if not rows:
+        return []
+    out = ["", _filled("Measured beside them, in the same rounds: servers that speak HTTP themselves. fpmd's numbers here are FastCGI's; its web server comes on"
+                       " top."), "",
+           f"| | {' | '.join(labels)} | fpmd |", "| --- |" + " --- |" * (len(labels) + 1)]
+    for r in rows:
+        out.append("| " + " | ".join([_title(r), *(report.number(r.servers.get(label)) for label in [*labels, "fpmd"])]) + " |")
+    return out
+
+
+def _median(spread):
+    return f"{spread.median:.{report.digits(spread.median)}f}" if spread else "-"
+
+
+def short(kept):
+    """README's part: the rows that say the most, and each whose bar is missed or that could not be measured."""
+    results = _results(kept, table.ROWS)
+    front = {row.name for row in table.ROWS if row.front}
+    shown = [r for r in results if r.name in front or r.met() is False or r.problem]
+    return "\n".join([BEGIN, *_heading(kept, table.ROWS)[:1], "", *_comparison(shown, _median), "", _filled(f"Of all {len(results)} rows: {report.bars(results)}."), END])
+
+
+def long(kept):
+    """The whole page."""
+    results = _results(kept, table.ROWS)
+    out = [INTRODUCTION, *_heading(kept, table.ROWS), "", "## Bars", "", "| row | bar | here | |", "| --- | --- | --- | --- |"]
+    out += [f"| {r.name} | {r.bar.text()} | {'' if r.value() is None else f'{r.value():.{report.digits(r.value())}f}'} | {r.problem or r.verdict()} |" for r in results if r.bar]
+    for section in table.SECTIONS:
+        found = _results(kept, section.rows)
+        if found:
+            out += ["", f"## {section.title}", "", _filled(section.prose), "", *_comparison(found, report.number), *_notes(found), *_others(found)]
+    absent = [row.name for row in table.ROWS if row.name not in kept]
+    return "\n".join(out + (["", _filled(f"Not measured yet: {', '.join(absent)}.")] if absent else [])) + "\n"
+
+
+def replaced(text, kept):
+    """README with the table anew."""
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"there is no place for the table: '{BEGIN}' and '{END}'")
+    before, rest = text.split(BEGIN, 1)
+    return before + short(kept) + rest.split(END, 1)[1]
+
+
+def render(tree=TREE, kept=None):
+    """The text of each document, by its name."""
+    kept = read() if kept is None else kept
+    with open(os.path.join(tree, README)) as f:
+        return {README: replaced(f.read(), kept), PERFORMANCE: long(kept)}
+
+
+def write_all(tree=TREE):
+    for name, text in render(tree).items():
+        with open(os.path.join(tree, name), "w") as f:
+            f.write(text)
