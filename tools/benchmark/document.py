@@ -25,7 +25,8 @@ INTRODUCTION = """# Performance
 fpmd is measured beside php-fpm with the same pool, the same php.ini and the same extensions, in turn, round by round.
 Each ratio is fpmd's value by php-fpm's of the same round: the speed of a machine changes from second to second, so
 times of two rounds are not compared. Numbers are medians, with the least and the greatest. Time on a CPU is that of all
-processes of a server, divided by the requests.
+processes of a server, divided by the requests. A load average far above the number of CPUs says that others ran at the
+same time: ratios of CPU time spread then, and rates and waits say little.
 """
 
 
