@@ -83,6 +83,7 @@ static void conf_pool_done(struct conf_pool *pool) {
                 conf_value_clear(&conf_pool_directives[i], pool);
         conf_pairs_done(&pool->env);
         conf_pairs_done(&pool->suppress_paths);
+        conf_pairs_done(&pool->queue_priorities);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 conf_php_setting_done(&pool->php_settings[i]);
         free(pool->php_settings);
@@ -126,7 +127,7 @@ unsigned conf_pool_shards(const struct conf_pool *pool) {
 }
 
 bool conf_pool_limits_queue(const struct conf_pool *pool) {
-        return pool->queue_max_wait > 0 || pool->queue_max_length > 0;
+        return pool->queue_max_wait > 0 || pool->queue_max_length > 0 || pool->queue_priorities.n > 0;
 }
 
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret) {

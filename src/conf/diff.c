@@ -46,6 +46,8 @@ size_t conf_diff_pool(const struct conf_pool *a, const struct conf_pool *b, stru
                 diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_ENV].name);
         if (!diff_pairs_equal(&a->suppress_paths, &b->suppress_paths))
                 diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
+        if (!diff_pairs_equal(&a->queue_priorities, &b->queue_priorities))
+                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_QUEUE_PRIORITY].name);
         if (!diff_php_equal(a, b))
                 diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_PHP_VALUE].name);
         return n;

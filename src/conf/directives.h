@@ -141,7 +141,8 @@
         A("php_flag",             PHP_FLAG,        NOW)                                                                    \
         A("php_admin_value",      PHP_ADMIN_VALUE, NOW)                                                                    \
         A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
-        A("access.suppress_path", SUPPRESS_PATH,   NOW)
+        A("access.suppress_path", SUPPRESS_PATH,   NOW)                                                                    \
+        A("queue.priority",       QUEUE_PRIORITY,  OWN)
 // clang-format on
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

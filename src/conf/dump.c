@@ -86,6 +86,9 @@ static void dump_pool(const struct conf_pool *pool, enum conf_dump_style style, 
         for (size_t i = 0; i < pool->suppress_paths.n; i++)
                 dump_entry(conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name, "", pool->suppress_paths.items[i].value,
                            style, out);
+        for (size_t i = 0; i < pool->queue_priorities.n; i++)
+                dump_entry(conf_pool_arrays[CONF_ARRAY_QUEUE_PRIORITY].name, pool->queue_priorities.items[i].key,
+                           pool->queue_priorities.items[i].value, style, out);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 dump_entry(dump_php_name(&pool->php_settings[i], style), pool->php_settings[i].key,
                            pool->php_settings[i].value, style, out);

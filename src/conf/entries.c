@@ -250,6 +250,20 @@ static int entries_read_env(struct conf_entries *e, const char *key, const char 
         return added->source ? 0 : -ENOMEM;
 }
 
+/* A pattern of SCRIPT_NAME, or a parameter's name and a pattern of its value; in the order of the file. */
+static int entries_read_priority(struct conf_entries *e, const char *key, const char *value) {
+        if (!text_equal(key, "high") && !text_equal(key, "low"))
+                conf_entries_problem(e, "directive 'queue.priority': '%s' is neither high nor low", key);
+        else if (!*value || *value == '=')
+                conf_entries_problem(e,
+                                     "directive 'queue.priority': it is written as queue.priority[%s] = /PATTERN or "
+                                     "\"NAME=PATTERN\"",
+                                     key);
+        else
+                return conf_pairs_add(&entries_pool(e)->queue_priorities, key, value, e->where);
+        return 0;
+}
+
 static int entries_read_array(struct conf_entries *e, const char *name, const char *key, const char *value) {
         int kind = conf_rows_find_array(name);
 
@@ -269,7 +283,9 @@ static int entries_read_array(struct conf_entries *e, const char *name, const ch
                 conf_entries_problem(e, "unknown directive '%s'", name);
                 if (conf_rows_find_pool(name) >= 0)
                         conf_entries_explain(e, name, "it takes no [key]");
-        } else
+        } else if (kind == CONF_ARRAY_QUEUE_PRIORITY)
+                return entries_read_priority(e, key, value);
+        else
                 return kind == CONF_ARRAY_ENV ? entries_read_env(e, key, value) : entries_read_php(e, kind, key, value);
         return 0;
 }

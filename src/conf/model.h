@@ -66,7 +66,8 @@ struct conf_pool {
         CONF_POOL_DIRECTIVES(CONF_FIELD)
         struct conf_where given[_CONF_POOL_MAX];
         struct conf_pairs env;
-        struct conf_pairs suppress_paths; /* access.suppress_path[] */
+        struct conf_pairs suppress_paths;   /* access.suppress_path[] */
+        struct conf_pairs queue_priorities; /* queue.priority[high] or [low] */
         /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
          * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more
          * than once. */

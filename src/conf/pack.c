@@ -75,6 +75,9 @@ int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **re
         }
         for (size_t i = 0; i < pool->suppress_paths.n; i++)
                 pack_put_record(&out, "access.suppress_path", "", pool->suppress_paths.items[i].value);
+        for (size_t i = 0; i < pool->queue_priorities.n; i++)
+                pack_put_record(&out, "queue.priority", pool->queue_priorities.items[i].key,
+                                pool->queue_priorities.items[i].value);
         for (size_t i = 0; i < pool->n_php_settings; i++) {
                 const struct conf_php_setting *s = &pool->php_settings[i];
 
@@ -132,6 +135,8 @@ static int pack_take_array(struct conf_pool *pool, int kind, const char *key, co
                 return conf_pairs_add(&pool->env, key, value, pool->where);
         if (kind == CONF_ARRAY_SUPPRESS_PATH)
                 return conf_pairs_add(&pool->suppress_paths, key, value, pool->where);
+        if (kind == CONF_ARRAY_QUEUE_PRIORITY)
+                return conf_pairs_add(&pool->queue_priorities, key, value, pool->where);
         if (kind < 0)
                 return CONF_E_INVALID;
         setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, pool->where);

@@ -40,7 +40,7 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
 
         if (park->managed && fd_unsent(park->offers) > PARK_NONE_UNSENT)
                 return OFFERS_E_WAIT; /* told when that one is taken */
-        if (c->state == CONNECTION_WAITING || c->state == CONNECTION_CHECK)
+        if (queue_holds(c->state))
                 note.whole = c->since;
         r = handover_send(park->offers, &note, &(struct handover_content){ .connection = c->fd, .in = in });
 
@@ -49,6 +49,7 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
                 offers_watch(park, r == HANDOVER_E_FULL);
                 return OFFERS_E_WAIT;
         }
+        queue_on_offered(park, c->state);
         if (r == 0) {
                 atomic_fetch_add_explicit(&park->numbers->offered, 1, memory_order_relaxed);
                 if (PROBE_ENABLED(park_offer))

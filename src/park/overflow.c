@@ -5,7 +5,9 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "log/log.h"
 #include "park/connection.h"
+#include "park/queue.h"
 #include "park/refuse.h"
 
 /* A queue is one when nobody has taken its first for so long: before, workers that idle may be on their way. */
@@ -18,6 +20,7 @@ void overflow_on_late(struct park *park, struct connection *c) {
 
 void overflow_on_hangup(struct park *park, struct connection *c) {
         atomic_fetch_add_explicit(&park->overload[SCOREBOARD_OVERLOAD_abandoned], 1, memory_order_relaxed);
+        log_debug("a request that waits for a worker is not run: its client has gone (queue.abandoned)");
         connection_close(park, c);
 }
 
@@ -35,20 +38,19 @@ size_t overflow_surplus(const struct overflow_queue *q, unsigned max_length, use
 }
 
 usec_t overflow_enforce(struct park *park) {
-        const struct connection_list *list = &park->lists[CONNECTION_WAITING];
         unsigned max = park->pool->queue_max_length;
-        size_t surplus;
+        size_t n = queue_length_limited(park), surplus;
         usec_t at;
 
-        if (max == 0 || list->n < max)
+        if (max == 0 || n == 0 || n < max)
                 return USEC_INFINITY;
-        surplus = overflow_surplus(&(struct overflow_queue){ .n = list->n,
+        surplus = overflow_surplus(&(struct overflow_queue){ .n = n,
                                                              .in_flight = fd_unsent(park->offers) > PARK_NONE_UNSENT,
-                                                             .since = list->first->since,
+                                                             .since = queue_first(park)->since,
                                                              .now = park->now },
                                    max, &at);
         for (; surplus > 0; surplus--) {
-                struct connection *c = list->last;
+                struct connection *c = queue_last(park);
 
                 if (!refuse_request(park, c, SCOREBOARD_OVERLOAD_too_many))
                         connection_enter(park, c, CONNECTION_CHECK);

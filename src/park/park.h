@@ -67,6 +67,9 @@ struct entrance {
         usec_t due; /* they are looked at then, and not watched; 0: they are */
 };
 
+/* Of requests that wait, by queue.priority. */
+enum park_class { PARK_CLASS_HIGH, PARK_CLASS_NORMAL, PARK_CLASS_LOW, _PARK_CLASS_MAX };
+
 /* At most so much is unsent of a socket from which all has been taken: the kernel lets go of the last byte after it has
  * told of it. */
 #define PARK_NONE_UNSENT 1
@@ -75,7 +78,8 @@ struct park {
         const struct conf_pool *pool;
         bool managed; /* conf_pool_limits_queue(): one request is offered at a time, and the others wait here */
         struct entrance entrance;
-        _Atomic uint64_t *overload; /* numbers by enum scoreboard_overload_number */
+        uint64_t turns[_PARK_CLASS_MAX]; /* see queue_pick() */
+        _Atomic uint64_t *overload;      /* numbers by enum scoreboard_overload_number */
         struct scoreboard_park *numbers;
         const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;

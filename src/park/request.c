@@ -1,15 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "park/request.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/text.h"
 #include "fcgi/decoder.h"
 #include "fcgi/params.h"
 #include "fcgi/scan.h"
 
+/* What is longer fits no pattern. */
+#define REQUEST_NAME_MAX  128
+#define REQUEST_VALUE_MAX 4096
+
 static bool request_is_page(const struct fcgi_pair *name, const char *path) {
         return path && name->n_value == strlen(path) && memcmp(name->value, path, name->n_value) == 0;
+}
+
+/* Whether a parameter fits "NAME=PATTERN", or SCRIPT_NAME "PATTERN", which begins as a path does. */
+static bool request_fits(const struct fcgi_decoder *d, const char *pattern) {
+        const char *sign = pattern[0] == '/' || pattern[0] == '*' ? NULL : strchr(pattern, '=');
+        char name[REQUEST_NAME_MAX] = "SCRIPT_NAME", value[REQUEST_VALUE_MAX];
+        struct fcgi_pair pair;
+
+        if (sign)
+                text_copy(name, sizeof(name), pattern, (size_t)(sign - pattern));
+        if (!fcgi_params_find(d->params, d->n_params, name, &pair) || pair.n_value >= sizeof(value))
+                return false;
+        text_copy(value, sizeof(value), pair.value, pair.n_value);
+        return fnmatch(sign ? sign + 1 : pattern, value, 0) == 0;
+}
+
+/* The first line that fits decides. */
+static enum park_class request_class(const struct conf_pool *pool, const struct fcgi_decoder *d) {
+        for (size_t i = 0; i < pool->queue_priorities.n; i++) {
+                const struct conf_pair *p = &pool->queue_priorities.items[i];
+
+                if (request_fits(d, p->value))
+                        return text_equal(p->key, "high") ? PARK_CLASS_HIGH : PARK_CLASS_LOW;
+        }
+        return PARK_CLASS_NORMAL;
 }
 
 static void request_read_head(const struct conf_pool *pool, const struct fcgi_decoder *d, struct request *ret) {
@@ -17,6 +48,7 @@ static void request_read_head(const struct conf_pool *pool, const struct fcgi_de
 
         ret->id = d->request_id;
         ret->keep = d->keep_conn;
+        ret->class = request_class(pool, d);
         ret->page = fcgi_params_find(d->params, d->n_params, "SCRIPT_NAME", &name) &&
                     (request_is_page(&name, pool->ping_path) || request_is_page(&name, pool->status_path));
 }

@@ -6,13 +6,15 @@
 #include <stdint.h>
 
 #include "conf/model.h"
+#include "park/park.h"
 
 struct request {
         uint16_t id;
-        bool keep;  /* its client wants the connection back */
-        bool whole; /* all of it is here, and nothing else */
-        bool ended; /* and the end of FCGI_STDIN with it */
-        bool page;  /* it is for ping.path or pm.status_path */
+        bool keep;             /* its client wants the connection back */
+        bool whole;            /* all of it is here, and nothing else */
+        bool ended;            /* and the end of FCGI_STDIN with it */
+        enum park_class class; /* by queue.priority */
+        bool page;             /* it is for ping.path or pm.status_path */
 };
 
 /* Reads it from the bytes that are here. False: there is no head to be read, which a worker has to deal with. */

@@ -38,6 +38,8 @@ enum states_event {
         X(FRESH, FIRST, RECEIVE, true)       /* its client may send a request, and nothing of it has come yet */       \
         X(RECEIVING, REQUEST, RECEIVE, true) /* part of a request is there */                                          \
         X(WAITING, QUEUE, HANGUP, true)      /* its request is to be offered, and the offers are full */               \
+        X(HIGH, QUEUE, HANGUP, true)         /* the same of queue.priority[high] */                                    \
+        X(LOW, QUEUE, HANGUP, true)          /* and of queue.priority[low] */                                          \
         X(CHECK, NONE, NONE, true)           /* the same of ping and status, and of what only a worker can answer */   \
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
         X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \

@@ -94,7 +94,7 @@ static void timeouts_on_due(struct park *park, struct connection *c) {
                 writing_release(park, c);
                 return;
         }
-        if (c->state == CONNECTION_WAITING) {
+        if (states_clock(c->state) == STATES_CLOCK_QUEUE) {
                 overflow_on_late(park, c);
                 return;
         }

@@ -492,3 +492,54 @@ def test_killed_park_is_followed_by_one_with_the_listeners(busy):
     assert is_refused(r.send("refused").read_response())
     held.finish()
     assert first.read_response().status == 200
+
+
+# --- queue.priority
+
+PRIORITY = "queue.priority[{}]"
+
+
+def test_request_of_high_priority_passes_a_crowd(busy):
+    s, held = busy(**{PRIORITY.format("high"): '"QUERY_STRING=checkout*"', PRIORITY.format("low"): '"HTTP_USER_AGENT=*bot*"'})
+    r = Ran(s)
+    crowd = [r.send("offered"), *[r.send(f"bot{n}", HTTP_USER_AGENT="a bot/1.0") for n in range(8)]]
+    wait_waiting(s, 9)
+    crowd += [r.send(f"page{n}") for n in range(2)]
+    wait_waiting(s, 11)
+    crowd.append(r.send("checkout-1"))
+    wait_waiting(s, 12)
+    held.finish()
+    assert [c.read_response().status for c in crowd] == [200] * 12
+    names = r.names()
+    assert names[0] == "offered" and "checkout-1" in names[1:3] and set(names[1:5]) >= {"checkout-1", "page0", "page1"}
+    assert [n for n in names if n.startswith("bot")] == [f"bot{n}" for n in range(8)]
+
+
+def test_low_priority_is_not_for_ever(busy):
+    """One of a crawler's requests has its turn among many of others."""
+    s, held = busy(**{PRIORITY.format("low"): '"HTTP_USER_AGENT=*bot*"'})
+    r = Ran(s)
+    crowd = [r.send("offered"), r.send("bot", HTTP_USER_AGENT="a bot/1.0")]
+    wait_waiting(s, 2)
+    crowd += [r.send(f"page{n}") for n in range(20)]
+    wait_waiting(s, 22)
+    held.finish()
+    assert [c.read_response().status for c in crowd] == [200] * 22
+    assert r.names().index("bot") <= 6
+
+
+def test_low_priority_is_refused_first(busy):
+    s, held = busy(**{PRIORITY.format("high"): "/touch.php", "queue.max_length": 3})
+    r = Ran(s)
+    other = s.script("other.php", TOUCH)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    crowd = [s.connect() for _ in range(2)]
+    for c in crowd:
+        c.send(fastcgi.request_bytes(fastcgi.environment(other, query="other", RAN=r.path)))
+    wait_waiting(s, 3)
+    high = r.send("high")
+    procs.until("one to be refused", lambda: overload(s)["refused too many"] == 1)
+    held.finish()
+    assert first.read_response().status == high.read_response().status == 200
+    assert sorted(c.read_response().status for c in crowd) == [200, 503]

@@ -36,6 +36,7 @@ static const struct {
         { "an admin setting is another one", "php_value[a] = 1\n", "php_admin_value[a] = 1\n", "php_value" },
         { "no extensions and the default ones", "", "security.limit_extensions =\n", "security.limit_extensions" },
         { "a priority of 0 and none", "", "process.priority = 0\n", "process.priority" },
+        { "a priority", "", "queue.priority[low] = /x\n", "queue.priority" },
         { "an access path", "", "access.suppress_path[] = /x\n", "access.suppress_path" },
 };
 

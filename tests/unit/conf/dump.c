@@ -24,7 +24,8 @@ static void test_dump_reads_back(void **state) {
         c = given_conf(
                 "env[A] = $FPMD_TEST\nenv[B] = \"${FPMD_TEST}\"\nphp_value[\"a b\"] = none\n"
                 "php_admin_value[error_reporting] = E_ALL & ~E_NOTICE\nphp_flag[x] = on\nping.response = \"on\"\n"
-                "access.format = '%R \"%m %r\" $x'\naccess.suppress_path[] = '/a b'\nsecurity.limit_extensions =\n"
+                "access.format = '%R \"%m %r\" $x'\naccess.suppress_path[] = '/a b'\nqueue.priority[low] = "
+                "'A=*b'\nsecurity.limit_extensions =\n"
                 "pm = dynamic\npm.min_spare_servers = 1\npm.max_spare_servers = 2\nprocess.priority = -3\n"
                 "rlimit_core = unlimited\n[global]\nerror_log = syslog\nemergency_restart_interval = 1d\n");
         conf_dump(c, CONF_DUMP_LOADABLE, &dump);

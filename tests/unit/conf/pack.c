@@ -22,7 +22,9 @@ static const char *const texts[] = {
         "env[A] = $HOME\nenv[B] = \"a=b\"\nenv[C] = $NO_SUCH_VARIABLE_HERE\n",
         "php_value[a] = \"\"\nphp_admin_flag[b] = off\nphp_flag[c] = on\nphp_admin_value[d] = \"x\ty\"\n",
         "security.limit_extensions =\nprocess.priority = 0\nrlimit_core = unlimited\nprefix = /x\naccess.log = y\n",
-        ("pm = dynamic\npm.min_spare_servers = 1\npm.max_spare_servers = 2\naccess.suppress_path[] = /a\n"
+        ("pm = dynamic\npm.min_spare_servers = 1\npm.max_spare_servers = 2\naccess.suppress_path[] = "
+         "/a\nqueue.priority[high] = /b*\n"
+         "queue.priority[low] = \"C=d\"\nqueue.max_wait = 250ms\n"
          "[global]\nlog_level = alert\nprocess_control_timeout = 5m\nerror_log = syslog\nrlimit_files = 7\n"),
 };
 

@@ -4,6 +4,7 @@
 #include "scene.h"
 
 #include "park/overflow.h"
+#include "park/queue.h"
 #include "park/request.h"
 
 #define MSEC(n) ((n)*USEC_PER_MSEC)
@@ -101,9 +102,33 @@ static void test_what_is_no_request_is_left_to_workers(void **unused) {
         assert_false(request_read(&pool, NULL, 0, &r));
 }
 
+/* Who is next, over and over, while these many of each class wait at first. */
+static void test_classes_take_turns(void **unused) {
+        size_t n[_PARK_CLASS_MAX] = { 16, 8, 2 }, served[_PARK_CLASS_MAX] = { 0 };
+        static const uint64_t length[_PARK_CLASS_MAX] = { 1, 2, 8 };
+        uint64_t turns[_PARK_CLASS_MAX] = { 0 };
+
+        (void)unused;
+        for (unsigned i = 0; i < 26; i++) {
+                enum park_class next = queue_pick(n, turns);
+
+                assert_true(next < _PARK_CLASS_MAX && n[next] > 0);
+                n[next]--;
+                served[next]++;
+                turns[next] += length[next];
+                if (i == 12) { /* half of each */
+                        assert_int_equal(served[PARK_CLASS_HIGH], 8);
+                        assert_int_equal(served[PARK_CLASS_NORMAL], 4);
+                        assert_int_equal(served[PARK_CLASS_LOW], 1);
+                }
+        }
+        assert_int_equal(queue_pick(n, turns), _PARK_CLASS_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_surplus),
+                cmocka_unit_test(test_classes_take_turns),
                 cmocka_unit_test(test_what_a_request_says),
                 cmocka_unit_test(test_what_is_no_request_is_left_to_workers),
         };
