@@ -18,6 +18,9 @@
 /* pm.process_idle_timeout of pm = ondemand, where it is not set. */
 #define COMPLETE_IDLE_TIMEOUT (10 * USEC_PER_SEC)
 
+/* pool.sleep_after of pm = ondemand, likewise. */
+#define COMPLETE_SLEEP_AFTER (60 * USEC_PER_SEC)
+
 #define COMPLETE_STATE_FOLDER "/var" /* of pid and error_log */
 
 /* A field's new value, made of two parts. */
@@ -198,6 +201,8 @@ static void complete_numbers(struct conf_pool *pool) {
         if (pool->pm == CONF_PM_ONDEMAND && pool->process_idle_timeout == 0 &&
             !pool->given[CONF_POOL_process_idle_timeout].file)
                 pool->process_idle_timeout = COMPLETE_IDLE_TIMEOUT; /* with dynamic it acts only where it is set */
+        if (pool->pm == CONF_PM_ONDEMAND && pool->sleep_after == 0 && !pool->given[CONF_POOL_sleep_after].file)
+                pool->sleep_after = COMPLETE_SLEEP_AFTER;
         if (pool->pm != CONF_PM_DYNAMIC || pool->start_servers > 0 || pool->max_spare_servers < pool->min_spare_servers)
                 return;
         pool->start_servers = pool->min_spare_servers + (pool->max_spare_servers - pool->min_spare_servers) / 2;

@@ -92,6 +92,7 @@
         D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \
         D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
+        D("pool.sleep_after",            sleep_after,                 TIME,     0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
         D("pm.max_requests",             max_requests,                COUNT,    -1,  UINT32_MAX,      "0",      NOW,   RELOAD)   \
         D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      OWN,   RELOAD)   \
         D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      OWN,   RELOAD)   \

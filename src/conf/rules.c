@@ -91,6 +91,8 @@ static bool rules_same_address(const char *a, const char *b) {
                 return false;
         if (text_equal(a, b))
                 return true;
+        if (a[0] == '/' || b[0] == '/')
+                return false; /* of many pools each is compared with each */
         return rules_parse_numeric(a, &x, &r) && r == 0 && rules_parse_numeric(b, &y, &q) && q == 0 &&
                addr_equal(&x, &y);
 }

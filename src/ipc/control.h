@@ -47,7 +47,8 @@
 #define IPC_CONTROL_LIVES(X)                                                                                           \
         X(1, STARTING,  "starting")                                                                                    \
         X(2, ACCEPTING, "accepting")                                                                                   \
-        X(3, DRAINING,  "draining")
+        X(3, DRAINING,  "draining")                                                                                    \
+        X(4, ASLEEP,    "asleep")
 
 /* How the last reload ended. */
 #define IPC_CONTROL_OUTCOMES(X)                                                                                        \

@@ -36,8 +36,7 @@ static void drain_queue(int listener, const struct allow *allow, struct pool *p,
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0) {
-                        c->n_lost +=
-                                allow_admits(allow, fd, peer_log_denied, p->name) && parks_give(&p->parks, fd) != 0;
+                        c->n_lost += allow_admits(allow, fd, peer_log_denied, p->name) && parks_give(p, fd) != 0;
                         continue;
                 }
                 if (errno == EINTR) /* it blocks again, so nothing waits there */

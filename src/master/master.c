@@ -53,6 +53,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         m->options = options;
         m->conf = conf;
         m->started = time_now();
+        m->wakes.lookout.fd = -1;
         m->control.fd = m->logs.file_fd = m->logs.old_file_fd = m->logs.stderr_fd = m->daemon_fd = -1;
         m->env = (struct pool_env){
                 .zygote_fd = -1,
@@ -67,6 +68,8 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .log_fd = -1,
                 .control_timeout = conf->global.process_control_timeout,
                 .process_max = conf->global.process_max,
+                .wakes = &m->wakes,
+                .ration = &m->wakes.ration,
                 .n_workers = &m->n_workers,
                 .n_awaited = &m->n_awaited,
                 .changed = master_on_pool_changed,
@@ -80,6 +83,9 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         if (r < 0)
                 return r;
         m->env.event = m->event;
+        r = wake_init(&m->wakes, m->event, MAX(process_n_cpus(), 2U));
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(m);
         return 0;
 }
@@ -94,6 +100,7 @@ void master_free(struct master *m) {
         while (m->n_pools > 0)
                 pools_remove(m, m->n_pools - 1);
         free(m->pools);
+        wake_done(&m->wakes);
         inherited_done(&m->inherited);
         sd_event_source_disable_unref(m->notify.tick);
         sd_event_source_disable_unref(m->notify.watchdog);
@@ -155,7 +162,7 @@ static void master_log_failed_start(const struct pool *p, enum log_event event, 
 
 /* Whether a pool has started, or may yet with what it is at. */
 static bool master_has_hope(const struct pool *p) {
-        return p->current || (p->starting && p->starting->state != GENERATION_FAILED);
+        return p->current || p->prepared || (p->starting && p->starting->state != GENERATION_FAILED);
 }
 
 /* The last pool that could have served has failed. */
@@ -177,13 +184,15 @@ static bool master_put_off_failed(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
 
-                if (!p->starting || p->starting->state != GENERATION_FAILED)
+                if (!p->starting || p->starting_is_replacement || p->starting->state != GENERATION_FAILED)
                         continue;
                 if (n_hopes == 0) {
                         master_fail_start(m, p);
                         return false;
                 }
-                master_log_failed_start(p, LOG_EVENT_POOL_DOWN, "; its clients wait, and it is tried again");
+                master_log_failed_start(p, LOG_EVENT_POOL_DOWN,
+                                        p->starting->trial ? "; it is tried again when a client comes"
+                                                           : "; its clients wait, and it is tried again");
                 pool_put_off(p);
         }
         return true;
@@ -195,7 +204,7 @@ static void master_advance_start(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct pool *p = m->pools[i]->pool;
 
-                if (p->starting && p->starting->state == GENERATION_ACCEPTING)
+                if (pool_is_ready(p))
                         pool_promote(p);
         }
         for (size_t i = 0; i < m->n_pools; i++)

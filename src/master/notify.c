@@ -33,13 +33,21 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
         for (size_t i = 0; i < m->n_pools; i++) {
                 _cleanup_snapshot_ struct status_snapshot s = {};
 
-                const struct pool *p = m->pools[i]->pool;
+                struct pool *p = m->pools[i]->pool;
+                bool quiet = wake_is_quiet(p);
 
+                if (quiet && p->quiet.counted) {
+                        ret->requests += p->quiet.requests;
+                        continue;
+                }
+                p->quiet.counted = false;
                 if (status_snapshot_take_at_once(p->scoreboard, p->n_used, now, 0, &s) < 0)
                         continue;
                 ret->busy += s.n_active;
                 ret->total += s.n_total;
                 ret->requests += s.requests;
+                p->quiet.counted = quiet;
+                p->quiet.requests = s.requests;
         }
 }
 

@@ -280,15 +280,15 @@ void reload_advance(struct master *m) {
 
         for (size_t i = 0; i < m->n_pools; i++) {
                 const struct master_pool *mp = m->pools[i];
-                const struct generation *g = mp->pool->starting;
+                const char *why;
 
                 if (mp->state != STATE_POOL_RENEWS)
                         continue;
-                if (!g || g->state == GENERATION_FAILED || g->state == GENERATION_ENDING) {
-                        text_printf(&problems, "pool '%s': %s\n", mp->pool->name,
-                                    g && g->reason ? g->reason : "the zygote is gone");
+                why = pool_failure(mp->pool);
+                if (why) {
+                        text_printf(&problems, "pool '%s': %s\n", mp->pool->name, why);
                         failed = true;
-                } else if (g->state != GENERATION_ACCEPTING)
+                } else if (!pool_is_ready(mp->pool))
                         waiting = true;
         }
         if (failed)

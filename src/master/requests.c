@@ -43,6 +43,8 @@ static int requests_add_service(const struct master *m, struct control_client *c
 }
 
 static uint64_t requests_life(const struct generation *g) {
+        if (g->asleep)
+                return IPC_CONTROL_LIFE_ASLEEP;
         switch (g->state) {
         case GENERATION_STARTING:
                 return IPC_CONTROL_LIFE_STARTING;
@@ -71,7 +73,7 @@ static int requests_add_pool(struct control_client *c, const struct master_pool 
         pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
         for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
              g = g->next) {
-                if (generation_is_gone(g))
+                if (generation_is_gone(g) && g != mp->pool->starting && !(g->asleep && g == mp->pool->current))
                         continue; /* kept for its settings alone */
                 pool->generations[pool->n_generations++] = (struct ipc_control_generation){
                         .number = g->number,

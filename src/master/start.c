@@ -51,8 +51,18 @@ static int start_pools(struct master *m, struct text *problems) {
         return result;
 }
 
+/* PHP that does not start is an error of the start, as with php-fpm, so it is started once: where no pool needs it at
+ * once, for the first one, which goes to sleep again unless it is the only one. */
+static void start_choose_first(struct master *m) {
+        for (size_t i = 0; i < m->conf->n_pools; i++)
+                if (m->conf->pools[i].pm != CONF_PM_ONDEMAND || m->conf->pools[i].sleep_after == 0)
+                        return;
+        m->pools[0]->pool->first = m->n_pools == 1 ? POOL_FIRST_AWAKE : POOL_FIRST_TRIAL;
+}
+
 static int start_generations(struct master *m, struct text *problems) {
         pools_count_files(m, m->conf);
+        start_choose_first(m);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
                 struct pool_listeners listeners = { .fds = mp->listeners->fds, .n = mp->listeners->n };

@@ -20,6 +20,7 @@
 #include "master/plan.h"
 #include "master/statuspage.h"
 #include "pool/pool.h"
+#include "pool/wake.h"
 
 /* Every event changes the picture and then calls master_advance(), which goes on to another state when it can. */
 enum state {
@@ -105,6 +106,7 @@ struct master {
         enum state state; /* master.c, reload.c */
         struct conf *conf;
         struct pool_env env;
+        struct wakes wakes;
         usec_t started;
         int exit_status;
 

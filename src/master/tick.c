@@ -16,7 +16,8 @@ static int tick_on_timer(sd_event_source *s, _unused_ uint64_t usec, void *userd
         usec_t now = time_now();
 
         for (size_t i = 0; i < m->n_pools; i++)
-                sample_pool(m->pools[i]->pool);
+                if (!wake_is_quiet(m->pools[i]->pool))
+                        sample_pool(m->pools[i]->pool);
         logs_tell_losses();
         control_resume(m);
         notify_tick(m, now);

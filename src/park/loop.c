@@ -26,6 +26,7 @@
 #include "park/overflow.h"
 #include "park/queue.h"
 #include "park/receiving.h"
+#include "park/standin.h"
 #include "park/timeouts.h"
 #include "park/writing.h"
 
@@ -75,8 +76,10 @@ static void park_on_signal(struct park *park) {
 
         if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
                 return;
-        if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping))
+        if (park->intake >= 0 &&
+            (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping || park->standin.n_listeners > 0))
                 intake_leave(park);
+        standin_end(park);
         if (info.ssi_signo != PARK_SIGNAL_RETIRE)
                 park_finish(park);
 }
@@ -134,7 +137,7 @@ static void park_on_event(struct park *park, void *what) {
                 offers_go_on(park);
         else if (entrance_is(park, what))
                 entrance_on_event(park);
-        else
+        else if (!standin_on_event(park, what))
                 park_on_connection(park, what);
 }
 

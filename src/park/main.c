@@ -28,6 +28,7 @@
 #include "log/out.h"
 #include "park/entrance.h"
 #include "park/loop.h"
+#include "park/standin.h"
 #include "scoreboard/scoreboard.h"
 
 /* Descriptors beside the connections: our own, and those of connections that are about to be closed. */
@@ -71,7 +72,8 @@ int main(int argc, char **argv) {
         struct conf *conf = NULL;
         int r;
 
-        if (argc != 2 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 ||
+        if (argc < 2 || argc > 3 || number_parse_u64(argv[1], LOG_LEVEL_ALERT, &level) < 0 ||
+            (argc == 3 && !text_equal(argv[2], "refuse")) ||
             helper_check_descriptors(_PARK_FD_MAX, PARK_FD_JOURNAL, PARK_FD_LOG) < 0) {
                 fprintf(stderr, "fpmd-park is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
@@ -94,9 +96,9 @@ int main(int argc, char **argv) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
                 park.overload = scoreboard->header.overload;
-                park.managed = conf_pool_limits_queue(park.pool);
+                park.managed = argc == 2 && conf_pool_limits_queue(park.pool);
                 park.stopping = &scoreboard->header.stopping;
-                helper_set_title("park", park.pool->name);
+                helper_set_title(argc == 3 ? "refuse" : "park", park.pool->name);
                 park_raise_limit(&park);
                 r = geteuid() != 0 ? capability_drop_all() : 0;
         }
@@ -105,7 +107,8 @@ int main(int argc, char **argv) {
         if (r >= 0)
                 r = park_init(&park);
         if (r == 0)
-                r = entrance_open(&park, _PARK_FD_MAX, n_listeners);
+                r = argc == 3 ? standin_begin(&park, _PARK_FD_MAX, n_listeners)
+                              : entrance_open(&park, _PARK_FD_MAX, n_listeners);
         if (r == 0)
                 r = park_run(&park);
         if (r < 0)

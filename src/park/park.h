@@ -100,5 +100,14 @@ struct park {
         usec_t now;       /* of the events being dealt with */
         usec_t complained[_COMPLAINT_MAX];
         uint64_t n_silenced[_COMPLAINT_MAX];
+
+        struct {                                                                                      /* refuse.h */
+                void (*answer)(struct park *park, struct connection *c, const uint8_t *in, size_t n); /* or NULL */
+                int *listeners;
+                size_t n_listeners;
+                struct allow allow;
+                struct scoreboard_park numbers;
+                uint64_t n; /* requests */
+        } standin;
         uint8_t buf[2 * HANDOVER_BYTES_MAX]; /* of the message, or the bytes, being dealt with */
 };

@@ -71,6 +71,10 @@ static void messages_worker_accepts(struct pool_worker *w) {
                 g->state = GENERATION_ACCEPTING;
 }
 
+static bool messages_wakes(const struct generation *g) {
+        return g == g->pool->starting && g->pool->current && g->pool->current->asleep;
+}
+
 static void messages_on_ready(struct generation *g, struct untrusted_fact *fact) {
         fact->document[strcspn(fact->document, "\n")] = '\0'; /* one line: the names of files */
         g->php.ini_files = TAKE_PTR(fact->document);
@@ -79,8 +83,8 @@ static void messages_on_ready(struct generation *g, struct untrusted_fact *fact)
         g->zygote.ready = true;
         if (g->n_first == 0 && g->state == GENERATION_STARTING)
                 g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
-        log_own("[pool %s] PHP %s, settings read from: %s", g->pool->name, fact->text,
-                *g->php.ini_files ? g->php.ini_files : "no file");
+        log_printf(messages_wakes(g) ? LOG_LEVEL_DEBUG : log_level_own(), "[pool %s] PHP %s, settings read from: %s",
+                   g->pool->name, fact->text, *g->php.ini_files ? g->php.ini_files : "no file");
 }
 
 static void messages_on_spawned(struct generation *g, struct untrusted_fact *fact) {

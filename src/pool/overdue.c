@@ -61,7 +61,7 @@ usec_t overdue_answer(struct generation *g, usec_t now) {
 }
 
 usec_t overdue_start(struct generation *g, usec_t now) {
-        if (g->state != GENERATION_STARTING)
+        if (g->state != GENERATION_STARTING || g->started == 0)
                 return USEC_INFINITY;
         if (now < g->started + OVERDUE_START)
                 return g->started + OVERDUE_START;

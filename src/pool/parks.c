@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting, watching and ending parks. The pairs of sockets are all that a park and workers have in common, so one that
- * dies takes its connections with it and nothing else: what workers send meanwhile waits in the intake for its
- * successor.
+ * Starting, watching and ending parks; when, is in parking.c. The pairs of sockets are all that a park and workers have
+ * in common, so one that dies takes its connections with it and nothing else: what workers send meanwhile waits in the
+ * intake for its successor.
  */
 
 #include "pool/parks.h"
@@ -53,12 +53,8 @@ static void park_process_free(struct park_process *k) {
 }
 DEFINE_CLEANUP(struct park_process *, park_process_free)
 
-int parks_init(struct parks *parks) {
-        int r;
-
+void parks_init(struct parks *parks) {
         *parks = (struct parks){ .intake = { -1, -1 }, .offers = { -1, -1 } };
-        r = handover_pair(parks->intake);
-        return r < 0 ? r : handover_pair(parks->offers);
 }
 
 static void parks_close(struct parks *parks) {
@@ -66,6 +62,19 @@ static void parks_close(struct parks *parks) {
                 parks->intake[i] = nowait_close(parks->intake[i]);
                 parks->offers[i] = nowait_close(parks->offers[i]);
         }
+}
+
+int parks_open(struct parks *parks) {
+        int r;
+
+        if (parks->intake[0] >= 0)
+                return 0;
+        r = handover_pair(parks->intake);
+        if (r == 0)
+                r = handover_pair(parks->offers);
+        if (r < 0)
+                parks_close(parks);
+        return r;
 }
 
 void parks_done(struct parks *parks) {
@@ -79,9 +88,10 @@ void parks_done(struct parks *parks) {
         parks_close(parks);
 }
 
-/* The listeners that a park gets: where the pool limits what waits for a worker, all of them. */
-static size_t parks_count_listeners(const struct generation *g) {
-        return conf_pool_limits_queue(g->conf) ? g->listeners.n : 0;
+/* The listeners that a park gets: where the pool limits what waits for a worker, all of them; and where
+ * it stands in for workers. */
+static size_t parks_count_listeners(const struct park_process *k, const struct generation *g) {
+        return k->refuses || conf_pool_limits_queue(g->conf) ? g->listeners.n : 0;
 }
 
 /* What it has of the queue's settings, and which sockets the listeners are. */
@@ -104,8 +114,7 @@ static void parks_key_queue(const struct generation *g, struct text *t) {
         }
 }
 
-/* What a park has of the settings, in words. */
-static char *parks_key(const struct generation *g) {
+char *parks_key(const struct generation *g) {
         const struct conf_pool *c = g->conf;
         _cleanup_text_ struct text t = {};
         char *key;
@@ -119,24 +128,31 @@ static char *parks_key(const struct generation *g) {
         return text_finish(&t, &key, NULL) < 0 ? NULL : key;
 }
 
-_noreturn_ static void parks_child(const struct generation *g, const struct spawn_identity *who, int orders,
-                                   int conf_fd) {
+/* What only the park has. */
+struct parks_ends {
+        int orders, conf;
+};
+
+/* One that refuses gets what workers would: the offers, and the listeners behind all the others. */
+_noreturn_ static void parks_child(const struct park_process *k, const struct generation *g,
+                                   const struct spawn_identity *who, const struct parks_ends *ends) {
         const struct pool *p = g->pool;
-        size_t n_listeners = parks_count_listeners(g), n = _PARK_FD_MAX - INHERIT_FIRST;
+        size_t n = _PARK_FD_MAX - INHERIT_FIRST, n_listeners = parks_count_listeners(k, g);
         int *fds = calloc(n + n_listeners, sizeof(int));
 
         if (!fds)
                 _exit(EXIT_FAILURE);
-
-        fds[PARK_FD_ORDERS - INHERIT_FIRST] = orders;
-        fds[PARK_FD_CONF - INHERIT_FIRST] = conf_fd;
+        fds[PARK_FD_ORDERS - INHERIT_FIRST] = ends->orders;
+        fds[PARK_FD_CONF - INHERIT_FIRST] = ends->conf;
         fds[PARK_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
-        fds[PARK_FD_INTAKE - INHERIT_FIRST] = p->parks.intake[0];
+        fds[PARK_FD_INTAKE - INHERIT_FIRST] = k->refuses ? p->parks.offers[0] : p->parks.intake[0];
         fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
         memcpy(fds + n, g->listeners.fds, n_listeners * sizeof(int));
-        spawn_helper(p, who, &(struct spawn_program){ "fpmd-park", p->env->park_fd, fds, (int)(n + n_listeners) });
+        spawn_helper(p, who,
+                     &(struct spawn_program){ "fpmd-park", p->env->park_fd, fds, (int)(n + n_listeners),
+                                              k->refuses ? "refuse" : NULL });
 }
 
 static void parks_log_death(const struct park_process *k, bool known, int status) {
@@ -231,8 +247,7 @@ static int parks_watch(struct park_process *k) {
         return 0;
 }
 
-/* Starts one with a generation's settings. */
-static int parks_start(struct generation *g, const char *key, usec_t now) {
+int parks_start(struct generation *g, const char *key, bool refuses, usec_t now) {
         _cleanup_(park_process_freep) struct park_process *k = calloc(1, sizeof(*k));
         _cleanup_fd_ int conf_fd = -1, orders = -1;
         struct spawn_identity who;
@@ -241,6 +256,7 @@ static int parks_start(struct generation *g, const char *key, usec_t now) {
         if (!k)
                 return -ENOMEM;
         *k = (struct park_process){ .pool = g->pool, .pidfd = -1, .orders = -1, .started = now, .key = strdup(key) };
+        k->refuses = k->retired = refuses;
         if (!k->key)
                 return -ENOMEM;
         r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
@@ -258,19 +274,19 @@ static int parks_start(struct generation *g, const char *key, usec_t now) {
         if (k->pid < 0)
                 return -errno;
         if (k->pid == 0)
-                parks_child(g, &who, orders, conf_fd);
+                parks_child(k, g, &who, &(struct parks_ends){ orders, conf_fd });
         r = parks_watch(k);
         if (r < 0) {
                 kill(k->pid, SIGKILL); /* our unreaped child */
                 return r;
         }
-        log_debug("[pool %s] park %d started", g->pool->name, k->pid);
+        log_debug("[pool %s] park %d started%s", g->pool->name, k->pid, refuses ? ", to refuse" : "");
         k->next = g->pool->parks.processes;
         g->pool->parks.processes = TAKE_PTR(k);
         return 0;
 }
 
-static struct park_process *parks_current(const struct parks *parks) {
+struct park_process *parks_current(const struct parks *parks) {
         struct park_process *k = parks->processes;
 
         while (k && k->retired)
@@ -287,8 +303,7 @@ static void parks_leave_behind(struct pool *p) {
         }
 }
 
-/* process_control_timeout is over. */
-static usec_t parks_cut(struct pool *p, usec_t now) {
+usec_t parks_cut(struct pool *p, usec_t now) {
         usec_t at = p->parks.stop_since + p->env->control_timeout;
 
         if (!p->parks.processes)
@@ -302,34 +317,9 @@ static usec_t parks_cut(struct pool *p, usec_t now) {
         return p->parks.processes ? at + TIMEOUTS_LEAVE_BEHIND : USEC_INFINITY;
 }
 
-usec_t parks_supervise(struct pool *p, usec_t now) {
-        struct generation *g = picture_settings(p);
-        struct park_process *old = parks_current(&p->parks);
-        _cleanup_free_ char *key = NULL;
-        int r;
-
-        if (p->stopping)
-                return parks_cut(p, now);
-        if (!g || (!old && now < p->parks.retry_at))
-                return g ? p->parks.retry_at : USEC_INFINITY;
-        key = parks_key(g);
-        if (!key || (old && text_equal(old->key, key)))
-                return USEC_INFINITY;
-        r = parks_start(g, key, now);
-        if (r < 0) {
-                char why[SHORTAGE_TEXT_MAX];
-
-                log_error("[pool %s] cannot start a park: %s", p->name, shortage_describe(r, why));
-                if (old)
-                        return USEC_INFINITY;
-                p->parks.retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++p->parks.n_young_dead);
-                return p->parks.retry_at;
-        }
-        if (old) {
-                old->retired = true;
-                parks_signal(old, PARK_SIGNAL_RETIRE);
-        }
-        return USEC_INFINITY;
+void parks_retire(struct park_process *k) {
+        k->retired = true;
+        parks_signal(k, PARK_SIGNAL_RETIRE);
 }
 
 void parks_stop(struct pool *p, bool at_once, usec_t now) {
@@ -354,7 +344,12 @@ void parks_renew_log(struct pool *p) {
         }
 }
 
-int parks_give(struct parks *parks, int fd) {
+int parks_give(struct pool *p, int fd) {
+        struct parks *parks = &p->parks;
+        int r = parks_open(parks);
+
+        if (r < 0)
+                return r;
         parks->given = true;
         return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() },
                              &(struct handover_content){ .connection = fd });

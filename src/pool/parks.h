@@ -11,23 +11,35 @@
 
 #include "pool/picture.h"
 
-/* 0 or -errno. */
-int parks_init(struct parks *parks);
+void parks_init(struct parks *parks);
+/* The pairs, unless they are there. 0 or -errno. */
+int parks_open(struct parks *parks);
 /* Processes that are left are killed. */
 void parks_done(struct parks *parks);
 
-/* Sees to it that there is a park with the settings of the current generation, or of the one that starts. When it is to
- * be called again. */
-usec_t parks_supervise(struct pool *p, usec_t now);
+/* What a park has of the settings, in words; the caller's. NULL: out of memory. */
+char *parks_key(const struct generation *g);
+
+/* Starts one with a generation's settings. refuses: it stands in for workers. 0 or -errno. */
+int parks_start(struct generation *g, const char *key, bool refuses, usec_t now);
+
+/* The one that takes what is handed over, or NULL. */
+struct park_process *parks_current(const struct parks *parks);
+
+/* It takes no more, and ends with its last connection. */
+void parks_retire(struct park_process *k);
 
 /* The pool stops: each park finishes what it has, or (at_once) is killed. */
 void parks_stop(struct pool *p, bool at_once, usec_t now);
+
+/* Of a pool that stops: what does not end in time is killed. When to be called again. */
+usec_t parks_cut(struct pool *p, usec_t now);
 
 /* The log file is another one. */
 void parks_renew_log(struct pool *p);
 
 /* A connection that has just come, whose descriptor stays the caller's. As handover_send(). */
-int parks_give(struct parks *parks, int fd);
+int parks_give(struct pool *p, int fd);
 
 bool parks_own(const struct parks *parks, pid_t pid);
 

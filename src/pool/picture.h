@@ -20,12 +20,14 @@
 #include "log/out.h"
 #include "pool/crashes.h"
 #include "pool/queuewait.h"
+#include "pool/ration.h"
 #include "pool/scale.h"
 #include "pool/timelimit.h"
 #include "pool/timeouts.h"
 #include "scoreboard/layout.h"
 
 struct pool;
+struct wakes;
 
 /* What pools need from the master; outlives them. */
 struct pool_env {
@@ -46,6 +48,8 @@ struct pool_env {
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
         unsigned *n_awaited;    /* descriptors that workers asked for will bring (room.h) */
         unsigned files_needed;  /* descriptors of the master with all workers of all pools */
+        struct wakes *wakes;    /* wake.h */
+        struct ration *ration;  /* whose turn it is to start PHP */
         struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
         void (*ring)(void *userdata);            /* the doorbells of all pools that go on */
@@ -92,12 +96,14 @@ struct park_process {
         sd_event_source *source; /* its end */
         sd_event_source *word;   /* what it says */
         usec_t started;
-        char *key; /* the settings that it was started with */
+        char *key;    /* the settings that it was started with */
+        bool refuses; /* it takes connections itself, and tells their clients that the pool does not start */
+        bool leaves;  /* and has been told to take no more */
         bool retired;
 };
 
 struct parks {
-        int intake[2]; /* to receive from, and to send to; -1 when the pool stops */
+        int intake[2]; /* to receive from, and to send to; -1 before the pool's first zygote, and when the pool stops */
         int offers[2];
         struct park_process *processes; /* the newest first: at most one is not retired */
         unsigned n_young_dead;          /* in a row */
@@ -129,8 +135,11 @@ struct generation {
         struct conf *settings; /* the same, to read here */
         const struct conf_pool *conf;
         struct pool_listeners listeners;
-        char *reason; /* why it has failed */
-        usec_t started;
+        char *reason;   /* why it has failed */
+        usec_t started; /* its zygote; 0: it has none yet */
+        bool asleep;    /* it has no process, and gets none: the master watches its listeners, and a successor serves */
+        bool trial;     /* started to see whether PHP starts, and for no client */
+        usec_t unused_since; /* it has had no worker since then; 0: it has one */
 
         struct { /* what its zygote has said of PHP */
                 char *version;
@@ -206,6 +215,12 @@ struct pool_worker {
         struct trace_case *trace; /* its request is being traced, or NULL */
 };
 
+enum pool_first {
+        POOL_FIRST_AS_NEEDED, /* with a zygote, where its settings ask for workers at once, or it may not sleep */
+        POOL_FIRST_AWAKE,     /* with one */
+        POOL_FIRST_TRIAL,     /* likewise, to see whether PHP starts: then it sleeps, unless clients have come */
+};
+
 struct pool {
         const struct pool_env *env;
         void (*supervise)(struct pool *pool); /* supervise.c, which is above whoever changes the picture */
@@ -221,7 +236,10 @@ struct pool {
         struct generation *current;  /* NULL before the first one accepts, and when the pool ends. Its zygote may have
                                       * died:  then it is kept for its settings until its replacement accepts */
         struct generation *starting; /* a reload's, or the replacement of one whose zygote died or that did not start */
-        struct generation *wanted;   /* there is no current one, since this one did not start: kept for its settings */
+        struct generation
+                *prepared; /* of a pool that sleeps: what is to become its current one in this reload; in no list */
+        struct generation *wanted; /* there is no current one, since this one did not start: kept for its settings */
+        enum pool_first first;     /* how its first generation is to be started; then POOL_FIRST_AS_NEEDED */
         bool starting_is_replacement;
         uint32_t last_generation;
 
@@ -238,6 +256,11 @@ struct pool {
                 usec_t last_try; /* to replace one of these */
                 struct crashes crashes;
         } deaths;
+        struct {                                  /* wake.h */
+                const struct generation *watched; /* its listeners are, by the master, for it sleeps; or NULL */
+                bool failed;                      /* so they cannot be */
+                struct ration_turn turn;          /* to start a zygote */
+        } wake;
         bool renew; /* crashes have reached the threshold: a fresh generation is due */
 
         struct {                   /* of zygotes */
@@ -253,6 +276,11 @@ struct pool {
         } queue;
         struct losses losses;
         sd_event_source *timer;
+
+        struct { /* of one that sleeps, whose scoreboard does not change */
+                bool counted;
+                uint64_t requests;
+        } quiet;
 
         struct { /* requests.h */
                 sd_event_source *timer;

@@ -28,6 +28,7 @@
 #include "pool/sample.h"
 #include "pool/start.h"
 #include "pool/supervise.h"
+#include "pool/wake.h"
 #include "pool/workers.h"
 #include "scoreboard/scoreboard.h"
 #include "scoreboard/slot.h"
@@ -62,9 +63,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
         p->env = env;
         p->supervise = supervise_pool;
         p->scoreboard_fd = p->doorbell = -1;
-        r = parks_init(&p->parks);
-        if (r < 0)
-                return r;
+        parks_init(&p->parks);
         p->name = strdup(name);
         if (!p->name)
                 return -ENOMEM;
@@ -89,6 +88,8 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
 void pool_free(struct pool *p) {
         if (!p)
                 return;
+        wake_forget(p);
+        generation_free(p->prepared);
         sd_event_source_unref(p->timer);
         sd_event_source_disable_unref(p->doorbell_source);
         parks_done(&p->parks);
@@ -117,39 +118,89 @@ void pool_free(struct pool *p) {
         free(p);
 }
 
+/* It sleeps, or is new and needs no worker yet; and may go on so. */
+static bool pool_stays_asleep(const struct pool *p, const struct conf_pool *settings) {
+        bool needs_none = p->current ? p->current->asleep : settings->pm == CONF_PM_ONDEMAND;
+
+        return settings->sleep_after > 0 && needs_none && p->first == POOL_FIRST_AS_NEEDED;
+}
+
+/* p->prepared: what wakes it meanwhile has the settings that hold. */
+static int pool_prepare(struct pool *p, const struct start_settings *settings) {
+        generation_free(TAKE_PTR(p->prepared));
+        return start_prepare(p, settings, &p->prepared);
+}
+
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners) {
         _cleanup_free_ char *packed = NULL;
-        size_t n;
+        struct start_settings start = { .listeners = *listeners };
         int r;
 
+        r = conf_pack_pool(conf, settings, &packed, &start.n_packed);
+        if (r < 0)
+                return r;
+        start.packed = packed;
+        if (pool_stays_asleep(p, settings))
+                return pool_prepare(p, &start);
         if (p->starting)
-                pool_abandon(p); /* one more try with settings that did not start */
-        r = conf_pack_pool(conf, settings, &packed, &n);
-        return r < 0 ? r
-                     : start_generation(
-                               p, &(struct start_settings){ .packed = packed, .n_packed = n, .listeners = *listeners },
-                               false);
+                pool_abandon(p); /* one more try with settings that did not start, or to wake up */
+        r = start_generation(p, &start, false);
+        if (r == 0)
+                p->starting->trial = p->first == POOL_FIRST_TRIAL;
+        p->first = POOL_FIRST_AS_NEEDED;
+        return r;
+}
+
+bool pool_is_ready(const struct pool *p) {
+        return p->prepared ||
+               (p->starting && !p->starting_is_replacement && p->starting->state == GENERATION_ACCEPTING);
+}
+
+const char *pool_failure(const struct pool *p) {
+        const struct generation *g = p->starting;
+
+        if (p->prepared)
+                return NULL;
+        if (g && g->state != GENERATION_FAILED && g->state != GENERATION_ENDING)
+                return NULL;
+        return g && g->reason ? g->reason : "the zygote is gone";
 }
 
 void pool_put_off(struct pool *p) {
-        p->wanted = TAKE_PTR(p->starting);
-        replace_note_failure(p, p->wanted->reason, time_now());
-        generation_end(p->wanted);
+        struct generation *g = TAKE_PTR(p->starting);
+
+        replace_note_failure(p, g->reason, time_now());
+        p->wanted = g;
+        if (g->conf->sleep_after > 0 && g->conf->pm == CONF_PM_ONDEMAND) {
+                const struct start_settings settings = { g->packed, g->n_packed, g->listeners };
+                int r = start_asleep(p, &settings);
+
+                if (r < 0)
+                        log_error("[pool %s] cannot sleep: %s", p->name, strerror(-r));
+        }
+        generation_end(g);
         supervise_pool(p);
 }
 
 void pool_promote(struct pool *p) {
-        start_promote(p);
+        bool first = !p->current;
+
+        if (p->prepared) {
+                start_lay_down(p, TAKE_PTR(p->prepared));
+                start_forget_failures(p);
+                p->n_reloads += !first;
+        } else
+                start_promote(p);
         supervise_pool(p);
         sample_limits(p); /* its listeners may be others than before */
 }
 
 void pool_abandon(struct pool *p) {
-        struct generation *g = TAKE_PTR(p->starting);
-
-        if (g)
-                generation_end(g);
+        if (p->prepared)
+                generation_free(TAKE_PTR(p->prepared));
+        else if (p->starting)
+                generation_end(TAKE_PTR(p->starting));
         supervise_pool(p);
 }
 
@@ -174,6 +225,7 @@ void pool_stop(struct pool *p, bool at_once) {
         if (!at_once && !p->stopping)
                 pool_provide_last(p);
         p->stopping = true;
+        generation_free(TAKE_PTR(p->prepared));
         p->current = p->starting = p->wanted = NULL;
         pool_leave_listeners(p);
         parks_stop(p, at_once, now);
@@ -210,12 +262,23 @@ bool pool_is_gone(const struct pool *p) {
         return !p->generations && !p->parks.processes;
 }
 
+/* Of a pool that sleeps: it goes, or comes to wake it, and has no client in either case. Among many pools there always
+ * is one of them. */
+static bool pool_is_passing(const struct generation *g) {
+        const struct pool *p = g->pool;
+
+        return p->current && p->current->asleep && g->n_workers == 0 &&
+               (g->drain.begun || (g == p->starting && p->starting_is_replacement));
+}
+
 bool pool_is_settled(const struct pool *p) {
         if (p->wanted)
                 return true; /* with settings that do not start, a reload is what may mend them; */
+        for (const struct generation *g = p->generations; g; g = g->next)
+                if (g != p->current && !pool_is_passing(g))
+                        return false;
         /* as with a zygote that cannot be replaced as things are */
-        return p->current && p->generations == p->current && !p->current->next &&
-               (p->current->zygote.pid > 0 || p->starts.n_failed > 0);
+        return p->current && (p->current->asleep || p->current->zygote.pid > 0 || p->starts.n_failed > 0);
 }
 
 usec_t pool_drain_deadline(const struct pool *p) {

@@ -16,19 +16,26 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret);
 void pool_free(struct pool *p);
 DEFINE_CLEANUP(struct pool *, pool_free)
 
-/* Starts a generation with these settings, which are copied, and these listeners. Its progress is told by changed();
- * see pool->starting. 0 or -errno. */
+/* Begins a generation with these settings, which are copied, and these listeners. Where the pool sleeps, or is new and
+ * may sleep, it gets no process, and is ready at once; p->first says otherwise. Its progress is told by changed(); see
+ * pool_is_ready(), pool_failure(). 0 or -errno. */
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners);
 
+/* What was begun may be promoted. */
+bool pool_is_ready(const struct pool *p);
+
+/* Why it never will be; NULL: it may. */
+const char *pool_failure(const struct pool *p);
+
 /* The first generation has failed, and the service goes on without: it is tried again, later each time. Its clients
- * wait in the listeners' queues. */
+ * wait in the listeners' queues. One that may sleep does so, and is tried again when a client comes. */
 void pool_put_off(struct pool *p);
 
-/* The starting generation, which is ACCEPTING, becomes the current one; every other one is told to drain. */
+/* What was begun, and is ready, becomes the current generation; every other one is told to drain. */
 void pool_promote(struct pool *p);
 
-/* The starting generation is ended at once, and nothing else changes. */
+/* What was begun is ended at once, and nothing else changes. */
 void pool_abandon(struct pool *p);
 
 /* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */
@@ -44,7 +51,7 @@ void pool_renew_log(struct pool *p);
 /* True when no process of the pool is left. */
 bool pool_is_gone(const struct pool *p);
 
-/* True when a generation accepts and no other one lives: a reload may begin. */
+/* True when a generation accepts, or sleeps, and no other one has workers: a reload may begin. */
 bool pool_is_settled(const struct pool *p);
 
 /* When the last of what is ending will have been cut, or 0 when nothing is ending. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "log/log.h"
 #include "pool/generation.h"
 #include "pool/sample.h"
@@ -30,35 +31,60 @@ static int replace_start(struct pool *p) {
                 true);
 }
 
+static void replace_log_failure(const struct generation *g) {
+        const struct pool *p = g->pool;
+        _cleanup_text_ struct text message = {};
+
+        if (!p->current || !p->current->asleep) {
+                log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
+                return;
+        }
+        text_printf(&message, "%s; it was to wake up, and its clients are told that it does not",
+                    g->reason ?: "out of memory");
+        log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
+                                       .event = LOG_EVENT_POOL_DOWN,
+                                       .pool = p->name,
+                                       .message = text_peek(&message) });
+}
+
+static void replace_log_success(const struct generation *g) {
+        const struct pool *p = g->pool;
+
+        if (p->current && p->current->asleep)
+                log_debug("[pool %s] is awake, with generation %u", p->name, g->number);
+        else if (p->current)
+                log_own("[pool %s] generation %u has taken over", p->name, g->number);
+        if (p->starts.n_failed > 0 && (!p->current || p->current->asleep))
+                log_notice("[pool %s] has started after %u failed tries, and serves", p->name, p->starts.n_failed);
+}
+
 /* False: the successor is on its way, or has just arrived. */
 static bool replace_may_begin(struct pool *p, usec_t now) {
         struct generation *g = p->starting;
 
         if (g && p->starting_is_replacement) {
                 if (g->state == GENERATION_ACCEPTING) {
-                        if (p->current)
-                                log_own("[pool %s] generation %u has taken over", p->name, g->number);
-                        else
-                                log_notice("[pool %s] has started after %u failed tries, and serves", p->name,
-                                           p->starts.n_failed);
+                        replace_log_success(g);
                         start_promote(p);
                         sample_limits(p); /* its listeners may be others than before */
                         return false;
                 }
                 if (g->state != GENERATION_FAILED)
                         return false;
-                log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
+                replace_log_failure(g);
                 replace_note_failure(p, g->reason, now);
                 p->starting = NULL;
                 generation_end(g);
         }
         if (p->starting || p->stopping)
                 return false;
-        return p->current ? p->current->zygote.pid == 0 || p->renew : p->wanted != NULL;
+        if (p->current)
+                return !p->current->asleep && (p->current->zygote.pid == 0 || p->renew);
+        return p->wanted != NULL;
 }
 
-static usec_t replace_delay(const struct pool *p) {
-        return scale_delay(SCALE_YOUNG_FREE + p->starts.n_failed);
+usec_t replace_due(const struct pool *p) {
+        return p->starts.n_failed > 0 ? p->starts.last_failure + scale_delay(SCALE_YOUNG_FREE + p->starts.n_failed) : 0;
 }
 
 usec_t replace_zygote(struct pool *p, usec_t now) {
@@ -66,12 +92,12 @@ usec_t replace_zygote(struct pool *p, usec_t now) {
 
         if (!replace_may_begin(p, now))
                 return USEC_INFINITY;
-        if (p->starts.n_failed > 0 && now < p->starts.last_failure + replace_delay(p))
-                return p->starts.last_failure + replace_delay(p);
+        if (now < replace_due(p))
+                return replace_due(p);
         r = replace_start(p);
         if (r >= 0)
                 return p->starting->state == GENERATION_FAILED ? now : USEC_INFINITY;
         log_error("[pool %s] cannot start a fresh zygote: %s", p->name, strerror(-r));
         replace_note_failure(p, strerror(-r), now);
-        return now + replace_delay(p);
+        return replace_due(p);
 }

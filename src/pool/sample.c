@@ -64,14 +64,25 @@ bool sample_last_idle(const struct generation *g, usec_t idle_for, usec_t now, u
         return last > 0;
 }
 
+/* Of unix sockets the kernel takes the longer for the answer the more there are. */
 void sample_limits(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         uint64_t length;
 
+        if (p->current->asleep && !p->current->conf->status_listen)
+                return; /* nobody would see it before it wakes up */
         (void)sample_queue(p, &length);
         slot_seq_begin(&h->seq);
         h->listen_queue_len = length;
         slot_seq_end(&h->seq);
+}
+
+void sample_begin(struct pool *p) {
+        struct queuewait_share none[QUEUEWAIT_SHARES];
+        usec_t now = time_now();
+
+        queuewait_begin(&p->queue.wait, now);
+        (void)queuewait_look(&p->queue.wait, now, untrusted_board_taken(p->scoreboard, p->n_used), 0, none);
 }
 
 void sample_pool(struct pool *p) {

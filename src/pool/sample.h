@@ -7,6 +7,9 @@
 /* Brings the scoreboard's numbers up to date that nobody counts as they happen. Once a second. */
 void sample_pool(struct pool *p);
 
+/* Waits are counted from now on: nobody has looked for a while. */
+void sample_begin(struct pool *p);
+
 /* How many connections the listeners have room for, at once when there are others. A connection that waits in that
  * moment is not told: workers that have just begun take it. */
 void sample_limits(struct pool *p);

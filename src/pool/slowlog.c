@@ -16,17 +16,26 @@
 #include "log/line.h"
 #include "log/log.h"
 
-int slowlog_open(struct generation *g) {
-        int fd;
+int slowlog_try(const struct conf_pool *conf, int *ret) {
+        int fd = -1;
 
-        if (!g->conf->slowlog || g->conf->request_slowlog_timeout == 0)
-                return 0;
-        fd = log_file_open(g->conf->slowlog);
-        if (fd < 0) {
-                log_error("[pool %s] cannot open the slow log '%s': %s", g->pool->name, g->conf->slowlog,
-                          strerror(-fd));
-                return fd;
+        if (conf->slowlog && conf->request_slowlog_timeout > 0) {
+                fd = log_file_open(conf->slowlog);
+                if (fd < 0) {
+                        log_error("[pool %s] cannot open the slow log '%s': %s", conf->name, conf->slowlog,
+                                  strerror(-fd));
+                        return fd;
+                }
         }
+        *ret = fd;
+        return 0;
+}
+
+int slowlog_open(struct generation *g) {
+        int fd, r = slowlog_try(g->conf, &fd);
+
+        if (r < 0 || fd < 0)
+                return r;
         fd_close(g->slow_log.fd);
         log_out_change(&g->slow_log, fd);
         return 0;
@@ -34,7 +43,7 @@ int slowlog_open(struct generation *g) {
 
 void slowlog_reopen(struct pool *p) {
         for (struct generation *g = p->generations; g; g = g->next)
-                if (slowlog_open(g) == 0 && g->slow_log.fd >= 0 && g == p->current)
+                if (!g->asleep && slowlog_open(g) == 0 && g->slow_log.fd >= 0 && g == p->current)
                         log_own("[pool %s] slow log file re-opened", p->name);
 }
 

@@ -6,6 +6,11 @@
 #include "pool/picture.h"
 #include "scoreboard/layout.h"
 
+/* Opens the slow log of these settings, if there is one. A failure is logged. 0 and *ret (-1: there is none), or
+ * -errno.
+ */
+int slowlog_try(const struct conf_pool *conf, int *ret);
+
 /* Opens a generation's slow log as its settings say; the old one, if there is one, stays when that fails, which is
  * logged. 0 or -errno. */
 int slowlog_open(struct generation *g);

@@ -158,7 +158,8 @@ char **spawn_environment(void) {
 
 void spawn_helper(const struct pool *p, const struct spawn_identity *who, const struct spawn_program *program) {
         const char *name = program->name;
-        char level[32], *argv[] = { program_is_php_fpm() ? (char *)program_command() : (char *)name, level, NULL };
+        char level[32], *argv[] = { program_is_php_fpm() ? (char *)program_command() : (char *)name, level,
+                                    (char *)program->argument, NULL };
         char **envp = spawn_environment();
         int program_fd = program->fd, r;
         sigset_t set;
@@ -315,17 +316,23 @@ _noreturn_ static void spawn_child(const struct generation *g, const struct spaw
         spawn_report(INHERIT_IPC, "cannot execute fpmd-zygote", -errno);
 }
 
+int spawn_check_identity(const struct generation *g, struct spawn_identity *ret) {
+        int r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, ret);
+
+        if (r < 0)
+                log_error("[pool %s] cannot run as user '%s', group '%s': %s", g->pool->name,
+                          g->conf->user ? g->conf->user : "", g->conf->group ? g->conf->group : "", strerror(-r));
+        return r;
+}
+
 int spawn_zygote(struct generation *g, int ipc_child, int lifeline_read) {
         struct spawn_identity who;
         _cleanup_fd_ int conf_fd = -1, access_fd = -1;
         int r;
 
-        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
-        if (r < 0) {
-                log_error("[pool %s] cannot run as user '%s', group '%s': %s", g->pool->name,
-                          g->conf->user ? g->conf->user : "", g->conf->group ? g->conf->group : "", strerror(-r));
+        r = spawn_check_identity(g, &who);
+        if (r < 0)
                 return r;
-        }
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;

@@ -19,6 +19,9 @@ struct spawn_identity {
  * root, and not allowed to). */
 int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
 
+/* The same of a generation; a failure is logged. */
+int spawn_check_identity(const struct generation *g, struct spawn_identity *ret);
+
 /* The capabilities that the process has stay permitted until its exec, or until spawn_guard(). 0 or -errno. */
 int spawn_become(const struct spawn_identity *who);
 
@@ -42,6 +45,7 @@ struct spawn_program {
         int fd;
         int *fds;
         int n;
+        const char *argument; /* behind the log level, or NULL */
 };
 _noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who,
                              const struct spawn_program *program);

@@ -19,11 +19,13 @@
 #include "ipc/channel.h"
 #include "ipc/message.h"
 #include "log/log.h"
+#include "pool/access.h"
 #include "pool/exits.h"
 #include "pool/generation.h"
 #include "pool/messages.h"
 #include "pool/news.h"
 #include "pool/output.h"
+#include "pool/parking.h"
 #include "pool/parks.h"
 #include "pool/scale.h"
 #include "pool/slowlog.h"
@@ -63,6 +65,20 @@ static int start_copy_settings(struct generation *g, const char *packed, size_t 
         return 0;
 }
 
+/* What can be seen of its start before that: who its user is, and whether the logs can be opened. 0 or -errno. */
+static int start_check(struct generation *g) {
+        _cleanup_fd_ int access_fd = -1, slow_fd = -1;
+        struct spawn_identity who;
+        int r;
+
+        r = spawn_check_identity(g, &who);
+        if (r == 0)
+                r = access_open(g->conf, &access_fd);
+        if (r == 0)
+                r = slowlog_try(g->conf, &slow_fd);
+        return shortage_is(r) ? 0 : r;
+}
+
 /* Its process and what it talks over. */
 static int start_launch(struct generation *g) {
         _cleanup_fd_ int ipc_child = -1, lifeline_read = -1;
@@ -91,7 +107,8 @@ static int start_launch(struct generation *g) {
         return r;
 }
 
-static int start_one(struct pool *p, const struct start_settings *settings, struct generation **ret) {
+/* Without a number, a process, and a place in the pool. */
+static int start_make(struct pool *p, const struct start_settings *settings, struct generation **ret) {
         _cleanup_(generation_freep) struct generation *g = calloc(1, sizeof(*g));
         int r;
 
@@ -99,9 +116,7 @@ static int start_one(struct pool *p, const struct start_settings *settings, stru
                 return -ENOMEM;
         g->pool = p;
         g->listeners = settings->listeners;
-        g->number = ++p->last_generation;
         g->state = GENERATION_STARTING;
-        g->started = time_now();
         g->zygote.ipc = g->lifeline = g->zygote.pidfd = g->backlog.fd = -1;
         g->slow_log = (struct log_out){ .fd = -1,
                                         .kind = LOG_KIND_SLOW,
@@ -113,36 +128,116 @@ static int start_one(struct pool *p, const struct start_settings *settings, stru
         g->n_first = scale_first(g->conf, p->current);
         g->scale = scale_begin(g->conf);
         g->backlog.stale = true;
+        *ret = TAKE_PTR(g);
+        return 0;
+}
 
+static void start_link(struct generation *g) {
+        struct pool *p = g->pool;
+
+        g->number = ++p->last_generation;
+        g->next = p->generations;
+        p->generations = g;
+        p->starting = g;
+}
+
+/* 0 or -errno, but for what the machine is short of: then the generation has failed, as any other start that fails, and
+ * is tried again, or a reload refused. */
+static int start_zygote(struct generation *g) {
+        int r;
+
+        g->started = time_now();
         r = slowlog_open(g);
+        if (r == 0)
+                r = parks_open(&g->pool->parks);
         if (r == 0)
                 r = start_launch(g);
         if (r < 0 && !shortage_is(r))
                 return r;
-        if (r < 0) { /* as any other start that fails: it is tried again, or a reload refused */
+        if (r < 0) {
                 char why[SHORTAGE_TEXT_MAX], text[SHORTAGE_TEXT_MAX + 64];
 
                 snprintf(text, sizeof(text), "cannot start its zygote: %s", shortage_describe(r, why));
                 generation_fail(g, text);
         }
-        log_debug("[pool %s] generation %u: zygote %d started", p->name, g->number, g->zygote.pid);
-        *ret = TAKE_PTR(g);
+        log_debug("[pool %s] generation %u: zygote %d started", g->pool->name, g->number, g->zygote.pid);
         return 0;
+}
+
+static bool start_is_its_turn(struct pool *p) {
+        p->wake.turn.owner = p;
+        return ration_ask(p->env->ration, &p->wake.turn);
 }
 
 int start_generation(struct pool *p, const struct start_settings *settings, bool replacement) {
         struct generation *g;
         int r;
 
-        r = start_one(p, settings, &g);
+        r = start_make(p, settings, &g);
         if (r < 0)
                 return r;
-        g->next = p->generations;
-        p->generations = g;
-        p->starting = g;
+        start_link(g);
         p->starting_is_replacement = replacement;
-        (void)parks_supervise(p, time_now()); /* before any worker has use for it */
+        r = start_is_its_turn(p) ? start_zygote(g) : start_check(g);
+        if (r < 0) {
+                p->generations = g->next;
+                p->starting = NULL;
+                generation_free(g);
+                ration_give_back(p->env->ration, &p->wake.turn);
+                return r;
+        }
+        (void)parking_supervise(p, time_now()); /* before any worker has use for it */
         return 0;
+}
+
+void start_in_turn(struct pool *p) {
+        struct generation *g = p->starting;
+        int r;
+
+        if (!start_is_its_turn(p))
+                return;
+        r = start_zygote(g);
+        if (r < 0)
+                generation_fail(g, strerror(-r));
+        (void)parking_supervise(p, g->started);
+}
+
+int start_prepare(struct pool *p, const struct start_settings *settings, struct generation **ret) {
+        _cleanup_(generation_freep) struct generation *g = NULL;
+        int r;
+
+        r = start_make(p, settings, &g);
+        if (r == 0)
+                r = start_check(g);
+        if (r < 0)
+                return r;
+        g->asleep = true;
+        g->state = GENERATION_ACCEPTING;
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
+void start_lay_down(struct pool *p, struct generation *g) {
+        if (p->starting)
+                generation_end(TAKE_PTR(p->starting));
+        start_link(g);
+        p->starting_is_replacement = true; /* what it counts as is the caller's to say */
+        start_promote(p);
+}
+
+int start_asleep(struct pool *p, const struct start_settings *settings) {
+        struct generation *g;
+        int r;
+
+        r = start_prepare(p, settings, &g);
+        if (r == 0)
+                start_lay_down(p, g);
+        return r;
+}
+
+void start_forget_failures(struct pool *p) {
+        p->starts.n_failed = 0;
+        free(TAKE_PTR(p->starts.problem));
 }
 
 void start_promote(struct pool *p) {
@@ -151,8 +246,8 @@ void start_promote(struct pool *p) {
 
         p->current = TAKE_PTR(p->starting);
         p->wanted = NULL;
-        p->starts.n_failed = 0;
-        free(TAKE_PTR(p->starts.problem));
+        if (!p->current->asleep)
+                start_forget_failures(p);
         p->renew = false;
         if (!first && !p->starting_is_replacement)
                 p->n_reloads++;

@@ -16,13 +16,17 @@
 #include "pool/generation.h"
 #include "pool/output.h"
 #include "pool/overdue.h"
-#include "pool/parks.h"
+#include "pool/parking.h"
 #include "pool/replace.h"
 #include "pool/requests.h"
 #include "pool/resize.h"
+#include "pool/wake.h"
 #include "scoreboard/slot.h"
 
-static void supervise_forget_gone(struct pool *p) {
+/* True when there was one. */
+static bool supervise_forget_gone(struct pool *p) {
+        bool any = false;
+
         for (struct generation **link = &p->generations; *link;) {
                 struct generation *g = *link;
 
@@ -33,7 +37,9 @@ static void supervise_forget_gone(struct pool *p) {
                 *link = g->next;
                 log_debug("[pool %s] generation %u is gone", p->name, g->number);
                 generation_free(g);
+                any = true;
         }
+        return any;
 }
 
 /* What readers of the scoreboard see of the master's numbers. */
@@ -64,6 +70,8 @@ static int supervise_on_timer(_unused_ sd_event_source *s, _unused_ uint64_t use
 static void supervise_arm(struct pool *p, usec_t at) {
         int r;
 
+        if (!p->timer && at == USEC_INFINITY)
+                return;
         if (!p->timer) {
                 r = sd_event_add_time(p->env->event, &p->timer, CLOCK_MONOTONIC, USEC_INFINITY, USEC_PER_MSEC,
                                       supervise_on_timer, p);
@@ -82,7 +90,9 @@ static void supervise_arm(struct pool *p, usec_t at) {
 void supervise_pool(struct pool *p) {
         usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
 
-        at = MIN(at, parks_supervise(p, now));
+        at = MIN(at, wake_supervise(p, now));
+        at = MIN(at, wake_supervise_turn(p, now));
+        at = MIN(at, parking_supervise(p, now));
         for (struct generation *g = p->generations; g; g = g->next) {
                 at = MIN(at, overdue_start(g, now));
                 at = MIN(at, resize_generation(g, now));
@@ -91,7 +101,8 @@ void supervise_pool(struct pool *p) {
                 at = MIN(at, overdue_answer(g, now));
                 at = MIN(at, output_supervise(g, now));
         }
-        supervise_forget_gone(p);
+        if (supervise_forget_gone(p))
+                at = now; /* who waited for that looks again */
         supervise_publish(p);
         supervise_arm(p, at);
         requests_arm(p);

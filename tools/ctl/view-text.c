@@ -206,6 +206,11 @@ static void view_text_print_processes(const struct ctl_view_pool *p, const struc
 
 static void view_text_print_generation(const struct ctl_view_pool *p, const struct ipc_control_generation *g, bool full,
                                        struct text *out) {
+        if (g->life == IPC_CONTROL_LIFE_ASLEEP) {
+                text_printf(out, "  asleep  generation %llu  no process, until a client connects\n",
+                            (unsigned long long)g->number);
+                return;
+        }
         text_printf(out, "  zygote %llu  generation %llu  %s  ", (unsigned long long)g->zygote_pid,
                     (unsigned long long)g->number, ipc_control_life_name(g->life));
         view_text_print_count(g->n_workers, "worker", out);

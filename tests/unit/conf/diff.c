@@ -28,7 +28,7 @@ static const struct {
           "" },
         { "a number", "pm.max_requests = 1\n", "pm.max_requests = 2\n", "pm.max_requests" },
         { "a text that came", "user =\n", "user = a\n", "user" },
-        { "several", "chdir = /\n", "pm = ondemand\n", "pm, pm.process_idle_timeout, chdir" },
+        { "several", "chdir = /\n", "pm = ondemand\n", "pm, pm.process_idle_timeout, pool.sleep_after, chdir" },
         { "a variable's value", "env[A] = 1\n", "env[A] = 2\n", "env" },
         { "a variable's name", "env[A] = 1\n", "env[B] = 1\n", "env" },
         { "the order of PHP settings", "php_value[a] = 1\nphp_value[b] = 1\n", "php_value[b] = 1\nphp_value[a] = 1\n",

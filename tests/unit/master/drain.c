@@ -35,7 +35,8 @@ static int set_up(void **state) {
         struct conf_pool settings = { .name = (char *)"www", .listen = s.address };
 
         s = (struct scene){ .limit = limit_begin(), .pool = { .name = (char *)"www" } };
-        assert_int_equal(parks_init(&s.pool.parks), 0);
+        parks_init(&s.pool.parks);
+        assert_int_equal(parks_open(&s.pool.parks), 0);
         s.set = listen_set_new(&settings, 1);
         assert_non_null(s.set);
         s.set->fds[s.set->n++] = listeners_tcp(true, s.address);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* See standin.h. Who connects, and how long one may take for a request, is bounded as it is in a park. */
+
+#include "park/standin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "fcgi/reply.h"
+#include "log/log.h"
+#include "log/peer.h"
+#include "park/connection.h"
+#include "park/intake.h"
+#include "park/writing.h"
+
+/* When it is tried again at the latest, in seconds: SCALE_DELAY_LONGEST of pool/scale.h. */
+static const char standin_text[] = "Status: 503 Service Unavailable\r\n"
+                                   "Retry-After: 10\r\n"
+                                   "Content-type: text/html; charset=UTF-8\r\n"
+                                   "\r\n"
+                                   "Service unavailable.\n";
+
+static int standin_watch(struct park *park, int *listener) {
+        struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = listener };
+
+        return epoll_ctl(park->epoll_fd, EPOLL_CTL_ADD, *listener, &event) < 0 ? -errno : 0;
+}
+
+static void standin_leave_listener(struct park *park, int listener) {
+        epoll_ctl(park->epoll_fd, EPOLL_CTL_DEL, listener, NULL);
+}
+
+/* One for each event, so it never waits, whatever the listener's flags. */
+static void standin_accept(struct park *park, int listener) {
+        struct handover note = { .flags = HANDOVER_KEEP, .begun = park->now };
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+        if (fd >= 0 && allow_admits(&park->standin.allow, fd, peer_log_denied, NULL))
+                intake_add(park, &note, fd);
+        else if (fd >= 0)
+                close(fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL) {
+                log_error("clients wait for the next try to start PHP: %s", strerror(errno));
+                standin_leave_listener(park, listener);
+        }
+}
+
+bool standin_on_event(struct park *park, const void *what) {
+        for (size_t i = 0; i < park->standin.n_listeners; i++)
+                if (what == &park->standin.listeners[i]) {
+                        standin_accept(park, park->standin.listeners[i]);
+                        return true;
+                }
+        return false;
+}
+
+static size_t standin_write(uint16_t request_id, uint8_t *out) {
+        const size_t n = sizeof(standin_text) - 1;
+
+        fcgi_record_encode_header(out, &(struct fcgi_header){ .version = FCGI_VERSION,
+                                                              .type = FCGI_STDOUT,
+                                                              .request_id = request_id,
+                                                              .n_content = (uint16_t)n });
+        memcpy(out + FCGI_HEADER_SIZE, standin_text, n);
+        fcgi_reply_end_request(out + FCGI_HEADER_SIZE + n, request_id, 0, FCGI_REQUEST_COMPLETE);
+        return FCGI_HEADER_SIZE + n + FCGI_END_REQUEST_SIZE;
+}
+
+/* A request, whole or as much of it as may be here. */
+static void standin_request(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
+        uint8_t out[FCGI_HEADER_SIZE + sizeof(standin_text) + FCGI_END_REQUEST_SIZE];
+        struct handover note = { .flags = HANDOVER_LINGER };
+        struct fcgi_header begin = {};
+
+        if (n >= c->scan.first + FCGI_HEADER_SIZE)
+                fcgi_record_decode_header(in + c->scan.first, &begin);
+        if (!c->scan.in_request || begin.type != FCGI_BEGIN_REQUEST) {
+                connection_close(park, c); /* it has sent what is no request, or has taken it back */
+                return;
+        }
+        park->standin.n++;
+        connection_watch(park, c, 0);
+        c->flags = note.flags;
+        note.n_out = (uint32_t)standin_write(begin.request_id, out);
+        writing_begin(park, c, &note, out);
+}
+
+int standin_begin(struct park *park, int first, size_t n) {
+        int r = allow_parse(park->pool->listen_allowed_clients, &park->standin.allow, NULL);
+
+        if (r < 0)
+                return r;
+        park->standin.listeners = calloc(n, sizeof(int));
+        if (!park->standin.listeners)
+                return -ENOMEM;
+        park->standin.n_listeners = n;
+        park->standin.answer = standin_request;
+        park->numbers = &park->standin.numbers; /* those in the scoreboard are the park's */
+        for (size_t i = 0; i < n && r == 0; i++) {
+                park->standin.listeners[i] = first + (int)i;
+                r = standin_watch(park, &park->standin.listeners[i]);
+        }
+        return r;
+}
+
+void standin_end(struct park *park) {
+        for (size_t i = 0; i < park->standin.n_listeners; i++) {
+                standin_leave_listener(park, park->standin.listeners[i]);
+                close(park->standin.listeners[i]);
+        }
+        if (park->standin.n > 0)
+                log_warning("%llu requests were answered with 503, as PHP does not start",
+                            (unsigned long long)park->standin.n);
+        park->standin.n_listeners = 0;
+        park->standin.n = 0;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* See parking.h. */
+
+#include "pool/parking.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/shortage.h"
+#include "base/text.h"
+#include "log/log.h"
+#include "pool/generation.h"
+#include "pool/parks.h"
+#include "pool/scale.h"
+
+/* How long the park of a pool that sleeps may take for what has been handed over to it, before that is looked at again.
+ */
+#define PARKING_LOOK USEC_PER_SEC
+
+/* One with the settings of g, in place of the one that there is. When it is to be tried again. */
+static usec_t parking_renew(struct generation *g, usec_t now) {
+        struct pool *p = g->pool;
+        struct park_process *old = parks_current(&p->parks);
+        _cleanup_free_ char *key = parks_key(g);
+        char why[SHORTAGE_TEXT_MAX];
+        int r;
+
+        if (!key || (old && text_equal(old->key, key)))
+                return USEC_INFINITY;
+        r = parks_start(g, key, false, now);
+        if (r >= 0) {
+                if (old)
+                        parks_retire(old);
+                return USEC_INFINITY;
+        }
+        log_error("[pool %s] cannot start a park: %s", p->name, shortage_describe(r, why));
+        if (old)
+                return USEC_INFINITY;
+        p->parks.retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++p->parks.n_young_dead);
+        return p->parks.retry_at;
+}
+
+static bool parking_has_arrivals(const struct parks *parks) {
+        struct pollfd p = { .fd = parks->intake[0], .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
+/* Its park may. */
+static bool parking_may_get_more(const struct generation *asleep) {
+        for (const struct generation *g = asleep->pool->generations; g; g = g->next)
+                if (g != asleep && !generation_is_gone(g))
+                        return true;
+        return parking_has_arrivals(&asleep->pool->parks);
+}
+
+/* Of a pool that sleeps: what is handed over still, by workers that end or by the master, needs a park to take it. When
+ * nobody is left to hand over, the park leaves, and ends with its last connection, whose next request wakes the pool.
+ */
+static usec_t parking_settle(struct generation *g, usec_t now) {
+        struct parks *parks = &g->pool->parks;
+        struct park_process *k = parks_current(parks);
+
+        if (!k)
+                return parking_has_arrivals(parks) ? MIN(parking_renew(g, now), now + PARKING_LOOK) : USEC_INFINITY;
+        if (parking_may_get_more(g))
+                return now + PARKING_LOOK;
+        parks_retire(k);
+        return USEC_INFINITY;
+}
+
+usec_t parking_supervise(struct pool *p, usec_t now) {
+        struct generation *g = picture_settings(p);
+
+        if (p->stopping)
+                return parks_cut(p, now);
+        if (!g || p->parks.intake[0] < 0)
+                return USEC_INFINITY;
+        if (!parks_current(&p->parks) && now < p->parks.retry_at)
+                return p->parks.retry_at;
+        if (g->asleep && !p->starting)
+                return parking_settle(g, now);
+        return parking_renew(g, now);
+}
+
+static struct park_process *parking_refusing(const struct parks *parks) {
+        struct park_process *k = parks->processes;
+
+        while (k && !(k->refuses && !k->leaves))
+                k = k->next;
+        return k;
+}
+
+void parking_refuse(struct pool *p, usec_t now) {
+        _cleanup_free_ char *key = parks_key(p->current);
+        char why[SHORTAGE_TEXT_MAX];
+        int r;
+
+        if (parking_refusing(&p->parks))
+                return;
+        r = parks_open(&p->parks);
+        if (r == 0)
+                r = key ? parks_start(p->current, key, true, now) : -ENOMEM;
+        if (r < 0)
+                log_error("[pool %s] cannot tell clients that it does not start, and they wait: %s", p->name,
+                          shortage_describe(r, why));
+}
+
+void parking_refuse_no_more(struct pool *p) {
+        struct park_process *k = parking_refusing(&p->parks);
+
+        if (!k)
+                return;
+        k->leaves = true;
+        parks_retire(k);
+}

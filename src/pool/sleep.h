@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * When a pool goes to sleep: a pure decision. With pm = ondemand it does when it has had no worker for so long; with
+ * dynamic and static, which always have some, when all of them have been idle for so long.
+ */
+
+#include <stdbool.h>
+
+#include "base/time.h"
+
+struct sleep_input {
+        usec_t sleep_after;   /* 0: it never does */
+        bool keeps_workers;   /* it has some also when nobody asks for them */
+        bool is_settled;      /* none of its processes comes or goes */
+        bool is_trial;        /* it was started for no client */
+        unsigned n_workers;   /* alive, or asked for */
+        unsigned n_idle_long; /* of these: idle for sleep_after */
+        unsigned waiting;     /* connections that wait for a worker */
+        usec_t unused_since;  /* it has had no worker since then */
+        usec_t now;
+};
+
+/* True when it goes to sleep now. *ret_wake_at: look again then; USEC_INFINITY: only when something changes. */
+bool sleep_plan(const struct sleep_input *in, usec_t *ret_wake_at);
+
+/* How often the workers of a pool that keeps them are looked at. */
+#define SLEEP_LOOK USEC_PER_SEC

@@ -1,0 +1,509 @@
+# SPDX-License-Identifier: MIT
+"""Pools that nobody uses sleep: no process of theirs is left, and the first client wakes them."""
+
+import os
+import random
+import re
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+import fastcgi
+import procs
+import server as programs
+
+# The shortest times that there are: a worker ends after one second without a request, its zygote a second later.
+SLEEPER = {"pm": "ondemand", "pm.max_children": "2", "pm.process_idle_timeout": "1s", "pool.sleep_after": "1s"}
+BROWSCAP = "php_admin_value[browscap]"
+SLOW_START = "php_admin_value[opcache.preload]"
+
+
+def lives(s, pool):
+    return [g["state"] for g in s.generations(pool)]
+
+
+def family(s):
+    """The programs of a server beside its master."""
+    return sorted(procs.exe(p) for p in procs.descendants(s.pid))
+
+
+def wait_alone(s, limit=procs.LIMIT):
+    procs.until("the master to be alone", lambda: not procs.descendants(s.pid), limit)
+
+
+@pytest.fixture
+def sleepers(make):
+    """sleepers(n, ...) -> a server with n pools p0, p1, ... that all sleep."""
+    def run(n=2, settings=None, **more):
+        s = make({f"p{i}": {**SLEEPER, **more} for i in range(n)}, settings=settings)
+        s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+        s.start()
+        wait_alone(s)
+        return s
+    return run
+
+
+# --- asleep
+
+def test_pools_that_nobody_has_asked_have_no_process(sleepers):
+    s = sleepers(20)
+    assert all(lives(s, f"p{i}") == ["asleep"] for i in range(20))
+    pids = {s.run(s.pid_script, f"p{i}").text for i in (3, 11, 3)}
+    assert len(pids) == 2
+    assert len(s.workers()) == 2
+
+
+def test_only_a_trial_of_php_comes_before_that(make):
+    s = make({f"p{i}": {**SLEEPER, "pool.sleep_after": "1h"} for i in range(5)}, settings={"log_level": "debug"})
+    s.start()
+    wait_alone(s)
+    assert len(re.findall(r"generation \d+: zygote \d+ started", s.log())) == 1
+    assert re.search(r"\[pool p0\] PHP 8\.", s.log())
+
+
+def test_the_only_pool_starts_awake_and_sleeps_later(start):
+    s = start({"www": SLEEPER})
+    assert "fpmd-zygote" in family(s) and lives(s, "www") == ["accepting"]
+    wait_alone(s)
+    assert s.run(s.pid_script).complete
+    wait_alone(s)
+    assert s.run(s.pid_script).complete
+
+
+def test_zero_is_never(start):
+    s = start({"www": {**SLEEPER, "pool.sleep_after": "0"}, "other": {**SLEEPER}})
+    assert s.run(s.pid_script).complete and s.run(s.pid_script, "other").complete
+    zygote = procs.children(s.pid)
+    procs.until("the other pool to sleep", lambda: lives(s, "other") == ["asleep"])
+    assert lives(s, "www") == ["accepting"] and not s.workers()
+    assert set(s.zygotes()) < set(zygote)
+
+
+@pytest.mark.parametrize("pm", [{"pm": "static"}, {"pm": "dynamic", "pm.min_spare_servers": "1", "pm.max_spare_servers": "2"}])
+def test_pools_that_keep_workers_sleep_when_they_are_told_to(start, pm):
+    s = start({"www": {**pm, "pm.max_children": "2"}, "told": {**pm, "pm.max_children": "2", "pool.sleep_after": "1s"}})
+    www = [p for p in s.workers() if "www" in procs.title(p)]
+    procs.until("the pool to sleep", lambda: lives(s, "told") == ["asleep"])
+    procs.until("its processes to be gone", lambda: not [p for p in procs.descendants(s.pid) if "told" in procs.title(p)])
+    assert s.run(s.pid_script, "told").complete
+    assert [p for p in s.workers() if "www" in procs.title(p)] == www
+
+
+def test_a_running_request_keeps_it_awake(sleepers):
+    s = sleepers(2)
+    gate = os.path.join(s.shared_folder(), "gate")
+    script = s.script("wait.php", f"<?php while (!file_exists('{gate}')) {{ usleep(5000); clearstatcache(); }} echo 'done';")
+    with s.connect("p0", timeout=30) as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(script)))
+        assert s.run(s.pid_script, "p1").complete
+        procs.until("the other pool to sleep", lambda: lives(s, "p1") == ["asleep"])
+        assert lives(s, "p0") == ["accepting"]
+        open(gate, "w").close()
+        assert c.read_response().text == "done"
+    wait_alone(s)
+
+
+def test_a_master_whose_pools_sleep_does_next_to_nothing(sleepers):
+    s = sleepers(300)
+
+    def switches():
+        return int(re.search(r"(?m)^voluntary_ctxt_switches:\s+(\d+)", procs.content(f"/proc/{s.pid}/status"))[1])
+    before, cpu = switches(), procs.cpu_seconds(s.pid)
+    s.notify.wait("STATUS", since=s.notify.mark() - 1)
+    threading.Event().wait(3)  # a stretch of time in which nothing happens
+    assert switches() - before <= 8, "once a second for its status, and for nothing else"
+    assert procs.cpu_seconds(s.pid) - cpu <= 0.1
+
+
+# --- kept connections
+
+def wait_in_park(s, pool):
+    procs.until("the connection to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == pool)["park"]["idle"] == 1)
+
+
+def test_a_kept_connection_does_not_keep_it_awake_and_wakes_it(sleepers):
+    s = sleepers(2)
+    with s.connect("p0", timeout=20) as c:
+        first = c.request(fastcgi.environment(s.pid_script), keep=True)
+        procs.until("the zygote to go", lambda: not s.zygotes() and lives(s, "p0") == ["asleep"])
+        procs.until("the park alone to be left", lambda: family(s) == ["fpmd-park"])
+        second = c.request(fastcgi.environment(s.pid_script), keep=True)
+        assert first.text != second.text and second.complete
+        assert s.run(s.pid_script, "p0").complete
+    wait_alone(s)
+
+
+def test_kept_connections_of_workers_that_are_sent_to_sleep(start):
+    """They have them until then: pm = static."""
+    s = start({"www": {"pm": "static", "pm.max_children": "2", "pool.sleep_after": "2s"}})
+    with s.connect(timeout=20) as a, s.connect(timeout=20) as b:
+        for c in (a, b):
+            assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        procs.until("the zygote to go", lambda: not s.zygotes() and lives(s, "www") == ["asleep"])
+        for c in (a, b):
+            assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+
+
+# --- no gap
+
+def cycle(s, pools, seconds, check=None):
+    """A client for each pool, which asks, and asks again just when the pool goes to sleep. (requests, what failed)."""
+    until, bad, n = time.monotonic() + seconds, [], []
+
+    def client(pool, r):
+        while time.monotonic() < until:
+            try:
+                answer = s.run(s.pid_script, pool, timeout=20)
+                if not answer.complete or answer.status != 200 or not answer.text.isdigit():
+                    bad.append((pool, answer.stdout[:200], answer.stderr[:200]))
+            except OSError as e:
+                bad.append((pool, repr(e)))
+            n.append(pool)
+            threading.Event().wait(r.choice([r.uniform(0, 0.2), r.uniform(1.95, 2.15), r.uniform(0.95, 1.1), r.uniform(1.8, 2.6)]))
+    threads = [threading.Thread(target=client, args=(p, random.Random(i)), daemon=True) for i, p in enumerate(pools)]
+    for t in threads:
+        t.start()
+    return threads, n, bad
+
+
+@pytest.mark.parametrize("listen", ["unix", "tcp"])
+def test_no_request_is_lost_between_sleep_and_waking(make, listen):
+    """FPMD_SLEEP_SECONDS=300: the long form, with some thousands of cycles."""
+    seconds, n_pools = float(os.environ.get("FPMD_SLEEP_SECONDS", "7")), 20
+    s = make({f"p{i}": {**SLEEPER, **({"listen": f"127.0.0.1:{programs.free_port()}"} if listen == "tcp" else {})}
+              for i in range(n_pools)}, settings={"log_level": "debug"})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    threads, n, bad = cycle(s, list(s.pools), seconds)
+    reloads = 0
+    while any(t.is_alive() for t in threads):
+        assert s.ctl("reload", *random.sample(list(s.pools), 3)).returncode == 0
+        reloads += 1
+        threads[0].join(0.5)
+    assert not bad, bad[:5]
+    assert reloads > 3 and len(re.findall("wakes up", s.log())) > n_pools
+    wait_alone(s, 20)
+    assert "WARNING" not in s.log() and "ERROR" not in s.log()
+
+
+# --- it cannot start
+
+@pytest.fixture
+def broken(sleepers):
+    """A server whose pool p0 does not start for want of a file, and its path."""
+    def run(**more):
+        s = sleepers(1, **more)
+        missing = os.path.join(s.shared_folder(), "browscap.ini")
+        s.pools["p0"][BROWSCAP] = missing
+        s.pools["p1"] = dict(SLEEPER, listen=os.path.join(s.folder, "p1.sock"), user=s.pools["p0"].get("user"),
+                             group=s.pools["p0"].get("group"))
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        return s, missing
+    return run
+
+
+def mend(path):
+    with open(path, "w") as f:
+        f.write("[DefaultProperties]\nBrowser=Default\n")
+    os.chmod(path, 0o644)
+
+
+def test_clients_of_a_pool_that_does_not_start_get_503(broken):
+    s, missing = broken()
+    for body in (b"", b"x" * 1000, b"x" * 300000):
+        answer = s.run(s.pid_script, "p0", body=body)
+        assert answer.complete and answer.status == 503, answer.stdout
+        assert b"Retry-After: " in answer.stdout
+    assert re.search(r"ERROR: \[pool p0\] .*its clients are told", s.log())
+    pool = next(p for p in s.status()["pools"] if p["name"] == "p0")
+    assert pool["failed starts"] >= 1 and pool["problem"]
+    s.notify.wait("STATUS", since=s.notify.mark())
+    assert "pool 'p0' does not start" in s.notify.messages[-1]["STATUS"]
+    assert s.run(s.pid_script, "p1").complete
+    mend(missing)
+    procs.until("the pool to serve", lambda: s.run(s.pid_script, "p0").status == 200)
+    s.wait_log(r"WARNING: \[pool p0\] \d+ requests were answered with 503")
+    assert next(p for p in s.status()["pools"] if p["name"] == "p0")["failed starts"] == 0
+
+
+def test_many_clients_of_a_pool_that_does_not_start(broken):
+    """One try for all that wait, and a bounded number of them."""
+    s, _ = broken()
+    with socket.socket() as _:
+        clients = [s.connect("p0", timeout=20) for _ in range(50)]
+    for c in clients:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    assert [c.read_response().status for c in clients] == [503] * 50
+    for c in clients:
+        c.close()
+    assert len(re.findall(r"its clients are told", s.log())) <= 4
+
+
+def test_a_kept_connection_of_a_pool_that_does_not_start_any_more(sleepers):
+    s = sleepers(1)
+    missing = os.path.join(s.shared_folder(), "browscap.ini")
+    with s.connect("p0", timeout=20) as c:
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        procs.until("the zygote to go", lambda: lives(s, "p0") == ["asleep"] and not s.zygotes())
+        s.pools["p0"][BROWSCAP] = missing
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).status == 503
+
+
+def test_php_that_does_not_start_is_an_error_of_the_start(make):
+    s = make({"www": {**SLEEPER, BROWSCAP: "/nonexistent/browscap.ini"}})
+    status, said = s.start_expecting_failure()
+    assert status != 0 and "browscap" in said
+
+
+def test_of_several_pools_that_is_told_and_the_others_serve(make):
+    s = make({"bad": {**SLEEPER, BROWSCAP: "/nonexistent/browscap.ini"}, "good": SLEEPER})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    assert re.search(r"ERROR: \[pool bad\] .*it is tried again when a client comes", s.log())
+    assert s.run(s.pid_script, "good").complete
+    assert s.run(s.pid_script, "bad").status == 503
+
+
+def test_users_and_logs_are_checked_without_waking_it(make):
+    s = make({"good": SLEEPER, "bad": {**SLEEPER, "access.log": "/nonexistent/folder/access.log"}})
+    status, said = s.start_expecting_failure()
+    assert status != 0 and "failed to open access log" in said
+
+
+# --- rations
+
+def test_wake_ups_are_rationed_and_in_order(sleepers):
+    if not os.path.exists("/etc/php"):
+        pytest.fail("no php.ini of Debian's: opcache.preload needs opcache")
+    s = sleepers(12)
+    at_once = max(len(os.sched_getaffinity(0)), 2)
+    journal = os.path.join(s.shared_folder(), "starts")
+    for i in range(12):
+        preload = s.script(f"preload{i}.php", f"<?php file_put_contents('{journal}', '{i} begins '.microtime(true).\"\\n\", FILE_APPEND|LOCK_EX);"
+                           f"usleep(60000); file_put_contents('{journal}', '{i} ends '.microtime(true).\"\\n\", FILE_APPEND|LOCK_EX);")
+        s.pools[f"p{i}"][SLOW_START] = preload
+    s.write_config()
+    assert s.ctl("reload").returncode == 0 and not s.zygotes()
+    order = random.Random(1).sample(range(12), 12)
+    clients = []
+    for i in order:
+        clients.append(s.connect(f"p{i}", timeout=30))
+        clients[-1].send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    assert all(c.read_response().complete for c in clients)
+    for c in clients:
+        c.close()
+    begun, running, most = [], {}, 0
+    for line in procs.content(journal).splitlines():
+        i, what, when = line.split()
+        if what == "begins":
+            begun.append(int(i))
+            running[i] = float(when)
+        else:
+            running.pop(i)
+        # one that takes longer than a second has had its turn
+        most = max(most, sum(float(when) - t < 0.9 for t in running.values()))
+    assert most <= at_once, procs.content(journal)
+    assert max(abs(begun.index(i) - order.index(i)) for i in order) <= at_once, (order, begun)
+
+
+def test_many_pools_that_need_workers_start_together(make):
+    s = make({f"p{i}": {"pm": "static", "pm.max_children": "1"} for i in range(15)})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    assert len(s.workers()) == 15  # at READY=1
+    assert s.ctl("reload").returncode == 0
+    assert all(s.run(s.pid_script, f"p{i}").complete for i in range(15))
+
+
+# --- reloads, and all else that comes while it sleeps
+
+def test_a_reload_checks_it_and_does_not_wake_it(sleepers):
+    s = sleepers(3)
+    s.pools["p0"]["php_value[memory_limit]"] = "77M"
+    s.write_config()
+    assert s.ctl("reload").returncode == 0 and s.ctl("reload", "p1").returncode == 0
+    assert not procs.descendants(s.pid)
+    s.reload()
+    assert not procs.descendants(s.pid)
+    limit = s.script("limit.php", "<?php echo ini_get('memory_limit');")
+    assert s.run(limit, "p0").text == "77M"
+    s.pools["p0"]["pm.max_children"] = "none"
+    s.write_config()
+    assert s.ctl("reload").returncode == 1
+    assert s.run(limit, "p0").text == "77M"
+
+
+def test_one_that_is_awake_is_renewed_awake(sleepers):
+    s = sleepers(2)
+    before = s.run(s.pid_script, "p0").text
+    zygote = s.zygotes()
+    assert s.ctl("reload").returncode == 0
+    procs.wait_gone(zygote[0])
+    assert len(s.zygotes()) == 1 and lives(s, "p1") == ["asleep"]
+    assert s.run(s.pid_script, "p0").text != before
+
+
+def test_php_ini_is_read_when_it_wakes(make):
+    s = make({f"p{i}": SLEEPER for i in range(2)})
+    ini = os.path.join(s.folder, "php.ini")
+    limit = s.script("limit.php", "<?php echo ini_get('memory_limit');")
+    s.args += ["-c", ini]
+
+    def write(value):
+        with open(ini, "w") as f:
+            f.write(f"memory_limit = {value}\n")
+    write("50M")
+    s.start()
+    assert s.run(limit, "p1").text == "50M"
+    write("60M")
+    assert s.run(limit, "p1").text == "50M"
+    wait_alone(s)
+    assert s.run(limit, "p1").text == "60M"
+
+
+def test_reloads_while_it_wakes_up(sleepers):
+    s = sleepers(1)
+    preload = s.script("preload.php", "<?php usleep(300000);")
+    s.pools["p0"][SLOW_START] = preload
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    with s.connect("p0", timeout=30) as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        procs.until("it to wake up", s.zygotes)
+        assert s.ctl("reload", limit=10).returncode == 0
+        s.pools["p0"]["pm.max_children"] = "none"
+        s.write_config()
+        assert s.ctl("reload", limit=10).returncode == 1
+        assert c.read_response().complete
+
+
+def test_its_address_may_change_with_a_client_in_the_queue(sleepers):
+    s = sleepers(2)
+    preload = s.script("preload.php", "<?php usleep(300000);")
+    s.pools["p0"][SLOW_START] = preload
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    with s.connect("p0", timeout=30) as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        procs.until("it to wake up", s.zygotes)
+        s.pools["p0"]["listen"] = os.path.join(s.folder, "moved.sock")
+        s.write_config()
+        assert s.ctl("reload", limit=10).returncode == 0
+        assert c.read_response().complete
+    assert s.run(s.pid_script, "p0").complete
+    wait_alone(s)
+    assert s.run(s.pid_script, "p0").complete
+
+
+def test_pools_that_change_places_while_they_sleep(sleepers):
+    s = sleepers(2)
+    a, b = s.pools["p0"]["listen"], s.pools["p1"]["listen"]
+    s.pools["p0"]["listen"], s.pools["p1"]["listen"] = b, a
+    s.pools["p0"]["env[WHO]"], s.pools["p1"]["env[WHO]"] = "zero", "one"
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    who = s.script("who.php", "<?php echo getenv('WHO');")
+    assert s.run(who, "p0").text == "zero" and s.run(who, "p1").text == "one"
+    wait_alone(s)
+    assert s.run(who, "p1").text == "one"
+
+
+def test_a_sleeping_pool_comes_and_goes(sleepers):
+    s = sleepers(2)
+    s.pools["p2"] = {**s.pools["p1"], "listen": os.path.join(s.folder, "p2.sock")}
+    s.write_config()
+    assert s.ctl("reload", "--changed").returncode == 0 and not procs.descendants(s.pid)
+    assert s.run(s.pid_script, "p2").complete
+    wait_alone(s)
+    gone = s.pools.pop("p1")
+    s.write_config()
+    assert s.ctl("reload", "--changed").returncode == 0
+    assert not os.path.exists(gone["listen"])
+    procs.until("the pool to be gone", lambda: {p["name"] for p in s.status()["pools"]} == {"p0", "p2"})
+
+
+def test_sockets_of_the_service_manager(make):
+    s = make({"a": {**SLEEPER, "listen": "systemd"}, "b": {**SLEEPER, "listen": "systemd"}})
+    script = s.script("pid.php", "<?php echo getmypid();")
+    listeners = []
+    for name in "ab":
+        listeners.append(socket.socket(socket.AF_UNIX))
+        listeners[-1].bind(os.path.join(s.folder, f"{name}.sock"))
+        os.chmod(os.path.join(s.folder, f"{name}.sock"), 0o666)
+        listeners[-1].listen(64)
+    s.start_with_sockets(listeners, ["a", "b"])
+    s.wait_ready()
+    wait_alone(s)
+    for name in "ab":
+        s.pools[name]["listen"] = os.path.join(s.folder, f"{name}.sock")
+    assert s.run(script, "a").complete and s.run(script, "b").complete
+    for sock in listeners:
+        sock.close()
+
+
+def test_logs_are_reopened_while_it_sleeps(sleepers):
+    s = sleepers(2, **{"access.log": None})
+    os.rename(s.log_path, s.log_path + ".1")
+    s.signal(signal.SIGUSR1)
+    procs.until("a new log", lambda: os.path.exists(s.log_path))
+    assert s.run(s.pid_script, "p1").complete
+    wait_alone(s)
+    assert "ERROR" not in s.log()
+
+
+def test_stopping_while_it_sleeps_and_while_it_wakes(sleepers):
+    s = sleepers(2)
+    s.signal(signal.SIGQUIT)
+    assert s.wait_exit() == 0
+    s = sleepers(2)
+    with s.connect("p0") as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        s.signal(signal.SIGTERM)
+        assert s.wait_exit() == 0
+
+
+# --- what is seen of it
+
+def test_its_page_is_shown_without_waking_it(sleepers):
+    s = sleepers(2)
+    where = os.path.join(s.folder, "status.sock")
+    s.pools["p0"].update({"pm.status_path": "/status", "pm.status_listen": where})
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    assert s.run(s.pid_script, "p0").complete
+    wait_alone(s)
+
+    def page(query=""):
+        with fastcgi.Connection(where) as c:
+            return c.request(fastcgi.environment("/status", root="", query=query), keep=False).text
+    text = page()
+    assert re.search(r"(?m)^process manager:\s+ondemand$", text) and re.search(r"(?m)^total processes:\s+0$", text)
+    assert re.search(r"(?m)^accepted conn:\s+1$", text)
+    assert re.search(r"(?m)^phpfpm_up 1$", page("openmetrics"))
+    shown = s.ctl("status").stdout
+    assert re.search(r"(?m)^pool p0 (?s:.)*?^  asleep +generation \d+", shown), shown
+    assert not procs.descendants(s.pid)
+
+
+def test_numbers_go_on_where_they_were(sleepers):
+    s = sleepers(2, **{"pm.status_path": "/status"})
+
+    def accepted():
+        page = s.client("p0").request(fastcgi.environment("/status", root="")).text
+        return int(re.search(r"(?m)^accepted conn:\s+(\d+)$", page)[1])
+    first = accepted()
+    since = s.notify.mark()
+    wait_alone(s)
+    assert accepted() == first + 1
+    s.notify.wait("STATUS", since=since)
+    assert s.run(s.pid_script, "p1").complete
+    procs.until("three requests in the status line", lambda: " 3 requests" in s.notify.messages[-1].get("STATUS", ""))
+    wait_alone(s)
+    s.notify.wait("STATUS", since=s.notify.mark() - 1)
+    assert " 3 requests" in [m for m in s.notify.messages if "STATUS" in m][-1]["STATUS"]

@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What many pools cost, of which few are used: php-fpm and fpmd on the same files, one after the other.
+
+    sites.py idle [N]       N ondemand pools (400), none in use: time to the first answer, processes, memory
+    sites.py many [N]       N (4,000): start, memory, reloads; the same after 400 of them have been used
+    sites.py wake [N]       first answers of N idle pools (100), one after the other
+    sites.py awake [N]      N pools (100) with a worker each: memory, by program and kind
+
+FPMD_BUILD is the build that is measured. Memory is PSS, of the master and all its processes. Sockets are in /dev/shm: making 4,000
+files in a folder of a disk takes longer than all the rest. The number of descriptors must allow for it: ulimit -n.
+"""
+
+import collections
+import os
+import re
+import shutil
+import statistics
+import sys
+import time
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(TREE, "tests", "lib")]
+
+import fastcgi
+import procs
+import server as programs
+
+POOL = {"pm": "ondemand", "pm.max_children": "5", "pm.process_idle_timeout": "2s"}
+USED = 400
+
+
+def pss(pid, *kinds):
+    """KiB; 0: it has gone."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as f:
+            text = f.read()
+    except OSError:
+        return 0
+    return sum(int(n) for kind in kinds or ["Pss"] for n in re.findall(rf"(?m)^{kind}:\s+(\d+) kB", text))
+
+
+def family(s):
+    return [s.pid, *procs.descendants(s.pid)]
+
+
+def memory(s):
+    """MiB."""
+    return sum(pss(p) for p in family(s)) / 1024
+
+
+def make(program, n, sleep_after=None):
+    folder = f"/dev/shm/fpmd-sites-{os.getpid()}"
+    os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o755)
+    own = {"pool.sleep_after": sleep_after} if sleep_after and program is programs.Fpmd else {}
+    s = program({f"site{i}": {**POOL, **own} for i in range(n)}, folder=folder)
+    s.page = s.script("page.php", "<?php echo 'hello';")
+    return s
+
+
+def remove(s):
+    s.cleanup()
+    shutil.rmtree(s.folder, ignore_errors=True)
+
+
+def start(s):
+    """Seconds from exec to the first connection that the last pool's socket takes."""
+    s.write_config()
+    began = time.monotonic()
+    s.spawn(s.command())
+    last = list(s.pools)[-1]
+
+    def connects():
+        try:
+            s.connect(last).close()
+            return True
+        except OSError:
+            return False
+    procs.until("it to listen", connects, 60)
+    return time.monotonic() - began
+
+
+def ask(s, i):
+    began = time.monotonic()
+    answer = s.run(s.page, f"site{i}", timeout=60)
+    assert answer.text == "hello", answer.stdout + answer.stderr
+    return time.monotonic() - began
+
+
+def wait_unused(s):
+    """Workers are gone, and, of fpmd, all that sleeps is."""
+    procs.until("nobody to be left", lambda: len(family(s)) == 1, 120)
+
+
+def reload(s):
+    """Seconds."""
+    began = time.monotonic()
+    if isinstance(s, programs.Fpmd):
+        r = s.ctl("reload", "--changed")
+        assert r.returncode == 0, r
+    else:
+        s.signal(12)  # SIGUSR2
+        s.wait_log("ready to handle connections", since=len(s.log()), limit=60)
+    return time.monotonic() - began
+
+
+def print_row(s, what, value, unit):
+    print(f"{s.program:8} {what:60} {value:10.3f} {unit}", flush=True)
+
+
+def idle(program, n):
+    s = make(program, n)
+    try:
+        print_row(s, f"{n} pools: first socket listens", start(s), "s")
+        began = time.monotonic()
+        ask(s, n - 1)
+        print_row(s, f"{n} pools: and the first answer", time.monotonic() - began, "s later")
+        remove_all_but_master(s, n)
+        stopped = time.monotonic()
+        s.stop()
+        print_row(s, f"{n} pools: stop", time.monotonic() - stopped, "s")
+    finally:
+        remove(s)
+
+
+def remove_all_but_master(s, n):
+    if isinstance(s, programs.Fpmd):
+        s.stop()
+        start(s)  # afresh: nobody has asked for anything
+        s.wait_ready()
+        procs.until("the trial of PHP to be over", lambda: len(family(s)) == 1)
+    else:
+        wait_unused(s)
+    print_row(s, f"{n} pools, none in use: processes", len(family(s)), "")
+    print_row(s, f"{n} pools, none in use: memory", memory(s), "MiB")
+
+
+def many(program, n):
+    s = make(program, n, "2s")
+    try:
+        print_row(s, f"{n} pools: last socket listens", start(s), "s")
+        if program is programs.Fpmd:
+            s.wait_ready()
+        wait_unused(s)
+        before = memory(s)
+        print_row(s, f"{n} pools: memory", before, "MiB")
+        s.pools["site7"]["pm.max_children"] = "6"
+        s.write_config()
+        print_row(s, f"{n} pools: reload that changes one", reload(s), "s")
+        for i in range(USED):
+            ask(s, i * (n // USED))
+        wait_unused(s)
+        after = memory(s)
+        print_row(s, f"{n} pools: memory after {USED} have been used", after, f"MiB ({(after / before - 1) * 100:+.1f} %)")
+        s.pools["site7"]["pm.max_children"] = "7"
+        s.write_config()
+        print_row(s, f"{n} pools: reload after that", reload(s), "s")
+    finally:
+        remove(s)
+
+
+def wake(program, n):
+    s = make(program, n, "2s")
+    try:
+        start(s)
+        if program is programs.Fpmd:
+            s.wait_ready()
+        wait_unused(s)
+        ask(s, 0)  # what is read from files is in memory
+        times = sorted(ask(s, i) for i in range(1, n))
+        for what, value in (("median", statistics.median(times)), ("p99", times[int(len(times) * 0.99)]), ("least", times[0])):
+            print_row(s, f"first answer of an idle pool, {what}", value * 1000, "ms")
+    finally:
+        remove(s)
+
+
+def awake(program, n):
+    s = make(program, n)
+    for pool in s.pools.values():
+        pool["pm.process_idle_timeout"] = "10m"
+    try:
+        start(s)
+        for i in range(n):
+            ask(s, i)
+        print_row(s, f"{n} pools, a worker each: memory", memory(s), "MiB")
+        print_row(s, f"{n} pools, a worker each: processes", len(family(s)), "")
+        by = collections.defaultdict(lambda: [0, 0, 0, 0])
+        for p in family(s):
+            row = by[re.sub(r" site\d+.*", "", procs.title(p))[:30]]
+            for k, add in enumerate((1, pss(p), pss(p, "Pss_Anon"), pss(p, "Pss_Shmem"))):
+                row[k] += add
+        for title, (count, total, anon, shared) in sorted(by.items()):
+            print(f"{'':8} {title:30} {count:5} x  {total / count / 1024:7.2f} MiB: {anon / count / 1024:6.2f} its own, "
+                  f"{shared / count / 1024:6.2f} shared memory, {(total - anon - shared) / count / 1024:6.2f} of files")
+    finally:
+        remove(s)
+
+
+def main():
+    rows = {"idle": (idle, 400), "many": (many, 4000), "wake": (wake, 100), "awake": (awake, 100)}
+    if len(sys.argv) < 2 or sys.argv[1] not in rows:
+        sys.exit(__doc__)
+    procs.become_subreaper()
+    programs.must_be_built(programs.FPMD, programs.FPMCTL)
+    measure, n = rows[sys.argv[1]]
+    for program in (programs.PhpFpm, programs.Fpmd):
+        measure(program, int(sys.argv[2]) if len(sys.argv) > 2 else n)
+
+
+if __name__ == "__main__":
+    main()
