@@ -59,7 +59,7 @@
         D("log_limit",                   log_limit,                   COUNT,    512, INT32_MAX,       "1024",   NOW,   RELOAD)   \
         D("log_timeout",                 log_timeout,                 TIME,     0,   CONF_TIME_MAX,   "10s",    OWN,   RELOAD)   \
         D("emergency_restart_interval",  emergency_restart_interval,  TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
-        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -1,  INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -INT32_MAX, INT32_MAX, "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
         D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
@@ -74,7 +74,7 @@
         D("user",                        user,                        STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("group",                       group,                       STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen",                      listen,                      STRING,   1,   CONF_PATH_BYTES, NULL,     NOW,   RELOAD)   \
-        D("listen.backlog",              listen_backlog,              INT,      -1,  INT32_MAX,       "-1",     NOW,   RELOAD)   \
+        D("listen.backlog",              listen_backlog,              INT,      -INT32_MAX, INT32_MAX, "-1",     NOW,   RELOAD)   \
         D("listen.shards",               listen_shards,               AUTO,     1,   CONF_SHARDS_MAX, "auto",   OWN,   RELOAD)   \
         D("listen.defer_accept",         listen_defer_accept,         TIME,     0,   300,             "1s",     OWN,   RELOAD)   \
         D("listen.acl_users",            listen_acl_users,            STRING,   1,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
@@ -86,14 +86,14 @@
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
-        D("pm.max_children",             max_children,                COUNT,    -1,  8192,            NULL,     NOW,   RELOAD)   \
-        D("pm.start_servers",            start_servers,               COUNT,    -1,  8192,            "0",      NOW,   RELOAD)   \
+        D("pm.max_children",             max_children,                COUNT,    -INT32_MAX, 8192,      NULL,     NOW,   RELOAD)   \
+        D("pm.start_servers",            start_servers,               COUNT,    -INT32_MAX, 8192,      "0",      NOW,   RELOAD)   \
         D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spawn_rate",           max_spawn_rate,              COUNT,    0,   8192,            "32",     NOW,   RELOAD)   \
         D("pm.process_idle_timeout",     process_idle_timeout,        TIME,     0,   CONF_TIME_MAX,   "0",      NOW,   RELOAD)   \
         D("pool.sleep_after",            sleep_after,                 TIME,     0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
-        D("pm.max_requests",             max_requests,                COUNT,    -1,  UINT32_MAX,      "0",      NOW,   RELOAD)   \
+        D("pm.max_requests",             max_requests,                COUNT,    -INT32_MAX, UINT32_MAX, "0",      NOW,   RELOAD)   \
         D("pm.max_requests_jitter",      max_requests_jitter,         COUNT,    0,   INT32_MAX,       "0",      OWN,   RELOAD)   \
         D("pm.max_memory",               max_memory,                  SIZE,     0,   INT64_MAX,       "0",      OWN,   RELOAD)   \
         D("pm.exit_after_fatal",         exit_after_fatal,            BOOL,     0,   1,               "no",     OWN,   RELOAD)   \

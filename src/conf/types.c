@@ -103,6 +103,12 @@ static void type_format_bool(const void *field, struct text *out) {
         text_append(out, *(const bool *)field ? "yes" : "no");
 }
 
+static void type_tell_bounds(const struct conf_directive *d, const char *text, struct text *reason) {
+        int64_t min = d->type == CONF_TYPE_COUNT ? MAX(d->min, 0) : d->min; /* what is below counts as 0 */
+
+        text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, min, d->max);
+}
+
 /* A number between the row's bounds. */
 static int type_parse_number(const struct conf_directive *d, const char *text, struct text *reason, int64_t *ret) {
         bool negative = text[0] == '-';
@@ -117,13 +123,13 @@ static int type_parse_number(const struct conf_directive *d, const char *text, s
                         *ret = v;
                         return 0;
                 }
-                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
+                type_tell_bounds(d, text, reason);
                 return v < d->min ? CONF_VALUE_E_BELOW : CONF_VALUE_E_ABOVE;
         }
         if (r == -EINVAL)
                 text_printf(reason, "is not a valid number (greater or equal than zero)\n'%s' is no number", text);
         else
-                text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, d->min, d->max);
+                type_tell_bounds(d, text, reason);
         return CONF_VALUE_E_INVALID;
 }
 

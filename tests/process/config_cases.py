@@ -113,7 +113,7 @@ for directive in ("process.dumpable", "catch_workers_output", "decorate_workers_
 values(in_global, "daemonize", ("yes", "no", "0", "maybe"))
 values(in_global, "log_level", ("alert", "error", "warning", "notice", "debug", "warn", "NOTICE", "info", ""))
 values(in_global, "log_limit", ("512", "1024", "8192", "x", "1K", "511", "0", "-1", ""))
-values(in_global, "emergency_restart_threshold", ("0", "10", "-1", "x", "1K", "", " 5 ", "0x10", "010"), {"numbers": ("99999999999",)})
+values(in_global, "emergency_restart_threshold", ("0", "10", "-1", "-7", "x", "1K", "", " 5 ", "0x10", "010"), {"numbers": ("99999999999",)})
 values(in_global, "process.max", ("0", "10", "x", "1K", "", "-1"), {"numbers": ("99999999999",)})
 values(in_global, "rlimit_files", ("0", "1024", "x", "1K", ""), {"numbers": ("-1", "99999999999")})
 values(in_pool, "rlimit_files", ("0", "1024", "x", "1K", ""), {"numbers": ("-1",)})
@@ -129,7 +129,8 @@ values(in_global, "error_log", ("{d}/log", "log/x.log", "syslog", "/nowhere/at/a
 
 # a pool's size and folders that php-fpm takes or refuses in its own words
 DYNAMIC = LISTENING + "pm = dynamic\npm.max_children = 5\npm.min_spare_servers = 1\npm.max_spare_servers = 3\n"
-case("pm.start_servers below 0", DYNAMIC + "pm.start_servers = -1\n")
+for number in ("-1", "-3", "-0", "--3"):
+    case(f"pm.start_servers = {number}", DYNAMIC + f"pm.start_servers = {number}\n")
 case("chdir that is not in the chroot", BASE + "chroot = {d}/\nchdir = /nowhere\n")
 
 # names where they do not belong
@@ -154,7 +155,7 @@ values(in_pool, "listen.allowed_clients", ("127.0.0.1", "127.0.0.1,::1", "any", 
        {"told-at-the-test": ("host", "192.0.2")}, before="listen = 127.0.0.1:9876\n")
 
 # where
-values(in_pool, "listen.backlog", ("-1", "0", "511", "65535", "x", "1K", ""), {"numbers": ("-2",)})
+values(in_pool, "listen.backlog", ("-1", "0", "511", "65535", "x", "1K", "", "-2"))
 values(in_pool, "listen", ("127.0.0.1:9876", "9876", "[::1]:9876", "::1:9876", "localhost:9876", "{d}/y.sock", "y.sock", "run/y.sock", "", "127.0.0.1",
                            "/nowhere/at/all.sock", "[::]:9876", "$pool.sock"),
        {"told-at-the-test": ("0", "65536", "host:0", "host:99999", ":9876", "*:9876", "127.0.0.1:x", "127.0.0.1:-1", "[::1]", "abc:def", "/" + "x" * 120),
@@ -171,8 +172,8 @@ case("an empty file", "")
 case("only a comment", "; nothing\n")
 for value in ("static", "dynamic", "ondemand", "STATIC", "Dynamic", "sometimes", ""):
     in_pool(f"pm = {value}", f"pm = {value}\npm.min_spare_servers = 1\npm.max_spare_servers = 2")
-values(in_pool, "pm.max_children", ("0", "-1", "1", "8192", "x", "1K", ""), {"limits": ("8193", "100000")})
-values(in_pool, "pm.max_requests", ("0", "500", "-1", "x", ""))
+values(in_pool, "pm.max_children", ("0", "-1", "-4", "1", "8192", "x", "1K", ""), {"limits": ("8193", "100000")})
+values(in_pool, "pm.max_requests", ("0", "500", "-1", "-5", "x", ""))
 for name, changed, differs in (
         ("start is halfway", {}, None), ("start in range", {"start_servers": 3}, None), ("start below", {"start_servers": 1}, None),
         ("start above", {"start_servers": 6}, None), ("start 0", {"start_servers": 0}, None), ("start is min", {"start_servers": 2}, None),

@@ -97,7 +97,7 @@ def value_of(name, value):
     if name in ("log_level", "events.mechanism"):
         value = value.lower()
     if name == "emergency_restart_threshold" or name == "pm.max_requests":
-        value = value.replace("-1", "0")
+        value = re.sub(r"^-\d+$", "0", value)
     if name in ("chroot", "chdir", "prefix"):
         value = value.rstrip("/")
     return value

@@ -17,10 +17,10 @@
 
 static const struct given_row rows[] = {
         { "too many children", "pm.max_children = 8193\n",
-          "[x:6] unable to parse value for entry 'pm.max_children': 8193 is not between -1 and 8192\n" },
+          "[x:6] unable to parse value for entry 'pm.max_children': 8193 is not between 0 and 8192\n" },
         { "as many as there can be", "pm.max_children = 8192\n", "" },
         { "a number that overflows", "pm.max_children = 4294967297\n",
-          "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between -1 and 8192\n" },
+          "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between 0 and 8192\n" },
         { "a bad yes", "clear_env = maybe\n",
           "[x:6] unable to parse value for entry 'clear_env': invalid boolean value\n"
           "[x:6] directive 'clear_env': 'maybe' is neither yes nor no\n" },
