@@ -101,8 +101,24 @@ static const char *access_find_variable(void *ctx, const char *name, size_t *ret
         return pair.value;
 }
 
-static const char *access_find_header(_unused_ void *ctx, const char *name, size_t *ret_n) {
-        return sapi_facts_header(name, ret_n);
+/* Of a page's headers, as sapi_facts_header() does of PHP's. */
+static const char *access_find_page_header(const char *page, const char *name, size_t *ret_n) {
+        size_t n = strlen(name);
+
+        for (const char *line = page; *line != '\r' && *line != '\0'; line += strcspn(line, "\n") + 1)
+                if (strncasecmp(line, name, n) == 0 && line[n] == ':') {
+                        const char *value = line + n + 1 + strspn(line + n + 1, " \t");
+
+                        *ret_n = strcspn(value, "\r\n");
+                        return value;
+                }
+        return NULL;
+}
+
+static const char *access_find_header(void *ctx, const char *name, size_t *ret_n) {
+        const struct access *a = ctx;
+
+        return a->source.page ? access_find_page_header(a->source.page, name, ret_n) : sapi_facts_header(name, ret_n);
 }
 
 void access_collect(struct access *a) {
@@ -124,6 +140,15 @@ void access_collect(struct access *a) {
             peer.sa.sa_family != AF_UNIX)
                 a->remote = access_keep_string(a, addr_format_host(&peer, text));
         log_access_look_up(a->format, &finder, &a->looked_up);
+}
+
+void access_page(struct access *a, const char *reply) {
+        if (!a->format || !a->request)
+                return;
+        a->source.page = reply;
+        access_collect(a);
+        a->source.page = NULL;
+        a->uri = access_keep(a, a->request->uri, a->request->n_uri);
 }
 
 static bool access_is_suppressed(const struct access *a, const struct log_access_record *r) {

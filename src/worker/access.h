@@ -25,6 +25,8 @@ struct access_source {
         const uint8_t *params;
         size_t n_params;
         int fd;
+        const char
+                *page; /* the reply without PHP: its headers, each with its line's end, then an empty line; or NULL */
 };
 
 struct access {
@@ -58,6 +60,9 @@ void access_head(struct access *a, const struct track_request *request, const st
 /* The reply has ended, and what PHP knows of the request will not last: copies what the log will show. Once for a
  * request; later calls do nothing. */
 void access_collect(struct access *a);
+
+/* The request is answered by a page of the pool's own, this CGI reply: notes what access_collect() does. */
+void access_page(struct access *a, const char *reply);
 
 /* The request is over but for the end of its reply, its head still decoded: writes its line, unless
  * access.suppress_path says otherwise. Once for a request; later calls do nothing. */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "sapi/sapi.h"
 #include "status/page.h"
+#include "worker/access.h"
 #include "worker/reply.h"
 #include "worker/track.h"
 
@@ -25,6 +26,7 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
                 return false;
         if (reply.failed)
                 text_done(&reply), text_append(&reply, "Status: 500 Internal Server Error\r\n\r\n");
+        access_page(t->access, text_peek(&reply));
         reply_append(t, FCGI_STDOUT, (const uint8_t *)text_peek(&reply), reply.n);
         return true;
 }

@@ -197,6 +197,17 @@ def test_headers_of_the_reply(running):
     assert wait_lines(running[1], "headers", 1) == ["text/html; charset=UTF-8|v|-|418"]
 
 
+@pytest.mark.parametrize("path, query, kind", [("/status", "", "text/plain;charset=UTF-8"), ("/status", "json", "application/json"),
+                                               ("/status", "xml", "text/xml;charset=UTF-8"), ("/ping", "", "text/plain;charset=UTF-8")])
+def test_headers_of_pages(make, path, query, kind):
+    """The pool's own pages have their headers in the log as scripts do. php-fpm finds those that were no default of PHP's: it has "-" for a
+    type of text, and application/json."""
+    s = start_logged(make, **{"ping.path": "/ping", "pm.status_path": "/status",
+                              "access.format": "'%r|%{Content-Type}o|%{cache-control}o|%{X-None}o|%s'"})
+    s.client().request(fastcgi.environment(path, SCRIPT_NAME=path, query=query))
+    assert wait_lines(s, "www", 1) == [f"{path}|{kind}|no-cache, no-store, must-revalidate, max-age=0|-|200"]
+
+
 def test_no_line_can_be_forged_and_none_is_cut(running):
     s = running[1]
     how = {"SCRIPT_NAME": "/a\n- - forged", "query": "b\r\x1b[2J", "HTTP_HOST": "h" * 5000}
