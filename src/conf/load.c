@@ -272,13 +272,13 @@ static int load_init(struct loader *l, const struct conf_options *options, struc
         return l->entries.conf ? 0 : -ENOMEM;
 }
 
-int conf_load(const char *path, const struct conf_options *options, struct conf **ret, struct text *problems) {
-        _cleanup_loader_ struct loader l = {};
+/* Puts the first file on the stack. */
+static int load_begin(struct loader *l, const char *path, const struct conf_options *options, struct text *problems) {
         char *data;
         size_t n;
         int r;
 
-        r = load_init(&l, options, problems, true);
+        r = load_init(l, options, problems, true);
         if (r < 0)
                 return r;
         r = fd_read_file(path, FILE_BYTES_MAX, &data, &n);
@@ -291,8 +291,31 @@ int conf_load(const char *path, const struct conf_options *options, struct conf 
                             path, strerror(-r), -r, path);
                 return problems->failed ? -ENOMEM : CONF_E_INVALID;
         }
-        r = load_push(&l, path, data, n);
-        return r < 0 ? r : load(&l, ret);
+        return load_push(l, path, data, n);
+}
+
+int conf_load(const char *path, const struct conf_options *options, struct conf **ret, struct text *problems) {
+        _cleanup_loader_ struct loader l = {};
+        int r = load_begin(&l, path, options, problems);
+
+        return r != 0 ? r : load(&l, ret);
+}
+
+int conf_load_unchecked(const char *path, const struct conf_options *options, struct conf **ret) {
+        _cleanup_text_ struct text problems = {}, broken = {};
+        _cleanup_loader_ struct loader l = {};
+        int r;
+
+        r = load_begin(&l, path, options, &problems);
+        if (r == 0)
+                r = load_read_files(&l);
+        if (r == 0 && l.entries.n_problems > 0)
+                r = CONF_E_INVALID;
+        if (r == 0)
+                r = conf_rules_check(l.entries.conf, options, &broken); /* completes it */
+        if (r == 0)
+                *ret = TAKE_PTR(l.entries.conf);
+        return r;
 }
 
 int conf_load_text(const char *path, const char *data, size_t n, const struct conf_options *options, struct conf **ret,

@@ -18,6 +18,11 @@
 enum { CONF_E_INVALID = 1 };
 int conf_load(const char *path, const struct conf_options *options, struct conf **ret, struct text *problems);
 
-/* The same from n bytes in memory; path is the name that problems give them. An include there is a problem. */
+/* For a file that conf_load() has refused: the model, where each line of it reads, whatever rules it breaks. It tells
+ * where the file wants its log. 0 and *ret, the caller's; CONF_E_INVALID; -errno. */
+int conf_load_unchecked(const char *path, const struct conf_options *options, struct conf **ret);
+
+/* The same as conf_load() from n bytes in memory; path is the name that problems give them. An include there is a
+ * problem. */
 int conf_load_text(const char *path, const char *data, size_t n, const struct conf_options *options, struct conf **ret,
                    struct text *problems);

@@ -80,6 +80,11 @@ void logs_apply(struct master *m, const struct conf *conf) {
                 .level = m->env.log_level });
 }
 
+/* Until it has started, php-fpm up to 8.3 writes to both the log and stderr without a look. */
+void logs_add_stderr(int fd) {
+        log_add_stderr(fd, program_is_php_fpm() && FPMD_PHP_VERSION_ID < 80400);
+}
+
 /* php-fpm's line has no pool, and is there once for all. */
 static void logs_tell_access(const struct pool *p, bool *told) {
         if (program_is_php_fpm() && *told)

@@ -10,6 +10,9 @@ int logs_open(struct master *m, const struct conf *conf, struct text *problems);
 /* Entries go there from now on; those of a pool from its next zygote on. */
 void logs_apply(struct master *m, const struct conf *conf);
 
+/* Entries go to stderr as well, up to the next logs_apply(): what is told before a program has started. */
+void logs_add_stderr(int fd);
+
 /* SIGUSR1: the log files are opened anew. Later, where a reload is under way. */
 void logs_reopen(struct master *m);
 

@@ -15,9 +15,11 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
+#include "conf/conf.h"
 #include "conf/dump.h"
 #include "conf/lines.h"
 #include "conf/load.h"
+#include "log/file.h"
 #include "log/log.h"
 #include "master/about.h"
 #include "master/daemon.h"
@@ -95,17 +97,12 @@ static void master_notify_failure(const char *lines) {
         sd_notifyf(0, "STATUS=Start failed: %.*s", (int)strcspn(first, "\n"), first);
 }
 
-/* Until it has started, php-fpm up to 8.3 writes to both the log and stderr without a look. */
-static void master_add_stderr(int fd) {
-        log_add_stderr(fd, program_is_php_fpm() && FPMD_PHP_VERSION_ID < 80400);
-}
-
 /* An error of the configuration or of the sockets: told in full, on stderr too, and as the service's status its first
  * line. */
 static int master_fail(const struct text *problems, int r, int stderr_fd) {
         const char *text = text_peek(problems);
 
-        master_add_stderr(stderr_fd);
+        logs_add_stderr(stderr_fd);
         if (r < 0 && !*text)
                 log_error("cannot start: %s", strerror(-r));
         if (program_is_php_fpm())
@@ -115,6 +112,24 @@ static int master_fail(const struct text *problems, int r, int stderr_fd) {
         log_error("FPM initialization failed");
         master_notify_failure(text);
         return r == -ENOMEM ? EXIT_SOFTWARE : EXIT_CONFIG;
+}
+
+/* php-fpm opens its log before it looks at pools, so what is wrong with a configuration whose lines read is told there
+ * as well. */
+static void master_open_log(const struct options *options) {
+        const struct conf_options conf_options = options_for_conf(options);
+        _cleanup_conf_ struct conf *conf = NULL;
+        int fd = -1;
+
+        if (options->force_stderr || isatty(STDERR_FILENO) ||
+            conf_load_unchecked(options->conf_name, &conf_options, &conf) != 0)
+                return;
+        if (conf->global.error_log && !conf_is_journal(conf->global.error_log))
+                fd = log_file_open(conf->global.error_log);
+        if (fd >= 0)
+                log_init(&(struct log_setup){ .journal_fd = log_stderr_is_journal() ? log_open_journal() : -1,
+                                              .file_fd = fd,
+                                              .level = conf->global.log_level });
 }
 
 static void master_log_remarks(const struct conf *conf) {
@@ -171,7 +186,7 @@ static int master_start(struct master *m, int daemon_fd, struct text *problems) 
         if (r < 0)
                 return r;
         if (program_is_php_fpm() && m->logs.stderr_fd >= 0)
-                master_add_stderr(m->logs.stderr_fd);
+                logs_add_stderr(m->logs.stderr_fd);
         master_log_remarks(m->conf);
         return start_service(m, problems);
 }
@@ -232,6 +247,8 @@ int main(int argc, char **argv) {
                                       .level = LOG_LEVEL_NOTICE });
 
         r = master_load(&options, &conf, &problems);
+        if (r == CONF_E_INVALID && options.task == OPTIONS_RUN)
+                master_open_log(&options);
         if (r != 0)
                 return master_fail(&problems, r, STDERR_FILENO);
         if (options.task == OPTIONS_TEST) {

@@ -165,8 +165,14 @@ static void reload_log_begun(const struct master *m) {
         log_notice("reloading: execvp(\"%s\", {%s})", argv[0], text_peek(&arguments));
 }
 
+/* As a program that is about to start anew: at the level that is to hold, and on stderr too. */
 static void reload_log_sockets(const struct master *m) {
-        for (size_t i = 0; i < m->n_pools && program_is_php_fpm(); i++) {
+        if (!program_is_php_fpm())
+                return;
+        log_set_level(m->reload.conf->global.log_level);
+        if (!m->daemonized && m->logs.stderr_fd >= 0)
+                logs_add_stderr(m->logs.stderr_fd);
+        for (size_t i = 0; i < m->n_pools; i++) {
                 if (m->pools[i]->state == STATE_POOL_LEAVES)
                         continue;
                 listen_set_log(m->pools[i]->listeners);

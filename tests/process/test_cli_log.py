@@ -336,6 +336,42 @@ def test_what_is_said_before_it_runs_is_on_stderr_and_in_error_log(twins, pool):
     assert said[0] == said[1]
 
 
+REFUSED = {
+    "sizes that do not fit": ({}, {**DYNAMIC, "pm.start_servers": "9"}),
+    "a slow log that cannot be made": ({}, {"request_slowlog_timeout": "3s", "slowlog": "/nowhere/at/all.log"}),
+    "at a level of its own": ({"log_level": "alert"}, {**DYNAMIC, "pm.start_servers": "9"}),
+    "a line that does not read": ({}, {"nonsense": "1"}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_is_told_in_error_log_too(twins, what):
+    said = []
+    for twin in twins:
+        twin.write_conf(*REFUSED[what])
+        status, _, err = twin.ask("-n", "-y", "fpm.conf", "-F")
+        said.append((status, twin.lines(err), twin.lines(log_of(twin)) if os.path.exists(twin.log_path) else None))
+    assert said[0] == said[1]
+    assert said[1][1] and bool(said[1][2]) == (what != "a line that does not read")
+
+
+def test_a_reload_tells_of_its_sockets_on_stderr_and_at_the_next_level(twins):
+    said = []
+    for twin in twins:
+        start_with_log_file(twin)
+        twin.send(signal.SIGUSR2)
+        procs.until("the reload's end", lambda twin=twin: log_of(twin).count("systemd monitor") == 2)
+        before = re.sub(r"fd=\d+", "fd=N", twin.output())
+        twin.write_conf({"log_level": "warning"})
+        old = twin.workers()
+        twin.send(signal.SIGUSR2)
+        procs.until("the next reload's end", lambda twin=twin, old=old: twin.workers() and not set(old) & set(twin.workers()))
+        assert twin.end() == 0
+        said.append((twin.lines(before), [re.sub(r"fd=\d+", "fd=N", line) for line in twin.lines(log_of(twin))]))
+    assert said[0] == said[1]
+    assert len(said[1][0]) == 1 and "using inherited socket" in said[1][0][0]
+
+
 def test_a_log_file_is_taken_anew_without_news_of_workers(twins):
     """fpmd's workers have the file themselves and are recycled for a new one; php-fpm's have not."""
     said = []
