@@ -26,5 +26,6 @@ void nowait_end(struct nowait *n);
 #define _cleanup_nowait_ _cleanup_(nowait_end)
 
 /* Closes a descriptor that others have made or shared: the last one who closes a TCP socket with SO_LINGER waits in
- * close(2), and sockets may lie in the queue of another one. A negative number is none. Returns -1. */
+ * close(2), and sockets may lie in the queue of another one; a file system that a user serves (FUSE) may never answer,
+ * which then another process waits for. A negative number is none. Returns -1. */
 int nowait_close(int fd);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/nowait.h"
 
 void passing_attach(struct msghdr *msg, void *room, const int *fds, size_t n) {
         struct cmsghdr *c = room;
@@ -34,7 +34,7 @@ size_t passing_take(struct msghdr *msg, int *fds, size_t max) {
                         if (n < max)
                                 fds[n] = fd;
                         else
-                                fd_close(fd);
+                                nowait_close(fd);
                 }
         }
         return n;

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "base/fd.h"
+#include "base/nowait.h"
 #include "base/passing.h"
 
 int channel_pair(int ret[static 2]) {
@@ -45,7 +45,7 @@ static bool channel_is_at_end(int fd) {
 
 static int channel_lose(const struct channel_message *m, int r) {
         for (size_t i = 0; i < m->n_fds; i++)
-                m->fds[i] = fd_close(m->fds[i]);
+                m->fds[i] = nowait_close(m->fds[i]);
         return r;
 }
 

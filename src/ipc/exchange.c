@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/nowait.h"
 #include "base/unixfile.h"
 #include "ipc/channel.h"
 
@@ -91,7 +92,7 @@ int ipc_exchange_listen(const char *path, mode_t mode) {
 /* The first of the descriptors that came with a packet; the rest is closed. */
 static int ipc_exchange_first(int *fds, size_t n) {
         for (size_t i = 1; i < n; i++)
-                fd_close(fds[i]);
+                nowait_close(fds[i]);
         return fds[0];
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/nowait.h"
 #include "base/time.h"
 #include "ipc/channel.h"
 
@@ -57,7 +57,7 @@ int ipc_message_send(int fd, const struct ipc_message *m, const int *fds) {
 
 void ipc_message_close_fds(int fds[static IPC_FDS_MAX]) {
         for (int i = 0; i < IPC_FDS_MAX; i++)
-                fds[i] = fd_close(fds[i]);
+                fds[i] = nowait_close(fds[i]);
 }
 
 int ipc_message_receive(int fd, struct ipc_message *ret, int ret_fds[static IPC_FDS_MAX]) {

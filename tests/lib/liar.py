@@ -22,7 +22,7 @@ $c = FFI::cdef('
     long sendmsg(int, msg_t *, int); long recv(int, void *, unsigned long, int); long send(int, void *, unsigned long, int); long syscall(long, ...);
     int memfd_create(const char *, unsigned); int fcntl(int, int, ...); int getpid(void); int fork(void); unsigned sleep(unsigned); int pipe(int *);
     int socket(int, int, int); int socketpair(int, int, int, int *); int connect(int, void *, unsigned); int setsockopt(int, int, int, void *, unsigned);
-    int close(int); int shutdown(int, int); int getsockopt(int, int, int, int *, unsigned *); int raise(int);');
+    int close(int); int open(const char *, int); int shutdown(int, int); int getsockopt(int, int, int, int *, unsigned *); int raise(int);');
 $send = function (int $to, $data, int $n, array $fds) use ($c) {
     $iov = $c->new('iov_t'); $iov->base = FFI::cast('void *', FFI::addr($data)); $iov->n = $n;
     $cmsg = $c->new('cmsg_t'); $cmsg->n = 16 + 4 * count($fds); $cmsg->level = 1; $cmsg->type = 1;
@@ -74,6 +74,20 @@ def deaf_server():
     with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         yield server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def deaf_file(folder):
+    """(path, process): closing a descriptor of this file takes for ever; each close that waits is a line of the process's output."""
+    program = os.path.join(os.path.dirname(__file__), "deaffs.py")
+    process = subprocess.Popen([sys.executable, program, folder], stdout=subprocess.PIPE, text=True, preexec_fn=procs.die_with_parent)
+    try:
+        assert process.stdout.readline() == "mounted\n"
+        yield os.path.join(folder, "file"), process
+    finally:
+        process.kill()  # which ends what waits
+        process.wait()
+        subprocess.run(["umount", folder], check=False)
 
 
 def lingering(port):

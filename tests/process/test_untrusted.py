@@ -2,6 +2,7 @@
 """What processes of one pool do to hold up the master, which serves the others: it answers all the same."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -135,6 +136,34 @@ def test_socket_that_lingers_from_a_zygote(make, how):
         os.kill(s.pid, signal.SIGCONT)
         s.wait_log(r"ERROR: \[pool liar\] .*zygote \d+ (sent a message that makes no sense|are lost)", limit=AT_ONCE)
         assert_serves(s, "good")
+
+
+FILES = {
+    "instead of a memfd": "$tell(@READY@, 0, 0, [$s]);",
+    "instead of a pidfd": "$tell(@READY@, 0, 0, [$ini()]); $tell(@SPAWNED@, 0, $c->getpid(), [$s]);",
+    "one too many": "$fds = [$ini(), $s]; $tell(@READY@, 0, 0, $fds);",
+    "without a message": "$send(3, $c->new('char[1]'), 0, [$s]);",
+}
+
+
+@as_root
+@pytest.mark.parametrize("how", FILES)
+def test_file_of_a_file_system_that_does_not_answer(make, how):
+    """A pool may serve a file system itself. A close(2) there that waits cannot be interrupted."""
+    s = make({"liar": {}, "good": {}}, settings={"process_control_timeout": "1s"})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    mark, folder = os.path.join(s.shared_folder(), "mark"), s.shared_folder("deaf")
+    with liar.deaf_file(folder) as (path, process):
+        liar.preload(s, "liar", liar.LIBRARY + "$wait('@MARK@'); $s = $c->open('@PATH@', 0);" + FILES[how] + "sleep(60);", MARK=mark, PATH=path)
+        s.spawn(s.command())
+        procs.until("the other pool's workers", lambda: [w for z in program_of(s, "zygote", "good") for w in procs.children(z)])
+        open(mark, "w").close()
+        s.wait_log(r"ERROR: \[pool liar\] .*zygote \d+ (sent a message that makes no sense|are lost)", limit=AT_ONCE)
+        assert re.fullmatch(r"waits \d+\n", process.stdout.readline())
+        assert_serves(s, "good")
+        assert s.ctl("reload", "good").returncode == 0
+        s.signal(signal.SIGTERM)
+        assert s.process.wait(2 * AT_ONCE) == 0
 
 
 # Native code in a worker makes of its pool's listener, which the master has as well, a connection that lingers.

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -189,6 +190,31 @@ static void test_one_inside_of_another(void **state) {
         guarded(close_inside);
 }
 
+/* A file, whose close(2) another process does: the number is free at once, and nobody is left to be reaped. */
+static void close_a_file(void) {
+        int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+        assert_true(fd >= 0);
+        assert_int_equal(nowait_close(fd), -1);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
+}
+
+static void close_a_file_inside(void) {
+        struct nowait n;
+
+        assert_int_equal(nowait_begin(&n), 0);
+        for (int i = 0; i < 20; i++)
+                close_a_file();
+        nowait_end(&n);
+}
+
+static void test_file(void **state) {
+        guarded(close_a_file);
+        guarded(close_a_file_inside);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_full_eventfd),
@@ -197,6 +223,7 @@ int main(void) {
                 cmocka_unit_test(test_calls_that_need_not_wait),
                 cmocka_unit_test(test_socket_that_lingers),
                 cmocka_unit_test(test_one_inside_of_another),
+                cmocka_unit_test(test_file),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
