@@ -6,6 +6,8 @@
 packages_build=(gcc libc6-dev meson ninja-build pkgconf libsystemd-dev libacl1-dev php-dev libphp-embed systemtap-sdt-dev)
 packages_build_known=(systemd-dev)
 
+packages_deb=(build-essential debhelper dpkg-dev fakeroot lintian clang bpftool libbpf-dev libelf-dev zlib1g-dev libcmocka-dev python3)
+
 packages_demo=(php-cli php-fpm systemd util-linux procps)
 
 packages_test=(

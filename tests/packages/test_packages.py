@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""What the packages promise: one enable and a page is there; an upgrade loses no request; a purge leaves nothing."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+from conftest import package_of
+from load import Load
+from web import serve_nginx
+
+TESTS = Path(__file__).resolve().parents[2] / "packaging/debian/tests"
+PACKAGES = ("fpmd", "fpmd-tools", "fpmd-dbgsym", "fpmd-tools-dbgsym")
+
+# What dpkg, apt, systemd and the programs that are run write anywhere, whatever package comes and goes.
+NOT_OURS = ("/proc/", "/sys/", "/dev/", "/tmp/", "/run/systemd/", "/run/log/", "/root/", "/var/log/journal/", "/var/log/nginx/", "/var/cache/",
+            "/var/lib/dpkg/", "/var/lib/apt/", "/var/log/apt/", "/var/log/dpkg.log", "/var/lib/systemd/", "/var/tmp/", "/run/nginx.pid",
+            "/run/lock/", "/run/php/", "/run/udev/", "/run/dbus/")
+
+
+def files(container):
+    done = container.run("find", "/", "-xdev", "-path", "/proc", "-prune", "-o", "-print", check=False)
+    more = container.run("find", "/run", "-print", check=False)
+    return {path for path in (done.stdout + more.stdout).splitlines() if not (path + "/").startswith(NOT_OURS)}
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_built_twice_they_have_the_same_bytes(built, built_again):
+    first = {name: digest(package_of(built, name)) for name in PACKAGES}
+    second = {name: digest(package_of(built_again, name)) for name in PACKAGES}
+    assert first == second
+
+
+def test_one_enable_and_the_page_is_there(debian, container):
+    debian.install()
+    for unit in ("fpmd.socket", "fpmd.service"):
+        assert container.systemctl("is-enabled", unit, check=False).stdout.strip() == "disabled"
+        assert container.show(unit, "ActiveState") == "inactive"
+    container.run("sh", "-s", input=(TESTS / "page").read_text())
+    assert container.show("fpmd.socket", "ActiveState") == "active"
+    container.run("rm", "/etc/nginx/sites-enabled/fpmd", "/var/www/html/fpmd-page.php")
+
+
+def test_the_tools_run(debian, container):
+    debian.install()
+    debian.install("fpmd-tools")
+    assert container.run("fpmtrace", "--version").stdout.startswith("fpmtrace ")
+    words = container.run("bash", "-c", "source /usr/share/bash-completion/completions/fpmctl; COMP_WORDS=(fpmctl rel); COMP_CWORD=1; "
+                          "_fpmctl; echo ${COMPREPLY[@]}").stdout
+    assert words == "reload\n"
+
+
+def test_an_upgrade_under_load_fails_no_request(debian, container):
+    debian.install()
+    container.write("/etc/fpmd/pool.d/www.conf", "[www]\nlisten = /run/fpmd-www.sock\npm = static\npm.max_children = 40\n")
+    serve_nginx(container)
+    container.systemctl("enable", "--now", "fpmd.socket")
+    listening_since = container.show("fpmd.socket", "ActiveEnterTimestampMonotonic")
+    newer = debian.put(debian.newer())
+    with Load(container, least=2_000) as load:
+        load.wait_for(300)
+        before = container.show("fpmd.service", "MainPID")
+        debian.apt("install", newer)
+        load.wait_for(300)
+    assert debian.version().endswith("+next")
+    assert not load.failures, load.explain()
+    assert container.show("fpmd.service", "MainPID") != before, "the old version still runs"
+    assert container.show("fpmd.socket", "ActiveEnterTimestampMonotonic") == listening_since
+
+
+def test_an_upgrade_starts_nothing_that_was_stopped(debian, container):
+    debian.install()
+    container.systemctl("enable", "fpmd.service", "fpmd.socket")
+    debian.apt("install", debian.put(debian.newer()))
+    assert container.show("fpmd.service", "ActiveState") == "inactive"
+
+
+def test_a_purge_leaves_nothing(debian, container):
+    debian.purge()
+    before = files(container)
+    debian.install()
+    debian.install("fpmd-tools")
+    container.systemctl("enable", "--now", "fpmd.socket")
+    container.systemctl("start", "fpmd.service")
+    container.write("/etc/fpmd/pool.d/shop.conf", "[shop]\nlisten = /run/shop.sock\npm = ondemand\npm.max_children = 2\n")
+    container.systemctl("daemon-reload")
+    container.systemctl("enable", "--now", "fpmd@shop.socket")
+    container.systemctl("set-property", "fpmd@shop.service", "CPUWeight=50")
+    container.write("/etc/systemd/system/fpmd.service.d/mine.conf", "[Service]\nMemoryMax=1G\n")
+    container.systemctl("daemon-reload")
+    container.systemctl("start", "fpmd@shop.service")
+    assert files(container) - before, "nothing was installed: the test shows nothing"
+    debian.purge()
+    assert sorted(files(container) - before) == []
+    assert "fpmd" not in container.systemctl("list-units", "--all", "--plain", "--no-legend", "fpmd*").stdout
+    assert [name for _, name, _ in container.processes().values() if name.startswith("fpmd")] == []
+
+
+def test_a_removal_gives_debians_service_back_to_php_fpm(debian, container):
+    debian.install()
+    unit = container.run("sh", "-c", "cd /lib/systemd/system && echo php*-fpm.service").stdout.strip()
+    container.run("cp", "-rs", f"/usr/share/fpmd/{unit}.d", "/etc/systemd/system/")
+    container.systemctl("daemon-reload")
+    container.systemctl("restart", unit)
+
+    def program():
+        return container.processes()[int(container.show(unit, "MainPID"))][1]
+
+    assert program() == "fpmd"
+    debian.apt("remove", "fpmd")
+    assert program() == "php-fpm" + unit.removeprefix("php").removesuffix("-fpm.service")
+    container.systemctl("stop", unit)
+
+
+def test_lintian_overrides_have_reasons():
+    for path in TESTS.parent.glob("*.lintian-overrides"):
+        lines = path.read_text().splitlines()
+        assert all(before.startswith("#") for before, line in zip(["", *lines], lines) if not line.startswith("#")), path.name
+
+
+def test_the_source_is_a_package_without_git(built, tmp_path):
+    """What dpkg-source made has all that a build takes: it can be configured."""
+    subprocess.run(["dpkg-source", "--no-check", "-x", next(Path(built).glob("*.dsc")), tmp_path / "source"], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run(["meson", "setup", tmp_path / "build", tmp_path / "source", "-Dtests=disabled", "-Dtrace=disabled"], check=True,
+                   stdout=subprocess.DEVNULL)
