@@ -40,3 +40,8 @@ def test_layout_names_each_file(folder):
     words |= {word.removesuffix(".h") for word in words}
     stems = {path.stem for path in (ROOT / "src" / folder).glob("*.[ch]")}
     assert sorted(stems - words) == []
+
+
+def test_readme_is_short():
+    """What it is, how it is had, the first steps, some figures; the rest is in man pages."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
