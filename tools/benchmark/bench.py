@@ -37,6 +37,7 @@ class Bench:
         self.kinds = kinds
         self.others = list(others)
         self.extensions = {}  # of each kind that has been asked
+        self.overload = {}    # what overload.py has measured
 
     def check_extensions(self, kinds):
         """That the same extensions are loaded in each, so that nobody carries more than another. Asked once, of a server that nothing is measured of."""

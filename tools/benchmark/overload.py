@@ -24,6 +24,7 @@ sys.path[:0] = [os.path.join(TREE, "tests", "lib")]
 import fastcgi
 import peers
 import procs
+from result import Spread
 
 N_WORKERS = 4
 PAGE = "<?php usleep(20000); echo 'Hello, world';"
@@ -165,6 +166,28 @@ def servers():
     return ([("php-fpm", peers.PhpFpm, {})] if peers.PhpFpm in peers.available() else []) + found
 
 
+def run(name, listen, seconds):
+    """What measure() says of one of the servers."""
+    kind, limits = next((kind, limits) for label, kind, limits in servers() if label == name)
+    pools = peers.pools([listen], pm="static", pm_max_children=N_WORKERS)
+    pools[listen].update({k: str(v) for k, v in limits.items()})
+    with kind(pools) as s:
+        return measure(s, seconds)
+
+
+def row(read):
+    """A row of tools/bench: what read() finds in the numbers of php-fpm, and of fpmd with limits. All such rows are of one measurement."""
+    def fill(bench, result):
+        if not bench.overload:
+            seconds = max(2, 3 * bench.extent.seconds)
+            bench.overload.update({name: run(name, "unix", seconds) for name, _, _ in servers()})
+        found = {name: read(taken) for name, taken in bench.overload.items()}
+        result.servers = {label: Spread([found[name]]) for label, name in (("fpmd", "fpmd with limits"), ("php-fpm", "php-fpm")) if found.get(name) is not None}
+        if found["fpmd"] is not None:
+            result.note = f"fpmd without limits: {found['fpmd']:.2f}"
+    return fill
+
+
 def text(row):
     refused = f"{row['refused']}, p99 {row['refused_p99_ms']:.1f} ms" if row["refused"] else "0"
     return (f"{row['goodput']:.2f} of {row['capacity']:.0f}/s, p99 {row['p99_ms']:.0f} ms; refused {refused}; given up {row['given_up']}, failed {row['failed']};"
@@ -179,11 +202,8 @@ def main():
     args = p.parse_args()
     procs.become_subreaper()
     rows = {}
-    for name, kind, limits in servers():
-        pools = peers.pools([args.listen], pm="static", pm_max_children=N_WORKERS)
-        pools[args.listen].update({k: str(v) for k, v in limits.items()})
-        with kind(pools) as s:
-            rows[name] = measure(s, args.seconds)
+    for name, _, _ in servers():
+        rows[name] = run(name, args.listen, args.seconds)
         print(f"{name + ':':<18}{text(rows[name])}", flush=True)
     if args.json:
         with open(args.json, "w") as f:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import crowds
 import machine
+import overload
 import pages
 import starts
 from result import Bar
@@ -99,6 +100,13 @@ SECTIONS = [
         Row("busy-slowest", "slowest reply, 64 kept connections on 4 workers, one of them busy for a second", "ms", Bar("ours", "<", 20), crowds.beside_a_busy_worker),
         Row("crowd", "new request beside 100 idle and 100 half-sent ones, 4 workers", "ms", Bar("ours", "<", 10), crowds.beside_a_crowd),
         Row("switches", "voluntary context switches per connection, 64 idle workers", "", Bar("ours", "<=", 2.2), switches),
+    ]),
+    Section("Overload", "Twice as many requests as a pool can serve, for a page of 20 ms on 4 workers, whatever it answers; clients give up after a second. fpmd drops requests whose"
+            " clients have gone (queue.abandoned) and refuses what would wait for too long (queue.max_wait, queue.max_length).", [
+        Row("overload-answered", "replies in time as a share of what the pool can serve", "", Bar("ours", ">=", 0.9), overload.row(lambda taken: taken["goodput"]), front=True),
+        Row("overload-p99", "p99 of the replies in time", "ms", Bar("ours", "<", 1000), overload.row(lambda taken: taken["p99_ms"])),
+        Row("overload-refused", "p99 until a refusal (503)", "ms", Bar("ours", "<", 10), overload.row(lambda taken: taken["refused_p99_ms"])),
+        Row("overload-recovery", "until replies are as on any day, after the overload", "s", Bar("ours", "<", 1), overload.row(lambda taken: taken["recovery_s"])),
     ]),
     Section("Idle connections", "Kept, each after a request, on 4 workers.", [
         Row("idle-memory", "memory of all processes for an idle connection, without the kernel's", "KiB", None, crowds.idle_memory),
