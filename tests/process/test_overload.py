@@ -75,6 +75,21 @@ def test_request_of_a_closed_client(start, how, ran):
     assert overload(s)["abandoned"] == 2 - len(ran)
 
 
+def test_dead_work_is_not_done(start):
+    """Those who still wait come next, whatever crowd has given up before them."""
+    s = start(pool(**{"queue.abandoned": "drop"}))
+    r = Ran(s)
+    with Held(s) as held:
+        held.wait_running()
+        crowd = [r.send(n) for n in range(30)]
+        for c in crowd:
+            c.close()
+        stays = r.send("stays")
+        held.finish()
+        assert stays.read_response().complete
+    assert r.names() == ["stays"] and overload(s)["abandoned"] == 30
+
+
 def test_request_of_a_client_that_resets_its_connection_is_dropped(start):
     s = start(pool("tcp", **{"queue.abandoned": "drop"}))
     r = Ran(s)
@@ -443,6 +458,20 @@ def test_pool_still_grows(start, pm):
         for held in helds:
             held.finish()
             held.close()
+
+
+def test_pool_with_limits_sleeps_and_wakes(start, network):
+    s = start(pool(network, **{"pm": "ondemand", "pm.process_idle_timeout": "1s", "pool.sleep_after": "1s", "queue.max_length": 1, "queue.max_wait": "1m"}))
+    for _ in range(2):
+        with Held(s) as held:
+            held.wait_running()
+            r = Ran(s)
+            first = r.send("first")
+            wait_waiting(s, 1)
+            assert is_refused(r.send("refused").read_response())
+            held.finish()
+            assert first.read_response().status == 200
+        procs.until("the master to be alone", lambda: not procs.descendants(s.pid))
 
 
 def test_reload_turns_limits_on_and_off(start, network):

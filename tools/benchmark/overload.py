@@ -157,6 +157,7 @@ def measure(server, seconds):
     crowd.finish()
     of = {what: [r.took() for r in crowd.done if r.outcome == what and r.due <= end] for what in ("answered", "refused", "given up", "failed")}
     return {"capacity": can, "goodput": len(of["answered"]) / (can * seconds), "p99_ms": 1000 * (percentile(of["answered"], 0.99) or 0),
+            "refused_p50_ms": 1000 * percentile(of["refused"], 0.5) if of["refused"] else None,
             "refused_p99_ms": 1000 * percentile(of["refused"], 0.99) if of["refused"] else None, "recovery_s": recovered,
             **{what.replace(" ", "_"): len(of[what]) for what in of}}
 
@@ -189,7 +190,7 @@ def row(read):
 
 
 def text(row):
-    refused = f"{row['refused']}, p99 {row['refused_p99_ms']:.1f} ms" if row["refused"] else "0"
+    refused = f"{row['refused']}, p50 {row['refused_p50_ms']:.1f}, p99 {row['refused_p99_ms']:.1f} ms" if row["refused"] else "0"
     return (f"{row['goodput']:.2f} of {row['capacity']:.0f}/s, p99 {row['p99_ms']:.0f} ms; refused {refused}; given up {row['given_up']}, failed {row['failed']};"
             f" recovered after {row['recovery_s']:.2f} s")
 
