@@ -22,7 +22,7 @@
 #include "status/xml.h"
 
 #define NOW   (1000U * USEC_PER_SEC)
-#define SLOTS 8U /* that are changed, and that the bounded reader looks at */
+#define SLOTS 3U /* that are changed, and that the bounded reader looks at */
 #define BYTES (sizeof(struct scoreboard_header) + SLOTS * sizeof(struct scoreboard_slot))
 
 /* Pages that are never touched take no memory, so a reader that believes n_used is slow but no more. */
@@ -57,10 +57,29 @@ static void board_change(struct scoreboard *s, const uint8_t *data, size_t n) {
         }
 }
 
+/* A reader that waits gives its time slice away for each writer at work; the one that does not has seen these. */
+static void board_settle(struct scoreboard *s) {
+        s->header.seq &= ~1U;
+        for (uint32_t i = 0; i < SLOTS; i++)
+                s->slots[i].seq &= ~1U;
+}
+
+/* A reader without a bound looks at all slots where n_used is too large. That takes a thousand times as long as the
+ * rest, and is the same each time, since slots above SLOTS are empty: once is enough. */
+static void board_bound(struct scoreboard *s) {
+        static bool tried;
+
+        board_settle(s);
+        if (s->header.n_used <= SLOTS)
+                return;
+        s->header.n_used = tried ? SLOTS : SCOREBOARD_SLOTS + 1;
+        tried = true;
+}
+
 /* No control character that a terminal obeys gets out. */
 static void check_printable(const char *page) {
-        for (; *page; page++)
-                assert((unsigned char)*page >= 0x20 || strchr("\n\r\t", *page));
+        assert(!page[strcspn(page, "\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10\x11\x12\x13\x14\x15\x16"
+                                   "\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f")]);
 }
 
 /* Strings end where they should, and braces and brackets match. */
@@ -68,7 +87,7 @@ static void check_json(const char *page) {
         bool in_string = false;
         int depth = 0;
 
-        for (; *page; page++) {
+        for (; (page = strpbrk(page, "\"\\{}[]")); page++) {
                 if (in_string && *page == '\\')
                         page++;
                 else if (*page == '"')
@@ -84,7 +103,7 @@ static void check_json(const char *page) {
 static void check_markup(const char *page) {
         bool in_tag = false;
 
-        for (; *page; page++) {
+        for (; (page = strpbrk(page, "<>&")); page++) {
                 if (*page == '<' || *page == '>') {
                         assert(in_tag == (*page == '>'));
                         in_tag = !in_tag;
@@ -157,11 +176,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                         abort();
                 check_numbers(&bounded, SLOTS);
                 check_pages(&bounded, flags > 0);
-                if (board->header.n_used > SLOTS)
-                        board->header.n_used = SCOREBOARD_SLOTS + 1; /* one size of all that are too large */
-                if (flags > 0 || status_snapshot_take(board, NOW, flags, &s) < 0)
+                if (flags > 0)
                         continue;
-                check_numbers(&s, SCOREBOARD_SLOTS);
+                board_bound(board);
+                if (status_snapshot_take(board, NOW, flags, &s) == 0)
+                        check_numbers(&s, SCOREBOARD_SLOTS);
         }
         return 0;
 }
