@@ -115,10 +115,9 @@ def _median(spread):
 
 
 def short(kept):
-    """README's part: the rows that say the most, and each whose bar is missed or that could not be measured."""
+    """README's part: the rows that say the most, and by name each whose bar is missed or cannot be told."""
     results = _results(kept, table.ROWS)
-    front = {row.name for row in table.ROWS if row.front}
-    shown = [r for r in results if r.name in front or r.met() is False or r.problem]
+    shown = _results(kept, [row for row in table.ROWS if row.front])
     return "\n".join([BEGIN, *_heading(kept, table.ROWS)[:1], "", *_comparison(shown, _median), "", _filled(f"Of all {len(results)} rows: {report.bars(results)}."), END])
 
 

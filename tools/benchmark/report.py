@@ -58,6 +58,6 @@ def bars(results):
     """How many bars are met, and by name which are not."""
     met = [r for r in results if r.met()]
     missed = [f"{r.name} ({r.bar.text()}, here {r.value():.{digits(r.value())}f})" for r in results if r.met() is False]
-    untold = [r.name for r in results if r.bar and r.met() is None]
+    untold = [r.name for r in results if r.problem or (r.bar and r.met() is None)]
     text = f"{len(met)} bars met, {len(missed)} missed{': ' if missed else ''}{', '.join(missed)}"
     return text + (f"; {len(untold)} could not be told: {', '.join(untold)}" if untold else "")

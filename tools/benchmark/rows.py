@@ -21,7 +21,7 @@ class Row:
     unit: str
     bar: Bar
     measure: Callable
-    front: bool = False  # README shows it, not only where its bar is missed
+    front: bool = False  # README shows it; others are named there where their bar is missed
 
     def run(self, bench):
         result = Result(self.name, self.title, self.unit, self.bar)
