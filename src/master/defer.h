@@ -7,7 +7,7 @@
 #include "master/listenset.h"
 
 /* Connections that come to the set's TCP sockets from now on are kept by the kernel as the pool says. Those of the
- * service manager have their unit's DeferAcceptSec= instead, where that is set and the pool says nothing. What fails is
+ * service manager have their unit's DeferAcceptSec= instead, where that is set and the pool says nothing. A failure is
  * told, and costs speed alone. */
 void defer_apply(struct listen_set *s, const struct conf_pool *pool);
 

@@ -69,7 +69,7 @@ enum plan_listeners {
 enum plan_address {
         PLAN_ADDRESS_KEPT,
         PLAN_ADDRESS_PASSED_ON, /* another pool takes the sockets, with what waits in them */
-        PLAN_ADDRESS_GIVEN_UP,  /* what waits there moves to the pool's park; then the sockets are shut */
+        PLAN_ADDRESS_GIVEN_UP,  /* connections that wait there move to the pool's park; then the sockets are shut */
 };
 
 /* What becomes of its page at pm.status_listen. */

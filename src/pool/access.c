@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The access log of a pool: opened by the master, who may, written by workers, who could not open it. */
+/* The access log of a pool: the master opens it, as it may, and workers write to it, which could not open it. */
 
 #include "pool/access.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Who has CAP_SYS_CHROOT for a pool: a process of its own that runs no PHP and shares nothing with the zygote but its
- * root and working directory (CLONE_FS of clone(2)). What it enters, the zygote has entered.
+ * The process that has CAP_SYS_CHROOT for a pool: one of its own that runs no PHP and shares nothing with the zygote
+ * but its root and working directory (CLONE_FS of clone(2)). The folder that it enters, the zygote has entered.
  */
 
 /* The folder that is to be the root, opened by who the master is: close-on-exec. -errno, as of trusted_open(). */

@@ -14,7 +14,8 @@ int exits_on_zygote(sd_event_source *s, int fd, uint32_t revents, void *userdata
  */
 void exits_leave_zygote(struct generation *g);
 
-/* The same for all processes of a generation. What is left of them is reaped as a stranger's, if it ever ends. */
+/* The same for all processes of a generation. A process that is left of them is reaped as a stranger, if it ever ends.
+ */
 void exits_leave_behind(struct generation *g);
 
 /* Watches for a worker's end, whoever its parent is. 0 or -errno. */

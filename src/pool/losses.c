@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What log entries a pool's processes have lost: whoever loses one counts it in the scoreboard, which outlives it,
- * and the master says so, once the loss has come to a halt, and once in a minute while it goes on. The counters are
+ * What log entries a pool's processes have lost: the process that loses one counts it in the scoreboard, which outlives
+ * it, and the master says so, once the loss has come to a halt, and once in a minute while it goes on. The counters are
  * the pool's own word, so all that a lie gets is such a line.
  */
 

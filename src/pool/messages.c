@@ -189,7 +189,7 @@ int messages_on_readable(_unused_ sd_event_source *s, int fd, _unused_ uint32_t 
         struct generation *g = userdata;
         struct pool *p = g->pool;
 
-        /* what waits at once: one look at the plan for a hundred messages */
+        /* all that wait, at once: one look at the plan for a hundred messages */
         for (unsigned i = 0; i < MESSAGES_PER_TURN; i++) {
                 const struct untrusted_zygote known = messages_zygote(g);
                 struct untrusted_fact fact;

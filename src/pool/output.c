@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The logger's process and its pipes; see output.h. What is sent to it goes at once or when it has room: it may be
+/* The logger's process and its pipes; see output.h. Messages to it go at once or when it has room: it may be
  * waiting for its log. */
 
 #include "pool/output.h"
@@ -281,7 +281,7 @@ static usec_t output_leave_behind(struct generation *g, usec_t now) {
         log_error("[pool %s] logger %d has been killed and does not go; it is left behind", g->pool->name, o->pid);
         output_forget_logger(o);
         o->over = true;
-        return now; /* whoever waits for that looks again */
+        return now; /* the one that waits for that looks again */
 }
 
 static usec_t output_finish(struct generation *g, bool has_all, usec_t now) {
@@ -328,7 +328,7 @@ usec_t output_supervise(struct generation *g, usec_t now) {
                 return USEC_INFINITY;
         if (!o->pid && finishes && output_gives_up(g, now)) {
                 o->over = true;
-                return now; /* whoever waits for that looks again */
+                return now; /* the one that waits for that looks again */
         }
         if (!o->pid && now >= o->retry_at && (o->pipes || !finishes)) {
                 int r = output_start(g, now);

@@ -66,5 +66,5 @@ usec_t overdue_start(struct generation *g, usec_t now) {
         if (now < g->started + OVERDUE_START)
                 return g->started + OVERDUE_START;
         generation_fail(g, "its first workers did not accept within 60 seconds");
-        return now; /* whoever waits for it looks again */
+        return now; /* the one that waits for it looks again */
 }

@@ -175,7 +175,7 @@ static void parks_lose(struct park_process *k, usec_t now) {
         parks->retry_at = now + scale_delay(parks->n_young_dead);
 }
 
-/* What it has said, if anything: that it leaves, which is news when the master did not tell it to. */
+/* Its message, if there is one: it leaves, which is news when the master did not tell it to. */
 static void parks_hear(struct park_process *k) {
         int r = untrusted_park_hear(k->orders);
 

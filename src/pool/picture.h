@@ -69,7 +69,7 @@ struct output_pipes {
         pid_t pid; /* of the worker */
         int fds[2];
         bool given; /* to the logger that there is */
-        bool ended; /* the worker has; who knows who else writes there */
+        bool ended; /* the worker has; others may still write there */
 };
 
 struct output {
@@ -194,7 +194,8 @@ enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_STARTING, WORKER_ACCEPTING
 
 struct trace_case;
 
-/* A slot of the scoreboard, as the master has it in its own memory: what it acts on is never read from shared memory.
+/* A slot of the scoreboard, as the master has it in its own memory: it acts on nothing that it reads from shared
+ * memory.
  */
 struct pool_worker {
         enum worker_state state;
@@ -290,7 +291,7 @@ struct pool {
         bool stopping;
 };
 
-/* The picture has changed: what follows is done, and the master is told. */
+/* The picture has changed: does what follows from that, and tells the master. */
 void picture_changed(struct pool *p);
 
 /* The generation whose settings hold: the current one, or the one that is to be. NULL: there is none, the pool ends. */

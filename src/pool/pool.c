@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A pool and its generations; see pool.h. What happens over time is in supervise.c, one generation's processes in
+/* A pool and its generations; see pool.h. Events over time are in supervise.c, one generation's processes in
  * generation.c. */
 
 #include "pool/pool.h"

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * A pool as the master has it (picture.h): its begin, its reloads, its end. It runs in the master's event loop and
- * reports through pool_env.changed(); what a change means the master decides.
+ * reports through pool_env.changed(); the master decides about the meaning of a change.
  */
 
 #include "pool/generation.h"

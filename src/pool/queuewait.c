@@ -28,7 +28,7 @@ static void queuewait_add_point(struct queuewait *w, usec_t now, uint64_t arrive
         w->points[w->n_points++] = (struct queuewait_point){ .when = now, .arrived = arrived };
 }
 
-/* Whoever came before them has left. */
+/* All that came before them have left. */
 static void queuewait_forget(struct queuewait *w, uint64_t left) {
         uint32_t n = 0;
 

@@ -2,7 +2,7 @@
 #pragma once
 /*
  * How long connections have waited at the listeners, without a clock on any of them: a connection has no time of
- * arrival that could be asked for. What is known, at each look, is how many have been taken so far and how many wait.
+ * arrival that could be asked for. Each look tells how many have been taken so far and how many wait.
  * Pure.
  */
 

@@ -98,7 +98,7 @@ static void resize_look(struct generation *g, usec_t now, struct scale_input *re
                 ret->taken = sample_count_taken(p);
 }
 
-/* Behind the workers that have registered since. What waits by then is an event of its own. */
+/* Behind the workers that have registered since. A connection that waits by then is an event of its own. */
 static void resize_watch(struct generation *g) {
         int r;
 

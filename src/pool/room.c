@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See room.h. What is open is counted when a worker is wanted, and not kept as a number: sd-event, libraries and
+/* See room.h. Open descriptors are counted when a worker is wanted, and not kept as a number: sd-event, libraries and
  * connections have descriptors too. */
 
 #include "pool/room.h"

@@ -34,7 +34,7 @@ static uint64_t sample_queue(const struct pool *p, uint64_t *ret_length) {
         return waiting;
 }
 
-/* What the slot says is a hint; which worker it is, and that it lives, is the master's own knowledge. */
+/* The slot's word is a hint; the master knows by itself which worker it is, and that it lives. */
 static bool sample_is_idle(const struct generation *g, uint32_t slot, usec_t idle_for, usec_t now) {
         const struct pool_worker *w = &g->pool->workers[slot];
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Looks at what nobody counts as it happens. What workers say is a hint. */
+/* Looks at numbers that nobody counts at the moment of a change. Workers' words are hints. */
 
 #include "pool/picture.h"
 

@@ -12,8 +12,8 @@
  *
  * dynamic and ondemand do not wait for a round when connections wait and no worker is idle: they grow within
  * milliseconds, by a surge that doubles for as long as that is so, and never by more than there are connections that
- * wait. Who is idle is read from shared memory, and only a hint: a pool that lies about it gets the wrong number of
- * workers, within the same bounds.
+ * wait. The number of idle workers is read from shared memory, and only a hint: a pool that lies about it gets the
+ * wrong number of workers, within the same bounds.
  */
 
 #include <stdbool.h>

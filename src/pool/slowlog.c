@@ -52,7 +52,7 @@ static void slowlog_describe(const struct scoreboard_slot *s, char *buf, size_t 
         snprintf(buf, n, "%s %s%s%s", s->method, s->uri, *s->query ? "?" : "", s->query);
 }
 
-/* What php-fpm says is a warning; what it does not say, details of that, is one too, but under php-fpm's name only for
+/* php-fpm's lines are warnings; details that it does not tell are warnings too, but under php-fpm's name only for
  * debugging. */
 void slowlog_say(const struct pool_worker *w, const struct scoreboard_slot *s, enum log_event event,
                  const char *message) {

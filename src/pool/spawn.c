@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. What fails
+ * The zygote's process: fork, become the pool's user, arrange the descriptors of ipc/inherit.h, exec. A failure
  * between fork and exec is told to the master over the message socket, in words, as a failed start-up of PHP would be.
  * The park's (parks.c) takes the same steps.
  */

@@ -34,7 +34,8 @@ int spawn_guard(const struct spawn_identity *who);
 
 /* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is
  * overwritten before it has moved, and program to such a number. -1: the number stays free. All others are closed
- * first: the master may have as many as there can be. 0 or -errno; what has not moved by then is still what fds says.
+ * first: the master may have as many as there can be. 0 or -errno; a descriptor that has not moved by then has still
+ * the number in fds.
  */
 int spawn_arrange(int *fds, int n, int *program);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens to a pool over time. Callbacks translate an event into a change of the picture; supervise_pool() then
- * brings the world in line with it, whatever the event was. What zygotes tell is in messages.c, ends of processes are
+ * A pool over time. Callbacks translate an event into a change of the picture; supervise_pool() then
+ * brings the world in line with it, whatever the event was. Zygotes' messages are in messages.c, ends of processes are
  * in exits.c.
  */
 

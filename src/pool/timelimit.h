@@ -53,7 +53,7 @@ struct timelimit_plan {
 /* From SIGTERM to SIGKILL. */
 #define TIMELIMIT_KILL_DELAY USEC_PER_SEC
 
-/* True when the memory is about another request than this. Who has been sent SIGTERM has no other one. */
+/* True when the memory is about another request than this. A worker that has been sent SIGTERM has no other one. */
 bool timelimit_is_other(const struct timelimit_memory *memory, const struct timelimit_request *request);
 
 /* When a worker that has no request now has to be looked at. */

@@ -10,7 +10,7 @@ enum timeouts_step {
         TIMEOUTS_WAITING,    /* requests in hand may finish */
         TIMEOUTS_TERMINATED, /* SIGTERM has been sent */
         TIMEOUTS_KILLED,     /* SIGKILL has been sent */
-        TIMEOUTS_LEFT,       /* what did not go then is left behind */
+        TIMEOUTS_LEFT,       /* processes that did not go then are left behind */
 };
 
 struct timeouts_input {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where a worker's PHP code is, is asked of its zygote (TRACE), which reads it from the worker's memory without
- * stopping it. Until the answer comes, what was said about the request waits in a case of the worker's; a worker that
+ * stopping it. Until the answer comes, the words about the request wait in a case of the worker's; a worker that
  * is to end waits for it too, but not long.
  */
 

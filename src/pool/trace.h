@@ -19,5 +19,5 @@ bool trace_is_last(const struct pool_worker *w);
 /* The zygote's answer. True: it is about the worker that is in the slot. */
 bool trace_on_answer(struct generation *g, const struct untrusted_fact *fact);
 
-/* A worker leaves its slot: what is still to be written about it is. */
+/* A worker leaves its slot: the entries about it that are due are written. */
 void trace_forget(struct pool_worker *w, const char *why);

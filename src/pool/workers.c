@@ -163,8 +163,8 @@ void workers_provide(struct generation *g) {
                 workers_order(g, 1);
 }
 
-/* Less than it wants, the first workers of a generation are what there is. None is not enough: what runs goes on
- * instead. */
+/* Less than it wants, the first workers of a generation are what there is. None is not enough: the generation that runs
+ * goes on instead. */
 void workers_make_do(struct generation *g, const char *why) {
         if (g->state != GENERATION_STARTING)
                 return;

@@ -6,7 +6,7 @@
  * All of it reads as OpenMetrics 1.0 and as Prometheus' older text format, and passes the linters of both. So there is
  * no family of type counter: the one wants it named without _total, the other with it. php-fpm's have that type and no
  * _total: here what only ever grows has no type, and the rest are gauges. Only a program that goes by php-fpm's name
- * says, when full is not asked for, what php-fpm says to the byte, its types included: whoever compares pages under
+ * says, when full is not asked for, what php-fpm says to the byte, its types included: a comparison of pages under
  * that name expects no more.
  *
  * A worker is told by its pid. No label holds a client's bytes: a label value makes a time series, and clients could

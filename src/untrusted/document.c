@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See document.h. What is not printable is written as log lines have it (base/printable.h). */
+/* See document.h. Bytes that are not printable are written as log lines have them (base/printable.h). */
 
 #include "untrusted/document.h"
 

@@ -9,5 +9,5 @@
  * -errno. */
 int untrusted_document_read(int fd, size_t max, char **ret);
 
-/* Text becomes one line in buf, which has n bytes; what has no room is cut off. */
+/* Text becomes one line in buf, which has n bytes; the part without room is cut off. */
 void untrusted_document_line(const char *text, char *buf, size_t n);

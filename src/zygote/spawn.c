@@ -197,7 +197,7 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
                 snprintf(m.text, sizeof(m.text), "%s", shortage_describe(r, why));
                 if (z->ipc < 0)
                         log_error("cannot fork a worker: %s", m.text);
-                spawn_tell(z, &m, NULL); /* who asked logs it, once */
+                spawn_tell(z, &m, NULL); /* the master logs it, once */
                 return r;
         }
         z->children[z->n_children++] = child;
