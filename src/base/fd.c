@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -197,4 +198,17 @@ int fd_count_open(void) {
                 n += entry->d_name[0] != '.';
         closedir(dir);
         return n - 1; /* the look itself */
+}
+
+int fd_table_size(void) {
+        static const char name[] = "\nFDSize:";
+        _cleanup_fd_ int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+        char text[4096], *at;
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        at = strstr(text, name);
+        return at ? (int)strtol(at + sizeof(name) - 1, NULL, 10) : -ENOENT;
 }

@@ -71,6 +71,9 @@ bool fd_has_drained(int fd, int *unsent);
 /* Descriptors that this process has open (/proc/self/fd). -errno; -EMFILE when there is none left to look with. */
 int fd_count_open(void);
 
+/* Above every number of an open descriptor: the size of the kernel's table, which only grows. -errno: unknown. */
+int fd_table_size(void);
+
 /* Adds one to an eventfd: wakes whoever waits on it. 0, or -errno: -EAGAIN when the counter is full, so it is ringing
  * already; with O_NONBLOCK it does not wait then. */
 int fd_ring(int event_fd);

@@ -109,6 +109,15 @@ static int pack_take_row(const struct conf_directive *rows, int i, void *section
         return r > 0 ? CONF_E_INVALID : r;
 }
 
+/* It was worked out when it was packed, and stays what it is: a value that was not given has its default by then. */
+static int pack_take_pool_row(struct conf_pool *pool, int i, const char *value) {
+        int r = pack_take_row(conf_pool_directives, i, pool, value);
+
+        if (r == 0 && i != CONF_POOL_listen)
+                pool->given[i] = pool->where;
+        return r;
+}
+
 static int pack_take_where(struct reader *k, const char *file, const char *value, struct conf_where *ret) {
         uint64_t line;
 
@@ -155,7 +164,7 @@ static int pack_take(struct reader *k, const char *kind, const char *name, const
         if (!k->pool)
                 return CONF_E_INVALID;
         if (text_equal(kind, "set"))
-                return pack_take_row(conf_pool_directives, conf_rows_find_pool(name), k->pool, value);
+                return pack_take_pool_row(k->pool, conf_rows_find_pool(name), value);
         if (text_equal(kind, "where"))
                 return pack_take_where(k, name, value, &k->pool->where);
         if (text_equal(kind, "listen_where"))

@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/shortage.h"
 #include "base/text.h"
+#include "conf/conf.h"
 #include "log/log.h"
 #include "pool/generation.h"
 #include "pool/parks.h"
@@ -17,6 +20,36 @@
 /* How long the park of a pool that sleeps may take for what has been handed over to it, before that is looked at again.
  */
 #define PARKING_LOOK USEC_PER_SEC
+
+static bool parking_has_arrivals(const struct parks *parks) {
+        struct pollfd p = { .fd = parks->intake[0], .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
+static int parking_on_arrival(sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        picture_changed(userdata);
+        return 0;
+}
+
+/* The first hand-over is an event. */
+static int parking_await(struct pool *p) {
+        int r;
+
+        if (p->parks.arrival)
+                return sd_event_source_set_enabled(p->parks.arrival, SD_EVENT_ON);
+        r = sd_event_add_io(p->env->event, &p->parks.arrival, p->parks.intake[0], EPOLLIN, parking_on_arrival, p);
+        return r < 0 ? r : sd_event_source_set_description(p->parks.arrival, "first-hand-over");
+}
+
+/* True when a pool that is awake can do without a park for now. */
+static bool parking_can_wait(struct generation *g) {
+        const struct conf_pool *c = g->conf;
+
+        return c->sleep_after > 0 && !conf_pool_limits_queue(c) && !parking_has_arrivals(&g->pool->parks) &&
+               parking_await(g->pool) >= 0;
+}
 
 /* One with the settings of g, in place of the one that there is. When it is to be tried again. */
 static usec_t parking_renew(struct generation *g, usec_t now) {
@@ -39,12 +72,6 @@ static usec_t parking_renew(struct generation *g, usec_t now) {
                 return USEC_INFINITY;
         p->parks.retry_at = now + scale_delay(SCALE_YOUNG_FREE + ++p->parks.n_young_dead);
         return p->parks.retry_at;
-}
-
-static bool parking_has_arrivals(const struct parks *parks) {
-        struct pollfd p = { .fd = parks->intake[0], .events = POLLIN };
-
-        return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
 }
 
 /* Its park may. */
@@ -81,7 +108,19 @@ usec_t parking_supervise(struct pool *p, usec_t now) {
                 return p->parks.retry_at;
         if (g->asleep && !p->starting)
                 return parking_settle(g, now);
+        if (!parks_current(&p->parks) && parking_can_wait(g))
+                return USEC_INFINITY;
         return parking_renew(g, now);
+}
+
+void parking_take_last(struct pool *p, usec_t now) {
+        struct generation *g = picture_settings(p);
+
+        if (!g || p->parks.intake[0] < 0 || parks_current(&p->parks))
+                return;
+        (void)shutdown(p->parks.intake[0], SHUT_RD); /* what is sent from now on stays with its sender */
+        if (parking_has_arrivals(&p->parks))
+                (void)parking_renew(g, now);
 }
 
 static struct park_process *parking_refusing(const struct parks *parks) {

@@ -58,6 +58,7 @@ void parks_init(struct parks *parks) {
 }
 
 static void parks_close(struct parks *parks) {
+        parks->arrival = sd_event_source_disable_unref(parks->arrival);
         for (int i = 0; i < 2; i++) {
                 parks->intake[i] = nowait_close(parks->intake[i]);
                 parks->offers[i] = nowait_close(parks->offers[i]);

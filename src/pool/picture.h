@@ -106,6 +106,7 @@ struct parks {
         int intake[2]; /* to receive from, and to send to; -1 before the pool's first zygote, and when the pool stops */
         int offers[2];
         struct park_process *processes; /* the newest first: at most one is not retired */
+        sd_event_source *arrival;       /* the first hand-over, while there is no park; or NULL */
         unsigned n_young_dead;          /* in a row */
         usec_t retry_at;
         usec_t stop_since;

@@ -23,6 +23,7 @@
 #include "pool/losses.h"
 #include "pool/news.h"
 #include "pool/output.h"
+#include "pool/parking.h"
 #include "pool/parks.h"
 #include "pool/replace.h"
 #include "pool/sample.h"
@@ -36,6 +37,8 @@
 
 #define POOL_WORKERS_SIZE (SCOREBOARD_SLOTS * sizeof(struct pool_worker))
 
+/* No child of the master's has a use for a pool's mappings, and with thousands of pools they are what makes fork(2)
+ * take long: so they are not copied. */
 static int pool_init_scoreboard(struct pool *p) {
         struct scoreboard_header *h;
         int r;
@@ -46,6 +49,7 @@ static int pool_init_scoreboard(struct pool *p) {
         r = scoreboard_map(p->scoreboard_fd, &p->scoreboard);
         if (r < 0)
                 return r;
+        (void)madvise(p->scoreboard, sizeof(*p->scoreboard), MADV_DONTFORK);
         h = &p->scoreboard->header;
         slot_seq_begin(&h->seq);
         h->start_wall = time_wall();
@@ -73,6 +77,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
                 p->workers = NULL;
                 return -ENOMEM;
         }
+        (void)madvise(p->workers, POOL_WORKERS_SIZE, MADV_DONTFORK);
         p->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (p->doorbell < 0)
                 return -errno;
@@ -222,8 +227,10 @@ void pool_leave_listeners(struct pool *p) {
 void pool_stop(struct pool *p, bool at_once) {
         usec_t now = time_now();
 
-        if (!at_once && !p->stopping)
+        if (!at_once && !p->stopping) {
+                parking_take_last(p, now);
                 pool_provide_last(p);
+        }
         p->stopping = true;
         generation_free(TAKE_PTR(p->prepared));
         p->current = p->starting = p->wanted = NULL;

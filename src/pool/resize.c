@@ -117,7 +117,7 @@ static usec_t resize_fill(struct generation *g, unsigned n, usec_t now) {
 
         if (n == 0 || g->zygote.n_asked >= RESIZE_ASKED_MAX)
                 return USEC_INFINITY;
-        room = room_for_workers(g);
+        room = room_for_workers(g, n);
         room_tell(g, n, room);
         granted = MIN(n, room);
         before = g->zygote.n_asked;

@@ -34,15 +34,26 @@ static unsigned room_limit(void) {
         return (unsigned)limit.rlim_cur;
 }
 
-unsigned room_for_workers(const struct generation *g) {
+/* How many there is room for when so many descriptors are taken. */
+static unsigned room_beside(const struct generation *g, unsigned n_open) {
         const struct generation *current = g->pool->current;
-        unsigned reserve = current && g != current ? ROOM_RESERVE_STARTING : ROOM_RESERVE, limit = room_limit(), taken;
-        int n_open = fd_count_open();
+        unsigned reserve = current && g != current ? ROOM_RESERVE_STARTING : ROOM_RESERVE, limit = room_limit();
+        unsigned taken = n_open + reserve + *g->pool->env->n_awaited;
 
-        if (n_open < 0)
-                return n_open == -EMFILE || n_open == -ENFILE ? 0 : UINT_MAX;
-        taken = (unsigned)n_open + reserve + *g->pool->env->n_awaited;
         return limit > taken ? (limit - taken) / room_of_worker(g->conf) : 0;
+}
+
+/* Where numbers that have never been given suffice, those that are given need not be counted, which takes milliseconds
+ * with thousands of pools. */
+unsigned room_for_workers(const struct generation *g, unsigned wanted) {
+        int n_open = fd_table_size();
+
+        if (n_open >= 0 && room_beside(g, (unsigned)n_open) >= wanted)
+                return wanted;
+        n_open = fd_count_open();
+        if (n_open < 0)
+                return n_open == -EMFILE || n_open == -ENFILE ? 0 : wanted;
+        return MIN(room_beside(g, (unsigned)n_open), wanted);
 }
 
 void room_tell(struct generation *g, unsigned wanted, unsigned room) {

@@ -11,8 +11,8 @@
 /* What each takes. */
 unsigned room_of_worker(const struct conf_pool *conf);
 
-/* For so many of this generation. */
-unsigned room_for_workers(const struct generation *g);
+/* For so many of this generation, of those that are wanted. */
+unsigned room_for_workers(const struct generation *g, unsigned wanted);
 
 /* Told once, until there is room again: there is none for wanted more. */
 void room_tell(struct generation *g, unsigned wanted, unsigned room);

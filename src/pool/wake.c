@@ -13,6 +13,7 @@
 #include "pool/sample.h"
 #include "pool/sleep.h"
 #include "pool/start.h"
+#include "untrusted/board.h"
 
 /* Whoever takes longer to start PHP has had its turn: it may wait for something else than a CPU. */
 #define WAKE_TURN USEC_PER_SEC
@@ -121,6 +122,8 @@ static usec_t wake_go_to_sleep_in_time(struct pool *p, usec_t now) {
 
         if (!wake_may_sleep(p, now, &at))
                 return at;
+        if (untrusted_board_park_has_work(p->scoreboard)) /* a request has begun; of its end there is no event */
+                return now + SLEEP_LOOK;
         wake_go_to_sleep(p);
         return p->current->asleep ? USEC_INFINITY : now + USEC_PER_SEC;
 }

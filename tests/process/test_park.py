@@ -193,7 +193,7 @@ def test_kept_connection_goes_to_whichever_worker_is_free(start):
 
 
 def test_ondemand_forks_for_a_parked_connection(start):
-    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}})
+    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s", "pool.sleep_after": "0"}})
     with s.connect() as c:
         assert c.request(environment(s.pid_script)).complete
         procs.until("the idle worker to end", lambda: not s.workers())
@@ -405,7 +405,7 @@ def test_stop_without_parked_connections_is_quick(start):
 
 def test_graceful_stop_of_an_ondemand_pool_without_workers(start):
     """A worker is forked for what is still to come."""
-    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}})
+    s = start({"www": {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s", "pool.sleep_after": "0"}})
     idle, half = Parked(s, 1, "idle"), Parked(s, 3, "half")
     procs.until("the idle worker to end", lambda: not s.workers())
     s.signal(signal.SIGQUIT)

@@ -136,6 +136,36 @@ def test_a_kept_connection_does_not_keep_it_awake_and_wakes_it(sleepers):
     wait_alone(s)
 
 
+def test_a_park_comes_with_the_first_connection_for_it(sleepers):
+    s = sleepers(2)
+    assert s.run(s.pid_script, "p0").complete
+    assert "fpmd-park" not in family(s)
+    with s.connect("p0", timeout=20) as c:
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        wait_in_park(s, "p0")
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        wait_in_park(s, "p0")
+        s.signal(signal.SIGQUIT)
+        assert c.read_eof() == b""
+    assert s.wait_exit() == 0
+
+
+def test_half_a_request_keeps_it_awake_and_survives_a_stop(sleepers):
+    s = sleepers(2)
+    whole = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
+    with s.connect("p0", timeout=20) as c:
+        c.send(whole[:100])
+        procs.until("it to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == "p0")["park"]["receiving"] == 1)
+        procs.until("the worker to go", lambda: not s.workers())
+        assert s.run(s.pid_script, "p1").complete
+        procs.until("the other pool to sleep", lambda: lives(s, "p1") == ["asleep"])
+        assert lives(s, "p0") == ["accepting"]
+        s.signal(signal.SIGQUIT)
+        c.send(whole[100:])
+        assert c.read_response().complete
+    assert s.wait_exit() == 0
+
+
 def test_kept_connections_of_workers_that_are_sent_to_sleep(start):
     """They have them until then: pm = static."""
     s = start({"www": {"pm": "static", "pm.max_children": "2", "pool.sleep_after": "2s"}})

@@ -18,6 +18,7 @@
 
 static const char *const texts[] = {
         "",
+        "pm = ondemand\npm.max_children = 2\npool.sleep_after = 0\n",
         "user = nobody\ngroup = nogroup\nlisten = systemd\nlisten.mode = 0600\nchdir = /no/such\n",
         "env[A] = $HOME\nenv[B] = \"a=b\"\nenv[C] = $NO_SUCH_VARIABLE_HERE\n",
         "php_value[a] = \"\"\nphp_admin_flag[b] = off\nphp_flag[c] = on\nphp_admin_value[d] = \"x\ty\"\n",
@@ -51,7 +52,7 @@ static void test_round_trip(void **state) {
 
 /* Every cut is either refused or, between two records, a shorter list of settings; never a read behind the end. */
 static void test_cut_bytes(void **state) {
-        _cleanup_conf_ struct conf *c = given_conf(texts[3]);
+        _cleanup_conf_ struct conf *c = given_conf(texts[4]);
         _cleanup_free_ char *bytes = NULL;
         size_t n, n_taken = 0;
 
