@@ -21,10 +21,18 @@
  */
 #define PARKING_LOOK USEC_PER_SEC
 
-static bool parking_has_arrivals(const struct parks *parks) {
-        struct pollfd p = { .fd = parks->intake[0], .events = POLLIN };
+static bool parking_can_read(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
 
         return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+}
+
+static bool parking_has_arrivals(const struct parks *parks) {
+        return parking_can_read(parks->intake[0]);
+}
+
+bool parking_has_offers(const struct parks *parks) {
+        return parking_can_read(parks->offers[0]);
 }
 
 static int parking_on_arrival(sd_event_source *source, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {

@@ -12,6 +12,10 @@
  * the pool sleeps. When it is to be called again. */
 usec_t parking_supervise(struct pool *p, usec_t now);
 
+/* True when a request from the park waits for a worker: whatever the park's numbers say, which are those of the moment
+ * before. */
+bool parking_has_offers(const struct parks *parks);
+
 /* The pool stops: what has been handed over to a park that is not there yet gets one. Before parks_stop(). */
 void parking_take_last(struct pool *p, usec_t now);
 

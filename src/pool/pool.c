@@ -212,7 +212,8 @@ void pool_abandon(struct pool *p) {
 /* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork.
  */
 static void pool_provide_last(struct pool *p) {
-        if (p->current && (untrusted_board_park_has_work(p->scoreboard) || p->parks.given))
+        if (p->current &&
+            (untrusted_board_park_has_work(p->scoreboard) || p->parks.given || parking_has_offers(&p->parks)))
                 workers_provide(p->current);
 }
 
