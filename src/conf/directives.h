@@ -129,6 +129,10 @@
         D("catch_workers_output",        catch_workers_output,        BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("decorate_workers_output",     decorate_workers_output,     BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
         D("clear_env",                   clear_env,                   BOOL,     0,   1,               "yes",    NOW,   RELOAD)   \
+        D("worker.script",               worker_script,               PATH,     1,   CONF_PATH_BYTES, NULL,     OWN,   RELOAD)   \
+        D("worker.requests",             worker_requests,             COUNT,    0,   UINT32_MAX,      "0",      OWN,   RELOAD)   \
+        D("worker.max_age",              worker_max_age,              TIME,     0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
+        D("worker.boot_timeout",         worker_boot_timeout,         TIME,     1,   CONF_TIME_MAX,   "30s",    OWN,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
         D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
         D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     OWN,   RELOAD)   \

@@ -3,7 +3,7 @@
 /*
  * Messages between the master and a zygote: fixed-size records over one AF_UNIX SOCK_SEQPACKET pair per generation,
  * some with descriptors attached. A worker inherits the zygote's end for one message, ACCEPTING, and closes it before
- * any PHP runs.
+ * any PHP runs; one of a pool with worker.script closes it at once, and its zygote says it.
  *
  * Both ends are the same build (the master keeps the zygote's binary open), but the zygote runs as the pool's user and
  * has run that user's preload script: the master checks each message as it would a peer's.
@@ -38,7 +38,9 @@
         X(TRACE_FAILED, 0) /* worker pid of slot; status: errno */                                                     \
         /* worker to master, over the same socket */                                                                   \
         X(ACCEPTING, 0) /* worker pid of slot waits for connections */                                                 \
-        X(OUTPUT, 2)    /* pipes of worker pid of slot: what it writes to stdout and stderr */
+        X(OUTPUT, 2)    /* pipes of worker pid of slot: what it writes to stdout and stderr */                         \
+        /* zygote to master again: numbers stay */                                                                     \
+        X(BOOT_FAILED, 0) /* worker.script is not up in worker pid of slot, which ends; text: why */
 
 enum ipc_type {
         IPC_NONE,

@@ -152,6 +152,10 @@ static void messages_act(struct generation *g, struct untrusted_fact *fact) {
         case UNTRUSTED_ACCEPTING_EARLY:
                 g->pool->workers[fact->slot].early = true;
                 break;
+        case UNTRUSTED_BOOT_FAILED:
+                log_error("[pool %s] child %d: %s", g->pool->name, fact->pid, fact->text);
+                generation_fail(g, fact->text);
+                break;
         case UNTRUSTED_OUTPUT:
                 messages_on_output(g, fact);
                 break;

@@ -61,10 +61,14 @@ usec_t overdue_answer(struct generation *g, usec_t now) {
 }
 
 usec_t overdue_start(struct generation *g, usec_t now) {
+        usec_t due;
+
         if (g->state != GENERATION_STARTING || g->started == 0)
                 return USEC_INFINITY;
-        if (now < g->started + OVERDUE_START)
-                return g->started + OVERDUE_START;
-        generation_fail(g, "its first workers did not accept within 60 seconds");
+        due = g->started + OVERDUE_START + (g->conf->worker_script ? g->conf->worker_boot_timeout : 0);
+        if (now < due)
+                return due;
+        generation_fail(g, g->conf->worker_script ? "its first workers have not booted in time"
+                                                  : "its first workers did not accept within 60 seconds");
         return now; /* the one that waits for it looks again */
 }

@@ -16,7 +16,7 @@ unsigned scale_least(unsigned max_children) {
 unsigned scale_first(const struct conf_pool *conf, bool replacing) {
         switch (conf->pm) {
         case CONF_PM_ONDEMAND:
-                return 0;
+                return conf->worker_script ? 1 : 0; /* whether it boots is known before it is needed */
         case CONF_PM_DYNAMIC:
                 return replacing ? scale_least(conf->start_servers) : conf->start_servers;
         default:

@@ -11,10 +11,13 @@
 #pragma GCC diagnostic ignored "-Wundef"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
 #include <SAPI.h>
+#include <ext/pcre/php_pcre.h>
 #include <ext/random/php_random.h>
 #include <ext/session/php_session.h>
+#include <ext/spl/spl_exceptions.h>
 #include <ext/standard/basic_functions.h>
 #include <ext/standard/dl.h>
+#include <ext/standard/file.h>
 #include <ext/standard/head.h>
 #include <ext/standard/info.h>
 #include <ext/standard/url.h>
@@ -66,6 +69,13 @@ extern PHPAPI void php_json_validate_ex(void) __attribute__((__weak__));
 #else
 #define SAPI_COMPAT_INI_ENTRIES(text) ((const char *)(text))
 #define SAPI_COMPAT_RANDOM_FORGET()   (RANDOM_G(fallback_seed_state).initialized = false)
+#endif
+
+/* Since 8.2.36 and 8.4.20 PHP runs no function between an "Allowed memory size" and its request shutdown. */
+#ifdef ZEND_HAS_OOM
+#define SAPI_COMPAT_FORGET_OOM() (EG(delayed_oom).state = ZEND_OOM_STATE_NONE)
+#else
+#define SAPI_COMPAT_FORGET_OOM() ((void)0)
 #endif
 
 /* php-fpm decodes the PATH_INFO that it finds in a mod_proxy_fcgi URL since 8.4.5 and 8.3.18. */

@@ -13,6 +13,8 @@
 
 #include "sapi/internal.h"
 
+#include "base/fd.h"
+
 static int directory_fd = -1; /* the worker's */
 static bool directory_left;   /* a script has changed it */
 
@@ -42,6 +44,16 @@ void sapi_directory_leave(void) {
         directory_left = false;
         if (directory_fd >= 0)
                 (void)!fchdir(directory_fd);
+}
+
+void sapi_directory_stay(void) {
+        int fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        directory_left = false;
+        if (fd < 0)
+                return;
+        fd_close(directory_fd);
+        directory_fd = fd;
 }
 
 /* Shutdown functions and destructors can change it too. php-fpm leaves that to later requests. */

@@ -7,7 +7,7 @@
  * session saved, so it is saved here first.
  */
 
-#include "sapi/internal.h"
+#include "sapi/booted.h"
 
 struct sapi_settings sapi_settings;
 
@@ -17,7 +17,7 @@ static PHP_FUNCTION(fpm_get_status) {
                 RETURN_FALSE;
 }
 
-static PHP_FUNCTION(fastcgi_finish_request) {
+PHP_FUNCTION(fastcgi_finish_request) {
         ZEND_PARSE_PARAMETERS_NONE();
         if (!sapi_current.io || sapi_current.finished)
                 RETURN_FALSE;
@@ -28,7 +28,7 @@ static PHP_FUNCTION(fastcgi_finish_request) {
         RETURN_TRUE;
 }
 
-static PHP_FUNCTION(apache_request_headers) {
+PHP_FUNCTION(apache_request_headers) {
         ZEND_PARSE_PARAMETERS_NONE();
         array_init(return_value);
         if (sapi_current.io)
@@ -83,6 +83,10 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
         sapi_signals_start();
         sapi_directory_start();
         sapi_children_start();
+        if (sapi_module_pool()->worker_script) {
+                sapi_callables_register();
+                sapi_between_start();
+        }
         return SUCCESS;
 }
 
@@ -116,11 +120,9 @@ static void functions_send_headers(void) {
         zend_end_try();
 }
 
-static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
+void sapi_functions_end(void) {
         bool saved;
 
-        if (!sapi_current.io)
-                return SUCCESS;
         sapi_limit_end();
         saved = functions_save_session();
         functions_send_headers();
@@ -129,6 +131,11 @@ static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
                 sapi_request_finish(false);
                 sapi_request_abandon();
         }
+}
+
+static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
+        if (sapi_current.io)
+                sapi_functions_end();
         return SUCCESS;
 }
 

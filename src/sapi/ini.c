@@ -83,6 +83,9 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret) {
 
         for (char *const *d = options->defines; d && *d; d++)
                 ini_put_define(&t, *d);
+        /* A booted worker uses the cache to its end: a restart waits for it, and is not to kill it. */
+        if (pool->worker_script)
+                text_append(&t, "opcache.force_restart_timeout = 2147483647\n");
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (!pool->php_settings[i].admin)
                         ini_put_pool_setting(&t, &pool->php_settings[i]);

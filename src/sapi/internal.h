@@ -42,6 +42,11 @@ struct sapi_settings {
 };
 extern struct sapi_settings sapi_settings;
 
+/* request.c: what PHP is to know of the request, from its parameters; the file aside. */
+void sapi_request_fill_info(void);
+/* Its answer when its form is cut off; the header of a reply that a fatal error has ended. */
+void sapi_request_refuse_cut_form(void);
+void sapi_request_put_error_header(void);
 /* request.c: ends the reply once. */
 void sapi_request_abandon(void); /* does not return, where the pool has pm.exit_after_fatal and that was one */
 void sapi_request_finish(bool php_goes_on);
@@ -86,6 +91,9 @@ void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
 void sapi_limit_decide(void);
 void sapi_limit_execute(void);
 void sapi_limit_end(void);
+/* While worker.script boots, there is a limit of real time, in place of all that. */
+void sapi_limit_begin_boot(uint64_t usec);
+void sapi_limit_end_boot(void);
 
 /* disconnect.c */
 void sapi_disconnect_begin_worker(void);
@@ -105,6 +113,8 @@ void sapi_directory_begin_worker(void);
 void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
+/* From now on the directory to go back to is the current one. */
+void sapi_directory_stay(void);
 
 /* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as
  * sapi_module_worker_begin() and sapi_module_worker_gone(). leave: in a copy of a worker. */
@@ -132,6 +142,7 @@ int sapi_output_headers(sapi_headers_struct *headers);
 /* message.c: what PHP and we have to say, to the web server's error log and to ours. */
 void sapi_message_php(const char *message, int severity);
 void sapi_message_printf(enum log_level level, const char *fmt, ...) _printf_(2, 3);
+void sapi_message_write(enum log_level level, const char *message); /* a script's, to our log alone */
 void sapi_message_observe(void);
 void sapi_message_forget(void);
 /* Start-up: what PHP prints to stdout instead of logging it is caught between these two, and told as text, unless it is
@@ -166,4 +177,8 @@ const struct conf_pool *sapi_module_pool(void);
 /* functions.c. watch: from now on PHP's function of that name, if there is one, is watcher, which calls the original.
  * For module start-up. */
 void sapi_functions_watch(const char *name, zif_handler watcher, zif_handler *ret_original);
+/* The end of a request's PHP code: its session is saved, its reply ends. */
+void sapi_functions_end(void);
+PHP_FUNCTION(fastcgi_finish_request);
+PHP_FUNCTION(apache_request_headers);
 extern zend_module_entry sapi_functions_module;

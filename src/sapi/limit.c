@@ -37,7 +37,7 @@
 #define NSEC_PER_SEC 1000000000ULL
 
 static struct {
-        timer_t timer;
+        timer_t timer, boot_timer;
         bool has_timer, has_signal;
         const zend_ini_entry *execution, *input;    /* max_execution_time, max_input_time */
         zend_long execution_seconds, input_seconds; /* what the pool has for them */
@@ -45,6 +45,7 @@ static struct {
         bool ours;                                  /* the request has the pool's limits */
 
         /* The handler reads these, and may come at any time. */
+        volatile bool boots; /* the timer is that of the boot */
         volatile bool on;
         volatile zend_long seconds;
         volatile uint64_t deadline; /* CPU clock, nsec */
@@ -67,7 +68,10 @@ static void limit_on_signal(_unused_ int sig) {
         int saved = errno;
 
         limit.armed = 0;
-        if (!limit_rules())
+        if (limit.boots) {
+                EG(timeout_seconds) = limit.seconds;
+                raise(SIGPROF);
+        } else if (!limit_rules())
                 ;
         else if (time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) < limit.deadline)
                 limit_arm(limit.deadline);
@@ -124,7 +128,31 @@ void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed) {
         limit.has_signal = (limit.has_signal && !signals_changed) || limit_take_signal();
         limit.begun = cpu_nsec;
         EG(timeout_seconds) = 0;
-        PG(max_input_time) = limit.input_seconds;
+        if (limit.execution && limit.execution->modified) /* by a boot */
+                EG(timeout_seconds) = ZEND_STRTOL(ZSTR_VAL(limit.execution->value), NULL, 0);
+        if (!limit.input || !limit.input->modified)
+                PG(max_input_time) = limit.input_seconds;
+}
+
+/* PHP is told in its own way, so its message says where the script is. */
+void sapi_limit_begin_boot(uint64_t usec) {
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL };
+        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(usec / USEC_PER_SEC),
+                                                 .tv_nsec = (long)(usec % USEC_PER_SEC * NSEC_PER_USEC) } };
+
+        EG(timeout_seconds) = 0;
+        PG(max_input_time) = -1;
+        event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+        limit.boots = limit_take_signal() && timer_create(CLOCK_MONOTONIC, &event, &limit.boot_timer) == 0;
+        limit.seconds = (zend_long)(usec / USEC_PER_SEC);
+        if (limit.boots)
+                (void)timer_settime(limit.boot_timer, 0, &when, NULL);
+}
+
+void sapi_limit_end_boot(void) {
+        if (limit.boots)
+                (void)timer_delete(limit.boot_timer);
+        limit.boots = false;
 }
 
 void sapi_limit_decide(void) {

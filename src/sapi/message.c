@@ -170,6 +170,10 @@ void sapi_message_printf(enum log_level level, const char *fmt, ...) {
         (void)message_tell_peer("", text_peek(&t));
 }
 
+void sapi_message_write(enum log_level level, const char *message) {
+        message_write_entry(level, LOG_EVENT_NONE, message);
+}
+
 void sapi_message_collect(void) {
         text_done(&collected.text);
         collected.text = (struct text){ 0 };

@@ -34,6 +34,11 @@ static void sapi_module_ini_defaults(HashTable *configuration) {
 
         ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
         zend_hash_str_update(configuration, "display_errors", sizeof("display_errors") - 1, &on);
+        if (!module.options->pool->worker_script)
+                return;
+        /* a client that goes would cost a booted worker */
+        ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
+        zend_hash_str_update(configuration, "ignore_user_abort", sizeof("ignore_user_abort") - 1, &on);
 }
 
 static int sapi_module_startup(sapi_module_struct *m) {

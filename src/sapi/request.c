@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-#include "sapi/internal.h"
+#include "sapi/booted.h"
 
 #include <main/rfc1867.h>
 
@@ -47,7 +47,7 @@ static zend_long request_content_length(void) {
 
 /* HTTP/1.0 semantics of redirects (302 to a POST): proto_num stays 1000 whatever SERVER_PROTOCOL says, as with php-fpm.
  */
-static void fill_request_info(void) {
+void sapi_request_fill_info(void) {
         sapi_request_info *info = &SG(request_info);
 
         info->request_method = SAPI_ENV("REQUEST_METHOD");
@@ -62,9 +62,12 @@ static void fill_request_info(void) {
         info->proto_num = 1000;
         SG(sapi_headers).http_response_code = 200;
         php_handle_auth_data(SAPI_ENV("HTTP_AUTHORIZATION"));
+}
+
+static void request_fill_script(void) {
         sapi_current.script = sapi_script_resolve();
         if (sapi_current.script)
-                info->path_translated = estrdup(sapi_current.script);
+                SG(request_info).path_translated = estrdup(sapi_current.script);
 }
 
 /* PHP's activate hook, early in request start-up. */
@@ -73,7 +76,8 @@ int sapi_request_activate(void) {
                 return SUCCESS;
         if (sapi_current.script)
                 sapi_userini_activate(sapi_current.script);
-        sapi_limit_decide();
+        if (!sapi_booted_boots())
+                sapi_limit_decide();
         sapi_body_prepare();
         return SUCCESS;
 }
@@ -144,7 +148,7 @@ static void request_run_script(void) {
 /* Half a form would be a whole one to the script: $_POST and $_FILES do not tell. A client that has taken the request
  * back waits for its end alone, see section 5.4 of the specification; a client that has closed its sending side may
  * still read. */
-static void request_refuse_cut_form(void) {
+void sapi_request_refuse_cut_form(void) {
         if (sapi_current.body_error != -ECONNABORTED) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "The request's form is not whole: %s",
                                     strerror(-sapi_current.body_error));
@@ -187,7 +191,7 @@ void sapi_request_abandon(void) {
 }
 
 /* fastcgi.error_header: replaces a header of replies that a fatal error ended. */
-static void request_put_error_header(void) {
+void sapi_request_put_error_header(void) {
         sapi_header_line line = { 0 };
 
         if (EG(exit_status) != EXIT_FATAL || !sapi_settings.error_header || !*sapi_settings.error_header)
@@ -198,9 +202,12 @@ static void request_put_error_header(void) {
 }
 
 static bool request_life(const struct sapi_request *request) {
+        if (sapi_booted_waits())
+                return sapi_booted_request(request);
         EG(exit_status) = 0;
         sapi_env_load(request->params, request->n_params);
-        fill_request_info();
+        sapi_request_fill_info();
+        request_fill_script();
         sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
         sapi_ini_apply_request();
         if (php_request_startup() == FAILURE)
@@ -208,10 +215,10 @@ static bool request_life(const struct sapi_request *request) {
         if (sapi_module_options()->extended_info)
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         if (sapi_current.body_error < 0)
-                request_refuse_cut_form();
+                sapi_request_refuse_cut_form();
         else
                 request_answer();
-        request_put_error_header();
+        sapi_request_put_error_header();
         php_request_shutdown(NULL);
         return true;
 }
@@ -229,7 +236,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
         SG(server_context) = &sapi_current;
         sapi_children_begin_request();
         if (SETJMP(request_way_out) == 0) {
-                zend_first_try {
+                zend_try { /* a booted script has one around it */
                         sound = request_life(request);
                 }
                 zend_end_try();

@@ -144,6 +144,26 @@ struct sapi_result {
                                  (pm.exit_after_fatal) */
 };
 
+/* worker.script, in a worker that has begun: a script that runs once, and takes requests by fpmd_handle_request(). */
+struct sapi_boot {
+        const char *script;
+        uint64_t timeout; /* usec, up to its first call */
+        /* Waits for a request and runs it, by sapi_request_run(), which then calls the script's callback. False: the
+         * worker is to end, and the script is told. The first call says that the script is ready. */
+        bool (*serve)(void *ctx);
+        void *ctx;
+};
+
+struct sapi_boot_end {
+        bool booted;          /* it has been ready */
+        uint32_t exit_status; /* exit()'s */
+        int error;            /* errno: the script could not be opened */
+        char *reason;         /* why it has never been ready, in PHP's words; the caller frees; NULL: see error */
+};
+
+/* Runs the script to its end. Nothing of PHP's runs afterwards. */
+void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret);
+
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
  * extension with 403, a fatal error before any output with 500.
  * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request

@@ -20,7 +20,8 @@
         X(4, INFO,            "Getting request informations", "info",            false, true)                          \
         X(5, EXECUTING,       "Running",                      "executing",       false, true)                          \
         X(6, END,             "Ending",                       "end",             false, true)                          \
-        X(7, FINISHED,        "Finishing",                    "finished",        false, false)
+        X(7, FINISHED,        "Finishing",                    "finished",        false, false)                         \
+        X(8, BOOTING,         "Booting",                      "booting",         false, false)
 // clang-format on
 
 enum stage {

@@ -101,6 +101,9 @@ int untrusted_zygote_check(const struct untrusted_zygote *z, const struct untrus
         case IPC_ACCEPTING:
                 ret->news = UNTRUSTED_ACCEPTING;
                 return zygote_check_accepting(slot, m, ret);
+        case IPC_BOOT_FAILED:
+                ret->news = UNTRUSTED_BOOT_FAILED;
+                return slot->state == UNTRUSTED_SLOT_STARTING && slot->pid == m->pid ? 0 : -EBADMSG;
         case IPC_OUTPUT:
                 ret->news = UNTRUSTED_OUTPUT;
                 return zygote_check_output(z, slot, m);

@@ -44,6 +44,7 @@ enum untrusted_news {
         UNTRUSTED_SPAWN_FAILED, /* text: why */
         UNTRUSTED_ACCEPTING,
         UNTRUSTED_ACCEPTING_EARLY, /* its zygote has not told of it yet */
+        UNTRUSTED_BOOT_FAILED,     /* text: why the application of a worker is not up */
         UNTRUSTED_OUTPUT,          /* pipes: stdout and stderr, to be read */
         UNTRUSTED_EXITED,          /* status: as of waitpid(2); the process is gone */
         UNTRUSTED_TRACED,      /* document: lines of a backtrace; NULL: there is none, and status is why, an errno */

@@ -67,6 +67,7 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
                 ret->http_status = ABANDONED_STATUS;
                 return;
         }
+        w->called = true;
         sapi_request_run(&(struct sapi_request){ .io = &exchange_io,
                                                  .ctx = t,
                                                  .params = t->decoder.params,
@@ -146,7 +147,8 @@ static void worker_look(struct worker *w) {
 static bool worker_is_worn(const struct worker *w) {
         if (worker_pool_stops(w))
                 return false;
-        return (w->n_max > 0 && w->n_served >= w->n_max) || memory_is_over(&w->memory);
+        return (w->n_max > 0 && w->n_served >= w->n_max) || (w->expires > 0 && worker_now(w) >= w->expires) ||
+               memory_is_over(&w->memory);
 }
 
 /* The request has ended: the connection is kept, or closed. */
@@ -351,4 +353,21 @@ int worker_loop(struct worker *w) {
                         return r;
         }
         return 0;
+}
+
+int worker_next(struct worker *w) {
+        worker_read_clock(w);
+        w->called = false;
+        while (!w->called && (!w->ending || w->ready)) {
+                int r = worker_step(w);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+void worker_leave(struct worker *w) {
+        w->ending = w->unfit = true;
+        worker_give_up(w);
 }

@@ -34,7 +34,17 @@ struct worker {
         bool unfit;     /* PHP is not to be trusted with another one */
         bool last;      /* the pool stops: only what the park still has is served */
         bool ending;
+        bool booted;    /* worker.script has become ready */
+        bool called;    /* it has been called for a request since the last worker_next() */
+        int result;     /* worker_next()'s */
+        usec_t expires; /* CLOCK_MONOTONIC: the worker is worn then; 0: never */
 };
 
 /* Serves requests until the worker is to end. 0 or -errno. */
 int worker_loop(struct worker *w);
+
+/* The same for worker.script, which has had its call by then, or the worker is to end. */
+int worker_next(struct worker *w);
+
+/* The script has ended by itself: what the worker has in hand is another one's. */
+void worker_leave(struct worker *w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A worker's life around its loop: what it is set up with, and how it ends. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +12,7 @@
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
+#include "worker/booted.h"
 #include "worker/disconnect.h"
 #include "worker/loop.h"
 #include "worker/phpstatus.h"
@@ -20,6 +22,8 @@
 static uint64_t run_pick_max(const struct conf_pool *pool) {
         uint64_t random = 0;
 
+        if (pool->worker_script && pool->worker_requests > 0)
+                return pool->worker_requests;
         if (pool->max_requests == 0)
                 return 0;
         if (pool->max_requests_jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
@@ -49,6 +53,18 @@ static bool run_listens_on_tcp(const struct worker_setup *s) {
         struct addr a;
 
         return s->n_listeners > 0 && addr_of_socket(s->listeners[0], &a) == 0 && a.sa.sa_family != AF_UNIX;
+}
+
+/* In worker.script, whose first call says that it accepts. */
+static int run_booted(struct worker *w) {
+        int r;
+
+        if (w->setup->pool->worker_max_age > 0)
+                w->expires = time_now() + w->setup->pool->worker_max_age;
+        r = booted_run(w);
+        if (r == 0)
+                acceptor_leave(&w->acceptor);
+        return r;
 }
 
 /* A worker that cannot go on says why, and leaves its place to a fresh one. */
@@ -101,6 +117,8 @@ static int run_live(struct worker *w) {
         w->transport.stream.stall = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
         sapi_module_worker_begin(s->slot);
+        if (s->pool->worker_script)
+                return run_booted(w);
         /* First: the master looks there once it is told, and forks another worker where nobody is idle. */
         track_stage(&w->track, STAGE_ACCEPTING);
         s->accepting(s->ctx);
@@ -126,7 +144,7 @@ void worker_run(const struct worker_setup *setup) {
         track_init(&w.track, setup->pool->name, setup->scoreboard, setup->slot);
         log_out_init(setup->conf->global.log_timeout, 0, w.track.slot->logs_lost);
         r = run_live(&w);
-        if (r < 0)
+        if (r < 0 && r != -ECANCELED)
                 log_error("worker gives up: %s", strerror(-r));
         _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }

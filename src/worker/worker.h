@@ -33,6 +33,9 @@ struct worker_setup {
         /* Called once the worker waits for connections, before any PHP code runs; closes what the worker must not keep.
          */
         void (*accepting)(void *ctx);
+        /* worker.script has ended, before it was ready: why. In such pools accepting comes from within PHP, and has
+         * nothing left to close. */
+        void (*boot_failed)(void *ctx, const char *why);
         void *ctx;
 };
 

@@ -128,7 +128,7 @@ static void zygote_on_signal(struct zygote *z, usec_t now) {
 
 /* Milliseconds until the next thing that is due by itself; -1: none. */
 static int zygote_timeout(const struct zygote *z, usec_t now) {
-        usec_t due = z->stopping ? z->kill_at : USEC_INFINITY;
+        usec_t due = MIN(z->stopping ? z->kill_at : USEC_INFINITY, z->boot_look);
 
         for (size_t i = 0; i < z->n_children; i++)
                 if (z->children[i].pid == 0 && !z->draining)
@@ -136,16 +136,27 @@ static int zygote_timeout(const struct zygote *z, usec_t now) {
         return time_left_msec(now, due);
 }
 
+#define ZYGOTE_POLL_FIXED 2
+
+static size_t zygote_watch(const struct zygote *z, struct pollfd *p) {
+        p[0] = (struct pollfd){ .fd = z->signal_fd, .events = POLLIN };
+        p[1] = (struct pollfd){ .fd = z->ipc, .events = POLLIN };
+        return ZYGOTE_POLL_FIXED + boot_poll(z, p + ZYGOTE_POLL_FIXED);
+}
+
 int zygote_loop(struct zygote *z) {
+        z->boot_look = USEC_INFINITY;
         while (!z->draining || spawn_n_alive(z) > 0) {
-                struct pollfd p[2] = { { .fd = z->signal_fd, .events = POLLIN }, { .fd = z->ipc, .events = POLLIN } };
+                struct pollfd p[ZYGOTE_POLL_FIXED + SCOREBOARD_SLOTS];
+                size_t n = zygote_watch(z, p);
                 usec_t now;
 
-                if (poll(p, ELEMENTSOF(p), zygote_timeout(z, time_now())) < 0 && errno != EINTR) {
+                if (poll(p, n, zygote_timeout(z, time_now())) < 0 && errno != EINTR) {
                         log_error("zygote cannot poll: %s", strerror(errno));
                         return 1;
                 }
                 now = time_now();
+                z->boot_look = boot_watch(z, now);
                 if (p[0].revents)
                         zygote_on_signal(z, now);
                 if (p[1].revents)

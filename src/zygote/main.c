@@ -270,7 +270,9 @@ static int zygote_print(const struct zygote_options *o) {
 
 int main(int argc, char **argv) {
         static struct zygote_options options = { .print = -1 };
-        static struct zygote z = { .ipc = INHERIT_IPC, .lifeline_write = INHERIT_LIFELINE_WRITE, .signal_fd = -1 };
+        static struct zygote z = {
+                .ipc = INHERIT_IPC, .lifeline_write = INHERIT_LIFELINE_WRITE, .signal_fd = -1, .boot = -1
+        };
         int r;
 
         program_init(argv[0]);

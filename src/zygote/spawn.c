@@ -31,7 +31,7 @@
 #define ZYGOTE_YOUNG         (2 * USEC_PER_SEC)
 #define ZYGOTE_REPLACE_DELAY USEC_PER_SEC
 
-static void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
+void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
         int r;
 
         if (z->ipc < 0)
@@ -48,6 +48,11 @@ static void spawn_accepting(void *ctx) {
         struct zygote *z = ctx;
         uint32_t slot = z->children[0].slot;
 
+        if (z->boot >= 0) {
+                boot_say_ready(z->boot);
+                z->boot = fd_close(z->boot);
+                return;
+        }
         spawn_tell(z, &(struct ipc_message){ .type = IPC_ACCEPTING, .slot = slot, .pid = getpid() }, NULL);
         z->ipc = fd_close(z->ipc);
 }
@@ -57,13 +62,23 @@ struct spawn_ends {
         int read[2]; /* of pipes for what it writes; -1: none */
         int write[2];
         int reading[2]; /* reading_pair() */
+        int boot[2];    /* boot_open() */
 };
+
+static void spawn_boot_failed(void *ctx, const char *why) {
+        const struct zygote *z = ctx;
+
+        if (z->boot >= 0)
+                boot_say_failed(z->boot, why);
+}
 
 /* In the child: only the zygote reads other workers' memory. */
 static void spawn_forget_others(struct zygote *z, uint32_t slot) {
-        for (size_t i = 0; i < z->n_children; i++)
+        for (size_t i = 0; i < z->n_children; i++) {
                 fd_close(z->children[i].memory);
-        z->children[0] = (struct zygote_child){ .slot = slot, .memory = -1 };
+                z->children[i].boot = fd_close(z->children[i].boot);
+        }
+        z->children[0] = (struct zygote_child){ .slot = slot, .memory = -1, .boot = -1 };
 }
 
 _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends *ends) {
@@ -72,12 +87,16 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct
         fd_close(ends->read[0]);
         fd_close(ends->read[1]);
         fd_close(ends->reading[0]);
+        fd_close(ends->boot[0]);
         spawn_forget_others(z, slot);
         given = reading_give(ends->reading[1]);
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
         watchers_after_fork(z->watchers);
         setrlimit(RLIMIT_NOFILE, &z->files);
+        z->boot = ends->boot[1];
+        if (z->boot >= 0)
+                z->ipc = fd_close(z->ipc); /* PHP runs before it accepts */
 
         worker_run(&(struct worker_setup){
                 .conf = z->conf,
@@ -97,6 +116,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct
                 .readable = z->pool->request_slowlog_timeout > 0 && !given,
                 .access_fd = z->pool->access_log ? INHERIT_ACCESS : -1,
                 .accepting = spawn_accepting,
+                .boot_failed = spawn_boot_failed,
                 .ctx = z,
         });
 }
@@ -132,6 +152,7 @@ static void spawn_close_ends(struct spawn_ends *e) {
                 fd_close(e->read[i]);
                 fd_close(e->write[i]);
                 fd_close(e->reading[i]);
+                fd_close(e->boot[i]);
         }
 }
 
@@ -145,12 +166,14 @@ static void spawn_forget(struct zygote *z, uint32_t slot) {
 
 /* ret: the child's pid and memory. */
 static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote_child *ret) {
-        struct spawn_ends ends = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
+        struct spawn_ends ends = { { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
         _cleanup_fd_ int pidfd = -1;
         pid_t pid = 0;
         int r;
 
         r = spawn_pipes(z, &ends);
+        if (r == 0)
+                r = boot_open(z, ends.boot);
         if (r == 0) {
                 reading_pair(ends.reading);
                 slot_assign(&z->scoreboard->slots[slot], z->generation, now);
@@ -173,6 +196,8 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote
         if (r == 0) {
                 ret->pid = pid;
                 ret->memory = reading_take(TAKE_FD(ends.reading[0]));
+                ret->boot = TAKE_FD(ends.boot[0]);
+                ret->boot_until = now + z->pool->worker_boot_timeout;
                 spawn_tell(z, &(struct ipc_message){ .type = IPC_SPAWNED, .slot = slot, .pid = pid }, &pidfd);
                 if (ends.read[0] >= 0)
                         spawn_tell(z, &(struct ipc_message){ .type = IPC_OUTPUT, .slot = slot, .pid = pid }, ends.read);
@@ -223,6 +248,8 @@ static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
         c->memory = fd_close(c->memory);
+        (void)boot_watch(z, now); /* its last words come first */
+        c->boot = fd_close(c->boot);
         spawn_forget(z, c->slot);
         spawn_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                    NULL);

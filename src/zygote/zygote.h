@@ -6,6 +6,7 @@
  * one.
  */
 
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +16,7 @@
 
 #include "base/time.h"
 #include "conf/model.h"
+#include "ipc/message.h"
 #include "scoreboard/layout.h"
 
 struct zygote_child {
@@ -23,6 +25,8 @@ struct zygote_child {
         int memory; /* for the slow log (zygote/reading.h), or -1 */
         usec_t started;
         usec_t replace_at;
+        int boot;          /* worker.script: what the worker says of its boot; -1: nothing more */
+        usec_t boot_until; /* it is killed then, if it has not said that it is up */
 };
 
 struct zygote {
@@ -44,6 +48,8 @@ struct zygote {
         uint32_t last_slot; /* of the worker that was forked last */
         struct zygote_child *children;
         size_t n_children;
+        usec_t boot_look; /* when a worker has booted for too long; USEC_INFINITY: none does */
+        int boot;         /* in a worker of a pool with worker.script: its end of the pipe */
 };
 
 /* spawn.c: forks a worker for a slot and tells the master. Returns 0, or -errno after telling the master. Never returns
@@ -58,6 +64,21 @@ void spawn_replace_due(struct zygote *z, usec_t now);
 
 /* spawn.c: sends a signal to every worker. */
 void spawn_signal(const struct zygote *z, int sig);
+
+/* boot.c: a pipe for a worker of a pool with worker.script, which says how its boot ends; {-1, -1} in others. 0 or
+ * -errno. */
+int boot_open(const struct zygote *z, int ret_ends[static 2]);
+/* boot.c: in that worker, with its end: it accepts; it does not, and ends. */
+void boot_say_ready(int fd);
+void boot_say_failed(int fd, const char *why);
+/* boot.c: what the workers have said goes to the master, and those that take too long are killed. When to look again.
+ */
+usec_t boot_watch(struct zygote *z, usec_t now);
+/* boot.c: the descriptors to poll, into p, which has room for as many as there are children. How many. */
+size_t boot_poll(const struct zygote *z, struct pollfd *p);
+
+/* spawn.c: tells the master, if there is one. */
+void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds);
 
 /* spawn.c: workers alive. */
 size_t spawn_n_alive(const struct zygote *z);

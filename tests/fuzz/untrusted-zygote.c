@@ -43,6 +43,8 @@ static bool fits(const struct untrusted_zygote *z, const struct untrusted_slot *
                 return slot->state == UNTRUSTED_SLOT_STARTING && is_worker;
         case UNTRUSTED_ACCEPTING_EARLY:
                 return slot->state == UNTRUSTED_SLOT_ASKED && !slot->is_early;
+        case UNTRUSTED_BOOT_FAILED:
+                return slot->state == UNTRUSTED_SLOT_STARTING && is_worker;
         case UNTRUSTED_OUTPUT:
                 return is_worker && z->has_output && !slot->has_output;
         case UNTRUSTED_EXITED:

@@ -252,7 +252,7 @@ def act(z):
     z.send("FAILED")
 
 
-for kind in ("EXITED", "ACCEPTING", "OUTPUT"):
+for kind in ("EXITED", "ACCEPTING", "OUTPUT", "BOOT_FAILED"):
     for edge, change in PIDS.items():
         @lie(f"started-{kind}-pid-{edge}")
         def act(z, kind=kind, change=change):

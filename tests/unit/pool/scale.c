@@ -347,6 +347,9 @@ static void test_first_workers(void **state) {
         c.pm = CONF_PM_ONDEMAND;
         assert_int_equal(scale_first(&c, false), 0);
         assert_int_equal(scale_first(&c, true), 0);
+        c.worker_script = (char *)"/app.php"; /* whether it boots is known beforehand */
+        assert_int_equal(scale_first(&c, false), 1);
+        assert_int_equal(scale_first(&c, true), 1);
 }
 
 static void test_plan_is_bounded(void **state) {

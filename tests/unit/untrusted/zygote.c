@@ -105,6 +105,10 @@ static const struct sentence sentences[] = {
         { "somebody else accepts", &running, STARTING, SAID(IPC_ACCEPTING, .pid = WORKER + 1), -1 },
         { "nobody accepts", &running, OTHER, SAID(IPC_ACCEPTING, .pid = 0), -1 },
 
+        { "no application", &running, STARTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), UNTRUSTED_BOOT_FAILED },
+        { "no application of somebody else", &running, STARTING, SAID(IPC_BOOT_FAILED, .pid = ZYGOTE), -1 },
+        { "no application, but it accepts", &running, ACCEPTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
+        { "no application, where nobody asked", &running, OTHER, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
         { "pipes", &running, STARTING, SAID(IPC_OUTPUT, .pid = WORKER), UNTRUSTED_OUTPUT },
         { "pipes, later", &running, ACCEPTING, SAID(IPC_OUTPUT, .pid = WORKER), UNTRUSTED_OUTPUT },
         { "pipes twice", &running, HEARD, SAID(IPC_OUTPUT, .pid = WORKER), -1 },

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What PHP's own request shutdown would reset in the middle of a booted script, and may not, since the boot has set it:
+ * after each request it is put back to what the boot has left.
+ *
+ * State that C code can reach is compared with what was remembered. State that is an extension's own is read and set by
+ * the extension's functions, and only after a request that has called one of them: they are watched.
+ */
+
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "sapi/booted.h"
+
+/*   name       sets                             reads */
+#define BETWEEN_SETTERS(X)                                                                                             \
+        X(timezone, "date_default_timezone_set", "date_default_timezone_get")                                          \
+        X(internal, "mb_internal_encoding", "mb_internal_encoding")                                                    \
+        X(output, "mb_http_output", "mb_http_output")                                                                  \
+        X(order, "mb_detect_order", "mb_detect_order")                                                                 \
+        X(substitute, "mb_substitute_character", "mb_substitute_character")                                            \
+        X(regex, "mb_regex_encoding", "mb_regex_encoding")                                                             \
+        X(options, "mb_regex_set_options", "mb_regex_set_options")                                                     \
+        X(libxml, "libxml_use_internal_errors", "libxml_use_internal_errors")
+
+/*   name       begins                 ends */
+#define BETWEEN_ENDERS(X)                                                                                              \
+        X(rewriting, "output_add_rewrite_var", "output_reset_rewrite_vars")                                            \
+        X(syslog, "openlog", "closelog")
+
+struct between_setter {
+        const char *set, *get;
+        bool changed;
+        zval boot; /* UNDEF: there is no such function */
+};
+
+struct between_ender {
+        const char *begin, *end;
+        bool begun;
+};
+
+#define X(name, set, get) SETTER_##name,
+enum between_setter_row { BETWEEN_SETTERS(X) _SETTER_MAX };
+#undef X
+#define X(name, setter, getter) [SETTER_##name] = { .set = setter, .get = getter },
+static struct between_setter between_setters[] = { BETWEEN_SETTERS(X) };
+#undef X
+#define X(name, begin, end) ENDER_##name,
+enum between_ender_row { BETWEEN_ENDERS(X) _ENDER_MAX };
+#undef X
+#define X(name, first, last) [ENDER_##name] = { .begin = first, .end = last },
+static struct between_ender between_enders[] = { BETWEEN_ENDERS(X) };
+#undef X
+
+#define X(name, set, get)                                                                                              \
+        static zif_handler between_set_##name;                                                                         \
+        static ZEND_NAMED_FUNCTION(between_on_##name) {                                                                \
+                between_setters[SETTER_##name].changed |= ZEND_NUM_ARGS() > 0;                                         \
+                between_set_##name(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                                  \
+        }
+BETWEEN_SETTERS(X)
+#undef X
+
+#define X(name, begin, end)                                                                                            \
+        static zif_handler between_begin_##name;                                                                       \
+        static ZEND_NAMED_FUNCTION(between_on_##name) {                                                                \
+                between_enders[ENDER_##name].begun = true;                                                             \
+                between_begin_##name(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                                \
+        }
+BETWEEN_ENDERS(X)
+#undef X
+
+static struct {
+        char *locale;
+        zend_string *ctype;
+        HashTable putenv; /* what the boot has put, and what was there before */
+        HashTable *shutdown_functions;
+        HashTable *wrappers; /* a copy; NULL: PHP's own alone */
+        HashTable *filters;
+        php_stream_context *context;
+        zval context_options;
+} between;
+
+static zif_handler between_reset_cache;
+
+/* The cache would be in use for as long as one booted worker lives, and nothing more be kept in it. */
+static ZEND_NAMED_FUNCTION(between_on_reset_cache) {
+        ZEND_PARSE_PARAMETERS_NONE();
+        php_error_docref(NULL, E_WARNING, "has no effect in a pool with worker.script: reload the pool");
+        RETURN_FALSE;
+}
+
+void sapi_between_start(void) {
+#define X(name, set, get) sapi_functions_watch(set, between_on_##name, &between_set_##name);
+        BETWEEN_SETTERS(X)
+#undef X
+#define X(name, begin, end) sapi_functions_watch(begin, between_on_##name, &between_begin_##name);
+        BETWEEN_ENDERS(X)
+#undef X
+        sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
+}
+
+static void between_call(const char *name, zval *argument, zval *ret) {
+        zval function;
+
+        ZVAL_STRING(&function, name);
+        ZVAL_UNDEF(ret);
+        (void)call_user_function(NULL, NULL, &function, ret, argument ? 1 : 0, argument);
+        zval_ptr_dtor(&function);
+        if (EG(exception))
+                zend_clear_exception();
+}
+
+static void between_remember_settings(void) {
+        for (size_t i = 0; i < ELEMENTSOF(between_setters); i++) {
+                struct between_setter *s = &between_setters[i];
+
+                ZVAL_UNDEF(&s->boot);
+                if (zend_hash_str_exists(CG(function_table), s->get, strlen(s->get)))
+                        between_call(s->get, NULL, &s->boot);
+                s->changed = false;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(between_enders); i++)
+                between_enders[i].begun = false;
+}
+
+static void between_set_back(void) {
+        zval result;
+
+        for (size_t i = 0; i < ELEMENTSOF(between_setters); i++) {
+                struct between_setter *s = &between_setters[i];
+
+                if (!s->changed)
+                        continue;
+                between_call(s->set, &s->boot, &result);
+                zval_ptr_dtor(&result);
+                s->changed = false;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(between_enders); i++) {
+                struct between_ender *e = &between_enders[i];
+
+                if (!e->begun)
+                        continue;
+                between_call(e->end, NULL, &result);
+                zval_ptr_dtor(&result);
+                e->begun = false;
+        }
+}
+
+/* What a request puts is undone by its own table's destructor. */
+static void between_remember_env(void) {
+        between.putenv = BG(putenv_ht);
+        zend_hash_init(&BG(putenv_ht), 1, NULL, between.putenv.pDestructor, false);
+}
+
+static void between_put_env_back(void) {
+        if (zend_hash_num_elements(&BG(putenv_ht)) > 0)
+                zend_hash_clean(&BG(putenv_ht));
+}
+
+static void between_remember_locale(void) {
+        const char *now = setlocale(LC_ALL, NULL);
+
+        between.locale = now ? strdup(now) : NULL;
+        between.ctype = BG(ctype_string) ? zend_string_copy(BG(ctype_string)) : NULL;
+        BG(locale_changed) = false;
+}
+
+static void between_put_locale_back(void) {
+        if (!BG(locale_changed))
+                return;
+        if (between.locale)
+                (void)setlocale(LC_ALL, between.locale);
+        zend_update_current_locale();
+        if (BG(ctype_string))
+                zend_string_release(BG(ctype_string));
+        BG(ctype_string) = between.ctype ? zend_string_copy(between.ctype) : NULL;
+        BG(locale_changed) = false;
+}
+
+/* PHP notes the mask that was there before the first umask() of a request. */
+static void between_put_umask_back(void) {
+        if (BG(umask) != -1)
+                (void)umask((mode_t)BG(umask));
+        BG(umask) = -1;
+}
+
+static HashTable *between_copy_table(const HashTable *from) {
+        HashTable *copy;
+
+        if (!from)
+                return NULL;
+        ALLOC_HASHTABLE(copy);
+        zend_hash_init(copy, zend_hash_num_elements(from), NULL, NULL, false);
+        zend_hash_copy(copy, (HashTable *)from, NULL);
+        return copy;
+}
+
+/* Of stream wrappers or filters: the request's own table goes. */
+static void between_put_table_back(HashTable **now, const HashTable *boot) {
+        if (!*now && !boot)
+                return;
+        if (*now) {
+                zend_hash_destroy(*now);
+                FREE_HASHTABLE(*now);
+        }
+        *now = between_copy_table(boot);
+}
+
+static void between_remember_context(void) {
+        between.context = FG(default_context);
+        ZVAL_UNDEF(&between.context_options);
+        if (between.context)
+                ZVAL_DUP(&between.context_options, &between.context->options);
+}
+
+static void between_put_context_back(void) {
+        php_stream_context *now = FG(default_context);
+
+        if (!now || now == between.context) {
+                if (now) {
+                        zval_ptr_dtor(&now->options);
+                        ZVAL_DUP(&now->options, &between.context_options);
+                }
+                return;
+        }
+        FG(default_context) = between.context;
+        zend_list_delete(now->res);
+}
+
+static void between_forget_strings(void) {
+        if (BG(strtok_string))
+                zend_string_release(BG(strtok_string));
+        BG(strtok_string) = NULL;
+        BG(strtok_last) = NULL;
+        if (PG(last_error_message))
+                zend_string_release(PG(last_error_message));
+        if (PG(last_error_file))
+                zend_string_release(PG(last_error_file));
+        PG(last_error_message) = NULL;
+        PG(last_error_file) = NULL;
+        PG(last_error_type) = 0;
+        PG(last_error_lineno) = 0;
+        php_clear_stat_cache(0, NULL, 0);
+        PCRE_G(error_code) = PHP_PCRE_NO_ERROR;
+}
+
+static void between_forget_ticks(void) {
+        if (!BG(user_tick_functions))
+                return;
+        zend_llist_destroy(BG(user_tick_functions));
+        efree(BG(user_tick_functions));
+        BG(user_tick_functions) = NULL;
+        zend_llist_clean(&PG(tick_functions));
+}
+
+void sapi_between_remember(void) {
+        between.shutdown_functions = BG(user_shutdown_function_names);
+        BG(user_shutdown_function_names) = NULL;
+        BG(umask) = -1;
+        between_remember_env();
+        between_remember_locale();
+        between_remember_context();
+        between.wrappers = between_copy_table(FG(stream_wrappers));
+        between.filters = between_copy_table(FG(stream_filters));
+        between_remember_settings();
+        between_forget_strings();
+        sapi_betweenhandlers_remember();
+        sapi_betweenglobals_remember();
+        sapi_betweenini_remember();
+}
+
+void sapi_between_give_shutdown_functions(void) {
+        if (!BG(user_shutdown_function_names))
+                BG(user_shutdown_function_names) = TAKE_PTR(between.shutdown_functions);
+}
+
+/* Settings last: other things' setters may have changed them. */
+void sapi_between_back(void) {
+        between_put_umask_back();
+        between_put_env_back();
+        between_put_locale_back();
+        between_put_context_back();
+        between_put_table_back(&FG(stream_wrappers), between.wrappers);
+        between_put_table_back(&FG(stream_filters), between.filters);
+        between_forget_ticks();
+        sapi_betweenhandlers_back();
+        between_set_back();
+        sapi_betweenini_back();
+        between_forget_strings();
+}

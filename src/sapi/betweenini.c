@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Settings: those that a request has changed (ini_set(), set_time_limit(), .user.ini, the web server's PHP_VALUE) go
+ * back to what the boot has left. PHP keeps a list of the settings that differ from the pool's; it is short.
+ *
+ * Where sessions are kept stays as it is set: frameworks say it once, in a service that is made in the first request
+ * that wants a session, and lives on.
+ */
+
+#include "sapi/booted.h"
+
+static HashTable betweenini_boot; /* name -> value, of those that the boot has changed */
+
+static bool betweenini_stays(const zend_ini_entry *e) {
+        if (zend_string_equals_literal(e->name, "session.save_path"))
+                return true;
+        return zend_string_equals_literal(e->name, "session.save_handler") && e->value &&
+               !zend_string_equals_literal(e->value, "user");
+}
+
+void sapi_betweenini_remember(void) {
+        zend_ini_entry *e;
+
+        zend_hash_init(&betweenini_boot, 8, NULL, ZVAL_PTR_DTOR, false);
+        if (!EG(modified_ini_directives))
+                return;
+        ZEND_HASH_FOREACH_PTR(EG(modified_ini_directives), e) {
+                zval value;
+
+                if (!e->value)
+                        continue;
+                ZVAL_STR_COPY(&value, e->value);
+                zend_hash_update(&betweenini_boot, e->name, &value);
+        }
+        ZEND_HASH_FOREACH_END();
+}
+
+/* True: the entry is as the boot has left it. */
+static bool betweenini_is_boot(const zend_ini_entry *e) {
+        const zval *value = zend_hash_find(&betweenini_boot, e->name);
+
+        return betweenini_stays(e) || (value && Z_STR_P(value) == e->value);
+}
+
+static void betweenini_put_back(zend_string *name) {
+        const zval *value = zend_hash_find(&betweenini_boot, name);
+
+        if (value)
+                (void)zend_alter_ini_entry_ex(name, Z_STR_P(value), ZEND_INI_SYSTEM, ZEND_INI_STAGE_DEACTIVATE, true);
+        else
+                (void)zend_restore_ini_entry(name, ZEND_INI_STAGE_DEACTIVATE);
+}
+
+/* One that the boot has changed and the request has restored is not in PHP's list any more. */
+static void betweenini_put_restored_back(void) {
+        zend_string *name;
+        zval *value;
+
+        ZEND_HASH_FOREACH_STR_KEY_VAL(&betweenini_boot, name, value) {
+                const zend_ini_entry *e = zend_hash_find_ptr(EG(ini_directives), name);
+
+                if (e && !e->modified)
+                        (void)zend_alter_ini_entry_ex(name, Z_STR_P(value), ZEND_INI_SYSTEM, ZEND_INI_STAGE_DEACTIVATE,
+                                                      true);
+        }
+        ZEND_HASH_FOREACH_END();
+}
+
+void sapi_betweenini_back(void) {
+        zend_ini_entry *e;
+        HashTable *changed = EG(modified_ini_directives);
+
+        if (changed && zend_hash_num_elements(changed) > 0) {
+                HashTable names;
+                zend_string *name;
+
+                zend_hash_init(&names, 8, NULL, NULL, false);
+                ZEND_HASH_FOREACH_PTR(changed, e) {
+                        if (!betweenini_is_boot(e))
+                                zend_hash_add_empty_element(&names, e->name);
+                }
+                ZEND_HASH_FOREACH_END();
+                ZEND_HASH_FOREACH_STR_KEY(&names, name) {
+                        betweenini_put_back(name);
+                }
+                ZEND_HASH_FOREACH_END();
+                zend_hash_destroy(&names);
+        }
+        if (zend_hash_num_elements(&betweenini_boot) > 0)
+                betweenini_put_restored_back();
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.script: the script runs once, in one request of PHP's, and answers many requests from within, each by a call
+ * of fpmd_handle_request(), whose callback is the request.
+ *
+ *     boot -> the first call: it is ready -> [wait -> begin -> callback -> end -> what it changed is put back] ... ->
+ *        the call says false -> the script's rest -> PHP's request shutdown
+ *
+ * Between two requests there is no request: output goes to the process's stdout, what header() sets goes nowhere.
+ *
+ * exit() and fatal errors end the script as well as the request, and the process: it is replaced by one that has booted
+ * afresh. An uncaught exception ends its request alone, as PHP has unwound from it like from a caught one.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "sapi/booted.h"
+
+#include "base/text.h"
+#include "fcgi/params.h"
+#include "log/log.h"
+
+/* What the boot has printed is told up to here. */
+#define BOOTED_OUTPUT_MAX 500
+
+static struct {
+        const struct sapi_boot *boot; /* NULL: this process does not boot */
+        bool ready;
+        const struct sapi_booted_call *call; /* of the one that waits or is served */
+        bool called;                         /* it has been */
+        bool exited;                         /* by exit() */
+        struct text output;                  /* the boot's */
+        size_t n_output;
+        bool output_has_head;
+} booted;
+
+bool sapi_booted_waits(void) {
+        return booted.call && !booted.called;
+}
+
+bool sapi_booted_boots(void) {
+        return booted.boot && !booted.ready;
+}
+
+static ssize_t booted_read_nothing(_unused_ void *ctx, _unused_ void *buf, _unused_ size_t n) {
+        return 0;
+}
+
+static int booted_keep_nothing(_unused_ void *ctx, _unused_ uint64_t n) {
+        return 0;
+}
+
+/* The head comes first, in one piece. */
+static int booted_take_output(_unused_ void *ctx, const void *buf, size_t n) {
+        if (!booted.output_has_head)
+                booted.output_has_head = true;
+        else {
+                size_t room = BOOTED_OUTPUT_MAX - MIN(booted.n_output, (size_t)BOOTED_OUTPUT_MAX);
+
+                text_append_n(&booted.output, buf, MIN(room, n));
+                booted.n_output += n;
+        }
+        return 0;
+}
+
+static int booted_write_nothing(_unused_ void *ctx, _unused_ const void *buf, _unused_ size_t n) {
+        return 0;
+}
+
+static int booted_flush_nothing(_unused_ void *ctx) {
+        return 0;
+}
+
+static bool booted_is_not_gone(_unused_ void *ctx) {
+        return false;
+}
+
+static int booted_finish_nothing(_unused_ void *ctx, _unused_ uint32_t status, _unused_ bool php_goes_on) {
+        return 0;
+}
+
+static void booted_execute_nothing(_unused_ void *ctx, _unused_ const char *script, _unused_ const char *user) {
+}
+
+/* The boot has no client. */
+static const struct sapi_io booted_io = {
+        .read_body = booted_read_nothing,
+        .keep_body = booted_keep_nothing,
+        .write_reply = booted_take_output,
+        .write_error = booted_write_nothing,
+        .flush = booted_flush_nothing,
+        .is_gone = booted_is_not_gone,
+        .finish = booted_finish_nothing,
+        .executing = booted_execute_nothing,
+};
+
+static void booted_say_output(void) {
+        if (booted.n_output > 0)
+                log_notice("%s printed %zu bytes before its first request, which nobody gets: %s", booted.boot->script,
+                           booted.n_output, text_peek(&booted.output));
+        text_done(&booted.output);
+        booted.output = (struct text){ 0 };
+}
+
+/* What applications ask for while they boot. */
+static void booted_load_env(const char *script) {
+        const char *slash = strrchr(script, '/');
+        size_t n_root = slash && slash > script ? (size_t)(slash - script) : 1;
+
+        sapi_env_load(NULL, 0);
+        SAPI_ENV_SET("FRANKENPHP_WORKER", "1", 1);
+        SAPI_ENV_SET("DOCUMENT_ROOT", slash ? script : "/", n_root);
+        SAPI_ENV_SET("SCRIPT_FILENAME", script, strlen(script));
+        SAPI_ENV_SET("SCRIPT_NAME", slash ? slash : script, strlen(slash ? slash : script));
+        SAPI_ENV_SET("REQUEST_METHOD", "GET", 3);
+        SAPI_ENV_SET("REQUEST_URI", "/", 1);
+        SAPI_ENV_SET("QUERY_STRING", "", 0);
+}
+
+/* The boot ends: what a request would end with, and what it leaves is what each request begins with. */
+static void booted_become_ready(void) {
+        zend_try {
+                php_output_end_all();
+        }
+        zend_end_try();
+        zend_unset_timeout();
+        sapi_limit_end_boot();
+        sapi_betweenmodules_end();
+        php_output_deactivate();
+        sapi_directory_stay();
+        sapi_between_remember();
+        sapi_betweenmodules_say();
+        booted_say_output();
+        sapi_deactivate();
+        SG(request_info).content_type_dup = NULL;
+        SG(request_info).current_user = NULL;
+        SG(server_context) = NULL;
+        sapi_current = (struct sapi_current){ 0 };
+        sapi_env_reset();
+        booted.ready = true;
+}
+
+bool sapi_booted_serve(struct sapi_booted_call *call) {
+        bool served;
+
+        if (!booted.boot || booted.call) {
+                zend_throw_exception(spl_ce_RuntimeException,
+                                     "fpmd_handle_request() is for the script of worker.script, outside of a request",
+                                     0);
+                return false;
+        }
+        if (!booted.ready)
+                booted_become_ready();
+        booted.call = call;
+        booted.called = booted.exited = false;
+        served = booted.boot->serve(booted.boot->ctx);
+        booted.call = NULL;
+        if (CG(unclean_shutdown))
+                zend_bailout(); /* of the request, and so of the script */
+        if (booted.exited)
+                zend_throw_unwind_exit();
+        return served;
+}
+
+/* Every request is the script's, whatever file its parameters name. */
+static void booted_fill_request_info(void) {
+        const char *script = booted.boot->script;
+
+        sapi_request_fill_info();
+        if (!SAPI_ENV("SCRIPT_FILENAME"))
+                SAPI_ENV_SET("SCRIPT_FILENAME", script, strlen(script));
+        SG(request_info).request_uri = SAPI_ENV("SCRIPT_NAME");
+        SG(request_info).path_translated = estrdup(script);
+        sapi_current.script = script;
+}
+
+static void booted_start_output(void) {
+        zval handler;
+
+        if (PG(output_handler) && PG(output_handler)[0]) {
+                ZVAL_STRING(&handler, PG(output_handler));
+                php_output_start_user(&handler, 0, PHP_OUTPUT_HANDLER_STDFLAGS);
+                zval_ptr_dtor(&handler);
+        } else if (PG(output_buffering))
+                php_output_start_user(NULL, PG(output_buffering) > 1 ? (size_t)PG(output_buffering) : 0,
+                                      PHP_OUTPUT_HANDLER_STDFLAGS);
+        else if (PG(implicit_flush))
+                php_output_set_implicit_flush(1);
+}
+
+/* PHP's request start-up, without what would start the engine anew. */
+static void booted_begin(const struct sapi_request *request) {
+        EG(exit_status) = 0;
+        zend_memory_reset_peak_usage();
+        sapi_env_load(request->params, request->n_params);
+        booted_fill_request_info();
+        sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
+        sapi_ini_apply_request();
+        PG(in_error_log) = false;
+        PG(during_request_startup) = true;
+        php_output_activate();
+        PG(header_is_being_sent) = false;
+        PG(connection_status) = PHP_CONNECTION_NORMAL;
+        PG(in_user_include) = false;
+        sapi_activate();
+        zend_set_timeout(PG(max_input_time) == -1 ? EG(timeout_seconds) : PG(max_input_time), true);
+        if (PG(expose_php) && !SG(headers_sent))
+                sapi_add_header(SAPI_PHP_VERSION_HEADER, sizeof(SAPI_PHP_VERSION_HEADER) - 1, 1);
+        booted_start_output();
+        sapi_betweenglobals_make();
+        sapi_betweenmodules_begin();
+        SG(sapi_started) = 1;
+        PG(during_request_startup) = false;
+}
+
+/* As at the end of a script. */
+static void booted_on_exception(void) {
+        if (zend_is_unwind_exit(EG(exception))) {
+                booted.exited = true;
+                zend_clear_exception();
+                return;
+        }
+        if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF)
+                zend_user_exception_handler();
+        if (EG(exception) && zend_is_unwind_exit(EG(exception)))
+                booted_on_exception();
+        else if (EG(exception))
+                zend_exception_error(EG(exception), E_ERROR);
+}
+
+static void booted_call(void) {
+        zend_fcall_info fci = booted.call->fci;
+        zend_fcall_info_cache fcc = booted.call->fcc;
+        zval result;
+
+        ZVAL_UNDEF(&result);
+        fci.retval = &result;
+        sapi_current.io->executing(sapi_current.ctx, sapi_current.script, SG(request_info).auth_user);
+        sapi_limit_execute();
+        zend_call_function(&fci, &fcc);
+        zval_ptr_dtor(&result);
+        if (EG(exception))
+                booted_on_exception();
+}
+
+static bool booted_try(void (*step)(void)) {
+        volatile bool done = false;
+
+        zend_try {
+                step();
+                done = true;
+        }
+        zend_end_try();
+        return done;
+}
+
+static void booted_answer(void) {
+        if (sapi_current.body_error < 0)
+                sapi_request_refuse_cut_form();
+        else
+                booted_call();
+}
+
+/* The end of PHP code, and of the reply: php_request_shutdown()'s first steps, in its order. */
+static void booted_end_reply(zend_execute_data *frame) {
+        EG(current_execute_data) = NULL; /* as there: shutdown functions are nobody's callees */
+        SAPI_COMPAT_FORGET_OOM();
+        php_call_shutdown_functions();
+        if (CG(unclean_shutdown) || booted.exited) { /* the script ends here as well, and its own may have to say why */
+                php_free_shutdown_functions();
+                sapi_between_give_shutdown_functions();
+                php_call_shutdown_functions();
+                php_free_shutdown_functions();
+        }
+        (void)booted_try(php_output_end_all);
+        zend_unset_timeout();
+        (void)booted_try(sapi_functions_end);
+        EG(current_execute_data) = frame;
+}
+
+/* php://input's stream is the request list's in PHP: it goes with its request here, unless the application has kept an
+ * open php://input, which reads from it. Then it is emptied. */
+static void booted_free_body(php_stream *body) {
+        zend_resource *r;
+
+        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
+                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
+
+                if (s && strcmp(s->ops->label, "Input") == 0) {
+                        php_stream_truncate_set_size(body, 0);
+                        return;
+                }
+        }
+        ZEND_HASH_FOREACH_END();
+        php_stream_free(body, PHP_STREAM_FREE_CLOSE);
+}
+
+/* The rest of them, as far as the engine goes on. */
+static void booted_end(void) {
+        php_stream *body = SG(request_info).request_body;
+
+        sapi_betweenmodules_end();
+        php_output_deactivate();
+        php_free_shutdown_functions();
+        sapi_betweenglobals_back();
+        sapi_between_back();
+        sapi_deactivate();
+        SG(request_info).content_type_dup = NULL;
+        SG(request_info).current_user = NULL;
+        if (body)
+                booted_free_body(body);
+        if (EG(exception)) /* of a destructor; there is nobody to catch it */
+                zend_exception_error(EG(exception), E_WARNING);
+}
+
+bool sapi_booted_request(const struct sapi_request *request) {
+        zend_execute_data *frame = EG(current_execute_data);
+
+        booted.called = true;
+        zend_try {
+                booted_begin(request);
+                booted_answer();
+        }
+        zend_end_try();
+        EG(current_execute_data) = frame;
+        sapi_request_put_error_header();
+        booted_end_reply(frame);
+        if (!CG(unclean_shutdown))
+                (void)booted_try(booted_end);
+        if (CG(unclean_shutdown) || booted.exited)
+                log_notice("child %d ends after %s in a request of worker.script", (int)getpid(),
+                           CG(unclean_shutdown) ? "a fatal error" : "exit()");
+        return !CG(unclean_shutdown) && !booted.exited;
+}
+
+/* Why the script has ended before it was ready; the caller's. */
+static char *booted_reason(void) {
+        _cleanup_text_ struct text t = { 0 };
+        char *reason = NULL;
+
+        if (PG(last_error_message) && EG(exit_status) == 255)
+                text_printf(&t, "%s in %s on line %d", ZSTR_VAL(PG(last_error_message)),
+                            PG(last_error_file) ? ZSTR_VAL(PG(last_error_file)) : "?", (int)PG(last_error_lineno));
+        else
+                text_printf(&t, "%s ended (exit status %d) before its first fpmd_handle_request()", booted.boot->script,
+                            (int)EG(exit_status));
+        for (char *p = t.data; p && *p; p++)
+                if (*p == '\n')
+                        *p = ' ';
+        return text_finish(&t, &reason, NULL) < 0 ? NULL : reason;
+}
+
+static void booted_run_script(struct sapi_boot_end *ret) {
+        zend_file_handle file;
+
+        if (php_request_startup() == FAILURE)
+                return;
+        if (sapi_module_options()->extended_info)
+                CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
+        if (php_fopen_primary_script(&file) == FAILURE)
+                ret->error = errno;
+        else {
+                sapi_directory_enter(booted.boot->script);
+                php_execute_script(&file);
+                zend_destroy_file_handle(&file);
+        }
+        ret->booted = booted.ready;
+        if (!ret->booted && !ret->error)
+                ret->reason = booted_reason();
+        booted_say_output();
+        if (ret->booted)
+                sapi_between_give_shutdown_functions();
+        php_request_shutdown(NULL);
+}
+
+void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret) {
+        *ret = (struct sapi_boot_end){ 0 };
+        booted.boot = boot;
+        sapi_current = (struct sapi_current){ .io = &booted_io, .script = boot->script };
+        SG(server_context) = &sapi_current;
+        (void)sapi_signals_begin_request();
+        sapi_limit_begin_boot(boot->timeout);
+        EG(exit_status) = 0;
+        SG(sapi_headers).http_response_code = 200;
+        zend_try {
+                booted_load_env(boot->script);
+                sapi_request_fill_info();
+                SG(request_info).request_uri = SAPI_ENV("SCRIPT_NAME");
+                SG(request_info).path_translated = estrdup(boot->script);
+                booted_run_script(ret);
+        }
+        zend_end_try();
+        ret->exit_status = (uint32_t)EG(exit_status);
+        fflush(stdout);
+        booted.boot = NULL;
+        SG(server_context) = NULL;
+        sapi_current = (struct sapi_current){ 0 };
+}

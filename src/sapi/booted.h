@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * A booted process (worker.script) among the files of this folder: booted.c runs the script and its requests,
+ * between.c puts back what a request has changed, betweenini.c the settings, betweenmodules.c asks the extensions.
+ * The rule of all: a request finds what the boot has left.
+ */
+
+#include "sapi/internal.h"
+
+/* The script waits in fpmd_handle_request(): sapi_request_run() is a call of its callback. */
+bool sapi_booted_waits(void);
+/* The script runs, and has not come that far. */
+bool sapi_booted_boots(void);
+/* In place of a request's life of its own. False: PHP is not fit for another one. */
+bool sapi_booted_request(const struct sapi_request *request);
+
+/* callables.c: the functions of such pools; for module start-up. */
+void sapi_callables_register(void);
+
+/* The callback, while a call of it waits for its request; for the function. False: the worker is to end. */
+struct sapi_booted_call {
+        zend_fcall_info fci;
+        zend_fcall_info_cache fcc;
+};
+bool sapi_booted_serve(struct sapi_booted_call *call);
+
+/* between.c: start, in module start-up; remember, once, when the boot has ended; back, after each request. */
+void sapi_between_start(void);
+void sapi_between_remember(void);
+void sapi_between_back(void);
+/* Those of the boot are PHP's to call again. */
+void sapi_between_give_shutdown_functions(void);
+
+/* betweenini.c: as above. */
+void sapi_betweenini_remember(void);
+void sapi_betweenini_back(void);
+
+/* betweenhandlers.c: error and exception handlers, as above. */
+void sapi_betweenhandlers_remember(void);
+void sapi_betweenhandlers_back(void);
+
+/* betweenglobals.c: superglobals. make: those of the request; back: those of the boot. */
+void sapi_betweenglobals_remember(void);
+void sapi_betweenglobals_make(void);
+void sapi_betweenglobals_back(void);
+
+/* betweenmodules.c: what extensions need. say: names those that the table does not know; begin, end: of a request. */
+void sapi_betweenmodules_say(void);
+void sapi_betweenmodules_begin(void);
+void sapi_betweenmodules_end(void);

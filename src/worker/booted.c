@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop runs within the script: each call of fpmd_handle_request() comes here for the next request, and the first
+ * one says that the worker accepts. What a request is is the loop's matter, as ever.
+ */
+
+#include "worker/booted.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "sapi/sapi.h"
+#include "worker/setup.h"
+
+/* What is told of a boot that fails. */
+#define BOOTED_REASON_MAX 1000
+
+static void booted_accept(struct worker *w) {
+        w->booted = true;
+        track_stage(&w->track, STAGE_ACCEPTING);
+        w->setup->accepting(w->setup->ctx);
+}
+
+/* PHP calls back. */
+static bool booted_serve(void *ctx) {
+        struct worker *w = ctx;
+
+        if (setup_is_copy())
+                return false;
+        if (!w->booted)
+                booted_accept(w);
+        w->result = worker_next(w);
+        if (w->abandoned) { /* PHP is not to be gone back to */
+                acceptor_leave(&w->acceptor);
+                _exit(EXIT_SUCCESS);
+        }
+        return w->result == 0 && !w->ending;
+}
+
+static int booted_fail(struct worker *w, const struct sapi_boot_end *end) {
+        char text[BOOTED_REASON_MAX];
+
+        if (end->error > 0)
+                snprintf(text, sizeof(text), "worker.script %s cannot be opened: %s", w->setup->pool->worker_script,
+                         strerror(end->error));
+        else
+                snprintf(text, sizeof(text), "worker.script does not boot: %s",
+                         end->reason ? end->reason : "PHP has no request");
+        w->setup->boot_failed(w->setup->ctx, text);
+        return -ECANCELED;
+}
+
+int booted_run(struct worker *w) {
+        const struct conf_pool *pool = w->setup->pool;
+        struct sapi_boot_end end;
+
+        track_stage(&w->track, STAGE_BOOTING);
+        sapi_booted_run(&(struct sapi_boot){ .script = pool->worker_script,
+                                             .timeout = pool->worker_boot_timeout,
+                                             .serve = booted_serve,
+                                             .ctx = w },
+                        &end);
+        if (setup_is_copy())
+                _exit((int)end.exit_status);
+        if (!end.booted) {
+                int r = booted_fail(w, &end);
+
+                free(end.reason);
+                return r;
+        }
+        worker_leave(w);
+        return w->result;
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Worker mode: nothing of a request is met in the next one. Each row is a canary: a request sets something, the next one, in the same
+worker, reads it. First of all the canary must sing: in the request that sets it, it is read."""
+
+import base64
+import os
+
+import pytest
+
+import fastcgi
+import server as programs
+
+APP = """<?php
+%s
+$handler = static function () { eval(base64_decode($_GET['code'])); };
+if (function_exists('fpmd_handle_request')) {
+    while (fpmd_handle_request($handler)) {
+    }
+} else {
+    $handler();
+}
+"""
+
+# name: (sets, reads, what a boot may do before: other than the first)
+ROWS = {
+    "$_GET": ("$_GET['x'] = 1;", "echo isset($_GET['x']) ? 'set' : '';", ""),
+    "$_POST": ("$_POST['x'] = 1;", "echo json_encode($_POST);", ""),
+    "$_COOKIE": ("$_COOKIE['x'] = 1;", "echo json_encode($_COOKIE);", ""),
+    "$_FILES": ("$_FILES['x'] = 1;", "echo json_encode($_FILES);", ""),
+    "$_REQUEST": ("$_REQUEST['x'] = 1;", "echo isset($_REQUEST['x']) ? 'set' : '';", ""),
+    "$_SERVER": ("$_SERVER['X_CANARY'] = 1;", "echo $_SERVER['X_CANARY'] ?? '';", ""),
+    "$_ENV": ("$_ENV['X_CANARY'] = 'a';", "echo $_ENV['X_CANARY'] ?? '';", "$_ENV['X_CANARY'] = 'b';"),
+    "$_SESSION without session": ("$_SESSION['x'] = 1;", "echo json_encode($_SESSION ?? null);", ""),
+    "session": ("session_id('canary1'); session_start(['use_cookies' => 0]); $_SESSION['x'] = 1;",
+                "echo session_id(), session_status(), json_encode($_SESSION ?? null);", ""),
+    "session name": ("session_name('CANARY');", "echo session_name();", "session_name('BOOT');"),
+    "session cookie": ("session_set_cookie_params(77);", "echo session_get_cookie_params()['lifetime'];", "session_set_cookie_params(88);"),
+    "session handler": ("session_set_save_handler(new SessionHandler);", "echo session_module_name();", ""),
+    "headers": ("header('X-Canary: 1');", "echo json_encode(headers_list());", ""),
+    "header callback": ("header_register_callback(function () { header('X-Callback: 1'); }); echo 'called';", "", ""),
+    "status": ("http_response_code(418);", "echo http_response_code();", ""),
+    "output layers": ("ob_start(fn ($b) => strtoupper($b)); $GLOBALS['level'] = ob_get_level();", "echo ob_get_level(), 'a';", ""),
+    "rewrite variables": ("output_add_rewrite_var('x', '1');", "echo '<form action=\"a.php\"></form>';", ""),
+    "error_get_last": ("@trigger_error('canary');", "echo json_encode(error_get_last());", "@trigger_error('boot');"),
+    "ini_set": ("ini_set('precision', '5');", "echo ini_get('precision'), 1 / 3;", "ini_set('precision', '7');"),
+    "ini_restore": ("ini_restore('serialize_precision');", "echo ini_get('serialize_precision'), json_encode(1 / 3);", "ini_set('serialize_precision', '4');"),
+    "set_time_limit": ("set_time_limit(77);", "echo ini_get('max_execution_time');", "set_time_limit(88);"),
+    "memory_limit": ("ini_set('memory_limit', '200M');", "echo ini_get('memory_limit');", "ini_set('memory_limit', '300M');"),
+    "ignore_user_abort": ("ignore_user_abort(!ignore_user_abort());", "echo ignore_user_abort();", ""),
+    "error_reporting": ("error_reporting(1);", "echo error_reporting();", "error_reporting(3);"),
+    "include_path": ("set_include_path('/canary');", "echo get_include_path();", "set_include_path('/boot');"),
+    "default charset": ("ini_set('default_charset', 'latin1');", "echo ini_get('default_charset');", "ini_set('default_charset', 'latin2');"),
+    "error handler": ("set_error_handler(function () { echo 'canary'; return true; });", "echo @$undefined;",
+                      "set_error_handler(function () { echo 'boot'; return true; });"),
+    "error handlers": ("restore_error_handler(); set_error_handler(fn () => print('1')); set_error_handler(fn () => print('2'));",
+                       "@trigger_error('x'); restore_error_handler(); @trigger_error('x');",
+                       "set_error_handler(fn () => print('a')); set_error_handler(fn () => print('b'));"),
+    "exception handler": ("set_exception_handler(function () { echo 'canary'; });",
+                          "$f = set_exception_handler(null); restore_exception_handler(); echo $f ? (new ReflectionFunction($f))->getStartLine() : 'none';",
+                          "\n\n\nset_exception_handler(function () { echo 'boot'; });"),
+    "working directory": ("chdir('/');", "echo getcwd();", "chdir('/usr');"),
+    "umask": ("umask(0777);", "printf('%o', umask());", "umask(0070);"),
+    "locale": ("setlocale(LC_ALL, 'C.UTF-8', 'C.utf8');", "echo setlocale(LC_ALL, 0);", "setlocale(LC_TIME, 'C.UTF-8', 'C.utf8');"),
+    "time zone": ("date_default_timezone_set('Asia/Tokyo');", "echo date_default_timezone_get(), date('T');",
+                  "date_default_timezone_set('America/New_York');"),
+    "putenv": ("putenv('CANARY=a');", "echo json_encode(getenv('CANARY')), exec('echo $CANARY');", "putenv('CANARY=b');"),
+    "putenv of nothing": ("putenv('CANARY2');", "echo json_encode(getenv('CANARY2'));", "putenv('CANARY2=b');"),
+    "mb_internal_encoding": ("mb_internal_encoding('EUC-JP');", "echo mb_internal_encoding();", "mb_internal_encoding('SJIS');"),
+    "mb_http_output": ("mb_http_output('EUC-JP');", "echo mb_http_output();", "mb_http_output('SJIS');"),
+    "mb_detect_order": ("mb_detect_order('EUC-JP,SJIS');", "echo json_encode(mb_detect_order());", "mb_detect_order('SJIS');"),
+    "mb_substitute_character": ("mb_substitute_character('none');", "echo mb_substitute_character();", "mb_substitute_character('long');"),
+    "mb_regex_encoding": ("mb_regex_encoding('EUC-JP');", "echo mb_regex_encoding();", "mb_regex_encoding('SJIS');"),
+    "mb_language": ("mb_language('Japanese');", "echo mb_language();", "mb_language('German');"),
+    "libxml errors": ("libxml_use_internal_errors(true); simplexml_load_string('<a');",
+                      "echo json_encode([libxml_use_internal_errors(), count(libxml_get_errors())]);", ""),
+    "libxml_use_internal_errors": ("libxml_use_internal_errors(!libxml_use_internal_errors());", "echo json_encode(libxml_use_internal_errors());",
+                                   "libxml_use_internal_errors(true);"),
+    "entity loader": ("libxml_set_external_entity_loader(fn () => null);", "echo json_encode(libxml_get_external_entity_loader() === null);", ""),
+    "stream context": ("stream_context_set_default(['http' => ['user_agent' => 'canary']]);",
+                       "echo json_encode(stream_context_get_options(stream_context_get_default()));",
+                       "stream_context_set_default(['http' => ['user_agent' => 'boot']]);"),
+    "stream wrapper": ("class CanaryWrapper {} stream_wrapper_register('canary', 'CanaryWrapper');",
+                       "echo json_encode(in_array('canary', stream_get_wrappers()));", ""),
+    "stream wrapper taken": ("stream_wrapper_unregister('data');", "echo json_encode(in_array('data', stream_get_wrappers()));", ""),
+    "stream filter": ("class CanaryFilter extends php_user_filter {} stream_filter_register('canary', 'CanaryFilter');",
+                      "echo json_encode(in_array('canary', stream_get_filters()));", ""),
+    "strtok": ("strtok('a b c', ' ');", "echo json_encode(strtok(' '));", "strtok('d e f', ' ');"),
+    "json_last_error": ("json_decode('{');", "echo json_last_error();", "json_decode('{');"),
+    "preg_last_error": ("preg_match('/(?:\\\\D+|<\\\\d+>)*[!?]/', 'foobar foobar foobar'); preg_match('/a/u', \"\\xff\");", "echo preg_last_error();", ""),
+    "stat cache": ("file_put_contents(sys_get_temp_dir() . '/canary-' . getmypid(), 'ab'); filesize(sys_get_temp_dir() . '/canary-' . getmypid());"
+                   " exec('echo abcdef >> ' . sys_get_temp_dir() . '/canary-' . getmypid());",
+                   "echo @filesize(sys_get_temp_dir() . '/canary-' . getmypid()) == 2 ? 'old' : '';", ""),
+    "random": ("mt_srand(1);", "echo in_array(mt_rand(), [895547922, 2141438069]) ? 'known' : '';", "mt_srand(1);"),
+    "shutdown function": ("register_shutdown_function(function () { echo 'canary'; });", "", ""),
+    "tick function": ("register_tick_function(function () { echo 'tick'; });", "declare(ticks=1) { $x = 1; }", ""),
+    "assert callback": ("ini_set('assert.exception', '0');", "echo ini_get('assert.exception');", ""),
+}
+
+# What is seen in the reply itself, or cannot be: there the request that sets does not read.
+SILENT = {"headers", "header callback", "shutdown function", "output layers", "tick function"}
+# What takes a boot to be seen.
+OF_A_BOOT = {"ini_restore", "putenv of nothing"}
+
+
+class Modes:
+    def __init__(self):
+        self.running = {}
+
+    def get(self, mode, prelude=""):
+        if (mode, prelude) not in self.running:
+            folder = programs.make_folder("booted")
+            os.mkdir(os.path.join(folder, "tmp"))
+            os.chmod(os.path.join(folder, "tmp"), 0o777)
+            pool = {"pm.max_children": "1", "php_admin_value[sys_temp_dir]": os.path.join(folder, "tmp"),
+                    "php_admin_value[session.save_path]": os.path.join(folder, "tmp"), "php_value[variables_order]": "EGPCS",
+                    "php_value[display_errors]": "1", "php_value[session.use_strict_mode]": "0"}
+            if mode == "worker":
+                pool["worker.script"] = os.path.join(folder, "app.php")
+            s = programs.Fpmd({"www": pool}, folder=folder)
+            s.app = s.script("app.php", APP % prelude)
+            self.running[(mode, prelude)] = s.start()
+        return self.running[(mode, prelude)]
+
+
+@pytest.fixture(scope="module")
+def modes():
+    m = Modes()
+    yield m
+    for s in m.running.values():
+        s.cleanup()
+
+
+def run(s, code):
+    """(headers and body, the worker's pid)"""
+    code = base64.b64encode(("header('X-Pid: ' . getmypid());" + code).encode()).decode()
+    r = s.client().request(fastcgi.environment(s.app, QUERY_STRING="code=" + code.replace("+", "%2B").replace("=", "%3D")))
+    assert not r.stderr, r.stderr
+    headers = [(name, value) for name, value in r.headers if name != "X-Pid"]
+    return (headers, r.text), r.header("X-Pid")
+
+
+def check(s, name):
+    sets, reads, _ = ROWS[name]
+    before, pid = run(s, reads)
+    during, pid_set = run(s, sets + reads)
+    after, pid_after = run(s, reads)
+    assert pid == pid_set == pid_after
+    if name not in SILENT:
+        assert during != before, "the canary does not sing"
+    assert after == before
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if n not in OF_A_BOOT])
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_a_request_finds_nothing_of_the_one_before(modes, mode, name):
+    check(modes.get(mode), name)
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if ROWS[n][2] and n not in ("error_get_last", "strtok", "json_last_error", "random")])
+def test_a_request_finds_what_the_boot_has_set(modes, name):
+    """All rows' settings in one boot; each read is that of the boot and stays so."""
+    prelude = "".join(ROWS[n][2] for n in ROWS if n not in ("error handler",))
+    s = modes.get("worker", prelude)
+    check(s, name)
+    fresh, _ = run(modes.get("worker"), ROWS[name][1])
+    booted, _ = run(s, ROWS[name][1])
+    assert booted != fresh, "the boot's setting has not reached the request"
+
+
+@pytest.mark.parametrize("name", ["error_get_last", "strtok", "json_last_error", "random"])
+def test_what_is_no_setting_is_not_the_boots_either(modes, name):
+    s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in ("error handler",)))
+    (_, booted), _ = run(s, ROWS[name][1])
+    (_, classic), _ = run(modes.get("classic"), ROWS[name][1])
+    assert booted == classic
