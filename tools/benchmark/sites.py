@@ -117,7 +117,7 @@ def idle(program, n):
         began = time.monotonic()
         ask(s, n - 1)
         print_row(s, f"{n} pools: and the first answer", time.monotonic() - began, "s later")
-        remove_all_but_master(s, n)
+        print_unused(s, n)
         stopped = time.monotonic()
         s.stop()
         print_row(s, f"{n} pools: stop", time.monotonic() - stopped, "s")
@@ -125,11 +125,10 @@ def idle(program, n):
         remove(s)
 
 
-def remove_all_but_master(s, n):
+def print_unused(s, n):
     if isinstance(s, programs.Fpmd):
         s.stop()
-        start(s)  # afresh: nobody has asked for anything
-        s.wait_ready()
+        s.start()  # afresh: nobody has connected to anything
         procs.until("the trial of PHP to be over", lambda: len(family(s)) == 1)
     else:
         wait_unused(s)
