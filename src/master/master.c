@@ -104,6 +104,7 @@ void master_free(struct master *m) {
         inherited_done(&m->inherited);
         sd_event_source_disable_unref(m->notify.tick);
         sd_event_source_disable_unref(m->notify.watchdog);
+        sd_event_source_disable_unref(m->idle.source);
         sd_event_source_disable_unref(m->logs.timer);
         sd_event_source_disable_unref(m->logs.post);
         sd_event_source_disable_unref(m->reload.deferred);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 
 /* Where the configuration is when -y does not say: by name, and below -p. */
 #define OPTIONS_CONF(prefix_folder) (program_is_php_fpm() ? prefix_folder "/php-fpm.conf" : prefix_folder "/fpmd.conf")
+
+#define OPTIONS_SECONDS_MAX (366 * 24 * 3600.0)
 
 static const char *options_default_conf(void) {
         return program_is_php_fpm() ? FPMD_PHP_INI_DIR "/php-fpm.conf" : FPMD_SYSCONFDIR "/fpmd.conf";
@@ -43,6 +46,9 @@ void options_print_help(void) {
                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
                "/run/fpmd)\n"
                "      --pool NAME            serve this one of the configuration's pools\n"
+               "      --exit-idle-time TIME  end when nobody has connected for so long (60s, 5min); a socket unit "
+               "starts it "
+               "again\n"
                "  -h, --help                 this text\n"
                "  -i, --info                 what phpinfo() shows\n"
                "  -m, --modules              PHP's modules\n"
@@ -114,7 +120,41 @@ static int options_finish(struct options *o) {
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 
-enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL };
+enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE };
+
+/* A number with ms, s, min or h, or of seconds; more than 0. */
+static int options_parse_time(const char *s, usec_t *ret) {
+        static const struct {
+                const char *name;
+                double seconds;
+        } units[] = { { "", 1 }, { "s", 1 }, { "ms", 0.001 }, { "min", 60 }, { "h", 3600 } };
+        double v;
+        char *end;
+
+        if (*s < '0' || *s > '9')
+                return -EINVAL;
+        v = strtod(s, &end);
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                double seconds = v * units[i].seconds;
+
+                if (!text_equal(end, units[i].name))
+                        continue;
+                if (!isfinite(seconds) || seconds < 0.001 || seconds > OPTIONS_SECONDS_MAX)
+                        return -EINVAL;
+                *ret = (usec_t)(seconds * (double)USEC_PER_SEC);
+                return 0;
+        }
+        return -EINVAL;
+}
+
+static int options_take_exit_idle(struct options *o, const char *value) {
+        int r = options_parse_time(value, &o->exit_idle);
+
+        if (r < 0)
+                fprintf(stderr, "%s: --exit-idle-time: not a time like 60s, 500ms, 5min or 1h: '%s'\n", program_name(),
+                        value);
+        return r;
+}
 
 static int options_take(struct options *o, int c) {
         switch (c) {
@@ -154,6 +194,8 @@ static int options_take(struct options *o, int c) {
                 return options_set(&o->runtime_dir, optarg);
         case OPTION_POOL:
                 return options_set(&o->pool, optarg);
+        case OPTION_EXIT_IDLE:
+                return options_take_exit_idle(o, optarg);
         case 'h':
                 options_set_task(o, OPTIONS_HELP);
                 return 0;
@@ -194,6 +236,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "pool", required_argument, NULL, OPTION_POOL },
+                { "exit-idle-time", required_argument, NULL, OPTION_EXIT_IDLE },
                 { "help", no_argument, NULL, 'h' },
                 { "usage", no_argument, NULL, 'h' },
                 { "info", no_argument, NULL, 'i' },

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/time.h"
 #include "conf/load.h"
 
 #define OPTIONS_DEFINES_MAX 1024
@@ -30,6 +31,7 @@ struct options {
         char *pid_path;                         /* -g, or NULL */
         char *php_ini;                          /* -c, or NULL */
         char *runtime_dir;                      /* --runtime-dir, or NULL */
+        usec_t exit_idle;                       /* --exit-idle-time; 0: none */
         bool no_php_ini;                        /* -n */
         bool extended_info;                     /* -e */
         bool dump;                              /* -tt */

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/control.h"
+#include "master/idle.h"
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -134,6 +135,8 @@ int start_service(struct master *m, struct text *problems) {
                 r = handed_take(&m->inherited.handed, problems);
         if (r == 0)
                 r = start_pools(m, problems);
+        if (r == 0)
+                r = idle_attach(m, problems);
         if (r == 0)
                 r = start_write_pid(m, problems);
         if (r == 0)

@@ -100,6 +100,14 @@ struct master_notify {
         usec_t next_time; /* systemd_interval */
 };
 
+/* idle.c */
+struct master_idle {
+        usec_t limit; /* 0: the service stays */
+        sd_event_source *source;
+        uint64_t done; /* at the last look */
+        usec_t since;  /* when something was done or held; 0: nobody has looked */
+};
+
 struct master {
         const struct options *options;
         sd_event *event;
@@ -127,4 +135,5 @@ struct master {
         struct master_control control;
         struct master_reload reload;
         struct master_notify notify;
+        struct master_idle idle;
 };

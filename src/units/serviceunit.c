@@ -37,7 +37,7 @@ static int serviceunit_put_account(const struct conf_pool *pool, struct text *ou
 /* What php-fpm does as root, and the unit's lines do without. */
 static void serviceunit_put_privileges(const struct conf_pool *pool, struct text *out) {
         if (pool->process_priority != CONF_INT_UNSET)
-                text_printf(out, "Nice=%d\n", MIN(pool->process_priority, 19));
+                text_printf(out, "Nice=%d\nSystemCallFilter=setpriority\n", MIN(pool->process_priority, 19));
         if (pool->rlimit_files > FILES_GIVEN)
                 text_printf(out, "LimitNOFILE=%u\n", pool->rlimit_files);
         if (pool->chroot)

@@ -14,7 +14,7 @@
 
 #define FILE_BYTES_MAX    ((size_t)1 << 20)
 #define FOLDER_DEFAULT    FPMD_SYSCONFDIR "/pool.d"
-#define EXIT_IDLE_DEFAULT (0 * USEC_PER_SEC)
+#define EXIT_IDLE_DEFAULT (60 * USEC_PER_SEC)
 
 void unitsconf_done(struct unitsconf *c) {
         for (size_t i = 0; i < c->n_folders; i++)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pools of php-fpm's folder as units: what fpmd-generator makes of files, under a real systemd."""
 
+import json
 import os
 import re
 
@@ -185,3 +186,93 @@ def test_systemd_finds_no_mistake_in_what_is_made(sites, container):
     sites.reload()
     done = container.run("systemd-analyze", "verify", "--man=no", "fpmd@site0.service", "fpmd@site0.socket", "fpmd@site1.service", "fpmd.slice")
     assert done.stdout + done.stderr == ""
+
+
+def test_an_idle_site_ends_and_the_next_connection_starts_it(sites, container):
+    """As many cycles as FPMD_IDLE_CYCLES; each is one that systemd makes."""
+    cycles = int(os.environ.get("FPMD_IDLE_CYCLES", "3"))
+    container.write(SETTINGS, f"pools = {sites.folder}\nexit_idle_time = 1s\n")
+    sites.reload()
+    sites.enable("site0")
+    masters = set()
+    for _ in range(cycles):
+        assert sites.ask("site0") == "site0 site0 fpm-fcgi"
+        masters.add(container.show("fpmd@site0.service", "ExecMainPID"))
+        container.wait_for("fpmd@site0.service", "inactive")
+        assert container.show("fpmd@site0.service", "Result") == "success"
+        assert container.show("fpmd@site0.socket", "ActiveState") == "active"
+    assert len(masters) == cycles
+    assert not [line for line in container.run("ps", "-e", "-o", "cgroup=").stdout.splitlines() if "fpmd@site0" in line]
+
+
+NEEDS = """<?php
+$file = tempnam(sys_get_temp_dir(), 'x');
+session_start();
+$_SESSION['x'] = 1;
+session_write_close();
+echo json_encode(['temporary' => file_put_contents($file, 'x') === 1, 'session' => is_file(session_save_path() . '/sess_' . session_id()),
+    'state' => file_put_contents(getenv('STATE') . '/x', 'x') === 1,
+    'pattern' => preg_match('/^(a+)+b$/', 'aab') === 1 && ini_get('pcre.jit') === '1', 'me' => posix_getpwuid(posix_geteuid())['name'],
+    'shell' => trim((string) @shell_exec('/bin/echo shell')) === 'shell', 'load' => is_array(sys_getloadavg()),
+    'upload' => @file_put_contents('/var/www/html/up/x', 'x') === 1,
+    'tcp' => is_resource(@stream_socket_client('tcp://127.0.0.1:9418', $no, $text, 1))]);
+"""
+
+
+@pytest.mark.parametrize("preset, lost, won", [(None, [], []), ("uploads", [], ["upload"]), ("no-network", ["tcp"], []), ("no-exec", ["shell"], []),
+                                               ("mail", [], [])])
+def test_what_applications_need_works_in_the_instances_sandbox(sites, container, preset, lost, won):
+    container.write("/var/www/html/needs.php", NEEDS)
+    container.run("install", "-d", "-o", "site0", "/var/www/html/up")
+    container.run("systemd-run", "--unit=echo9418", "systemd-socket-activate", "-l", "127.0.0.1:9418", "--inetd", "-a", "/bin/cat")
+    sites.write("site0", "env[STATE] = /var/lib/fpmd/site0\nprocess.priority = 3")
+    if preset:
+        container.run("install", "-D", f"/usr/share/fpmd/sandbox/{preset}.conf", f"/etc/systemd/system/fpmd@site0.service.d/{preset}.conf")
+    sites.reload()
+    sites.enable("site0")
+    try:
+        wait_until(lambda: container.run("sh", "-c", "ss -ltn 2>/dev/null | grep -q 9418 || grep -q ':24CA ' /proc/net/tcp", check=False).returncode == 0, "the port")
+        found = json.loads(container.run("fpmctl", "get", "--connect", sites.socket("site0"), "/var/www/html/needs.php").stdout)
+        wanted = {"temporary", "session", "state", "pattern", "shell", "load", "tcp"} - set(lost) | set(won)
+        assert found.pop("me") == "site0"
+        assert {name for name, met in found.items() if met} == wanted
+        assert container.run("sh", "-c", f"ps -o ni= -p {container.show('fpmd@site0.service', 'MainPID')}").stdout.strip() == "3"
+    finally:
+        container.run("sh", "-c", "rm -rf /etc/systemd/system/fpmd@site0.service.d /var/www/html/up /var/www/html/needs.php; systemctl stop echo9418", check=False)
+
+
+def test_a_chroot_works_in_the_instances_sandbox(sites, container):
+    container.write("/srv/site0/who.php", "<?php echo realpath('/who.php'), ' ', file_exists('/etc/passwd') ? 'outside' : 'inside';")
+    sites.write("site0", "chroot = /srv/site0")
+    sites.reload()
+    sites.enable("site0")
+    said = container.run("fpmctl", "get", "--connect", sites.socket("site0"), "/who.php", check=False)
+    assert said.stdout == "/who.php inside", said.stderr
+
+
+def listed(container):
+    return {pool["name"]: pool for pool in json.loads(container.run("fpmctl", "list", "--json").stdout)}
+
+
+def test_a_panel_adds_lists_and_removes_a_site(sites, container):
+    sites.reload()
+    assert listed(container)["site0"]["state"] == "off"
+    container.run("fpmctl", "enable", "site0")
+    assert container.show("fpmd@site0.socket", "UnitFileState") == "enabled"
+    pool = listed(container)["site0"]
+    assert (pool["state"], pool["user"], pool["listen"], pool["file"]) == ("asleep", "site0", sites.socket("site0"), sites.path("site0"))
+    assert pool["requests"] is None and container.show("fpmd@site0.service", "ActiveState") == "inactive"  # nobody is woken by a look
+    assert sites.ask("site0")
+    pool = listed(container)["site0"]
+    assert (pool["state"], pool["requests"], pool["workers"]) == ("running", 1, 1) and pool["last use"] > 0
+    assert "site0" in container.run("fpmctl", "list").stdout
+    sites.write("site1", "pm.max_requests = many")
+    done = container.run("fpmctl", "enable", "site1", check=False)
+    assert done.returncode == 78 and f"{sites.path('site1')}:10" in done.stderr
+    assert listed(container)["site1"]["state"] == "broken"
+    assert container.run("fpmctl", "enable", "nosuch", check=False).returncode == 1
+    assert container.run("fpmctl", "enable", "../x", check=False).returncode == 2
+    container.remove(sites.path("site0"))
+    container.run("fpmctl", "disable", "site0")
+    assert container.show("fpmd@site0.socket", "ActiveState") == container.show("fpmd@site0.service", "ActiveState") == "inactive"
+    assert "site0" not in listed(container)

@@ -18,6 +18,9 @@ static const char usage[] =
         "  get [OPTION...] SCRIPT|URI          send a request to a pool, print the reply's body\n"
         "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
         "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"
+        "  list [--json]                       pools that are units of their own: state, user, memory, requests\n"
+        "  enable NAME                         check the pool's file, make its units, listen now and at each boot\n"
+        "  disable NAME                        the opposite\n"
         "\n"
         "  -h, --help       this text; COMMAND -h explains a command\n"
         "  -V, --version    fpmctl's version\n"
@@ -28,8 +31,9 @@ static const struct {
         const char *name;
         int (*main)(struct ctl *ctl, int argc, char *argv[]);
 } commands[] = {
-        { "status", ctl_status_main }, { "reload", ctl_reload_main }, { "get", ctl_get_main },
-        { "check", ctl_check_main },   { "import", ctl_import_main },
+        { "status", ctl_status_main }, { "reload", ctl_reload_main },   { "get", ctl_get_main },
+        { "check", ctl_check_main },   { "import", ctl_import_main },   { "list", ctl_list_main },
+        { "enable", ctl_enable_main }, { "disable", ctl_disable_main },
 };
 
 static int ctl_set_socket(struct ctl *ctl, const char *dir, const char *name) {

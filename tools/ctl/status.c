@@ -80,6 +80,12 @@ static int status_collect(const struct ctl *ctl, const struct options *o, struct
         return r;
 }
 
+int ctl_status_collect(const struct ctl *ctl, usec_t timeout, struct ctl_view *v) {
+        const struct options all = { .timeout = timeout };
+
+        return status_collect(ctl, &all, v);
+}
+
 static int status_check_names(const struct options *o, const struct ctl_view *v) {
         for (size_t i = 0; i < o->n_pools; i++) {
                 size_t k = 0;

@@ -20,6 +20,9 @@ struct ctl_view {
 void ctl_view_done(struct ctl_view *v);
 #define _cleanup_view_ _cleanup_(ctl_view_done)
 
+/* Asks the master for all of it. 0, or a negative exit code after the error was told. */
+int ctl_status_collect(const struct ctl *ctl, usec_t timeout, struct ctl_view *v);
+
 /* Adds a POOL message, whose contents move into the view, and reads its scoreboard. 0 or -ENOMEM. */
 int ctl_view_add_pool(struct ctl_view *v, struct ipc_control_message *m, usec_t now);
 

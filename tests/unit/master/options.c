@@ -81,9 +81,21 @@ static void quiet_end(const int saved[2]) {
 
 static void wrong_use_is_refused(void **state) {
         static const char *const rows[][3] = {
-                { "-x" },           { "--no-such" }, { "argument" }, { "-t", "argument" },
-                { "--fpm-config" }, { "-y" },        { "--fpm" }, /* a beginning of a word is no word */
-                { "--tes" },        { "-d" },
+                { "-x" },
+                { "--no-such" },
+                { "argument" },
+                { "-t", "argument" },
+                { "--fpm-config" },
+                { "-y" },
+                { "--fpm" }, /* a beginning of a word is no word */
+                { "--tes" },
+                { "-d" },
+                { "--exit-idle-time", "0" },
+                { "--exit-idle-time", "-1" },
+                { "--exit-idle-time", "5days" },
+                { "--exit-idle-time", "nan" },
+                { "--exit-idle-time", "1e9" },
+                { "--exit-idle-time", "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -96,6 +108,24 @@ static void wrong_use_is_refused(void **state) {
                 if (r != -EINVAL)
                         fail_msg("%s %s: %d", rows[i][0], rows[i][1] ?: "", r);
         }
+}
+
+static void a_time_has_a_unit_or_is_in_seconds(void **state) {
+        static const struct {
+                const char *text;
+                usec_t time;
+        } rows[] = {
+                { "60", 60 * USEC_PER_SEC },    { "1s", USEC_PER_SEC },          { "250ms", 250 * USEC_PER_MSEC },
+                { "5min", 300 * USEC_PER_SEC }, { "0.5h", 1800 * USEC_PER_SEC },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                assert_int_equal(PARSE("--exit-idle-time", rows[i].text), 0);
+                assert_int_equal(o.exit_idle, rows[i].time);
+        }
+        assert_int_equal(PARSE("--pool", "shop"), 0);
+        assert_int_equal(o.exit_idle, 0);
+        assert_string_equal(o.pool, "shop");
 }
 
 static void nothing_said_runs_the_default(void **state) {
@@ -216,6 +246,7 @@ static void the_name_chooses_the_default(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(wrong_use_is_refused),
+                cmocka_unit_test(a_time_has_a_unit_or_is_in_seconds),
                 cmocka_unit_test(nothing_said_runs_the_default),
                 cmocka_unit_test(the_first_question_wins_over_a_test),
                 cmocka_unit_test(the_last_of_two_wins),

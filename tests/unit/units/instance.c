@@ -132,7 +132,7 @@ static const struct row rows[] = {
         { "priority, files, chroot",
           OWN "listen = /run/a.sock\nprocess.priority = -5\nrlimit_files = 999999\nchroot = /srv\n" PM,
           0,
-          { "Nice=-5\nLimitNOFILE=999999\n", "AmbientCapabilities=CAP_SYS_CHROOT\n" },
+          { "Nice=-5\nSystemCallFilter=setpriority\nLimitNOFILE=999999\n", "AmbientCapabilities=CAP_SYS_CHROOT\n" },
           NULL,
           NULL },
         { "the least priority",

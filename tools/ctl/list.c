@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fpmctl list: each pool that is a unit of its own, one line or one object. Files say what it is, systemd what its
+ * units do, and the master of one that runs what it has done; nobody is woken by being listed.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "ctl.h"
+#include "unitlist.h"
+#include "view.h"
+
+#define TIMEOUT (2 * USEC_PER_SEC)
+
+static const char usage[] =
+        "fpmctl list [--json]\n"
+        "\n"
+        "Lists the pools of the folders that units.conf names, which are instances of fpmd@.service:\n"
+        "\n"
+        "  running   its service is there\n"
+        "  asleep    systemd listens, and the next connection starts the service\n"
+        "  off       nobody listens\n"
+        "  failed    its service or its socket has failed: systemctl status fpmd@NAME\n"
+        "  broken    its file has mistakes: it goes on as it is, and could not be started again\n"
+        "\n"
+        "  --json    for programs: one array, an object for each pool\n";
+
+struct list_numbers {
+        bool known;
+        uint64_t requests, workers, active;
+        uint64_t last_use; /* usec since the epoch; 0: never */
+};
+
+static const char *list_state(const struct unitlist_pool *p) {
+        if (text_equal(p->service, "failed") || text_equal(p->socket, "failed"))
+                return "failed";
+        if (p->problems)
+                return "broken";
+        if (*p->service && !text_equal(p->service, "inactive"))
+                return "running";
+        return text_equal(p->socket, "active") ? "asleep" : "off";
+}
+
+static void list_count(const struct ctl_view *v, struct list_numbers *ret) {
+        *ret = (struct list_numbers){ .known = true };
+        for (size_t i = 0; i < v->n_pools; i++) {
+                const struct status_snapshot *s = &v->pools[i].snapshot;
+
+                ret->requests += s->requests;
+                ret->workers += s->n_total;
+                ret->active += s->n_active;
+                for (uint32_t k = 0; k < s->n_workers; k++)
+                        ret->last_use = MAX(ret->last_use, s->workers[k].request_wall);
+        }
+}
+
+/* Of one that runs: a folder without a control socket is one that starts or ends. */
+static void list_ask(const struct unitlist_pool *p, struct list_numbers *ret) {
+        char path[sizeof("/run/fpmd-/" IPC_CONTROL_SOCKET) + 256];
+        struct ctl ctl = { .socket = path };
+        _cleanup_view_ struct ctl_view v = {};
+
+        *ret = (struct list_numbers){};
+        snprintf(path, sizeof(path), "/run/fpmd-%.255s/" IPC_CONTROL_SOCKET, p->name);
+        if (text_equal(p->service, "active") && access(path, F_OK) == 0 && ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
+                list_count(&v, ret);
+}
+
+static void list_put_time(uint64_t wall, struct text *out) {
+        time_t seconds = (time_t)(wall / USEC_PER_SEC);
+        char text[64] = "";
+        struct tm tm;
+
+        if (wall > 0 && localtime_r(&seconds, &tm))
+                strftime(text, sizeof(text), "%F %T", &tm);
+        ctl_print_cell(text, 21, out);
+}
+
+static void list_put_cell(uint64_t value, bool known, struct text *out) {
+        char text[32];
+
+        snprintf(text, sizeof(text), known ? "%" PRIu64 : "-", value);
+        ctl_print_cell(text, 10, out);
+}
+
+static void list_put_line(const struct unitlist_pool *p, const struct list_numbers *n, struct text *out) {
+        ctl_print_cell(p->name, 20, out);
+        text_append_c(out, ' ');
+        ctl_print_cell(list_state(p), 9, out);
+        ctl_print_cell(p->user, 16, out);
+        list_put_cell(p->memory >> 20, p->memory != UINT64_MAX, out);
+        list_put_cell(n->requests, n->known, out);
+        list_put_time(n->last_use, out);
+        ctl_print_cell(p->listen, 0, out);
+        text_append_c(out, '\n');
+}
+
+static void list_put_key(const char *key, const char *value, struct text *out) {
+        text_printf(out, "\"%s\":", key);
+        json_string(value, out);
+        text_append_c(out, ',');
+}
+
+static void list_put_number(const char *key, uint64_t value, bool known, struct text *out) {
+        if (known)
+                text_printf(out, "\"%s\":%" PRIu64 ",", key, value);
+        else
+                text_printf(out, "\"%s\":null,", key);
+}
+
+static void list_put_object(const struct unitlist_pool *p, const struct list_numbers *n, struct text *out) {
+        text_append_c(out, '{');
+        list_put_key("name", p->name, out);
+        list_put_key("state", list_state(p), out);
+        list_put_key("user", p->user, out);
+        list_put_key("listen", p->listen, out);
+        list_put_key("file", p->file, out);
+        list_put_key("problems", p->problems ?: "", out);
+        list_put_number("memory", p->memory, p->memory != UINT64_MAX, out);
+        list_put_number("requests", n->requests, n->known, out);
+        list_put_number("workers", n->workers, n->known, out);
+        list_put_number("active", n->active, n->known, out);
+        list_put_number("last use", n->last_use / USEC_PER_SEC, n->known && n->last_use > 0, out);
+        out->n--; /* the last comma */
+        text_append_c(out, '}');
+}
+
+static void list_print(const struct unitlist *l, bool json, struct text *out) {
+        text_append(out, json ? "["
+                              : "NAME                 STATE    USER            MEMORY/MB REQUESTS  LAST USE"
+                                "             LISTEN\n");
+        for (size_t i = 0; i < l->n; i++) {
+                struct list_numbers numbers;
+
+                list_ask(&l->pools[i], &numbers);
+                if (json && i > 0)
+                        text_append_c(out, ',');
+                (json ? list_put_object : list_put_line)(&l->pools[i], &numbers, out);
+        }
+        if (json)
+                text_append(out, "]\n");
+}
+
+int ctl_list_main(struct ctl *ctl, int argc, char *argv[]) {
+        enum { JSON = CTL_OPTION_OWN };
+        static const struct option options[] = { CTL_COMMON_OPTIONS, { "json", no_argument, NULL, JSON }, {} };
+        _cleanup_unitlist_ struct unitlist list = {};
+        _cleanup_text_ struct text out = {};
+        bool json = false;
+        int c, r, code;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1)
+                if (c == JSON)
+                        json = true;
+                else if (ctl_option(ctl, c, usage, &code) != 0)
+                        return code;
+        if (optind != argc) {
+                ctl_print_error("list takes no names; -h explains");
+                return CTL_EXIT_USAGE;
+        }
+        r = unitlist_read(&list);
+        if (r == 0)
+                r = unitlist_ask(&list);
+        if (r < 0)
+                return -r;
+        list_print(&list, json, &out);
+        if (out.failed) {
+                ctl_print_error("out of memory");
+                return CTL_EXIT_FAILED;
+        }
+        fputs(text_peek(&out), stdout);
+        return CTL_EXIT_OK;
+}

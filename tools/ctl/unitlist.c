@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Files are read as fpmd-generator reads them, and the first of a name is the one, as there. */
+
+#include "unitlist.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "conf/conf.h"
+#include "ctl.h"
+#include "systemctl.h"
+#include "units/instance.h"
+#include "units/poolfiles.h"
+#include "units/unitsconf.h"
+
+void unitlist_done(struct unitlist *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                free(l->pools[i].name);
+                free(l->pools[i].file);
+                free(l->pools[i].user);
+                free(l->pools[i].listen);
+                free(l->pools[i].problems);
+        }
+        free(l->pools);
+        *l = (struct unitlist){};
+}
+
+struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name) {
+        for (size_t i = 0; i < l->n; i++)
+                if (strlen(l->pools[i].name) == n_name && memcmp(l->pools[i].name, name, n_name) == 0)
+                        return &l->pools[i];
+        return NULL;
+}
+
+static int unitlist_add(struct unitlist *l, const char *file, const struct conf_pool *pool, const char *problems) {
+        struct unitlist_pool *pools, *p;
+
+        if (instance_name_error(pool->name) || unitlist_find(l, pool->name, strlen(pool->name)))
+                return 0;
+        pools = reallocarray(l->pools, l->n + 1, sizeof(*pools));
+        if (!pools)
+                return -ENOMEM;
+        l->pools = pools;
+        p = &pools[l->n++];
+        *p = (struct unitlist_pool){ .name = strdup(pool->name),
+                                     .file = strdup(file),
+                                     .user = strdup(pool->user ?: ""),
+                                     .listen = strdup(pool->listen ?: ""),
+                                     .problems = problems ? strdup(problems) : NULL,
+                                     .memory = UINT64_MAX };
+        return p->name && p->file && p->user && p->listen && (p->problems || !problems) ? 0 : -ENOMEM;
+}
+
+static int unitlist_on_pool(const char *file, const struct conf_pool *pool, void *userdata) {
+        return unitlist_add(userdata, file, pool, NULL);
+}
+
+static int unitlist_on_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
+        return unitlist_add(userdata, file, pool, problems);
+}
+
+static int unitlist_on_remark(const char *line, _unused_ void *userdata) {
+        fputs(line, stderr);
+        return 0;
+}
+
+int unitlist_read(struct unitlist *ret) {
+        const struct poolfiles_visitor visitor = {
+                .pool = unitlist_on_pool, .broken = unitlist_on_broken, .remark = unitlist_on_remark, .userdata = ret
+        };
+        _cleanup_unitsconf_ struct unitsconf conf = {};
+        _cleanup_text_ struct text problems = {};
+        int r;
+
+        r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
+        fputs(text_peek(&problems), stderr);
+        for (size_t i = 0; r == 0 && i < conf.n_folders; i++)
+                r = poolfiles_visit(conf.folders[i], &visitor);
+        if (r == 0)
+                return 0;
+        ctl_print_error("%s", strerror(-r));
+        return -CTL_EXIT_FAILED;
+}
+
+/* "fpmd@NAME.service": the pool, and whether it is the service. */
+static struct unitlist_pool *unitlist_find_unit(const struct unitlist *l, const char *unit, bool *ret_service) {
+        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+
+        if (!at || !dot || dot < at)
+                return NULL;
+        *ret_service = text_equal(dot, ".service");
+        return unitlist_find(l, at + 1, (size_t)(dot - at - 1));
+}
+
+/* Blocks of NAME=VALUE lines, each of one unit, the first being its Id=. */
+static void unitlist_take_states(struct unitlist *l, char *text) {
+        struct unitlist_pool *p = NULL;
+        bool service = false;
+        char *line;
+
+        while ((line = strsep(&text, "\n"))) {
+                if (text_has_prefix(line, "Id="))
+                        p = unitlist_find_unit(l, line + strlen("Id="), &service);
+                else if (p && text_has_prefix(line, "ActiveState="))
+                        snprintf(service ? p->service : p->socket, sizeof(p->service), "%.31s",
+                                 line + strlen("ActiveState="));
+                else if (p && service && text_has_prefix(line, "MemoryCurrent=") &&
+                         number_parse_u64(line + strlen("MemoryCurrent="), UINT64_MAX, &p->memory) < 0)
+                        p->memory = UINT64_MAX;
+        }
+}
+
+int unitlist_ask(struct unitlist *l) {
+        static const char *const words[] = {
+                "show", "--property=Id,ActiveState,MemoryCurrent", "--", "fpmd@*.service", "fpmd@*.socket", NULL
+        };
+        _cleanup_text_ struct text out = {};
+        int r;
+
+        r = systemctl_run(words, &out);
+        if (r < 0)
+                return r;
+        if (r > 0 || out.failed) {
+                ctl_print_error("systemd does not say what its units do");
+                return -CTL_EXIT_UNAVAILABLE;
+        }
+        if (out.data)
+                unitlist_take_states(l, out.data);
+        return 0;
+}

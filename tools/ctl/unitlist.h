@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The pools of the folders that units.conf names, as `fpmctl list`, `enable` and `disable` see them. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct unitlist_pool {
+        char *name, *file, *user, *listen; /* user: "" where the file has none, and listen likewise */
+        char *problems;                    /* of its file; NULL: none */
+
+        /* of its units, as systemd has them; "" where it has none loaded */
+        char service[32], socket[32];
+        uint64_t memory; /* bytes of its control group; UINT64_MAX: not known */
+};
+
+struct unitlist {
+        struct unitlist_pool *pools;
+        size_t n;
+};
+void unitlist_done(struct unitlist *l);
+#define _cleanup_unitlist_ _cleanup_(unitlist_done)
+
+/* Reads the folders; remarks about files of no pool go to stderr. 0, or a negative exit code after the error was told.
+ */
+int unitlist_read(struct unitlist *ret);
+
+/* Asks systemd for the state of their units. The same outcomes. */
+int unitlist_ask(struct unitlist *l);
+
+struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name);
