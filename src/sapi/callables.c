@@ -6,8 +6,6 @@
 
 #include "sapi/booted.h"
 
-#include <ext/json/php_json.h>
-
 static PHP_FUNCTION(fpmd_handle_request) {
         struct sapi_booted_call call;
         bool served;
@@ -64,7 +62,7 @@ static PHP_FUNCTION(fpmd_log) {
         smart_str_append(&line, message);
         if (context && zend_hash_num_elements(Z_ARRVAL_P(context)) > 0) {
                 smart_str_appendc(&line, ' ');
-                (void)php_json_encode(&line, context, PHP_JSON_PARTIAL_OUTPUT_ON_ERROR);
+                (void)php_json_encode(&line, context, SAPI_COMPAT_JSON_PARTIAL);
         }
         smart_str_0(&line);
         if (line.s)

@@ -62,6 +62,9 @@ extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
 
 /* Since 8.3, of an extension that every PHP has. Its arguments are of no interest. */
 extern PHPAPI void php_json_validate_ex(void) __attribute__((__weak__));
+/* Of the same one, whose header would not go with that; and its option for what cannot be encoded. */
+extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
+#define SAPI_COMPAT_JSON_PARTIAL (1 << 9)
 
 #if PHP_VERSION_ID < 80400
 #define SAPI_COMPAT_INI_ENTRIES(text) (text)
