@@ -84,11 +84,11 @@ ROWS = {
     "stream wrapper taken": ("stream_wrapper_unregister('data');", "echo json_encode(in_array('data', stream_get_wrappers()));", ""),
     "stream filter": ("class CanaryFilter extends php_user_filter {} stream_filter_register('canary', 'CanaryFilter');",
                       "echo json_encode(in_array('canary', stream_get_filters()));", ""),
-    "strtok": ("strtok('a b c', ' ');", "echo json_encode(strtok(' '));", "strtok('d e f', ' ');"),
+    "strtok": ("strtok('a b c', ' ');", "echo json_encode(@strtok(' '));", "strtok('d e f', ' ');"),
     "json_last_error": ("json_decode('{');", "echo json_last_error();", "json_decode('{');"),
     "preg_last_error": ("preg_match('/(?:\\\\D+|<\\\\d+>)*[!?]/', 'foobar foobar foobar'); preg_match('/a/u', \"\\xff\");", "echo preg_last_error();", ""),
     "stat cache": ("file_put_contents(sys_get_temp_dir() . '/canary-' . getmypid(), 'ab'); filesize(sys_get_temp_dir() . '/canary-' . getmypid());"
-                   " exec('echo abcdef >> ' . sys_get_temp_dir() . '/canary-' . getmypid());",
+                   " file_put_contents(sys_get_temp_dir() . '/canary-' . getmypid(), 'cdef', FILE_APPEND);",
                    "echo @filesize(sys_get_temp_dir() . '/canary-' . getmypid()) == 2 ? 'old' : '';", ""),
     "random": ("mt_srand(1);", "echo in_array(mt_rand(), [895547922, 2141438069]) ? 'known' : '';", "mt_srand(1);"),
     "shutdown function": ("register_shutdown_function(function () { echo 'canary'; });", "", ""),
@@ -96,8 +96,8 @@ ROWS = {
     "assert callback": ("ini_set('assert.exception', '0');", "echo ini_get('assert.exception');", ""),
 }
 
-# What is seen in the reply itself, or cannot be: there the request that sets does not read.
-SILENT = {"headers", "header callback", "shutdown function", "output layers", "tick function"}
+# What is seen in the reply itself, or not by every PHP (8.4 keeps no stat of a file that PHP writes): not read where it is set.
+SILENT = {"stat cache", "headers", "header callback", "shutdown function", "output layers", "tick function"}
 # What takes a boot to be seen.
 OF_A_BOOT = {"ini_restore", "putenv of nothing"}
 
@@ -169,7 +169,7 @@ def test_a_request_finds_what_the_boot_has_set(modes, name):
 
 @pytest.mark.parametrize("name", ["error_get_last", "strtok", "json_last_error", "random"])
 def test_what_is_no_setting_is_not_the_boots_either(modes, name):
-    s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in ("error handler",)))
+    s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in ("error handler", "error handlers")))
     (_, booted), _ = run(s, ROWS[name][1])
     (_, classic), _ = run(modes.get("classic"), ROWS[name][1])
     assert booted == classic
