@@ -7,7 +7,7 @@
 #include "park/queue.h"
 #include "park/request.h"
 
-#define MSEC(n) ((n)*USEC_PER_MSEC)
+#define MSEC(n) (USEC_PER_MSEC * (n))
 
 static void test_surplus(void **unused) {
         static const struct {

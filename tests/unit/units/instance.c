@@ -21,7 +21,7 @@ struct row {
         const char *pool; /* below [shop] */
         int r;
         const char *has[3]; /* lines of the two texts */
-        const char * not ;  /* no part of them */
+        const char *lacks;  /* no part of them */
         const char *remark; /* part of the remarks; NULL: there are none */
 };
 
@@ -188,7 +188,7 @@ static bool is_as_said(const struct row *row, const struct instance_texts *t, in
         for (size_t i = 0; i < ELEMENTSOF(row->has) && row->has[i]; i++)
                 if (!has(t, row->has[i]))
                         return false;
-        if (r != row->r || (row->not &&has(t, row->not )))
+        if (r != row->r || (row->lacks && has(t, row->lacks)))
                 return false;
         return row->remark ? strstr(text_peek(&t->remarks), row->remark) != NULL : t->remarks.n == 0;
 }
