@@ -12,6 +12,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -254,28 +255,41 @@ while True:
 """
 
 
+class Spy:
+    """found: the parents of those whose memory it has opened so far."""
+
+    def __init__(self):
+        self.process = subprocess.Popen([sys.executable, "-c", SPY], stdout=subprocess.PIPE, text=True)
+        self.found = set()
+        assert self.process.stdout.readline() == "looks\n"
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            if line.endswith("\n"):
+                self.found.add(int(line))
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
+        return self.found
+
+
 @pytest.fixture
 def spy():
-    """What it has opened: the parents' pids; to be called once."""
-    spy = subprocess.Popen([sys.executable, "-c", SPY], stdout=subprocess.PIPE, text=True)
-    assert spy.stdout.readline() == "looks\n"
-
-    def result():
-        spy.kill()
-        return {int(line) for line in spy.stdout if line.endswith("\n")}
-    yield result
-    spy.kill()
-    spy.wait()
+    spy = Spy()
+    yield spy
+    spy.end()
 
 
 @needs_root
 def test_spy_opens_a_memory(start, spy):
-    """Where it may: else the next two would pass with a spy that is too slow."""
+    """Where it may, sooner or later: else the next two would pass with a spy that is too slow."""
     s = start({"www": {"process.dumpable": "yes", "pm.max_children": "1", "pm.max_requests": "1"}})
     zygote = s.zygotes()[0]
-    for _ in range(50):
-        assert s.run(s.pid_script).status == 200
-    assert zygote in spy()
+    procs.until("a memory to be opened", lambda: s.run(s.pid_script).status == 200 and zygote in spy.found)
 
 
 @needs_root
@@ -284,7 +298,7 @@ def test_nobody_opens_a_workers_memory_while_it_does(start, spy):
     s = start({"www": {**SLOW, "pm.max_children": "1", "pm.max_requests": "1"}})
     zygote = s.zygotes()[0]
     assert len({s.run(s.pid_script).text for _ in range(150)}) == 150
-    assert zygote not in spy()
+    assert zygote not in spy.end()
 
 
 @needs_root
@@ -296,7 +310,7 @@ def test_nobody_opens_the_memory_of_what_is_being_executed(start, root, spy):
         for pid in procs.children(s.pid):
             if procs.exe(pid) == "fpmd-park":
                 os.kill(pid, signal.SIGTERM)
-    assert s.pid not in spy()
+    assert s.pid not in spy.end()
 
 
 @needs_root
