@@ -125,7 +125,7 @@ def test_a_check_of_the_port_sees_it_open_and_leaves_nothing(start, how):
     for c in held:
         c.read_eof()
     assert s.run(s.pid_script).complete
-    assert sum(queues(s.address())) == 0 and n_parked(s) == 0
+    procs.until("nothing to be left", lambda: sum(queues(s.address())) == 0 and n_parked(s) == 0)
     assert s.run(s.pid_script).complete and not re.search("WARNING|ERROR", s.log())
 
 
