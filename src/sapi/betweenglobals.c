@@ -47,10 +47,13 @@ void sapi_betweenglobals_remember(void) {
         sapi_betweenglobals_back();
 }
 
-/* Callbacks put what they make in the place of what is there. */
+/* Callbacks put what they make in the place of what is there; but for uploads, which go into the array that is there,
+ * the boot's. */
 void sapi_betweenglobals_make(void) {
         zend_auto_global *g;
 
+        zval_ptr_dtor(&PG(http_globals)[TRACK_VARS_FILES]);
+        ZVAL_UNDEF(&PG(http_globals)[TRACK_VARS_FILES]);
         ZEND_HASH_FOREACH_PTR(CG(auto_globals), g) {
                 if (!g->auto_global_callback || betweenglobals_is_env(g->name) || (g->jit && g->armed))
                         continue;

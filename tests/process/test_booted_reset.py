@@ -27,6 +27,8 @@ ROWS = {
     "$_POST": ("$_POST['x'] = 1;", "echo json_encode($_POST);", ""),
     "$_COOKIE": ("$_COOKIE['x'] = 1;", "echo json_encode($_COOKIE);", ""),
     "$_FILES": ("$_FILES['x'] = 1;", "echo json_encode($_FILES);", ""),
+    "an upload": ("", "echo json_encode($_FILES);", ""),
+    "another upload": ("", "echo json_encode($_FILES);", ""),
     "$_REQUEST": ("$_REQUEST['x'] = 1;", "echo isset($_REQUEST['x']) ? 'set' : '';", ""),
     "$_SERVER": ("$_SERVER['X_CANARY'] = 1;", "echo $_SERVER['X_CANARY'] ?? '';", ""),
     "$_ENV": ("$_ENV['X_CANARY'] = 'a';", "echo $_ENV['X_CANARY'] ?? '';", "$_ENV['X_CANARY'] = 'b';"),
@@ -102,6 +104,14 @@ SILENT = {"stat cache", "headers", "header callback", "shutdown function", "outp
 OF_A_BOOT = {"ini_restore", "putenv of nothing"}
 
 
+def upload(name):
+    return (f'--B\r\nContent-Disposition: form-data; name="{name}"; filename="canary.txt"\r\n\r\nsung\r\n--B--\r\n').encode()
+
+
+# What the request that sets brings.
+BODIES = {"an upload": upload("one"), "another upload": upload("two")}
+
+
 class Modes:
     def __init__(self):
         self.running = {}
@@ -130,10 +140,11 @@ def modes():
         s.cleanup()
 
 
-def run(s, code):
+def run(s, code, form=b""):
     """(headers and body, the worker's pid)"""
     code = base64.b64encode(("header('X-Pid: ' . getmypid());" + code).encode()).decode()
-    r = s.client().request(fastcgi.environment(s.app, QUERY_STRING="code=" + code.replace("+", "%2B").replace("=", "%3D")))
+    more = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "multipart/form-data; boundary=B"} if form else {}
+    r = s.client().request(fastcgi.environment(s.app, body=form, QUERY_STRING="code=" + code.replace("+", "%2B").replace("=", "%3D"), **more), form)
     assert not r.stderr, r.stderr
     headers = [(name, value) for name, value in r.headers if name != "X-Pid"]
     return (headers, r.text), r.header("X-Pid")
@@ -142,7 +153,7 @@ def run(s, code):
 def check(s, name):
     sets, reads, _ = ROWS[name]
     before, pid = run(s, reads)
-    during, pid_set = run(s, sets + reads)
+    during, pid_set = run(s, sets + reads, BODIES.get(name, b""))
     after, pid_after = run(s, reads)
     assert pid == pid_set == pid_after
     if name not in SILENT:
