@@ -6,7 +6,8 @@
  *     boot -> the first call: it is ready -> [wait -> begin -> callback -> end -> what it changed is put back] ... ->
  *        the call says false -> the script's rest -> PHP's request shutdown
  *
- * Between two requests there is no request: output goes to the process's stdout, what header() sets goes nowhere.
+ * Between two requests there is no request: output goes to the process's stdout, through output layers of its own, and
+ * what header() sets goes nowhere.
  *
  * exit() and fatal errors end the script as well as the request, and the process: it is replaced by one that has booted
  * afresh. An uncaught exception ends its request alone, as PHP has unwound from it like from a caught one.
@@ -41,6 +42,10 @@ bool sapi_booted_waits(void) {
 
 bool sapi_booted_boots(void) {
         return booted.boot && !booted.ready;
+}
+
+bool sapi_booted_is_between(void) {
+        return booted.ready && (!sapi_current.io || sapi_current.ended) && !CG(unclean_shutdown);
 }
 
 static ssize_t booted_read_nothing(_unused_ void *ctx, _unused_ void *buf, _unused_ size_t n) {
@@ -118,6 +123,42 @@ static void booted_load_env(const char *script) {
         SAPI_ENV_SET("QUERY_STRING", "", 0);
 }
 
+/* php://input's stream is the request list's in PHP: it goes with its request here, unless the application has kept an
+ * open php://input, which reads from it. Then it is emptied. */
+static void booted_free_body(php_stream *body) {
+        zend_resource *r;
+
+        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
+                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
+
+                if (s && strcmp(s->ops->label, "Input") == 0) {
+                        php_stream_truncate_set_size(body, 0);
+                        return;
+                }
+        }
+        ZEND_HASH_FOREACH_END();
+        php_stream_free(body, PHP_STREAM_FREE_CLOSE);
+}
+
+/* Of a request, the boot, or the time between two requests: headers, body and all, and none is sent. */
+static void booted_end_sapi(void) {
+        php_stream *body = SG(request_info).request_body;
+
+        sapi_deactivate();
+        SG(request_info).content_type_dup = NULL;
+        SG(request_info).current_user = NULL;
+        SG(request_info).headers_only = false;
+        SG(request_info).no_headers = true;
+        if (body)
+                booted_free_body(body);
+}
+
+/* The engine takes it for granted that there is an output layer. */
+static void booted_renew_output(void) {
+        php_output_deactivate();
+        php_output_activate();
+}
+
 /* The boot ends: what a request would end with, and what it leaves is what each request begins with. */
 static void booted_become_ready(void) {
         zend_try {
@@ -127,18 +168,23 @@ static void booted_become_ready(void) {
         zend_unset_timeout();
         sapi_limit_end_boot();
         sapi_betweenmodules_end();
-        php_output_deactivate();
+        booted_renew_output();
         sapi_directory_stay();
         sapi_between_remember();
         sapi_betweenmodules_say();
         booted_say_output();
-        sapi_deactivate();
-        SG(request_info).content_type_dup = NULL;
-        SG(request_info).current_user = NULL;
+        booted_end_sapi();
         SG(server_context) = NULL;
         sapi_current = (struct sapi_current){ 0 };
         sapi_env_reset();
         booted.ready = true;
+}
+
+/* What the script has begun since the last request. False: with an exception of an output layer's. */
+static bool booted_end_between(void) {
+        php_output_end_all();
+        booted_end_sapi();
+        return !EG(exception);
 }
 
 bool sapi_booted_serve(struct sapi_booted_call *call) {
@@ -152,6 +198,8 @@ bool sapi_booted_serve(struct sapi_booted_call *call) {
         }
         if (!booted.ready)
                 booted_become_ready();
+        else if (!booted_end_between())
+                return false;
         booted.call = call;
         booted.called = booted.exited = false;
         served = booted.boot->serve(booted.boot->ctx);
@@ -191,6 +239,7 @@ static void booted_start_output(void) {
 
 /* PHP's request start-up, without what would start the engine anew. */
 static void booted_begin(const struct sapi_request *request) {
+        php_output_deactivate();
         EG(exit_status) = 0;
         zend_memory_reset_peak_usage();
         sapi_env_load(request->params, request->n_params);
@@ -279,37 +328,14 @@ static void booted_end_reply(zend_execute_data *frame) {
         EG(current_execute_data) = frame;
 }
 
-/* php://input's stream is the request list's in PHP: it goes with its request here, unless the application has kept an
- * open php://input, which reads from it. Then it is emptied. */
-static void booted_free_body(php_stream *body) {
-        zend_resource *r;
-
-        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
-                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
-
-                if (s && strcmp(s->ops->label, "Input") == 0) {
-                        php_stream_truncate_set_size(body, 0);
-                        return;
-                }
-        }
-        ZEND_HASH_FOREACH_END();
-        php_stream_free(body, PHP_STREAM_FREE_CLOSE);
-}
-
 /* The rest of them, as far as the engine goes on. */
 static void booted_end(void) {
-        php_stream *body = SG(request_info).request_body;
-
         sapi_betweenmodules_end();
-        php_output_deactivate();
+        booted_renew_output();
         php_free_shutdown_functions();
         sapi_betweenglobals_back();
         sapi_between_back();
-        sapi_deactivate();
-        SG(request_info).content_type_dup = NULL;
-        SG(request_info).current_user = NULL;
-        if (body)
-                booted_free_body(body);
+        booted_end_sapi();
         if (EG(exception)) /* of a destructor; there is nobody to catch it */
                 zend_exception_error(EG(exception), E_WARNING);
 }

@@ -12,6 +12,8 @@
 bool sapi_booted_waits(void);
 /* The script runs, and has not come that far. */
 bool sapi_booted_boots(void);
+/* The script runs, and no reply is for what it prints. */
+bool sapi_booted_is_between(void);
 /* In place of a request's life of its own. False: PHP is not fit for another one. */
 bool sapi_booted_request(const struct sapi_request *request);
 

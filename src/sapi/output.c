@@ -5,7 +5,9 @@
  * functions, unless it ignores user aborts. So nothing here may hold a resource over such a call.
  */
 
-#include "sapi/internal.h"
+#include <stdio.h>
+
+#include "sapi/booted.h"
 
 #include <http_status_codes.h>
 
@@ -23,12 +25,16 @@ static void output_pass_on(const char *data, size_t n) {
 }
 
 size_t sapi_output_write(const char *data, size_t n) {
+        if (sapi_booted_is_between())
+                return fwrite(data, 1, n, stdout);
         if (!SG(request_info).headers_only) /* PHP looks at it only until the headers are sent, which a flush may do */
                 output_pass_on(data, n);
         return n;
 }
 
 void sapi_output_flush(void *server_context) {
+        if (sapi_booted_is_between())
+                (void)fflush(stdout);
         if (!output_has_client())
                 return;
         if (SAPI_COMPAT_FLUSH_SENDS_HEADERS)

@@ -244,6 +244,41 @@ def test_output_of_a_boot_is_told(app):
     s.wait_log("printed 17 bytes before its first request, which nobody gets: printed too early")
 
 
+# What the script does between two requests, and what is seen of it.
+BETWEEN = {
+    "a text of its own": ("ob_start(); echo 'be'; echo 'tween'; fpmd_log('got ' . ob_get_clean());", "got between"),
+    "left open": ("ob_start(); echo 'bet'; ob_start(fn ($b) => strtoupper($b)); echo 'ween';", "betWEEN"),
+    "none": ("echo 'between'; flush(); header('X-A: 1'); http_response_code(404);", "between"),
+    "by a destructor": ("$d = new D; unset($d);", "got between"),
+    "by a destructor in the request": ("$_SERVER['d'] = $_GET['d'] = new D;", "got between"),
+}
+
+
+@pytest.mark.parametrize("what", BETWEEN)
+def test_output_between_two_requests_is_not_the_next_ones(app, what):
+    code, seen = BETWEEN[what]
+    d = "class D { function __destruct() { ob_start(); echo 'between'; fpmd_log('got ' . ob_get_clean()); } }"
+    code = APP.replace("<?php", f"<?php {d}").replace("(%s) {", "(" + LOOP + ") { " + code).replace("default: ", "default: " + (
+        code if "in the request" in what else ""))
+    s = app(code=code, catch_workers_output="yes")
+    head = {"REQUEST_METHOD": "HEAD"}
+    replies = [get(s), get(s, **head), get(s), get(s)]
+    assert [r.text for r in replies] == ["hello", "", "hello", "hello"]
+    assert len({r.header("X-Boot") for r in replies}) == 1
+    assert {(r.header("X-A"), r.header("Status")) for r in replies} == {(None, None)}
+    assert s.ctl("reload").returncode == 0
+    s.wait_log(seen)
+
+
+def test_an_exception_of_output_left_open_ends_the_script(app):
+    code = APP.replace("(%s) {", "(" + LOOP + ") { ob_start(function () { throw new LogicException('left open'); });")
+    s = app(code=code)
+    first, second = get(s), get(s)
+    assert (first.text, second.text) == ("hello", "hello")
+    assert first.header("X-Boot") != second.header("X-Boot")
+    s.wait_log("Uncaught LogicException: left open")
+
+
 FAILURES = {
     "throw new LogicException('no database');": r"Uncaught LogicException: no database in \S+app\.php:1 .* in \S+app\.php on line 1",
     "exit(7);": r"app\.php ended \(exit status 7\) before its first fpmd_handle_request\(\)",
