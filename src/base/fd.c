@@ -107,6 +107,17 @@ int fd_read_file(const char *path, size_t max, char **ret, size_t *ret_n) {
         return fd_read_all(fd, max, ret, ret_n);
 }
 
+int fd_read_plain_file(const char *path, size_t max, char **ret, size_t *ret_n) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return S_ISDIR(st.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+        return fd_read_all(fd, max, ret, ret_n);
+}
+
 int fd_write_all(int fd, const void *data, size_t n) {
         const char *p = data;
 

@@ -42,6 +42,10 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_n);
 /* fd_read_all() for a path. */
 int fd_read_file(const char *path, size_t max, char **ret, size_t *ret_n);
 
+/* The same, of plain files alone: it waits for no writer of a FIFO and no device. -EISDIR for a folder, -EMEDIUMTYPE
+ * for anything else. */
+int fd_read_plain_file(const char *path, size_t max, char **ret, size_t *ret_n);
+
 /* Writes all n bytes to a blocking descriptor, over any number of partial writes. 0 or -errno. */
 int fd_write_all(int fd, const void *data, size_t n);
 

@@ -74,6 +74,15 @@ static int load_push(struct loader *l, const char *path, char *data, size_t n) {
         return conf_add_file(l->entries.conf, path, &f->where.file);
 }
 
+/* Who does not look at the machine waits for nothing of it either: a FIFO's writer, a terminal. */
+static int load_read_file(const struct loader *l, const char *path, char **ret, size_t *ret_n) {
+        return (l->options->text_only ? fd_read_plain_file : fd_read_file)(path, FILE_BYTES_MAX, ret, ret_n);
+}
+
+static const char *load_why(int r) {
+        return r == -EMEDIUMTYPE ? "it is no plain file" : strerror(-r);
+}
+
 static int load_open_file(struct loader *l, const char *path) {
         struct conf_entries *e = &l->entries;
         char *data;
@@ -90,7 +99,7 @@ static int load_open_file(struct loader *l, const char *path) {
                 conf_entries_problem(e, "directive 'include': more than %d files", FILES_MAX);
                 return 0;
         }
-        r = fd_read_file(path, FILE_BYTES_MAX, &data, &n);
+        r = load_read_file(l, path, &data, &n);
         if (r == -ENOMEM)
                 return r;
         if (r == -EISDIR)
@@ -98,7 +107,7 @@ static int load_open_file(struct loader *l, const char *path) {
                                        "[%s:%u] '%s' is a folder: nothing is included; '%s/*.conf' is what is in it",
                                        e->where.file, e->where.line, path, path);
         if (r < 0) {
-                conf_entries_bare_problem(e, "failed to open configuration file '%s': %s (%d)", path, strerror(-r), -r);
+                conf_entries_bare_problem(e, "failed to open configuration file '%s': %s (%d)", path, load_why(r), -r);
                 conf_entries_explain(e, "include", "cannot read '%s'", path);
                 return 0;
         }
@@ -281,14 +290,14 @@ static int load_begin(struct loader *l, const char *path, const struct conf_opti
         r = load_init(l, options, problems, true);
         if (r < 0)
                 return r;
-        r = fd_read_file(path, FILE_BYTES_MAX, &data, &n);
+        r = load_read_file(l, path, &data, &n);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {
                 text_printf(problems,
                             "failed to open configuration file '%s': %s (%d)\n"
                             "failed to load configuration file '%s'\n",
-                            path, strerror(-r), -r, path);
+                            path, load_why(r), -r, path);
                 return problems->failed ? -ENOMEM : CONF_E_INVALID;
         }
         return load_push(l, path, data, n);

@@ -57,3 +57,13 @@ int claims_take(struct claims *c, const char *what, struct conf_where where, con
         TAKE_PTR(claim);
         return 0;
 }
+
+int claims_find(const struct claims *c, const char *what, const char **ret) {
+        const struct claim wanted = { .what = (char *)what };
+        struct claim *const *found = tfind(&wanted, &c->tree, claims_compare);
+
+        if (!found)
+                return 0;
+        *ret = (*found)->who;
+        return CLAIMS_E_TAKEN;
+}

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine is not asked whether users and folders exist (text_only): at an early boot that would wait for services
- * which are not there yet. Only plain files are read, since another one may never end.
+ * which are not there yet. Only plain files are read, since another one may never end. Files with an include come
+ * last, those of all folders: what it leads to may be many files, or slow ones, and costs the others nothing then.
  */
 
 #include "units/poolfiles.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "conf/conf.h"
@@ -111,31 +110,48 @@ int poolfiles_visit_text(const char *file, const char *data, size_t n, const str
         return r < 0 ? r : poolfiles_visit_pools(file, conf, v);
 }
 
-static int poolfiles_read(const char *path, char **ret, size_t *ret_n) {
-        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        struct stat st;
+/* A line of the file includes others. */
+static int poolfiles_leads_elsewhere(const char *data, size_t n) {
+        const char *s, *reason;
+        size_t n_line;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
-        return fd_read_all(fd, FILE_BYTES_MAX, ret, ret_n);
+        while (conf_ini_next(&data, &n, &s, &n_line)) {
+                _cleanup_ini_line_ struct conf_ini_line line = {};
+                int r = conf_ini_parse(s, n_line, getenv, &line, &reason);
+
+                if (r < 0)
+                        return r;
+                if (r == 0 && line.kind == CONF_INI_ENTRY && text_equal(line.name, "include") && !line.key)
+                        return true;
+        }
+        return false;
 }
 
-static int poolfiles_visit_file(const char *path, const struct poolfiles_visitor *v) {
+static int poolfiles_tell_unread(const char *path, int error, const struct poolfiles_visitor *v) {
+        _cleanup_text_ struct text problem = {};
+
+        text_printf(&problem, "[%s:0] cannot read it: %s\n", path,
+                    error == EMEDIUMTYPE ? "it is no plain file" : strerror(error));
+        return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
+}
+
+/* Those that include others and those that do not have a turn each. */
+static int poolfiles_visit_file(const char *path, bool with_include, const struct poolfiles_visitor *v) {
         _cleanup_(poolfiles_done) struct poolfile f = { .path = path };
         _cleanup_conf_ struct conf *conf = NULL;
         _cleanup_free_ char *data = NULL;
         int r;
 
-        r = poolfiles_read(path, &data, &f.n);
+        if (v->begin)
+                v->begin(path);
+        r = fd_read_plain_file(path, FILE_BYTES_MAX, &data, &f.n);
         if (r == -ENOMEM)
                 return r;
-        if (r < 0) {
-                text_printf(&f.problems, "[%s:0] cannot read it: %s\n", path,
-                            r == -EINVAL ? "it is no plain file" : strerror(-r));
-                return f.problems.failed ? -ENOMEM : v->remark(text_peek(&f.problems), v->userdata);
-        }
+        if (r < 0)
+                return with_include ? 0 : poolfiles_tell_unread(path, -r, v);
+        r = poolfiles_leads_elsewhere(data, f.n);
+        if (r < 0 || r != with_include)
+                return r < 0 ? r : 0;
         f.data = data;
         r = conf_load(path, &poolfiles_options, &conf, &f.problems);
         if (r == CONF_E_INVALID)
@@ -147,7 +163,7 @@ static int poolfiles_is_one(const struct dirent *entry) {
         return entry->d_name[0] != '.' && text_has_suffix(entry->d_name, ".conf");
 }
 
-static int poolfiles_visit_entries(const char *folder, struct dirent **entries, int n,
+static int poolfiles_visit_entries(const char *folder, bool with_include, struct dirent **entries, int n,
                                    const struct poolfiles_visitor *v) {
         int r = 0;
 
@@ -155,7 +171,7 @@ static int poolfiles_visit_entries(const char *folder, struct dirent **entries, 
                 _cleanup_text_ struct text path = {};
 
                 text_printf(&path, "%s/%s", folder, entries[i]->d_name);
-                r = path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), v);
+                r = path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), with_include, v);
         }
         return r;
 }
@@ -169,16 +185,24 @@ static int poolfiles_tell_folder(const char *folder, int error, const struct poo
         return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
 }
 
-int poolfiles_visit(const char *folder, const struct poolfiles_visitor *v) {
+static int poolfiles_visit_folder(const char *folder, bool with_include, const struct poolfiles_visitor *v) {
         struct dirent **entries = NULL;
         int n, r;
 
         n = scandir(folder, &entries, poolfiles_is_one, alphasort);
         if (n < 0)
-                return errno == ENOMEM ? -ENOMEM : poolfiles_tell_folder(folder, errno, v);
-        r = poolfiles_visit_entries(folder, entries, n, v);
+                return errno == ENOMEM ? -ENOMEM : with_include ? 0 : poolfiles_tell_folder(folder, errno, v);
+        r = poolfiles_visit_entries(folder, with_include, entries, n, v);
         for (int i = 0; i < n; i++)
                 free(entries[i]);
         free(entries);
+        return r;
+}
+
+int poolfiles_visit(char *const *folders, size_t n, const struct poolfiles_visitor *v) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < 2 * n; i++)
+                r = poolfiles_visit_folder(folders[i % n], i >= n, v);
         return r;
 }

@@ -6,6 +6,8 @@
 #include "conf/model.h"
 
 struct poolfiles_visitor {
+        /* The file is looked at now. May be NULL. */
+        void (*begin)(const char *file);
         /* A pool of a good file. */
         int (*pool)(const char *file, const struct conf_pool *pool, void *userdata);
         /* A section of a broken one; problems: what is wrong with the file. Of the pool, listen directives alone hold.
@@ -16,9 +18,10 @@ struct poolfiles_visitor {
         void *userdata;
 };
 
-/* Visits the folder's files in the order of their names. A folder that is not there has none. A visitor's answer other
+/* Visits the folders' files in the order of their names, then those that include others. A folder that is not there has
+ * none. A visitor's answer other
  * than 0 ends it, and is returned; else 0 or -errno. */
-int poolfiles_visit(const char *folder, const struct poolfiles_visitor *visitor);
+int poolfiles_visit(char *const *folders, size_t n, const struct poolfiles_visitor *visitor);
 
 /* The same for one file's n bytes, without includes. */
 int poolfiles_visit_text(const char *file, const char *data, size_t n, const struct poolfiles_visitor *visitor);

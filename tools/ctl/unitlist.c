@@ -77,8 +77,8 @@ int unitlist_read(struct unitlist *ret) {
 
         r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
         fputs(text_peek(&problems), stderr);
-        for (size_t i = 0; r == 0 && i < conf.n_folders; i++)
-                r = poolfiles_visit(conf.folders[i], &visitor);
+        if (r == 0)
+                r = poolfiles_visit(conf.folders, conf.n_folders, &visitor);
         if (r == 0)
                 return 0;
         ctl_print_error("%s", strerror(-r));

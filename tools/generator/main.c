@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include "conf/conf.h"
 #include "output.h"
 #include "report.h"
+#include "units/addresses.h"
 #include "units/claims.h"
 #include "units/instance.h"
 #include "units/poolfiles.h"
@@ -91,10 +93,12 @@ static int generator_claim_address(struct generator *g, const struct conf_pool *
         int r;
 
         *ret = NULL;
-        if (!pool->listen || text_equal(pool->listen, "systemd") || socketunit_address(pool->listen, address) != 0)
+        if (text_equal(pool->listen, "systemd"))
+                snprintf(address, sizeof(address), "/run/fpmd-%s.sock", pool->name); /* the template's */
+        else if (!pool->listen || socketunit_address(pool->listen, address) != 0)
                 return 0;
-        r = claims_take(&g->addresses, address, pool->listen_where.file ? pool->listen_where : pool->where, &who);
-        if (r == CLAIMS_E_TAKEN && asprintf(ret, "it is taken already, see %s", who) < 0)
+        r = addresses_take(&g->addresses, address, pool->listen_where.file ? pool->listen_where : pool->where, &who);
+        if (r == ADDRESSES_E_TAKEN && asprintf(ret, "it is taken already, see %s", who) < 0)
                 return -ENOMEM;
         return r < 0 ? r : 0;
 }
@@ -127,17 +131,17 @@ static int generator_broken(const char *file, const struct conf_pool *pool, cons
 }
 
 static int generator_run(struct generator *g) {
-        const struct poolfiles_visitor visitor = {
-                .pool = generator_pool, .broken = generator_broken, .remark = generator_remark, .userdata = g
-        };
+        const struct poolfiles_visitor visitor = { .begin = report_begin,
+                                                   .pool = generator_pool,
+                                                   .broken = generator_broken,
+                                                   .remark = generator_remark,
+                                                   .userdata = g };
         _cleanup_text_ struct text problems = {};
         int r;
 
         r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &g->conf, &problems);
         report_lines(NULL, text_peek(&problems));
-        for (size_t i = 0; r == 0 && i < g->conf.n_folders; i++)
-                r = poolfiles_visit(g->conf.folders[i], &visitor);
-        return r;
+        return r == 0 ? poolfiles_visit(g->conf.folders, g->conf.n_folders, &visitor) : r;
 }
 
 int main(int argc, char *argv[]) {
@@ -150,6 +154,7 @@ int main(int argc, char *argv[]) {
                       stderr);
                 return EXIT_FAILURE;
         }
+        signal(SIGALRM, report_late);
         alarm(SECONDS_MAX);
         umask(022);
         g.folder_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -58,3 +58,23 @@ void report_lines(const char *unit, const char *lines) {
                 lines += *lines == '\n';
         }
 }
+
+/* Made beforehand, since a handler may only write(2). */
+static char late[4096] = "<4>" NAME ": it took too long\n";
+
+void report_begin(const char *file) {
+        _cleanup_text_ struct text shown = {};
+
+        printable_append(&shown, file, strlen(file), PRINTABLE_LOG);
+        snprintf(late, sizeof(late), "<4>" NAME ": [%.3500s:0] it took too long: pools after it have no units\n",
+                 text_peek(&shown));
+}
+
+_noreturn_ void report_late(_unused_ int signal_number) {
+        int fd = getenv("SYSTEMD_SCOPE") ? open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+        size_t n = strlen(late);
+
+        if (write(STDERR_FILENO, late + 3, n - 3) < 0 || (fd >= 0 && write(fd, late, n) < 0))
+                _exit(EXIT_FAILURE);
+        _exit(EXIT_FAILURE);
+}

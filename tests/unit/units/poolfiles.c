@@ -7,7 +7,10 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -58,11 +61,48 @@ static void test_a_broken_file_without_pools(void **state) {
 
 static void test_folders(void **state) {
         text_done(&heard);
-        assert_int_equal(poolfiles_visit("/nonexistent", &visitor), 0);
+        assert_int_equal(poolfiles_visit((char *[]){ (char *)"/nonexistent" }, 1, &visitor), 0);
         assert_int_equal(heard.n, 0);
-        assert_int_equal(poolfiles_visit("/etc/passwd", &visitor), 0);
+        assert_int_equal(poolfiles_visit((char *[]){ (char *)"/etc/passwd" }, 1, &visitor), 0);
         assert_string_equal(text_peek(&heard), "remark [/etc/passwd:0] cannot read the folder: Not a directory");
         text_done(&heard);
+}
+
+static void put(const char *folder, const char *name, const char *text) {
+        char path[128];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/%s", folder, name);
+        file = fopen(path, "w");
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+/* Nobody writes into the FIFO: who waited for that would never come back. */
+static void test_files_with_an_include_come_last_and_wait_for_nobody(void **state) {
+        char folder[] = "/tmp/fpmd-poolfiles-XXXXXX", path[128], text[256];
+        static const char *const names[] = { "a.conf", "b.conf", "c.conf", "fifo" };
+
+        assert_non_null(mkdtemp(folder));
+        snprintf(text, sizeof(text), "[a]\nlisten = 9000\n" PM "include = %s/fifo\n", folder);
+        put(folder, "a.conf", text);
+        put(folder, "b.conf", "[b]\nlisten = 9001\n" PM);
+        put(folder, "c.conf", "[c]\nlisten = 9002\n" PM);
+        snprintf(path, sizeof(path), "%s/fifo", folder);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        text_done(&heard);
+        alarm(20);
+        assert_int_equal(poolfiles_visit((char *[]){ folder }, 1, &visitor), 0);
+        alarm(0);
+        assert_true(text_has_prefix(text_peek(&heard), "pool b 9001\npool c 9002\nbroken a 9000: "));
+        assert_non_null(strstr(text_peek(&heard), "it is no plain file"));
+        text_done(&heard);
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+                assert_int_equal(unlink(path), 0);
+        }
+        assert_int_equal(rmdir(folder), 0);
 }
 
 int main(void) {
@@ -71,6 +111,7 @@ int main(void) {
                 cmocka_unit_test(test_sockets_of_a_broken_file_are_what_they_were),
                 cmocka_unit_test(test_a_broken_file_without_pools),
                 cmocka_unit_test(test_folders),
+                cmocka_unit_test(test_files_with_an_include_come_last_and_wait_for_nobody),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
