@@ -246,6 +246,8 @@ int main(int argc, char **argv) {
                                       .to_stderr = true,
                                       .level = LOG_LEVEL_NOTICE });
 
+        if (options.refusal.n > 0)
+                return master_fail(&options.refusal, CONF_E_INVALID, STDERR_FILENO);
         r = master_load(&options, &conf, &problems);
         if (r == CONF_E_INVALID && options.task == OPTIONS_RUN)
                 master_open_log(&options);

@@ -49,6 +49,7 @@ void options_print_help(void) {
                "      --exit-idle-time TIME  end when nobody has connected for so long (60s, 5min); a socket unit "
                "starts it "
                "again\n"
+               "      --refuse LINE          log this reason and end with status 78; may be given again\n"
                "  -h, --help                 this text\n"
                "  -i, --info                 what phpinfo() shows\n"
                "  -m, --modules              PHP's modules\n"
@@ -120,7 +121,7 @@ static int options_finish(struct options *o) {
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 
-enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE };
+enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE, OPTION_REFUSE };
 
 /* A number with ms, s, min or h, or of seconds; more than 0. */
 static int options_parse_time(const char *s, usec_t *ret) {
@@ -196,6 +197,9 @@ static int options_take(struct options *o, int c) {
                 return options_set(&o->pool, optarg);
         case OPTION_EXIT_IDLE:
                 return options_take_exit_idle(o, optarg);
+        case OPTION_REFUSE:
+                text_printf(&o->refusal, "%s\n", optarg);
+                return o->refusal.failed ? -ENOMEM : 0;
         case 'h':
                 options_set_task(o, OPTIONS_HELP);
                 return 0;
@@ -237,6 +241,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "pool", required_argument, NULL, OPTION_POOL },
                 { "exit-idle-time", required_argument, NULL, OPTION_EXIT_IDLE },
+                { "refuse", required_argument, NULL, OPTION_REFUSE },
                 { "help", no_argument, NULL, 'h' },
                 { "usage", no_argument, NULL, 'h' },
                 { "info", no_argument, NULL, 'i' },

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "conf/load.h"
 
@@ -32,6 +33,7 @@ struct options {
         char *php_ini;                          /* -c, or NULL */
         char *runtime_dir;                      /* --runtime-dir, or NULL */
         usec_t exit_idle;                       /* --exit-idle-time; 0: none */
+        struct text refusal;                    /* --refuse: lines; empty: none */
         bool no_php_ini;                        /* -n */
         bool extended_info;                     /* -e */
         bool dump;                              /* -tt */

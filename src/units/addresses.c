@@ -58,32 +58,37 @@ static bool addresses_read(const char *address, struct address *ret) {
         return true;
 }
 
-/* Claims, or with NULL looks for, what has been claimed under the kind of claim for that port. */
-static int addresses_of_port(struct claims *c, const char *kind, const struct address *a, char version,
-                             const struct conf_where *where, const char **ret) {
-        char what[64];
+/* What is claimed for all addresses of that version, or for some. */
+struct port {
+        char text[64];
+};
 
-        snprintf(what, sizeof(what), "%s IPv%c port %u", kind, version, a->port);
-        return where ? claims_take(c, what, *where, ret) : claims_find(c, what, ret);
+static struct port addresses_port(const char *kind, char version, unsigned port) {
+        struct port p;
+
+        snprintf(p.text, sizeof(p.text), "%s IPv%c port %u", kind, version, port);
+        return p;
 }
 
 static int addresses_take_version(struct claims *c, const struct address *a, char version, struct conf_where where) {
         const char *ignored;
         int r;
 
-        r = addresses_of_port(c, "some", a, version, &where, &ignored);
+        r = claims_take(c, addresses_port("some", version, a->port).text, where, &ignored);
         if (r >= 0 && a->all)
-                r = addresses_of_port(c, "all", a, version, &where, &ignored);
+                r = claims_take(c, addresses_port("all", version, a->port).text, where, &ignored);
         return r;
 }
 
+static bool addresses_overlaps(const struct claims *c, const struct address *a, char version, const char **ret) {
+        return claims_find(c, addresses_port(a->all ? "some" : "all", version, a->port).text, ret) == CLAIMS_E_TAKEN;
+}
+
 static int addresses_take_tcp(struct claims *c, const struct address *a, struct conf_where where, const char **ret) {
-        const char *other = a->all ? "some" : "all";
         char what[64];
         int r;
 
-        if ((a->v4 && addresses_of_port(c, other, a, '4', NULL, ret) == CLAIMS_E_TAKEN) ||
-            (a->v6 && addresses_of_port(c, other, a, '6', NULL, ret) == CLAIMS_E_TAKEN))
+        if ((a->v4 && addresses_overlaps(c, a, '4', ret)) || (a->v6 && addresses_overlaps(c, a, '6', ret)))
                 return ADDRESSES_E_TAKEN;
         snprintf(what, sizeof(what), "[%s]:%u", a->text, a->port);
         r = claims_take(c, what, where, ret);

@@ -45,14 +45,11 @@ static void instance_put_head(const char *file, const char *remarks, struct text
 
 /* The service of a pool that cannot be served. */
 static int instance_refuse(const struct instance *i, const char *why, struct instance_texts *ret) {
-        const struct serviceunit unit = { .file = i->file, .name = i->pool->name };
-
         text_append(&ret->remarks, why);
         text_done(&ret->service);
         instance_put_head(i->file, why, &ret->service);
         text_append(&ret->service, "\n[Service]\n");
-        if (serviceunit_put_refusal(&unit, &ret->service) != 0)
-                text_done(&ret->service);
+        serviceunit_put_refusal(why, &ret->service);
         return INSTANCE_E_REFUSED;
 }
 

@@ -163,17 +163,12 @@ static int poolfiles_is_one(const struct dirent *entry) {
         return entry->d_name[0] != '.' && text_has_suffix(entry->d_name, ".conf");
 }
 
-static int poolfiles_visit_entries(const char *folder, bool with_include, struct dirent **entries, int n,
-                                   const struct poolfiles_visitor *v) {
-        int r = 0;
+static int poolfiles_visit_entry(const char *folder, const char *name, bool with_include,
+                                 const struct poolfiles_visitor *v) {
+        _cleanup_text_ struct text path = {};
 
-        for (int i = 0; r == 0 && i < n; i++) {
-                _cleanup_text_ struct text path = {};
-
-                text_printf(&path, "%s/%s", folder, entries[i]->d_name);
-                r = path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), with_include, v);
-        }
-        return r;
+        text_printf(&path, "%s/%s", folder, name);
+        return path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), with_include, v);
 }
 
 static int poolfiles_tell_folder(const char *folder, int error, const struct poolfiles_visitor *v) {
@@ -187,14 +182,16 @@ static int poolfiles_tell_folder(const char *folder, int error, const struct poo
 
 static int poolfiles_visit_folder(const char *folder, bool with_include, const struct poolfiles_visitor *v) {
         struct dirent **entries = NULL;
-        int n, r;
+        int n, r = 0;
 
         n = scandir(folder, &entries, poolfiles_is_one, alphasort);
         if (n < 0)
                 return errno == ENOMEM ? -ENOMEM : with_include ? 0 : poolfiles_tell_folder(folder, errno, v);
-        r = poolfiles_visit_entries(folder, with_include, entries, n, v);
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
+                if (r == 0)
+                        r = poolfiles_visit_entry(folder, entries[i]->d_name, with_include, v);
                 free(entries[i]);
+        }
         free(entries);
         return r;
 }

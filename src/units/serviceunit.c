@@ -8,10 +8,17 @@
 
 #include <string.h>
 
+#include "base/printable.h"
 #include "units/syntax.h"
 
 /* systemd gives each service so many as the hard limit. */
 #define FILES_GIVEN (512U * 1024U)
+
+#define SERVICEUNIT_COMMAND "ExecStart=\nExecStart=" FPMD_SBINDIR "/fpmd"
+
+/* Of what is wrong with a file: a command line has its limits. */
+#define REASONS_MAX      32
+#define REASON_BYTES_MAX ((size_t)2000)
 
 /* By its name or number: who has which number is not asked (whoever starts as root finds that out: conf/machine.c). */
 static bool serviceunit_is_root(const char *name) {
@@ -45,8 +52,8 @@ static void serviceunit_put_privileges(const struct conf_pool *pool, struct text
                                  "SystemCallFilter=chroot\n");
 }
 
-static int serviceunit_put_command(const struct serviceunit *unit, const char *options, struct text *out) {
-        text_printf(out, "ExecStart=\nExecStart=" FPMD_SBINDIR "/fpmd%s -y ", options);
+static int serviceunit_put_command(const struct serviceunit *unit, struct text *out) {
+        text_append(out, SERVICEUNIT_COMMAND " -y ");
         if (syntax_put_word(unit->file, out) != 0)
                 return SERVICEUNIT_E_UNFIT;
         text_append(out, " --pool ");
@@ -67,9 +74,25 @@ int serviceunit_put(const struct serviceunit *unit, const struct conf_pool *pool
                 return r;
         serviceunit_put_privileges(pool, out);
         *ret = CONF_POOL_listen;
-        return serviceunit_put_command(unit, "", out);
+        return serviceunit_put_command(unit, out);
 }
 
-int serviceunit_put_refusal(const struct serviceunit *unit, struct text *out) {
-        return serviceunit_put_command(unit, " -t", out);
+static void serviceunit_put_reason(const char *line, size_t n, struct text *out) {
+        _cleanup_text_ struct text shown = {};
+
+        printable_append(&shown, line, MIN(n, REASON_BYTES_MAX), PRINTABLE_TERMINAL);
+        text_append(out, " --refuse ");
+        if (syntax_put_word(text_peek(&shown), out) != 0)
+                text_append(out, "\"a line that cannot be shown\"");
+        out->failed |= shown.failed;
+}
+
+void serviceunit_put_refusal(const char *why, struct text *out) {
+        const char *line;
+        size_t n, n_lines = 0;
+
+        text_append(out, SERVICEUNIT_COMMAND);
+        while (n_lines++ < REASONS_MAX && (line = text_word(&why, "\n", &n)))
+                serviceunit_put_reason(line, n, out);
+        text_append_c(out, '\n');
 }

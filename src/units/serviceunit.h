@@ -18,6 +18,6 @@ enum { SERVICEUNIT_E_ROOT = 1, SERVICEUNIT_E_UNFIT };
 int serviceunit_put(const struct serviceunit *unit, const struct conf_pool *pool, struct text *out,
                     enum conf_pool_row *ret);
 
-/* The lines for a pool that cannot be served: its start fails, says what is wrong with the file, and serves nothing,
- * whatever becomes of the file meanwhile. 0; SERVICEUNIT_E_UNFIT. */
-int serviceunit_put_refusal(const struct serviceunit *unit, struct text *out);
+/* The lines for a pool that cannot be served: its start logs the reason, lines of text, with status 78, after which the
+ * template starts nothing again; and serves nothing, whatever becomes of the file meanwhile. */
+void serviceunit_put_refusal(const char *why, struct text *out);

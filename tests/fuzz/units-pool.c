@@ -17,7 +17,7 @@
 
 #define FILE_NAME "/etc/x y.conf"
 #define COMMAND   FPMD_SBINDIR "/fpmd -y \"" FILE_NAME "\" --pool "
-#define REFUSAL   FPMD_SBINDIR "/fpmd -t -y \"" FILE_NAME "\" --pool "
+#define REFUSAL   FPMD_SBINDIR "/fpmd --refuse "
 
 static void check_characters(const char *line) {
         uint32_t point;
@@ -33,13 +33,31 @@ static void check_user(const char *value) {
         assert(strcmp(value, "root") != 0 && (!*value || strspn(value, "0") < strlen(value)));
 }
 
-static void check_command(const char *value, const char *name) {
-        const char *rest;
+/* Words, some in quotes; nothing in them is expanded, and no quote is left open. */
+static void check_words(const char *s) {
+        bool quoted = false;
 
-        if (!*value)
+        for (; *s; s++) {
+                if (*s == '%' || *s == '$')
+                        assert(quoted && s[1] == *s);
+                if (*s == '\\')
+                        assert(quoted && s[1] && strchr("\"\\", s[1]));
+                if (*s == '"')
+                        quoted = !quoted;
+                else if (strchr("%$\\", *s))
+                        s++;
+                assert(quoted || *s != ';');
+        }
+        assert(!quoted);
+}
+
+static void check_command(const char *value, const char *name) {
+        const char *rest = value + strlen(COMMAND);
+
+        check_words(value);
+        if (!*value || strncmp(value, REFUSAL, strlen(REFUSAL)) == 0)
                 return;
-        rest = strncmp(value, COMMAND, strlen(COMMAND)) == 0 ? value + strlen(COMMAND) : value + strlen(REFUSAL);
-        assert(rest[-1] == ' ' && strncmp(rest, name, strlen(name)) == 0);
+        assert(strncmp(value, COMMAND, strlen(COMMAND)) == 0 && strncmp(rest, name, strlen(name)) == 0);
         rest += strlen(name);
         assert(strcmp(rest, "") == 0 || strcmp(rest, " --exit-idle-time 60000ms") == 0);
 }

@@ -144,9 +144,11 @@ def test_a_pool_of_root_has_a_unit_that_does_not_start(sites, container):
     sites.add("rooty", user="root")
     sites.reload()
     assert container.show("fpmd@rooty.service", "User") == "www-data"
-    assert " -t " in container.show("fpmd@rooty.service", "ExecStart")
     assert container.systemctl("start", "fpmd@rooty.service", check=False).returncode != 0
-    assert "PHP does not run as root" in container.systemctl("cat", "fpmd@rooty.service").stdout
+    shown = {name: container.show("fpmd@rooty.service", name) for name in ("Result", "ExecMainStatus", "NRestarts", "ActiveState")}
+    assert shown == {"Result": "exit-code", "ExecMainStatus": "78", "NRestarts": "0", "ActiveState": "failed"}
+    reason = f"[{sites.path('rooty')}:2] directive 'user': PHP does not run as root"
+    wait_until(lambda: [e for e in container.journal(sites.cursor, "-u", "fpmd@rooty") if reason in e["MESSAGE"] and e["SYSLOG_IDENTIFIER"] == "fpmd"], "the reason")
 
 
 def test_a_site_that_comes_and_goes_touches_no_other(sites, container):

@@ -30,7 +30,7 @@ static const struct row rows[] = {
           "user = shop\nlisten = /run/a.sock\n" PM,
           0,
           { "User=shop\nGroup=\n", "ListenStream=\nListenStream=/run/a.sock\n", "SourcePath=/etc/x.conf\n" },
-          "-t",
+          "--refuse",
           NULL },
         { "a group that is named",
           "user = shop\ngroup = www\nlisten = /run/a.sock\n" PM,
@@ -89,7 +89,7 @@ static const struct row rows[] = {
         { "another host's name is none",
           OWN "listen = db.example:9000\n" PM,
           INSTANCE_E_REFUSED,
-          { "fpmd -t -y" },
+          { "fpmd --refuse \"[/etc/x.conf:" },
           "ListenStream",
           "[/etc/x.conf:3] directive 'listen': a socket unit takes an address" },
         { "the template's own socket", OWN "listen = systemd\n" PM, 0, { "User=shop\n" }, "[Socket]", NULL },
@@ -108,25 +108,25 @@ static const struct row rows[] = {
         { "a backslash would continue the line",
           OWN "listen = '/run/a\\'\n" PM,
           INSTANCE_E_REFUSED,
-          { "fpmd -t -y" },
+          { "fpmd --refuse \"[/etc/x.conf:" },
           "ListenStream",
           "a unit cannot hold it" },
         { "root by name",
           "user = root\nlisten = /run/a.sock\n" PM,
           INSTANCE_E_REFUSED,
-          { "fpmd -t -y", "ListenStream=/run/a.sock\n" },
+          { "fpmd --refuse \"[/etc/x.conf:", "ListenStream=/run/a.sock\n" },
           "User=",
           "[/etc/x.conf:2] directive 'user': PHP does not run as root" },
         { "root by number",
           "user = 00\nlisten = /run/a.sock\n" PM,
           INSTANCE_E_REFUSED,
-          { "fpmd -t -y" },
+          { "fpmd --refuse \"[/etc/x.conf:" },
           "User=00",
           "PHP does not run as root" },
         { "root's group",
           "user = shop\ngroup = 0\nlisten = /run/a.sock\n" PM,
           INSTANCE_E_REFUSED,
-          { "fpmd -t -y" },
+          { "fpmd --refuse \"[/etc/x.conf:" },
           "Group=0",
           "[/etc/x.conf:3] directive 'group': PHP does not run as root" },
         { "priority, files, chroot",
@@ -236,14 +236,15 @@ static void test_a_broken_file_has_its_problems_as_comments(void **state) {
 
         assert_int_equal(instance_describe(&(struct instance){ .file = "/etc/a \"b\" 5%$.conf",
                                                                .pool = &pool,
-                                                               .problems = "one\nt\twoo\x1b\\\n" },
+                                                               .problems = "one\nt\twoo\x1b 5%$ \"b\"\\\n" },
                                            &texts),
                          INSTANCE_E_REFUSED);
-        assert_true(has(&texts, "\n# one\n# t\\twoo\\x1b\\\n\n[Unit]\n") ||
-                    has(&texts, "\n# one\n# t\\x09woo\\x1b\\\n\n[Unit]\n"));
+        assert_true(has(&texts, "\n# one\n# t\\twoo\\x1b 5%$ \"b\"\\\n\n[Unit]\n") ||
+                    has(&texts, "\n# one\n# t\\x09woo\\x1b 5%$ \"b\"\\\n\n[Unit]\n"));
         assert_true(has(&texts, "SourcePath=/etc/a \"b\" 5%%$.conf\n"));
-        assert_true(has(&texts, "fpmd -t -y \"/etc/a \\\"b\\\" 5%%$$.conf\" --pool shop\n"));
-        assert_string_equal(text_peek(&texts.remarks), "one\nt\twoo\x1b\\\n");
+        assert_true(has(&texts, "fpmd --refuse one --refuse \"t\\\\twoo\\\\x1b 5%%$$ \\\"b\\\"\\\\\"\n") ||
+                    has(&texts, "fpmd --refuse one --refuse \"t\\\\x09woo\\\\x1b 5%%$$ \\\"b\\\"\\\\\"\n"));
+        assert_string_equal(text_peek(&texts.remarks), "one\nt\twoo\x1b 5%$ \"b\"\\\n");
         assert_int_equal(texts.socket.n, 0);
 }
 
