@@ -183,6 +183,12 @@ rm -r /tmp/made
     assert [path for path in made if not path.startswith("/tmp/made")] == []
 
 
+def test_a_drop_in_that_cannot_be_written_costs_its_own_pool(sites, container):
+    done = container.run("sh", "-c", f"mkdir -p /tmp/made && touch /tmp/made/fpmd@site0.service.d && {GENERATOR} /tmp/made 2>&1; ls /tmp/made; rm -r /tmp/made")
+    assert "cannot write the drop-in of fpmd@site0.service: Not a directory" in done.stdout
+    assert "fpmd@site1.service.d" in done.stdout.split()
+
+
 def test_systemd_finds_no_mistake_in_what_is_made(sites, container):
     sites.write("site0", "process.priority = 3\nchroot = /srv\nlisten.backlog = 5")
     sites.reload()

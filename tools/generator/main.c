@@ -76,6 +76,17 @@ static int generator_claim_name(struct generator *g, const char *name, struct co
         return problem.failed ? -ENOMEM : false;
 }
 
+/* A folder that cannot be written is the one pool's loss: what is about its name has no bearing on the next one. */
+static int generator_tell_unwritten(const char *unit, int r) {
+        _cleanup_text_ struct text problem = {};
+
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        text_printf(&problem, "cannot write the drop-in of %s: %s\n", unit, strerror(-r));
+        report_lines(unit, text_peek(&problem));
+        return problem.failed ? -ENOMEM : 0;
+}
+
 static int generator_write(struct generator *g, const char *name, const struct instance_texts *texts) {
         char unit[128];
         int r;
@@ -83,7 +94,9 @@ static int generator_write(struct generator *g, const char *name, const struct i
         snprintf(unit, sizeof(unit), "fpmd@%s.service", name);
         report_lines(unit, text_peek(&texts->remarks));
         r = output_write(g->folder_fd, name, "service", &texts->service);
-        return r == 0 && texts->socket.n > 0 ? output_write(g->folder_fd, name, "socket", &texts->socket) : r;
+        if (r == 0 && texts->socket.n > 0)
+                r = output_write(g->folder_fd, name, "socket", &texts->socket);
+        return generator_tell_unwritten(unit, r);
 }
 
 /* *ret: why the pool's address is not its own, or NULL. The text is the caller's to free. */
