@@ -63,7 +63,7 @@ usec_t wake_supervise_turn(struct pool *p, usec_t now) {
         if (g && g->state == GENERATION_STARTING && (g->started == 0 || now < g->started + WAKE_TURN))
                 return g->started == 0 ? USEC_INFINITY : g->started + WAKE_TURN;
         wake_give_back(p);
-        return USEC_INFINITY;
+        return g && g->state == GENERATION_FAILED && p->starting_is_replacement ? now : USEC_INFINITY;
 }
 
 void wake_forget(struct pool *p) {

@@ -4,6 +4,7 @@
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import threading
@@ -340,6 +341,34 @@ def test_wake_ups_are_rationed_and_in_order(sleepers):
         most = max(most, sum(float(when) - t < 0.9 for t in running.values()))
     assert most <= at_once, procs.content(journal)
     assert max(abs(begun.index(i) - order.index(i)) for i in order) <= at_once, (order, begun)
+
+
+def test_one_that_cannot_start_when_its_turn_comes_tells_its_clients(sleepers):
+    n = max(len(os.sched_getaffinity(0)), 2)
+    s = sleepers(n + 1)
+    gate = os.path.join(s.shared_folder(), "gate")
+    preload = s.script("preload.php", f"<?php while (!file_exists('{gate}')) {{ usleep(5000); clearstatcache(); }}")
+    for i in range(n):
+        s.pools[f"p{i}"][SLOW_START] = preload
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    clients = [s.connect(f"p{i}", timeout=30) for i in range(n)]
+    procs.until("all turns to be taken", lambda: len(s.zygotes()) == n)
+    clients.append(s.connect(f"p{n}", timeout=30))
+    limits = resource.prlimit(s.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(s.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        s.wait_log(rf"ERROR: \[pool p{n}\] cannot start its zygote: .*it was to wake up")
+    finally:
+        resource.prlimit(s.pid, resource.RLIMIT_NOFILE, limits)
+        open(gate, "w").close()
+    for c in clients:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    assert [c.read_response().status for c in clients[:n]] == [200] * n
+    assert clients[n].read_response().status in (200, 503)
+    for c in clients:
+        c.close()
+    procs.until("the pool to serve", lambda: s.run(s.pid_script, f"p{n}").status == 200)
 
 
 def test_many_pools_that_need_workers_start_together(make):
