@@ -102,6 +102,21 @@ void generation_end(struct generation *g) {
         generation_signal(g, SIGTERM);
 }
 
+/* A script that boots may take any time and looks at no lifeline, so without one that has booted nobody is waited for.
+ */
+static bool generation_may_serve(const struct generation *g) {
+        return g->zygote.ready && (!g->conf->worker_script || g->n_accepting > 0);
+}
+
+void generation_give_up(struct generation *g, usec_t now) {
+        if (!generation_may_serve(g)) {
+                generation_end(g);
+                return;
+        }
+        news_of_drain(g);
+        generation_drain(g, now);
+}
+
 void generation_signal(const struct generation *g, int sig) {
         const struct pool *p = g->pool;
 

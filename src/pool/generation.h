@@ -14,6 +14,9 @@ int generation_renew(struct generation *g);
 /* At once: SIGTERM to all, or SIGKILL after a drain step. */
 void generation_end(struct generation *g);
 
+/* It is not to go on: as generation_end(), but where workers may serve already they finish what they have in hand. */
+void generation_give_up(struct generation *g, usec_t now);
+
 /* A signal to its workers. */
 void generation_signal(const struct generation *g, int sig);
 

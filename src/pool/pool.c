@@ -184,7 +184,7 @@ void pool_put_off(struct pool *p) {
                 if (r < 0)
                         log_error("[pool %s] cannot sleep: %s", p->name, strerror(-r));
         }
-        generation_end(g);
+        generation_give_up(g, time_now());
         supervise_pool(p);
 }
 
@@ -205,7 +205,7 @@ void pool_abandon(struct pool *p) {
         if (p->prepared)
                 generation_free(TAKE_PTR(p->prepared));
         else if (p->starting)
-                generation_end(TAKE_PTR(p->starting));
+                generation_give_up(TAKE_PTR(p->starting), time_now());
         supervise_pool(p);
 }
 

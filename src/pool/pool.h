@@ -35,7 +35,7 @@ void pool_put_off(struct pool *p);
 /* What was begun, and is ready, becomes the current generation; every other one is told to drain. */
 void pool_promote(struct pool *p);
 
-/* What was begun is ended at once, and nothing else changes. */
+/* What was begun is ended, with what its workers have in hand finished, and nothing else changes. */
 void pool_abandon(struct pool *p);
 
 /* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */

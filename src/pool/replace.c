@@ -74,7 +74,7 @@ static bool replace_may_begin(struct pool *p, usec_t now) {
                 replace_log_failure(g);
                 replace_note_failure(p, g->reason, now);
                 p->starting = NULL;
-                generation_end(g);
+                generation_give_up(g, now);
         }
         if (p->starting || p->stopping)
                 return false;

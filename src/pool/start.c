@@ -219,7 +219,7 @@ int start_prepare(struct pool *p, const struct start_settings *settings, struct 
 
 void start_lay_down(struct pool *p, struct generation *g) {
         if (p->starting)
-                generation_end(TAKE_PTR(p->starting));
+                generation_give_up(TAKE_PTR(p->starting), time_now());
         start_link(g);
         p->starting_is_replacement = true; /* what it counts as is the caller's to say */
         start_promote(p);

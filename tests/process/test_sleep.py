@@ -460,6 +460,69 @@ def test_its_address_may_change_with_a_client_in_the_queue(sleepers):
     assert s.run(s.pid_script, "p0").complete
 
 
+class HalfAwake:
+    """A server whose pool www wakes up: a worker has a request in hand, sent over c, while another one still boots. A reload has
+    begun before that, and waits for the pool other. Files in the folder let each of them go on."""
+    def __init__(self, make):
+        s = self.s = make({"www": {"pm": "static", "pm.max_children": "8", "pool.sleep_after": "1s"}, "other": {"pm.max_children": "1"}})
+        self.folder = s.shared_folder()
+        wait = f"""$wait = function ($name) {{ while (!file_exists("{self.folder}/$name")) {{ usleep(5000); clearstatcache(); }} }};"""
+        s.pools["other"]["worker.script"] = s.script("other.php", f"<?php {wait} touch('{self.folder}/begun'); $wait('other'); "
+                                                     "while (fpmd_handle_request(fn () => 1));")
+        self.app = s.pools["www"]["worker.script"] = s.script("app.php", f"""<?php {wait}
+            if (!@mkdir('{self.folder}/first')) $wait('boot');
+            if (file_exists('{self.folder}/bad')) exit(3);
+            while (fpmd_handle_request(function () use ($wait) {{ touch('{self.folder}/serving'); $wait('serve'); echo 'served'; }}));""")
+        self.touch("boot", "serve", "other")
+        s.start()
+        procs.until("the pool to sleep", lambda: lives(s, "www") == ["asleep"] and len(s.zygotes()) == 1)
+        os.rmdir(self.path("first"))
+        for name in ("boot", "serve", "other", "begun"):
+            os.unlink(self.path(name))
+        self.reload = threading.Thread(target=lambda: setattr(self, "reloaded", s.ctl("reload", limit=20)), daemon=True)
+        self.reload.start()
+        procs.until("the reload to begin", lambda: os.path.exists(self.path("begun")))
+        self.c = s.connect(timeout=20)
+        self.c.send(fastcgi.request_bytes(fastcgi.environment(self.app)))
+        procs.until("a worker to serve", lambda: os.path.exists(self.path("serving")))
+        procs.until("the other one to be there", lambda: len([p for p in s.workers() if "www" in procs.title(p)]) == 2)
+        assert "starting" in lives(s, "www")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def touch(self, *names):
+        for name in names:
+            open(self.path(name), "w").close()
+
+
+@pytest.fixture
+def half_awake(make):
+    h = HalfAwake(make)
+    yield h
+    h.touch("boot", "serve", "other")
+    h.reload.join(20)
+    h.c.close()
+
+
+def test_a_reload_lets_requests_of_a_pool_that_wakes_up_finish(half_awake):
+    h = half_awake
+    h.touch("other")
+    h.reload.join(20)
+    assert h.reloaded.returncode == 0
+    h.touch("boot", "serve")
+    assert h.c.read_response().text == "served"
+    assert h.s.run(h.app).text == "served"
+
+
+def test_a_worker_that_does_not_boot_lets_the_others_finish(half_awake):
+    h = half_awake
+    h.touch("bad", "boot")
+    h.s.wait_log(r"ERROR: \[pool www\] .*it was to wake up")
+    h.touch("serve")
+    assert h.c.read_response().text == "served"
+
+
 def test_pools_that_change_places_while_they_sleep(sleepers):
     s = sleepers(2)
     a, b = s.pools["p0"]["listen"], s.pools["p1"]["listen"]
