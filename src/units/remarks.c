@@ -39,6 +39,14 @@ static bool remarks_status_socket_is_outside(const struct conf_pool *pool) {
         return remarks_is_outside(pool, pool->status_listen, "/run/fpmd-");
 }
 
+/* /run is root's; whose another folder is, the text does not say. */
+static bool remarks_has_acl_elsewhere(const struct conf_pool *pool) {
+        bool has_acl = pool->listen_acl_users || pool->listen_acl_groups;
+
+        return has_acl && pool->listen && strchr(pool->listen, '/') &&
+               (!text_has_prefix(pool->listen, "/run/") || strchr(pool->listen + strlen("/run/"), '/'));
+}
+
 static bool remarks_has_hat(const struct conf_pool *pool) {
         return pool->apparmor_hat != NULL;
 }
@@ -62,6 +70,10 @@ static const struct {
           "that user's permission" },
         { remarks_status_socket_is_outside, CONF_POOL_status_listen,
           "the unit's user makes the socket, and may do so below /run/fpmd-NAME" },
+        { remarks_has_acl_elsewhere, CONF_POOL_listen,
+          "setfacl(1) sets its ACL as root and follows symbolic links: no folder of the path may be one that the "
+          "pool's "
+          "user can write to" },
         { remarks_has_hat, CONF_POOL_apparmor_hat, "the unit needs AppArmorProfile= with that child profile" },
 };
 
