@@ -22,18 +22,12 @@
 #include "fcgi/params.h"
 #include "log/log.h"
 
-/* What the boot has printed is told up to here. */
-#define BOOTED_OUTPUT_MAX 500
-
 static struct {
         const struct sapi_boot *boot; /* NULL: this process does not boot */
         bool ready;
         const struct sapi_booted_call *call; /* of the one that waits or is served */
         bool called;                         /* it has been */
         bool exited;                         /* by exit() */
-        struct text output;                  /* the boot's */
-        size_t n_output;
-        bool output_has_head;
 } booted;
 
 bool sapi_booted_waits(void) {
@@ -46,66 +40,6 @@ bool sapi_booted_boots(void) {
 
 bool sapi_booted_is_between(void) {
         return booted.ready && (!sapi_current.io || sapi_current.ended) && !CG(unclean_shutdown);
-}
-
-static ssize_t booted_read_nothing(_unused_ void *ctx, _unused_ void *buf, _unused_ size_t n) {
-        return 0;
-}
-
-static int booted_keep_nothing(_unused_ void *ctx, _unused_ uint64_t n) {
-        return 0;
-}
-
-/* The head comes first, in one piece. */
-static int booted_take_output(_unused_ void *ctx, const void *buf, size_t n) {
-        if (!booted.output_has_head)
-                booted.output_has_head = true;
-        else {
-                size_t room = BOOTED_OUTPUT_MAX - MIN(booted.n_output, (size_t)BOOTED_OUTPUT_MAX);
-
-                text_append_n(&booted.output, buf, MIN(room, n));
-                booted.n_output += n;
-        }
-        return 0;
-}
-
-static int booted_write_nothing(_unused_ void *ctx, _unused_ const void *buf, _unused_ size_t n) {
-        return 0;
-}
-
-static int booted_flush_nothing(_unused_ void *ctx) {
-        return 0;
-}
-
-static bool booted_is_not_gone(_unused_ void *ctx) {
-        return false;
-}
-
-static int booted_finish_nothing(_unused_ void *ctx, _unused_ uint32_t status, _unused_ bool php_goes_on) {
-        return 0;
-}
-
-static void booted_execute_nothing(_unused_ void *ctx, _unused_ const char *script, _unused_ const char *user) {
-}
-
-/* The boot has no client. */
-static const struct sapi_io booted_io = {
-        .read_body = booted_read_nothing,
-        .keep_body = booted_keep_nothing,
-        .write_reply = booted_take_output,
-        .write_error = booted_write_nothing,
-        .flush = booted_flush_nothing,
-        .is_gone = booted_is_not_gone,
-        .finish = booted_finish_nothing,
-        .executing = booted_execute_nothing,
-};
-
-static void booted_say_output(void) {
-        if (booted.n_output > 0)
-                log_notice("%s printed %zu bytes before its first request, which nobody gets: %s", booted.boot->script,
-                           booted.n_output, text_peek(&booted.output));
-        text_done(&booted.output);
-        booted.output = (struct text){ 0 };
 }
 
 /* What applications ask for while they boot. */
@@ -172,7 +106,7 @@ static void booted_become_ready(void) {
         sapi_directory_stay();
         sapi_between_remember();
         sapi_betweenmodules_say();
-        booted_say_output();
+        sapi_bootio_say(booted.boot->script);
         booted_end_sapi();
         SG(server_context) = NULL;
         sapi_current = (struct sapi_current){ 0 };
@@ -394,7 +328,7 @@ static void booted_run_script(struct sapi_boot_end *ret) {
         ret->booted = booted.ready;
         if (!ret->booted && !ret->error)
                 ret->reason = booted_reason();
-        booted_say_output();
+        sapi_bootio_say(booted.boot->script);
         if (ret->booted)
                 sapi_between_give_shutdown_functions();
         php_request_shutdown(NULL);
@@ -403,7 +337,7 @@ static void booted_run_script(struct sapi_boot_end *ret) {
 void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret) {
         *ret = (struct sapi_boot_end){ 0 };
         booted.boot = boot;
-        sapi_current = (struct sapi_current){ .io = &booted_io, .script = boot->script };
+        sapi_current = (struct sapi_current){ .io = &sapi_bootio, .script = boot->script };
         SG(server_context) = &sapi_current;
         (void)sapi_signals_begin_request();
         sapi_limit_begin_boot(boot->timeout);

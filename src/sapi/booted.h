@@ -17,6 +17,10 @@ bool sapi_booted_is_between(void);
 /* In place of a request's life of its own. False: PHP is not fit for another one. */
 bool sapi_booted_request(const struct sapi_request *request);
 
+/* bootio.c: the boot's client that is none. say: what the script has printed, in the log. */
+extern const struct sapi_io sapi_bootio;
+void sapi_bootio_say(const char *script);
+
 /* callables.c: the functions of such pools; for module start-up. */
 void sapi_callables_register(void);
 

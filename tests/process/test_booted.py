@@ -242,6 +242,8 @@ def test_output_of_a_boot_is_told(app):
     s = app(code=code)
     assert get(s).text == "hello"
     s.wait_log("printed 17 bytes before its first request, which nobody gets: printed too early")
+    s.stop()
+    assert s.log().count("bytes before its first request") == 1
 
 
 # What the script does between two requests, and what is seen of it.
