@@ -38,7 +38,7 @@ static bool booted_serve(void *ctx) {
                 acceptor_leave(&w->acceptor);
                 _exit(EXIT_SUCCESS);
         }
-        return w->result == 0 && !w->ending;
+        return w->result == 0 && (!w->ending || w->ready);
 }
 
 static int booted_fail(struct worker *w, const struct sapi_boot_end *end) {
