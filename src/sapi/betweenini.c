@@ -35,20 +35,19 @@ void sapi_betweenini_remember(void) {
         ZEND_HASH_FOREACH_END();
 }
 
-/* True: the entry is as the boot has left it. */
+/* True: the entry is as the boot has left it. PHP_ADMIN_VALUE takes it from scripts as well. */
 static bool betweenini_is_boot(const zend_ini_entry *e) {
         const zval *value = zend_hash_find(&betweenini_boot, e->name);
 
-        return betweenini_stays(e) || (value && Z_STR_P(value) == e->value);
+        return betweenini_stays(e) || (value && Z_STR_P(value) == e->value && e->modifiable == e->orig_modifiable);
 }
 
 static void betweenini_put_back(zend_string *name) {
         const zval *value = zend_hash_find(&betweenini_boot, name);
 
+        (void)zend_restore_ini_entry(name, ZEND_INI_STAGE_DEACTIVATE);
         if (value)
                 (void)zend_alter_ini_entry_ex(name, Z_STR_P(value), ZEND_INI_SYSTEM, ZEND_INI_STAGE_DEACTIVATE, true);
-        else
-                (void)zend_restore_ini_entry(name, ZEND_INI_STAGE_DEACTIVATE);
 }
 
 /* One that the boot has changed and the request has restored is not in PHP's list any more. */

@@ -3,6 +3,7 @@
 worker, reads it. First of all the canary must sing: in the request that sets it, it is read."""
 
 import base64
+import json
 import os
 
 import pytest
@@ -140,10 +141,11 @@ def modes():
         s.cleanup()
 
 
-def run(s, code, form=b""):
+def run(s, code, form=b"", **params):
     """(headers and body, the worker's pid)"""
     code = base64.b64encode(("header('X-Pid: ' . getmypid());" + code).encode()).decode()
     more = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "multipart/form-data; boundary=B"} if form else {}
+    more.update(params)
     r = s.client().request(fastcgi.environment(s.app, body=form, QUERY_STRING="code=" + code.replace("+", "%2B").replace("=", "%3D"), **more), form)
     assert not r.stderr, r.stderr
     headers = [(name, value) for name, value in r.headers if name != "X-Pid"]
@@ -184,3 +186,13 @@ def test_what_is_no_setting_is_not_the_boots_either(modes, name):
     (_, booted), _ = run(s, ROWS[name][1])
     (_, classic), _ = run(modes.get("classic"), ROWS[name][1])
     assert booted == classic
+
+
+@pytest.mark.parametrize("boot", ["", "ini_set('precision', '7');"])
+def test_a_value_of_the_web_servers_binds_its_request_alone(modes, boot):
+    s = modes.get("worker", boot)
+    code = "echo json_encode([ini_get('precision'), ini_set('precision', '3'), ini_get('precision')]);"
+    (_, before), _ = run(s, code)
+    (_, during), _ = run(s, code, PHP_ADMIN_VALUE="precision = 9")
+    (_, after), _ = run(s, code)
+    assert during == '["9",false,"9"]' and before == after and json.loads(after)[2] == "3"
