@@ -22,7 +22,8 @@
         X(substitute, "mb_substitute_character", "mb_substitute_character")                                            \
         X(regex, "mb_regex_encoding", "mb_regex_encoding")                                                             \
         X(options, "mb_regex_set_options", "mb_regex_set_options")                                                     \
-        X(libxml, "libxml_use_internal_errors", "libxml_use_internal_errors")
+        X(libxml, "libxml_use_internal_errors", "libxml_use_internal_errors")                                          \
+        X(loader, "libxml_set_external_entity_loader", "libxml_get_external_entity_loader")
 
 /*   name       begins                 ends */
 #define BETWEEN_ENDERS(X)                                                                                              \
@@ -32,6 +33,7 @@
 struct between_setter {
         const char *set, *get;
         bool changed;
+        bool ends; /* the extension's own end resets it as well, see betweenmodules.c */
         zval boot; /* UNDEF: there is no such function */
 };
 
@@ -112,7 +114,7 @@ static void between_call(const char *name, zval *argument, zval *ret) {
                 zend_clear_exception();
 }
 
-static void between_remember_settings(void) {
+void sapi_between_remember_settings(void) {
         for (size_t i = 0; i < ELEMENTSOF(between_setters); i++) {
                 struct between_setter *s = &between_setters[i];
 
@@ -121,6 +123,8 @@ static void between_remember_settings(void) {
                         between_call(s->get, NULL, &s->boot);
                 s->changed = false;
         }
+        between_setters[SETTER_libxml].ends = zend_is_true(&between_setters[SETTER_libxml].boot);
+        between_setters[SETTER_loader].ends = zend_is_true(&between_setters[SETTER_loader].boot);
         for (size_t i = 0; i < ELEMENTSOF(between_enders); i++)
                 between_enders[i].begun = false;
 }
@@ -131,7 +135,7 @@ static void between_set_back(void) {
         for (size_t i = 0; i < ELEMENTSOF(between_setters); i++) {
                 struct between_setter *s = &between_setters[i];
 
-                if (!s->changed)
+                if (!s->changed && !s->ends)
                         continue;
                 between_call(s->set, &s->boot, &result);
                 zval_ptr_dtor(&result);
@@ -264,7 +268,7 @@ void sapi_between_remember(void) {
         between_remember_context();
         between.wrappers = between_copy_table(FG(stream_wrappers));
         between.filters = between_copy_table(FG(stream_filters));
-        between_remember_settings();
+        between_set_back();
         between_forget_strings();
         sapi_betweenhandlers_remember();
         sapi_betweenglobals_remember();

@@ -29,7 +29,7 @@ static const struct betweenmodules_row {
         { "gd", NOTHING },           /* a cache of fonts */
         { "imap", PAIR },            /* errors and alerts */
         { "json", PAIR },            /* the last error */
-        { "libxml", PAIR },          /* errors, stream context, entity loader */
+        { "libxml", PAIR },          /* errors, stream context; what between.c sets again */
         { "mbstring", BY_HAND },     /* encodings */
         { "mysqli", PAIR },          /* the last error of a connection attempt; mysqli_report() */
         { "mysqlnd", NOTHING },      /* for debugging */

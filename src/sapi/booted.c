@@ -101,6 +101,7 @@ static void booted_become_ready(void) {
         zend_end_try();
         zend_unset_timeout();
         sapi_limit_end_boot();
+        sapi_between_remember_settings();
         sapi_betweenmodules_end();
         booted_renew_output();
         sapi_directory_stay();

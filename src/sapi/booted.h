@@ -31,8 +31,10 @@ struct sapi_booted_call {
 };
 bool sapi_booted_serve(struct sapi_booted_call *call);
 
-/* between.c: start, in module start-up; remember, once, when the boot has ended; back, after each request. */
+/* between.c: start, in module start-up; remember, once, when the boot has ended, the settings before the extensions
+ * end; back, after each request. */
 void sapi_between_start(void);
+void sapi_between_remember_settings(void);
 void sapi_between_remember(void);
 void sapi_between_back(void);
 /* Those of the boot are PHP's to call again. */

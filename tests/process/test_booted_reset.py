@@ -79,6 +79,8 @@ ROWS = {
     "libxml_use_internal_errors": ("libxml_use_internal_errors(!libxml_use_internal_errors());", "echo json_encode(libxml_use_internal_errors());",
                                    "libxml_use_internal_errors(true);"),
     "entity loader": ("libxml_set_external_entity_loader(fn () => null);", "echo json_encode(libxml_get_external_entity_loader() === null);", ""),
+    "entity loader of the boot": ("libxml_set_external_entity_loader(fn () => 'canary');", "$f = libxml_get_external_entity_loader(); echo $f ? $f(1, 2, []) : 'none';",
+                                  "libxml_set_external_entity_loader(fn () => 'boot');"),
     "stream context": ("stream_context_set_default(['http' => ['user_agent' => 'canary']]);",
                        "echo json_encode(stream_context_get_options(stream_context_get_default()));",
                        "stream_context_set_default(['http' => ['user_agent' => 'boot']]);"),
@@ -178,6 +180,17 @@ def test_a_request_finds_what_the_boot_has_set(modes, name):
     fresh, _ = run(modes.get("worker"), ROWS[name][1])
     booted, _ = run(s, ROWS[name][1])
     assert booted != fresh, "the boot's setting has not reached the request"
+
+
+@pytest.mark.parametrize("name", ["libxml_use_internal_errors", "entity loader of the boot"])
+def test_a_request_finds_what_the_boot_alone_has_set(modes, name):
+    """Extensions reset them themselves."""
+    s = modes.get("worker", ROWS[name][2])
+    (_, fresh), _ = run(modes.get("worker"), ROWS[name][1])
+    for _ in range(3):
+        (_, booted), _ = run(s, ROWS[name][1])
+        assert booted != fresh
+    check(s, name)
 
 
 @pytest.mark.parametrize("name", ["error_get_last", "strtok", "json_last_error", "random"])
