@@ -2,6 +2,9 @@
 /*
  * The loop runs within the script: each call of fpmd_handle_request() comes here for the next request, and the first
  * one says that the worker accepts. What a request is is the loop's matter, as ever.
+ *
+ * Between two calls the script may work on, and is not idle then. When it did so the last time its connection is the
+ * park's meanwhile: a next request on it is another worker's.
  */
 
 #include "worker/booted.h"
@@ -25,19 +28,40 @@ static void booted_accept(struct worker *w) {
         w->setup->accepting(w->setup->ctx);
 }
 
+/* What the script does between two calls is work when it takes longer. */
+#define BOOTED_BETWEEN_MAX (USEC_PER_MSEC * NSEC_PER_USEC)
+
+/* PHP has come back. */
+static void booted_enter(struct worker *w) {
+        uint64_t left = w->track.nsec;
+
+        if (!w->booted) {
+                booted_accept(w);
+                return;
+        }
+        track_stage(&w->track, STAGE_ACCEPTING);
+        w->busy = w->track.nsec - left > BOOTED_BETWEEN_MAX;
+}
+
+static void booted_leave(struct worker *w) {
+        if (w->busy)
+                worker_share(w);
+        track_stage(&w->track, STAGE_FINISHED);
+}
+
 /* PHP calls back. */
 static bool booted_serve(void *ctx) {
         struct worker *w = ctx;
 
         if (setup_is_copy())
                 return false;
-        if (!w->booted)
-                booted_accept(w);
+        booted_enter(w);
         w->result = worker_next(w);
         if (w->abandoned) { /* PHP is not to be gone back to */
                 acceptor_leave(&w->acceptor);
                 _exit(EXIT_SUCCESS);
         }
+        booted_leave(w);
         return w->result == 0 && (!w->ending || w->ready);
 }
 

@@ -367,6 +367,12 @@ int worker_next(struct worker *w) {
         return 0;
 }
 
+void worker_share(struct worker *w) {
+        if (worker_has_connection(w) && !w->ending && !worker_pool_stops(w) &&
+            kept_hand_over(&w->transport, HANDOVER_KEEP) == 0)
+                w->ready = false;
+}
+
 void worker_leave(struct worker *w) {
         w->ending = w->unfit = true;
         worker_give_up(w);

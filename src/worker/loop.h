@@ -35,6 +35,7 @@ struct worker {
         bool last;      /* the pool stops: only what the park still has is served */
         bool ending;
         bool booted;    /* worker.script has become ready */
+        bool busy;      /* worker.script has worked on after its last request */
         bool called;    /* it has been called for a request since the last worker_next() */
         int result;     /* worker_next()'s */
         usec_t expires; /* CLOCK_MONOTONIC: the worker is worn then; 0: never */
@@ -45,6 +46,9 @@ int worker_loop(struct worker *w);
 
 /* The same for worker.script, which has had its call by then, or the worker is to end. */
 int worker_next(struct worker *w);
+
+/* The script works on: what comes on the connection in hand is another worker's, if the park takes it. */
+void worker_share(struct worker *w);
 
 /* The script has ended by itself: what the worker has in hand is another one's. */
 void worker_leave(struct worker *w);

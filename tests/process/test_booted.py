@@ -281,6 +281,25 @@ def test_an_exception_of_output_left_open_ends_the_script(app):
     s.wait_log("Uncaught LogicException: left open")
 
 
+# A request says what the script does after it.
+AFTER = """<?php
+$after = '';
+while (frankenphp_handle_request(function () use (&$after) { $after = $_GET['do'] ?? ''; echo getmypid(); })) {
+    if ($after === 'work') usleep(5000);
+    while ($after === 'wait' && !file_exists(__DIR__ . '/go')) { usleep(1000); clearstatcache(); }
+}
+"""
+
+
+def test_who_works_on_after_a_request_is_not_idle_and_keeps_no_client(app):
+    s = app(code=AFTER, **{"pm": "static", "pm.max_children": "2", "pm.status_path": "/status"})
+    with s.client() as client:
+        assert get(s, "work", client=client).text == get(s, "wait", client=client).text != get(s, client=client).text
+        status = json.loads(s.client().request(fastcgi.environment("/status", root="", QUERY_STRING="json&full")).text)
+        assert sorted(p["state"] for p in status["processes"]) == ["Finishing", "Running"]
+        s.script("go", "")
+
+
 FAILURES = {
     "throw new LogicException('no database');": r"Uncaught LogicException: no database in \S+app\.php:1 .* in \S+app\.php on line 1",
     "exit(7);": r"app\.php ended \(exit status 7\) before its first fpmd_handle_request\(\)",
