@@ -83,7 +83,9 @@ void entrance_close(struct park *park) {
 
 /* Those that are here have room, and those that workers hand over. */
 static bool entrance_has_room(const struct park *park) {
-        return park->n < park->n_max - park->n_max / 4;
+        size_t max_bytes = park->pool->park_max_bytes;
+
+        return park->n < park->n_max - park->n_max / 4 && park->n_bytes < max_bytes - max_bytes / 4;
 }
 
 /* A connection, and what has come of its request with it. */

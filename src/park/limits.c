@@ -74,16 +74,36 @@ static const char *limits_why(const struct connection *oldest) {
                                                    : "this one's request has waited for the longest time";
 }
 
-bool limits_reserve(struct park *park, struct connection *c, size_t n) {
-        while (park->n_bytes + n > park->pool->park_max_bytes) {
-                struct connection *oldest = limits_oldest_holder(park), *leaver = oldest ?: c;
+static bool limits_fit(const struct park *park, size_t n) {
+        return park->n_bytes + n <= park->pool->park_max_bytes;
+}
 
-                complaints_add(park, COMPLAINT_BYTES, leaver->fd,
-                               "too many bytes of unfinished requests and replies, and %s, park.max_bytes = %llu",
-                               limits_why(oldest), (unsigned long long)park->pool->park_max_bytes);
-                connection_close(park, leaver);
-                if (leaver == c)
+/* Closes the one that has waited the longest, or c, which wants room, where none has. Whether that was another than c.
+ */
+static bool limits_close_for(struct park *park, struct connection *c, struct connection *oldest) {
+        struct connection *leaver = oldest ?: c;
+
+        complaints_add(park, COMPLAINT_BYTES, leaver->fd,
+                       "too many bytes of unfinished requests and replies, and %s, park.max_bytes = %llu",
+                       limits_why(oldest), (unsigned long long)park->pool->park_max_bytes);
+        connection_close(park, leaver);
+        return leaver != c;
+}
+
+bool limits_make_room(struct park *park, const struct connection *c, size_t n) {
+        while (!limits_fit(park, n)) {
+                struct connection *oldest = limits_oldest_holder(park);
+
+                if (!oldest || oldest == c)
                         return false;
+                (void)limits_close_for(park, NULL, oldest);
         }
+        return true;
+}
+
+bool limits_reserve(struct park *park, struct connection *c, size_t n) {
+        while (!limits_fit(park, n))
+                if (!limits_close_for(park, c, limits_oldest_holder(park)))
+                        return false;
         return true;
 }

@@ -55,6 +55,7 @@ enum complaint {
         COMPLAINT_LOST,
         COMPLAINT_LATE,
         COMPLAINT_LENGTH,
+        COMPLAINT_ROOM,
         COMPLAINT_PAGE,
         _COMPLAINT_MAX
 };

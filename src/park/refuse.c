@@ -99,31 +99,36 @@ static void refuse_forget(struct park *park, struct connection *c, const struct 
         c->scan = (struct fcgi_scan){};
 }
 
-static void refuse_tell(struct park *park, const struct connection *c, enum scoreboard_overload_number why) {
-        enum complaint what = why == SCOREBOARD_OVERLOAD_late ? COMPLAINT_LATE : COMPLAINT_LENGTH;
+static void refuse_tell(struct park *park, const struct connection *c, enum complaint what) {
         unsigned long long n_silenced;
 
-        atomic_fetch_add_explicit(&park->overload[why], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(
+                &park->overload[what == COMPLAINT_LATE ? SCOREBOARD_OVERLOAD_late : SCOREBOARD_OVERLOAD_too_many], 1,
+                memory_order_relaxed);
         if (!complaints_may_log(park, what, &n_silenced))
                 return;
-        if (why == SCOREBOARD_OVERLOAD_late)
+        if (what == COMPLAINT_LATE)
                 log_warning(
                         "a request is answered %u: it has waited for a worker for %.3f sec, queue.max_wait = %.3f sec "
                         "(%llu more since the last such line)",
                         park->pool->queue_status, (double)(park->now - c->since) / (double)USEC_PER_SEC,
                         (double)park->pool->queue_max_wait / (double)USEC_PER_SEC, n_silenced);
+        else if (what == COMPLAINT_ROOM)
+                log_warning("a request is answered %u: it does not fit beside those that wait for a worker, "
+                            "park.max_bytes = %llu (%llu more since the last such line)",
+                            park->pool->queue_status, (unsigned long long)park->pool->park_max_bytes, n_silenced);
         else
                 log_warning("a request is answered %u: as many as queue.max_length = %u wait for a worker "
                             "(%llu more since the last such line)",
                             park->pool->queue_status, park->pool->queue_max_length, n_silenced);
 }
 
-bool refuse_request(struct park *park, struct connection *c, enum scoreboard_overload_number why) {
+static bool refuse(struct park *park, struct connection *c, const uint8_t *in, size_t n_in, enum complaint why) {
         _cleanup_text_ struct text reply = {};
         struct request r;
         size_t n;
 
-        if (!request_read(park->pool, c->in, c->n_in, &r) || r.page)
+        if (!request_read(park->pool, in, n_in, &r) || r.page)
                 return false;
         refuse_make_reply(park, &reply);
         if (reply.failed)
@@ -133,4 +138,12 @@ bool refuse_request(struct park *park, struct connection *c, enum scoreboard_ove
         refuse_forget(park, c, &r);
         writing_begin(park, c, &(struct handover){ .flags = c->flags, .n_out = (uint32_t)n }, park->buf);
         return true;
+}
+
+bool refuse_request(struct park *park, struct connection *c, enum scoreboard_overload_number why) {
+        return refuse(park, c, c->in, c->n_in, why == SCOREBOARD_OVERLOAD_late ? COMPLAINT_LATE : COMPLAINT_LENGTH);
+}
+
+bool refuse_unstored(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
+        return refuse(park, c, in, n, COMPLAINT_ROOM);
 }

@@ -523,6 +523,40 @@ def test_killed_park_is_followed_by_one_with_the_listeners(busy):
     assert first.read_response().status == 200
 
 
+@pytest.mark.parametrize("limit", [{"queue.max_wait": "1m"}, {"queue.priority[high]": "/checkout"}])
+def test_what_does_not_fit_into_the_parks_memory_waits_in_the_listener(busy, network, limit):
+    s, held = busy(network, **{"park.max_bytes": "131072", **limit})
+    r = Ran(s)
+    body = b"x" * 20_000
+    waiting = [s.connect() for _ in range(20)]
+    for n, c in enumerate(waiting):
+        c.send(fastcgi.request_bytes(fastcgi.environment(r.script, query=str(n), method="POST", body=body, RAN=r.path), body))
+    procs.until("the park to be full", lambda: s.status()["pools"][0]["park"]["bytes"] >= 131072 * 3 // 4)
+    held.finish()
+    assert [c.read_response().status for c in waiting] == [200] * 20
+    assert sorted(r.names(), key=int) == [str(n) for n in range(20)]
+
+
+def test_request_of_a_kept_connection_that_does_not_fit_is_refused(start):
+    s = start(pool(**{"park.max_bytes": "65536", "queue.max_wait": "1m"}))
+    r = Ran(s)
+    kept = [s.connect() for _ in range(6)]
+    for c in kept:
+        assert c.request(fastcgi.environment(s.pid_script)).complete
+    body = b"x" * 20_000
+    with Held(s) as held:
+        held.wait_running()
+        for n, c in enumerate(kept):
+            c.send(fastcgi.request_bytes(fastcgi.environment(r.script, query=str(n), method="POST", body=body, RAN=r.path), body))
+            if n < 4:
+                wait_waiting(s, n + 1)  # the first is offered, and three fit
+        assert [is_refused(c.read_response()) for c in kept[4:]] == [True, True]
+        held.finish()
+        assert [c.read_response().status for c in kept[:4]] == [200] * 4
+    assert overload(s)["refused too many"] == 2
+    s.wait_log(r"a request is answered 503: it does not fit beside those that wait for a worker, park.max_bytes = 65536 \(0 more")
+
+
 # --- queue.priority
 
 PRIORITY = "queue.priority[{}]"
