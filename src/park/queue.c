@@ -78,8 +78,12 @@ static void queue_catch_up(struct park *park, enum park_class class) {
 
 void queue_enter(struct park *park, struct connection *c) {
         struct request r = { .class = PARK_CLASS_NORMAL };
-        bool check = park->managed && (!request_read(park->pool, c->in, c->n_in, &r) || r.page);
+        bool check = false;
 
+        if (park->managed) {
+                request_read(park->pool, c->in, c->n_in, &r);
+                check = !r.begun || r.page;
+        }
         if (!check)
                 queue_catch_up(park, r.class);
         connection_enter(park, c, check ? CONNECTION_CHECK : queue_classes[r.class].state);

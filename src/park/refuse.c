@@ -128,7 +128,8 @@ static bool refuse(struct park *park, struct connection *c, const uint8_t *in, s
         struct request r;
         size_t n;
 
-        if (!request_read(park->pool, in, n_in, &r) || r.page)
+        request_read(park->pool, in, n_in, &r);
+        if (!r.begun || r.page)
                 return false;
         refuse_make_reply(park, &reply);
         if (reply.failed)

@@ -9,6 +9,7 @@
 #include "park/park.h"
 
 struct request {
+        bool begun; /* there is one: id and keep are known */
         uint16_t id;
         bool keep;             /* its client wants the connection back */
         bool whole;            /* all of it is here, and nothing else */
@@ -17,5 +18,5 @@ struct request {
         bool page;             /* it is for ping.path or pm.status_path */
 };
 
-/* Reads it from the bytes that are here. False: there is no head to be read, which a worker has to deal with. */
-bool request_read(const struct conf_pool *pool, const uint8_t *in, size_t n, struct request *ret);
+/* Reads it from the bytes that are here. Of one whose head is not here whole it says that it has begun, and no more. */
+void request_read(const struct conf_pool *pool, const uint8_t *in, size_t n, struct request *ret);

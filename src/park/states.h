@@ -40,7 +40,7 @@ enum states_event {
         X(WAITING, QUEUE, HANGUP, true)      /* its request is to be offered, and the offers are full */               \
         X(HIGH, QUEUE, HANGUP, true)         /* the same of queue.priority[high] */                                    \
         X(LOW, QUEUE, HANGUP, true)          /* and of queue.priority[low] */                                          \
-        X(CHECK, NONE, NONE, true)           /* the same of ping and status, and of what only a worker can answer */   \
+        X(CHECK, NONE, NONE, true)           /* the same of ping and status, and of what is no request yet */          \
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
         X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \
         X(LINGERING, REST, DISCARD, false)   /* nothing more is sent; what still comes is thrown away */               \

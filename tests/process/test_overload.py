@@ -396,6 +396,43 @@ def test_checks_are_not_refused_and_go_first(busy):
     assert first.read_response().status == 200 and r.names() == ["first"]
 
 
+@pytest.mark.parametrize("before", [b"", fastcgi.record(9, 0)], ids=["", "asks"])
+def test_long_head_goes_before_nobody(busy, network, before):
+    """Nor does a question before it (FCGI_GET_VALUES)."""
+    s, held = busy(network, **{"queue.max_length": 2, "queue.max_wait": "1m"})
+    r = Ran(s)
+    first, second = r.send("first"), r.send("second")
+    wait_waiting(s, 2)
+    for _ in range(3):
+        with s.connect() as c:
+            c.send(before + r.request("long", HTTP_LONG="x" * (100 if before else 70_000)))
+            assert is_refused(c.read_response()) and c.read_eof() == b""
+    held.finish()
+    assert first.read_response().status == second.read_response().status == 200
+    assert r.names() == ["first", "second"] and overload(s)["refused too many"] == 3
+
+
+def test_long_head_waits_as_long_as_others(busy, network):
+    s, held = busy(network, **{"queue.max_wait": "300ms", "queue.abandoned": "drop"})
+    r = Ran(s)
+    first, long = r.send("first"), r.send("long", HTTP_LONG="x" * 70_000)
+    assert is_refused(long.read_response())
+    held.finish()
+    assert first.read_response().status == 200 and r.names() == ["first"]
+    assert overload(s)["refused late"] == 1
+
+
+def test_long_head_is_served_in_its_turn(busy, network):
+    s, held = busy(network, **{"queue.max_wait": "1m"})
+    r = Ran(s)
+    waiting = []
+    for n in range(4):
+        waiting.append(r.send(n, HTTP_LONG="x" * 70_000 * (n % 2)))
+        wait_waiting(s, n + 1)
+    held.finish()
+    assert [c.read_response().status for c in waiting] == [200] * 4 and r.names() == list("0123")
+
+
 def test_refusal_is_the_pools(busy):
     s, held = busy(**{"queue.max_length": 1, "queue.status": 429, "queue.retry_after": "2m", "queue.body": "/nonexistent"})
     r = Ran(s)

@@ -83,7 +83,8 @@ static void test_what_a_request_says(void **unused) {
                 size_t n = make_request(buf, rows[i].flags, rows[i].script, rows[i].ends);
                 struct request r;
 
-                if (!request_read(&pool, buf, n, &r) || r.id != 7 || r.keep != rows[i].keep ||
+                request_read(&pool, buf, n, &r);
+                if (!r.begun || r.id != 7 || r.keep != rows[i].keep ||
                     r.whole != rows[i].ends || r.ended != rows[i].ends || r.page != rows[i].page)
                         fail_msg("%s", rows[i].name);
         }
@@ -96,10 +97,37 @@ static void test_what_is_no_request_is_left_to_workers(void **unused) {
         struct request r;
 
         (void)unused;
-        for (size_t k = 0; k < n - 16; k++)
-                assert_false(request_read(&pool, buf, k, &r) && r.whole);
-        assert_false(request_read(&pool, (const uint8_t *)"\2\1\0\1\0\10\0\0", 8, &r));
-        assert_false(request_read(&pool, NULL, 0, &r));
+        for (size_t k = 0; k < n - 16; k++) {
+                request_read(&pool, buf, k, &r);
+                assert_true(!r.whole && r.begun == (k >= 16) && r.class == PARK_CLASS_NORMAL);
+        }
+        request_read(&pool, (const uint8_t *)"\2\1\0\1\0\10\0\0", 8, &r);
+        assert_false(r.begun);
+        request_read(&pool, NULL, 0, &r);
+        assert_false(r.begun);
+}
+
+/* A head that is longer than what comes here, or a question before it, makes a request no check. */
+static void test_request_has_begun_whatever_comes_of_its_head(void **unused) {
+        struct conf_pool pool = { .ping_path = (char *)"/ping" };
+        uint8_t buf[256];
+        size_t n;
+        struct request r;
+
+        (void)unused;
+        (void)make_request(buf, 1, "/x.php", true);
+        request_read(&pool, buf, 30, &r);
+        assert_true(r.begun && r.keep && !r.page && !r.whole && r.class == PARK_CLASS_NORMAL);
+        assert_int_equal(r.id, 7);
+
+        memcpy(buf, "\1\11\0\0\0\0\0\0", 8);
+        n = 8 + make_request(buf + 8, 0, "/x.php", true);
+        request_read(&pool, buf, n, &r);
+        assert_true(r.begun && !r.page && !r.whole);
+        assert_int_equal(r.id, 7);
+        n = 8 + make_request(buf + 8, 0, "/ping", true);
+        request_read(&pool, buf, n, &r);
+        assert_true(r.begun && r.page);
 }
 
 /* Who is next, over and over, while these many of each class wait at first. */
@@ -131,6 +159,7 @@ int main(void) {
                 cmocka_unit_test(test_classes_take_turns),
                 cmocka_unit_test(test_what_a_request_says),
                 cmocka_unit_test(test_what_is_no_request_is_left_to_workers),
+                cmocka_unit_test(test_request_has_begun_whatever_comes_of_its_head),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
