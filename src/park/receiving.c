@@ -94,10 +94,12 @@ static void receiving_wait_for_more(struct park *park, struct connection *c, con
         connection_watch(park, c, EPOLLIN | EPOLLRDHUP);
 }
 
-/* Where the park has the pool's queue, a request is answered for which that leaves no room: n bytes more. in, n_in:
- * what is there of it. */
-static bool receiving_is_refused(struct park *park, struct connection *c, const uint8_t *in, size_t n_in, size_t n) {
-        return park->managed && !limits_make_room(park, c, n) && refuse_unstored(park, c, in, n_in);
+/* Where the park has the pool's queue, a request is answered for whose next n bytes, at data, that leaves no room. */
+static bool receiving_is_refused(struct park *park, struct connection *c, const uint8_t *data, size_t n) {
+        bool stored = c->n_in > 0;
+
+        return park->managed && !limits_make_room(park, c, n) &&
+               refuse_unstored(park, c, stored ? c->in : data, stored ? c->n_in : n);
 }
 
 /* Its request is whole, or as much of it as may be here: in, n, stored or not. */
@@ -108,7 +110,7 @@ static void receiving_offer(struct park *park, struct connection *c, const uint8
         }
         if (offers_add(park, c, in, n) != OFFERS_E_WAIT)
                 return;
-        if (in != c->in && receiving_is_refused(park, c, in, n, n))
+        if (in != c->in && receiving_is_refused(park, c, in, n))
                 return;
         if (in == c->in || receiving_store(park, c, in, n))
                 queue_enter(park, c);
@@ -117,7 +119,7 @@ static void receiving_offer(struct park *park, struct connection *c, const uint8
 void receiving_look(struct park *park, struct connection *c, const uint8_t *data, size_t n) {
         bool stored = c->n_in > 0;
 
-        if (stored && (receiving_is_refused(park, c, c->in, c->n_in, n) || !receiving_store(park, c, data, n)))
+        if (stored && (receiving_is_refused(park, c, data, n) || !receiving_store(park, c, data, n)))
                 return;
         if (stored) {
                 data = c->in;

@@ -123,28 +123,32 @@ static void refuse_tell(struct park *park, const struct connection *c, enum comp
                             park->pool->queue_status, park->pool->queue_max_length, n_silenced);
 }
 
-static bool refuse(struct park *park, struct connection *c, const uint8_t *in, size_t n_in, enum complaint why) {
+static bool refuse(struct park *park, struct connection *c, const struct request *r, enum complaint why) {
         _cleanup_text_ struct text reply = {};
-        struct request r;
         size_t n;
 
-        request_read(park->pool, in, n_in, &r);
-        if (!r.begun || r.page)
+        if (!r->begun || r->page)
                 return false;
         refuse_make_reply(park, &reply);
         if (reply.failed)
                 return false;
-        n = refuse_encode(&reply, r.id, park->buf);
+        n = refuse_encode(&reply, r->id, park->buf);
         refuse_tell(park, c, why);
-        refuse_forget(park, c, &r);
+        refuse_forget(park, c, r);
         writing_begin(park, c, &(struct handover){ .flags = c->flags, .n_out = (uint32_t)n }, park->buf);
         return true;
 }
 
 bool refuse_request(struct park *park, struct connection *c, enum scoreboard_overload_number why) {
-        return refuse(park, c, c->in, c->n_in, why == SCOREBOARD_OVERLOAD_late ? COMPLAINT_LATE : COMPLAINT_LENGTH);
+        struct request r;
+
+        request_read(park->pool, c->in, c->n_in, &r);
+        return refuse(park, c, &r, why == SCOREBOARD_OVERLOAD_late ? COMPLAINT_LATE : COMPLAINT_LENGTH);
 }
 
 bool refuse_unstored(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
-        return refuse(park, c, in, n, COMPLAINT_ROOM);
+        struct request r;
+
+        request_read(park->pool, in, n, &r);
+        return refuse(park, c, &r, COMPLAINT_ROOM);
 }

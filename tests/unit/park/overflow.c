@@ -84,8 +84,8 @@ static void test_what_a_request_says(void **unused) {
                 struct request r;
 
                 request_read(&pool, buf, n, &r);
-                if (!r.begun || r.id != 7 || r.keep != rows[i].keep ||
-                    r.whole != rows[i].ends || r.ended != rows[i].ends || r.page != rows[i].page)
+                if (!r.begun || r.id != 7 || r.keep != rows[i].keep || r.whole != rows[i].ends ||
+                    r.ended != rows[i].ends || r.page != rows[i].page)
                         fail_msg("%s", rows[i].name);
         }
 }
