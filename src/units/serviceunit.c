@@ -49,7 +49,7 @@ static void serviceunit_put_privileges(const struct conf_pool *pool, struct text
                 text_printf(out, "LimitNOFILE=%u\n", pool->rlimit_files);
         if (pool->chroot)
                 text_append(out, "CapabilityBoundingSet=CAP_SYS_CHROOT\nAmbientCapabilities=CAP_SYS_CHROOT\n"
-                                 "SystemCallFilter=chroot\n");
+                                 "SystemCallFilter=chroot capset\n");
 }
 
 static int serviceunit_put_command(const struct serviceunit *unit, struct text *out) {
