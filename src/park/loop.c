@@ -76,8 +76,7 @@ static void park_on_signal(struct park *park) {
 
         if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
                 return;
-        if (park->intake >= 0 &&
-            (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping || park->standin.n_listeners > 0))
+        if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping || standin_serves(park)))
                 intake_leave(park);
         standin_end(park);
         if (info.ssi_signo != PARK_SIGNAL_RETIRE)

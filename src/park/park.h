@@ -102,10 +102,11 @@ struct park {
         usec_t complained[_COMPLAINT_MAX];
         uint64_t n_silenced[_COMPLAINT_MAX];
 
-        struct {                                                                                      /* refuse.h */
+        struct {                                                                                      /* standin.h */
                 void (*answer)(struct park *park, struct connection *c, const uint8_t *in, size_t n); /* or NULL */
                 int *listeners;
                 size_t n_listeners;
+                bool ended; /* they are closed; an event of one may have come in the same turn */
                 struct allow allow;
                 struct scoreboard_park numbers;
                 uint64_t n; /* requests */

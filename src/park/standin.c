@@ -53,7 +53,8 @@ static void standin_accept(struct park *park, int listener) {
 bool standin_on_event(struct park *park, const void *what) {
         for (size_t i = 0; i < park->standin.n_listeners; i++)
                 if (what == &park->standin.listeners[i]) {
-                        standin_accept(park, park->standin.listeners[i]);
+                        if (!park->standin.ended)
+                                standin_accept(park, park->standin.listeners[i]);
                         return true;
                 }
         return false;
@@ -108,7 +109,13 @@ int standin_begin(struct park *park, int first, size_t n) {
         return r;
 }
 
+bool standin_serves(const struct park *park) {
+        return park->standin.n_listeners > 0 && !park->standin.ended;
+}
+
 void standin_end(struct park *park) {
+        if (park->standin.ended)
+                return;
         for (size_t i = 0; i < park->standin.n_listeners; i++) {
                 standin_leave_listener(park, park->standin.listeners[i]);
                 close(park->standin.listeners[i]);
@@ -116,6 +123,5 @@ void standin_end(struct park *park) {
         if (park->standin.n > 0)
                 log_warning("%llu requests were answered with 503, as PHP does not start",
                             (unsigned long long)park->standin.n);
-        park->standin.n_listeners = 0;
-        park->standin.n = 0;
+        park->standin.ended = true;
 }

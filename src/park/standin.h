@@ -10,8 +10,11 @@
 /* Listeners are the n descriptors from first on. 0 or -errno. */
 int standin_begin(struct park *park, int first, size_t n);
 
-/* True when what an event is about is a listener: then one connection has been taken. */
+/* True when what an event is about is a listener: then one connection has been taken, but none after the end. */
 bool standin_on_event(struct park *park, const void *what);
 
-/* No more is taken. */
+/* Whether this process is such a one, and takes connections. */
+bool standin_serves(const struct park *park);
+
+/* No more is taken. Idempotent. */
 void standin_end(struct park *park);

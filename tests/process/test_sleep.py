@@ -261,6 +261,21 @@ def test_clients_of_a_pool_that_does_not_start_get_503(broken):
     assert next(p for p in s.status()["pools"] if p["name"] == "p0")["failed starts"] == 0
 
 
+def test_who_connects_as_the_refusals_end_is_answered_all_the_same(broken):
+    """The process that refuses is told to end, and somebody connects, both in one turn of its loop."""
+    s, _ = broken()
+    assert s.run(s.pid_script, "p0").status == 503
+    refusing = next(p for p in procs.children(s.pid) if procs.comm(p) == "fpmd-refuse")
+    os.kill(refusing, signal.SIGSTOP)
+    os.kill(refusing, signal.SIGUSR1)  # to retire
+    with s.connect("p0", timeout=30) as c:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        os.kill(refusing, signal.SIGCONT)
+        procs.wait_gone(refusing)
+        assert c.read_response().status == 503
+    assert "exited on signal" not in s.log()
+
+
 def test_many_clients_of_a_pool_that_does_not_start(broken):
     """One try for all that wait, and a bounded number of them."""
     s, _ = broken()
