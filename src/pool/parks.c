@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,23 @@ static void parks_remove(struct park_process *k) {
         park_process_free(k);
 }
 
+struct park_process *parks_current(const struct parks *parks) {
+        struct park_process *k = parks->processes;
+
+        while (k && k->retired)
+                k = k->next;
+        return k;
+}
+
+/* What a park had at the moment went with it, and nobody is there to say so. */
+static void parks_clear_numbers(struct pool *p) {
+        struct scoreboard_park *n = &p->scoreboard->header.park;
+        _Atomic uint64_t *now[] = { &n->idle, &n->receiving, &n->waiting, &n->writing, &n->bytes };
+
+        for (size_t i = 0; i < ELEMENTSOF(now); i++)
+                atomic_store_explicit(now[i], 0, memory_order_relaxed);
+}
+
 static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct park_process *k = userdata;
         struct pool *p = k->pool;
@@ -228,6 +246,8 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
                 parks_log_death(k, known, status);
         parks_lose(k, now);
         parks_remove(k);
+        if (!parks_current(&p->parks))
+                parks_clear_numbers(p);
         picture_changed(p);
         return 0;
 }
@@ -285,14 +305,6 @@ int parks_start(struct generation *g, const char *key, bool refuses, usec_t now)
         k->next = g->pool->parks.processes;
         g->pool->parks.processes = TAKE_PTR(k);
         return 0;
-}
-
-struct park_process *parks_current(const struct parks *parks) {
-        struct park_process *k = parks->processes;
-
-        while (k && k->retired)
-                k = k->next;
-        return k;
 }
 
 /* They have been killed. */

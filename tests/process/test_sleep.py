@@ -137,6 +137,17 @@ def test_a_kept_connection_does_not_keep_it_awake_and_wakes_it(sleepers):
     wait_alone(s)
 
 
+def test_what_a_park_had_ends_with_it(sleepers):
+    s = sleepers(2)
+    with s.connect("p0", timeout=20) as c:
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        wait_in_park(s, "p0")
+        os.kill(next(p for p in procs.descendants(s.pid) if procs.exe(p) == "fpmd-park"), signal.SIGKILL)
+        procs.until("the park's numbers to be 0", lambda: not any(
+            next(p for p in s.status()["pools"] if p["name"] == "p0")["park"][n] for n in ("idle", "bytes")))
+    wait_alone(s)
+
+
 def test_a_park_comes_with_the_first_connection_for_it(sleepers):
     s = sleepers(2)
     assert s.run(s.pid_script, "p0").complete
