@@ -338,6 +338,7 @@ def test_requests_are_served_that_do_not_wait_for_too_long(busy):
     s, held = busy(**{"queue.max_wait": "1m", "queue.max_length": 20})
     r = Ran(s)
     waiting = [r.send(n) for n in range(10)]
+    wait_waiting(s, 10)
     held.finish()
     assert all(c.read_response().status == 200 for c in waiting)
     assert r.names() == [str(n) for n in range(10)]  # in order
