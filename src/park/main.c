@@ -28,6 +28,7 @@
 #include "log/out.h"
 #include "park/entrance.h"
 #include "park/loop.h"
+#include "park/refuse.h"
 #include "park/standin.h"
 #include "scoreboard/scoreboard.h"
 
@@ -97,6 +98,7 @@ int main(int argc, char **argv) {
                 park.numbers = &scoreboard->header.park;
                 park.overload = scoreboard->header.overload;
                 park.managed = argc == 2 && conf_pool_limits_queue(park.pool);
+                park.refuse = park.managed ? refuse_unstored : NULL;
                 park.stopping = &scoreboard->header.stopping;
                 helper_set_title(argc == 3 ? "refuse" : "park", park.pool->name);
                 park_raise_limit(&park);

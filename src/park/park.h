@@ -78,6 +78,8 @@ enum park_class { PARK_CLASS_HIGH, PARK_CLASS_NORMAL, PARK_CLASS_LOW, _PARK_CLAS
 struct park {
         const struct conf_pool *pool;
         bool managed; /* conf_pool_limits_queue(): one request is offered at a time, and the others wait here */
+        /* refuse_unstored() where it is managed, else NULL */
+        bool (*refuse)(struct park *park, struct connection *c, const uint8_t *in, size_t n);
         struct entrance entrance;
         uint64_t turns[_PARK_CLASS_MAX]; /* see queue_pick() */
         _Atomic uint64_t *overload;      /* numbers by enum scoreboard_overload_number */

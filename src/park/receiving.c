@@ -17,7 +17,6 @@
 #include "park/limits.h"
 #include "park/offers.h"
 #include "park/queue.h"
-#include "park/refuse.h"
 
 size_t receiving_skip(struct connection *c, size_t n) {
         size_t k = MIN(n, (size_t)c->skip);
@@ -98,8 +97,8 @@ static void receiving_wait_for_more(struct park *park, struct connection *c, con
 static bool receiving_is_refused(struct park *park, struct connection *c, const uint8_t *data, size_t n) {
         bool stored = c->n_in > 0;
 
-        return park->managed && !limits_make_room(park, c, n) &&
-               refuse_unstored(park, c, stored ? c->in : data, stored ? c->n_in : n);
+        return park->refuse && !limits_make_room(park, c, n) &&
+               park->refuse(park, c, stored ? c->in : data, stored ? c->n_in : n);
 }
 
 /* Its request is whole, or as much of it as may be here: in, n, stored or not. */
