@@ -860,10 +860,13 @@ class FullPark:
         self.close()
 
     def next_request(self, s):
-        """It is answered, or the worker keeps the half one before it, which the park does not take, and says so."""
-        with s.connect() as c:
-            c.send(request_bytes(environment(s.pid_script)))
-            procs.until("an answer or a full park", lambda: c.readable() or "the park takes no connections" in s.log())
+        """It is answered; or the worker keeps the half one before it, which the park does not take, and says so; or its
+        bytes have come so late after its connection that this one, too, has gone to the park that is stopped."""
+        c = s.connect()
+        self.held.append(c)
+        c.send(request_bytes(environment(s.pid_script)))
+        with contextlib.suppress(TimeoutError):
+            procs.until("an answer or a full park", lambda: c.readable() or "the park takes no connections" in s.log(), 1)
 
     def close(self):
         for c in self.held:
