@@ -38,7 +38,7 @@ def test_502_of_a_request_that_took_too_long_is_told_with_its_reason(fpmd, nginx
 def test_slow_pages_with_all_workers_busy_are_a_queue(fpmd, nginx, container):
     fpmd.configure(max_children=1)
     fpmd.start()
-    clients = [threading.Thread(target=nginx.get, args=("/load.php?us=3000000",)) for _ in range(3)]
+    clients = [threading.Thread(target=nginx.get, args=("/load.php?us=8000000",)) for _ in range(3)]
     for client in clients:
         client.start()
     status = wait_until(lambda: " 2 waiting" in (out := container.run("fpmctl", "status", "--full").stdout) and out, "a queue of two")
