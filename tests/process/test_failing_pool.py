@@ -8,8 +8,7 @@ import pytest
 
 import fastcgi
 import procs
-
-BROWSCAP = "php_admin_value[browscap]"
+from unstartable import BROWSCAP, make_unstartable, mend
 
 
 def pool(s, name):
@@ -22,17 +21,10 @@ def failing(start, make):
     def run(**bad):
         s = make({"good": {}, "bad": bad})
         s.pid_script = s.script("pid.php", "<?php echo getmypid();")
-        missing = os.path.join(s.shared_folder(), "browscap.ini")
-        s.pools["bad"][BROWSCAP] = missing
+        missing = make_unstartable(s, "bad")
         s.start()
         return s, missing
     return run
-
-
-def mend(path):
-    with open(path, "w") as f:
-        f.write("[DefaultProperties]\nBrowser=Default\n")
-    os.chmod(path, 0o644)
 
 
 def test_others_serve_and_all_say_which_one_does_not(failing):

@@ -58,73 +58,79 @@ def reset(connection):
     connection.close()
 
 
+@pytest.fixture
+def busy(start):
+    """busy(**pool) -> (a server whose one worker has a request in hand, that request)."""
+    opened = []
+
+    def run(network="unix", **more):
+        s = start(pool(network, **more))
+        opened.append(Held(s))
+        opened[-1].wait_running()
+        return s, opened[-1]
+    yield run
+    for held in opened:
+        held.release()
+        held.close()
+
+
 # --- queue.abandoned
 
 @pytest.mark.parametrize("how, ran", [({}, ["gone", "stays"]), ({"queue.abandoned": "drop"}, ["stays"])])
-def test_request_of_a_closed_client(start, how, ran):
+def test_request_of_a_closed_client(busy, how, ran):
     """By default it is run: wp-cron and its like close at once."""
-    s = start(pool(**how))
+    s, held = busy(**how)
     r = Ran(s)
-    with Held(s) as held:
-        held.wait_running()
-        r.send("gone").close()
-        stays = r.send("stays")
-        held.finish()
-        assert stays.read_response().complete
+    r.send("gone").close()
+    stays = r.send("stays")
+    held.finish()
+    assert stays.read_response().complete
     assert r.names() == ran
     assert overload(s)["abandoned"] == 2 - len(ran)
 
 
-def test_dead_work_is_not_done(start):
+def test_dead_work_is_not_done(busy):
     """Those who still wait come next, whatever crowd has given up before them."""
-    s = start(pool(**{"queue.abandoned": "drop"}))
+    s, held = busy(**{"queue.abandoned": "drop"})
     r = Ran(s)
-    with Held(s) as held:
-        held.wait_running()
-        crowd = [r.send(n) for n in range(30)]
-        for c in crowd:
-            c.close()
-        stays = r.send("stays")
-        held.finish()
-        assert stays.read_response().complete
+    crowd = [r.send(n) for n in range(30)]
+    for c in crowd:
+        c.close()
+    stays = r.send("stays")
+    held.finish()
+    assert stays.read_response().complete
     assert r.names() == ["stays"] and overload(s)["abandoned"] == 30
 
 
-def test_request_of_a_client_that_resets_its_connection_is_dropped(start):
-    s = start(pool("tcp", **{"queue.abandoned": "drop"}))
+def test_request_of_a_client_that_resets_its_connection_is_dropped(busy):
+    s, held = busy("tcp", **{"queue.abandoned": "drop"})
     r = Ran(s)
-    with Held(s) as held:
-        held.wait_running()
-        held_up = r.send("reset")
-        stays = r.send("stays")
-        reset(held_up)
-        held.finish()
-        assert stays.read_response().complete
+    held_up = r.send("reset")
+    stays = r.send("stays")
+    reset(held_up)
+    held.finish()
+    assert stays.read_response().complete
     assert r.names() == ["stays"] and overload(s)["abandoned"] == 1
 
 
-def test_request_of_a_tcp_client_that_closes_in_good_order_is_run(start):
+def test_request_of_a_tcp_client_that_closes_in_good_order_is_run(busy):
     """It cannot be told from one that has closed its sending side alone."""
-    s = start(pool("tcp", **{"queue.abandoned": "drop"}))
+    s, held = busy("tcp", **{"queue.abandoned": "drop"})
     r = Ran(s)
-    with Held(s) as held:
-        held.wait_running()
-        r.send("closed").close()
-        stays = r.send("stays")
-        held.finish()
-        assert stays.read_response().complete
+    r.send("closed").close()
+    stays = r.send("stays")
+    held.finish()
+    assert stays.read_response().complete
     assert r.names() == ["closed", "stays"]
 
 
-def test_half_closed_client_is_answered(start, network):
-    s = start(pool(network, **{"queue.abandoned": "drop"}))
+def test_half_closed_client_is_answered(busy, network):
+    s, held = busy(network, **{"queue.abandoned": "drop"})
     r = Ran(s)
-    with Held(s) as held:
-        held.wait_running()
-        half = r.send("half")
-        half.finish_sending()
-        held.finish()
-        assert half.read_response().complete
+    half = r.send("half")
+    half.finish_sending()
+    held.finish()
+    assert half.read_response().complete
     assert r.names() == ["half"] and overload(s)["abandoned"] == 0
 
 
@@ -143,15 +149,13 @@ def test_dropped_request_of_a_kept_connection_leaves_its_worker_well(start):
     assert r.names() == []
 
 
-def test_pages_are_answered_whoever_waits(start):
+def test_pages_are_answered_whoever_waits(busy):
     """A check that does not wait for its answer is not counted as a request that was dropped."""
-    s = start(pool(**{"queue.abandoned": "drop"}))
-    with Held(s) as held:
-        held.wait_running()
-        for page in "/ping", "/status":
-            with s.connect() as c:
-                c.send(fastcgi.request_bytes(fastcgi.environment(page)))
-        held.finish()
+    s, held = busy(**{"queue.abandoned": "drop"})
+    for page in "/ping", "/status":
+        with s.connect() as c:
+            c.send(fastcgi.request_bytes(fastcgi.environment(page)))
+    held.finish()
     assert s.run(s.pid_script).complete
     assert overload(s)["abandoned"] == 0
 
@@ -282,22 +286,6 @@ def test_process_that_a_script_forks_ends_by_itself(start):
 
 def is_refused(response, status=503, after="1"):
     return response.complete and response.status == status and response.header("Retry-After") == after
-
-
-@pytest.fixture
-def busy(start):
-    """busy(**pool) -> (a server whose one worker has a request in hand, that request)."""
-    opened = []
-
-    def run(network="unix", **more):
-        s = start(pool(network, **more))
-        opened.append(Held(s))
-        opened[-1].wait_running()
-        return s, opened[-1]
-    yield run
-    for held in opened:
-        held.release()
-        held.close()
 
 
 def wait_waiting(s, n):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pools that nobody uses sleep: no process of theirs is left, and the first client wakes them."""
 
+import contextlib
 import os
 import random
 import re
@@ -15,10 +16,10 @@ import pytest
 import fastcgi
 import procs
 import server as programs
+from unstartable import BROWSCAP, make_unstartable, mend
 
 # The shortest times that there are: a worker ends after one second without a request, its zygote a second later.
 SLEEPER = {"pm": "ondemand", "pm.max_children": "2", "pm.process_idle_timeout": "1s", "pool.sleep_after": "1s"}
-BROWSCAP = "php_admin_value[browscap]"
 SLOW_START = "php_admin_value[opcache.preload]"
 
 
@@ -238,20 +239,13 @@ def broken(sleepers):
     """A server whose pool p0 does not start for want of a file, and its path."""
     def run(**more):
         s = sleepers(1, **more)
-        missing = os.path.join(s.shared_folder(), "browscap.ini")
-        s.pools["p0"][BROWSCAP] = missing
+        missing = make_unstartable(s, "p0")
         s.pools["p1"] = dict(SLEEPER, listen=os.path.join(s.folder, "p1.sock"), user=s.pools["p0"].get("user"),
                              group=s.pools["p0"].get("group"))
         s.write_config()
         assert s.ctl("reload").returncode == 0
         return s, missing
     return run
-
-
-def mend(path):
-    with open(path, "w") as f:
-        f.write("[DefaultProperties]\nBrowser=Default\n")
-    os.chmod(path, 0o644)
 
 
 def test_clients_of_a_pool_that_does_not_start_get_503(broken):
@@ -452,15 +446,21 @@ def test_php_ini_is_read_when_it_wakes(make):
     assert s.run(limit, "p1").text == "60M"
 
 
-def test_reloads_while_it_wakes_up(sleepers):
-    s = sleepers(1)
-    preload = s.script("preload.php", "<?php usleep(300000);")
-    s.pools["p0"][SLOW_START] = preload
+@contextlib.contextmanager
+def waking(s):
+    """The pool p0 takes a while to wake up, and has begun to, for the client that is given."""
+    s.pools["p0"][SLOW_START] = s.script("preload.php", "<?php usleep(300000);")
     s.write_config()
     assert s.ctl("reload").returncode == 0
     with s.connect("p0", timeout=30) as c:
         c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         procs.until("it to wake up", s.zygotes)
+        yield c
+
+
+def test_reloads_while_it_wakes_up(sleepers):
+    s = sleepers(1)
+    with waking(s) as c:
         assert s.ctl("reload", limit=10).returncode == 0
         s.pools["p0"]["pm.max_children"] = "none"
         s.write_config()
@@ -470,13 +470,7 @@ def test_reloads_while_it_wakes_up(sleepers):
 
 def test_its_address_may_change_with_a_client_in_the_queue(sleepers):
     s = sleepers(2)
-    preload = s.script("preload.php", "<?php usleep(300000);")
-    s.pools["p0"][SLOW_START] = preload
-    s.write_config()
-    assert s.ctl("reload").returncode == 0
-    with s.connect("p0", timeout=30) as c:
-        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
-        procs.until("it to wake up", s.zygotes)
+    with waking(s) as c:
         s.pools["p0"]["listen"] = os.path.join(s.folder, "moved.sock")
         s.write_config()
         assert s.ctl("reload", limit=10).returncode == 0
