@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Records a responder sends, and those a client sends: fixed-size encoders into the caller's buffer. */
+/* Records a responder sends, and those a client sends: encoders into the caller's buffer. */
 
 #include <stdbool.h>
 
@@ -14,6 +14,14 @@
  * sends no such record either, so no web server relies on it. */
 void fcgi_reply_end_request(uint8_t out[static FCGI_END_REQUEST_SIZE], uint16_t request_id, uint32_t app_status,
                             enum fcgi_protocol_status status);
+
+/* Room for fcgi_reply_whole() of n bytes. */
+#define FCGI_REPLY_WHOLE_SIZE(n) (FCGI_HEADER_SIZE + (n) + FCGI_REPLY_ALIGN - 1 + FCGI_END_REQUEST_SIZE)
+#define FCGI_REPLY_ALIGN         8U
+
+/* A whole reply: n bytes of STDOUT (section 5.3) in one record, padded to a multiple of eight, and END_REQUEST. n: at
+ * most FCGI_CONTENT_MAX. out has room for FCGI_REPLY_WHOLE_SIZE(n). How many bytes that were. */
+size_t fcgi_reply_whole(uint8_t *out, uint16_t request_id, const void *content, size_t n);
 
 /* UNKNOWN_TYPE, section 4.2. Writes 16 bytes. */
 void fcgi_reply_unknown_type(uint8_t out[static 16], uint8_t type);

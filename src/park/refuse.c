@@ -22,7 +22,6 @@
 #include "park/writing.h"
 
 #define REFUSE_PAGE_TIME USEC_PER_SEC
-#define REFUSE_ALIGN     8U
 #define REFUSE_PAGE_MAX  61440U /* beside its head in one record */
 
 /* The page, and since when it is known: one process has one pool. */
@@ -73,22 +72,6 @@ static void refuse_make_reply(struct park *park, struct text *out) {
         refuse_append_body(park, out);
 }
 
-/* One record, and END_REQUEST. How many bytes. */
-static size_t refuse_encode(const struct text *reply, uint16_t id, uint8_t *out) {
-        size_t n = FCGI_HEADER_SIZE, padding = -reply->n % REFUSE_ALIGN;
-
-        fcgi_record_encode_header(out, &(struct fcgi_header){ .type = FCGI_STDOUT,
-                                                              .request_id = id,
-                                                              .n_content = (uint16_t)reply->n,
-                                                              .n_padding = (uint8_t)padding });
-        memcpy(out + n, text_peek(reply), reply->n);
-        n += reply->n;
-        memset(out + n, 0, padding);
-        n += padding;
-        fcgi_reply_end_request(out + n, id, 0, FCGI_REQUEST_COMPLETE);
-        return n + FCGI_END_REQUEST_SIZE;
-}
-
 /* Its bytes go: it is answered. What may still come of it is thrown away. */
 static void refuse_forget(struct park *park, struct connection *c, const struct request *r) {
         c->flags = r->whole && r->keep ? HANDOVER_KEEP : r->ended ? 0 : HANDOVER_LINGER;
@@ -132,7 +115,7 @@ static bool refuse(struct park *park, struct connection *c, const struct request
         refuse_make_reply(park, &reply);
         if (reply.failed)
                 return false;
-        n = refuse_encode(&reply, r->id, park->buf);
+        n = fcgi_reply_whole(park->buf, r->id, text_peek(&reply), reply.n);
         refuse_tell(park, c, why);
         refuse_forget(park, c, r);
         writing_begin(park, c, &(struct handover){ .flags = c->flags, .n_out = (uint32_t)n }, park->buf);

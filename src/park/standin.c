@@ -60,21 +60,9 @@ bool standin_on_event(struct park *park, const void *what) {
         return false;
 }
 
-static size_t standin_write(uint16_t request_id, uint8_t *out) {
-        const size_t n = sizeof(standin_text) - 1;
-
-        fcgi_record_encode_header(out, &(struct fcgi_header){ .version = FCGI_VERSION,
-                                                              .type = FCGI_STDOUT,
-                                                              .request_id = request_id,
-                                                              .n_content = (uint16_t)n });
-        memcpy(out + FCGI_HEADER_SIZE, standin_text, n);
-        fcgi_reply_end_request(out + FCGI_HEADER_SIZE + n, request_id, 0, FCGI_REQUEST_COMPLETE);
-        return FCGI_HEADER_SIZE + n + FCGI_END_REQUEST_SIZE;
-}
-
 /* A request, whole or as much of it as may be here. */
 static void standin_request(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
-        uint8_t out[FCGI_HEADER_SIZE + sizeof(standin_text) + FCGI_END_REQUEST_SIZE];
+        uint8_t out[FCGI_REPLY_WHOLE_SIZE(sizeof(standin_text) - 1)];
         struct handover note = { .flags = HANDOVER_LINGER };
         struct fcgi_header begin = {};
 
@@ -87,7 +75,7 @@ static void standin_request(struct park *park, struct connection *c, const uint8
         park->standin.n++;
         connection_watch(park, c, 0);
         c->flags = note.flags;
-        note.n_out = (uint32_t)standin_write(begin.request_id, out);
+        note.n_out = (uint32_t)fcgi_reply_whole(out, begin.request_id, standin_text, sizeof(standin_text) - 1);
         writing_begin(park, c, &note, out);
 }
 

@@ -19,6 +19,16 @@ static void test_end_request(void **state) {
         assert_memory_equal(out, "\1\3\0\1\0\10\0\0\0\0\0\0\2\0\0\0", 16);
 }
 
+static void test_whole(void **state) {
+        uint8_t out[FCGI_REPLY_WHOLE_SIZE(3)];
+
+        memset(out, 0xff, sizeof(out));
+        assert_int_equal(fcgi_reply_whole(out, 0x0102, "abc", 3), 32);
+        assert_memory_equal(out, "\1\6\1\2\0\3\5\0abc\0\0\0\0\0\1\3\1\2\0\10\0\0\0\0\0\0\0\0\0\0", 32);
+        assert_int_equal(fcgi_reply_whole(out, 1, "12345678", 8), 32);
+        assert_memory_equal(out, "\1\6\0\1\0\10\0\00012345678\1\3\0\1\0\10\0\0", 24);
+}
+
 static void test_unknown_type(void **state) {
         uint8_t out[16];
 
@@ -40,6 +50,7 @@ static void test_begin_request(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_end_request),
+                cmocka_unit_test(test_whole),
                 cmocka_unit_test(test_unknown_type),
                 cmocka_unit_test(test_begin_request),
         };
