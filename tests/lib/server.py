@@ -12,6 +12,7 @@ import fcntl
 import glob
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -60,10 +61,46 @@ def make_folder(name="t"):
     return path
 
 
+class Ports:
+    """TCP ports of loopback, each given once: no other caller has it, neither in this run nor in one beside it.
+
+    A claim is a lock on the port's own byte of a file, held until this process ends. The range lies below ip_local_port_range, from
+    which the kernel takes the ports of connections: what is free here when it is asked for stays free until a server binds it."""
+
+    RANGE = range(16384, 32768)
+    CLAIMS = os.path.join(tempfile.gettempdir(), f"fpmd-test-ports-{os.geteuid()}")
+
+    def __init__(self):
+        self.claims = None
+        self.candidates = iter(random.sample(self.RANGE, len(self.RANGE)))
+
+    def _claim(self, port):
+        if self.claims is None:
+            self.claims = os.open(self.CLAIMS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.lockf(self.claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except BlockingIOError:
+            return False
+        return True
+
+    def take(self, family):
+        for port in self.candidates:
+            if not self._claim(port):
+                continue
+            with socket.socket(family, socket.SOCK_STREAM) as s:
+                try:
+                    s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", port))
+                except OSError:
+                    continue
+            return port
+        raise RuntimeError(f"all ports from {self.RANGE.start} to {self.RANGE.stop - 1} are taken")
+
+
+PORTS = Ports()
+
+
 def free_port(family=socket.AF_INET):
-    with socket.socket(family, socket.SOCK_STREAM) as s:
-        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return s.getsockname()[1]
+    return PORTS.take(family)
 
 
 def strays():
