@@ -87,6 +87,7 @@ static void conf_pool_done(struct conf_pool *pool) {
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 conf_php_setting_done(&pool->php_settings[i]);
         free(pool->php_settings);
+        free(pool->peer_uids);
         free(pool->name);
 }
 
@@ -124,6 +125,10 @@ const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
 
 unsigned conf_pool_shards(const struct conf_pool *pool) {
         return pool->listen_shards > 0 ? pool->listen_shards : MIN(process_n_cpus(), (unsigned)CONF_SHARDS_MAX);
+}
+
+const char *conf_pool_peers(const struct conf_pool *pool) {
+        return pool->listen_peer_users ? pool->peer_uids ?: "" : NULL;
 }
 
 bool conf_pool_limits_queue(const struct conf_pool *pool) {

@@ -21,6 +21,10 @@ unsigned conf_pool_shards(const struct conf_pool *pool);
 /* Takes all pools but that one out. False: there is none of that name, and all are out. */
 bool conf_keep_pool(struct conf *c, const char *name);
 
+/* The users that may connect to the pool's unix socket, numbers with blanks between; "": nobody; NULL: all. The
+ * pool's. */
+const char *conf_pool_peers(const struct conf_pool *pool);
+
 /* Whether the pool limits what waits for a worker: then the park has the queue, and the listeners. */
 bool conf_pool_limits_queue(const struct conf_pool *pool);
 

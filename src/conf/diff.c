@@ -42,6 +42,9 @@ size_t conf_diff_pool(const struct conf_pool *a, const struct conf_pool *b, stru
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 if (!conf_value_equal(&conf_pool_directives[i], a, b))
                         diff_add(names, &n, conf_pool_directives[i].name);
+        if (conf_value_equal(&conf_pool_directives[CONF_POOL_listen_peer_users], a, b) &&
+            !text_equal(a->peer_uids ?: "", b->peer_uids ?: "")) /* a name has another number */
+                diff_add(names, &n, conf_pool_directives[CONF_POOL_listen_peer_users].name);
         if (!diff_pairs_equal(&a->env, &b->env))
                 diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_ENV].name);
         if (!diff_pairs_equal(&a->suppress_paths, &b->suppress_paths))

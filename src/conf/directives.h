@@ -83,6 +83,7 @@
         D("listen.group",                listen_group,                STRING,   1,   CONF_NAME_BYTES, NULL,     NOW,   RELOAD)   \
         D("listen.mode",                 listen_mode,                 MODE,     0,   07777,           "0660",   NOW,   RELOAD)   \
         D("listen.allowed_clients",      listen_allowed_clients,      STRING,   0,   CONF_TEXT_BYTES, NULL,     NOW,   RELOAD)   \
+        D("listen.peer_users",           listen_peer_users,           STRING,   0,   CONF_TEXT_BYTES, NULL,     OWN,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \

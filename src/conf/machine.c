@@ -106,6 +106,45 @@ void conf_machine_check_names(const struct conf_check *k, const struct conf_pool
                 machine_check_not_root(k, pool);
 }
 
+/* What the kernel calls all users of another user namespace: overflowuid of proc(5). */
+#define MACHINE_NO_USER 65534
+
+/* One user of listen.peer_users, to the numbers. */
+static void machine_find_peer(const struct conf_check *k, const struct conf_pool *pool, const char *name,
+                              struct text *uids) {
+        struct account user;
+
+        if (account_user(name, &user) < 0)
+                conf_check_problem(k, pool, CONF_POOL_listen_peer_users, "there is no user '%s'", name);
+        else if (user.uid == MACHINE_NO_USER)
+                conf_check_problem(k, pool, CONF_POOL_listen_peer_users,
+                                   "'%s' cannot be told from any user of another user namespace", name);
+        else
+                text_printf(uids, "%s%u", uids->n > 0 ? " " : "", user.uid);
+}
+
+void conf_machine_find_peers(const struct conf_check *k, struct conf_pool *pool) {
+        const char *list = pool->listen_peer_users, *word;
+        _cleanup_text_ struct text uids = {};
+        size_t n;
+
+        if (!list || k->options->text_only)
+                return;
+        while ((word = text_word(&list, ", \t", &n))) {
+                char name[CONF_NAME_BYTES + 1];
+
+                text_copy(name, sizeof(name), word, n);
+                if (n >= sizeof(name))
+                        conf_check_problem(k, pool, CONF_POOL_listen_peer_users, "'%.*s' is too long for a name",
+                                           (int)n, word);
+                else
+                        machine_find_peer(k, pool, name, &uids);
+        }
+        free(pool->peer_uids);
+        pool->peer_uids = NULL;
+        k->problems->failed |= text_finish(&uids, &pool->peer_uids, NULL) < 0;
+}
+
 /* Zero, or an errno that tells why there is no such folder. */
 static int machine_folder_error(const char *path) {
         struct stat st;

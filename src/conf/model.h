@@ -65,6 +65,7 @@ struct conf_pool {
         bool start_servers_worked_out;  /* no file has set it */
         CONF_POOL_DIRECTIVES(CONF_FIELD)
         struct conf_where given[_CONF_POOL_MAX];
+        char *peer_uids; /* listen.peer_users as numbers with blanks between, of the moment of the check */
         struct conf_pairs env;
         struct conf_pairs suppress_paths;   /* access.suppress_path[] */
         struct conf_pairs queue_priorities; /* queue.priority[high] or [low] */

@@ -66,6 +66,8 @@ int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **re
                 pack_put_row(&out, "global", &conf_global_directives[i], &c->global);
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 pack_put_row(&out, "set", &conf_pool_directives[i], pool);
+        if (pool->peer_uids)
+                pack_put_record(&out, "peer_uids", "", pool->peer_uids);
         for (size_t i = 0; i < pool->env.n; i++) {
                 const struct conf_pair *pair = &pool->env.items[i];
 
@@ -136,6 +138,13 @@ static int pack_take_env_source(struct conf_pool *pool, const char *key, const c
         return last->source ? 0 : -ENOMEM;
 }
 
+static int pack_take_peers(struct conf_pool *pool, const char *uids) {
+        if (pool->peer_uids || uids[strspn(uids, "0123456789 ")])
+                return CONF_E_INVALID;
+        pool->peer_uids = strdup(uids);
+        return pool->peer_uids ? 0 : -ENOMEM;
+}
+
 static int pack_take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
         struct conf_php_setting setting;
         bool on;
@@ -169,6 +178,8 @@ static int pack_take(struct reader *k, const char *kind, const char *name, const
                 return pack_take_where(k, name, value, &k->pool->where);
         if (text_equal(kind, "listen_where"))
                 return pack_take_where(k, name, value, &k->pool->given[CONF_POOL_listen]);
+        if (text_equal(kind, "peer_uids"))
+                return pack_take_peers(k->pool, value);
         if (text_equal(kind, "env_source"))
                 return pack_take_env_source(k->pool, name, value);
         return pack_take_array(k->pool, conf_rows_find_array(kind), name, value);

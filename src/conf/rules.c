@@ -9,7 +9,6 @@
 
 #include "conf/rules.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "conf/complete.h"
 #include "conf/conf.h"
 #include "conf/machine.h"
+#include "conf/network.h"
 #include "conf/rows.h"
 #include "conf/values.h"
 #include "log/access.h"
@@ -290,59 +290,19 @@ static void rules_extensions(const struct conf_check *k, const struct conf_pool 
                                            "'%s': blanks stand between extensions, not commas", *e);
 }
 
-static void rules_clients(const struct conf_check *k, const struct conf_pool *pool) {
-        const char *list = pool->listen_allowed_clients, *item;
-        size_t n;
-
-        if (list && *list && strspn(list, ", \t") == strlen(list))
-                conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "it names nobody");
-        while (list && (item = text_word(&list, ", \t", &n))) {
-                char word[INET6_ADDRSTRLEN + 1], address[sizeof(struct in6_addr)];
-
-                text_copy(word, sizeof(word), item, n);
-                if (!text_equal(word, "any") && (n >= sizeof(word) || (inet_pton(AF_INET, word, address) != 1 &&
-                                                                       inet_pton(AF_INET6, word, address) != 1)))
-                        conf_check_problem(k, pool, CONF_POOL_listen_allowed_clients, "'%.*s' is no IP address", (int)n,
-                                           item);
-        }
-}
-
-/* Known by its form alone: a host's name is not asked for. */
-static bool rules_is_path(const char *listen) {
-        return listen && strchr(listen, '/');
-}
-
-/* The default holds for every pool, so a dump has it for unix sockets too. */
-static void rules_defer(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->listen_defer_accept > 0 &&
-            !conf_value_is_initial(&conf_pool_directives[CONF_POOL_listen_defer_accept], pool) &&
-            rules_is_path(pool->listen) && (!pool->status_listen || rules_is_path(pool->status_listen)))
-                conf_check_problem(k, pool, CONF_POOL_listen_defer_accept,
-                                   "connections of a unix socket cannot be deferred; it is for TCP");
-}
-
-static void rules_shards(const struct conf_check *k, const struct conf_pool *pool) {
-        if (pool->listen_shards > 1 && rules_is_path(pool->listen))
-                conf_check_problem(k, pool, CONF_POOL_listen_shards,
-                                   "a unix socket has one queue of connections; %u are for TCP", pool->listen_shards);
-}
-
 static void rules_pool(const struct conf_check *k, const struct conf_pool *pool) {
         conf_machine_check_user(k, pool);
         rules_listen_given(k, pool);
         if (text_equal(pool->status_listen, "systemd"))
                 conf_check_problem(k, pool, CONF_POOL_status_listen,
                                    "write its address; a socket of the service manager is known by it");
-        rules_shards(k, pool);
-        rules_defer(k, pool);
+        conf_network_check(k, pool);
         rules_pm(k, pool);
         rules_pages(k, pool);
         rules_access_format(k, pool);
         rules_timeouts(k, pool);
         rules_shared_address(k, pool);
         rules_extensions(k, pool);
-        if (!k->options->php_fpm && !k->options->text_only) /* under that name workers tell, and admit those that are */
-                rules_clients(k, pool);
         conf_machine_check_pool(k, pool);
 }
 
@@ -387,6 +347,7 @@ int conf_rules_check_late(struct conf *c, const struct conf_options *options, st
 
         for (size_t i = 0; i < c->n_pools; i++) {
                 conf_machine_check_names(&k, &c->pools[i]);
+                conf_machine_find_peers(&k, &c->pools[i]);
                 rules_address(&k, &c->pools[i], CONF_POOL_listen, c->pools[i].listen);
                 rules_address(&k, &c->pools[i], CONF_POOL_status_listen, c->pools[i].status_listen);
         }

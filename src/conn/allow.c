@@ -10,8 +10,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "base/number.h"
 #include "base/text.h"
+#include "log/peer.h"
 
 #define ALLOW_BLANKS     " \t"
 #define ALLOW_SEPARATORS "," ALLOW_BLANKS
@@ -55,8 +58,29 @@ static const char *allow_next(const char *p, char *ret, size_t size) {
         return *p ? p : NULL;
 }
 
-int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *word)) {
-        _cleanup_allow_ struct allow a = {};
+/* What is no number names nobody. */
+static int allow_parse_users(const char *uids, struct allow *a) {
+        size_t n;
+
+        a->restricts_users = uids;
+        for (const char *word; uids && (word = text_word(&uids, ALLOW_BLANKS, &n));) {
+                char digits[20 + 1];
+                uint64_t uid;
+                uid_t *grown;
+
+                text_copy(digits, sizeof(digits), word, n);
+                if (number_parse_u64(digits, UINT32_MAX - 1, &uid) < 0)
+                        continue;
+                grown = reallocarray(a->uids, a->n_uids + 1, sizeof(*grown));
+                if (!grown)
+                        return -ENOMEM;
+                a->uids = grown;
+                a->uids[a->n_uids++] = (uid_t)uid;
+        }
+        return 0;
+}
+
+static int allow_parse_clients(const char *list, struct allow *a, void (*wrong)(const char *word)) {
         bool any = false;
 
         for (const char *p = list; p;) {
@@ -66,14 +90,25 @@ int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *w
 
                 p = allow_next(p, word, sizeof(word));
                 everybody = text_equal(word, "any");
-                r = everybody ? 0 : allow_add(&a, word);
+                r = everybody ? 0 : allow_add(a, word);
                 if (r < 0 && r != -EINVAL)
                         return r;
                 if (r < 0 && wrong)
                         wrong(word);
                 any |= everybody;
         }
-        a.restricts = list && !any; /* a list that names nobody admits nobody */
+        a->restricts = list && !any; /* a list that names nobody admits nobody */
+        return 0;
+}
+
+int allow_parse(const struct allow_lists *lists, struct allow *ret, void (*wrong)(const char *word)) {
+        _cleanup_allow_ struct allow a = {};
+        int r = allow_parse_clients(lists->clients, &a, wrong);
+
+        if (r == 0)
+                r = allow_parse_users(lists->uids, &a);
+        if (r < 0)
+                return r;
         *ret = a;
         a = (struct allow){};
         return 0;
@@ -81,6 +116,7 @@ int allow_parse(const char *list, struct allow *ret, void (*wrong)(const char *w
 
 void allow_done(struct allow *a) {
         free(a->items);
+        free(a->uids);
         *a = (struct allow){};
 }
 
@@ -101,7 +137,14 @@ bool allow_permits(const struct allow *a, const struct addr *peer) {
         return false;
 }
 
-bool allow_admits(const struct allow *a, int fd, void (*denied)(const char *pool, const char *host), const char *pool) {
+bool allow_permits_user(const struct allow *a, uid_t uid) {
+        for (size_t i = 0; i < a->n_uids; i++)
+                if (a->uids[i] == uid)
+                        return true;
+        return !a->restricts_users;
+}
+
+static bool allow_admits_address(const struct allow *a, int fd, const char *pool) {
         char host[ADDR_TEXT_MAX];
         struct addr peer;
 
@@ -111,6 +154,29 @@ bool allow_admits(const struct allow *a, int fd, void (*denied)(const char *pool
                 return false;
         if (allow_permits(a, &peer))
                 return true;
-        denied(pool, addr_format_host(&peer, host));
+        peer_log_denied(pool, addr_format_host(&peer, host));
+        return false;
+}
+
+/* The kernel's word, of the moment of connect(2). Where there is none the user is -1, whom no list names. */
+static bool allow_admits_user(const struct allow *a, int fd, const char *pool) {
+        struct ucred peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+        socklen_t n = sizeof(peer);
+
+        if (!a->restricts_users)
+                return true;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0)
+                peer.uid = (uid_t)-1;
+        if (allow_permits_user(a, peer.uid))
+                return true;
+        peer_log_denied_user(pool, &peer);
+        return false;
+}
+
+bool allow_admits(const struct allow *a, int fd, const char *pool) {
+        if (allow_admits_address(a, fd, pool) && allow_admits_user(a, fd, pool))
+                return true;
+        if (a->n_denied)
+                atomic_fetch_add_explicit(a->n_denied, 1, memory_order_relaxed);
         return false;
 }

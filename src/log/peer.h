@@ -27,3 +27,7 @@ void peer_log_silent(int fd, bool reply, usec_t timeout);
 /* php-fpm's line about a peer that listen.allowed_clients does not name. pool: whose connection it is; NULL: the pool
  * of this process. */
 void peer_log_denied(const char *pool, const char *host);
+
+/* One that listen.peer_users does not name: a line in ten seconds at most, which says how many went before it. */
+struct ucred;
+void peer_log_denied_user(const char *pool, const struct ucred *peer);

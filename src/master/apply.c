@@ -141,12 +141,15 @@ void apply_undo(struct master *m) {
 
 /* The clients that may connect to an address that the pool has had up to now. */
 static void apply_allowed(const struct pool *p, struct allow *ret) {
-        int r = allow_parse((p->current ?: p->wanted)->conf->listen_allowed_clients, ret, NULL);
+        const struct conf_pool *conf = (p->current ?: p->wanted)->conf;
+        const struct allow_lists lists = { .clients = conf->listen_allowed_clients, .uids = conf_pool_peers(conf) };
+        int r = allow_parse(&lists, ret, NULL);
 
         if (r < 0) {
-                log_error("[pool %s] cannot tell who may connect, so nobody may over TCP: %s", p->name, strerror(-r));
-                ret->restricts = true;
+                log_error("[pool %s] cannot tell who may connect, so nobody may: %s", p->name, strerror(-r));
+                ret->restricts = ret->restricts_users = true;
         }
+        ret->n_denied = &p->scoreboard->header.denied[SCOREBOARD_DENIED_peers];
 }
 
 /* settings: of a pool that stays; else NULL. */

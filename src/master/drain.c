@@ -16,7 +16,6 @@
 #include "base/nowait.h"
 #include "conn/allow.h"
 #include "log/log.h"
-#include "log/peer.h"
 
 /* From one queue at most: new ones may come to a TCP address as fast as they are taken. */
 #define DRAIN_MAX 16384
@@ -36,7 +35,7 @@ static void drain_queue(int listener, const struct allow *allow, struct pool *p,
                 _cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd >= 0) {
-                        c->n_lost += allow_admits(allow, fd, peer_log_denied, p->name) && parks_give(p, fd) != 0;
+                        c->n_lost += allow_admits(allow, fd, p->name) && parks_give(p, fd) != 0;
                         continue;
                 }
                 if (errno == EINTR) /* it blocks again, so nothing waits there */

@@ -11,6 +11,7 @@
 #include "base/nowait.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "conf/conf.h"
 #include "conn/allow.h"
 #include "log/peer.h"
 #include "master/defer.h"
@@ -39,13 +40,21 @@ static void statuspage_on_client_left(void *userdata) {
         statuspage_listen(userdata);
 }
 
-/* listen.allowed_clients holds here too. */
+/* listen.allowed_clients holds here too, and listen.peer_users where this is a unix socket as well. */
 static bool statuspage_admits(const struct statuspage *s, int fd) {
         const struct generation *g = picture_settings(s->clients.pool);
         _cleanup_allow_ struct allow allow = {};
+        struct allow_lists lists;
 
-        return g && allow_parse(g->conf->listen_allowed_clients, &allow, NULL) == 0 &&
-               allow_admits(&allow, fd, peer_log_denied, s->clients.pool->name);
+        if (!g)
+                return false;
+        lists = (struct allow_lists){ .clients = g->conf->listen_allowed_clients, .uids = conf_pool_peers(g->conf) };
+        if (g->conf->status_listen && g->conf->status_listen[0] != '/')
+                lists.uids = NULL;
+        if (allow_parse(&lists, &allow, NULL) < 0)
+                return false;
+        allow.n_denied = &s->clients.pool->scoreboard->header.denied[SCOREBOARD_DENIED_peers];
+        return allow_admits(&allow, fd, s->clients.pool->name);
 }
 
 static int statuspage_on_pause_over(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {

@@ -19,7 +19,6 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
-#include "log/peer.h"
 #include "park/intake.h"
 #include "park/queue.h"
 
@@ -58,7 +57,7 @@ static void entrance_watch(struct park *park, bool on) {
 
 int entrance_open(struct park *park, int first, size_t n) {
         struct entrance *e = &park->entrance;
-        int r = allow_parse(park->pool->listen_allowed_clients, &e->allow, NULL);
+        int r = intake_allow(park, &e->allow);
 
         if (r < 0)
                 return r;
@@ -94,7 +93,7 @@ static void entrance_add(struct park *park, int fd) {
         ssize_t n;
 
         atomic_fetch_add_explicit(&park->numbers->accepted, 1, memory_order_relaxed);
-        if (!allow_admits(&park->entrance.allow, fd, peer_log_denied, NULL)) {
+        if (!allow_admits(&park->entrance.allow, fd, NULL)) {
                 fd_close(fd);
                 return;
         }

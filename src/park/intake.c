@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
+#include "conf/conf.h"
 #include "ipc/message.h"
 #include "log/log.h"
 #include "park/complaints.h"
@@ -25,6 +26,16 @@ void intake_close(struct park *park) {
         if (park->intake >= 0)
                 epoll_ctl(park->epoll_fd, EPOLL_CTL_DEL, park->intake, NULL);
         park->intake = fd_close(park->intake);
+}
+
+int intake_allow(const struct park *park, struct allow *ret) {
+        const struct conf_pool *pool = park->pool;
+        const struct allow_lists lists = { .clients = pool->listen_allowed_clients, .uids = conf_pool_peers(pool) };
+        int r = allow_parse(&lists, ret, NULL);
+
+        if (r == 0 && park->denied)
+                ret->n_denied = &park->denied[SCOREBOARD_DENIED_peers];
+        return r;
 }
 
 void intake_take(struct park *park, const struct handover *note, int fd) {

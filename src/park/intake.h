@@ -12,6 +12,9 @@ void intake_add(struct park *park, const struct handover *note, int fd);
 /* The same of one that nobody has handed over. */
 void intake_take(struct park *park, const struct handover *note, int fd);
 
+/* Who may connect where the park takes connections itself. 0 or -ENOMEM. */
+int intake_allow(const struct park *park, struct allow *ret);
+
 /* Another park takes what comes from now on. The master, when it was not its wish, starts that one now. */
 void intake_leave(struct park *park);
 

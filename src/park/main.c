@@ -97,6 +97,7 @@ int main(int argc, char **argv) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
                 park.overload = scoreboard->header.overload;
+                park.denied = scoreboard->header.denied;
                 park.managed = argc == 2 && conf_pool_limits_queue(park.pool);
                 park.refuse = park.managed ? refuse_unstored : NULL;
                 park.stopping = &scoreboard->header.stopping;

@@ -83,6 +83,7 @@ struct park {
         struct entrance entrance;
         uint64_t turns[_PARK_CLASS_MAX]; /* see queue_pick() */
         _Atomic uint64_t *overload;      /* numbers by enum scoreboard_overload_number */
+        _Atomic uint64_t *denied;        /* numbers by enum scoreboard_denied_number; NULL: not counted */
         struct scoreboard_park *numbers;
         const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;

@@ -13,7 +13,6 @@
 #include "base/macros.h"
 #include "fcgi/reply.h"
 #include "log/log.h"
-#include "log/peer.h"
 #include "park/connection.h"
 #include "park/intake.h"
 #include "park/writing.h"
@@ -40,7 +39,7 @@ static void standin_accept(struct park *park, int listener) {
         struct handover note = { .flags = HANDOVER_KEEP, .begun = park->now };
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-        if (fd >= 0 && allow_admits(&park->standin.allow, fd, peer_log_denied, NULL))
+        if (fd >= 0 && allow_admits(&park->standin.allow, fd, NULL))
                 intake_add(park, &note, fd);
         else if (fd >= 0)
                 close(fd);
@@ -80,7 +79,7 @@ static void standin_request(struct park *park, struct connection *c, const uint8
 }
 
 int standin_begin(struct park *park, int first, size_t n) {
-        int r = allow_parse(park->pool->listen_allowed_clients, &park->standin.allow, NULL);
+        int r = intake_allow(park, &park->standin.allow);
 
         if (r < 0)
                 return r;

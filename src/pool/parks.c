@@ -105,7 +105,8 @@ static void parks_key_queue(const struct generation *g, struct text *t) {
                 return;
         text_printf(t, "%llu %u %u %llu %s\n%s\n", (unsigned long long)c->queue_max_wait, c->queue_max_length,
                     c->queue_status, (unsigned long long)c->queue_retry_after, c->queue_body ?: "", c->ping_path ?: "");
-        text_printf(t, "%s\n%s\n", c->status_path ?: "", c->listen_allowed_clients ?: "-");
+        text_printf(t, "%s\n%s\n%s\n", c->status_path ?: "", c->listen_allowed_clients ?: "-",
+                    conf_pool_peers(c) ?: "-");
         for (size_t i = 0; i < c->queue_priorities.n; i++)
                 text_printf(t, "%s %s\n", c->queue_priorities.items[i].key, c->queue_priorities.items[i].value);
         for (size_t i = 0; i < g->listeners.n; i++) {

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 7U
+#define SCOREBOARD_VERSION 8U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -104,6 +104,20 @@ enum scoreboard_overload_number {
                 _SCOREBOARD_OVERLOAD_MAX,
 };
 
+/* THE table of what a pool's fence has kept out (ABI: append), counted since the pool's start.
+ *   field    name
+ *                     help */
+#define SCOREBOARD_DENIED_NUMBERS(X)                                                                                   \
+        X(peers, "peers",                                                                                              \
+          "Connections that were closed, since listen.allowed_clients or listen.peer_users does not name their peer.")
+
+enum scoreboard_denied_number {
+#define X(field, name, help) SCOREBOARD_DENIED_##field,
+        SCOREBOARD_DENIED_NUMBERS(X)
+#undef X
+                _SCOREBOARD_DENIED_MAX,
+};
+
 #define SCOREBOARD_LOGS 4U /* whose losses are counted apart: enum log_kind of log/out.h */
 
 struct scoreboard_header {
@@ -139,6 +153,8 @@ struct scoreboard_header {
 
         /* overload.h: every process's, and outside of seq */
         _Atomic uint64_t overload[_SCOREBOARD_OVERLOAD_MAX] __attribute__((__aligned__(64)));
+
+        _Atomic uint64_t denied[_SCOREBOARD_DENIED_MAX]; /* likewise */
 
         /* active.h: all workers', and outside of seq */
         _Atomic uint32_t max_active __attribute__((__aligned__(64))); /* the most at once */

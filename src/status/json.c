@@ -44,26 +44,29 @@ void status_json_render(const struct status_snapshot *s, bool full, struct text 
         text_append_c(out, '}');
 }
 
-void status_json_overload(const struct status_snapshot *s, struct text *out) {
-        static const char *const names[_SCOREBOARD_OVERLOAD_MAX] = {
-#define X(field, name, help) name,
-                SCOREBOARD_OVERLOAD_NUMBERS(X)
-#undef X
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                text_printf(out, "%s\"%s\":%llu", i > 0 ? "," : "{", names[i], (unsigned long long)s->overload[i]);
+/* An object of n numbers. */
+static void json_render_numbers(const char *const *names, const uint64_t *values, size_t n, struct text *out) {
+        for (size_t i = 0; i < n; i++)
+                text_printf(out, "%s\"%s\":%llu", i > 0 ? "," : "{", names[i], (unsigned long long)values[i]);
         text_append_c(out, '}');
 }
 
-void status_json_park(const struct status_snapshot *s, struct text *out) {
-        static const char *const names[_SCOREBOARD_PARK_MAX] = {
-#define X(field, name, kind, help) name,
-                SCOREBOARD_PARK_NUMBERS(X)
-#undef X
-        };
+#define NAME(field, name, ...) name,
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                text_printf(out, "%s\"%s\":%llu", i > 0 ? "," : "{", names[i], (unsigned long long)s->park[i]);
-        text_append_c(out, '}');
+void status_json_overload(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_OVERLOAD_MAX] = { SCOREBOARD_OVERLOAD_NUMBERS(NAME) };
+
+        json_render_numbers(names, s->overload, ELEMENTSOF(names), out);
+}
+
+void status_json_denied(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_DENIED_MAX] = { SCOREBOARD_DENIED_NUMBERS(NAME) };
+
+        json_render_numbers(names, s->denied, ELEMENTSOF(names), out);
+}
+
+void status_json_park(const struct status_snapshot *s, struct text *out) {
+        static const char *const names[_SCOREBOARD_PARK_MAX] = { SCOREBOARD_PARK_NUMBERS(NAME) };
+
+        json_render_numbers(names, s->park, ELEMENTSOF(names), out);
 }

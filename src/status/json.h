@@ -13,3 +13,6 @@ void status_json_park(const struct status_snapshot *s, struct text *out);
 
 /* Likewise: what was done under overload. */
 void status_json_overload(const struct status_snapshot *s, struct text *out);
+
+/* Likewise: what the pool's fence has kept out. */
+void status_json_denied(const struct status_snapshot *s, struct text *out);

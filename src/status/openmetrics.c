@@ -244,34 +244,47 @@ static void openmetrics_render_workers(const struct status_snapshot *s, struct t
 #define GAUGE   "gauge"
 #define COUNTER NULL
 
+struct openmetrics_number {
+        const char *name, *type, *help;
+};
+
+/* n families of one number each. */
+static void openmetrics_render_numbers(const struct openmetrics_number *rows, const uint64_t *values, size_t n,
+                                       struct text *out) {
+        for (size_t i = 0; i < n; i++) {
+                openmetrics_family(rows[i].name, rows[i].type, rows[i].help, out);
+                text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)values[i]);
+        }
+}
+
 static void openmetrics_render_park(const struct status_snapshot *s, struct text *out) {
-        static const struct {
-                const char *name, *type, *help;
-        } rows[_SCOREBOARD_PARK_MAX] = {
+        static const struct openmetrics_number rows[_SCOREBOARD_PARK_MAX] = {
 #define X(field, label, kind, text) { "phpfpm_park_" #field, kind, text },
                 SCOREBOARD_PARK_NUMBERS(X)
 #undef X
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                openmetrics_family(rows[i].name, rows[i].type, rows[i].help, out);
-                text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)s->park[i]);
-        }
+        openmetrics_render_numbers(rows, s->park, ELEMENTSOF(rows), out);
 }
 
 static void openmetrics_render_overload(const struct status_snapshot *s, struct text *out) {
-        static const struct {
-                const char *name, *help;
-        } rows[_SCOREBOARD_OVERLOAD_MAX] = {
-#define X(field, label, text) { "phpfpm_overload_" #field, text },
+        static const struct openmetrics_number rows[_SCOREBOARD_OVERLOAD_MAX] = {
+#define X(field, label, text) { "phpfpm_overload_" #field, COUNTER, text },
                 SCOREBOARD_OVERLOAD_NUMBERS(X)
 #undef X
         };
 
-        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                openmetrics_family(rows[i].name, COUNTER, rows[i].help, out);
-                text_printf(out, "%s %llu\n", rows[i].name, (unsigned long long)s->overload[i]);
-        }
+        openmetrics_render_numbers(rows, s->overload, ELEMENTSOF(rows), out);
+}
+
+static void openmetrics_render_denied(const struct status_snapshot *s, struct text *out) {
+        static const struct openmetrics_number rows[_SCOREBOARD_DENIED_MAX] = {
+#define X(field, label, text) { "phpfpm_denied_" #field, COUNTER, text },
+                SCOREBOARD_DENIED_NUMBERS(X)
+#undef X
+        };
+
+        openmetrics_render_numbers(rows, s->denied, ELEMENTSOF(rows), out);
 }
 
 static void openmetrics_render_losses(const struct status_snapshot *s, struct text *out) {
@@ -290,6 +303,7 @@ void status_openmetrics_render(const struct status_snapshot *s, bool full, struc
                 openmetrics_render_histograms(s, out);
                 openmetrics_render_park(s, out);
                 openmetrics_render_overload(s, out);
+                openmetrics_render_denied(s, out);
                 openmetrics_render_losses(s, out);
         }
         if (full)

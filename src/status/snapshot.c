@@ -53,6 +53,8 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
         s->connections += s->park[SCOREBOARD_PARK_accepted];
         for (size_t k = 0; k < _SCOREBOARD_OVERLOAD_MAX; k++)
                 s->overload[k] = h.overload[k];
+        for (size_t k = 0; k < _SCOREBOARD_DENIED_MAX; k++)
+                s->denied[k] = h.denied[k];
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
 }
 

@@ -38,6 +38,7 @@ struct status_snapshot {
         uint64_t failed_starts;                      /* in a row */
         uint64_t park[_SCOREBOARD_PARK_MAX];         /* by enum scoreboard_park_number */
         uint64_t overload[_SCOREBOARD_OVERLOAD_MAX]; /* by enum scoreboard_overload_number */
+        uint64_t denied[_SCOREBOARD_DENIED_MAX];     /* by enum scoreboard_denied_number */
 
         uint32_t generation; /* the one that accepts */
         uint32_t n_idle;

@@ -311,7 +311,7 @@ static int worker_wait(struct worker *w) {
         }
         switch (r) {
         case ACCEPT_E_CONNECTION:
-                if (allow_admits(&w->allow, fd, peer_log_denied, NULL))
+                if (allow_admits(&w->allow, fd, NULL))
                         worker_open(w, fd);
                 else
                         fd_close(fd);

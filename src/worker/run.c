@@ -96,6 +96,7 @@ static int run_live(struct worker *w) {
         r = setup_allow(s->pool, &w->allow);
         if (r < 0)
                 return r;
+        w->allow.n_denied = &s->scoreboard->header.denied[SCOREBOARD_DENIED_peers];
         r = access_init(&w->access, s->pool, s->access_fd);
         if (r < 0)
                 return r;

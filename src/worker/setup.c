@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/title.h"
+#include "conf/conf.h"
 #include "log/log.h"
 #include "worker/confine.h"
 #include "worker/memory.h"
@@ -181,7 +182,8 @@ static void setup_log_wrong_address(const char *word) {
 }
 
 int setup_allow(const struct conf_pool *pool, struct allow *ret) {
-        int r = allow_parse(pool->listen_allowed_clients, ret, setup_log_wrong_address);
+        const struct allow_lists lists = { .clients = pool->listen_allowed_clients, .uids = conf_pool_peers(pool) };
+        int r = allow_parse(&lists, ret, setup_log_wrong_address);
 
         if (r == 0 && ret->restricts && ret->n == 0)
                 log_say_printf(LOG_LEVEL_ERROR, "There are no allowed addresses");

@@ -23,5 +23,6 @@ bool setup_is_copy(void);
 /* SIGQUIT has come. The wait says so too, but only after a connection that it has seen before. */
 bool setup_is_told_to_end(void);
 
-/* listen.allowed_clients; the log is told what is wrong with it, in php-fpm's words. 0 or -ENOMEM. */
+/* listen.allowed_clients and listen.peer_users; the log is told what is wrong with the first, in php-fpm's words. 0 or
+ * -ENOMEM. */
 int setup_allow(const struct conf_pool *pool, struct allow *ret);

@@ -80,8 +80,10 @@ static void view_json_print_pool(const struct ctl_view_pool *p, bool full, struc
                 status_json_park(&p->snapshot, out);
                 text_append(out, ",\"overload\":");
                 status_json_overload(&p->snapshot, out);
+                text_append(out, ",\"denied\":");
+                status_json_denied(&p->snapshot, out);
         } else
-                text_append(out, "null,\"park\":null,\"overload\":null");
+                text_append(out, "null,\"park\":null,\"overload\":null,\"denied\":null");
         text_append_c(out, '}');
 }
 

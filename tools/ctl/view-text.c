@@ -72,25 +72,32 @@ static void view_text_print_workers(const struct status_snapshot *s, struct text
         text_append(out, s->n_total > 0 ? ")\n" : "\n");
 }
 
-/* What was done where more requests came than could be served; nothing where nothing was. */
-static void view_text_print_overload(const struct status_snapshot *s, struct text *out) {
-        static const char *const names[_SCOREBOARD_OVERLOAD_MAX] = {
-#define X(field, name, help) name,
-                SCOREBOARD_OVERLOAD_NUMBERS(X)
-#undef X
-        };
+/* Those of n numbers that are not 0; nothing where all are. */
+static void view_text_print_numbers(const char *label, const char *const *names, const uint64_t *values, size_t n,
+                                    struct text *out) {
         bool any = false;
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                if (s->overload[i] == 0)
+        for (size_t i = 0; i < n; i++) {
+                if (values[i] == 0)
                         continue;
                 if (!any)
-                        view_text_print_label("overload", out);
-                text_printf(out, "%s%llu %s", any ? ", " : "", (unsigned long long)s->overload[i], names[i]);
+                        view_text_print_label(label, out);
+                text_printf(out, "%s%llu %s", any ? ", " : "", (unsigned long long)values[i], names[i]);
                 any = true;
         }
         if (any)
                 text_append_c(out, '\n');
+}
+
+#define NAME(field, name, help) name,
+
+/* What was done where more requests came than could be served, and what the fence has kept out. */
+static void view_text_print_events(const struct status_snapshot *s, struct text *out) {
+        static const char *const overload[_SCOREBOARD_OVERLOAD_MAX] = { SCOREBOARD_OVERLOAD_NUMBERS(NAME) };
+        static const char *const denied[_SCOREBOARD_DENIED_MAX] = { SCOREBOARD_DENIED_NUMBERS(NAME) };
+
+        view_text_print_numbers("overload", overload, s->overload, ELEMENTSOF(overload), out);
+        view_text_print_numbers("denied", denied, s->denied, ELEMENTSOF(denied), out);
 }
 
 static void view_text_print_counters(const struct status_snapshot *s, struct text *out) {
@@ -108,7 +115,7 @@ static void view_text_print_counters(const struct status_snapshot *s, struct tex
         view_text_print_label("queue", out);
         text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
                     (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
-        view_text_print_overload(s, out);
+        view_text_print_events(s, out);
 
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
                 n_lost += s->logs_lost[k];

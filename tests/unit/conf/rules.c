@@ -94,6 +94,16 @@ static const struct given_row rows[] = {
           "[x:6] directive 'request_slowlog_timeout': it needs 'slowlog'\n" },
         { "a client that is no address", "listen.allowed_clients = 127.0.0.1, x,::1\n",
           "[x:6] directive 'listen.allowed_clients': 'x' is no IP address\n" },
+        { "users of a TCP address", "listen.peer_users = root\nlisten = 127.0.0.1:1\n",
+          "[x:6] directive 'listen.peer_users': '127.0.0.1:1' is for TCP, where a client has an address and no user: "
+          "it "
+          "is for unix sockets (listen.allowed_clients is for TCP)\n" },
+        { "users by name and by number", "listen.peer_users = root, 33 bin\n", "" },
+        { "a user that is not there", "listen.peer_users = root,nosuchuser\n",
+          "[x:6] directive 'listen.peer_users': there is no user 'nosuchuser'\n" },
+        { "no users", "listen.peer_users =\n", "[x:6] directive 'listen.peer_users': it names nobody\n" },
+        { "the user whom others look like", "listen.peer_users = 65534\n",
+          "[x:6] directive 'listen.peer_users': '65534' cannot be told from any user of another user namespace\n" },
         { "an access log", "access.log = /tmp/$pool.log\naccess.format = '%R %{milli}d %{Content-Type}o'\n", "" },
         { "an access format that nothing uses", "access.format = %z\n", "" },
         { "an access log in the journal", "access.log = journal\n", "" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* listen.allowed_clients: lists, peers, verdicts. */
+/* listen.allowed_clients and listen.peer_users: lists, peers, verdicts. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -7,7 +7,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -52,7 +55,7 @@ static void test_verdicts(void **state) {
                 _cleanup_allow_ struct allow a = {};
                 struct addr p = peer(rows[i].peer);
 
-                assert_int_equal(allow_parse(rows[i].list, &a, NULL), 0);
+                assert_int_equal(allow_parse(&(struct allow_lists){ rows[i].list }, &a, NULL), 0);
                 if (allow_permits(&a, &p) != rows[i].permitted)
                         fail_msg("%s", rows[i].says);
         }
@@ -62,7 +65,7 @@ static void test_unnamed_unix_peers_are_permitted(void **state) {
         _cleanup_allow_ struct allow a = {};
         struct addr p = { .n = sizeof(sa_family_t), .un.sun_family = AF_UNIX };
 
-        assert_int_equal(allow_parse("127.0.0.1", &a, NULL), 0);
+        assert_int_equal(allow_parse(&(struct allow_lists){ "127.0.0.1" }, &a, NULL), 0);
         assert_true(allow_permits(&a, &p));
 }
 
@@ -70,7 +73,7 @@ static void test_peers_of_other_families_are_not(void **state) {
         _cleanup_allow_ struct allow a = {};
         struct addr p = { .n = sizeof(sa_family_t), .sa.sa_family = AF_VSOCK };
 
-        assert_int_equal(allow_parse("127.0.0.1", &a, NULL), 0);
+        assert_int_equal(allow_parse(&(struct allow_lists){ "127.0.0.1" }, &a, NULL), 0);
         assert_false(allow_permits(&a, &p));
 }
 
@@ -93,7 +96,7 @@ static void test_what_is_no_address_admits_nobody(void **state) {
                 _cleanup_allow_ struct allow a = {};
 
                 n_wrong = 0;
-                assert_int_equal(allow_parse(lists[i], &a, count_wrong), 0);
+                assert_int_equal(allow_parse(&(struct allow_lists){ lists[i] }, &a, count_wrong), 0);
                 assert_int_equal(n_wrong, 1);
                 assert_true(a.restricts && a.n == 0);
         }
@@ -103,9 +106,67 @@ static void test_the_addresses_beside_it_hold(void **state) {
         _cleanup_allow_ struct allow a = {};
 
         n_wrong = 0;
-        assert_int_equal(allow_parse("127.0.0.1,,nobody, ::1", &a, count_wrong), 0);
+        assert_int_equal(allow_parse(&(struct allow_lists){ "127.0.0.1,,nobody, ::1" }, &a, count_wrong), 0);
         assert_int_equal(n_wrong, 2);
         assert_int_equal(a.n, 2);
+}
+
+static const struct {
+        const char *says;
+        const char *uids;
+        uid_t uid;
+        bool permitted;
+} users[] = {
+        { "no list permits everybody", NULL, 33, true },
+        { "no list permits who has no user", NULL, (uid_t)-1, true },
+        { "an empty list permits nobody, root included", "", 0, false },
+        { "the one user", "33", 33, true },
+        { "the last of several", "0 1 33", 33, true },
+        { "none of several", "0 1 33", 3, false },
+        { "root is named like others", "33", 0, false },
+        { "who has no user is never named", "33 4294967295", (uid_t)-1, false },
+        { "what is no number names nobody", "x33 -1 33x", 33, false },
+};
+
+static void test_users(void **state) {
+        for (size_t i = 0; i < ELEMENTSOF(users); i++) {
+                _cleanup_allow_ struct allow a = {};
+
+                assert_int_equal(allow_parse(&(struct allow_lists){ .uids = users[i].uids }, &a, NULL), 0);
+                if (allow_permits_user(&a, users[i].uid) != users[i].permitted)
+                        fail_msg("%s", users[i].says);
+        }
+}
+
+/* The other end of a pair is this process's own; a connection over TCP has no user. */
+static void test_a_connections_user_is_the_kernels_word(void **state) {
+        struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+        _Atomic uint64_t n_denied = 0;
+        socklen_t n = sizeof(any);
+        int pair[2], listener, tcp;
+        char self[16];
+
+        snprintf(self, sizeof(self), "%u", geteuid());
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(bind(listener, (struct sockaddr *)&any, n) == 0 && listen(listener, 1) == 0);
+        assert_int_equal(getsockname(listener, (struct sockaddr *)&any, &n), 0);
+        assert_int_equal(connect(tcp, (struct sockaddr *)&any, n), 0);
+        for (int named = 0; named < 2; named++) {
+                _cleanup_allow_ struct allow a = {};
+
+                assert_int_equal(allow_parse(&(struct allow_lists){ .uids = named ? self : "4294967294" }, &a, NULL),
+                                 0);
+                a.n_denied = &n_denied;
+                assert_int_equal(allow_admits(&a, pair[0], "www"), named);
+                assert_false(allow_admits(&a, tcp, "www"));
+        }
+        assert_int_equal(n_denied, 3);
+        close(pair[0]);
+        close(pair[1]);
+        close(listener);
+        close(tcp);
 }
 
 int main(void) {
@@ -115,6 +176,8 @@ int main(void) {
                 cmocka_unit_test(test_peers_of_other_families_are_not),
                 cmocka_unit_test(test_what_is_no_address_admits_nobody),
                 cmocka_unit_test(test_the_addresses_beside_it_hold),
+                cmocka_unit_test(test_users),
+                cmocka_unit_test(test_a_connections_user_is_the_kernels_word),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
