@@ -100,6 +100,7 @@ void sapi_between_start(void) {
 #define X(name, begin, end) sapi_functions_watch(begin, between_on_##name, &between_begin_##name);
         BETWEEN_ENDERS(X)
 #undef X
+        sapi_betweenini_start();
         sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
 }
 

@@ -3,19 +3,47 @@
  * Settings: those that a request has changed (ini_set(), set_time_limit(), .user.ini, the web server's PHP_VALUE) go
  * back to what the boot has left. PHP keeps a list of the settings that differ from the pool's; it is short.
  *
- * Where sessions are kept stays as it is set: frameworks say it once, in a service that is made in the first request
- * that wants a session, and lives on.
+ * What ini_set() has made of session's settings stays: frameworks say it once, in a service that is made in the first
+ * request that wants a session, and lives on. Session functions' changes are the request's.
  */
 
 #include "sapi/booted.h"
 
 static HashTable betweenini_boot; /* name -> value, of those that the boot has changed */
 
-static bool betweenini_stays(const zend_ini_entry *e) {
-        if (zend_string_equals_literal(e->name, "session.save_path"))
-                return true;
-        return zend_string_equals_literal(e->name, "session.save_handler") && e->value &&
-               !zend_string_equals_literal(e->value, "user");
+static zif_handler betweenini_set, betweenini_alter;
+
+static void betweenini_keep(zend_string *name) {
+        const zend_ini_entry *e = zend_hash_find_ptr(EG(ini_directives), name);
+        zval value;
+
+        if (!e || !e->modified || !e->value)
+                return;
+        ZVAL_STR_COPY(&value, e->value);
+        zend_hash_update(&betweenini_boot, name, &value);
+}
+
+static void betweenini_call(zif_handler set, INTERNAL_FUNCTION_PARAMETERS) {
+        const zval *name = ZEND_NUM_ARGS() > 0 ? ZEND_CALL_ARG(execute_data, 1) : NULL;
+
+        set(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+        if (!betweenini_boot.pDestructor || EG(exception) || Z_TYPE_P(return_value) == IS_FALSE)
+                return; /* the boot has not come to its end, or nothing is set */
+        if (name && Z_TYPE_P(name) == IS_STRING && zend_string_starts_with_literal(Z_STR_P(name), "session."))
+                betweenini_keep(Z_STR_P(name));
+}
+
+static ZEND_NAMED_FUNCTION(betweenini_on_set) {
+        betweenini_call(betweenini_set, INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+static ZEND_NAMED_FUNCTION(betweenini_on_alter) {
+        betweenini_call(betweenini_alter, INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+void sapi_betweenini_start(void) {
+        sapi_functions_watch("ini_set", betweenini_on_set, &betweenini_set);
+        sapi_functions_watch("ini_alter", betweenini_on_alter, &betweenini_alter);
 }
 
 void sapi_betweenini_remember(void) {
@@ -39,7 +67,7 @@ void sapi_betweenini_remember(void) {
 static bool betweenini_is_boot(const zend_ini_entry *e) {
         const zval *value = zend_hash_find(&betweenini_boot, e->name);
 
-        return betweenini_stays(e) || (value && Z_STR_P(value) == e->value && e->modifiable == e->orig_modifiable);
+        return value && Z_STR_P(value) == e->value && e->modifiable == e->orig_modifiable;
 }
 
 static void betweenini_put_back(zend_string *name) {

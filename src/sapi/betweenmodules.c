@@ -28,6 +28,7 @@ static const struct betweenmodules_row {
         { "filter", PAIR },          /* copies of the input */
         { "gd", NOTHING },           /* a cache of fonts */
         { "imap", PAIR },            /* errors and alerts */
+        { "intl", PAIR },            /* the last error */
         { "json", PAIR },            /* the last error */
         { "libxml", PAIR },          /* errors, stream context; what between.c sets again */
         { "mbstring", BY_HAND },     /* encodings */

@@ -41,6 +41,7 @@ void sapi_between_back(void);
 void sapi_between_give_shutdown_functions(void);
 
 /* betweenini.c: as above. */
+void sapi_betweenini_start(void);
 void sapi_betweenini_remember(void);
 void sapi_betweenini_back(void);
 

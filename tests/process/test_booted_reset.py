@@ -91,6 +91,7 @@ ROWS = {
                       "echo json_encode(in_array('canary', stream_get_filters()));", ""),
     "strtok": ("strtok('a b c', ' ');", "echo json_encode(@strtok(' '));", "strtok('d e f', ' ');"),
     "json_last_error": ("json_decode('{');", "echo json_last_error();", "json_decode('{');"),
+    "intl_get_error_code": ("locale_accept_from_http(str_repeat('a', 999)); numfmt_create('en', -1);", "echo intl_get_error_code();", ""),
     "preg_last_error": ("preg_match('/(?:\\\\D+|<\\\\d+>)*[!?]/', 'foobar foobar foobar'); preg_match('/a/u', \"\\xff\");", "echo preg_last_error();", ""),
     "stat cache": ("file_put_contents(sys_get_temp_dir() . '/canary-' . getmypid(), 'ab'); filesize(sys_get_temp_dir() . '/canary-' . getmypid());"
                    " file_put_contents(sys_get_temp_dir() . '/canary-' . getmypid(), 'cdef', FILE_APPEND);",
@@ -209,3 +210,18 @@ def test_a_value_of_the_web_servers_binds_its_request_alone(modes, boot):
     (_, during), _ = run(s, code, PHP_ADMIN_VALUE="precision = 9")
     (_, after), _ = run(s, code)
     assert during == '["9",false,"9"]' and before == after and json.loads(after)[2] == "3"
+
+
+def test_settings_of_the_session_that_ini_set_has_made_stay(modes):
+    """Frameworks make them once, in an object that lives on; what session functions change is the request's."""
+    s = modes.get("worker", "/* alone */")
+    reads = "echo json_encode([ini_get('session.cache_limiter'), session_name(), session_module_name(), session_get_cookie_params()['samesite']]);"
+    (_, before), _ = run(s, reads)
+    assert json.loads(before)[1] == "PHPSESSID"
+    run(s, "ini_set('session.cache_limiter', ''); ini_alter('session.name', 'KEPT'); ini_set('session.cookie_samesite', 'Lax'); ini_set('precision', '3');")
+    (_, kept), _ = run(s, reads + "echo ini_get('precision');")
+    assert kept == '["","KEPT","files","Lax"]14'
+    run(s, "session_name('GONE'); session_cache_limiter('public'); session_set_cookie_params(['samesite' => 'None']); session_set_save_handler(new SessionHandler);")
+    assert run(s, reads + "echo ini_get('precision');")[0][1] == kept
+    run(s, "ini_restore('session.name'); ini_set('session.cache_limiter', 'private');")
+    assert run(s, reads)[0][1] == '["private","KEPT","files","Lax"]'

@@ -15,7 +15,7 @@ packages_test=(
         clang-format                                          # tools/format-check
         libcmocka-dev python3 python3-pytest                  # unit tests; the suites in Python
         libbpf-dev bpftool bpftrace libelf-dev zlib1g-dev     # fpmtrace
-        php-cli php-fpm php-mbstring php-xml php-sqlite3      # php-fpm is the reference that ours is compared with
+        php-cli php-fpm php-intl php-mbstring php-xml php-sqlite3 # php-fpm is the reference that ours is compared with
         prometheus python3-prometheus-client                  # promtool and the reference parser, for the metrics
         nginx-light apache2-bin caddy haproxy lighttpd        # real clients; nginx also for tools/bench
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
