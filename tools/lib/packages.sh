@@ -23,3 +23,8 @@ packages_test=(
         strace                                                # a test of reloads
         util-linux procps curl iproute2
 )
+
+packages_apps=(
+        php-symfony-framework-bundle php-symfony-security-bundle php-symfony-twig-bundle php-symfony-form php-symfony-security-csrf php-symfony-runtime
+        php-doctrine-orm php-laravel-framework
+)
