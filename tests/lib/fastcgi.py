@@ -9,7 +9,6 @@ Every read has a limit in time: a peer that says nothing is a TimeoutError that 
 
 import os
 import select
-import select
 import socket
 import struct
 import time
@@ -21,6 +20,9 @@ RESPONDER, AUTHORIZER, FILTER = 1, 2, 3
 KEEP_CONN = 1
 REQUEST_COMPLETE, CANT_MPX_CONN, OVERLOADED, UNKNOWN_ROLE = range(4)
 CONTENT_MAX = 65535
+
+# Seconds after which an answer is taken to be missing. It finds hangs; a script may burn seconds of CPU on a machine that is busy.
+PATIENCE = 45.0
 
 TYPE_NAMES = {
     BEGIN_REQUEST: "BEGIN_REQUEST", ABORT_REQUEST: "ABORT_REQUEST", END_REQUEST: "END_REQUEST", PARAMS: "PARAMS",
@@ -182,7 +184,7 @@ def parse_address(address):
 
 
 class Connection:
-    def __init__(self, address, timeout=10.0):
+    def __init__(self, address, timeout=PATIENCE):
         family, target = parse_address(address)
         self.timeout = timeout
         self.buffer = b""
@@ -307,7 +309,7 @@ class Connection:
 class Client:
     """Sends whole requests; with keep=True over one kept connection, otherwise over a fresh one each."""
 
-    def __init__(self, address, timeout=10.0):
+    def __init__(self, address, timeout=PATIENCE):
         self.address = address
         self.timeout = timeout
         self.kept = None

@@ -131,7 +131,7 @@ class Held:
     def release(self):
         open(self.mark + "-go", "w").close()
 
-    def answer(self, timeout=10.0):
+    def answer(self, timeout=fastcgi.PATIENCE):
         return self.connection.read_response(timeout=timeout)
 
     def finish(self):

@@ -210,10 +210,10 @@ class Server:
     def address(self, pool="www"):
         return self.pools[pool]["listen"]
 
-    def client(self, pool="www", timeout=10.0):
+    def client(self, pool="www", timeout=fastcgi.PATIENCE):
         return fastcgi.Client(self.address(pool), timeout)
 
-    def connect(self, pool="www", timeout=10.0):
+    def connect(self, pool="www", timeout=fastcgi.PATIENCE):
         return fastcgi.Connection(self.address(pool), timeout)
 
     # --- files for PHP
@@ -235,7 +235,7 @@ class Server:
             os.chmod(path, 0o777)
         return path
 
-    def run(self, script, pool="www", body=b"", timeout=10.0, **more):
+    def run(self, script, pool="www", body=b"", timeout=fastcgi.PATIENCE, **more):
         """One request for a script on a fresh connection."""
         return self.client(pool, timeout).request(fastcgi.environment(script, body=body, **more), body)
 

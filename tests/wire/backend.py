@@ -59,10 +59,10 @@ class Backend:
         assert difference in differences.DIFFERENCES, f"{difference} is not in differences.py"
         return self.name == "php-fpm"
 
-    def client(self, pool="www", timeout=10.0):
+    def client(self, pool="www", timeout=fastcgi.PATIENCE):
         return self.server.client(pool, timeout)
 
-    def connect(self, pool="www", timeout=10.0):
+    def connect(self, pool="www", timeout=fastcgi.PATIENCE):
         return self.server.connect(pool, timeout)
 
     def params(self, code, body=b"", **more):
