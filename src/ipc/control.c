@@ -64,6 +64,8 @@ static const struct field pool_fields[] = {
         F(3,  LIST,   pool,       listen),
         F(4,  NUMBER, pool,       failed_starts),
         F(5,  TEXT,   pool,       problem),
+        F(6,  NUMBER, pool,       ready),
+        F(7,  TEXT,   pool,       health),
         {},
 };
 static const struct field result_fields[] = {
@@ -80,6 +82,8 @@ static const struct field *control_fields_of(uint64_t type) {
         case IPC_CONTROL_END:
                 return no_fields;
         case IPC_CONTROL_RELOAD:
+        case IPC_CONTROL_DRAIN:
+        case IPC_CONTROL_UNDRAIN:
                 return request_fields;
         case IPC_CONTROL_SERVICE:
                 return service_fields;

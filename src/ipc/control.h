@@ -6,6 +6,8 @@
  *
  *     STATUS            -> SERVICE, then one POOL per pool with its scoreboard attached, then END; or REFUSED
  *     RELOAD pool...    -> DONE or REFUSED, once the outcome is known, which may take long
+ *     DRAIN pool...     -> DONE or REFUSED: load balancers are told to send these pools, or all, nothing; UNDRAIN: they
+ *                          are told that this is over
  *
  * One message is one SOCK_SEQPACKET packet: magic, version and type (8 bytes), then fields of tag (2 bytes), length (4
  * bytes), bytes, all little-endian. Numbers have 8 bytes; texts carry their NUL. A reader skips tags that it does not
@@ -30,6 +32,8 @@
 #define IPC_CONTROL_TYPES(X)                                                                                           \
         X(1,  STATUS,   "status")                                                                                      \
         X(2,  RELOAD,   "reload")                                                                                      \
+        X(3,  DRAIN,    "drain")                                                                                       \
+        X(4,  UNDRAIN,  "undrain")                                                                                     \
         X(16, SERVICE,  "service")                                                                                     \
         X(17, POOL,     "pool")                                                                                        \
         X(18, END,      "end")                                                                                         \
@@ -86,7 +90,8 @@ struct ipc_control_list {
         uint64_t n_left_out; /* decoded: items that did not fit into the packet */
 };
 
-/* STATUS (no field is used) and RELOAD (names of pools; none: all of them, or those whose settings have changed). */
+/* STATUS (no field is used), RELOAD (names of pools; none: all of them, or those whose settings have changed), DRAIN
+ * and UNDRAIN (names; none: all). */
 struct ipc_control_request {
         struct ipc_control_list pools;
         uint64_t changed;
@@ -118,6 +123,8 @@ struct ipc_control_pool {
         uint64_t park_pid;      /* 0: none runs */
         uint64_t failed_starts; /* in a row */
         const char *problem;    /* why the last of them failed */
+        uint64_t ready;         /* load balancers are told to send it requests */
+        const char *health;     /* its state, and why, in one line */
         int scoreboard_fd;      /* lent by the encoder; owned by a decoded message; -1: none */
         struct ipc_control_list listen;
         struct ipc_control_generation generations[IPC_CONTROL_GENERATIONS_MAX];

@@ -26,6 +26,7 @@ enum log_level {
         X(WORKER_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b06")                                                      \
         X(ZYGOTE_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b07")                                                      \
         X(CRASH_LOOP,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b08") /* replacements are being delayed */                 \
+        X(POOL_STUCK,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b26") /* connections wait beside idle workers */           \
         X(POOL_DOWN,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0e") /* its PHP does not start, and others serve */       \
         X(CONFIG_ERROR,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b09")                                                      \
         X(PHP_ERROR,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b0a")                                                      \

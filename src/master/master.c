@@ -21,6 +21,7 @@
 #include "master/pools.h"
 #include "master/reload.h"
 #include "pool/attributes.h"
+#include "pool/health.h"
 
 static bool master_on_owns(pid_t pid, void *userdata) {
         return pools_own(userdata, pid);
@@ -66,6 +67,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .php_defines = options->defines,
                 .journal_fd = -1,
                 .log_fd = -1,
+                .patience = HEALTH_PATIENCE,
                 .control_timeout = conf->global.process_control_timeout,
                 .process_max = conf->global.process_max,
                 .wakes = &m->wakes,

@@ -2,7 +2,7 @@
 /*
  * The conversation with the service manager, sd_notify(3): READY, RELOADING, STOPPING, a status line once in
  * systemd_interval when it has changed, more time while requests finish, and the watchdog, which is fed by a timer of
- * the loop that does the work and by nothing else.
+ * the loop that does the work and by nothing else, and not while no pool takes connections (alive.c).
  */
 
 #include "master/notify.h"
@@ -16,6 +16,8 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
+#include "master/alive.h"
+#include "pool/health.h"
 #include "status/snapshot.h"
 
 /* Ticks come a little early or late. */
@@ -71,6 +73,17 @@ static void notify_add_problems(const struct master *m, struct text *line) {
                             (int)strcspn(first->starts.problem ?: "", "\n"), first->starts.problem ?: "");
 }
 
+/* Pools to which load balancers are to send nothing, though PHP starts. */
+static void notify_add_health(const struct master *m, struct text *line) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct pool *p = m->pools[i]->pool;
+                enum health_state state = health_state(p);
+
+                if (state == HEALTH_STUCK || state == HEALTH_DRAINING)
+                        text_printf(line, "; pool '%s' is %s", p->name, health_name(state));
+        }
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -106,6 +119,7 @@ void notify_status(struct master *m, usec_t now) {
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
                                     m->reload.text ?: "");
                 notify_add_problems(m, &line);
+                notify_add_health(m, &line);
         }
         notify_line(m, &line);
 }
@@ -123,7 +137,8 @@ static void notify_extend(struct master *m, usec_t now) {
 static int notify_on_watchdog(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct master *m = userdata;
 
-        sd_notify(0, "WATCHDOG=1");
+        if (!m->env.hopeless)
+                sd_notify(0, "WATCHDOG=1");
         return sd_event_source_set_time(s, time_now() + m->notify.watchdog_half);
 }
 
@@ -142,6 +157,7 @@ int notify_attach(struct master *m) {
         if (sd_watchdog_enabled(0, &watchdog) <= 0)
                 return 0;
         m->notify.watchdog_half = MAX(watchdog / 2, (uint64_t)1);
+        m->env.patience = alive_patience(watchdog);
         r = sd_event_add_time(m->event, &m->notify.watchdog, CLOCK_MONOTONIC, time_now(), USEC_PER_MSEC,
                               notify_on_watchdog, m);
         if (r < 0)

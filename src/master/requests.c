@@ -7,8 +7,12 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "log/log.h"
 #include "master/listen.h"
 #include "master/master.h"
+#include "master/notify.h"
+#include "master/pools.h"
+#include "pool/health.h"
 
 static uint64_t requests_state(const struct master *m) {
         static const uint64_t states[] = {
@@ -66,10 +70,14 @@ static int requests_add_pool(struct control_client *c, const struct master_pool 
         };
         struct ipc_control_pool *pool = &answer.pool;
         char **names = listen_set_names(mp->listeners);
+        _cleanup_text_ struct text health = {};
         int r;
 
         if (!names)
                 return -ENOMEM;
+        health_describe(mp->pool, &health);
+        pool->ready = health_is_ready(health_state(mp->pool));
+        pool->health = text_peek(&health);
         pool->listen = (struct ipc_control_list){ .items = names, .n = mp->listeners->n };
         for (const struct generation *g = mp->pool->generations; g && pool->n_generations < IPC_CONTROL_GENERATIONS_MAX;
              g = g->next) {
@@ -117,12 +125,44 @@ static int requests_reload(struct master *m, struct control_client *c, const str
         return 0;
 }
 
+static void requests_set_drained(struct pool *p, bool drained) {
+        if (p->health.drained == drained)
+                return;
+        p->health.drained = drained;
+        log_notice("[pool %s] %s", p->name,
+                   drained ? "drains: load balancers are told to send it nothing; what comes is served"
+                           : "drains no more: load balancers are told to send it requests");
+}
+
+/* Nothing else changes in the pools: who asks whether to send them requests is told. */
+static int requests_drain(struct master *m, struct control_client *c, const struct ipc_control_list *names,
+                          bool drained) {
+        _cleanup_text_ struct text text = {};
+
+        for (size_t i = 0; i < names->n; i++)
+                if (!pools_find(m, names->items[i])) {
+                        text_printf(&text, "the service has no pool '%s'", names->items[i]);
+                        return control_add_text(c, IPC_CONTROL_REFUSED, text_peek(&text));
+                }
+        for (size_t i = 0; i < names->n; i++)
+                requests_set_drained(pools_find(m, names->items[i])->pool, drained);
+        for (size_t i = 0; names->n == 0 && i < m->n_pools; i++)
+                requests_set_drained(m->pools[i]->pool, drained);
+        notify_status(m, time_now());
+        text_printf(&text, "%zu pool%s %s", names->n > 0 ? names->n : m->n_pools,
+                    (names->n > 0 ? names->n : m->n_pools) == 1 ? "" : "s", drained ? "drained" : "undrained");
+        return control_add_text(c, IPC_CONTROL_DONE, text_peek(&text));
+}
+
 int requests_handle(struct master *m, struct control_client *c, const struct ipc_control_message *message) {
         switch (message->type) {
         case IPC_CONTROL_STATUS:
                 return requests_answer_status(m, c);
         case IPC_CONTROL_RELOAD:
                 return requests_reload(m, c, &message->request);
+        case IPC_CONTROL_DRAIN:
+        case IPC_CONTROL_UNDRAIN:
+                return requests_drain(m, c, &message->request.pools, message->type == IPC_CONTROL_DRAIN);
         default:
                 return control_add_text(c, IPC_CONTROL_REFUSED, "this request is unknown");
         }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Clients speak FastCGI, or HTTP/1.x, or HAProxy's agent-check: their first byte tells (status/http.h).
+ *
  * The master reads clients' bytes here and nowhere else, so all is bounded: how large a request may be, how long each
  * step of one may take. A connection is read once per turn of the event loop, and is not read from while a reply to it
  * waits. Nothing waits for a client, nor for a worker: the scoreboard is read as it is.
  *
  * A reply that ends its connection is followed by a closed sending side, and what the client still sends is thrown away
  * for a while: closing with unread bytes would reset the connection, and could take the reply with it.
+ *
+ * Where there is no room for one more, the one that has let itself be waited for the longest makes room: clients that
+ * connect and say nothing keep no probe out.
  *
  * The settings are those of the generation that serves, so page and workers change in the same moment.
  */
@@ -27,6 +32,8 @@
 #include "fcgi/reply.h"
 #include "log/log.h"
 #include "log/peer.h"
+#include "master/healthpage.h"
+#include "status/http.h"
 #include "status/page.h"
 
 #define STATUSCLIENT_PARAMS_MAX  (128U * 1024U)
@@ -34,6 +41,7 @@
 #define STATUSCLIENT_LINGER      (2 * USEC_PER_SEC)
 #define STATUSCLIENT_CONTENT_MAX 65528U /* of a record, the most that needs no padding */
 
+enum statusclient_protocol { STATUSCLIENT_UNKNOWN, STATUSCLIENT_FASTCGI, STATUSCLIENT_HTTP };
 enum statusclient_state { STATUSCLIENT_READS, STATUSCLIENT_WRITES, STATUSCLIENT_LINGERS };
 
 struct statusclient {
@@ -42,13 +50,14 @@ struct statusclient {
         int fd;
         sd_event_source *source;
         sd_event_source *timer;
+        enum statusclient_protocol protocol;
         enum statusclient_state state;
         bool ends; /* after what is in out */
         struct fcgi_decoder decoder;
         struct text out;
         size_t n_sent;
         size_t pos, n; /* bytes of in: consumed, valid */
-        uint8_t in[8192];
+        uint8_t in[STATUS_HTTP_HEAD_MAX];
 };
 
 static void statusclient_free(struct statusclient *c) {
@@ -119,12 +128,13 @@ static void statusclient_reply(struct statusclient *c, const char *data, size_t 
         fcgi_decoder_end_request(&c->decoder);
 }
 
-static int statusclient_answer(struct statusclient *c) {
+/* Appends the reply to a request: headers and body, as CGI has them. */
+static void statusclient_answer(const struct statusclient *c, const uint8_t *params, size_t n_params,
+                                struct text *reply) {
         const struct generation *g = picture_settings(c->all->pool);
-        _cleanup_text_ struct text reply = {};
         const struct status_page page = {
-                .params = c->decoder.params,
-                .n_params = c->decoder.n_params,
+                .params = params,
+                .n_params = n_params,
                 .pool = g ? g->conf : NULL,
                 .scoreboard = c->all->pool->scoreboard,
                 .at_once = true,
@@ -132,12 +142,39 @@ static int statusclient_answer(struct statusclient *c) {
                 .php_version = g && g->php.exposed ? g->php.version : NULL,
         };
 
-        if (!page.pool || !status_page_answer(&page, &reply))
-                status_page_not_found(&page, &reply);
+        if ((!page.pool || !status_page_answer(&page, reply)) && !healthpage_answer(c->all->pool, &page, reply))
+                status_page_not_found(&page, reply);
+}
+
+static int statusclient_answer_fastcgi(struct statusclient *c) {
+        _cleanup_text_ struct text reply = {};
+
+        statusclient_answer(c, c->decoder.params, c->decoder.n_params, &reply);
         if (reply.failed)
                 return -ENOMEM;
         statusclient_reply(c, text_peek(&reply), reply.n);
         return 0;
+}
+
+/* One request, or one line of an agent's, and the connection ends. */
+static int statusclient_answer_http(struct statusclient *c) {
+        _cleanup_text_ struct text reply = {};
+        uint8_t params[STATUS_HTTP_PARAMS_MAX];
+        struct status_http_head head;
+
+        if (status_http_parse((const char *)c->in, c->n, &head) == STATUS_HTTP_E_MORE)
+                return 0;
+        c->pos = c->n;
+        c->ends = true;
+        if (head.agent)
+                healthpage_agent(c->all->pool, &c->out);
+        else if (head.refusal != 0)
+                status_http_refuse(head.refusal, &c->out);
+        else {
+                statusclient_answer(c, params, status_http_params(&head, params), &reply);
+                status_http_respond(text_peek(&reply), reply.n, head.no_body, &c->out);
+        }
+        return c->out.failed || reply.failed ? -ENOMEM : 0;
 }
 
 static int statusclient_refuse(const struct statusclient *c, enum fcgi_violation violation) {
@@ -157,7 +194,7 @@ static int statusclient_refuse(const struct statusclient *c, enum fcgi_violation
 static int statusclient_on_event(struct statusclient *c, const struct fcgi_event *event) {
         switch (event->type) {
         case FCGI_EVENT_HEAD:
-                return statusclient_answer(c);
+                return statusclient_answer_fastcgi(c);
         case FCGI_EVENT_ABORT:
                 statusclient_reply(c, "", 0);
                 return 0;
@@ -174,6 +211,10 @@ static int statusclient_on_event(struct statusclient *c, const struct fcgi_event
 
 /* Decodes until there is something to send, or nothing is left. */
 static int statusclient_decode(struct statusclient *c) {
+        if (c->protocol == STATUSCLIENT_UNKNOWN && c->n > 0)
+                c->protocol = status_http_begins(c->in[0]) ? STATUSCLIENT_HTTP : STATUSCLIENT_FASTCGI;
+        if (c->protocol == STATUSCLIENT_HTTP)
+                return c->pos < c->n && c->out.n == 0 ? statusclient_answer_http(c) : 0;
         while (c->pos < c->n && c->out.n == 0) {
                 struct fcgi_event event;
                 size_t used;
@@ -227,20 +268,22 @@ static int statusclient_advance(struct statusclient *c) {
         return 0;
 }
 
-/* Once per turn; the rest is still there in the next. Called when all of in is consumed. */
+/* Once per turn; the rest is still there in the next. Called when all of in is consumed, or is the beginning of an HTTP
+ * head, to which there is room then. */
 static int statusclient_receive(struct statusclient *c) {
+        size_t have = c->pos < c->n ? c->n : 0;
         struct nowait nowait;
         ssize_t k;
 
         (void)nowait_begin(&nowait); /* recv(2) closes descriptors that come over a unix socket */
-        k = recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
+        k = recv(c->fd, c->in + have, sizeof(c->in) - have, MSG_DONTWAIT);
         nowait_end(&nowait);
         if (k < 0)
                 return errno == EAGAIN || errno == EINTR ? 0 : -errno;
         if (k == 0)
                 return -ENOTCONN; /* the client has ended */
         c->pos = 0;
-        c->n = c->state == STATUSCLIENT_LINGERS ? 0 : (size_t)k;
+        c->n = c->state == STATUSCLIENT_LINGERS ? 0 : have + (size_t)k;
         return 0;
 }
 
@@ -261,6 +304,27 @@ static int statusclient_on_io(_unused_ sd_event_source *source, _unused_ int fd,
 static int statusclient_on_deadline(_unused_ sd_event_source *source, _unused_ uint64_t usec, void *userdata) {
         statusclient_drop(userdata);
         return 0;
+}
+
+/* Not one that reads a reply. */
+static struct statusclient *statusclient_oldest(const struct statusclients *all) {
+        struct statusclient *oldest = NULL;
+
+        for (struct statusclient *c = all->first; c; c = c->next)
+                if (c->state != STATUSCLIENT_WRITES)
+                        oldest = c; /* newest first */
+        return oldest;
+}
+
+bool statusclient_make_room(struct statusclients *all) {
+        struct statusclient *oldest;
+
+        if (all->n < STATUSCLIENT_MAX)
+                return true;
+        oldest = statusclient_oldest(all);
+        if (oldest)
+                statusclient_drop(oldest);
+        return oldest != NULL;
 }
 
 int statusclient_new(struct statusclients *all, int fd) {

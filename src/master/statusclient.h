@@ -18,6 +18,9 @@ struct statusclients {
         size_t n;
 };
 
+/* False: there are as many as may be, and all of them read replies. */
+bool statusclient_make_room(struct statusclients *all);
+
 /* Takes over the connection, also when it fails. 0 or -errno. */
 int statusclient_new(struct statusclients *all, int fd);
 

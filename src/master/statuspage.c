@@ -24,12 +24,13 @@ struct statuspage {
         sd_event_source **sources; /* one for each listener */
         sd_event_source *pause;
         bool paused;
+        bool full; /* no client can make room */
         struct statusclients clients;
 };
 
-/* Connections beyond the most stay in the listeners' queues. */
+/* Connections for which there is no room stay in the listeners' queues, until a client leaves. */
 static void statuspage_listen(struct statuspage *s) {
-        bool on = !s->paused && s->clients.n < STATUSCLIENT_MAX;
+        bool on = !s->paused && !s->full;
 
         for (size_t i = 0; i < s->listeners->n; i++)
                 if (s->sources[i])
@@ -37,7 +38,10 @@ static void statuspage_listen(struct statuspage *s) {
 }
 
 static void statuspage_on_client_left(void *userdata) {
-        statuspage_listen(userdata);
+        struct statuspage *s = userdata;
+
+        s->full = false;
+        statuspage_listen(s);
 }
 
 /* listen.allowed_clients holds here too, and listen.peer_users where this is a unix socket as well. */
@@ -77,8 +81,14 @@ static void statuspage_pause(struct statuspage *s) {
 static int statuspage_on_connection(_unused_ sd_event_source *source, int fd, _unused_ uint32_t revents,
                                     void *userdata) {
         struct statuspage *s = userdata;
-        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int client;
 
+        s->full = !statusclient_make_room(&s->clients);
+        if (s->full) {
+                statuspage_listen(s);
+                return 0;
+        }
+        client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client < 0) {
                 if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
                         statuspage_pause(s);

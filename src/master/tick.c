@@ -4,6 +4,7 @@
 
 #include "master/tick.h"
 
+#include "master/alive.h"
 #include "master/control.h"
 #include "master/logs.h"
 #include "master/notify.h"
@@ -18,6 +19,7 @@ static int tick_on_timer(sd_event_source *s, _unused_ uint64_t usec, void *userd
         for (size_t i = 0; i < m->n_pools; i++)
                 if (!wake_is_quiet(m->pools[i]->pool))
                         sample_pool(m->pools[i]->pool);
+        alive_tick(m, now);
         logs_tell_losses();
         control_resume(m);
         notify_tick(m, now);

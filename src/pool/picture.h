@@ -22,6 +22,7 @@
 #include "pool/queuewait.h"
 #include "pool/ration.h"
 #include "pool/scale.h"
+#include "pool/stuck.h"
 #include "pool/timelimit.h"
 #include "pool/timeouts.h"
 #include "scoreboard/layout.h"
@@ -44,6 +45,8 @@ struct pool_env {
         int log_fd;               /* log file or stderr, for zygotes and workers; or -1 */
         enum log_level log_level;
         usec_t control_timeout; /* process_control_timeout */
+        usec_t patience;        /* health.h: with a pool that leaves connections waiting beside idle workers */
+        bool hopeless;          /* no pool takes connections: the watchdog is not fed */
         unsigned process_max;   /* the most workers of all pools together; 0: any number */
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
         unsigned *n_awaited;    /* descriptors that workers asked for will bring (room.h) */
@@ -273,9 +276,19 @@ struct pool {
         uint64_t n_reloads;
 
         struct { /* sample.h: of the listeners' queues */
-                uint64_t most;
+                uint64_t now, most;
                 struct queuewait wait;
+                usec_t last_wait; /* of the connections taken before the last look; of those that wait, if none were */
         } queue;
+        struct { /* health.h; numbers are of the last look */
+                struct stuck stuck;
+                usec_t stuck_for; /* 0: it is not */
+                bool renewed;     /* since it is */
+                bool drained;     /* load balancers are to send it nothing */
+                unsigned n_workers, n_idle;
+                uint64_t n_waiting;
+                unsigned weight;
+        } health;
         struct losses losses;
         sd_event_source *timer;
 

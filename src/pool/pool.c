@@ -67,6 +67,7 @@ int pool_new(const struct pool_env *env, const char *name, struct pool **ret) {
         p->env = env;
         p->supervise = supervise_pool;
         p->scoreboard_fd = p->doorbell = -1;
+        p->health.weight = 100;
         parks_init(&p->parks);
         p->name = strdup(name);
         if (!p->name)

@@ -85,6 +85,18 @@ void sample_begin(struct pool *p) {
         (void)queuewait_look(&p->queue.wait, now, untrusted_board_taken(p->scoreboard, p->n_used), 0, none);
 }
 
+static usec_t sample_mean_wait(const struct pool *p, const struct queuewait_share *shares, uint32_t n_shares) {
+        double sum = 0, n = 0;
+
+        for (uint32_t i = 0; i < n_shares; i++) {
+                sum += (double)shares[i].wait * (double)shares[i].n;
+                n += (double)shares[i].n;
+        }
+        if (n > 0)
+                return (usec_t)(sum / n);
+        return p->queue.now > 0 && p->queue.wait.n_points > 0 ? time_now() - p->queue.wait.points[0].when : 0;
+}
+
 void sample_pool(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         struct queuewait_share shares[QUEUEWAIT_SHARES];
@@ -95,9 +107,11 @@ void sample_pool(struct pool *p) {
         if (!p->current)
                 return;
         queue = sample_queue(p, &length);
+        p->queue.now = queue;
         p->queue.most = MAX(p->queue.most, queue);
         n_shares = queuewait_look(&p->queue.wait, time_now(), untrusted_board_taken(p->scoreboard, p->n_used), queue,
                                   shares);
+        p->queue.last_wait = sample_mean_wait(p, shares, n_shares);
         slot_seq_begin(&h->seq);
         h->listen_queue = queue;
         h->max_listen_queue = p->queue.most;

@@ -158,6 +158,19 @@ static void page_status(const struct status_page *p, struct text *ret) {
         page_reply(p, (const char *[]){ PAGE_NO_CACHE, form->type }, &body, ret);
 }
 
+bool status_page_is(const struct status_page *p, const char *path) {
+        return page_param_is(p, "SCRIPT_NAME", path);
+}
+
+void status_page_plain(const struct status_page *p, const char *status, const struct text *body, struct text *ret) {
+        _cleanup_text_ struct text first = {};
+
+        if (status)
+                text_printf(&first, "Status: %s\r\n", status);
+        text_append(&first, PAGE_PLAIN);
+        page_reply(p, (const char *[]){ text_peek(&first), PAGE_NO_CACHE }, body, ret);
+}
+
 bool status_page_answer(const struct status_page *p, struct text *ret) {
         if (page_param_is(p, "SCRIPT_NAME", p->pool->ping_path)) {
                 _cleanup_text_ struct text body = {};

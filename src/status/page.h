@@ -25,5 +25,11 @@ struct status_page {
  * Out of memory it is a 500, or ret->failed. */
 bool status_page_answer(const struct status_page *page, struct text *ret);
 
+/* The request is for this path. */
+bool status_page_is(const struct status_page *page, const char *path);
+
+/* Appends a reply with this text, which no cache may keep. status: "503 Service Unavailable"; NULL: 200. */
+void status_page_plain(const struct status_page *page, const char *status, const struct text *body, struct text *ret);
+
 /* Appends the reply for every other path, where nobody runs scripts: php-fpm's 404. */
 void status_page_not_found(const struct status_page *page, struct text *ret);

@@ -119,7 +119,7 @@ def test_request_that_comes_in_pieces_is_answered(start, folder):
 def test_broken_client_loses_its_connection_alone(start, folder):
     s = start({"www": pool(folder)})
     with fastcgi.Connection(folder + "/status.sock") as c:
-        c.send(b"GET / HTTP/1.1\r\n\r\n")
+        c.send(b"\x02\x01\x00\x01\x00\x08\x00\x00")
         assert c.read_eof() == b""
     s.wait_log("connection to the status page from .* closed")
     assert ask(folder + "/status.sock", "/ping").text == "pong"

@@ -30,6 +30,8 @@ struct ctl {
 /* Every subcommand: argv[0] is its name. Returns an exit code. */
 int ctl_status_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_drain_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_drain_end_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_get_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_check_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_import_main(struct ctl *ctl, int argc, char *argv[]);

@@ -67,6 +67,8 @@ static void view_json_print_pool(const struct ctl_view_pool *p, bool full, struc
         view_json_key_number("park pid", pool->park_pid, out);
         view_json_key_number("failed starts", pool->failed_starts, out);
         view_json_key_text("problem", pool->problem, out);
+        text_printf(out, "\"ready\":%s,", pool->ready ? "true" : "false");
+        view_json_key_text("health", pool->health, out);
         text_append(out, "\"generations\":[");
         for (size_t i = 0; i < pool->n_generations; i++) {
                 if (i > 0)

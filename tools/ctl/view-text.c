@@ -254,6 +254,15 @@ static void view_text_print_orphans(const struct ctl_view_pool *p, bool full, st
         view_text_print_processes(p, NULL, full, out);
 }
 
+/* Why load balancers are told to send it nothing. */
+static void view_text_print_health(const struct ipc_control_pool *pool, struct text *out) {
+        if (pool->ready || pool->failed_starts > 0 || pool->health[0] == '\0')
+                return;
+        view_text_print_label("health", out);
+        status_text_clean(pool->health, out);
+        text_append_c(out, '\n');
+}
+
 /* Since when PHP does not start, in tries, and why. */
 static void view_text_print_problem(const struct ipc_control_pool *pool, struct text *out) {
         if (pool->failed_starts == 0)
@@ -281,6 +290,7 @@ static void view_text_print_pool(const struct ctl_view_pool *p, bool full, struc
         }
         text_append_c(out, '\n');
         view_text_print_problem(pool, out);
+        view_text_print_health(pool, out);
 
         if (p->error == 0) {
                 view_text_print_workers(&p->snapshot, out);

@@ -33,6 +33,8 @@ static const struct ipc_control_message pool = {
         .type = IPC_CONTROL_POOL,
         .pool = { .name = "www",
                   .park_pid = 77,
+                  .ready = 1,
+                  .health = "ready: 1 of 5 workers busy, 0 connections wait",
                   .scoreboard_fd = -1,
                   .listen = { .items = files, .n = 2 },
                   .generations = { { .number = 2,
@@ -87,6 +89,8 @@ static void test_pool(void **state) {
         assert_int_equal(m.pool.generations[0].life, IPC_CONTROL_LIFE_ACCEPTING);
         assert_int_equal(m.pool.generations[0].n_workers, 5);
         assert_string_equal(m.pool.generations[0].php_version, "8.2.28");
+        assert_int_equal(m.pool.ready, 1);
+        assert_string_equal(m.pool.health, pool.pool.health);
         assert_string_equal(m.pool.generations[0].ini_files, "/a, /b");
         assert_int_equal(m.pool.generations[1].number, 1);
         assert_int_equal(m.pool.generations[1].life, IPC_CONTROL_LIFE_DRAINING);
@@ -96,6 +100,7 @@ static void test_pool(void **state) {
 static void test_requests_and_results(void **state) {
         struct ipc_control_message in = { .type = IPC_CONTROL_RELOAD };
         _cleanup_control_message_ struct ipc_control_message all = {}, some = {}, status = {}, refused = {}, bare = {};
+        _cleanup_control_message_ struct ipc_control_message drain = {}, undrain = {};
 
         round_trip(&in, &all);
         assert_int_equal(all.request.pools.n, 0);
@@ -107,6 +112,12 @@ static void test_requests_and_results(void **state) {
         assert_true(some.request.changed);
         assert_string_equal(some.request.pools.items[0], main_file);
         assert_string_equal(some.request.pools.items[1], pool_file);
+        in.type = IPC_CONTROL_DRAIN;
+        round_trip(&in, &drain);
+        assert_string_equal(drain.request.pools.items[1], pool_file);
+        in.type = IPC_CONTROL_UNDRAIN;
+        round_trip(&in, &undrain);
+        assert_int_equal(undrain.request.pools.n, 2);
         round_trip(&(struct ipc_control_message){ .type = IPC_CONTROL_STATUS }, &status);
         round_trip(&(struct ipc_control_message){ .type = IPC_CONTROL_REFUSED, .result.text = "no" }, &refused);
         assert_string_equal(refused.result.text, "no");
@@ -165,7 +176,7 @@ static const struct {
         { "somebody else's", 8, { 'H', 'T', 'T', 'P' }, -EPROTO },
         { "a header alone", 8, { HEAD(1, 1) }, 0 },
         { "another version", 8, { HEAD(2, 1) }, -EPROTONOSUPPORT },
-        { "no such type", 8, { HEAD(1, 3) }, -EPROTO },
+        { "no such type", 8, { HEAD(1, 5) }, -EPROTO },
         { "a field cut in its head", 13, { HEAD(1, 2), FIELD(1, 0) }, -EPROTO },
         { "a field longer than the packet", 16, { HEAD(1, 2), FIELD(1, 3), 'a', 0 }, -EPROTO },
         { "a text", 16, { HEAD(1, 2), FIELD(1, 2), 'a', 0 }, 0 },

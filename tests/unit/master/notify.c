@@ -46,6 +46,7 @@ static int set_up(void **state) {
                          0);
         assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
         s->env.wakes = &s->m.wakes;
+        s->env.patience = USEC_INFINITY;
         for (size_t i = 0; i < 2; i++) {
                 assert_int_equal(pool_new(&s->env, i == 0 ? "www" : "api", &s->entries[i].pool), 0);
                 s->list[i] = &s->entries[i];

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* fpmctl drain, undrain: load balancers are told to send pools nothing, and this is waited for. */
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "ctl.h"
+#include "view.h"
+
+/* Between two looks. */
+#define DRAIN_LOOK_MS 250
+
+/* Nothing has come for so long: load balancers have heard of it. They ask every second or two. */
+#define DRAIN_QUIET (5 * USEC_PER_SEC)
+
+static const char usage[] =
+        "fpmctl drain [--wait] [--timeout SECONDS] [POOL...]\n"
+        "fpmctl undrain [POOL...]\n"
+        "\n"
+        "Has /ready of the named pools, or of all, answer 503 and agent-check \"drain\", so that load balancers send\n"
+        "their requests elsewhere. What comes all the same is served. A reload does not end this; a restart and\n"
+        "undrain do.\n"
+        "\n"
+        "  --wait               until nothing is in hand, and no request has come for 5 seconds\n"
+        "  --timeout SECONDS    wait no longer, and end with 1; the pools drain on\n";
+
+static int drain_ask(const struct ctl *ctl, enum ipc_control_type type, const struct ipc_control_list *pools) {
+        const struct ipc_control_message request = { .type = type, .request = { .pools = *pools } };
+        _cleanup_control_message_ struct ipc_control_message answer = {};
+        _cleanup_fd_ int fd = ctl_master_connect(ctl, 0);
+        int r;
+
+        if (fd < 0)
+                return -fd;
+        r = ctl_master_send(ctl, fd, &request);
+        if (r == 0)
+                r = ctl_master_receive(ctl, fd, &answer);
+        if (r < 0)
+                return -r;
+        if (answer.type == IPC_CONTROL_DONE) {
+                puts(answer.result.text);
+                return CTL_EXIT_OK;
+        }
+        ctl_print_error("%s refused: %s", ipc_control_type_name(type),
+                        answer.type == IPC_CONTROL_REFUSED ? answer.result.text : ipc_control_type_name(answer.type));
+        return CTL_EXIT_FAILED;
+}
+
+static bool drain_concerns(const struct ipc_control_list *pools, const char *name) {
+        for (size_t i = 0; i < pools->n; i++)
+                if (strcmp(pools->items[i], name) == 0)
+                        return true;
+        return pools->n == 0;
+}
+
+/* What is in hand, and the requests there have ever been. */
+static void drain_add(const struct status_snapshot *s, uint64_t *in_hand, uint64_t *requests) {
+        *in_hand += s->n_active + s->listen_queue + s->park[SCOREBOARD_PARK_receiving] +
+                    s->park[SCOREBOARD_PARK_waiting] + s->park[SCOREBOARD_PARK_writing];
+        *requests += s->requests;
+}
+
+/* 0, or a negative exit code. */
+static int drain_look(const struct ctl *ctl, const struct ipc_control_list *pools, uint64_t *ret_in_hand,
+                      uint64_t *ret_requests) {
+        _cleanup_view_ struct ctl_view v = {};
+        int r = ctl_status_collect(ctl, 0, &v);
+
+        *ret_in_hand = *ret_requests = 0;
+        for (size_t i = 0; i < v.n_pools && r == 0; i++)
+                if (v.pools[i].error == 0 && drain_concerns(pools, v.pools[i].message.pool.name))
+                        drain_add(&v.pools[i].snapshot, ret_in_hand, ret_requests);
+        return r;
+}
+
+static int drain_wait(const struct ctl *ctl, const struct ipc_control_list *pools, usec_t timeout) {
+        usec_t begin = time_now(), quiet = begin;
+        uint64_t last = 0;
+
+        for (;;) {
+                uint64_t in_hand, requests;
+                usec_t now = time_now();
+                int r = drain_look(ctl, pools, &in_hand, &requests);
+
+                if (r < 0)
+                        return -r;
+                if (in_hand > 0 || requests != last)
+                        quiet = now;
+                if (now - quiet >= DRAIN_QUIET)
+                        return CTL_EXIT_OK;
+                if (timeout > 0 && now - begin >= timeout) {
+                        ctl_print_error("not drained in time: %llu requests are in hand, %llu have been served",
+                                        (unsigned long long)in_hand, (unsigned long long)requests);
+                        return CTL_EXIT_FAILED;
+                }
+                last = requests;
+                poll(NULL, 0, DRAIN_LOOK_MS);
+        }
+}
+
+static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_type type) {
+        enum { WAIT = CTL_OPTION_OWN, TIMEOUT };
+        static const struct option options[] = { CTL_COMMON_OPTIONS,
+                                                 { "wait", no_argument, NULL, WAIT },
+                                                 { "timeout", required_argument, NULL, TIMEOUT },
+                                                 {} };
+        struct ipc_control_list pools;
+        usec_t timeout = 0;
+        bool waits = false;
+        int c, code;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+                if (c == WAIT)
+                        waits = true;
+                else if (c == TIMEOUT) {
+                        if (ctl_parse_seconds(optarg, &timeout) < 0) {
+                                ctl_print_error("--timeout wants seconds, not '%s'", optarg);
+                                return CTL_EXIT_USAGE;
+                        }
+                } else if (ctl_option(ctl, c, usage, &code) != 0)
+                        return code;
+        }
+        if ((waits || timeout > 0) && (type == IPC_CONTROL_UNDRAIN || !waits)) {
+                ctl_print_error("%s", type == IPC_CONTROL_UNDRAIN ? "undrain has nothing to wait for"
+                                                                  : "--timeout is for --wait");
+                return CTL_EXIT_USAGE;
+        }
+        pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
+        code = drain_ask(ctl, type, &pools);
+        return code == CTL_EXIT_OK && waits ? drain_wait(ctl, &pools, timeout) : code;
+}
+
+int ctl_drain_main(struct ctl *ctl, int argc, char *argv[]) {
+        return drain_run(ctl, argc, argv, IPC_CONTROL_DRAIN);
+}
+
+int ctl_drain_end_main(struct ctl *ctl, int argc, char *argv[]) {
+        return drain_run(ctl, argc, argv, IPC_CONTROL_UNDRAIN);
+}
