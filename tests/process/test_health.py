@@ -158,7 +158,6 @@ def test_busy_pool_is_ready_and_its_watchdog_is_fed(server):
         for h in (a, b, waits):
             assert h.finish().complete
     assert "renewed" not in s.log()
-    procs.until("the weight to rise", lambda: weight(s) > 50)
 
 
 def test_pool_that_does_not_start_is_failing_and_takes_nobody_down(server):
@@ -227,7 +226,7 @@ def test_watchdog_is_not_fed_when_no_pool_takes_connections_and_renewal_does_not
             assert status == 503 and body.startswith("not live: no pool takes connections; stuck: ")
             since = s.notify.mark()
             with pytest.raises(TimeoutError):
-                s.notify.wait("WATCHDOG", "1", since, limit=2)
+                s.notify.wait("WATCHDOG", "1", since, limit=1.2)  # it is fed every 0.75 s else
             assert any("pool 'www' is stuck" in m.get("STATUS", "") for m in s.notify.messages)
             for gate in gates:
                 gate.open()
