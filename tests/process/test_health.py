@@ -111,6 +111,9 @@ def test_pages_say_the_same_over_http_and_fastcgi(server):
     assert http(health(s), "/ping")[::2] == (200, "pong")
     status, headers, body = http(health(s), "/status?openmetrics")
     assert status == 200 and headers["Content-Type"].startswith("application/openmetrics-text") and body.endswith("# EOF\n")
+    with open(os.path.join(programs.TREE, "conf", "monitoring", "prometheus-rules.yml")) as f:
+        wanted = set(re.findall(r"\bphpfpm_\w+", f.read()))
+    assert len(wanted) > 8 and all(re.search(rf"^{name}\b", body, re.M) for name in wanted), "metrics that the alerts are about"
     assert http(health(s), "/pid.php")[0] == 404
     assert s.run(s.pid_script).text.isdigit()
     assert fastcgi.Client(s.address()).request(fastcgi.environment("/ready", root="")).status == 404, "workers have no such page"
