@@ -35,3 +35,9 @@ int number_parse_range(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 int number_parse_octal(const char *s, uint64_t max, uint64_t *ret) {
         return number_parse(s, 8, 0, max, ret);
 }
+
+uint64_t number_add(uint64_t a, uint64_t b) {
+        uint64_t sum;
+
+        return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}

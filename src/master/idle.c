@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * It looks at the pools' numbers, a few times in the limit. Between the last look and the end a connection may come:
- * the end is the one of SIGQUIT, in which a worker serves what it has taken, the park what it holds, and what nobody
- * has taken stays in the queue of a socket that is open in the service manager too.
+ * It looks at the pools' numbers, a few times in the limit. These are the pools' own word, so each pool is compared
+ * with itself, and no two numbers that mean something are added up: one that lies holds up the end for as long as it
+ * likes, and hides no other one's work. Between the last look and the end a connection may come: the end is the one of
+ * SIGQUIT, in which a worker serves what it has taken, the park what it holds, and what nobody has taken stays in the
+ * queue of a socket that is open in the service manager too.
  *
  * A worker that keeps a connection after its request shows it nowhere until it gives it to the park, a second later: so
  * that second comes on top, unless the limit itself is shorter.
@@ -22,13 +24,13 @@
 #define LOOK_MAX       USEC_PER_SEC
 #define KEPT_BY_WORKER USEC_PER_SEC
 
-bool idle_is_over(struct master_idle *idle, const struct idle_counts *counts, usec_t now) {
-        usec_t limit = idle->limit + (idle->limit >= KEPT_BY_WORKER ? KEPT_BY_WORKER : 0);
+bool idle_is_over(struct idle_memory *memory, usec_t limit, const struct idle_counts *counts, usec_t now) {
+        usec_t longer = limit >= KEPT_BY_WORKER ? KEPT_BY_WORKER : 0;
 
-        if (counts->busy || counts->held > 0 || counts->done != idle->done || !idle->since)
-                idle->since = now;
-        idle->done = counts->done;
-        return now - idle->since >= limit;
+        if (counts->busy || counts->done != memory->done || !memory->since)
+                memory->since = now;
+        memory->done = counts->done;
+        return now - memory->since >= limit + longer;
 }
 
 /* Whether a connection waits at a socket: workers may be on their way to it. */
@@ -42,27 +44,42 @@ static bool idle_is_waited_at(const struct listen_set *s) {
         return false;
 }
 
-static void idle_count_pool(const struct pool *p, usec_t now, struct idle_counts *counts) {
-        _cleanup_snapshot_ struct status_snapshot s = {};
+/* Nothing may be in hand; its numbers are a pool's own, and a sum could come to nothing. */
+static bool idle_is_held(const struct status_snapshot *s) {
+        const uint64_t held[] = { s->n_active, s->park[SCOREBOARD_PARK_idle], s->park[SCOREBOARD_PARK_receiving],
+                                  s->park[SCOREBOARD_PARK_waiting], s->park[SCOREBOARD_PARK_writing] };
 
-        if (status_snapshot_take_at_once(p->scoreboard, p->n_used, now, 0, &s) < 0) {
-                counts->busy = true; /* who cannot look does not know */
-                return;
-        }
-        counts->done += s.connections + s.requests + s.park[SCOREBOARD_PARK_parked] + s.park[SCOREBOARD_PARK_offered];
-        counts->held += s.n_active + s.park[SCOREBOARD_PARK_idle] + s.park[SCOREBOARD_PARK_receiving] +
-                        s.park[SCOREBOARD_PARK_waiting] + s.park[SCOREBOARD_PARK_writing];
+        for (size_t i = 0; i < ELEMENTSOF(held); i++)
+                if (held[i] > 0)
+                        return true;
+        return false;
 }
 
-static struct idle_counts idle_count(const struct master *m, usec_t now) {
-        struct idle_counts counts = { .busy = m->state != STATE_RUNNING || m->reload.asked };
+/* The sum may wrap: it is only compared with the one before. */
+static struct idle_counts idle_count(const struct master_pool *mp, usec_t now) {
+        struct idle_counts counts = { .busy = mp->state != STATE_POOL_SERVES || !mp->listeners->inherited ||
+                                              idle_is_waited_at(mp->listeners) };
+        _cleanup_snapshot_ struct status_snapshot s = {};
+
+        if (status_snapshot_take_at_once(mp->pool->scoreboard, mp->pool->n_used, now, 0, &s) < 0) {
+                counts.busy = true; /* who cannot look does not know */
+                return counts;
+        }
+        counts.busy |= idle_is_held(&s);
+        counts.done = s.connections + s.requests + s.park[SCOREBOARD_PARK_parked] + s.park[SCOREBOARD_PARK_offered];
+        return counts;
+}
+
+bool idle_look(struct master *m, usec_t now) {
+        bool busy = m->state != STATE_RUNNING || m->reload.asked, over = true;
 
         for (size_t i = 0; i < m->n_pools; i++) {
-                counts.busy |= m->pools[i]->state != STATE_POOL_SERVES || !m->pools[i]->listeners->inherited;
-                counts.held += idle_is_waited_at(m->pools[i]->listeners);
-                idle_count_pool(m->pools[i]->pool, now, &counts);
+                struct idle_counts counts = idle_count(m->pools[i], now);
+
+                counts.busy |= busy;
+                over &= idle_is_over(&m->pools[i]->idle, m->idle.limit, &counts, now);
         }
-        return counts;
+        return over && !busy;
 }
 
 static usec_t idle_period(const struct master *m) {
@@ -74,11 +91,10 @@ static usec_t idle_period(const struct master *m) {
 static int idle_on_look(sd_event_source *s, _unused_ uint64_t usec, void *userdata) {
         struct master *m = userdata;
         usec_t now = time_now();
-        struct idle_counts counts = idle_count(m, now);
 
         if (m->state == STATE_STOPPING)
                 return 0;
-        if (!idle_is_over(&m->idle, &counts, now)) {
+        if (!idle_look(m, now)) {
                 int r = sd_event_source_set_time(s, now + idle_period(m));
 
                 return r < 0 ? r : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);

@@ -13,6 +13,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "log/log.h"
@@ -27,7 +28,9 @@
 #define NOTIFY_EXTRA_TIME (5 * USEC_PER_SEC)
 
 struct notify_counts {
-        uint64_t busy, total, requests;
+        uint64_t busy, total;
+        uint64_t requests;     /* as the pools say: one that lies makes it as great as can be, and never less */
+        uint64_t new_requests; /* since the last time, of pools whose number has grown */
 };
 
 static void notify_count(const struct master *m, usec_t now, struct notify_counts *ret) {
@@ -39,7 +42,7 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
                 bool quiet = wake_is_quiet(p);
 
                 if (quiet && p->quiet.counted) {
-                        ret->requests += p->quiet.requests;
+                        ret->requests = number_add(ret->requests, p->quiet.requests);
                         continue;
                 }
                 p->quiet.counted = false;
@@ -47,7 +50,9 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
                         continue;
                 ret->busy += s.n_active;
                 ret->total += s.n_total;
-                ret->requests += s.requests;
+                ret->requests = number_add(ret->requests, s.requests);
+                if (s.requests > p->quiet.requests)
+                        ret->new_requests = number_add(ret->new_requests, s.requests - p->quiet.requests);
                 p->quiet.counted = quiet;
                 p->quiet.requests = s.requests;
         }
@@ -99,9 +104,8 @@ void notify_status(struct master *m, usec_t now) {
         double seconds = m->notify.last_time ? (double)(now - m->notify.last_time) / (double)USEC_PER_SEC : 0, rate = 0;
 
         notify_count(m, now, &c);
-        if (seconds > 0 && c.requests >= m->notify.last_requests)
-                rate = (double)(c.requests - m->notify.last_requests) / seconds;
-        m->notify.last_requests = c.requests;
+        if (seconds > 0)
+                rate = (double)c.new_requests / seconds;
         m->notify.last_time = now;
         m->notify.next_time = now + m->conf->global.systemd_interval - NOTIFY_SLACK;
 

@@ -36,12 +36,19 @@ enum state_pool {
         STATE_POOL_LEAVES, /* it is not in the configuration any more, and goes when its last worker has */
 };
 
+/* idle.c */
+struct idle_memory {
+        uint64_t done; /* at the last look */
+        usec_t since;  /* when something was done or held; 0: nobody has looked */
+};
+
 /* A pool with its listeners (pools.c). */
 struct master_pool {
         struct pool *pool;
         enum state_pool state;
         struct listen_set *listeners;
         struct statuspage *status; /* pm.status_listen, or NULL */
+        struct idle_memory idle;
 
         /* of the reload under way (apply.c) */
         struct plan_step planned;
@@ -95,7 +102,6 @@ struct master_notify {
         sd_event_source *watchdog;
         usec_t watchdog_half;
         char *status;
-        uint64_t last_requests;
         usec_t last_time;
         usec_t next_time; /* systemd_interval */
 };
@@ -104,8 +110,6 @@ struct master_notify {
 struct master_idle {
         usec_t limit; /* 0: the service stays */
         sd_event_source *source;
-        uint64_t done; /* at the last look */
-        usec_t since;  /* when something was done or held; 0: nobody has looked */
 };
 
 struct master {

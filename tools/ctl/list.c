@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/number.h"
 #include "ctl.h"
 #include "unitlist.h"
 #include "view.h"
@@ -51,7 +52,7 @@ static void list_count(const struct ctl_view *v, struct list_numbers *ret) {
         for (size_t i = 0; i < v->n_pools; i++) {
                 const struct status_snapshot *s = &v->pools[i].snapshot;
 
-                ret->requests += s->requests;
+                ret->requests = number_add(ret->requests, s->requests);
                 ret->workers += s->n_total;
                 ret->active += s->n_active;
                 for (uint32_t k = 0; k < s->n_workers; k++)

@@ -79,11 +79,19 @@ static void test_octal(void **state) {
         check(number_parse_octal, octals, ELEMENTSOF(octals));
 }
 
+static void test_sums(void **state) {
+        assert_int_equal(number_add(1, 2), 3);
+        assert_int_equal(number_add(UINT64_MAX - 1, 1), UINT64_MAX);
+        assert_int_equal(number_add(UINT64_MAX, 1), UINT64_MAX);
+        assert_int_equal(number_add(UINT64_MAX, UINT64_MAX), UINT64_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decimal),
                 cmocka_unit_test(test_range),
                 cmocka_unit_test(test_octal),
+                cmocka_unit_test(test_sums),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

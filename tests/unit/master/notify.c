@@ -133,6 +133,29 @@ static void pools_that_do_not_start_are_told(void **state) {
         s->m.n_pools = 0;
 }
 
+/* It makes the sum too great, not small, and takes nothing from the others' rate. */
+static void a_pool_that_lies_is_one_of_many(void **state) {
+        struct scene *s = *state;
+        struct scoreboard *boards[2];
+
+        s->m.n_pools = 2;
+        for (size_t i = 0; i < 2; i++) {
+                boards[i] = s->entries[i].pool->scoreboard;
+                boards[i]->header.n_used = s->entries[i].pool->n_used = 1;
+                boards[i]->slots[0].requests = 10;
+        }
+        notify_status(&s->m, USEC_PER_SEC);
+        assert_non_null(strstr(heard(s), " 20 requests, 0.0 requests/s"));
+        boards[0]->slots[0].requests = 3;
+        boards[1]->slots[0].requests = 15;
+        notify_status(&s->m, 2 * USEC_PER_SEC);
+        assert_non_null(strstr(heard(s), " 18 requests, 5.0 requests/s"));
+        boards[0]->slots[0].requests = UINT64_MAX;
+        notify_status(&s->m, 3 * USEC_PER_SEC);
+        assert_non_null(strstr(heard(s), " 18446744073709551615 requests, "));
+        s->m.n_pools = 0;
+}
+
 /* The state comes before the status line, and a reload's with its time. */
 static void states_are_told_before_the_line(void **state) {
         struct scene *s = *state;
@@ -185,6 +208,7 @@ int main(void) {
                 TEST(a_line_is_told_once),
                 TEST(a_refused_reload_is_told_by_its_first_line),
                 TEST(pools_that_do_not_start_are_told),
+                TEST(a_pool_that_lies_is_one_of_many),
                 TEST(states_are_told_before_the_line),
                 TEST(the_line_keeps_its_interval),
                 TEST(nobody_is_told_without_a_manager),
