@@ -17,6 +17,7 @@
 #include "log/log.h"
 #include "pool/generation.h"
 #include "pool/relay.h"
+#include "pool/scale.h"
 #include "pool/trace.h"
 #include "pool/workers.h"
 
@@ -108,12 +109,30 @@ static void exits_log_zygote(const struct generation *g, bool known, int status)
                                        .generation = g->number });
 }
 
+/* One that comes up and ends at once would be replaced without end, as none of its starts has failed. */
+static void exits_count_short(const struct generation *g) {
+        struct pool *p = g->pool;
+        usec_t now = time_now();
+
+        if (g != p->current || g->drain.begun)
+                return;
+        p->starts.n_short = scale_count_young(p->starts.n_short, now - g->started);
+        p->starts.last_short = now;
+        if (p->starts.n_short == SCALE_YOUNG_FREE + 1)
+                log_write(&(struct log_entry){ .level = LOG_LEVEL_ERROR,
+                                               .event = LOG_EVENT_CRASH_LOOP,
+                                               .pool = p->name,
+                                               .message = "zygotes end soon after their start, one after another; "
+                                                          "replacements are being delayed" });
+}
+
 static void exits_zygote_ended(struct generation *g, bool known, int status) {
         g->zygote.exit_source = sd_event_source_disable_unref(g->zygote.exit_source);
         g->zygote.ipc_source = sd_event_source_disable_unref(g->zygote.ipc_source);
         g->zygote.ipc = nowait_close(g->zygote.ipc);
         if (!g->drain.begun)
                 exits_log_zygote(g, known, status);
+        exits_count_short(g);
         if (g == g->pool->starting && g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_STARTING; /* not in charge yet: this is a failed start */
         generation_fail(g, "the zygote ended while it was starting; see the log above");

@@ -43,7 +43,8 @@ static struct untrusted_slot messages_slot(void *userdata, uint32_t slot) {
                                         .pid = w->pid,
                                         .pidfd = w->pidfd,
                                         .is_early = w->early,
-                                        .has_output = w->has_output };
+                                        .has_output = w->has_output,
+                                        .has_failed = w->boot_failed };
 }
 
 /* What is known of the zygote by now. */
@@ -55,6 +56,7 @@ static struct untrusted_zygote messages_zygote(struct generation *g) {
                 .is_starting = g->state == GENERATION_STARTING,
                 .is_ready = g->zygote.ready,
                 .has_output = g->conf->catch_workers_output,
+                .boots = g->conf->worker_script != NULL,
                 .n_tracing = g->zygote.n_tracing,
                 .slot = messages_slot,
                 .userdata = g,
@@ -153,6 +155,7 @@ static void messages_act(struct generation *g, struct untrusted_fact *fact) {
                 g->pool->workers[fact->slot].early = true;
                 break;
         case UNTRUSTED_BOOT_FAILED:
+                g->pool->workers[fact->slot].boot_failed = true;
                 log_error("[pool %s] child %d: %s", g->pool->name, fact->pid, fact->text);
                 generation_fail(g, fact->text);
                 break;

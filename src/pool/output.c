@@ -147,7 +147,7 @@ static int output_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_
                 o->over = true;
         else {
                 output_log_death(g, known, status);
-                o->n_young_dead = now - o->started < SCALE_YOUNG ? o->n_young_dead + 1 : 0;
+                o->n_young_dead = scale_count_young(o->n_young_dead, now - o->started);
                 o->retry_at = now + scale_delay(o->n_young_dead);
         }
         output_forget_logger(o);

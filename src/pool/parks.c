@@ -174,7 +174,7 @@ static void parks_lose(struct park_process *k, usec_t now) {
         if (k->retired || k->pool->stopping)
                 return;
         k->retired = true;
-        parks->n_young_dead = now - k->started < SCALE_YOUNG ? parks->n_young_dead + 1 : 0;
+        parks->n_young_dead = scale_count_young(parks->n_young_dead, now - k->started);
         parks->retry_at = now + scale_delay(parks->n_young_dead);
 }
 

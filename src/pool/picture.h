@@ -203,11 +203,12 @@ struct trace_case;
  */
 struct pool_worker {
         enum worker_state state;
-        bool leaving;    /* told to end */
-        usec_t told;     /* when, unless that has been seen to */
-        bool early;      /* accepts already, but its zygote has not told its pid yet */
-        bool has_output; /* its pipes have come */
-        bool old_log;    /* leaves for a new log file, where php-fpm's workers stay: no news under that name */
+        bool leaving;     /* told to end */
+        usec_t told;      /* when, unless that has been seen to */
+        bool early;       /* accepts already, but its zygote has not told its pid yet */
+        bool has_output;  /* its pipes have come */
+        bool boot_failed; /* its application is not up, as it has said */
+        bool old_log;     /* leaves for a new log file, where php-fpm's workers stay: no news under that name */
         struct generation *generation;
         pid_t pid;
         int pidfd;
@@ -272,6 +273,9 @@ struct pool {
                 unsigned n_failed; /* in a row: replacements, and the first one when it is put off */
                 usec_t last_failure;
                 char *problem; /* why the last of them failed, or NULL */
+                unsigned
+                        n_short; /* in a row: zygotes in charge that have ended by themselves, soon after their start */
+                usec_t last_short;
         } starts;
         uint64_t n_reloads;
 
@@ -292,9 +296,9 @@ struct pool {
         struct losses losses;
         sd_event_source *timer;
 
-        struct { /* of one that sleeps, whose scoreboard does not change */
-                bool counted;
-                uint64_t requests;
+        struct {                   /* of the status line (master/notify.c) */
+                bool counted;      /* of one that sleeps: its scoreboard does not change */
+                uint64_t requests; /* at the last look */
         } quiet;
 
         struct { /* requests.h */

@@ -287,7 +287,8 @@ bool pool_is_settled(const struct pool *p) {
                 if (g != p->current && !pool_is_passing(g))
                         return false;
         /* as with a zygote that cannot be replaced as things are */
-        return p->current && (p->current->asleep || p->current->zygote.pid > 0 || p->starts.n_failed > 0);
+        return p->current && (p->current->asleep || p->current->zygote.pid > 0 || replace_due(p) > time_now() ||
+                              p->starts.n_failed > 0);
 }
 
 usec_t pool_drain_deadline(const struct pool *p) {

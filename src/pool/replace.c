@@ -84,7 +84,10 @@ static bool replace_may_begin(struct pool *p, usec_t now) {
 }
 
 usec_t replace_due(const struct pool *p) {
-        return p->starts.n_failed > 0 ? p->starts.last_failure + scale_delay(SCALE_YOUNG_FREE + p->starts.n_failed) : 0;
+        usec_t failed = scale_delay(SCALE_YOUNG_FREE + p->starts.n_failed), ended = scale_delay(p->starts.n_short);
+
+        return MAX(p->starts.n_failed > 0 ? p->starts.last_failure + failed : 0,
+                   ended > 0 ? p->starts.last_short + ended : 0);
 }
 
 usec_t replace_zygote(struct pool *p, usec_t now) {

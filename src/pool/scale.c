@@ -28,6 +28,10 @@ struct scale_state scale_begin(const struct conf_pool *conf) {
         return (struct scale_state){ .target = conf->start_servers, .rate = 1, .surge = 1 };
 }
 
+unsigned scale_count_young(unsigned n_young_dead, usec_t age) {
+        return age < SCALE_YOUNG ? n_young_dead + 1 : 0;
+}
+
 usec_t scale_delay(unsigned n_young_dead) {
         usec_t delay = SCALE_DELAY_FIRST;
 

@@ -107,5 +107,8 @@ struct scale_state scale_begin(const struct conf_pool *conf);
 #define SCALE_DELAY_FIRST   (100 * USEC_PER_MSEC)
 #define SCALE_DELAY_LONGEST (10 * USEC_PER_SEC)
 
+/* How many have died young in a row, with one of that age that has just died. */
+unsigned scale_count_young(unsigned n_young_dead, usec_t age);
+
 /* The delay before the next replacement, 0 for none. */
 usec_t scale_delay(unsigned n_young_dead);

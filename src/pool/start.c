@@ -249,8 +249,10 @@ void start_promote(struct pool *p) {
         if (!p->current->asleep)
                 start_forget_failures(p);
         p->renew = false;
-        if (!first && !p->starting_is_replacement)
+        if (!first && !p->starting_is_replacement) {
                 p->n_reloads++;
+                p->starts.n_short = 0;
+        }
         for (struct generation *g = p->generations; g; g = g->next)
                 if (g != p->current) {
                         news_of_drain(g);

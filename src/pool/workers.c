@@ -76,10 +76,23 @@ static void workers_log_exit(const struct pool_worker *w, int status, bool known
                                        .generation = w->generation->number });
 }
 
-/* A worker that has served several requests was no failure from the start, however short its life. Its slot is its own
- * word: a pool that lies is forked for more eagerly, and that is all. */
-static bool workers_is_young(const struct pool *p, uint32_t slot, usec_t now) {
-        return now - p->workers[slot].started < SCALE_YOUNG && !untrusted_board_has_served(p->scoreboard, slot);
+/* It left before its time, and nobody has told it to. */
+static bool workers_left_early(const struct pool *p, uint32_t slot) {
+        const struct pool_worker *w = &p->workers[slot];
+
+        return !w->leaving && !w->old_log && !w->generation->drain.begun &&
+               !untrusted_board_has_begun(p->scoreboard, slot);
+}
+
+/* A worker that has served several requests was no failure from the start, however short its life; one that leaves in
+ * good order has begun one at least. Its slot is its own word: a pool that lies is forked for more eagerly, and that is
+ * all. */
+static bool workers_is_young_death(const struct pool *p, uint32_t slot, bool bad, usec_t now) {
+        const struct pool_worker *w = &p->workers[slot];
+
+        if (now - w->started >= SCALE_YOUNG || w->timelimit.terminated_at)
+                return false;
+        return bad ? !untrusted_board_has_served(p->scoreboard, slot) : workers_left_early(p, slot);
 }
 
 static void workers_count_crash(const struct generation *g, usec_t now) {
@@ -108,7 +121,7 @@ void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known
         w->generation->n_to_replace += !w->leaving && !(w->old_log && !bad) && !w->generation->drain.begun;
         if (bad)
                 p->deaths.n++;
-        if (bad && workers_is_young(p, slot, now) && !w->timelimit.terminated_at) {
+        if (workers_is_young_death(p, slot, bad, now)) {
                 p->deaths.n_young++;
                 p->deaths.last = now;
                 if (p->deaths.n_young == SCALE_YOUNG_FREE + 1)

@@ -22,6 +22,10 @@ bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot) {
         return ((const volatile struct scoreboard_slot *)&board->slots[slot])->request_id > 1;
 }
 
+bool untrusted_board_has_begun(const struct scoreboard *board, uint32_t slot) {
+        return ((const volatile struct scoreboard_slot *)&board->slots[slot])->request_id > 0;
+}
+
 uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n) {
         uint64_t taken = atomic_load_explicit(&board->header.park.accepted, memory_order_relaxed);
 

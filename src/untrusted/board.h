@@ -15,6 +15,9 @@
 /* The slot's worker says that it waits for a connection, and has for so long (0: however long). */
 bool untrusted_board_is_idle(const struct scoreboard *board, uint32_t slot, usec_t idle_for, usec_t now);
 
+/* It says that it has begun a request. */
+bool untrusted_board_has_begun(const struct scoreboard *board, uint32_t slot);
+
 /* It says that it has begun more than one request. */
 bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot);
 

@@ -46,10 +46,17 @@ static int zygote_check_ready(const struct untrusted_zygote *z, const struct ipc
 static int zygote_check_accepting(const struct untrusted_slot *slot, const struct ipc_message *m,
                                   struct untrusted_fact *fact) {
         if (slot->state == UNTRUSTED_SLOT_STARTING)
-                return slot->pid == m->pid ? 0 : -EBADMSG;
+                return slot->pid == m->pid && !slot->has_failed ? 0 : -EBADMSG;
         fact->news =
                 UNTRUSTED_ACCEPTING_EARLY; /* the child was faster than its zygote, whose news of it is on the way */
         return slot->state == UNTRUSTED_SLOT_ASKED && !slot->is_early ? 0 : -EBADMSG;
+}
+
+static int zygote_check_boot_failed(const struct untrusted_zygote *z, const struct untrusted_slot *slot,
+                                    const struct ipc_message *m) {
+        bool is_known = slot->state == UNTRUSTED_SLOT_STARTING && slot->pid == m->pid;
+
+        return z->boots && is_known && !slot->has_failed ? 0 : -EBADMSG;
 }
 
 static int zygote_check_traced(const struct untrusted_zygote *z, const struct untrusted_slot *slot,
@@ -103,7 +110,7 @@ int untrusted_zygote_check(const struct untrusted_zygote *z, const struct untrus
                 return zygote_check_accepting(slot, m, ret);
         case IPC_BOOT_FAILED:
                 ret->news = UNTRUSTED_BOOT_FAILED;
-                return slot->state == UNTRUSTED_SLOT_STARTING && slot->pid == m->pid ? 0 : -EBADMSG;
+                return zygote_check_boot_failed(z, slot, m);
         case IPC_OUTPUT:
                 ret->news = UNTRUSTED_OUTPUT;
                 return zygote_check_output(z, slot, m);

@@ -24,6 +24,7 @@ struct untrusted_slot {
         int pidfd;
         bool is_early;   /* it was asked for, and accepts already */
         bool has_output; /* its pipes have come */
+        bool has_failed; /* it has said that its application is not up */
 };
 
 /* What the master knows of a zygote. */
@@ -32,6 +33,7 @@ struct untrusted_zygote {
         bool is_starting;   /* its generation has neither begun to accept nor failed */
         bool is_ready;      /* it has said READY */
         bool has_output;    /* its workers' output is caught */
+        bool boots;         /* its workers boot an application (worker.script) */
         unsigned n_tracing; /* orders to trace without an answer */
         struct untrusted_slot (*slot)(void *userdata, uint32_t slot); /* of any number */
         void *userdata;

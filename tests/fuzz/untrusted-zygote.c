@@ -40,11 +40,11 @@ static bool fits(const struct untrusted_zygote *z, const struct untrusted_slot *
         case UNTRUSTED_SPAWN_FAILED:
                 return slot->state == UNTRUSTED_SLOT_ASKED;
         case UNTRUSTED_ACCEPTING:
-                return slot->state == UNTRUSTED_SLOT_STARTING && is_worker;
+                return slot->state == UNTRUSTED_SLOT_STARTING && is_worker && !slot->has_failed;
         case UNTRUSTED_ACCEPTING_EARLY:
                 return slot->state == UNTRUSTED_SLOT_ASKED && !slot->is_early;
         case UNTRUSTED_BOOT_FAILED:
-                return slot->state == UNTRUSTED_SLOT_STARTING && is_worker;
+                return z->boots && slot->state == UNTRUSTED_SLOT_STARTING && is_worker && !slot->has_failed;
         case UNTRUSTED_OUTPUT:
                 return is_worker && z->has_output && !slot->has_output;
         case UNTRUSTED_EXITED:
@@ -67,10 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         const struct untrusted_zygote z = { .is_starting = data[0] & 1,
                                             .is_ready = data[0] & 2,
                                             .has_output = data[0] & 4,
+                                            .boots = data[0] & 8,
                                             .n_tracing = data[0] >> 6 };
         const struct untrusted_slot slot = { .state = data[1] % (UNTRUSTED_SLOT_ACCEPTING + 1),
                                              .pid = PID,
                                              .pidfd = -1,
+                                             .has_failed = data[1] & 0x20,
                                              .is_early = data[1] & 0x40,
                                              .has_output = data[1] & 0x80 };
 

@@ -265,6 +265,19 @@ for kind in ("EXITED", "ACCEPTING", "OUTPUT", "BOOT_FAILED"):
             z.send(kind, z.pipes() if kind == "OUTPUT" else [], slot=change(slot), pid=pid)
 
 
+@lie("BOOT_FAILED-without-an-application")
+def act(z):
+    slot, pid = z.started()
+    z.send("BOOT_FAILED", slot=slot, pid=pid, text=b"why")
+
+
+@lie("flood-of-BOOT_FAILED", settings={"worker.script": "{folder}/ok.php"})
+def act(z):
+    slot, pid = z.started()
+    while True:
+        z.send("BOOT_FAILED", slot=slot, pid=pid, text=b"why")
+
+
 @lie("EXITED-of-a-zombie")
 def act(z):
     slot, pid = z.started(lambda: None)
@@ -279,6 +292,19 @@ for name, status in {"stopped": 0x137f, "signal-64": 64, "signal-126": 126, "lea
         os.waitpid(pid, 0)
         z.send("EXITED", slot=slot, pid=pid, status=status)
         z.obey()
+
+
+@lie("workers-end-at-once", r"ERROR: \[pool POOL\] workers die soon after their start", settings={"pm.max_children": "16"})
+def act(z):
+    """In good order, and without end."""
+    z.ready()
+    while True:
+        slot, pid = z.wait("SPAWN")[1], z.fork(lambda: None)
+        os.waitpid(pid, 0)
+        z.send("SPAWNED", [z.children[pid]], slot=slot, pid=pid)
+        z.send("ACCEPTING", slot=slot, pid=pid)
+        z.send("EXITED", slot=slot, pid=pid)
+        os.close(z.children.pop(pid))
 
 
 @lie("EXITED-never", SILENT)

@@ -55,11 +55,12 @@ static void test_has_served(void **state) {
         struct scoreboard *board = *state;
         static const struct {
                 uint64_t id;
-                bool served;
-        } rows[] = { { 0, false }, { 1, false }, { 2, true }, { UINT64_MAX, true } };
+                bool begun, served;
+        } rows[] = { { 0, false, false }, { 1, true, false }, { 2, true, true }, { UINT64_MAX, true, true } };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 board->slots[0].request_id = rows[i].id;
+                assert_int_equal(untrusted_board_has_begun(board, 0), rows[i].begun);
                 assert_int_equal(untrusted_board_has_served(board, 0), rows[i].served);
         }
 }

@@ -41,6 +41,9 @@ static const struct untrusted_zygote running = { .family = { .zygote = ZYGOTE, .
                                                  .has_output = true,
                                                  .n_tracing = 1,
                                                  .slot = slot_of };
+static const struct untrusted_zygote booting = {
+        .family = { .zygote = ZYGOTE, .owns = owns_nobody }, .is_ready = true, .boots = true, .slot = slot_of
+};
 static const struct untrusted_zygote fresh = { .family = { .zygote = ZYGOTE, .owns = owns_nobody },
                                                .is_starting = true,
                                                .slot = slot_of };
@@ -54,6 +57,8 @@ static const struct untrusted_zygote fresh = { .family = { .zygote = ZYGOTE, .ow
         { .state = UNTRUSTED_SLOT_ASKED, .pidfd = -1, .is_early = true }
 #define STARTING                                                                                                       \
         { .state = UNTRUSTED_SLOT_STARTING, .pid = WORKER }
+#define NOT_BOOTED                                                                                                     \
+        { .state = UNTRUSTED_SLOT_STARTING, .pid = WORKER, .has_failed = true }
 #define ACCEPTING                                                                                                      \
         { .state = UNTRUSTED_SLOT_ACCEPTING, .pid = WORKER }
 #define HEARD                                                                                                          \
@@ -105,10 +110,14 @@ static const struct sentence sentences[] = {
         { "somebody else accepts", &running, STARTING, SAID(IPC_ACCEPTING, .pid = WORKER + 1), -1 },
         { "nobody accepts", &running, OTHER, SAID(IPC_ACCEPTING, .pid = 0), -1 },
 
-        { "no application", &running, STARTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), UNTRUSTED_BOOT_FAILED },
-        { "no application of somebody else", &running, STARTING, SAID(IPC_BOOT_FAILED, .pid = ZYGOTE), -1 },
-        { "no application, but it accepts", &running, ACCEPTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
-        { "no application, where nobody asked", &running, OTHER, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
+        { "no application", &booting, STARTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), UNTRUSTED_BOOT_FAILED },
+        { "no application twice", &booting, NOT_BOOTED, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
+        { "no application, and yet it accepts", &booting, NOT_BOOTED, SAID(IPC_ACCEPTING, .pid = WORKER), -1 },
+        { "and it ends", &booting, NOT_BOOTED, SAID(IPC_EXITED, .pid = WORKER), UNTRUSTED_EXITED },
+        { "no application of a pool that has none", &running, STARTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
+        { "no application of somebody else", &booting, STARTING, SAID(IPC_BOOT_FAILED, .pid = ZYGOTE), -1 },
+        { "no application, but it accepts", &booting, ACCEPTING, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
+        { "no application, where nobody asked", &booting, OTHER, SAID(IPC_BOOT_FAILED, .pid = WORKER), -1 },
         { "pipes", &running, STARTING, SAID(IPC_OUTPUT, .pid = WORKER), UNTRUSTED_OUTPUT },
         { "pipes, later", &running, ACCEPTING, SAID(IPC_OUTPUT, .pid = WORKER), UNTRUSTED_OUTPUT },
         { "pipes twice", &running, HEARD, SAID(IPC_OUTPUT, .pid = WORKER), -1 },
