@@ -122,6 +122,7 @@ int conf_ini_parse(const char *s, size_t n, conf_scan_lookup lookup, struct conf
                 *ret_reason = scan.reason;
         if (r != 0)
                 return r;
+        line.varies = scan.varies;
         *ret = line;
         line = (struct conf_ini_line){};
         return 0;

@@ -19,6 +19,7 @@ struct conf_ini_line {
         char *name;  /* of the section or the entry */
         char *key;   /* NULL: no brackets; "": empty ones */
         char *value; /* of an entry */
+        enum conf_varies varies;
 };
 
 void conf_ini_line_done(struct conf_ini_line *line);

@@ -25,7 +25,8 @@
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 #define FILES_MAX      10000
-#define DEPTH_MAX      5 /* as with php-fpm: the main file is one of them */
+#define UNKNOWN_MAX    10 /* lines that are told */
+#define DEPTH_MAX      5  /* as with php-fpm: the main file is one of them */
 
 /* A file being read. */
 struct frame {
@@ -45,6 +46,8 @@ struct loader {
         struct frame frames[DEPTH_MAX];
         size_t depth;        /* frames in use */
         const char *refused; /* the file that an include named and that is not taken */
+        struct text unknown; /* lines whose ${NAME} is not known, as far as they are told */
+        size_t n_unknown;
 };
 
 static void load_frame_done(struct frame *f) {
@@ -57,6 +60,7 @@ static void load_done(struct loader *l) {
         while (l->depth > 0)
                 load_frame_done(&l->frames[--l->depth]);
         conf_free(l->entries.conf);
+        text_done(&l->unknown);
 }
 #define _cleanup_loader_ _cleanup_(load_done)
 
@@ -146,6 +150,17 @@ static bool load_is_include(const struct conf_ini_line *line) {
         return text_equal(line->name, "include") && !line->key;
 }
 
+/* Told when something is wrong: this may be why. */
+static void load_note_unknown(struct loader *l, const struct conf_ini_line *line) {
+        const struct conf_where *w = &l->entries.where;
+
+        if (l->options->no_environment && line->varies == CONF_VARIES_NOTHING && l->n_unknown++ < UNKNOWN_MAX)
+                text_printf(&l->unknown,
+                            "[%s:%u] '%s': its ${NAME} is nothing here, where the service's environment is not known; "
+                            "${NAME:-text} has a default\n",
+                            w->file, w->line, line->name);
+}
+
 static int load_read_line(struct loader *l, const char *s, size_t n) {
         _cleanup_ini_line_ struct conf_ini_line line = {};
         struct conf_entries *e = &l->entries;
@@ -153,7 +168,7 @@ static int load_read_line(struct loader *l, const char *s, size_t n) {
         int r;
 
         e->where.line = ++l->frames[l->depth - 1].where.line;
-        r = conf_ini_parse(s, n, getenv, &line, &reason);
+        r = conf_ini_parse(s, n, l->options->no_environment ? conf_scan_no_environment : getenv, &line, &reason);
         if (r < 0)
                 return r;
         if (r == CONF_SCAN_E_SYNTAX) {
@@ -162,6 +177,8 @@ static int load_read_line(struct loader *l, const char *s, size_t n) {
                 conf_entries_problem(e, "syntax error: %s", reason);
                 return 0;
         }
+        e->where.varies = line.varies;
+        load_note_unknown(l, &line);
         if (line.kind == CONF_INI_SECTION)
                 return conf_entries_section(e, line.name);
         if (line.kind != CONF_INI_ENTRY)
@@ -264,8 +281,11 @@ static int load(struct loader *l, struct conf **ret) {
                 text_printf(e->problems, "failed to load configuration file '%s'\n", e->conf->files[0]);
         else if (n_checked > n_before)
                 text_append(e->problems, "failed to post process the configuration\n");
-        if (e->problems->n > n_before)
+        if (e->problems->n > n_before) {
                 load_tell_noticed(l, n_before);
+                text_append(e->problems, text_peek(&l->unknown));
+                e->problems->failed |= l->unknown.failed;
+        }
         if (e->problems->failed)
                 return -ENOMEM;
         if (e->problems->n > n_before)

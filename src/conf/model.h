@@ -14,6 +14,7 @@
 #include "base/macros.h"
 #include "base/time.h"
 #include "conf/directives.h"
+#include "conf/scan.h"
 #include "log/log.h"
 
 #define CONF_POOL_NAME_MAX 63U /* bytes of a pool's name */
@@ -25,8 +26,9 @@ enum conf_abandoned { CONF_ABANDONED_RUN, CONF_ABANDONED_DROP };
 enum conf_disconnect { CONF_DISCONNECT_IGNORE, CONF_DISCONNECT_ABORT };
 
 struct conf_where {
-        const char *file; /* one of struct conf.files; NULL: nowhere */
-        unsigned line;    /* 0: a default, or from the command line */
+        const char *file;        /* one of struct conf.files; NULL: nowhere */
+        unsigned line;           /* 0: a default, or from the command line */
+        enum conf_varies varies; /* what a ${NAME} has done to the line */
 };
 
 /* One `name[key] = value` line of an array directive. */

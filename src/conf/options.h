@@ -11,7 +11,8 @@ struct conf_options {
                             address */
         bool opens_logs; /* the caller will open them: whether it may is looked at */
         bool text_only;  /* do not look at this machine: whether users, groups and folders exist */
-        bool php_fpm;    /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
+        bool no_environment; /* ${NAME} is nothing, or its default: who uses the values has another environment */
+        bool php_fpm;        /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
         const char *prefix; /* -p: where relative paths begin; NULL: where those of php-fpm do, in /usr, logs in /var */
         const char *pool;   /* --pool: the one pool that is taken of those that the files have; NULL: all */
         const char *pid;    /* -g, or NULL: pid, where no file sets it */

@@ -14,6 +14,10 @@
 #include <string.h>
 #include <strings.h>
 
+char *conf_scan_no_environment(_unused_ const char *name) {
+        return NULL;
+}
+
 int conf_scan_refuse(struct conf_scan *s, const char *reason) {
         s->reason = reason;
         return CONF_SCAN_E_SYNTAX;
@@ -99,6 +103,10 @@ static int scan_read_variable(struct conf_scan *s, struct text *out) {
                 text_append(out, value);
         else if (fallback)
                 text_append_n(out, fallback + 2, (size_t)(close - fallback - 2));
+        if (!value && !fallback)
+                s->varies = CONF_VARIES_NOTHING;
+        else if (!value && s->varies == CONF_VARIES_NOT)
+                s->varies = CONF_VARIES_DEFAULT;
         return 0;
 }
 

@@ -8,8 +8,19 @@
 #include <stdint.h>
 
 #include "base/text.h"
+
+/* What a ${NAME} has done to a text, the worst of all that are in it. */
+enum conf_varies {
+        CONF_VARIES_NOT,
+        CONF_VARIES_DEFAULT, /* the variable is not set, and the text of ${NAME:-text} stands for it */
+        CONF_VARIES_NOTHING, /* nothing stands for it */
+};
+
 /* What ${NAME} stands for, as getenv(3). */
 typedef char *(*conf_scan_lookup)(const char *name);
+
+/* One for which no variable is set. */
+char *conf_scan_no_environment(const char *name);
 
 enum { CONF_SCAN_E_SYNTAX = 1 };
 
@@ -19,6 +30,7 @@ struct conf_scan {
         const char *end;
         conf_scan_lookup lookup;
         const char *reason; /* with CONF_SCAN_E_SYNTAX */
+        enum conf_varies varies;
 };
 
 /* Keeps the reason, a constant text. CONF_SCAN_E_SYNTAX. */

@@ -72,7 +72,8 @@ static int instance_put_socket(const struct instance *i, struct text *out, enum 
         *ret = CONF_POOL_listen;
         if (!i->pool->listen || text_equal(i->pool->listen, "systemd"))
                 return 0; /* the template's own */
-        if (i->taken || socketunit_address(i->pool->listen, address) != 0)
+        if (i->taken || i->pool->listen_where.varies == CONF_VARIES_NOTHING ||
+            socketunit_address(i->pool->listen, address) != 0)
                 return SOCKETUNIT_E_NAME;
         instance_put_head(i->file, "", out);
         if (text_equal(address, DEFAULT_SOCKET)) /* it can have one owner */
@@ -100,12 +101,17 @@ static int instance_put_service(const struct instance *i, struct instance_texts 
 }
 
 static int instance_describe_all(const struct instance *i, struct instance_texts *ret) {
+        _cleanup_text_ struct text unknown = {};
         enum conf_pool_row row;
         int r;
 
         r = instance_put_socket(i, &ret->socket, &row);
         if (i->problems)
                 return instance_refuse(i, i->problems, ret);
+        remarks_list_varying(i->pool, CONF_VARIES_NOTHING, &unknown);
+        ret->remarks.failed |= unknown.failed;
+        if (unknown.n > 0)
+                return instance_refuse(i, text_peek(&unknown), ret);
         remarks_list(i->pool, &ret->remarks);
         if (r == SOCKETUNIT_E_UNFIT)
                 return instance_refuse_directive(i, row, "a unit cannot hold it", ret);

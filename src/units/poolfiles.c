@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine is not asked whether users and folders exist (text_only): at an early boot that would wait for services
- * which are not there yet. Only plain files are read, since another one may never end. Files with an include come
- * last, those of all folders: what it leads to may be many files, or slow ones, and costs the others nothing then.
+ * which are not there yet. Nor is the environment (no_environment): systemd's, or an operator's, is not the one that
+ * the service will have, and what is made of a file must not depend on who makes it. Only plain files are read, since
+ * another one may never end. Files with an include come last, those of all folders: what it leads to may be many files,
+ * or slow ones, and costs the others nothing then.
  */
 
 #include "units/poolfiles.h"
@@ -30,7 +32,7 @@ static void poolfiles_done(struct poolfile *f) {
         text_done(&f->problems);
 }
 
-static const struct conf_options poolfiles_options = { .text_only = true };
+static const struct conf_options poolfiles_options = { .text_only = true, .no_environment = true };
 
 /* Appends the section's own listen lines: what its socket is, so that one that is open stays so. */
 static void poolfiles_copy_listen(const char *data, size_t n, struct text *out) {
@@ -40,7 +42,8 @@ static void poolfiles_copy_listen(const char *data, size_t n, struct text *out) 
         while (conf_ini_next(&data, &n, &s, &n_line)) {
                 _cleanup_ini_line_ struct conf_ini_line line = {};
 
-                if (conf_ini_parse(s, n_line, getenv, &line, &reason) != 0 || line.kind == CONF_INI_NOTHING)
+                if (conf_ini_parse(s, n_line, conf_scan_no_environment, &line, &reason) != 0 ||
+                    line.kind == CONF_INI_NOTHING)
                         continue;
                 if (line.kind == CONF_INI_SECTION)
                         return;
@@ -80,7 +83,7 @@ static int poolfiles_visit_sections(const struct poolfile *f, const struct poolf
         while (r == 0 && conf_ini_next(&data, &n, &s, &n_line)) {
                 _cleanup_ini_line_ struct conf_ini_line line = {};
 
-                r = conf_ini_parse(s, n_line, getenv, &line, &reason);
+                r = conf_ini_parse(s, n_line, conf_scan_no_environment, &line, &reason);
                 if (r == CONF_SCAN_E_SYNTAX)
                         r = 0;
                 if (r < 0 || line.kind != CONF_INI_SECTION || strcasecmp(line.name, "global") == 0)
@@ -117,7 +120,7 @@ static int poolfiles_leads_elsewhere(const char *data, size_t n) {
 
         while (conf_ini_next(&data, &n, &s, &n_line)) {
                 _cleanup_ini_line_ struct conf_ini_line line = {};
-                int r = conf_ini_parse(s, n_line, getenv, &line, &reason);
+                int r = conf_ini_parse(s, n_line, conf_scan_no_environment, &line, &reason);
 
                 if (r < 0)
                         return r;

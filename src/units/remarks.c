@@ -77,7 +77,47 @@ static const struct {
         { remarks_has_hat, CONF_POOL_apparmor_hat, "the unit needs AppArmorProfile= with that child profile" },
 };
 
+/* Of which units are made. */
+static const enum conf_pool_row unit_rows[] = {
+        CONF_POOL_user,
+        CONF_POOL_group,
+        CONF_POOL_listen,
+        CONF_POOL_listen_owner,
+        CONF_POOL_listen_group,
+        CONF_POOL_listen_mode,
+        CONF_POOL_listen_acl_users,
+        CONF_POOL_listen_acl_groups,
+        CONF_POOL_listen_backlog,
+        CONF_POOL_listen_shards,
+        CONF_POOL_listen_defer_accept,
+        CONF_POOL_process_priority,
+        CONF_POOL_rlimit_files,
+        CONF_POOL_chroot,
+        CONF_POOL_pm,
+};
+
+static const char *const varying[] = {
+        [CONF_VARIES_DEFAULT] = "its ${NAME} has its default in the unit, which is made without the service's "
+                                "environment",
+        [CONF_VARIES_NOTHING] = "its ${NAME} is not known where the unit is made, which is without the service's "
+                                "environment; write the value, or ${NAME:-default}",
+};
+
+void remarks_list_varying(const struct conf_pool *pool, enum conf_varies how, struct text *out) {
+        if (pool->where.varies == how)
+                text_printf(out, "[%s:%u] section [%s]: %s\n", pool->where.file, pool->where.line, pool->name,
+                            varying[how]);
+        for (size_t i = 0; i < ELEMENTSOF(unit_rows); i++) {
+                const struct conf_where *w = &pool->given[unit_rows[i]];
+
+                if (w->varies == how)
+                        text_printf(out, "[%s:%u] directive '%s': %s\n", w->file, w->line,
+                                    conf_pool_directives[unit_rows[i]].name, varying[how]);
+        }
+}
+
 void remarks_list(const struct conf_pool *pool, struct text *out) {
+        remarks_list_varying(pool, CONF_VARIES_DEFAULT, out);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 struct conf_where w = conf_check_where(pool, rows[i].row);
 

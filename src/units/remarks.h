@@ -5,5 +5,9 @@
 #include "base/text.h"
 #include "conf/model.h"
 
-/* Appends a line for each, "[FILE:LINE] directive 'NAME': ...". Pure. */
+/* Appends a line for each directive that a unit is made of, whose ${NAME} has varied so: read without the service's
+ * environment, its value is a default or not known. Pure. */
+void remarks_list_varying(const struct conf_pool *pool, enum conf_varies how, struct text *out);
+
+/* Appends a line for each, "[FILE:LINE] directive 'NAME': ...", defaults of ${NAME:-default} among them. Pure. */
 void remarks_list(const struct conf_pool *pool, struct text *out);

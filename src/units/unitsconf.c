@@ -65,13 +65,15 @@ static int unitsconf_take_lines(const char *path, const char *data, size_t n, st
         for (unsigned number = 1; conf_ini_next(&data, &n, &s, &n_line); number++) {
                 _cleanup_ini_line_ struct conf_ini_line line = {};
                 const char *why = NULL;
-                int r = conf_ini_parse(s, n_line, getenv, &line, &why);
+                int r = conf_ini_parse(s, n_line, conf_scan_no_environment, &line, &why);
 
                 if (r < 0)
                         return r;
                 if (r == 0 && line.kind == CONF_INI_NOTHING)
                         continue;
-                if (r == 0)
+                if (r == 0 && line.varies == CONF_VARIES_NOTHING)
+                        why = "${NAME} is nothing here: systemd reads the file, and not in a service's environment";
+                else if (r == 0)
                         why = unitsconf_take_entry(c, &line);
                 if (why)
                         text_printf(problems, "[%s:%u] %s\n", path, number, why);

@@ -19,6 +19,7 @@
 #include "conf/values.h"
 #include "ctl.h"
 #include "socket-unit.h"
+#include "units/remarks.h"
 
 #define IMPORT_FILE_MAX ((size_t)4 << 20)
 
@@ -137,8 +138,11 @@ static void import_tell_all(const struct conf *conf) {
         for (size_t i = 0; conf->files && conf->files[i]; i++)
                 import_tell_relative_includes(conf->files[i]);
         import_tell_global(conf);
-        for (size_t i = 0; i < conf->n_pools; i++)
+        for (size_t i = 0; i < conf->n_pools; i++) {
                 import_tell_pool(&conf->pools[i]);
+                remarks_list_varying(&conf->pools[i], CONF_VARIES_NOTHING, &unimplemented);
+                remarks_list_varying(&conf->pools[i], CONF_VARIES_DEFAULT, &unimplemented);
+        }
         conf_dump_ignored(conf, &unimplemented);
         fputs(text_peek(&unimplemented), stdout);
         for (size_t i = 0; conf->notices && conf->notices[i]; i++)
@@ -151,7 +155,7 @@ static void import_tell_all(const struct conf *conf) {
 }
 
 static int import(const char *path) {
-        static const struct conf_options options = { .text_only = true };
+        static const struct conf_options options = { .text_only = true, .no_environment = true };
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
 

@@ -184,6 +184,30 @@ static const struct row rows[] = {
           {},
           NULL,
           "[/etc/x.conf:4] directive 'pm.status_listen': the unit's user makes the socket" },
+        { "a default of a variable",
+          OWN "listen = /run/${FPMD_TEST:-a}.sock\n" PM,
+          0,
+          { "ListenStream=/run/a.sock\n" },
+          "mine",
+          "[/etc/x.conf:3] directive 'listen': its ${NAME} has its default in the unit" },
+        { "an address that is not known",
+          OWN "listen = /run/a${FPMD_TEST}.sock\n" PM,
+          INSTANCE_E_REFUSED,
+          { "--refuse \"[/etc/x.conf:3] directive 'listen': its $${NAME} is not known where the unit is made" },
+          "/run/a",
+          "[/etc/x.conf:3] directive 'listen': its ${NAME} is not known where the unit is made" },
+        { "a user who is not known, at a socket that is",
+          "user = ${FPMD_TEST}\nlisten = /run/a.sock\n" PM,
+          INSTANCE_E_REFUSED,
+          { "ListenStream=/run/a.sock\n", "--refuse \"[/etc/x.conf:2] directive 'user'" },
+          "mine",
+          "[/etc/x.conf:2] directive 'user': its ${NAME} is not known" },
+        { "what is no unit's may be any variable",
+          OWN "listen = /run/a.sock\naccess.format = \"%R ${FPMD_TEST}\"\nenv[A] = ${FPMD_TEST}x\n" PM,
+          0,
+          { "--pool shop\n" },
+          "mine",
+          NULL },
         { "a hat", OWN "listen = /run/a.sock\napparmor_hat = h\n" PM, 0, {}, NULL, "AppArmorProfile=" },
 };
 
@@ -201,8 +225,10 @@ static bool is_as_said(const struct row *row, const struct instance_texts *t, in
 }
 
 static void test_units_of_a_pool(void **state) {
-        static const struct conf_options options = { .text_only = true };
+        static const struct conf_options options = { .text_only = true, .no_environment = true };
         bool good = true;
+
+        setenv("FPMD_TEST", "mine", 1); /* of whoever makes the unit: not the service's */
 
         for (const struct row *row = rows; row < rows + ELEMENTSOF(rows); row++) {
                 _cleanup_instance_texts_ struct instance_texts texts = {};

@@ -59,6 +59,25 @@ static void test_a_broken_file_without_pools(void **state) {
         check("[a\n", "remark [x:1] syntax error: the ']' is missing");
 }
 
+static int on_problems(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
+        text_append(&heard, problems);
+        return 0;
+}
+
+/* Whoever looks at the file has another environment than the service that it is about. */
+static void test_the_environment_is_nobodys(void **state) {
+        const struct poolfiles_visitor v = { .pool = on_pool, .broken = on_problems, .remark = on_remark };
+        static const char broken[] = "[a]\nlisten = 9000\npm = static\npm.max_children = ${FPMD_TEST}\n";
+
+        setenv("FPMD_TEST", "7", 1);
+        check("[a${FPMD_TEST}]\nlisten = 900${FPMD_TEST:-1}\n" PM, "pool a 9001\n");
+        text_done(&heard);
+        assert_int_equal(poolfiles_visit_text("x", broken, strlen(broken), &v), 0);
+        assert_non_null(strstr(text_peek(&heard), "[x:4] 'pm.max_children': its ${NAME} is nothing here, where "
+                                                  "the service's environment is not known"));
+        text_done(&heard);
+}
+
 static void test_folders(void **state) {
         text_done(&heard);
         assert_int_equal(poolfiles_visit((char *[]){ (char *)"/nonexistent" }, 1, &visitor), 0);
@@ -110,6 +129,7 @@ int main(void) {
                 cmocka_unit_test(test_pools_of_a_good_file),
                 cmocka_unit_test(test_sockets_of_a_broken_file_are_what_they_were),
                 cmocka_unit_test(test_a_broken_file_without_pools),
+                cmocka_unit_test(test_the_environment_is_nobodys),
                 cmocka_unit_test(test_folders),
                 cmocka_unit_test(test_files_with_an_include_come_last_and_wait_for_nobody),
         };
