@@ -64,7 +64,8 @@ int fd_new_sealed(const char *name, const void *data, size_t n);
  * cannot tell. */
 int fd_unsent(int fd);
 
-/* Bytes that have come to a stream socket and nobody has read: SIOCINQ. -errno when it cannot tell. */
+/* Bytes that have come to a socket, of a stream or of messages, and nobody has read: SIOCINQ. -errno when it cannot
+ * tell. */
 int fd_unread(int fd);
 
 /* Whether the peer has taken something since *unsent was fd_unsent(); *unsent is read anew. Yes when nobody had looked

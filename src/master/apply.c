@@ -139,19 +139,6 @@ void apply_undo(struct master *m) {
                 apply_undo_pool(m->pools[i]);
 }
 
-/* The clients that may connect to an address that the pool has had up to now. */
-static void apply_allowed(const struct pool *p, struct allow *ret) {
-        const struct conf_pool *conf = (p->current ?: p->wanted)->conf;
-        const struct allow_lists lists = { .clients = conf->listen_allowed_clients, .uids = conf_pool_peers(conf) };
-        int r = allow_parse(&lists, ret, NULL);
-
-        if (r < 0) {
-                log_error("[pool %s] cannot tell who may connect, so nobody may: %s", p->name, strerror(-r));
-                ret->restricts = ret->restricts_users = true;
-        }
-        ret->n_denied = &p->scoreboard->header.denied[SCOREBOARD_DENIED_peers];
-}
-
 /* settings: of a pool that stays; else NULL. */
 static void apply_commit_page(struct master_pool *mp, const struct conf_pool *settings) {
         if (mp->planned.page == PLAN_PAGE_KEPT) {
@@ -194,7 +181,7 @@ static void apply_commit_pool(struct master_pool *mp, const struct conf_pool *se
         _cleanup_allow_ struct allow allow = {};
 
         if (gives_up) {
-                apply_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
+                drain_allowed(mp->pool, &allow); /* its settings may be gone when the next ones hold */
                 drain_begin(mp->listeners, &allow, mp->pool);
         } else if (mp->planned.address == PLAN_ADDRESS_PASSED_ON)
                 relay_begin(mp->pool, mp->planned.action == PLAN_DROP);

@@ -14,6 +14,7 @@
 
 #include "base/fd.h"
 #include "base/nowait.h"
+#include "conf/conf.h"
 #include "conn/allow.h"
 #include "log/log.h"
 
@@ -74,6 +75,18 @@ static void drain_all(const struct listen_set *s, const struct allow *allow, str
                             c.n_lost, s->listen);
 }
 
+void drain_allowed(const struct pool *p, struct allow *ret) {
+        const struct conf_pool *conf = (p->current ?: p->wanted ?: p->starting)->conf;
+        const struct allow_lists lists = { .clients = conf->listen_allowed_clients, .uids = conf_pool_peers(conf) };
+        int r = allow_parse(&lists, ret, NULL);
+
+        if (r < 0) {
+                log_error("[pool %s] cannot tell who may connect, so nobody may: %s", p->name, strerror(-r));
+                ret->restricts = ret->restricts_users = true;
+        }
+        ret->n_denied = &p->scoreboard->header.denied[SCOREBOARD_DENIED_peers];
+}
+
 void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p) {
         listen_set_unlink(s);
         drain_all(s, allow, p, false);
@@ -81,4 +94,15 @@ void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p
 
 void drain_finish(const struct listen_set *s, const struct allow *allow, struct pool *p) {
         drain_all(s, allow, p, true);
+}
+
+void drain_for_stop(struct listen_set *s, struct pool *p) {
+        _cleanup_allow_ struct allow allow = {};
+
+        if (s->inherited || !picture_settings(p) || pool_accepts(p))
+                return;
+        drain_allowed(p, &allow);
+        drain_begin(s, &allow, p);
+        pool_leave_listeners(p);
+        drain_finish(s, &allow, p);
 }

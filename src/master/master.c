@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "master/control.h"
 #include "master/daemon.h"
+#include "master/drain.h"
 #include "master/exit.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -259,8 +260,11 @@ void master_stop(struct master *m, bool at_once) {
                                        .event = LOG_EVENT_STOPPING,
                                        .message = at_once ? "Terminating ..." : "Finishing ..." });
         log_debug("switching to '%s' state", at_once ? "terminating" : "finishing");
-        for (size_t i = 0; i < m->n_pools; i++)
+        for (size_t i = 0; i < m->n_pools; i++) {
+                if (!at_once && m->pools[i]->state != STATE_POOL_LEAVES)
+                        drain_for_stop(m->pools[i]->listeners, m->pools[i]->pool);
                 pool_stop(m->pools[i]->pool, at_once);
+        }
         if (m->n_workers > 0)
                 log_debug("%u child(ren) still alive", m->n_workers);
         notify_stopping(m);

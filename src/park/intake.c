@@ -85,7 +85,7 @@ void intake_on_event(struct park *park) {
                 r = handover_receive(park->intake, &note, park->buf, sizeof(park->buf), &fd);
                 if (r == HANDOVER_E_EMPTY)
                         return;
-                if (r == HANDOVER_E_END && park->last)
+                if (r == HANDOVER_E_END && (park->last || *park->stopping))
                         intake_close(park);
                 else if (r == HANDOVER_E_END)
                         intake_on_abandoned(park);

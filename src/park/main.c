@@ -114,6 +114,7 @@ int main(int argc, char **argv) {
                               : entrance_open(&park, _PARK_FD_MAX, n_listeners);
         if (r == 0)
                 r = park_run(&park);
+        standin_end(&park); /* says what it has done, where nobody has told it to end */
         if (r < 0)
                 log_error("the park ends: %s", strerror(-r));
         if (conf)

@@ -105,8 +105,9 @@ struct park {
         usec_t complained[_COMPLAINT_MAX];
         uint64_t n_silenced[_COMPLAINT_MAX];
 
-        struct {                                                                                      /* standin.h */
-                void (*answer)(struct park *park, struct connection *c, const uint8_t *in, size_t n); /* or NULL */
+        struct { /* standin.h */
+                /* NULL: it does not stand in for workers */
+                void (*answer)(struct park *park, struct connection *c, const uint8_t *in, size_t n);
                 int *listeners;
                 size_t n_listeners;
                 bool ended; /* they are closed; an event of one may have come in the same turn */

@@ -72,6 +72,7 @@ static void standin_request(struct park *park, struct connection *c, const uint8
                 return;
         }
         park->standin.n++;
+        atomic_fetch_add_explicit(&park->overload[SCOREBOARD_OVERLOAD_unserved], 1, memory_order_relaxed);
         connection_watch(park, c, 0);
         c->flags = note.flags;
         note.n_out = (uint32_t)fcgi_reply_whole(out, begin.request_id, standin_text, sizeof(standin_text) - 1);
@@ -97,18 +98,19 @@ int standin_begin(struct park *park, int first, size_t n) {
 }
 
 bool standin_serves(const struct park *park) {
-        return park->standin.n_listeners > 0 && !park->standin.ended;
+        return park->standin.answer && !park->standin.ended;
 }
 
 void standin_end(struct park *park) {
-        if (park->standin.ended)
+        if (!standin_serves(park))
                 return;
         for (size_t i = 0; i < park->standin.n_listeners; i++) {
                 standin_leave_listener(park, park->standin.listeners[i]);
                 close(park->standin.listeners[i]);
         }
         if (park->standin.n > 0)
-                log_warning("%llu requests were answered with 503, as PHP does not start",
-                            (unsigned long long)park->standin.n);
+                log_warning("%llu requests were answered with 503, as %s", (unsigned long long)park->standin.n,
+                            *park->stopping ? "the pool stops, and nobody was there to serve them"
+                                            : "PHP does not start");
         park->standin.ended = true;
 }

@@ -2,7 +2,8 @@
 #pragma once
 /*
  * A process of this program that stands in for the workers of a pool whose PHP does not start: it takes connections at
- * the listeners, and what a park offers, and answers each request with 503. It ends when it is told to retire.
+ * the listeners, and what a park offers, and answers each request with 503. It ends when it is told to retire. Where
+ * the pool stops it has no listeners, and ends with the last park.
  */
 
 #include "park/park.h"

@@ -4,15 +4,16 @@
 #include "pool/parking.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/fd.h"
 #include "base/shortage.h"
 #include "base/text.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "pool/cut.h"
 #include "pool/generation.h"
 #include "pool/parks.h"
 #include "pool/scale.h"
@@ -21,10 +22,9 @@
  */
 #define PARKING_LOOK USEC_PER_SEC
 
+/* A message waits there: the end of all who send would be an event as well. */
 static bool parking_can_read(int fd) {
-        struct pollfd p = { .fd = fd, .events = POLLIN };
-
-        return poll(&p, 1, 0) > 0 && (p.revents & POLLIN);
+        return fd_unread(fd) > 0;
 }
 
 static bool parking_has_arrivals(const struct parks *parks) {
@@ -109,7 +109,7 @@ usec_t parking_supervise(struct pool *p, usec_t now) {
         struct generation *g = picture_settings(p);
 
         if (p->stopping)
-                return parks_cut(p, now);
+                return cut_parks(p, now);
         if (!g || p->parks.intake[0] < 0)
                 return USEC_INFINITY;
         if (!parks_current(&p->parks) && now < p->parks.retry_at)
@@ -139,16 +139,20 @@ static struct park_process *parking_refusing(const struct parks *parks) {
         return k;
 }
 
-void parking_refuse(struct pool *p, usec_t now) {
-        _cleanup_free_ char *key = parks_key(p->current);
+bool parking_refuses(const struct pool *p) {
+        return parking_refusing(&p->parks);
+}
+
+void parking_refuse(struct pool *p, struct generation *settings, usec_t now) {
+        _cleanup_free_ char *key = parks_key(settings);
         char why[SHORTAGE_TEXT_MAX];
         int r;
 
         if (parking_refusing(&p->parks))
                 return;
-        r = parks_open(&p->parks);
+        r = p->stopping ? 0 : parks_open(&p->parks);
         if (r == 0)
-                r = key ? parks_start(p->current, key, true, now) : -ENOMEM;
+                r = key ? parks_start(settings, key, true, now) : -ENOMEM;
         if (r < 0)
                 log_error("[pool %s] cannot tell clients that it does not start, and they wait: %s", p->name,
                           shortage_describe(r, why));

@@ -19,7 +19,8 @@ bool parking_has_offers(const struct parks *parks);
 /* The pool stops: what has been handed over to a park that is not there yet gets one. Before parks_stop(). */
 void parking_take_last(struct pool *p, usec_t now);
 
-/* A process answers every request at the listeners of the generation that sleeps, and in the offers, with 503; until it
- * is told that the time for that is over. */
-void parking_refuse(struct pool *p, usec_t now);
+/* A process answers every request at the listeners of the generation, and in the offers, with 503; until it is told
+ * that the time for that is over. Where the pool stops, only in the offers, up to their end. */
+void parking_refuse(struct pool *p, struct generation *settings, usec_t now);
+bool parking_refuses(const struct pool *p);
 void parking_refuse_no_more(struct pool *p);

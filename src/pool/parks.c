@@ -35,7 +35,6 @@
 #include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
-#include "pool/timeouts.h"
 #include "untrusted/park.h"
 
 static void parks_signal(const struct park_process *k, int sig) {
@@ -58,12 +57,17 @@ void parks_init(struct parks *parks) {
         *parks = (struct parks){ .intake = { -1, -1 }, .offers = { -1, -1 } };
 }
 
-static void parks_close(struct parks *parks) {
+/* The ends that parks have. */
+static void parks_close_own(struct parks *parks) {
         parks->arrival = sd_event_source_disable_unref(parks->arrival);
-        for (int i = 0; i < 2; i++) {
-                parks->intake[i] = nowait_close(parks->intake[i]);
-                parks->offers[i] = nowait_close(parks->offers[i]);
-        }
+        parks->intake[0] = nowait_close(parks->intake[0]);
+        parks->offers[1] = nowait_close(parks->offers[1]);
+}
+
+static void parks_close(struct parks *parks) {
+        parks_close_own(parks);
+        parks->intake[1] = nowait_close(parks->intake[1]);
+        parks->offers[0] = nowait_close(parks->offers[0]);
 }
 
 int parks_open(struct parks *parks) {
@@ -90,9 +94,11 @@ void parks_done(struct parks *parks) {
         parks_close(parks);
 }
 
-/* The listeners that a park gets: where the pool limits what waits for a worker, all of them; and where
- * it stands in for workers. */
+/* The listeners that a park gets: where the pool limits what waits for a worker, all of them; and where it stands in
+ * for workers. When the pool stops nobody takes anything there. */
 static size_t parks_count_listeners(const struct park_process *k, const struct generation *g) {
+        if (g->pool->stopping)
+                return 0;
         return k->refuses || conf_pool_limits_queue(g->conf) ? g->listeners.n : 0;
 }
 
@@ -136,7 +142,8 @@ struct parks_ends {
         int orders, conf;
 };
 
-/* One that refuses gets what workers would: the offers, and the listeners behind all the others. */
+/* One that refuses gets what workers would: the offers, and the listeners behind all the others. It offers nothing, and
+ * must not keep those who take offers from their end. */
 _noreturn_ static void parks_child(const struct park_process *k, const struct generation *g,
                                    const struct spawn_identity *who, const struct parks_ends *ends) {
         const struct pool *p = g->pool;
@@ -149,7 +156,7 @@ _noreturn_ static void parks_child(const struct park_process *k, const struct ge
         fds[PARK_FD_CONF - INHERIT_FIRST] = ends->conf;
         fds[PARK_FD_SCOREBOARD - INHERIT_FIRST] = p->scoreboard_fd;
         fds[PARK_FD_INTAKE - INHERIT_FIRST] = k->refuses ? p->parks.offers[0] : p->parks.intake[0];
-        fds[PARK_FD_OFFERS - INHERIT_FIRST] = p->parks.offers[1];
+        fds[PARK_FD_OFFERS - INHERIT_FIRST] = k->refuses ? ends->orders : p->parks.offers[1];
         fds[PARK_FD_JOURNAL - INHERIT_FIRST] = p->env->journal_fd;
         fds[PARK_FD_LOG - INHERIT_FIRST] = p->env->log_fd;
         memcpy(fds + n, g->listeners.fds, n_listeners * sizeof(int));
@@ -308,8 +315,7 @@ int parks_start(struct generation *g, const char *key, bool refuses, usec_t now)
         return 0;
 }
 
-/* They have been killed. */
-static void parks_leave_behind(struct pool *p) {
+void parks_leave_behind(struct pool *p) {
         while (p->parks.processes) {
                 log_error("[pool %s] park %d has been killed and does not go; it is left behind", p->name,
                           p->parks.processes->pid);
@@ -317,18 +323,16 @@ static void parks_leave_behind(struct pool *p) {
         }
 }
 
-usec_t parks_cut(struct pool *p, usec_t now) {
-        usec_t at = p->parks.stop_since + p->env->control_timeout;
+bool parks_hold(const struct parks *parks) {
+        for (const struct park_process *k = parks->processes; k; k = k->next)
+                if (!k->refuses)
+                        return true;
+        return false;
+}
 
-        if (!p->parks.processes)
-                return USEC_INFINITY;
-        if (now < at)
-                return at;
-        if (now >= at + TIMEOUTS_LEAVE_BEHIND)
-                parks_leave_behind(p);
+void parks_kill(struct pool *p) {
         for (struct park_process *k = p->parks.processes; k; k = k->next)
                 parks_signal(k, SIGKILL);
-        return p->parks.processes ? at + TIMEOUTS_LEAVE_BEHIND : USEC_INFINITY;
 }
 
 void parks_retire(struct park_process *k) {
@@ -339,9 +343,13 @@ void parks_retire(struct park_process *k) {
 void parks_stop(struct pool *p, bool at_once, usec_t now) {
         if (p->parks.stop_since == 0)
                 p->parks.stop_since = now;
-        for (struct park_process *k = p->parks.processes; k; k = k->next)
+        for (struct park_process *k = p->parks.processes; k; k = k->next) {
+                k->leaves = true;
                 parks_signal(k, at_once ? SIGKILL : PARK_SIGNAL_FINISH);
-        parks_close(&p->parks); /* with the last park the offers are at their end, which workers wait for */
+        }
+        parks_close_own(&p->parks); /* with the last park the offers are at their end, which workers wait for */
+        if (at_once)
+                parks_close(&p->parks);
 }
 
 void parks_renew_log(struct pool *p) {

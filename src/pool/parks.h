@@ -32,8 +32,12 @@ void parks_retire(struct park_process *k);
 /* The pool stops: each park finishes what it has, or (at_once) is killed. */
 void parks_stop(struct pool *p, bool at_once, usec_t now);
 
-/* Of a pool that stops: what does not end in time is killed. When to be called again. */
-usec_t parks_cut(struct pool *p, usec_t now);
+/* All at once; and those that have been killed and do not go are forgotten. */
+void parks_kill(struct pool *p);
+void parks_leave_behind(struct pool *p);
+
+/* Whether a park has connections, or may: one that refuses has none that it does not answer by itself. */
+bool parks_hold(const struct parks *parks);
 
 /* The log file is another one. */
 void parks_renew_log(struct pool *p);

@@ -9,5 +9,5 @@ void picture_changed(struct pool *p) {
 }
 
 struct generation *picture_settings(const struct pool *p) {
-        return p->current ?: p->starting ?: p->wanted;
+        return p->stopping ? NULL : p->current ?: p->starting ?: p->wanted;
 }

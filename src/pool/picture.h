@@ -113,6 +113,7 @@ struct parks {
         unsigned n_young_dead;          /* in a row */
         usec_t retry_at;
         usec_t stop_since;
+        bool cut;   /* they have been killed, as that was too long ago */
         bool given; /* connections, by the master: they may not be in the park's numbers yet */
 };
 
@@ -307,6 +308,13 @@ struct pool {
                 uint64_t n_slow;
         } requests;
         bool stopping;
+
+        struct {                             /* last.h */
+                struct generation *settings; /* kept for them, while there may be requests to serve; or NULL */
+                sd_event_source *offered;    /* the park offers one, and no worker is there */
+                bool tried;                  /* to start PHP for them; it is not tried twice */
+                unsigned n_refusals;         /* processes started to refuse them */
+        } last;
 };
 
 /* The picture has changed: does what follows from that, and tells the master. */

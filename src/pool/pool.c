@@ -19,7 +19,9 @@
 #include "conf/load.h"
 #include "conf/pack.h"
 #include "log/log.h"
+#include "pool/cut.h"
 #include "pool/generation.h"
+#include "pool/last.h"
 #include "pool/losses.h"
 #include "pool/news.h"
 #include "pool/output.h"
@@ -95,6 +97,7 @@ void pool_free(struct pool *p) {
         if (!p)
                 return;
         wake_forget(p);
+        sd_event_source_disable_unref(p->last.offered);
         generation_free(p->prepared);
         sd_event_source_unref(p->timer);
         sd_event_source_disable_unref(p->doorbell_source);
@@ -210,12 +213,11 @@ void pool_abandon(struct pool *p) {
         supervise_pool(p);
 }
 
-/* The park finishes what it has, which takes a worker. How much that is is the pool's own word: a lie costs it a fork.
- */
-static void pool_provide_last(struct pool *p) {
-        if (p->current &&
-            (untrusted_board_park_has_work(p->scoreboard) || p->parks.given || parking_has_offers(&p->parks)))
-                workers_provide(p->current);
+bool pool_accepts(const struct pool *p) {
+        for (const struct generation *g = p->generations; g; g = g->next)
+                if (!g->drain.begun && (g->n_workers > 0 || (g->zygote.ready && g->zygote.pid > 0)))
+                        return true;
+        return false;
 }
 
 void pool_leave_listeners(struct pool *p) {
@@ -223,25 +225,27 @@ void pool_leave_listeners(struct pool *p) {
 
         h->stopping = 1; /* before anything that workers take for a drain: they look here what it is for */
         atomic_thread_fence(memory_order_release);
-        h->generation = p->last_generation + 1; /* older than that is who has not seen the hang-up yet */
+        h->generation = p->last_generation + 2; /* older than that is who has not seen the hang-up yet, and one that is
+                                                   still to be started for the last requests */
 }
 
 void pool_stop(struct pool *p, bool at_once) {
         usec_t now = time_now();
 
-        if (!at_once && !p->stopping) {
-                parking_take_last(p, now);
-                pool_provide_last(p);
-        }
+        if (!at_once && !p->stopping)
+                last_begin(p, now);
+        if (at_once)
+                last_end(p);
         p->stopping = true;
+        lookout_end(&p->env->wakes->lookout, p); /* before its sockets are closed of which others have copies */
         generation_free(TAKE_PTR(p->prepared));
-        p->current = p->starting = p->wanted = NULL;
+        p->current = p->wanted = NULL;
         pool_leave_listeners(p);
         parks_stop(p, at_once, now);
         for (struct generation *g = p->generations; g; g = g->next)
-                if (at_once || !g->zygote.ready) /* nobody is served there yet */
+                if (at_once || (!g->zygote.ready && g != p->starting)) /* nobody is served there yet */
                         generation_end(g);
-                else {
+                else if (g != p->starting || g->zygote.ready) {
                         news_of_drain(g);
                         generation_drain(g, now);
                 }
@@ -292,7 +296,7 @@ bool pool_is_settled(const struct pool *p) {
 }
 
 usec_t pool_drain_deadline(const struct pool *p) {
-        usec_t deadline = 0;
+        usec_t deadline = p->last.settings ? cut_deadline(p) + TIMEOUTS_LEAVE_BEHIND : 0;
 
         for (const struct generation *g = p->generations; g; g = g->next)
                 if (g->output.finish_at > 0)

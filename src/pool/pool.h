@@ -38,6 +38,9 @@ void pool_promote(struct pool *p);
 /* What was begun is ended, with what its workers have in hand finished, and nothing else changes. */
 void pool_abandon(struct pool *p);
 
+/* A zygote is up whose workers take connections, or may be forked for them. */
+bool pool_accepts(const struct pool *p);
+
 /* Its workers take no more connections from the listeners; the park still takes some. Just before pool_stop(). */
 void pool_leave_listeners(struct pool *p);
 

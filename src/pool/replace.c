@@ -62,6 +62,8 @@ static void replace_log_success(const struct generation *g) {
 static bool replace_may_begin(struct pool *p, usec_t now) {
         struct generation *g = p->starting;
 
+        if (p->stopping)
+                return false; /* what starts then is last.c's */
         if (g && p->starting_is_replacement) {
                 if (g->state == GENERATION_ACCEPTING) {
                         replace_log_success(g);
@@ -76,7 +78,7 @@ static bool replace_may_begin(struct pool *p, usec_t now) {
                 p->starting = NULL;
                 generation_give_up(g, now);
         }
-        if (p->starting || p->stopping)
+        if (p->starting)
                 return false;
         if (p->current)
                 return !p->current->asleep && (p->current->zygote.pid == 0 || p->renew);

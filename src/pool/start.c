@@ -148,7 +148,7 @@ static int start_zygote(struct generation *g) {
 
         g->started = time_now();
         r = slowlog_open(g);
-        if (r == 0)
+        if (r == 0 && !g->pool->stopping)
                 r = parks_open(&g->pool->parks);
         if (r == 0)
                 r = start_launch(g);
@@ -159,8 +159,8 @@ static int start_zygote(struct generation *g) {
 
                 snprintf(text, sizeof(text), "cannot start its zygote: %s", shortage_describe(r, why));
                 generation_fail(g, text);
-        }
-        log_debug("[pool %s] generation %u: zygote %d started", g->pool->name, g->number, g->zygote.pid);
+        } else
+                log_debug("[pool %s] generation %u: zygote %d started", g->pool->name, g->number, g->zygote.pid);
         return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "pool/drain.h"
 #include "pool/generation.h"
+#include "pool/last.h"
 #include "pool/output.h"
 #include "pool/overdue.h"
 #include "pool/parking.h"
@@ -30,7 +31,8 @@ static bool supervise_forget_gone(struct pool *p) {
         for (struct generation **link = &p->generations; *link;) {
                 struct generation *g = *link;
 
-                if (!generation_is_gone(g) || g == p->current || g == p->starting || g == p->wanted) {
+                if (!generation_is_gone(g) || g == p->current || g == p->starting || g == p->wanted ||
+                    g == p->last.settings) {
                         link = &g->next;
                         continue;
                 }
@@ -90,6 +92,7 @@ static void supervise_arm(struct pool *p, usec_t at) {
 void supervise_pool(struct pool *p) {
         usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
 
+        at = MIN(at, last_supervise(p, now));
         at = MIN(at, wake_supervise(p, now));
         at = MIN(at, wake_supervise_turn(p, now));
         at = MIN(at, parking_supervise(p, now));

@@ -154,7 +154,7 @@ static usec_t wake_refuse(struct pool *p, bool waiting, usec_t now) {
                 return 0;
         }
         if (waiting)
-                parking_refuse(p, now);
+                parking_refuse(p, p->current, now);
         return at;
 }
 

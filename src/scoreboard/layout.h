@@ -95,7 +95,9 @@ struct scoreboard_park {
           "Requests that were not run, since their client had gone before their script began.")                        \
         X(disconnected, "disconnected", "Scripts that were ended before they wrote, since their client had gone.")     \
         X(late, "refused late", "Requests that were refused, since they had waited for queue.max_wait.")               \
-        X(too_many, "refused too many", "Requests that were refused, since queue.max_length others waited.")
+        X(too_many, "refused too many", "Requests that were refused, since queue.max_length others waited.")           \
+        X(unserved, "refused unserved",                                                                                \
+          "Requests that were refused, since PHP did not start, or the pool stopped before it had.")
 
 enum scoreboard_overload_number {
 #define X(field, name, help) SCOREBOARD_OVERLOAD_##field,

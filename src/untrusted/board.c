@@ -49,6 +49,14 @@ bool untrusted_board_park_has_work(const struct scoreboard *board) {
                untrusted_board_waiting(board) > 0;
 }
 
+unsigned untrusted_board_parked(const struct scoreboard *board) {
+        uint64_t n = (uint64_t)untrusted_board_waiting(board) +
+                     atomic_load_explicit(&board->header.park.receiving, memory_order_relaxed) +
+                     atomic_load_explicit(&board->header.park.writing, memory_order_relaxed);
+
+        return (unsigned)MIN(n, (uint64_t)UINT_MAX);
+}
+
 void untrusted_board_losses(const struct scoreboard *board, uint32_t n, uint64_t ret[static SCOREBOARD_LOGS]) {
         for (unsigned k = 0; k < SCOREBOARD_LOGS; k++) {
                 ret[k] = atomic_load_explicit(&board->header.logs_lost[k], memory_order_relaxed);

@@ -446,6 +446,20 @@ def test_php_ini_is_read_when_it_wakes(make):
     assert s.run(limit, "p1").text == "60M"
 
 
+def test_worker_script_boots_when_it_wakes_and_not_at_a_reload(make):
+    s = make({"app": {**SLEEPER, "worker.boot_timeout": "20s"}, "other": SLEEPER})
+    app = s.pools["app"]["worker.script"] = s.script("app.php", "<?php while (fpmd_handle_request(function () { echo 'old'; }));")
+    s.start()
+    wait_alone(s)
+    s.script("app.php", "<?php exit(3);")
+    assert s.ctl("reload").returncode == 0
+    assert not procs.descendants(s.pid)
+    assert s.run(app, "app", timeout=30).status == 503
+    s.wait_log(r"ERROR: \[pool app\] .*it was to wake up")
+    s.script("app.php", "<?php while (fpmd_handle_request(function () { echo 'new'; }));")
+    procs.until("the pool to serve", lambda: s.run(app, "app", timeout=30).text == "new")
+
+
 @contextlib.contextmanager
 def waking(s):
     """The pool p0 takes a while to wake up, and has begun to, for the client that is given."""
@@ -608,6 +622,132 @@ def test_stopping_while_it_sleeps_and_while_it_wakes(sleepers):
         c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         s.signal(signal.SIGTERM)
         assert s.wait_exit() == 0
+
+
+# --- a graceful stop that meets a pool which nobody serves at the moment
+
+@contextlib.contextmanager
+def held(s, *names):
+    """PHP of these pools, which sleep, does not start before the gate is opened. Yields what opens it."""
+    gate = os.path.join(s.shared_folder(), "gate")
+    preload = s.script("preload.php", f"<?php while (!file_exists('{gate}')) {{ usleep(2000); clearstatcache(); }}")
+    for name in names:
+        s.pools[name][SLOW_START] = preload
+    s.write_config()
+    assert s.ctl("reload").returncode == 0
+    try:
+        yield lambda: open(gate, "w").close()
+    finally:
+        open(gate, "w").close()
+
+
+def request(s, pool):
+    c = s.connect(pool, timeout=30)
+    c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+    return c
+
+
+def parked(s, pool):
+    """A connection that has had an answer, and is in the park of the pool, which sleeps."""
+    c = s.connect(pool, timeout=30)
+    assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+    procs.until("the zygote to go", lambda: lives(s, pool) == ["asleep"] and not s.zygotes())
+    return c
+
+
+def test_a_stop_lets_a_waking_pool_serve_whom_it_wakes_for(sleepers):
+    n = max(len(os.sched_getaffinity(0)), 2)
+    s = sleepers(n + 2)  # two of them wait for their turn
+    names = [f"p{i}" for i in range(n + 2)]
+    with held(s, *names) as go_on:
+        clients = [request(s, name) for name in names]
+        procs.until("all turns to be taken", lambda: len(s.zygotes()) == n)
+        s.signal(signal.SIGQUIT)
+        s.wait_log("Finishing ...")
+        go_on()
+        assert [c.read_response().status for c in clients] == [200] * len(names)
+    assert s.wait_exit() == 0
+
+
+def test_a_stop_lets_a_waking_pool_serve_what_the_park_has(sleepers):
+    s = sleepers(2)
+    with parked(s, "p0") as c, held(s, "p0") as go_on:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        procs.until("it to wake up", s.zygotes)
+        s.signal(signal.SIGQUIT)
+        s.wait_log("Finishing ...")
+        go_on()
+        assert c.read_response().status == 200
+    assert s.wait_exit() == 0
+
+
+def test_half_a_request_in_a_park_that_a_reload_has_replaced_survives_a_stop(sleepers):
+    s = sleepers(2)
+    whole = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
+    with s.connect("p0", timeout=30) as c:
+        c.send(whole[:100])
+        procs.until("it to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == "p0")["park"]["receiving"] == 1)
+        s.pools["p0"]["park.idle_timeout"] = "59s"
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        procs.until("the worker to go", lambda: not s.workers())
+        s.signal(signal.SIGQUIT)
+        s.wait_log("Finishing ...")
+        c.send(whole[100:])
+        assert c.read_response().status == 200
+    assert s.wait_exit() == 0
+
+
+def test_a_stop_tells_clients_of_a_pool_that_does_not_wake_up(sleepers):
+    s = sleepers(2)
+    with parked(s, "p0") as c, held(s, "p0", "p1"):
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        other = request(s, "p1")
+        procs.until("both to wake up", lambda: len(s.zygotes()) == 2)
+        s.signal(signal.SIGQUIT)
+        s.wait_log("Finishing ...")
+        for zygote in s.zygotes():
+            os.kill(zygote, signal.SIGKILL)
+        assert [c.read_response().status, other.read_response().status] == [503, 503]
+        other.close()
+    assert s.wait_exit() == 0
+    assert len(re.findall(r"\[pool p\d\] 1 requests were answered with 503, as the pool stops", s.log())) == 2
+
+
+def test_a_stop_waits_no_longer_than_it_may(sleepers):
+    s = sleepers(2, {"process_control_timeout": "1s"})
+    with held(s, "p0"), request(s, "p0") as c:
+        procs.until("it to wake up", s.zygotes)
+        s.signal(signal.SIGQUIT)
+        assert c.read_response().status == 503
+        assert s.wait_exit() == 0
+
+
+def test_a_stop_tells_clients_that_wait_for_the_next_try_to_start(make):
+    s = make({"bad": {}, "good": {}})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    make_unstartable(s, "bad")
+    s.start()
+    with request(s, "bad") as c:
+        s.signal(signal.SIGQUIT)
+        assert c.read_response().status == 503
+    assert s.wait_exit() == 0
+    s.wait_log(r"WARNING: \[pool bad\] 1 requests were answered with 503")
+
+
+def test_a_pool_that_a_reload_removes_as_it_wakes_up_serves_what_it_has(sleepers):
+    s = sleepers(3)
+    with parked(s, "p0") as c, held(s, "p0", "p1", "p2") as go_on:
+        c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        clients = [c, request(s, "p1")]
+        procs.until("both to wake up", lambda: len(s.zygotes()) == 2)
+        del s.pools["p0"], s.pools["p1"]
+        s.write_config()
+        assert s.ctl("reload", "--changed", limit=20).returncode == 0
+        go_on()
+        assert [c.read_response().status for c in clients] == [200, 200]
+        clients[1].close()
+    procs.until("the pools to be gone", lambda: [p["name"] for p in s.status()["pools"]] == ["p2"])
 
 
 # --- what is seen of it
