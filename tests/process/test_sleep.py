@@ -269,14 +269,21 @@ def test_clients_of_a_pool_that_does_not_start_get_503(broken):
 def test_who_connects_as_the_refusals_end_is_answered_all_the_same(broken):
     """The process that refuses is told to end, and somebody connects, both in one turn of its loop."""
     s, _ = broken()
-    assert s.run(s.pid_script, "p0").status == 503
-    refusing = next(p for p in procs.children(s.pid) if procs.comm(p) == "fpmd-refuse")
-    os.kill(refusing, signal.SIGSTOP)
+
+    def caught():
+        assert s.run(s.pid_script, "p0").status == 503
+        for p in procs.children(s.pid):
+            with contextlib.suppress(ProcessLookupError):
+                if procs.comm(p) == "fpmd-refuse":
+                    os.kill(p, signal.SIGSTOP)
+                    return p
+        return None  # its time was over; the next one follows
+    refusing = procs.until("a process that refuses", caught)
     os.kill(refusing, signal.SIGUSR1)  # to retire
     with s.connect("p0", timeout=30) as c:
         c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         os.kill(refusing, signal.SIGCONT)
-        procs.wait_gone(refusing)
+        procs.wait_gone(refusing, 30)
         assert c.read_response().status == 503
     assert "exited on signal" not in s.log()
 
