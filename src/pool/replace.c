@@ -58,6 +58,13 @@ static void replace_log_success(const struct generation *g) {
                 log_notice("[pool %s] has started after %u failed tries, and serves", p->name, p->starts.n_failed);
 }
 
+/* When worker.max_age is over for what a zygote has booted. */
+static usec_t replace_worn_at(const struct generation *g) {
+        if (!g || g->asleep || !conf_pool_forks_booted(g->conf) || g->conf->worker_max_age == 0)
+                return USEC_INFINITY;
+        return g->started + g->conf->worker_max_age;
+}
+
 /* False: the successor is on its way, or has just arrived. */
 static bool replace_may_begin(struct pool *p, usec_t now) {
         struct generation *g = p->starting;
@@ -81,7 +88,8 @@ static bool replace_may_begin(struct pool *p, usec_t now) {
         if (p->starting)
                 return false;
         if (p->current)
-                return !p->current->asleep && (p->current->zygote.pid == 0 || p->renew);
+                return !p->current->asleep &&
+                       (p->current->zygote.pid == 0 || p->renew || now >= replace_worn_at(p->current));
         return p->wanted != NULL;
 }
 
@@ -96,7 +104,7 @@ usec_t replace_zygote(struct pool *p, usec_t now) {
         int r;
 
         if (!replace_may_begin(p, now))
-                return USEC_INFINITY;
+                return p->starting || p->stopping ? USEC_INFINITY : replace_worn_at(p->current);
         if (now < replace_due(p))
                 return replace_due(p);
         r = replace_start(p);

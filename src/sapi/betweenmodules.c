@@ -105,6 +105,19 @@ void sapi_betweenmodules_say(void) {
         ZEND_HASH_FOREACH_END();
 }
 
+void sapi_betweenmodules_end_unknown(void) {
+        const zend_module_entry *m;
+
+        ZEND_HASH_REVERSE_FOREACH_PTR(&module_registry, m) {
+                bool known;
+
+                (void)betweenmodules_look_up(m->name, &known);
+                if (!known && m->request_shutdown_func)
+                        (void)m->request_shutdown_func(m->type, m->module_number);
+        }
+        ZEND_HASH_FOREACH_END();
+}
+
 static void betweenmodules_startup(const zend_module_entry *m) {
         if (m->request_startup_func)
                 (void)m->request_startup_func(m->type, m->module_number);

@@ -95,6 +95,8 @@ static void booted_renew_output(void) {
 
 /* The boot ends: what a request would end with, and what it leaves is what each request begins with. */
 static void booted_become_ready(void) {
+        if (booted.boot->forks)
+                sapi_template_look();
         zend_try {
                 php_output_end_all();
         }
@@ -106,7 +108,8 @@ static void booted_become_ready(void) {
         booted_renew_output();
         sapi_directory_stay();
         sapi_between_remember();
-        sapi_betweenmodules_say();
+        if (!booted.boot->forks)
+                sapi_betweenmodules_say();
         sapi_bootio_say(booted.boot->script);
         booted_end_sapi();
         SG(server_context) = NULL;
@@ -289,7 +292,7 @@ bool sapi_booted_request(const struct sapi_request *request) {
         booted_end_reply(frame);
         if (!CG(unclean_shutdown))
                 (void)booted_try(booted_end);
-        if (CG(unclean_shutdown) || booted.exited)
+        if ((CG(unclean_shutdown) || booted.exited) && !booted.boot->forks)
                 log_notice("child %d ends after %s in a request of worker.script", (int)getpid(),
                            CG(unclean_shutdown) ? "a fatal error" : "exit()");
         return !CG(unclean_shutdown) && !booted.exited;
@@ -332,7 +335,10 @@ static void booted_run_script(struct sapi_boot_end *ret) {
         sapi_bootio_say(booted.boot->script);
         if (ret->booted)
                 sapi_between_give_shutdown_functions();
-        php_request_shutdown(NULL);
+        if (ret->booted && booted.boot->forks)
+                sapi_template_end();
+        else
+                php_request_shutdown(NULL);
 }
 
 void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret) {

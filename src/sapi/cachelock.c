@@ -137,6 +137,11 @@ void sapi_cachelock_begin_worker(uint32_t slot) {
         atomic_raise(&cachelock.table->n_used, slot + 1);
 }
 
+void sapi_cachelock_take(void) {
+        if (cachelock.mine)
+                atomic_store(&cachelock.mine->holder, cachelock.pid);
+}
+
 void sapi_cachelock_leave(void) {
         cachelock.mine = NULL;
 }

@@ -87,6 +87,7 @@ bool sapi_signals_begin_request(void);
  * the process's CPU clock stood then. signals_changed: what sapi_signals_begin_request() said. decide: all of them are
  * known, and PHP's request start-up goes on. execute: the script is next. end: no user code runs any more. */
 void sapi_limit_begin_worker(void);
+void sapi_limit_make_timer(void); /* in a fork of a process that has begun */
 void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
 void sapi_limit_decide(void);
 void sapi_limit_execute(void);
@@ -117,9 +118,11 @@ void sapi_directory_end(void);
 void sapi_directory_stay(void);
 
 /* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as
- * sapi_module_worker_begin() and sapi_module_worker_gone(). leave: in a copy of a worker. */
+ * sapi_module_worker_begin() and sapi_module_worker_gone(). take: this worker was forked within a script, and uses the cache without
+ * having asked. leave: in a copy of a worker. */
 void sapi_cachelock_start(uint32_t n_slots);
 void sapi_cachelock_begin_worker(uint32_t slot);
+void sapi_cachelock_take(void);
 void sapi_cachelock_leave(void);
 void sapi_cachelock_free(uint32_t slot);
 

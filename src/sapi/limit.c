@@ -112,16 +112,22 @@ static bool limit_take_signal(void) {
         return sigaction(LIMIT_SIGNAL, &sa, NULL) == 0 && sigprocmask(SIG_UNBLOCK, &set, NULL) == 0;
 }
 
-void sapi_limit_begin_worker(void) {
+/* A fork has none of its parent's timers. */
+void sapi_limit_make_timer(void) {
         struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL };
 
+        event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+        limit.armed = 0;
+        limit.has_timer =
+                limit.execution && limit.input && timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &limit.timer) == 0;
+}
+
+void sapi_limit_begin_worker(void) {
         limit.execution = limit_find_entry("max_execution_time");
         limit.input = limit_find_entry("max_input_time");
         limit.execution_seconds = EG(timeout_seconds);
         limit.input_seconds = PG(max_input_time);
-        event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-        limit.has_timer =
-                limit.execution && limit.input && timer_create(CLOCK_PROCESS_CPUTIME_ID, &event, &limit.timer) == 0;
+        sapi_limit_make_timer();
 }
 
 void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed) {

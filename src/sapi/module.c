@@ -224,20 +224,41 @@ const char *sapi_module_exposed_version(void) {
         return PG(expose_php) ? sapi_module_version() : NULL;
 }
 
-/*
- * After the worker has set its signal handlers: PHP notes them as those to fall back to. Random sequences that start-
- * up or a preload script may have begun must not go on in every worker alike.
- */
-void sapi_module_worker_begin(uint32_t slot) {
+/* Random sequences that others have begun before the fork must not go on in every worker alike. */
+static void module_forget_seeds(void) {
+        RANDOM_G(combined_lcg_seeded) = false;
+        RANDOM_G(mt19937_seeded) = false;
+        SAPI_COMPAT_RANDOM_FORGET();
+}
+
+/* After the worker has set its signal handlers: PHP notes them as those to fall back to. */
+static void module_worker_begin(void) {
         sapi_signals_begin_worker();
         sapi_limit_begin_worker();
         sapi_disconnect_begin_worker();
         sapi_directory_begin_worker();
+}
+
+static void module_worker_forked(uint32_t slot) {
         sapi_children_begin_worker();
         sapi_cachelock_begin_worker(slot);
-        RANDOM_G(combined_lcg_seeded) = false;
-        RANDOM_G(mt19937_seeded) = false;
-        SAPI_COMPAT_RANDOM_FORGET();
+        module_forget_seeds();
+}
+
+void sapi_module_worker_begin(uint32_t slot) {
+        module_worker_begin();
+        module_worker_forked(slot);
+}
+
+void sapi_template_begin(void) {
+        module_worker_begin();
+        module_forget_seeds();
+}
+
+void sapi_template_forked(uint32_t slot) {
+        module_worker_forked(slot);
+        sapi_cachelock_take();
+        sapi_limit_make_timer();
 }
 
 void sapi_module_worker_end(void) {

@@ -152,6 +152,7 @@ struct sapi_boot {
          * worker is to end, and the script is told. The first call says that the script is ready. */
         bool (*serve)(void *ctx);
         void *ctx;
+        bool forks; /* serve() forks: the process that has booted serves no request, each of its forks one */
 };
 
 struct sapi_boot_end {
@@ -161,7 +162,21 @@ struct sapi_boot_end {
         char *reason;         /* why it has never been ready, in PHP's words; the caller frees; NULL: see error */
 };
 
-/* Runs the script to its end. Nothing of PHP's runs afterwards. */
+/*
+ * A process whose forks serve (forks). begin: in place of sapi_module_worker_begin(), before the script. problem:
+ * within its first serve(), what PHP has begun that forks cannot share, in words, or NULL; connections that persist and
+ * are in nobody's use are closed. stream: the name of the stream that a descriptor is of, or NULL. remember: before the
+ * first fork. forked: in each, first of all of PHP's; slot as there. close: the process that has booted is about to
+ * end.
+ */
+void sapi_template_begin(void);
+const char *sapi_template_problem(void);
+const char *sapi_template_stream(int fd);
+void sapi_template_remember(void);
+void sapi_template_forked(uint32_t slot);
+void sapi_template_close(void);
+
+/* Runs the script to its end, in a fork as well. Nothing of PHP's runs afterwards. */
 void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret);
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused

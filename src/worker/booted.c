@@ -19,9 +19,6 @@
 #include "sapi/sapi.h"
 #include "worker/setup.h"
 
-/* What is told of a boot that fails. */
-#define BOOTED_REASON_MAX 1000
-
 static void booted_accept(struct worker *w) {
         w->booted = true;
         track_stage(&w->track, STAGE_ACCEPTING);
@@ -65,15 +62,24 @@ static bool booted_serve(void *ctx) {
         return w->result == 0 && (!w->ending || w->ready);
 }
 
+void booted_once(struct worker *w) {
+        (void)booted_serve(w);
+}
+
+void booted_describe_failure(const struct conf_pool *pool, const struct sapi_boot_end *end,
+                             char ret[static BOOTED_REASON_MAX]) {
+        if (end->error > 0)
+                snprintf(ret, BOOTED_REASON_MAX, "worker.script %s cannot be opened: %s", pool->worker_script,
+                         strerror(end->error));
+        else
+                snprintf(ret, BOOTED_REASON_MAX, "worker.script does not boot: %s",
+                         end->reason ? end->reason : "PHP has no request");
+}
+
 static int booted_fail(struct worker *w, const struct sapi_boot_end *end) {
         char text[BOOTED_REASON_MAX];
 
-        if (end->error > 0)
-                snprintf(text, sizeof(text), "worker.script %s cannot be opened: %s", w->setup->pool->worker_script,
-                         strerror(end->error));
-        else
-                snprintf(text, sizeof(text), "worker.script does not boot: %s",
-                         end->reason ? end->reason : "PHP has no request");
+        booted_describe_failure(w->setup->pool, end, text);
         w->setup->boot_failed(w->setup->ctx, text);
         return -ECANCELED;
 }

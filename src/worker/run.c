@@ -67,8 +67,7 @@ static int run_booted(struct worker *w) {
         return r;
 }
 
-/* A worker that cannot go on says why, and leaves its place to a fresh one. */
-static int run_live(struct worker *w) {
+static int run_prepare(struct worker *w) {
         const struct worker_setup *s = w->setup;
         int r;
 
@@ -92,7 +91,8 @@ static int run_live(struct worker *w) {
         if (r < 0)
                 return r;
         log_set_said(s->pool->catch_workers_output);
-        sapi_ini_say_refused();
+        if (!conf_pool_forks_booted(s->pool))
+                sapi_ini_say_refused();
         r = setup_allow(s->pool, &w->allow);
         if (r < 0)
                 return r;
@@ -117,6 +117,17 @@ static int run_live(struct worker *w) {
         w->transport.rest_timeout = w->transport.stream.silence = s->pool->park_rest_timeout;
         w->transport.stream.stall = s->pool->park_idle_timeout;
         phpstatus_provide(s->scoreboard);
+        return 0;
+}
+
+/* A worker that cannot go on says why, and leaves its place to a fresh one. */
+static int run_live(struct worker *w) {
+        const struct worker_setup *s = w->setup;
+        int r;
+
+        r = run_prepare(w);
+        if (r < 0)
+                return r;
         sapi_module_worker_begin(s->slot);
         if (s->pool->worker_script)
                 return run_booted(w);
@@ -133,19 +144,48 @@ static int run_live(struct worker *w) {
         return 0;
 }
 
-void worker_run(const struct worker_setup *setup) {
-        static struct worker w; /* too large for the stack */
-        int r;
+static struct worker run_worker; /* too large for the stack */
 
-        w.setup = setup;
-        w.transport.stream.fd = w.kept.intake = -1;
-        run_self = &w;
-        w.output[0] = (struct log_out){ .fd = STDOUT_FILENO, .kind = LOG_KIND_OUTPUT };
-        w.output[1] = (struct log_out){ .fd = STDERR_FILENO, .kind = LOG_KIND_OUTPUT };
-        track_init(&w.track, setup->pool->name, setup->scoreboard, setup->slot);
-        log_out_init(setup->conf->global.log_timeout, 0, w.track.slot->logs_lost);
-        r = run_live(&w);
+static struct worker *run_begin(const struct worker_setup *setup) {
+        struct worker *w = &run_worker;
+
+        w->setup = setup;
+        w->transport.stream.fd = w->kept.intake = -1;
+        run_self = w;
+        w->output[0] = (struct log_out){ .fd = STDOUT_FILENO, .kind = LOG_KIND_OUTPUT };
+        w->output[1] = (struct log_out){ .fd = STDERR_FILENO, .kind = LOG_KIND_OUTPUT };
+        track_init(&w->track, setup->pool->name, setup->scoreboard, setup->slot);
+        log_out_init(setup->conf->global.log_timeout, 0, w->track.slot->logs_lost);
+        return w;
+}
+
+_noreturn_ static void run_end(int r) {
         if (r < 0 && r != -ECANCELED)
                 log_error("worker gives up: %s", strerror(-r));
         _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+void worker_run(const struct worker_setup *setup) {
+        run_end(run_live(run_begin(setup)));
+}
+
+void worker_run_once(const struct worker_setup *setup) {
+        struct worker *w = run_begin(setup);
+        int r = run_prepare(w);
+
+        if (r < 0)
+                run_end(r);
+        sapi_template_forked(setup->slot);
+        booted_once(w);
+}
+
+void worker_end_once(uint32_t exit_status) {
+        struct worker *w = run_self;
+
+        if (setup_is_copy())
+                _exit((int)exit_status);
+        worker_leave(w);
+        if (w->result == 0)
+                acceptor_leave(&w->acceptor);
+        run_end(w->result);
 }

@@ -39,7 +39,10 @@ static void setup_on_quit(_unused_ int sig) {
         errno = saved;
 }
 
-static void (*setup_last_words)(void);
+static void setup_say_nothing(void) {
+}
+
+static void (*setup_last_words)(void) = setup_say_nothing;
 
 /* Ended as by the signal itself, once this handler has returned. */
 static void setup_on_term(int sig) {
@@ -73,7 +76,7 @@ bool setup_is_told_to_end(void) {
         return setup_told;
 }
 
-static int setup_signals(int quit_fd) {
+static int setup_signals(void) {
         static const struct {
                 int sig;
                 void (*handler)(int);
@@ -82,9 +85,7 @@ static int setup_signals(int quit_fd) {
                 { SIGHUP, setup_on_nothing }, { SIGUSR1, setup_on_nothing }, { SIGUSR2, setup_on_nothing },
                 { SIGPIPE, SIG_IGN },         { SIGCHLD, SIG_DFL },
         };
-        sigset_t none;
 
-        setup_quit_eventfd = quit_fd;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 struct sigaction sa = { .sa_handler = rows[i].handler,
                                         .sa_flags = SA_RESTART }; /* scripts' system calls go on */
@@ -97,6 +98,14 @@ static int setup_signals(int quit_fd) {
                 if (sigaction(rows[i].sig, &sa, NULL) < 0)
                         return -errno;
         }
+        return 0;
+}
+
+static int setup_unblock(int quit_fd) {
+        sigset_t none;
+
+        setup_quit_eventfd = quit_fd;
+        setup_told = 0;
         sigemptyset(&none);
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
@@ -155,6 +164,14 @@ static void setup_title(const struct conf_pool *pool) {
         prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
 }
 
+int setup_application(const struct conf_pool *pool) {
+        int r = setup_signals();
+
+        if (r >= 0)
+                r = setup_environment(pool);
+        return r < 0 ? r : confine_enter(pool);
+}
+
 int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void), void (*last_words)(void)) {
         int r;
 
@@ -165,13 +182,11 @@ int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_let
                 prctl(PR_SET_DUMPABLE, 1);
         r = -pthread_atfork(NULL, NULL, setup_on_fork);
         if (r >= 0)
-                r = setup_signals(quit_fd);
-        if (r >= 0)
-                r = setup_environment(setup->pool);
+                r = setup_unblock(quit_fd);
         if (r >= 0)
                 r = setup_descriptors(setup->stdout_fd, setup->stderr_fd);
-        if (r >= 0)
-                r = confine_enter(setup->pool);
+        if (r >= 0 && !conf_pool_forks_booted(setup->pool))
+                r = setup_application(setup->pool);
         if (r < 0)
                 log_error("worker set-up failed: %s", strerror(-r));
         return r;

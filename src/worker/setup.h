@@ -11,7 +11,11 @@
  * for it, and opens what a chroot may not have. 0 or -errno. */
 int setup_prepare(const struct conf_pool *pool);
 
-/* Signals, title, standard descriptors, environment, working directory. quit_fd: the eventfd that SIGQUIT writes.
+/* What PHP code sees of its process: environment, working directory, and signals that end it. In a process whose forks
+ * are workers, before PHP code runs there. 0 or -errno. */
+int setup_application(const struct conf_pool *pool);
+
+/* That, if the zygote has not done so; title, standard descriptors. quit_fd: the eventfd that SIGQUIT writes.
  * copy_lets_go: called in each process that is forked off this one, may only close. last_words: called in SIGTERM's and
  * SIGINT's handler, before they end this one. 0, or -errno with a log entry that says what failed. */
 int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void), void (*last_words)(void));

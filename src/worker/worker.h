@@ -41,3 +41,8 @@ struct worker_setup {
 
 /* Lives the worker's life in the freshly forked child and ends the process. Takes over all descriptors of the setup. */
 _noreturn_ void worker_run(const struct worker_setup *setup);
+
+/* The same in a fork of a process that has booted worker.script: from within the script, for one request (none, when it
+ * is told to end before). It returns for the script to go on, and at the script's end the process ends. */
+void worker_run_once(const struct worker_setup *setup);
+_noreturn_ void worker_end_once(uint32_t exit_status);

@@ -146,7 +146,7 @@ static size_t zygote_watch(const struct zygote *z, struct pollfd *p) {
 
 int zygote_loop(struct zygote *z) {
         z->boot_look = USEC_INFINITY;
-        while (!z->draining || spawn_n_alive(z) > 0) {
+        while (!z->forked && (!z->draining || spawn_n_alive(z) > 0)) {
                 struct pollfd p[ZYGOTE_POLL_FIXED + SCOREBOARD_SLOTS];
                 size_t n = zygote_watch(z, p);
                 usec_t now;
@@ -161,6 +161,8 @@ int zygote_loop(struct zygote *z) {
                         zygote_on_signal(z, now);
                 if (p[1].revents)
                         zygote_on_message(z, now);
+                if (z->forked)
+                        break;
                 if (z->stopping && now >= z->kill_at) {
                         spawn_signal(z, SIGKILL);
                         z->kill_at = now + ZYGOTE_KILL_DELAY;

@@ -171,21 +171,21 @@ static void zygote_on_nothing(_unused_ int sig) {
 /* Signals arrive as reads; workers get the mask back that was there before. */
 static int zygote_take_signals(struct zygote *z) {
         static const int idle[] = { SIGHUP, SIGUSR1, SIGUSR2 };
-        sigset_t set;
+        sigset_t *set = &z->signals;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGCHLD);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGQUIT);
+        sigemptyset(set);
+        sigaddset(set, SIGCHLD);
+        sigaddset(set, SIGTERM);
+        sigaddset(set, SIGINT);
+        sigaddset(set, SIGQUIT);
         signal(SIGPIPE, SIG_IGN);
         for (size_t i = 0; i < ELEMENTSOF(idle); i++)
                 if (sigaction(idle[i], &(struct sigaction){ .sa_handler = zygote_on_nothing, .sa_flags = SA_RESTART },
                               NULL) < 0)
                         return -errno;
-        if (sigprocmask(SIG_BLOCK, &set, &z->old_mask) < 0)
+        if (sigprocmask(SIG_BLOCK, set, &z->old_mask) < 0)
                 return -errno;
-        z->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        z->signal_fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
         return z->signal_fd < 0 ? -errno : 0;
 }
 
@@ -225,17 +225,24 @@ static int zygote_check_identity(const struct zygote *z, const struct zygote_opt
 /* The soft limit also counts the descriptors that all processes of the user have sent and nobody has received yet, so
  * others of that user could keep the zygote from telling its master of a worker. PHP has the limit that was there
  * before: start-up is over, and workers get it back. */
-static void zygote_raise_files(struct zygote *z) {
+void zygote_raise_files(struct zygote *z) {
         process_raise_files(RLIM_INFINITY, &z->files);
+}
+
+int zygote_say_ready(struct zygote *z) {
+        int r = ipc_message_send(z->ipc, &z->ready, &z->ready_fd);
+
+        z->ready_fd = fd_close(z->ready_fd);
+        return r;
 }
 
 /* PHP's start, and the news of it. */
 static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         _cleanup_free_ char *ini_files = NULL, *reason = NULL;
-        struct ipc_message m = { .type = IPC_READY, .generation = z->generation };
-        _cleanup_fd_ int fd = -1;
+        struct ipc_message *m = &z->ready;
         int r;
 
+        *m = (struct ipc_message){ .type = IPC_READY, .generation = z->generation };
         o->sapi.pool = z->pool;
         o->sapi.n_slots = SCOREBOARD_SLOTS;
         r = sapi_module_start(&o->sapi, &ini_files, &reason);
@@ -245,18 +252,18 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         if (r == 0)
                 r = zygote_enter_chroot(z->pool, &reason);
         if (r == 0) {
-                fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
-                r = fd < 0 ? fd : 0;
+                z->ready_fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
+                r = MIN(z->ready_fd, 0);
         }
         if (r < 0) {
-                m.type = IPC_FAILED;
-                snprintf(m.text, sizeof(m.text), "%s", reason ? reason : strerror(-r));
-                ipc_message_send(z->ipc, &m, NULL);
+                m->type = IPC_FAILED;
+                snprintf(m->text, sizeof(m->text), "%s", reason ? reason : strerror(-r));
+                ipc_message_send(z->ipc, m, NULL);
                 return r;
         }
-        m.status = sapi_module_exposed_version() ? 1 : 0;
-        snprintf(m.text, sizeof(m.text), "%s", sapi_module_version());
-        return ipc_message_send(z->ipc, &m, &fd);
+        m->status = sapi_module_exposed_version() ? 1 : 0;
+        snprintf(m->text, sizeof(m->text), "%s", sapi_module_version());
+        return conf_pool_forks_booted(z->pool) ? template_run(z) : zygote_say_ready(z);
 }
 
 static int zygote_print(const struct zygote_options *o) {
@@ -270,9 +277,11 @@ static int zygote_print(const struct zygote_options *o) {
 
 int main(int argc, char **argv) {
         static struct zygote_options options = { .print = -1 };
-        static struct zygote z = {
-                .ipc = INHERIT_IPC, .lifeline_write = INHERIT_LIFELINE_WRITE, .signal_fd = -1, .boot = -1
-        };
+        static struct zygote z = { .ipc = INHERIT_IPC,
+                                   .lifeline_write = INHERIT_LIFELINE_WRITE,
+                                   .signal_fd = -1,
+                                   .boot = -1,
+                                   .ready_fd = -1 };
         int r;
 
         program_init(argv[0]);
@@ -312,7 +321,7 @@ int main(int argc, char **argv) {
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {
-                if (r != -ENOEXEC) /* PHP's reason is the master's to log */
+                if (r != -ENOEXEC && r != -ECANCELED) /* PHP's reason is the master's to log */
                         log_error("zygote cannot start: %s", strerror(-r));
                 return EXIT_FAILURE;
         }

@@ -79,9 +79,11 @@ static void spawn_forget_others(struct zygote *z, uint32_t slot) {
                 z->children[i].boot = fd_close(z->children[i].boot);
         }
         z->children[0] = (struct zygote_child){ .slot = slot, .memory = -1, .boot = -1 };
+        z->n_children = 0;
 }
 
-_noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends *ends) {
+/* Returns in a fork of a template. */
+static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends *ends) {
         bool given;
 
         fd_close(ends->read[0]);
@@ -98,7 +100,7 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct
         if (z->boot >= 0)
                 z->ipc = fd_close(z->ipc); /* PHP runs before it accepts */
 
-        worker_run(&(struct worker_setup){
+        z->worker = (struct worker_setup){
                 .conf = z->conf,
                 .pool = z->pool,
                 .scoreboard = z->scoreboard,
@@ -118,7 +120,10 @@ _noreturn_ static void spawn_child(struct zygote *z, uint32_t slot, const struct
                 .accepting = spawn_accepting,
                 .boot_failed = spawn_boot_failed,
                 .ctx = z,
-        });
+        };
+        z->forked = conf_pool_forks_booted(z->pool);
+        if (!z->forked)
+                worker_run(&z->worker);
 }
 
 /* Room for one more child, before the fork: afterwards there is no way back. */
@@ -181,6 +186,8 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote
                 pid = fork();
                 if (pid == 0)
                         spawn_child(z, slot, &ends);
+                if (z->forked)
+                        return 0;
                 r = pid < 0 ? -errno : 0;
                 ends.reading[1] = fd_close(ends.reading[1]);
         }
@@ -215,6 +222,8 @@ int zygote_spawn(struct zygote *z, uint32_t slot) {
         r = spawn_reserve(z);
         if (r == 0)
                 r = spawn_fork(z, slot, child.started, &child);
+        if (z->forked)
+                return 0;
         if (r < 0) {
                 struct ipc_message m = { .type = IPC_SPAWN_FAILED, .slot = slot };
                 char why[SHORTAGE_TEXT_MAX];
@@ -244,6 +253,11 @@ void spawn_signal(const struct zygote *z, int sig) {
                         kill(z->children[i].pid, sig); /* our unreaped child: the pid is its own */
 }
 
+/* A worker that is to serve one request has not ended too early when it has. */
+static bool spawn_is_early(const struct zygote *z, const struct zygote_child *c, int status, usec_t now) {
+        return now - c->started < ZYGOTE_YOUNG && !(conf_pool_forks_booted(z->pool) && status == 0);
+}
+
 static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         struct zygote_child *c = &z->children[i];
 
@@ -254,7 +268,7 @@ static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {
         spawn_tell(z, &(struct ipc_message){ .type = IPC_EXITED, .slot = c->slot, .pid = c->pid, .status = status },
                    NULL);
         if (z->ipc < 0 && !z->draining) {
-                c->replace_at = now - c->started < ZYGOTE_YOUNG ? now + ZYGOTE_REPLACE_DELAY : now;
+                c->replace_at = spawn_is_early(z, c, status, now) ? now + ZYGOTE_REPLACE_DELAY : now;
                 c->pid = 0;
                 return;
         }
@@ -279,10 +293,11 @@ void spawn_replace_due(struct zygote *z, usec_t now) {
 
                 if (c->pid != 0 || z->draining || now < c->replace_at)
                         continue;
-                if (spawn_fork(z, c->slot, now, c) < 0) {
+                if (spawn_fork(z, c->slot, now, c) < 0)
                         c->replace_at = now + ZYGOTE_REPLACE_DELAY;
-                        continue;
-                }
-                c->started = now;
+                else
+                        c->started = now;
+                if (z->forked)
+                        return;
         }
 }

@@ -18,6 +18,7 @@
 #include "conf/model.h"
 #include "ipc/message.h"
 #include "scoreboard/layout.h"
+#include "worker/worker.h"
 
 struct zygote_child {
         pid_t pid; /* 0: waits to be replaced, from replace_at on (only without a master) */
@@ -40,6 +41,7 @@ struct zygote {
         int ipc;            /* -1: the master is gone */
         int lifeline_write; /* -1: draining */
         int signal_fd;
+        sigset_t signals; /* that it reads */
         sigset_t old_mask;
         struct rlimit files; /* RLIMIT_NOFILE as PHP has it */
         bool draining;
@@ -48,12 +50,25 @@ struct zygote {
         uint32_t last_slot; /* of the worker that was forked last */
         struct zygote_child *children;
         size_t n_children;
-        usec_t boot_look; /* when a worker has booted for too long; USEC_INFINITY: none does */
-        int boot;         /* in a worker of a pool with worker.script: its end of the pipe */
+        usec_t boot_look;           /* when a worker has booted for too long; USEC_INFINITY: none does */
+        int boot;                   /* in a worker of a pool with worker.script: its end of the pipe */
+        bool forked;                /* this process is a fork of a template, and the loop is to be left for good */
+        struct worker_setup worker; /* its */
+        struct ipc_message ready;   /* what the master is told when PHP is up, */
+        int ready_fd;               /* and what goes with it */
 };
 
+/* main.c: PHP is up. 0 or -errno. */
+int zygote_say_ready(struct zygote *z);
+/* main.c: as many descriptors as there may be; PHP's limit is kept. */
+void zygote_raise_files(struct zygote *z);
+
+/* template.c: worker.requests = 1: boots, and lives as a zygote. Returns only with -errno or -ECANCELED: the script has
+ * not booted, and the master has been told why. */
+int template_run(struct zygote *z);
+
 /* spawn.c: forks a worker for a slot and tells the master. Returns 0, or -errno after telling the master. Never returns
- * in the child. */
+ * in the child, but in the fork of a template: there is nothing left then to do for the zygote (z->forked). */
 int zygote_spawn(struct zygote *z, uint32_t slot);
 
 /* spawn.c: reaps every child that has ended, and tells the master, or without one plans its replacement. */
