@@ -81,7 +81,7 @@ struct conf_pool {
 #undef CONF_FIELD
 
 /* worker.requests = 1: the zygote boots worker.script, and its workers are forks of what that has left. */
-static inline bool conf_pool_forks_booted(const struct conf_pool *pool) {
+static inline bool conf_model_forks(const struct conf_pool *pool) {
         return pool->worker_script && pool->worker_requests == 1;
 }
 

@@ -102,7 +102,7 @@ static void messages_on_spawned(struct generation *g, struct untrusted_fact *fac
         r = exits_watch_worker(w); /* one that has been reaped is told of at once */
         if (r < 0)
                 log_error("[pool %s] cannot watch child %d: %s", g->pool->name, w->pid, strerror(-r));
-        log_printf(g->n_to_replace > 0 && !conf_pool_forks_booted(g->conf) ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
+        log_printf(g->n_to_replace > 0 && !conf_model_forks(g->conf) ? LOG_LEVEL_NOTICE : LOG_LEVEL_DEBUG,
                    "[pool %s] child %d started", g->pool->name, w->pid);
         if (g->n_to_replace == 0)
                 news_of_growth(g);

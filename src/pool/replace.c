@@ -60,7 +60,7 @@ static void replace_log_success(const struct generation *g) {
 
 /* When worker.max_age is over for what a zygote has booted. */
 static usec_t replace_worn_at(const struct generation *g) {
-        if (!g || g->asleep || !conf_pool_forks_booted(g->conf) || g->conf->worker_max_age == 0)
+        if (!g || g->asleep || !conf_model_forks(g->conf) || g->conf->worker_max_age == 0)
                 return USEC_INFINITY;
         return g->started + g->conf->worker_max_age;
 }

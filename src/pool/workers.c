@@ -53,7 +53,7 @@ void workers_release(struct pool *p, uint32_t slot) {
 static enum log_level workers_exit_level(const struct pool_worker *w, bool bad) {
         if (bad)
                 return LOG_LEVEL_WARNING;
-        return w->leaving || w->old_log || w->generation->drain.begun || conf_pool_forks_booted(w->generation->conf)
+        return w->leaving || w->old_log || w->generation->drain.begun || conf_model_forks(w->generation->conf)
                        ? LOG_LEVEL_DEBUG
                        : LOG_LEVEL_NOTICE;
 }

@@ -142,6 +142,8 @@ bool sapi_booted_serve(struct sapi_booted_call *call) {
         booted.called = booted.exited = false;
         served = booted.boot->serve(booted.boot->ctx);
         booted.call = NULL;
+        if (booted.boot->forks)
+                sapi_template_request_over();
         if (CG(unclean_shutdown))
                 zend_bailout(); /* of the request, and so of the script */
         if (booted.exited)

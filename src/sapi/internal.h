@@ -118,8 +118,8 @@ void sapi_directory_end(void);
 void sapi_directory_stay(void);
 
 /* cachelock.c: opcache's lock. start: in the zygote, PHP has been started. begin_worker, free: as
- * sapi_module_worker_begin() and sapi_module_worker_gone(). take: this worker was forked within a script, and uses the cache without
- * having asked. leave: in a copy of a worker. */
+ * sapi_module_worker_begin() and sapi_module_worker_gone(). take: this worker was forked within a script, and uses the
+ * cache without having asked. leave: in a copy of a worker. */
 void sapi_cachelock_start(uint32_t n_slots);
 void sapi_cachelock_begin_worker(uint32_t slot);
 void sapi_cachelock_take(void);

@@ -250,12 +250,12 @@ void sapi_module_worker_begin(uint32_t slot) {
         module_worker_forked(slot);
 }
 
-void sapi_template_begin(void) {
+void sapi_module_template_begin(void) {
         module_worker_begin();
         module_forget_seeds();
 }
 
-void sapi_template_forked(uint32_t slot) {
+void sapi_module_template_forked(uint32_t slot) {
         module_worker_forked(slot);
         sapi_cachelock_take();
         sapi_limit_make_timer();

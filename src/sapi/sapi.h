@@ -169,11 +169,11 @@ struct sapi_boot_end {
  * first fork. forked: in each, first of all of PHP's; slot as there. close: the process that has booted is about to
  * end.
  */
-void sapi_template_begin(void);
+void sapi_module_template_begin(void);
 const char *sapi_template_problem(void);
 const char *sapi_template_stream(int fd);
 void sapi_template_remember(void);
-void sapi_template_forked(uint32_t slot);
+void sapi_module_template_forked(uint32_t slot);
 void sapi_template_close(void);
 
 /* Runs the script to its end, in a fork as well. Nothing of PHP's runs afterwards. */

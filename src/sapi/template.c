@@ -102,6 +102,17 @@ void sapi_template_remember(void) {
                 template.objects[i] = template_object(i);
 }
 
+/* Garbage goes with the process. A look for it, which frameworks take after each request, would write to all of the
+ * boot's memory, and so copy it. */
+static int template_collect_nothing(void) {
+        return 0;
+}
+
+void sapi_template_request_over(void) {
+        gc_collect_cycles = template_collect_nothing;
+        (void)gc_protect(true);
+}
+
 static void template_call_destructors(void) {
         for (uint32_t i = 1; i < EG(objects_store).top; i++) { /* they may make more */
                 zend_object *o = template_object(i);

@@ -91,7 +91,7 @@ static int run_prepare(struct worker *w) {
         if (r < 0)
                 return r;
         log_set_said(s->pool->catch_workers_output);
-        if (!conf_pool_forks_booted(s->pool))
+        if (!conf_model_forks(s->pool))
                 sapi_ini_say_refused();
         r = setup_allow(s->pool, &w->allow);
         if (r < 0)
@@ -175,11 +175,11 @@ void worker_run_once(const struct worker_setup *setup) {
 
         if (r < 0)
                 run_end(r);
-        sapi_template_forked(setup->slot);
+        sapi_module_template_forked(setup->slot);
         booted_once(w);
 }
 
-void worker_end_once(uint32_t exit_status) {
+void worker_run_end(uint32_t exit_status) {
         struct worker *w = run_self;
 
         if (setup_is_copy())

@@ -185,7 +185,7 @@ int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_let
                 r = setup_unblock(quit_fd);
         if (r >= 0)
                 r = setup_descriptors(setup->stdout_fd, setup->stderr_fd);
-        if (r >= 0 && !conf_pool_forks_booted(setup->pool))
+        if (r >= 0 && !conf_model_forks(setup->pool))
                 r = setup_application(setup->pool);
         if (r < 0)
                 log_error("worker set-up failed: %s", strerror(-r));

@@ -45,4 +45,4 @@ _noreturn_ void worker_run(const struct worker_setup *setup);
 /* The same in a fork of a process that has booted worker.script: from within the script, for one request (none, when it
  * is told to end before). It returns for the script to go on, and at the script's end the process ends. */
 void worker_run_once(const struct worker_setup *setup);
-_noreturn_ void worker_end_once(uint32_t exit_status);
+_noreturn_ void worker_run_end(uint32_t exit_status);

@@ -27,7 +27,7 @@
 #define BOOT_KILL_DELAY (5 * USEC_PER_SEC)
 
 int boot_open(const struct zygote *z, int ret_ends[static 2]) {
-        if (!z->pool->worker_script || conf_pool_forks_booted(z->pool))
+        if (!z->pool->worker_script || conf_model_forks(z->pool))
                 return 0;
         return pipe2(ret_ends, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,9 +230,31 @@ void zygote_raise_files(struct zygote *z) {
         process_raise_files(RLIM_INFINITY, &z->files);
 }
 
+static struct zygote *zygote_starting; /* PHP code may run in it: opcache.preload, worker.script */
+
+/* A process that such code forks off may outlive the zygote. It must not speak for it, nor keep its workers from the
+ * lifeline's end, nor hold an address. */
+static void zygote_on_copy(void) {
+        struct zygote *z = zygote_starting;
+
+        if (!z)
+                return;
+        for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)z->n_listeners; fd++)
+                if (fd != INHERIT_JOURNAL && fd != INHERIT_LOG && fd != INHERIT_ACCESS)
+                        fd_close(fd);
+        z->ipc = -1;
+        z->signal_fd = fd_close(z->signal_fd);
+}
+
+static int zygote_watch_copies(struct zygote *z) {
+        zygote_starting = z;
+        return -pthread_atfork(NULL, NULL, zygote_on_copy);
+}
+
 int zygote_say_ready(struct zygote *z) {
         int r = ipc_message_send(z->ipc, &z->ready, &z->ready_fd);
 
+        zygote_starting = NULL;
         z->ready_fd = fd_close(z->ready_fd);
         return r;
 }
@@ -263,7 +286,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         }
         m->status = sapi_module_exposed_version() ? 1 : 0;
         snprintf(m->text, sizeof(m->text), "%s", sapi_module_version());
-        return conf_pool_forks_booted(z->pool) ? template_run(z) : zygote_say_ready(z);
+        return conf_model_forks(z->pool) ? template_run(z) : zygote_say_ready(z);
 }
 
 static int zygote_print(const struct zygote_options *o) {
@@ -318,6 +341,8 @@ int main(int argc, char **argv) {
                 r = zygote_take_signals(&z);
         if (r == 0)
                 r = setup_prepare(z.pool);
+        if (r == 0)
+                r = zygote_watch_copies(&z);
         if (r == 0)
                 r = zygote_start_php(&z, &options);
         if (r < 0) {

@@ -121,7 +121,7 @@ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends
                 .boot_failed = spawn_boot_failed,
                 .ctx = z,
         };
-        z->forked = conf_pool_forks_booted(z->pool);
+        z->forked = conf_model_forks(z->pool);
         if (!z->forked)
                 worker_run(&z->worker);
 }
@@ -255,7 +255,7 @@ void spawn_signal(const struct zygote *z, int sig) {
 
 /* A worker that is to serve one request has not ended too early when it has. */
 static bool spawn_is_early(const struct zygote *z, const struct zygote_child *c, int status, usec_t now) {
-        return now - c->started < ZYGOTE_YOUNG && !(conf_pool_forks_booted(z->pool) && status == 0);
+        return now - c->started < ZYGOTE_YOUNG && !(conf_model_forks(z->pool) && status == 0);
 }
 
 static void spawn_on_exit(struct zygote *z, size_t i, int status, usec_t now) {

@@ -204,7 +204,7 @@ int template_run(struct zygote *z) {
                 return r;
         }
         (void)sigprocmask(SIG_SETMASK, &z->old_mask, NULL); /* for what the script starts */
-        sapi_template_begin();
+        sapi_module_template_begin();
         sapi_ini_say_refused();
         sapi_booted_run(&(struct sapi_boot){ .script = z->pool->worker_script,
                                              .timeout = z->pool->worker_boot_timeout,
@@ -213,7 +213,7 @@ int template_run(struct zygote *z) {
                                              .forks = true },
                         &end);
         if (z->forked)
-                worker_end_once(end.exit_status);
+                worker_run_end(end.exit_status);
         if (getpid() != template.pid)
                 _exit((int)end.exit_status);
         booted_describe_failure(z->pool, &end, reason);

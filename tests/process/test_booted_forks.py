@@ -249,6 +249,16 @@ def test_process_managers(app, pm):
         assert s.ctl("reload").returncode == 1
 
 
+def test_a_process_that_the_boot_has_forked_holds_nothing_up(app):
+    """It lives on, without the zygote's sockets: workers hear of their end, and of the next generation."""
+    s = app("if (pcntl_fork() === 0) { for (;;) sleep(1000); }", **{"security.pcntl": "yes", "catch_workers_output": "no"})
+    assert get(s).text == "hello"
+    old = s.workers()
+    assert s.ctl("reload").returncode == 0
+    procs.until("the old workers to end", lambda: not any(procs.alive(pid) and procs.comm(pid) == "fpmd-worker" for pid in old))
+    assert get(s).text == "hello"
+
+
 def test_a_failing_application_keeps_a_pool_from_starting(make):
     s = make({"www": {"pm": "ondemand", "worker.script": "/no/such.php", "worker.requests": "1"}})
     _, said = s.start_expecting_failure()
