@@ -78,12 +78,35 @@ static void conf_pairs_done(struct conf_pairs *pairs) {
         free(pairs->items);
 }
 
+struct conf_pairs *conf_pool_pairs(struct conf_pool *pool, enum conf_array_kind kind) {
+        switch (kind) {
+        case CONF_ARRAY_ENV:
+                return &pool->env;
+        case CONF_ARRAY_SUPPRESS_PATH:
+                return &pool->suppress_paths;
+        case CONF_ARRAY_QUEUE_PRIORITY:
+                return &pool->queue_priorities;
+        case CONF_ARRAY_EXEC_BASEDIR:
+                return &pool->exec_basedirs;
+        default:
+                return NULL;
+        }
+}
+
+const struct conf_pairs *conf_pool_pairs_const(const struct conf_pool *pool, enum conf_array_kind kind) {
+        return conf_pool_pairs((struct conf_pool *)pool, kind);
+}
+
+bool conf_array_has_paths(enum conf_array_kind kind) {
+        return kind == CONF_ARRAY_SUPPRESS_PATH || kind == CONF_ARRAY_EXEC_BASEDIR;
+}
+
 static void conf_pool_done(struct conf_pool *pool) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 conf_value_clear(&conf_pool_directives[i], pool);
-        conf_pairs_done(&pool->env);
-        conf_pairs_done(&pool->suppress_paths);
-        conf_pairs_done(&pool->queue_priorities);
+        for (enum conf_array_kind kind = 0; kind < _CONF_ARRAY_MAX; kind++)
+                if (conf_pool_pairs(pool, kind))
+                        conf_pairs_done(conf_pool_pairs(pool, kind));
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 conf_php_setting_done(&pool->php_settings[i]);
         free(pool->php_settings);

@@ -6,6 +6,7 @@
 
 #include "conf/diff.h"
 
+#include "conf/conf.h"
 #include "conf/rows.h"
 #include "conf/values.h"
 
@@ -45,12 +46,10 @@ size_t conf_diff_pool(const struct conf_pool *a, const struct conf_pool *b, stru
         if (conf_value_equal(&conf_pool_directives[CONF_POOL_listen_peer_users], a, b) &&
             !text_equal(a->peer_uids ?: "", b->peer_uids ?: "")) /* a name has another number */
                 diff_add(names, &n, conf_pool_directives[CONF_POOL_listen_peer_users].name);
-        if (!diff_pairs_equal(&a->env, &b->env))
-                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_ENV].name);
-        if (!diff_pairs_equal(&a->suppress_paths, &b->suppress_paths))
-                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name);
-        if (!diff_pairs_equal(&a->queue_priorities, &b->queue_priorities))
-                diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_QUEUE_PRIORITY].name);
+        for (enum conf_array_kind kind = 0; kind < _CONF_ARRAY_MAX; kind++)
+                if (conf_pool_pairs_const(a, kind) &&
+                    !diff_pairs_equal(conf_pool_pairs_const(a, kind), conf_pool_pairs_const(b, kind)))
+                        diff_add(names, &n, conf_pool_arrays[kind].name);
         if (!diff_php_equal(a, b))
                 diff_add(names, &n, conf_pool_arrays[CONF_ARRAY_PHP_VALUE].name);
         return n;

@@ -37,6 +37,7 @@
 #define CONF_CTYPE_ABANDONED  enum conf_abandoned
 #define CONF_CTYPE_DISCONNECT enum conf_disconnect
 #define CONF_CTYPE_DELAY      usec_t /* as TIME, and milliseconds */
+#define CONF_CTYPE_OWNER      enum conf_owner
 
 #define CONF_INT_UNSET INT_MIN
 #define CONF_UNLIMITED INT64_C(-1)
@@ -135,6 +136,7 @@
         D("worker.max_age",              worker_max_age,              TIME,     0,   CONF_TIME_MAX,   "0",      OWN,   RELOAD)   \
         D("worker.boot_timeout",         worker_boot_timeout,         TIME,     1,   CONF_TIME_MAX,   "30s",    OWN,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
+        D("security.script_owner",       script_owner,                OWNER,    0,   0,               "any",    OWN,   RELOAD)   \
         D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
         D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
         D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     OWN,   RELOAD)
@@ -148,7 +150,8 @@
         A("php_admin_value",      PHP_ADMIN_VALUE, NOW)                                                                    \
         A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
         A("access.suppress_path", SUPPRESS_PATH,   NOW)                                                                    \
-        A("queue.priority",       QUEUE_PRIORITY,  OWN)
+        A("queue.priority",       QUEUE_PRIORITY,  OWN)                                                                    \
+        A("security.exec_basedir", EXEC_BASEDIR,   OWN)
 // clang-format on
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

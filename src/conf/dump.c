@@ -73,22 +73,18 @@ static void dump_entry(const char *name, const char *key, const char *value, enu
         text_append_c(out, '\n');
 }
 
+/* pairs NULL: none. */
+static void dump_pairs(const char *name, const struct conf_pairs *pairs, enum conf_dump_style style, struct text *out) {
+        for (size_t i = 0; pairs && i < pairs->n; i++)
+                dump_entry(name, pairs->items[i].key, pairs->items[i].source ?: pairs->items[i].value, style, out);
+}
+
 static void dump_pool(const struct conf_pool *pool, enum conf_dump_style style, struct text *out) {
         text_printf(out, "%s\n[%s]\n", style == CONF_DUMP_PHP_FPM ? " " : "", pool->name);
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 dump_row(&conf_pool_directives[i], pool, style, out);
-        for (size_t i = 0; i < pool->env.n; i++) {
-                const struct conf_pair *pair = &pool->env.items[i];
-
-                dump_entry(conf_pool_arrays[CONF_ARRAY_ENV].name, pair->key, pair->source ? pair->source : pair->value,
-                           style, out);
-        }
-        for (size_t i = 0; i < pool->suppress_paths.n; i++)
-                dump_entry(conf_pool_arrays[CONF_ARRAY_SUPPRESS_PATH].name, "", pool->suppress_paths.items[i].value,
-                           style, out);
-        for (size_t i = 0; i < pool->queue_priorities.n; i++)
-                dump_entry(conf_pool_arrays[CONF_ARRAY_QUEUE_PRIORITY].name, pool->queue_priorities.items[i].key,
-                           pool->queue_priorities.items[i].value, style, out);
+        for (enum conf_array_kind kind = 0; kind < _CONF_ARRAY_MAX; kind++)
+                dump_pairs(conf_pool_arrays[kind].name, conf_pool_pairs_const(pool, kind), style, out);
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 dump_entry(dump_php_name(&pool->php_settings[i], style), pool->php_settings[i].key,
                            pool->php_settings[i].value, style, out);

@@ -177,6 +177,10 @@ static int entries_set_value(struct conf_entries *e, const struct conf_directive
         return r < 0 ? r : 0;
 }
 
+static bool entries_takes_paths(int kind) {
+        return kind >= 0 && conf_array_has_paths((enum conf_array_kind)kind);
+}
+
 /* An unknown name, or one that stands where it cannot: says which. */
 static void entries_unknown_entry(struct conf_entries *e, const char *name) {
         bool global = conf_rows_find_global(name) >= 0;
@@ -186,7 +190,7 @@ static void entries_unknown_entry(struct conf_entries *e, const char *name) {
         conf_entries_problem(e, "unknown entry '%s'", name);
         if (conf_rows_find_array(name) >= 0)
                 conf_entries_explain(e, name, "it is written in a pool's section, as %s[%s] = VALUE", name,
-                                     conf_rows_find_array(name) == CONF_ARRAY_SUPPRESS_PATH ? "" : "NAME");
+                                     entries_takes_paths(conf_rows_find_array(name)) ? "" : "NAME");
         else if (global && e->section == CONF_ENTRIES_POOL)
                 conf_entries_explain(e, name, "it belongs in [global]");
         else if (pool && e->section == CONF_ENTRIES_GLOBAL)
@@ -267,9 +271,10 @@ static int entries_read_priority(struct conf_entries *e, const char *key, const 
 static int entries_read_array(struct conf_entries *e, const char *name, const char *key, const char *value) {
         int kind = conf_rows_find_array(name);
 
-        if (kind == CONF_ARRAY_SUPPRESS_PATH) {
+        if (entries_takes_paths(kind)) {
                 if (!*key && value[0] == '/')
-                        return conf_pairs_add(&entries_pool(e)->suppress_paths, "", value, e->where);
+                        return conf_pairs_add(conf_pool_pairs(entries_pool(e), (enum conf_array_kind)kind), "", value,
+                                              e->where);
                 conf_entries_problem(e,
                                      *key ? "Keys provided to field '%s' are ignored"
                                           : "Values provided to field '%s' must begin with '/'",

@@ -185,6 +185,22 @@ static void machine_check_chdir(const struct conf_check *k, const struct conf_po
         conf_check_problem(k, pool, CONF_POOL_chdir, "'%s': %s", text_peek(&full), strerror(error));
 }
 
+/* As a worker sees them. */
+static void machine_check_basedirs(const struct conf_check *k, const struct conf_pool *pool) {
+        for (size_t i = 0; i < pool->exec_basedirs.n; i++) {
+                const struct conf_pair *dir = &pool->exec_basedirs.items[i];
+                _cleanup_text_ struct text full = {};
+                int error;
+
+                text_printf(&full, "%s%s", pool->chroot ?: "", dir->value);
+                error = full.failed ? 0 : machine_folder_error(text_peek(&full));
+                k->problems->failed |= full.failed;
+                if (error > 0)
+                        text_printf(k->problems, "[%s:%u] directive '%s': '%s': %s\n", dir->where.file, dir->where.line,
+                                    conf_pool_arrays[CONF_ARRAY_EXEC_BASEDIR].name, text_peek(&full), strerror(error));
+        }
+}
+
 /* Zero, or an errno that tells why the path cannot be used so. A test asks on behalf of whoever starts the program, but
  * under php-fpm's name, as there, of who tests. */
 static int machine_may_error(const struct conf_check *k, const char *path, int how) {
@@ -259,4 +275,5 @@ void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool 
         machine_check_logs(k, pool);
         machine_check_folder(k, pool, CONF_POOL_chroot, "chroot path");
         machine_check_chdir(k, pool);
+        machine_check_basedirs(k, pool);
 }

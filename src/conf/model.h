@@ -25,6 +25,9 @@ enum conf_pm { CONF_PM_STATIC = 1, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 enum conf_abandoned { CONF_ABANDONED_RUN, CONF_ABANDONED_DROP };
 enum conf_disconnect { CONF_DISCONNECT_IGNORE, CONF_DISCONNECT_ABORT };
 
+/* Whose scripts are run. */
+enum conf_owner { CONF_OWNER_ANY, CONF_OWNER_POOL };
+
 struct conf_where {
         const char *file;        /* one of struct conf.files; NULL: nowhere */
         unsigned line;           /* 0: a default, or from the command line */
@@ -71,6 +74,7 @@ struct conf_pool {
         struct conf_pairs env;
         struct conf_pairs suppress_paths;   /* access.suppress_path[] */
         struct conf_pairs queue_priorities; /* queue.priority[high] or [low] */
+        struct conf_pairs exec_basedirs;    /* security.exec_basedir[], as a worker sees them */
         /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
          * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more
          * than once. */

@@ -45,6 +45,16 @@ void conf_own_format_disconnect(const void *field, struct text *out) {
         text_append(out, own_disconnect[*(const enum conf_disconnect *)field]);
 }
 
+static const char *const own_owner[] = { [CONF_OWNER_ANY] = "any", [CONF_OWNER_POOL] = "pool" };
+
+int conf_own_parse_owner(_unused_ const struct conf_directive *d, void *field, const char *text, struct text *reason) {
+        return own_parse_word(own_owner, text, reason, field);
+}
+
+void conf_own_format_owner(const void *field, struct text *out) {
+        text_append(out, own_owner[*(const enum conf_owner *)field]);
+}
+
 static const struct {
         const char *name;
         uint64_t usec;

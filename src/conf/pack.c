@@ -55,6 +55,17 @@ static void pack_put_where(struct text *out, const char *kind, const struct conf
         pack_put_record(out, kind, w->file, line);
 }
 
+/* pairs NULL: none. */
+static void pack_put_pairs(struct text *out, const char *name, const struct conf_pairs *pairs) {
+        for (size_t i = 0; pairs && i < pairs->n; i++) {
+                const struct conf_pair *pair = &pairs->items[i];
+
+                pack_put_record(out, name, pair->key, pair->value);
+                if (pair->source)
+                        pack_put_record(out, "env_source", pair->key, pair->source);
+        }
+}
+
 int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **ret, size_t *ret_n) {
         _cleanup_text_ struct text out = {};
 
@@ -68,18 +79,8 @@ int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **re
                 pack_put_row(&out, "set", &conf_pool_directives[i], pool);
         if (pool->peer_uids)
                 pack_put_record(&out, "peer_uids", "", pool->peer_uids);
-        for (size_t i = 0; i < pool->env.n; i++) {
-                const struct conf_pair *pair = &pool->env.items[i];
-
-                pack_put_record(&out, "env", pair->key, pair->value);
-                if (pair->source)
-                        pack_put_record(&out, "env_source", pair->key, pair->source);
-        }
-        for (size_t i = 0; i < pool->suppress_paths.n; i++)
-                pack_put_record(&out, "access.suppress_path", "", pool->suppress_paths.items[i].value);
-        for (size_t i = 0; i < pool->queue_priorities.n; i++)
-                pack_put_record(&out, "queue.priority", pool->queue_priorities.items[i].key,
-                                pool->queue_priorities.items[i].value);
+        for (enum conf_array_kind kind = 0; kind < _CONF_ARRAY_MAX; kind++)
+                pack_put_pairs(&out, conf_pool_arrays[kind].name, conf_pool_pairs_const(pool, kind));
         for (size_t i = 0; i < pool->n_php_settings; i++) {
                 const struct conf_php_setting *s = &pool->php_settings[i];
 
@@ -147,16 +148,14 @@ static int pack_take_peers(struct conf_pool *pool, const char *uids) {
 
 static int pack_take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
         struct conf_php_setting setting;
+        struct conf_pairs *pairs;
         bool on;
 
-        if (kind == CONF_ARRAY_ENV)
-                return conf_pairs_add(&pool->env, key, value, pool->where);
-        if (kind == CONF_ARRAY_SUPPRESS_PATH)
-                return conf_pairs_add(&pool->suppress_paths, key, value, pool->where);
-        if (kind == CONF_ARRAY_QUEUE_PRIORITY)
-                return conf_pairs_add(&pool->queue_priorities, key, value, pool->where);
         if (kind < 0)
                 return CONF_E_INVALID;
+        pairs = conf_pool_pairs(pool, (enum conf_array_kind)kind);
+        if (pairs)
+                return conf_pairs_add(pairs, key, value, pool->where);
         setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, pool->where);
         if (setting.flag && conf_boolean_parse(value, &on) < 0)
                 return CONF_E_INVALID;

@@ -326,7 +326,10 @@ static void booted_run_script(struct sapi_boot_end *ret) {
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         if (php_fopen_primary_script(&file) == FAILURE)
                 ret->error = errno;
-        else {
+        else if (!sapi_fence_opened(&file)) {
+                ret->error = errno;
+                zend_destroy_file_handle(&file);
+        } else {
                 sapi_directory_enter(booted.boot->script);
                 php_execute_script(&file);
                 zend_destroy_file_handle(&file);
@@ -343,6 +346,17 @@ static void booted_run_script(struct sapi_boot_end *ret) {
                 php_request_shutdown(NULL);
 }
 
+/* False: the fence keeps the script out, or there is none. */
+static bool booted_admit(struct sapi_boot_end *ret) {
+        int r = sapi_fence_admit(booted.boot->script, &sapi_current.script);
+
+        if (r < 0)
+                ret->error = -r;
+        else if (r > 0)
+                ret->reason = strdup(sapi_fence_reason());
+        return r == 0;
+}
+
 void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret) {
         *ret = (struct sapi_boot_end){ 0 };
         booted.boot = boot;
@@ -356,11 +370,14 @@ void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret) {
                 booted_load_env(boot->script);
                 sapi_request_fill_info();
                 SG(request_info).request_uri = SAPI_ENV("SCRIPT_NAME");
-                SG(request_info).path_translated = estrdup(boot->script);
-                booted_run_script(ret);
+                if (booted_admit(ret)) {
+                        SG(request_info).path_translated = estrdup(sapi_current.script);
+                        booted_run_script(ret);
+                }
         }
         zend_end_try();
         ret->exit_status = (uint32_t)EG(exit_status);
+        sapi_fence_end();
         fflush(stdout);
         booted.boot = NULL;
         SG(server_context) = NULL;

@@ -36,7 +36,11 @@ void sapi_directory_begin_worker(void) {
 }
 
 void sapi_directory_enter(const char *script) {
-        if (directory_fd >= 0)
+        if (directory_fd < 0)
+                return;
+        if (sapi_fence_folder() >= 0)
+                (void)!fchdir(sapi_fence_folder()); /* what is at its path now may be another one */
+        else
                 (void)VCWD_CHDIR_FILE(script);
 }
 

@@ -82,6 +82,7 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
         sapi_message_observe();
         sapi_signals_start();
         sapi_directory_start();
+        sapi_fence_start();
         sapi_children_start();
         if (sapi_module_pool()->worker_script) {
                 sapi_callables_register();

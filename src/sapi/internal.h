@@ -18,10 +18,12 @@ struct sapi_current {
                            back (-ECONNABORTED) */
         bool disconnected;  /* the script was ended, since its client had gone */
         bool abandoned;     /* a fatal error has ended it, and PHP is not to clean up */
+        bool denied;        /* the fence has kept the script out */
         bool lasting;       /* its settings have changed what PHP cannot take back */
         bool ended;         /* PHP code has ended: what is read of the body now is for nobody */
         bool over;          /* PHP has let go of the request: its memory is about to go */
         const char *script; /* the translated path; NULL: there is none */
+        int admitted;       /* sapi_fence_admit()'s outcome for it */
         uint32_t status;    /* of a "Status:" header; 0: none was sent */
         uint64_t memory_peak;
 };
@@ -75,6 +77,18 @@ void sapi_env_headers(zval *array);
 /* script.c: which file the request means. Fills SG(request_info).path_translated and request_uri (PHP's word for
  * SCRIPT_NAME), and rewrites the parameters that depend on them. Returns the path, or NULL when there is none. */
 const char *sapi_script_resolve(void);
+
+/* fence.c: which files may be run. start: in the module's start-up. admit: before the request's start-up; the path to
+ * run, which is the script where the pool has no fence, and is valid to the request's end. opened: what
+ * php_fopen_primary_script() has got is the file that was admitted; else it is logged, with errno. reason: of DENIED.
+ * folder: the script's, or -1. */
+enum { SAPI_FENCE_E_DENIED = 1 };
+void sapi_fence_start(void);
+int sapi_fence_admit(const char *script, const char **ret_path); /* 0, DENIED or -errno: there is none to open */
+const char *sapi_fence_reason(void);
+int sapi_fence_folder(void);
+bool sapi_fence_opened(const zend_file_handle *file);
+void sapi_fence_end(void);
 
 /* signals.c: PHP's signal handlers. In each worker after it has set its own, which PHP notes as those to fall back to;
  * before each request. True: somebody may have changed handlers or mask since the last one, and what others rely on is

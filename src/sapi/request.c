@@ -66,7 +66,11 @@ void sapi_request_fill_info(void) {
 
 static void request_fill_script(void) {
         sapi_current.script = sapi_script_resolve();
-        if (sapi_current.script)
+        if (!sapi_current.script)
+                return;
+        sapi_current.admitted = sapi_fence_admit(sapi_current.script, &sapi_current.script);
+        sapi_current.denied = sapi_current.admitted == SAPI_FENCE_E_DENIED;
+        if (sapi_current.admitted == 0)
                 SG(request_info).path_translated = estrdup(sapi_current.script);
 }
 
@@ -74,7 +78,7 @@ static void request_fill_script(void) {
 int sapi_request_activate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
-        if (sapi_current.script)
+        if (sapi_current.script && sapi_current.admitted == 0)
                 sapi_userini_activate(sapi_current.script);
         if (!sapi_booted_boots())
                 sapi_limit_decide();
@@ -122,18 +126,25 @@ static void request_refuse(int status, const char *body) {
         zend_end_try();
 }
 
+static void request_refuse_unopened(int error) {
+        sapi_message_printf(LOG_LEVEL_ERROR, "Unable to open primary script: %s (%s)", sapi_current.script,
+                            strerror(error));
+        if (error == EACCES)
+                request_refuse(403, "Access denied.\n");
+        else
+                request_refuse(404, "No input file specified.\n");
+}
+
 static void request_run_script(void) {
         zend_file_handle file;
 
         if (php_fopen_primary_script(&file) == FAILURE) {
-                int error = errno;
-
-                sapi_message_printf(LOG_LEVEL_ERROR, "Unable to open primary script: %s (%s)", sapi_current.script,
-                                    strerror(error));
-                if (error == EACCES)
-                        request_refuse(403, "Access denied.\n");
-                else
-                        request_refuse(404, "No input file specified.\n");
+                request_refuse_unopened(errno);
+                return;
+        }
+        if (!sapi_fence_opened(&file)) {
+                request_refuse_unopened(errno);
+                zend_destroy_file_handle(&file);
                 return;
         }
         sapi_current.io->executing(sapi_current.ctx, sapi_current.script, SG(request_info).auth_user);
@@ -165,6 +176,12 @@ static void request_answer(void) {
         if (!sapi_current.script) {
                 sapi_message_printf(LOG_LEVEL_DEBUG, "Primary script unknown");
                 request_refuse(404, "File not found.\n");
+        } else if (sapi_current.denied) {
+                sapi_message_printf(LOG_LEVEL_NOTICE, "Access to the script '%s' has been denied: %s",
+                                    sapi_current.script, sapi_fence_reason());
+                request_refuse(403, "Access denied.\n");
+        } else if (sapi_current.admitted < 0) {
+                request_refuse_unopened(-sapi_current.admitted);
         } else if (!request_extension_allowed(sapi_current.script)) {
                 sapi_message_printf(LOG_LEVEL_NOTICE,
                                     "Access to the script '%s' has been denied (see security.limit_extensions)",
@@ -250,8 +267,10 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
                 .worker_must_end = !sound || sapi_current.lasting || request_is_fatal(),
                 .disconnected = sapi_current.disconnected,
                 .abandoned = sapi_current.abandoned,
+                .denied = sapi_current.denied,
         };
         SG(server_context) = NULL;
         sapi_current = (struct sapi_current){ 0 };
+        sapi_fence_end();
         sapi_env_reset();
 }

@@ -138,6 +138,7 @@ struct sapi_result {
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
         uint64_t memory_peak; /* bytes */
         bool disconnected;    /* its script was ended before it wrote, since its client had gone */
+        bool denied;          /* its script was kept out: security.exec_basedir, security.script_owner */
         bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings
                                  that stay */
         bool abandoned;       /* and that of this one is still there: nothing of PHP's may be called any more

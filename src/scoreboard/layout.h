@@ -111,7 +111,9 @@ enum scoreboard_overload_number {
  *                     help */
 #define SCOREBOARD_DENIED_NUMBERS(X)                                                                                   \
         X(peers, "peers",                                                                                              \
-          "Connections that were closed, since listen.allowed_clients or listen.peer_users does not name their peer.")
+          "Connections that were closed, since listen.allowed_clients or listen.peer_users does not name their peer.") \
+        X(scripts, "scripts",                                                                                          \
+          "Requests that were refused, since security.exec_basedir or security.script_owner keeps their script out.")
 
 enum scoreboard_denied_number {
 #define X(field, name, help) SCOREBOARD_DENIED_##field,

@@ -22,6 +22,7 @@
 #include "log/log.h"
 #include "log/peer.h"
 #include "sapi/sapi.h"
+#include "scoreboard/denied.h"
 #include "worker/abandoned.h"
 #include "worker/exchange.h"
 #include "worker/pages.h"
@@ -165,6 +166,8 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         w->n_served++;
         if (result->disconnected)
                 abandoned_ended(t, w->setup->scoreboard);
+        if (result->denied)
+                denied_count(w->setup->scoreboard, SCOREBOARD_DENIED_scripts);
         if (result->abandoned)
                 log_notice("child %d ends after a fatal error (pm.exit_after_fatal)", (int)getpid());
         w->abandoned = result->abandoned;

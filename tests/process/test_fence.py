@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The fence around a pool, each part shown by the attack that it is for: who may connect."""
+"""The fence around a pool, each part shown by the attack that it is for: who may connect, which scripts are run."""
 
 import contextlib
 import os
 import pwd
+import re
+import shutil
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -144,3 +147,150 @@ def test_users_that_cannot_be_told(refusal):
     for users, why in {"nosuchuser": "there is no user 'nosuchuser'", "": "it names nobody", " , ": "it names nobody",
                        "root,nobody": "'nobody' cannot be told from any user of another user namespace", "65534": "'65534' cannot be told"}.items():
         assert f"directive 'listen.peer_users': {why}" in refusal({"listen.peer_users": f'"{users}"'})
+
+
+# --- security.exec_basedir, security.script_owner
+
+SELF = "<?php echo 'of ', __FILE__, ' in ', getcwd();"
+EVIL = "<?php echo 'evil as ', posix_geteuid();"
+
+
+def put(path, text, owner=WEB, mode=0o644):
+    """A file of that user's, in the place of what is there; its path."""
+    with open(path + ".new", "w") as f:
+        f.write(text)
+    os.chmod(path + ".new", mode)
+    shutil.chown(path + ".new", owner, owner)
+    os.rename(path + ".new", path)
+    return path
+
+
+def link(target, path):
+    os.symlink(target, path + ".new")
+    os.rename(path + ".new", path)
+    return path
+
+
+class Sites:
+    """Two sites on one machine, each a user's: a's pool is asked for this and that, as a web server is made to that serves both."""
+
+    def __init__(self, start, **more):
+        self.folder = programs.make_folder("sites")
+        for name, owner in (("a", WEB), ("a-old", OTHER), ("b", OTHER)):
+            os.mkdir(f"{self.folder}/{name}")
+            shutil.chown(f"{self.folder}/{name}", owner, owner)
+        self.good, self.evil = put(f"{self.folder}/a/index.php", SELF), put(f"{self.folder}/b/evil.php", EVIL, OTHER)
+        self.s = start({"a": {"security.exec_basedir[]": f"{self.folder}/a", "pm.max_children": 1, **more}})
+
+    def get(self, path, **more):
+        return self.s.run(path, "a", timeout=programs.START_LIMIT, **more)
+
+    def refused(self, path, **more):
+        reply = self.get(path, **more)
+        return (reply.status, reply.text) == (403, "Access denied.\n")
+
+
+@pytest.fixture
+def sites(start):
+    made = []
+
+    def build(**more):
+        made.append(Sites(start, **more))
+        return made[-1]
+    yield build
+    for site in made:
+        shutil.rmtree(site.folder)
+
+
+def test_a_pool_cannot_be_made_to_run_a_script_of_another_owner(sites):
+    site = sites()
+    a, b = f"{site.folder}/a", f"{site.folder}/b"
+    assert site.get(site.good).text == f"of {site.good} in {a}"
+    assert site.refused(site.evil)
+    site.s.wait_log(re.escape(f"Access to the script '{site.evil}' has been denied: its real path '{site.evil}' is outside of security.exec_basedir"))
+    through = link(b, f"{a}/through")
+    assert site.refused(f"{through}/evil.php")
+    site.s.wait_log(re.escape(f"Access to the script '{through}/evil.php' has been denied: its real path '{site.evil}' is outside"))
+    assert site.refused(link(site.evil, f"{a}/link.php"))
+    assert site.refused(put(f"{site.folder}/a-old/x.php", EVIL, OTHER)), "a name that only begins alike"
+    assert site.refused(f"{site.evil}/path/info") and site.refused(f"{through}/evil.php/path/info")
+    assert site.refused(a, SCRIPT_FILENAME=f"proxy:fcgi://localhost{site.evil}"), "as Apache writes it"
+    assert site.get(f"{site.good}/path/info").text == f"of {site.good} in {a}"
+    assert site.get(f"{a}/missing.php").status == site.get(f"{b}/missing.php").status == 404
+    assert denied(site.s, "scripts") == 7
+
+
+def test_a_folder_outside_has_no_say(sites):
+    """Neither by a link of its own to a script that may run, nor beside a script that may not: no setting, no session, no include."""
+    site = sites()
+    b = f"{site.folder}/b"
+    put(f"{b}/.user.ini", f"auto_prepend_file={site.evil}\nsession.auto_start=1\nsession.save_path={b}\n", OTHER)
+    os.chmod(b, 0o777)
+    put(f"{b}/lib.php", EVIL, OTHER)
+    put(site.good, "<?php echo 'good '; if (stream_resolve_include_path('lib.php')) include 'lib.php';")
+    assert site.get(link(site.good, f"{b}/own.php")).text == "good "
+    assert site.refused(site.evil)
+    assert [name for name in os.listdir(b) if name.startswith("sess_")] == []
+
+
+@pytest.mark.parametrize("cache", ["1", "0"])
+def test_a_script_that_becomes_another_one_while_it_is_looked_at(sites, cache):
+    """Whichever moment it is swapped in, what runs is what was checked."""
+    site = sites(**{"php_admin_value[opcache.enable]": cache, "php_admin_value[opcache.revalidate_freq]": "0",
+                    "php_admin_value[opcache.file_update_protection]": "0"})
+    a, over = f"{site.folder}/a", threading.Event()
+    target = put(f"{a}/swapped.php", SELF)
+
+    def swap():
+        while not over.is_set():
+            link(site.evil, target)
+            put(target, SELF)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        replies = [site.get(target) for _ in range(300)]
+    finally:
+        over.set()
+        swapper.join()
+    assert {(r.status, r.text) for r in replies} <= {(200, f"of {target} in {a}"), (403, "Access denied.\n"), (404, "No input file specified.\n")}
+    assert site.get(target).text == f"of {target} in {a}"
+    link(site.evil, target)
+    assert site.refused(target), "what opcache has of it does not matter"
+
+
+def test_scripts_have_the_pools_owner_or_root_as_owner(sites):
+    site = sites(**{"security.exec_basedir[]": None, "security.script_owner": "pool"})
+    own, root = f"{site.folder}/a", f"{site.folder}/b"
+    assert site.get(site.good).status == 200 and site.refused(site.evil)
+    site.s.wait_log(rf"'{re.escape(site.evil)}' belongs to uid {pwd.getpwnam(OTHER).pw_uid}, and its folder to uid \d+ \(mode 0755\): see security\.script_owner")
+    shutil.chown(site.evil, "root")
+    assert site.get(site.evil).text.startswith("evil as")
+    shutil.chown(site.evil, OTHER)
+    assert site.refused(site.evil), "although opcache has it"
+    deployed = put(f"{own}/deployed.php", SELF, OTHER)
+    assert site.get(deployed).status == 200, "who else could have put it there"
+    os.chmod(own, 0o775)
+    assert site.refused(deployed)
+    os.chmod(own, 0o757)
+    assert site.refused(deployed)
+    shutil.chown(root, "root", "root")
+    assert site.get(site.evil).status == 200
+
+
+def test_the_fence_in_a_chroot_and_around_an_application_that_stays(make, start, sites):
+    site = sites()
+    root = site.folder
+    s = start({"jail": {"chroot": root, "chdir": "/", "security.exec_basedir[]": "/a", "security.script_owner": "pool"}})
+    assert s.run("/a/index.php", "jail").text == "of /a/index.php in /a"
+    assert s.run("/b/evil.php", "jail").status == 403
+    app = make({"app": {"worker.script": site.evil, "security.exec_basedir[]": f"{root}/a"}})
+    code, said = app.start_expecting_failure()
+    assert code != 0 and f"worker.script does not boot: its real path '{site.evil}' is outside of security.exec_basedir" in said + app.log()
+
+
+def test_folders_that_are_none(refusal):
+    for folder, why in {"relative": "must begin with '/'", "/no/such": "'/no/such': No such file or directory", "/etc/passwd": "'/etc/passwd': Not a directory"}.items():
+        said = refusal({"security.exec_basedir[]": folder})
+        assert "security.exec_basedir'" in said and why in said
+    assert "'me' is neither any nor pool" in refusal({"security.script_owner": "me"})
