@@ -38,6 +38,7 @@
 #define CONF_CTYPE_DISCONNECT enum conf_disconnect
 #define CONF_CTYPE_DELAY      usec_t /* as TIME, and milliseconds */
 #define CONF_CTYPE_OWNER      enum conf_owner
+#define CONF_CTYPE_SECCOMP    enum conf_seccomp
 
 #define CONF_INT_UNSET INT_MIN
 #define CONF_UNLIMITED INT64_C(-1)
@@ -137,6 +138,8 @@
         D("worker.boot_timeout",         worker_boot_timeout,         TIME,     1,   CONF_TIME_MAX,   "30s",    OWN,   RELOAD)   \
         D("security.limit_extensions",   limit_extensions,            WORDS,    0,   CONF_TEXT_BYTES, ".php .phar", NOW, RELOAD) \
         D("security.script_owner",       script_owner,                OWNER,    0,   0,               "any",    OWN,   RELOAD)   \
+        D("security.expose_credentials", expose_credentials,          BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
+        D("security.seccomp",            seccomp,                     SECCOMP,  0,   0,               "no",     OWN,   RELOAD)   \
         D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
         D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
         D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     OWN,   RELOAD)

@@ -12,6 +12,7 @@
 
 #include "conf/boolean.h"
 #include "conf/conf.h"
+#include "conf/credential.h"
 #include "conf/rows.h"
 #include "conf/values.h"
 
@@ -230,9 +231,12 @@ static int entries_read_php(struct conf_entries *e, int kind, const char *key, c
         return conf_add_php_setting(entries_pool(e), &setting);
 }
 
-/* env[X] = $NAME takes the value from the environment of the configuration's reader, nothing when it is not there. */
+/* env[X] = @cred:NAME is a credential's. env[X] = $NAME takes the value from the environment of the configuration's
+ * reader, nothing when it is not there. */
 static int entries_read_env(struct conf_entries *e, const char *key, const char *value) {
-        const char *source = value[0] == '$' ? value : NULL, *found = source ? getenv(source + 1) : NULL;
+        bool secret = text_has_prefix(value, CONF_CREDENTIAL_PREFIX); /* read later: credential.c */
+        const char *source = value[0] == '$' || secret ? value : NULL;
+        const char *found = source && !secret ? getenv(source + 1) : NULL;
         struct conf_pool *pool = entries_pool(e);
         struct conf_pair *added;
         int r;
@@ -244,6 +248,10 @@ static int entries_read_env(struct conf_entries *e, const char *key, const char 
         if (!*value) {
                 conf_entries_problem(e, "empty value");
                 conf_entries_explain(e, "env", "env[%s] is given nothing", key);
+                return 0;
+        }
+        if (secret && !conf_credential_is_name(value + strlen(CONF_CREDENTIAL_PREFIX))) {
+                conf_entries_problem(e, "directive 'env': env[%s] = %s: no credential can have this name", key, value);
                 return 0;
         }
         r = conf_pairs_add(&pool->env, key, !source ? value : found ? found : "", e->where);

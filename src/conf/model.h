@@ -28,6 +28,9 @@ enum conf_disconnect { CONF_DISCONNECT_IGNORE, CONF_DISCONNECT_ABORT };
 /* Whose scripts are run. */
 enum conf_owner { CONF_OWNER_ANY, CONF_OWNER_POOL };
 
+/* Which system calls are denied: none, those that start programs, and those that no site needs. */
+enum conf_seccomp { CONF_SECCOMP_NO, CONF_SECCOMP_EXEC, CONF_SECCOMP_STRICT };
+
 struct conf_where {
         const char *file;        /* one of struct conf.files; NULL: nowhere */
         unsigned line;           /* 0: a default, or from the command line */
@@ -38,7 +41,8 @@ struct conf_where {
 struct conf_pair {
         char *key; /* "" for name[] = value */
         char *value;
-        char *source; /* env[X] = $NAME: that text; value is then what the environment had. Else NULL */
+        char *source; /* env[X] = $NAME or @cred:NAME: that text; value is then what the environment or the credential
+                         had. Else NULL */
         struct conf_where where;
 };
 

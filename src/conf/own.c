@@ -55,6 +55,25 @@ void conf_own_format_owner(const void *field, struct text *out) {
         text_append(out, own_owner[*(const enum conf_owner *)field]);
 }
 
+static const char *const own_seccomp[] = {
+        [CONF_SECCOMP_NO] = "no", [CONF_SECCOMP_EXEC] = "exec", [CONF_SECCOMP_STRICT] = "strict"
+};
+
+int conf_own_parse_seccomp(_unused_ const struct conf_directive *d, void *field, const char *text,
+                           struct text *reason) {
+        for (unsigned i = 0; i < ELEMENTSOF(own_seccomp); i++)
+                if (strcasecmp(text, own_seccomp[i]) == 0) {
+                        *(enum conf_seccomp *)field = (enum conf_seccomp)i;
+                        return 0;
+                }
+        text_printf(reason, "'%s' is none of no, exec and strict", text);
+        return CONF_VALUE_E_INVALID;
+}
+
+void conf_own_format_seccomp(const void *field, struct text *out) {
+        text_append(out, own_seccomp[*(const enum conf_seccomp *)field]);
+}
+
 static const struct {
         const char *name;
         uint64_t usec;

@@ -25,6 +25,7 @@ enum conf_type {
         CONF_TYPE_ABANDONED,
         CONF_TYPE_DISCONNECT,
         CONF_TYPE_OWNER,
+        CONF_TYPE_SECCOMP,
         CONF_TYPE_DELAY,
 };
 

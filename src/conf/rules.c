@@ -18,6 +18,7 @@
 #include "conf/check.h"
 #include "conf/complete.h"
 #include "conf/conf.h"
+#include "conf/credential.h"
 #include "conf/machine.h"
 #include "conf/network.h"
 #include "conf/rows.h"
@@ -348,6 +349,7 @@ int conf_rules_check_late(struct conf *c, const struct conf_options *options, st
         for (size_t i = 0; i < c->n_pools; i++) {
                 conf_machine_check_names(&k, &c->pools[i]);
                 conf_machine_find_peers(&k, &c->pools[i]);
+                conf_credential_read(&k, &c->pools[i]);
                 rules_address(&k, &c->pools[i], CONF_POOL_listen, c->pools[i].listen);
                 rules_address(&k, &c->pools[i], CONF_POOL_status_listen, c->pools[i].status_listen);
         }

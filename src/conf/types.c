@@ -382,6 +382,7 @@ const struct conf_types_row conf_types[] = {
         [CONF_TYPE_ABANDONED] = { conf_own_parse_abandoned, conf_own_format_abandoned },
         [CONF_TYPE_DISCONNECT] = { conf_own_parse_disconnect, conf_own_format_disconnect },
         [CONF_TYPE_OWNER] = { conf_own_parse_owner, conf_own_format_owner },
+        [CONF_TYPE_SECCOMP] = { conf_own_parse_seccomp, conf_own_format_seccomp },
         [CONF_TYPE_DELAY] = { conf_own_parse_delay, conf_own_format_delay },
 };
 

@@ -15,6 +15,7 @@
 
 #include "sapi/internal.h"
 
+#include "conf/credential.h"
 #include "fcgi/params.h"
 
 #define N_BUCKETS  128U
@@ -155,10 +156,27 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
         return copy;
 }
 
+/* A credential is nowhere but here: not in the process's environment, which programs inherit and phpinfo() shows, nor
+ * in $_SERVER and $_ENV. */
+static char *env_find_credential(const char *name, size_t n) {
+        const struct conf_pairs *pairs = &sapi_module_pool()->env;
+
+        for (size_t i = 0; i < pairs->n; i++)
+                if (conf_credential_of(&pairs->items[i]) && strlen(pairs->items[i].key) == n &&
+                    memcmp(pairs->items[i].key, name, n) == 0)
+                        return pairs->items[i].value;
+        return NULL;
+}
+
 /* PHP's getenv() of one name. PHP itself never asks for HTTP_PROXY here: a client's "Proxy:" header is no setting of
  * ours. */
 char *sapi_env_getenv(const char *name, size_t n) {
-        return sapi_current.io ? sapi_env_get(name, n) : NULL;
+        char *credential;
+
+        if (!sapi_current.io)
+                return NULL;
+        credential = env_find_credential(name, n); /* a parameter of the request does not replace it */
+        return credential ?: sapi_env_get(name, n);
 }
 
 char *sapi_env_cookies(void) {

@@ -22,9 +22,11 @@
 #include "base/program.h"
 #include "base/title.h"
 #include "conf/conf.h"
+#include "conf/credential.h"
 #include "log/log.h"
 #include "worker/confine.h"
 #include "worker/memory.h"
+#include "worker/syscalls.h"
 
 static int setup_quit_eventfd = -1;
 static bool setup_copied;
@@ -151,7 +153,8 @@ static int setup_environment(const struct conf_pool *pool) {
         if (setup_user && (setenv("USER", setup_user, 1) < 0 || setenv("HOME", setup_home, 1) < 0))
                 return -errno;
         for (size_t i = 0; i < pool->env.n; i++)
-                if (setenv(pool->env.items[i].key, pool->env.items[i].value, 1) < 0)
+                if ((pool->expose_credentials || !conf_credential_of(&pool->env.items[i])) &&
+                    setenv(pool->env.items[i].key, pool->env.items[i].value, 1) < 0)
                         return -errno;
         return 0;
 }
@@ -169,7 +172,9 @@ int setup_application(const struct conf_pool *pool) {
 
         if (r >= 0)
                 r = setup_environment(pool);
-        return r < 0 ? r : confine_enter(pool);
+        if (r >= 0)
+                r = confine_enter(pool);
+        return r < 0 ? r : syscalls_restrict(pool);
 }
 
 int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void), void (*last_words)(void)) {

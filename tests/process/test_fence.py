@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The fence around a pool, each part shown by the attack that it is for: who may connect, which scripts are run."""
+"""The fence around a pool, each part shown by the attack that it is for: who may connect, which scripts are run, which system calls are left."""
 
 import contextlib
+import errno
+import json
 import os
 import pwd
 import re
@@ -235,7 +237,7 @@ def test_a_folder_outside_has_no_say(sites):
 
 @pytest.mark.parametrize("cache", ["1", "0"])
 def test_a_script_that_becomes_another_one_while_it_is_looked_at(sites, cache):
-    """Whichever moment it is swapped in, what runs is what was checked."""
+    """Whichever moment it is swapped in, what runs is what was checked. 500: PHP's, where opcache was to compile it anew."""
     site = sites(**{"php_admin_value[opcache.enable]": cache, "php_admin_value[opcache.revalidate_freq]": "0",
                     "php_admin_value[opcache.file_update_protection]": "0"})
     a, over = f"{site.folder}/a", threading.Event()
@@ -253,7 +255,7 @@ def test_a_script_that_becomes_another_one_while_it_is_looked_at(sites, cache):
     finally:
         over.set()
         swapper.join()
-    assert {(r.status, r.text) for r in replies} <= {(200, f"of {target} in {a}"), (403, "Access denied.\n"), (404, "No input file specified.\n")}
+    assert {(r.status, r.text) for r in replies} <= {(200, f"of {target} in {a}"), (403, "Access denied.\n"), (404, "No input file specified.\n"), (500, "")}
     assert site.get(target).text == f"of {target} in {a}"
     link(site.evil, target)
     assert site.refused(target), "what opcache has of it does not matter"
@@ -294,3 +296,33 @@ def test_folders_that_are_none(refusal):
         said = refusal({"security.exec_basedir[]": folder})
         assert "security.exec_basedir'" in said and why in said
     assert "'me' is neither any nor pool" in refusal({"security.script_owner": "me"})
+
+
+# --- security.seccomp
+
+CALLS = r"""<?php
+$c = FFI::cdef('long syscall(long number, ...); int *__errno_location(void);');
+$ask = function (int $number, ...$arguments) use ($c) { return $c->syscall($number, ...$arguments) < 0 ? $c->__errno_location()[0] : 0; };
+foreach (json_decode($_SERVER['CALLS']) as $name => [$number, $arguments]) $errors[$name] = $ask($number, ...$arguments);
+echo json_encode($errors + ['popen' => is_resource($p = @popen('echo started', 'r')) ? fgets($p) : false, 'exec' => @exec('/bin/echo started'),
+    'mail' => @mail('a@example.org', 's', 't'), 'open' => strlen(file_get_contents(__FILE__)) > 0]);"""
+PTRACE, UNSHARE, KEYCTL, BPF, URING, CLONE, X32, NEWUSER = 101, 272, 250, 321, 425, 56, 0x40000000, 0x10000000
+ASKED = {"ptrace": (PTRACE, [99, 0, 0, 0]), "unshare": (UNSHARE, [0]), "keyctl": (KEYCTL, [0, -3, 0]), "bpf": (BPF, [99, 0, 0]), "io_uring": (URING, [0, 0]),
+         "namespace": (CLONE, [NEWUSER | 0x200, 0, 0, 0, 0]), "x32": (X32 | 39, []), "x32 exec": (X32 | 520, [0, 0, 0])}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the calls are asked for by their numbers on x86-64")
+def test_programs_cannot_be_started(start):
+    """Asked by native code, which no function of PHP's that is disabled holds up."""
+    ffi = {"php_admin_value[ffi.enable]": "1", "pm.max_children": 1, "php_admin_value[sendmail_path]": "/bin/true"}
+    s = start({"none": dict(ffi), "exec": {**ffi, "security.seccomp": "exec"}, "strict": {**ffi, "security.seccomp": "strict"}})
+    script = s.script("calls.php", CALLS)
+    got = {pool: json.loads(s.run(script, pool, timeout=programs.START_LIMIT, CALLS=json.dumps(ASKED)).text) for pool in s.pools}
+    assert got["none"]["popen"] == "started\n" and got["none"]["exec"] == "started" and got["none"]["mail"]
+    assert errno.EPERM not in [got["none"][name] for name in ("x32", "x32 exec", "unshare")]
+    for pool in ("exec", "strict"):
+        assert not got[pool]["popen"] and not got[pool]["exec"] and not got[pool]["mail"] and got[pool]["open"]
+        assert got[pool]["x32"] == got[pool]["x32 exec"] == errno.EPERM
+    assert got["exec"]["unshare"] == 0
+    assert {name: got["strict"][name] for name in ASKED} == dict.fromkeys(ASKED, errno.EPERM)
+    assert s.run(s.script("hello.php", HELLO), "strict", timeout=programs.START_LIMIT).text == "served"
