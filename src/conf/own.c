@@ -59,8 +59,11 @@ static const char *const own_seccomp[] = {
         [CONF_SECCOMP_NO] = "no", [CONF_SECCOMP_EXEC] = "exec", [CONF_SECCOMP_STRICT] = "strict"
 };
 
+/* A file's no, off and none have become nothing when they come here. */
 int conf_own_parse_seccomp(_unused_ const struct conf_directive *d, void *field, const char *text,
                            struct text *reason) {
+        if (!*text)
+                text = own_seccomp[CONF_SECCOMP_NO];
         for (unsigned i = 0; i < ELEMENTSOF(own_seccomp); i++)
                 if (strcasecmp(text, own_seccomp[i]) == 0) {
                         *(enum conf_seccomp *)field = (enum conf_seccomp)i;

@@ -315,7 +315,7 @@ ASKED = {"ptrace": (PTRACE, [99, 0, 0, 0]), "unshare": (UNSHARE, [0]), "keyctl":
 def test_programs_cannot_be_started(start):
     """Asked by native code, which no function of PHP's that is disabled holds up."""
     ffi = {"php_admin_value[ffi.enable]": "1", "pm.max_children": 1, "php_admin_value[sendmail_path]": "/bin/true"}
-    s = start({"none": dict(ffi), "exec": {**ffi, "security.seccomp": "exec"}, "strict": {**ffi, "security.seccomp": "strict"}})
+    s = start({"none": {**ffi, "security.seccomp": "no"}, "exec": {**ffi, "security.seccomp": "exec"}, "strict": {**ffi, "security.seccomp": "strict"}})
     script = s.script("calls.php", CALLS)
     got = {pool: json.loads(s.run(script, pool, timeout=programs.START_LIMIT, CALLS=json.dumps(ASKED)).text) for pool in s.pools}
     assert got["none"]["popen"] == "started\n" and got["none"]["exec"] == "started" and got["none"]["mail"]

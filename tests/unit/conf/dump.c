@@ -33,7 +33,7 @@ static void test_dump_reads_back(void **state) {
         assert_non_null(strstr(text_peek(&dump), "\n\tclear_env = yes\n"));
         assert_non_null(strstr(text_peek(&dump), "\n\tphp_admin_value[error_reporting] = "));
         if (conf_load_text("dump", dump.data, dump.n, &options, &back, &problems) != 0)
-                fail_msg("%s%s", text_peek(&dump), text_peek(&problems));
+                fail_msg("%s%s", text_peek(&problems), text_peek(&dump));
         assert_true(conf_diff_pool_equal(&c->pools[0], &back->pools[0]));
         assert_true(conf_diff_global_equal(&c->global, &back->global));
 }
