@@ -8,8 +8,8 @@
  *   directive   as a file writes it
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
- *   min, max    COUNT, AUTO, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH: bytes
- *               of a text that is set. A COUNT that may be negative is 0 then: php-fpm takes both for "no limit"
+ *   min, max    COUNT, AUTO, LIMIT, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH:
+ * bytes of a text that is set. A COUNT or LIMIT that may be negative is 0 then: php-fpm takes both for "no limit"
  *   default     as a file would write it; NULL: unset
  *   acts        NOW: it does what it says; OWN: so does this one, which php-fpm does not have, or does not show; NEVER:
  *               checked and kept for php-fpm's sake, and without effect here
@@ -25,6 +25,7 @@
 #define CONF_CTYPE_BOOL       bool
 #define CONF_CTYPE_COUNT      unsigned
 #define CONF_CTYPE_AUTO       unsigned /* 0: the program finds it out ("auto") */
+#define CONF_CTYPE_LIMIT      unsigned /* a COUNT, or CONF_LIMIT_AUTO ("auto") */
 #define CONF_CTYPE_INT        int      /* CONF_INT_UNSET: unset */
 #define CONF_CTYPE_RLIMIT     int64_t  /* CONF_UNLIMITED: no limit */
 #define CONF_CTYPE_SIZE       uint64_t
@@ -40,8 +41,9 @@
 #define CONF_CTYPE_OWNER      enum conf_owner
 #define CONF_CTYPE_SECCOMP    enum conf_seccomp
 
-#define CONF_INT_UNSET INT_MIN
-#define CONF_UNLIMITED INT64_C(-1)
+#define CONF_INT_UNSET  INT_MIN
+#define CONF_LIMIT_AUTO UINT_MAX
+#define CONF_UNLIMITED  INT64_C(-1)
 
 #define CONF_TIME_MAX   31536000 /* a year, in seconds */
 #define CONF_PATH_BYTES 4095
@@ -89,7 +91,7 @@
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("process.dumpable",            process_dumpable,            BOOL,     0,   1,               "no",     NOW,   RELOAD)   \
         D("pm",                          pm,                          PM,       0,   0,               NULL,     NOW,   RELOAD)   \
-        D("pm.max_children",             max_children,                COUNT,    -INT32_MAX, 8192,      NULL,     NOW,   RELOAD)   \
+        D("pm.max_children",             max_children,                LIMIT,    -INT32_MAX, 8192,      NULL,     NOW,   RELOAD)   \
         D("pm.start_servers",            start_servers,               COUNT,    -INT32_MAX, 8192,      "0",      NOW,   RELOAD)   \
         D("pm.min_spare_servers",        min_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \
         D("pm.max_spare_servers",        max_spare_servers,           COUNT,    0,   8192,            "0",      NOW,   RELOAD)   \

@@ -13,6 +13,7 @@ enum conf_type {
         CONF_TYPE_BOOL,
         CONF_TYPE_COUNT,
         CONF_TYPE_AUTO,
+        CONF_TYPE_LIMIT,
         CONF_TYPE_INT,
         CONF_TYPE_RLIMIT,
         CONF_TYPE_SIZE,

@@ -104,7 +104,8 @@ static void type_format_bool(const void *field, struct text *out) {
 }
 
 static void type_tell_bounds(const struct conf_directive *d, const char *text, struct text *reason) {
-        int64_t min = d->type == CONF_TYPE_COUNT ? MAX(d->min, 0) : d->min; /* what is below counts as 0 */
+        int64_t min = d->type == CONF_TYPE_COUNT || d->type == CONF_TYPE_LIMIT ? MAX(d->min, 0)
+                                                                               : d->min; /* what is below counts as 0 */
 
         text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, min, d->max);
 }
@@ -135,9 +136,8 @@ static int type_parse_number(const struct conf_directive *d, const char *text, s
 
 static int type_parse_count(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
-        int r;
+        int r = type_parse_number(d, text, reason, &v);
 
-        r = type_parse_number(d, text, reason, &v);
         if (r == 0)
                 *(unsigned *)field = v < 0 ? 0 : (unsigned)v;
         return r;
@@ -151,7 +151,7 @@ static int type_parse_auto(const struct conf_directive *d, void *field, const ch
         int r;
 
         if (strcasecmp(text, "auto") == 0) {
-                *(unsigned *)field = 0;
+                *(unsigned *)field = d->type == CONF_TYPE_LIMIT ? CONF_LIMIT_AUTO : 0;
                 return 0;
         }
         r = type_parse_count(d, field, text, reason);
@@ -167,11 +167,17 @@ static void type_format_auto(const void *field, struct text *out) {
                 type_format_count(field, out);
 }
 
+static void type_format_limit(const void *field, struct text *out) {
+        if (*(const unsigned *)field == CONF_LIMIT_AUTO)
+                text_append(out, "auto");
+        else
+                type_format_count(field, out);
+}
+
 static int type_parse_int(const struct conf_directive *d, void *field, const char *text, struct text *reason) {
         int64_t v;
-        int r;
+        int r = type_parse_number(d, text, reason, &v);
 
-        r = type_parse_number(d, text, reason, &v);
         if (r == 0)
                 *(int *)field = (int)v;
         return r;
@@ -370,6 +376,7 @@ const struct conf_types_row conf_types[] = {
         [CONF_TYPE_BOOL] = { type_parse_bool, type_format_bool },
         [CONF_TYPE_COUNT] = { type_parse_count, type_format_count },
         [CONF_TYPE_AUTO] = { type_parse_auto, type_format_auto },
+        [CONF_TYPE_LIMIT] = { type_parse_auto, type_format_limit },
         [CONF_TYPE_INT] = { type_parse_int, type_format_int },
         [CONF_TYPE_RLIMIT] = { type_parse_rlimit, type_format_rlimit },
         [CONF_TYPE_SIZE] = { type_parse_size, type_format_size },

@@ -57,6 +57,7 @@ bool conf_value_is_set(const struct conf_directive *d, const void *section) {
         case CONF_TYPE_INT:
                 return *(const int *)field != CONF_INT_UNSET;
         case CONF_TYPE_COUNT:
+        case CONF_TYPE_LIMIT:
                 return d->initial || *(const unsigned *)field != 0;
         case CONF_TYPE_PM:
                 return *(const enum conf_pm *)field != 0;

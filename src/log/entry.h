@@ -24,6 +24,7 @@ enum log_level {
         X(RELOAD_DONE,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b04")                                                      \
         X(RELOAD_REFUSED,     "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b05")                                                      \
         X(WORKER_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b06")                                                      \
+        X(WORKER_OOM,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b51") /* the kernel has killed it for its memory */        \
         X(ZYGOTE_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b07")                                                      \
         X(CRASH_LOOP,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b08") /* replacements are being delayed */                 \
         X(POOL_STUCK,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b26") /* connections wait beside idle workers */           \

@@ -17,9 +17,11 @@
 #include "master/daemon.h"
 #include "master/drain.h"
 #include "master/exit.h"
+#include "master/memory.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
 #include "master/pools.h"
+#include "master/pressure.h"
 #include "master/reload.h"
 #include "pool/attributes.h"
 #include "pool/health.h"
@@ -56,7 +58,8 @@ int master_new(const struct options *options, struct conf *conf, struct master *
         m->conf = conf;
         m->started = time_now();
         m->wakes.lookout.fd = -1;
-        m->control.fd = m->logs.file_fd = m->logs.old_file_fd = m->logs.stderr_fd = m->daemon_fd = -1;
+        m->control.fd = m->logs.file_fd = m->logs.old_file_fd = m->logs.stderr_fd = m->daemon_fd =
+                m->memory.pressure_fd = -1;
         m->env = (struct pool_env){
                 .zygote_fd = -1,
                 .park_fd = -1,
@@ -104,6 +107,8 @@ void master_free(struct master *m) {
                 pools_remove(m, m->n_pools - 1);
         free(m->pools);
         wake_done(&m->wakes);
+        pressure_detach(m);
+        memory_detach(m);
         inherited_done(&m->inherited);
         sd_event_source_disable_unref(m->notify.tick);
         sd_event_source_disable_unref(m->notify.watchdog);

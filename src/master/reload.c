@@ -25,6 +25,7 @@
 #include "master/apply.h"
 #include "master/control.h"
 #include "master/logs.h"
+#include "master/memory.h"
 #include "master/notify.h"
 #include "master/pools.h"
 #include "pool/attributes.h"
@@ -60,6 +61,7 @@ static void reload_undo(struct master *m) {
         m->env.control_timeout = m->conf->global.process_control_timeout;
         m->env.process_max = m->conf->global.process_max;
         pools_count_files(m, m->conf);
+        memory_look(m, m->conf);
         logs_apply(m, m->conf);
         fd_close(fd);
         conf_free(m->reload.conf);
@@ -208,6 +210,7 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         m->env.control_timeout = m->reload.conf->global.process_control_timeout;
         m->env.process_max = m->reload.conf->global.process_max;
         pools_count_files(m, m->reload.conf);
+        memory_look(m, m->reload.conf);
 
         r = reload_plan(m, scope, &plan, problems);
         return r == 0 ? apply_begin(m, &plan, problems) : r;

@@ -18,9 +18,11 @@
 #include "master/idle.h"
 #include "master/logs.h"
 #include "master/master.h"
+#include "master/memory.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
 #include "master/pools.h"
+#include "master/pressure.h"
 #include "master/programs.h"
 #include "master/requests.h"
 #include "master/signal.h"
@@ -63,6 +65,7 @@ static void start_choose_first(struct master *m) {
 
 static int start_generations(struct master *m, struct text *problems) {
         pools_count_files(m, m->conf);
+        memory_look(m, m->conf);
         start_choose_first(m);
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct master_pool *mp = m->pools[i];
@@ -129,6 +132,9 @@ int start_service(struct master *m, struct text *problems) {
                 return r;
         if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
                 return -errno;
+        r = memory_attach(m);
+        if (r < 0)
+                return r;
         start_log_all_ignored(m);
         r = inherited_take(&m->inherited, problems);
         if (r == 0)
@@ -145,6 +151,8 @@ int start_service(struct master *m, struct text *problems) {
                 r = control_attach(m, requests_handle);
         if (r >= 0 && r != LISTEN_E_PROBLEM)
                 r = tick_attach(m);
+        if (r >= 0 && r != LISTEN_E_PROBLEM)
+                pressure_attach(m);
         if (r >= 0 && r != LISTEN_E_PROBLEM)
                 r = notify_attach(m);
         if (r < 0 || r == LISTEN_E_PROBLEM)

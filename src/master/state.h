@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
+#include "base/cgroup.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "conf/model.h"
@@ -19,6 +20,7 @@
 #include "master/options.h"
 #include "master/plan.h"
 #include "master/statuspage.h"
+#include "pool/memory.h"
 #include "pool/pool.h"
 #include "pool/wake.h"
 
@@ -106,6 +108,16 @@ struct master_notify {
         usec_t next_time; /* systemd_interval */
 };
 
+/* memory.c */
+struct master_memory {
+        struct cgroup cgroup;
+        struct memory_view view;
+        struct memory_kills kills;
+        sd_event_source *pressure; /* pressure.c; or NULL */
+        int pressure_fd;
+        usec_t next_look;
+};
+
 /* idle.c */
 struct master_idle {
         usec_t limit; /* 0: the service stays */
@@ -140,4 +152,5 @@ struct master {
         struct master_reload reload;
         struct master_notify notify;
         struct master_idle idle;
+        struct master_memory memory;
 };

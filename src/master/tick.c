@@ -7,6 +7,7 @@
 #include "master/alive.h"
 #include "master/control.h"
 #include "master/logs.h"
+#include "master/memory.h"
 #include "master/notify.h"
 #include "pool/sample.h"
 
@@ -22,6 +23,7 @@ static int tick_on_timer(sd_event_source *s, _unused_ uint64_t usec, void *userd
         alive_tick(m, now);
         logs_tell_losses();
         control_resume(m);
+        memory_tick(m, now);
         notify_tick(m, now);
         return sd_event_source_set_time(s, now + TICK_PERIOD);
 }

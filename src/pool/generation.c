@@ -118,13 +118,14 @@ void generation_give_up(struct generation *g, usec_t now) {
 }
 
 void generation_signal(const struct generation *g, int sig) {
-        const struct pool *p = g->pool;
+        struct pool *p = g->pool;
 
         for (uint32_t i = p->n_used; i-- > 0;) { /* the youngest first, as with php-fpm */
-                const struct pool_worker *w = &p->workers[i];
+                struct pool_worker *w = &p->workers[i];
 
                 if (w->state <= WORKER_ASKED || w->generation != g)
                         continue;
+                w->killed |= sig == SIGKILL;
                 news_of_signal(w, sig);
                 syscall(SYS_pidfd_send_signal, w->pidfd, sig, NULL, 0);
         }

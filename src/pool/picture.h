@@ -29,6 +29,8 @@
 
 struct pool;
 struct wakes;
+struct memory_view;
+struct memory_kills;
 
 /* What pools need from the master; outlives them. */
 struct pool_env {
@@ -51,9 +53,12 @@ struct pool_env {
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
         unsigned *n_awaited;    /* descriptors that workers asked for will bring (room.h) */
         unsigned files_needed;  /* descriptors of the master with all workers of all pools */
-        struct wakes *wakes;    /* wake.h */
-        struct ration *ration;  /* whose turn it is to start PHP */
-        struct rlimit files;    /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
+        const struct memory_view *memory; /* memory.h */
+        struct memory_kills *kills;       /* likewise */
+        usec_t pressed_until;             /* memory is short up to then */
+        struct wakes *wakes;              /* wake.h */
+        struct ration *ration;            /* whose turn it is to start PHP */
+        struct rlimit files; /* RLIMIT_NOFILE as it was found, for zygotes: the master has raised its own */
         void (*changed)(struct pool *pool, void *userdata);
         void (*ring)(void *userdata);            /* the doorbells of all pools that go on */
         bool (*owns)(pid_t pid, void *userdata); /* some pool waits for it: pool_owns() */
@@ -171,8 +176,9 @@ struct generation {
         struct log_out slow_log;
         struct output output; /* catch_workers_output */
 
-        unsigned n_first;   /* accepting workers it takes to be ACCEPTING */
-        unsigned n_workers; /* alive or asked for */
+        unsigned max_children; /* pm.max_children, or what "auto" has come to */
+        unsigned n_first;      /* accepting workers it takes to be ACCEPTING */
+        unsigned n_workers;    /* alive or asked for */
         unsigned n_accepting;
         unsigned n_leaving;    /* alive, and told to end one by one: the pool needs fewer */
         unsigned n_to_replace; /* that have ended by themselves: the news of as many new ones is worth a notice */
@@ -205,6 +211,7 @@ struct trace_case;
 struct pool_worker {
         enum worker_state state;
         bool leaving;     /* told to end */
+        bool killed;      /* by the master */
         usec_t told;      /* when, unless that has been seen to */
         bool early;       /* accepts already, but its zygote has not told its pid yet */
         bool has_output;  /* its pipes have come */
@@ -258,6 +265,7 @@ struct pool {
 
         struct { /* of workers, by themselves */
                 uint64_t n;
+                uint64_t n_oom;   /* killed by the kernel, for want of memory */
                 unsigned n_young; /* soon after their start, in a row */
                 usec_t last;
                 usec_t last_try; /* to replace one of these */
@@ -279,6 +287,10 @@ struct pool {
                 usec_t last_short;
         } starts;
         uint64_t n_reloads;
+        struct {                /* memory.h: pm.max_children = auto */
+                unsigned limit; /* in force; 0: none has been reckoned */
+                uint64_t need;  /* bytes that a worker takes; 0: none has been measured */
+        } capacity;
 
         struct { /* sample.h: of the listeners' queues */
                 uint64_t now, most;

@@ -53,6 +53,7 @@ usec_t resize_cut_leaving(struct generation *g, usec_t now) {
                         continue;
                 if (timeouts_leave_is_over(w->told, untrusted_board_is_idle(p->scoreboard, i, 0, now), now, &at)) {
                         w->told = 0;
+                        w->killed = true;
                         log_warning("[pool %s] child %d was told to end, idles on, and is killed", p->name, w->pid);
                         syscall(SYS_pidfd_send_signal, w->pidfd, SIGKILL, NULL, 0);
                 }
@@ -68,7 +69,7 @@ static void resize_look(struct generation *g, usec_t now, struct scale_input *re
 
         *ret = (struct scale_input){
                 .pm = g->conf->pm,
-                .max_children = g->conf->max_children,
+                .max_children = g->max_children,
                 .min_spare = g->conf->min_spare_servers,
                 .max_spare = g->conf->max_spare_servers,
                 .max_spawn_rate = g->conf->max_spawn_rate,
@@ -79,6 +80,7 @@ static void resize_look(struct generation *g, usec_t now, struct scale_input *re
                 .n_leaving = g->n_leaving,
                 .n_pending = g->n_workers - g->n_accepting,
                 .n_left = UINT_MAX,
+                .pressed = now < env->pressed_until,
                 .n_young_dead = p->deaths.n_young,
                 .last_death = p->deaths.last,
                 .last_try = p->deaths.last_try,
@@ -89,7 +91,7 @@ static void resize_look(struct generation *g, usec_t now, struct scale_input *re
                 ret->n_others += other != g ? other->n_workers : 0;
         if (env->process_max > 0)
                 ret->n_left = env->process_max > *env->n_workers ? env->process_max - *env->n_workers : 0;
-        if (grows)
+        if (grows || (g == p->current && g->n_workers > g->max_children))
                 sample_count_idle(g, ret->idle_timeout, now, &ret->n_idle, &ret->n_idle_long);
         if (grows) /* after those that may take them: one taken in between is an idle worker too many, not a connection
                     */

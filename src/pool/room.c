@@ -9,7 +9,9 @@
 #include <sys/resource.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "log/log.h"
+#include "pool/capacity.h"
 
 /* Kept for all else: fpmctl, the logs, the status page, a successor of a zygote or a park. */
 #define ROOM_RESERVE 16U
@@ -66,10 +68,14 @@ void room_tell(struct generation *g, unsigned wanted, unsigned room) {
         g->short_of_files = is_short;
 }
 
+static unsigned room_max_children(const struct conf_pool *conf) {
+        return conf->max_children == CONF_LIMIT_AUTO ? capacity_ceiling(process_n_cpus()) : conf->max_children;
+}
+
 unsigned room_needed(const struct conf *conf) {
         unsigned n = ROOM_RESERVE;
 
         for (size_t i = 0; i < conf->n_pools; i++)
-                n += ROOM_POOL + conf->pools[i].max_children * room_of_worker(&conf->pools[i]);
+                n += ROOM_POOL + room_max_children(&conf->pools[i]) * room_of_worker(&conf->pools[i]);
         return n;
 }

@@ -13,14 +13,16 @@ unsigned scale_least(unsigned max_children) {
         return MAX(1U, max_children / 4U);
 }
 
-unsigned scale_first(const struct conf_pool *conf, bool replacing) {
+unsigned scale_first(const struct conf_pool *conf, unsigned max_children, bool replacing) {
+        unsigned start = MIN(conf->start_servers, max_children);
+
         switch (conf->pm) {
         case CONF_PM_ONDEMAND:
                 return conf->worker_script ? 1 : 0; /* whether it boots is known before it is needed */
         case CONF_PM_DYNAMIC:
-                return replacing ? scale_least(conf->start_servers) : conf->start_servers;
+                return replacing ? scale_least(start) : start;
         default:
-                return replacing ? scale_least(conf->max_children) : conf->max_children;
+                return replacing ? scale_least(max_children) : max_children;
         }
 }
 
@@ -150,6 +152,12 @@ static void scale_dynamic_round(const struct scale_input *in, unsigned cap, stru
                 s->target = scale_staying(in) - ret->end;
 }
 
+/* Memory is short: no spare worker beyond those that there must be. */
+static void scale_dynamic_press(const struct scale_input *in, struct scale_plan *ret) {
+        ret->end = MIN(in->n_idle + in->n_pending - in->min_spare, in->n_idle);
+        ret->state.target = scale_staying(in) - ret->end;
+}
+
 /* How many it wants, those that are told to end now included. */
 static unsigned scale_dynamic(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
         struct scale_state *s = &ret->state;
@@ -158,6 +166,8 @@ static unsigned scale_dynamic(const struct scale_input *in, unsigned cap, struct
 
         if (saturated)
                 scale_raise(s, scale_surge(in, cap, ret));
+        else if (in->pressed && in->waiting == 0 && in->n_idle + in->n_pending > in->min_spare && in->n_idle > 0)
+                scale_dynamic_press(in, ret);
         else if (round)
                 scale_dynamic_round(in, cap, ret);
         return MIN(s->target + ret->end, cap);
@@ -171,9 +181,11 @@ static unsigned scale_ondemand(const struct scale_input *in, unsigned cap, struc
                 return scale_surge(in, cap, ret);
         if (in->n_workers == 0)
                 s->round_at = 0;
-        else if (round) {
-                ret->end = in->n_idle_long - MIN(in->n_idle_long, in->waiting);
-                ret->end_idle_for = in->idle_timeout;
+        else if (round || in->pressed) {
+                unsigned n = in->pressed ? in->n_idle : in->n_idle_long;
+
+                ret->end = n - MIN(n, in->waiting);
+                ret->end_idle_for = in->pressed ? 0 : in->idle_timeout;
         }
         return scale_staying(in);
 }
@@ -194,6 +206,20 @@ static void scale_to_limits(const struct scale_input *in, struct scale_plan *ret
         ret->wake_at = in->now + SCALE_RETRY; /* another pool's worker may have ended */
 }
 
+/* A maximum that has become less (auto): idle workers above it end. */
+static void scale_to_maximum(const struct scale_input *in, struct scale_plan *ret) {
+        unsigned staying = scale_staying(in), above = staying > in->max_children ? staying - in->max_children : 0;
+
+        if (in->starting || above == 0)
+                return;
+        if (ret->end < MIN(above, in->n_idle)) {
+                ret->end = MIN(above, in->n_idle);
+                ret->end_idle_for = 0;
+        }
+        if (above > ret->end)
+                ret->wake_at = MIN(ret->wake_at, in->now + SCALE_ROUND);
+}
+
 void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
         unsigned room = in->max_children > in->n_others ? in->max_children - in->n_others : 0;
         unsigned cap = MAX(room, scale_least(in->max_children)); /* both are at most max_children */
@@ -210,6 +236,7 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
         else
                 want = cap;
 
+        scale_to_maximum(in, ret);
         /* those that leave still count towards the maximum */
         want = MIN(want, cap > in->n_leaving ? cap - in->n_leaving : 0);
         if (want <= scale_staying(in))

@@ -43,12 +43,14 @@ struct scale_input {
         usec_t idle_timeout; /* 0: none */
         bool starting;       /* not in charge yet: n_first is all it gets */
         unsigned n_first;
-        unsigned n_workers;    /* of the generation: alive, or asked for */
-        unsigned n_leaving;    /* of these: told to end */
-        unsigned n_pending;    /* of these: not accepting yet */
-        unsigned n_idle;       /* of these: accepting, with no request in hand; a hint */
+        unsigned n_workers; /* of the generation: alive, or asked for */
+        unsigned n_leaving; /* of these: told to end */
+        unsigned n_pending; /* of these: not accepting yet */
+        unsigned n_idle; /* of these: accepting, with no request in hand; a hint. static: only when there are more than
+                            max_children */
         unsigned n_idle_long;  /* of these: for idle_timeout and longer */
         unsigned n_others;     /* of the pool's other generations: alive */
+        bool pressed;          /* memory is short: nobody stays idle beyond min_spare */
         unsigned n_left;       /* how many more process.max allows; UINT_MAX: any number */
         unsigned waiting;      /* connections that wait; UINT_MAX: nobody knows how many */
         uint64_t taken;        /* connections that workers have taken so far; a hint */
@@ -78,8 +80,9 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret);
 /* Workers a generation may have at once, whatever others still do. */
 unsigned scale_least(unsigned max_children);
 
-/* Accepting workers that make a generation of this pool ready; replacing: another one serves until then. */
-unsigned scale_first(const struct conf_pool *conf, bool replacing);
+/* Accepting workers that make a generation of this pool ready, of max_children at most; replacing: another one serves
+ * until then. */
+unsigned scale_first(const struct conf_pool *conf, unsigned max_children, bool replacing);
 
 /* What the first decision begins with. */
 struct scale_state scale_begin(const struct conf_pool *conf);

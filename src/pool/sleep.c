@@ -2,7 +2,7 @@
 #include "pool/sleep.h"
 
 bool sleep_plan(const struct sleep_input *in, usec_t *ret_wake_at) {
-        usec_t due = in->is_trial ? 0 : in->unused_since + in->sleep_after;
+        usec_t due = in->is_trial || in->is_pressed ? 0 : in->unused_since + in->sleep_after;
 
         *ret_wake_at = USEC_INFINITY;
         if (in->sleep_after == 0 || !in->is_settled)

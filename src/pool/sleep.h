@@ -14,6 +14,7 @@ struct sleep_input {
         bool keeps_workers;   /* it has some also when nobody asks for them */
         bool is_settled;      /* none of its processes comes or goes */
         bool is_trial;        /* it was started for no client */
+        bool is_pressed;      /* memory is short */
         unsigned n_workers;   /* alive, or asked for */
         unsigned n_idle_long; /* of these: idle for sleep_after */
         unsigned waiting;     /* connections that wait for a worker */

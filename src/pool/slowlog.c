@@ -15,6 +15,7 @@
 #include "log/file.h"
 #include "log/line.h"
 #include "log/log.h"
+#include "scoreboard/stages.h"
 
 int slowlog_try(const struct conf_pool *conf, int *ret) {
         int fd = -1;
@@ -79,6 +80,21 @@ void slowlog_say_limit(const struct pool_worker *w, const struct scoreboard_slot
                  s->script, request, over ? "execution timed out" : "executing too slow",
                  (double)taken / (double)USEC_PER_SEC, over ? "terminating" : "logging");
         slowlog_say(w, s, event, message);
+}
+
+void slowlog_say_oom(const struct pool_worker *w, const struct scoreboard_slot *s) {
+        char request[SCOREBOARD_METHOD_MAX + SCOREBOARD_URI_MAX + SCOREBOARD_QUERY_MAX];
+        char message[sizeof(request) + SCOREBOARD_SCRIPT_MAX + 160];
+
+        slowlog_describe(s, request, sizeof(request));
+        if (stage_info(s->stage)->request)
+                snprintf(message, sizeof(message),
+                         "child %d, script '%s' (request: \"%s\") was killed by the kernel for want of memory", w->pid,
+                         s->script, request);
+        else
+                snprintf(message, sizeof(message),
+                         "child %d was killed by the kernel for want of memory, between two requests", w->pid);
+        slowlog_say(w, s, LOG_EVENT_WORKER_OOM, message);
 }
 
 /* One line of the log for each of the trace. */

@@ -29,5 +29,8 @@ void slowlog_say(const struct pool_worker *w, const struct scoreboard_slot *s, e
 void slowlog_say_limit(const struct pool_worker *w, const struct scoreboard_slot *s, enum log_event event,
                        usec_t taken);
 
+/* That the kernel has killed it for want of memory, in the middle of that request or between two. */
+void slowlog_say_oom(const struct pool_worker *w, const struct scoreboard_slot *s);
+
 /* A line for each of the trace. */
 void slowlog_say_trace(const struct pool_worker *w, const struct scoreboard_slot *s, const char *trace);

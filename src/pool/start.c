@@ -22,6 +22,7 @@
 #include "pool/access.h"
 #include "pool/exits.h"
 #include "pool/generation.h"
+#include "pool/memory.h"
 #include "pool/messages.h"
 #include "pool/news.h"
 #include "pool/output.h"
@@ -125,7 +126,8 @@ static int start_make(struct pool *p, const struct start_settings *settings, str
         r = start_copy_settings(g, settings->packed, settings->n_packed);
         if (r < 0)
                 return r;
-        g->n_first = scale_first(g->conf, p->current);
+        g->max_children = memory_max_children(p, g->conf);
+        g->n_first = scale_first(g->conf, g->max_children, p->current);
         g->scale = scale_begin(g->conf);
         g->backlog.stale = true;
         *ret = TAKE_PTR(g);

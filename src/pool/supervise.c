@@ -53,12 +53,13 @@ static void supervise_publish(struct pool *p) {
         h->n_used = p->n_used;
         h->reloads = p->n_reloads;
         h->workers_died = p->deaths.n;
+        h->workers_oom = p->deaths.n_oom;
         h->max_children_reached = p->n_max_reached;
         h->max_listen_queue = p->queue.most;
         h->failed_starts = p->starts.n_failed;
         if (g) {
                 h->generation = g->number;
-                h->max_children = g->conf->max_children;
+                h->max_children = g->max_children;
                 snprintf(h->pm, sizeof(h->pm), "%s", conf_type_pm_name(g->conf->pm));
         }
         slot_seq_end(&h->seq);

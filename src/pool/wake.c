@@ -93,6 +93,7 @@ static bool wake_may_sleep(struct pool *p, usec_t now, usec_t *ret_wake_at) {
                 .keeps_workers = g->conf->pm != CONF_PM_ONDEMAND,
                 .is_settled = wake_is_settled(p),
                 .is_trial = g->trial && p->n_asked == 0,
+                .is_pressed = now < p->env->pressed_until,
                 .n_workers = g->n_workers,
                 .now = now,
         };

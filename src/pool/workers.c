@@ -14,11 +14,14 @@
 #include "ipc/message.h"
 #include "log/log.h"
 #include "pool/generation.h"
+#include "pool/memory.h"
 #include "pool/output.h"
 #include "pool/relay.h"
 #include "pool/room.h"
+#include "pool/slowlog.h"
 #include "pool/trace.h"
 #include "scoreboard/active.h"
+#include "scoreboard/read.h"
 #include "scoreboard/slot.h"
 #include "untrusted/board.h"
 
@@ -114,6 +117,19 @@ static void workers_count_crash(const struct generation *g, usec_t now) {
                                        .message = message });
 }
 
+static bool workers_is_oom(const struct pool *p, const struct pool_worker *w, int status) {
+        return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !w->killed && !w->timelimit.killed &&
+               memory_claim_kill(p->env->kills);
+}
+
+/* What it was doing is its slot's word. */
+static void workers_say_oom(const struct pool *p, uint32_t slot) {
+        struct scoreboard_slot s;
+
+        (void)scoreboard_read_slot_at_once(p->scoreboard, slot, &s); /* one that is torn has its URI nevertheless */
+        slowlog_say_oom(&p->workers[slot], &s);
+}
+
 void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known) {
         struct pool_worker *w = &p->workers[slot];
         bool bad = status_known && status != 0 && !w->generation->drain.begun;
@@ -123,6 +139,10 @@ void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known
         w->generation->n_to_replace += !w->leaving && !(w->old_log && !bad) && !w->generation->drain.begun;
         if (bad)
                 p->deaths.n++;
+        if (bad && workers_is_oom(p, w, status)) {
+                p->deaths.n_oom++;
+                workers_say_oom(p, slot);
+        }
         if (workers_is_young_death(p, slot, bad, now)) {
                 p->deaths.n_young++;
                 p->deaths.last = now;

@@ -264,6 +264,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
                 .http_status = sapi_request_status(),
                 .exit_status = (uint32_t)EG(exit_status),
                 .memory_peak = sapi_current.memory_peak,
+                .memory_left = zend_memory_usage(true),
                 .worker_must_end = !sound || sapi_current.lasting || request_is_fatal(),
                 .disconnected = sapi_current.disconnected,
                 .abandoned = sapi_current.abandoned,

@@ -136,7 +136,8 @@ struct sapi_request {
 struct sapi_result {
         uint32_t http_status; /* as sent, 200 when PHP set none */
         uint32_t exit_status; /* exit()'s, for FCGI_END_REQUEST.appStatus */
-        uint64_t memory_peak; /* bytes */
+        uint64_t memory_peak; /* bytes of PHP's memory: the most that it had */
+        uint64_t memory_left; /* bytes: what PHP keeps of that */
         bool disconnected;    /* its script was ended before it wrote, since its client had gone */
         bool denied;          /* its script was kept out: security.exec_basedir, security.script_owner */
         bool worker_must_end; /* PHP's state is not to be trusted with another request: bailout in shutdown, settings

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 8U
+#define SCOREBOARD_VERSION 9U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -149,6 +149,7 @@ struct scoreboard_header {
         struct scoreboard_waits waits; /* in the listeners' queues, as the master works it out; see pool/waits.h */
         uint32_t stopping;             /* the pool ends: workers serve what the park still has, and then end */
         uint32_t failed_starts;        /* of the pool's PHP, in a row; 0: it has started */
+        uint64_t workers_oom;          /* of workers_died: those that the kernel has killed for want of memory */
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
 
@@ -180,6 +181,9 @@ struct scoreboard_slot {
         uint64_t cpu;      /* usec of CPU: the last finished request's; see worker/cputime.h about short ones */
         uint64_t memory;   /* bytes: PHP's peak in the last finished request */
         uint64_t content_length;
+        uint64_t held; /* bytes: the worker's share of memory (PSS) between two requests, when it last looked; 0: not
+                          yet */
+        uint64_t need; /* bytes: the same, and what the largest of its recent requests had beside it */
         uint64_t accepted;    /* connections taken from listeners; cumulative over all workers this slot has had */
         uint64_t requests;    /* requests begun; cumulative likewise */
         uint64_t memory_peak; /* bytes: the most that any request took, of any worker this slot has had */

@@ -31,9 +31,9 @@ _Static_assert(sizeof(struct scoreboard_header) == 4096, "header is one page");
 _Static_assert(offsetof(struct scoreboard_header, seq) == 88, "header layout");
 _Static_assert(offsetof(struct scoreboard_header, workers_died) == 176, "header layout");
 _Static_assert(offsetof(struct scoreboard_header, waits) == 192, "header layout");
-_Static_assert(sizeof(struct scoreboard_slot) == 1984, "slot size");
+_Static_assert(sizeof(struct scoreboard_slot) == 2048, "slot size");
 _Static_assert(offsetof(struct scoreboard_slot, stage_mono) == 16, "slot layout");
-_Static_assert(offsetof(struct scoreboard_slot, method) == 368, "slot layout");
+_Static_assert(offsetof(struct scoreboard_slot, method) == 384, "slot layout");
 _Static_assert(offsetof(struct scoreboard, slots) == sizeof(struct scoreboard_header), "slots follow the header");
 
 static int scoreboard_write_header(int fd, const char *pool) {

@@ -123,6 +123,14 @@ static void openmetrics_render_starts(const struct status_snapshot *s, struct te
         text_printf(out, "phpfpm_failed_starts %llu\n", (unsigned long long)s->failed_starts);
 }
 
+static void openmetrics_render_deaths(const struct status_snapshot *s, struct text *out) {
+        openmetrics_family("phpfpm_workers_died", NULL, "Workers that ended by a signal or with a failure.", out);
+        text_printf(out, "phpfpm_workers_died %llu\n", (unsigned long long)s->workers_died);
+        openmetrics_family("phpfpm_workers_out_of_memory", NULL,
+                           "Workers that the kernel has killed for want of memory.", out);
+        text_printf(out, "phpfpm_workers_out_of_memory %llu\n", (unsigned long long)s->workers_oom);
+}
+
 static void openmetrics_seconds(uint64_t usec, struct text *out) {
         text_printf(out, "%llu.%06llu\n", (unsigned long long)(usec / USEC_PER_SEC),
                     (unsigned long long)(usec % USEC_PER_SEC));
@@ -300,6 +308,7 @@ void status_openmetrics_render(const struct status_snapshot *s, bool full, struc
         openmetrics_render_pool(s, as_php_fpm, out);
         if (!as_php_fpm) {
                 openmetrics_render_starts(s, out);
+                openmetrics_render_deaths(s, out);
                 openmetrics_render_histograms(s, out);
                 openmetrics_render_park(s, out);
                 openmetrics_render_overload(s, out);

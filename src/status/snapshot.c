@@ -41,6 +41,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
         s->max_children_reached = h.max_children_reached;
         s->reloads = h.reloads;
         s->workers_died = h.workers_died;
+        s->workers_oom = h.workers_oom;
         s->failed_starts = h.failed_starts;
         s->slow_requests = h.slow_requests;
         s->generation = h.generation;

@@ -35,6 +35,7 @@ struct status_snapshot {
         uint64_t slow_requests; /* requests that took longer than request_slowlog_timeout */
         uint64_t reloads;
         uint64_t workers_died;
+        uint64_t workers_oom;                        /* of these: killed by the kernel, for want of memory */
         uint64_t failed_starts;                      /* in a row */
         uint64_t park[_SCOREBOARD_PARK_MAX];         /* by enum scoreboard_park_number */
         uint64_t overload[_SCOREBOARD_OVERLOAD_MAX]; /* by enum scoreboard_overload_number */

@@ -8,6 +8,9 @@
 #include "base/macros.h"
 #include "scoreboard/stages.h"
 
+/* More than any process has, and little enough to be added up for all slots. */
+#define BOARD_MEMORY_MAX (UINT64_C(1) << 47)
+
 bool untrusted_board_is_idle(const struct scoreboard *board, uint32_t slot, usec_t idle_for, usec_t now) {
         const volatile struct scoreboard_slot *s = &board->slots[slot];
         usec_t since;
@@ -24,6 +27,17 @@ bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot) {
 
 bool untrusted_board_has_begun(const struct scoreboard *board, uint32_t slot) {
         return ((const volatile struct scoreboard_slot *)&board->slots[slot])->request_id > 0;
+}
+
+bool untrusted_board_memory(const struct scoreboard *board, uint32_t slot, uint64_t *ret_held, uint64_t *ret_need) {
+        const volatile struct scoreboard_slot *s = &board->slots[slot];
+        uint64_t held = s->held, need = s->need;
+
+        if (need == 0)
+                return false;
+        *ret_held = MIN(held, BOARD_MEMORY_MAX);
+        *ret_need = MIN(need, BOARD_MEMORY_MAX);
+        return true;
 }
 
 uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n) {

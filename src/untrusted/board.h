@@ -21,6 +21,10 @@ bool untrusted_board_has_begun(const struct scoreboard *board, uint32_t slot);
 /* It says that it has begun more than one request. */
 bool untrusted_board_has_served(const struct scoreboard *board, uint32_t slot);
 
+/* How much memory it says that it holds, and needs, in bytes that add up for all slots; see layout.h. False: it has not
+ * looked yet. */
+bool untrusted_board_memory(const struct scoreboard *board, uint32_t slot, uint64_t *ret_held, uint64_t *ret_need);
+
 /* Connections that workers say they have taken, in the slots below n. */
 uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n);
 

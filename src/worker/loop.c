@@ -163,6 +163,10 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         worker_end_output(w);
 
         track_done(&w->track, result->http_status, result->memory_peak, t->stream.n_written);
+        memory_tell(&w->memory, w->track.slot,
+                    &(struct memory_request){ .peak = result->memory_peak,
+                                              .left = result->memory_left,
+                                              .now = w->track.nsec / NSEC_PER_USEC });
         w->n_served++;
         if (result->disconnected)
                 abandoned_ended(t, w->setup->scoreboard);

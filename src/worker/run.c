@@ -55,6 +55,11 @@ static bool run_listens_on_tcp(const struct worker_setup *s) {
         return s->n_listeners > 0 && addr_of_socket(s->listeners[0], &a) == 0 && a.sa.sa_family != AF_UNIX;
 }
 
+/* With "auto", what that is for now. */
+static uint32_t run_max_children(const struct worker_setup *s) {
+        return s->pool->max_children != CONF_LIMIT_AUTO ? s->pool->max_children : s->scoreboard->header.max_children;
+}
+
 /* In worker.script, whose first call says that it accepts. */
 static int run_booted(struct worker *w) {
         int r;
@@ -69,6 +74,7 @@ static int run_booted(struct worker *w) {
 
 static int run_prepare(struct worker *w) {
         const struct worker_setup *s = w->setup;
+        const uint32_t n_workers = run_max_children(s);
         int r;
 
         r = acceptor_init(&w->acceptor, &(struct acceptor_sources){ .listeners = s->listeners,
@@ -83,7 +89,7 @@ static int run_prepare(struct worker *w) {
                 return r;
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);
         w->n_max = run_pick_max(s->pool);
-        memory_init(&w->memory, s->pool->max_memory);
+        memory_init(&w->memory, s->pool);
         r = setup_process(s, w->acceptor.quit, run_on_copy, run_on_term);
         if (r < 0)
                 return r;
@@ -107,8 +113,8 @@ static int run_prepare(struct worker *w) {
                                                                      .access = &w->access,
                                                                      .kept = &w->kept,
                                                                      .limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT,
-                                                                                 .max_conns = s->pool->max_children,
-                                                                                 .max_reqs = s->pool->max_children } });
+                                                                                 .max_conns = n_workers,
+                                                                                 .max_reqs = n_workers } });
         if (r < 0)
                 return r;
         w->transport.unread_resets = run_listens_on_tcp(s);

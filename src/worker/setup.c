@@ -133,7 +133,7 @@ int setup_prepare(const struct conf_pool *pool) {
         setup_null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (setup_null < 0)
                 return -errno;
-        memory_prepare(pool->max_memory);
+        memory_prepare(pool);
         if (!pw)
                 return 0;
         setup_user = strdup(pw->pw_name);

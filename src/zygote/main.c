@@ -35,6 +35,7 @@
 #include "scoreboard/scoreboard.h"
 #include "worker/setup.h"
 #include "zygote/chroot.h"
+#include "zygote/expendable.h"
 #include "zygote/reading.h"
 #include "zygote/zygote.h"
 
@@ -316,7 +317,8 @@ int main(int argc, char **argv) {
                 return EXIT_FAILURE;
         }
         title_init(argc, argv);
-        setpgid(0, 0);             /* a terminal's Ctrl-C is for the master */
+        setpgid(0, 0); /* a terminal's Ctrl-C is for the master */
+        expendable_prepare();
         prctl(PR_SET_DUMPABLE, 0); /* exec as another user made it dumpable: pools' workers could read each other */
         log_init(&(struct log_setup){ .journal_fd = options.no_journal ? -1 : INHERIT_JOURNAL,
                                       .file_fd = options.no_log ? -1 : INHERIT_LOG,

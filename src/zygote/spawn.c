@@ -25,6 +25,7 @@
 #include "scoreboard/active.h"
 #include "scoreboard/slot.h"
 #include "worker/worker.h"
+#include "zygote/expendable.h"
 #include "zygote/reading.h"
 #include "zygote/zygote.h"
 
@@ -92,6 +93,7 @@ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends
         fd_close(ends->boot[0]);
         spawn_forget_others(z, slot);
         given = reading_give(ends->reading[1]);
+        expendable_after_fork();
         fd_close(z->signal_fd);
         fd_close(z->lifeline_write);
         watchers_after_fork(z->watchers);
@@ -183,12 +185,14 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote
                 reading_pair(ends.reading);
                 slot_assign(&z->scoreboard->slots[slot], z->generation, now);
                 active_leave(z->scoreboard, slot);
+                expendable_begin();
                 pid = fork();
                 if (pid == 0)
                         spawn_child(z, slot, &ends);
                 if (z->forked)
                         return 0;
                 r = pid < 0 ? -errno : 0;
+                expendable_end();
                 ends.reading[1] = fd_close(ends.reading[1]);
         }
         if (r == 0) {

@@ -10,7 +10,7 @@ import server as programs
 
 PAGE = os.path.join(programs.TREE, "packaging", "man", "fpmd.conf.5")
 KINDS = {"PATH": "path", "STRING": "text", "BOOL": "boolean", "COUNT": "number", "INT": "number", "RLIMIT": "number | unlimited", "SIZE": "size",
-         "TIME": "time", "MODE": "mode", "LEVEL": "level", "PM": "manager", "FACILITY": "facility", "WORDS": "list", "AUTO": "number | auto", "ABANDONED": "run | drop", "DISCONNECT": "ignore | abort", "DELAY": "delay", "OWNER": "pool | any", "SECCOMP": "no | exec | strict"}
+         "TIME": "time", "MODE": "mode", "LEVEL": "level", "PM": "manager", "FACILITY": "facility", "WORDS": "list", "AUTO": "number | auto", "LIMIT": "number | auto", "ABANDONED": "run | drop", "DISCONNECT": "ignore | abort", "DELAY": "delay", "OWNER": "pool | any", "SECCOMP": "no | exec | strict"}
 
 
 def table(name):

@@ -122,9 +122,11 @@ static void view_text_print_counters(const struct status_snapshot *s, struct tex
         if (s->max_children_reached + s->workers_died + n_lost == 0)
                 return;
         view_text_print_label("trouble", out);
-        text_printf(out, "pm.max_children reached %llu times, workers died %llu, log entries lost %llu",
-                    (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
-                    (unsigned long long)n_lost);
+        text_printf(
+                out,
+                "pm.max_children reached %llu times, workers died %llu, of want of memory %llu, log entries lost %llu",
+                (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
+                (unsigned long long)s->workers_oom, (unsigned long long)n_lost);
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
                 if (s->logs_lost[k] > 0)
                         text_printf(out, ", of %s %llu", log_out_kind_name((enum log_kind)k),

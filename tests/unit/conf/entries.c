@@ -49,7 +49,7 @@ static const struct given_row rows[] = {
           "[x:7] syntax error: a comment starts with ';', not with '#'\n"
           "[x:8] unable to parse value for entry 'pm.max_children': is not a valid number (greater or equal than "
           "zero)\n"
-          "[x:8] directive 'pm.max_children': 'x' is no number\n" },
+          "[x:8] directive 'pm.max_children': 'x' is no number (nor 'auto')\n" },
         { "a bad flag", "php_flag[x] = 2\n",
           "[x:6] error while parsing 'php_flag[x]' : invalid boolean value\n"
           "[x:6] directive 'php_flag': '2' is neither yes nor no\n" },

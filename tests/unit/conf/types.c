@@ -17,10 +17,12 @@
 
 static const struct given_row rows[] = {
         { "too many children", "pm.max_children = 8193\n",
-          "[x:6] unable to parse value for entry 'pm.max_children': 8193 is not between 0 and 8192\n" },
+          "[x:6] unable to parse value for entry 'pm.max_children': 8193 is not between 0 and 8192 (nor 'auto')\n" },
         { "as many as there can be", "pm.max_children = 8192\n", "" },
+        { "as many as there is memory for", "pm.max_children = Auto\n", "" },
         { "a number that overflows", "pm.max_children = 4294967297\n",
-          "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between 0 and 8192\n" },
+          "[x:6] unable to parse value for entry 'pm.max_children': 4294967297 is not between 0 and 8192 (nor "
+          "'auto')\n" },
         { "a bad yes", "clear_env = maybe\n",
           "[x:6] unable to parse value for entry 'clear_env': invalid boolean value\n"
           "[x:6] directive 'clear_env': 'maybe' is neither yes nor no\n" },
@@ -97,8 +99,8 @@ static bool takes(const struct conf_directive *d, int64_t number) {
 }
 
 static bool is_of_numbers(enum conf_type type) {
-        return type == CONF_TYPE_COUNT || type == CONF_TYPE_AUTO || type == CONF_TYPE_INT || type == CONF_TYPE_RLIMIT ||
-               type == CONF_TYPE_SIZE || type == CONF_TYPE_TIME;
+        return type == CONF_TYPE_COUNT || type == CONF_TYPE_AUTO || type == CONF_TYPE_LIMIT || type == CONF_TYPE_INT ||
+               type == CONF_TYPE_RLIMIT || type == CONF_TYPE_SIZE || type == CONF_TYPE_TIME;
 }
 
 static size_t check_bounds(const struct conf_directive *rows_of_table, size_t n) {

@@ -25,6 +25,7 @@
 #define ONDEMAND .pm = CONF_PM_ONDEMAND, .idle_timeout = 10 * SEC, ROOM
 #define ROUND    .rate = 1, .surge = 1, .round_at = NOW
 #define BETWEEN  .rate = 1, .surge = 1, .round_at = NOW + SEC / 2
+#define NEVER    .wake_at = USEC_INFINITY
 #define NEXT     (NOW + SEC)
 #define LOOK     (NOW + SCALE_LOOK)
 #define NEW      1 /* .n_there: one worker accepts that did not at the last look */
@@ -35,28 +36,28 @@ static const struct {
         struct scale_plan plan;
 } rows[] = {
         /* static */
-        { "an empty pool is filled", { .max_children = 4 }, { .spawn = 4, .wake_at = USEC_INFINITY } },
-        { "a full pool is left alone", { .max_children = 4, .n_workers = 4 }, { .wake_at = USEC_INFINITY } },
-        { "one that died is replaced",
-          { .max_children = 4, .n_workers = 3 },
-          { .spawn = 1, .wake_at = USEC_INFINITY } },
-        { "a lowered maximum kills nobody", { .max_children = 2, .n_workers = 4 }, { .wake_at = USEC_INFINITY } },
+        { "an empty pool is filled", { .max_children = 4 }, { .spawn = 4, NEVER } },
+        { "a full pool is left alone", { .max_children = 4, .n_workers = 4 }, { NEVER } },
+        { "one that died is replaced", { .max_children = 4, .n_workers = 3 }, { .spawn = 1, NEVER } },
+        { "a lower maximum ends nobody who is busy",
+          { .max_children = 2, .n_workers = 4 },
+          { .wake_at = SCALE_ROUND } },
         { "old workers count towards the maximum",
           { .max_children = 8, .n_workers = 2, .n_others = 5 },
-          { .spawn = 1, .wake_at = USEC_INFINITY } },
+          { .spawn = 1, NEVER } },
         { "a generation beside a busy old one gets a quarter",
           { .max_children = 8, .n_others = 8 },
-          { .spawn = 2, .wake_at = USEC_INFINITY } },
+          { .spawn = 2, NEVER } },
         { "and never more than that quarter while the old one is full",
           { .max_children = 8, .n_workers = 2, .n_others = 8 },
-          { .wake_at = USEC_INFINITY } },
-        { "a quarter of one is one", { .max_children = 1, .n_others = 1 }, { .spawn = 1, .wake_at = USEC_INFINITY } },
+          { NEVER } },
+        { "a quarter of one is one", { .max_children = 1, .n_others = 1 }, { .spawn = 1, NEVER } },
         { "an old generation larger than the new maximum leaves the quarter",
           { .max_children = 4, .n_others = 100 },
-          { .spawn = 1, .wake_at = USEC_INFINITY } },
+          { .spawn = 1, NEVER } },
         { "a few young deaths delay nothing",
           { .max_children = 4, .n_young_dead = SCALE_YOUNG_FREE, .last_death = 1000, .now = 1000 },
-          { .spawn = 4, .wake_at = USEC_INFINITY } },
+          { .spawn = 4, NEVER } },
         { "one more and the replacement waits",
           { .max_children = 4, .n_young_dead = SCALE_YOUNG_FREE + 1, .last_death = 1000, .now = 1000 },
           { .wake_at = 1000 + SCALE_DELAY_FIRST } },
@@ -65,7 +66,7 @@ static const struct {
             .n_young_dead = SCALE_YOUNG_FREE + 1,
             .last_death = 1000,
             .now = 1000 + SCALE_DELAY_FIRST },
-          { .spawn = 1, .is_try = true, .wake_at = USEC_INFINITY } },
+          { .spawn = 1, .is_try = true, NEVER } },
         { "whether the one tried lives is waited for",
           { .max_children = 4, .n_workers = 1, .n_young_dead = 20, .last_death = 1000, .last_try = 5000, .now = 6000 },
           { .wake_at = 5000 + SCALE_YOUNG } },
@@ -76,7 +77,7 @@ static const struct {
             .last_death = 1000,
             .last_try = 5000,
             .now = 5000 + SCALE_YOUNG },
-          { .spawn = 3, .is_over = true, .wake_at = USEC_INFINITY } },
+          { .spawn = 3, .is_over = true, NEVER } },
         { "when it has died the next one waits longer",
           { .max_children = 4,
             .n_young_dead = SCALE_YOUNG_FREE + 2,
@@ -98,10 +99,23 @@ static const struct {
           { .wake_at = SCALE_RETRY, .state.at_process_max = true } },
         { "it does not keep a new generation from replacing an old one",
           { .max_children = 4, .starting = true, .n_first = 1, .n_others = 4, .n_left = 0 },
-          { .spawn = 1, .wake_at = USEC_INFINITY } },
+          { .spawn = 1, NEVER } },
         { "a starting generation gets its first workers and no more",
           { .max_children = 8, .starting = true, .n_first = 2, .n_left = UINT_MAX },
-          { .spawn = 2, .wake_at = USEC_INFINITY } },
+          { .spawn = 2, NEVER } },
+
+        { "a lower maximum ends idle ones above it",
+          { .max_children = 4, .n_workers = 7, .n_idle = 5 },
+          { .end = 3, NEVER } },
+        { "busy ones are waited for",
+          { .max_children = 4, .n_workers = 7, .n_idle = 1 },
+          { .end = 1, .wake_at = SCALE_ROUND } },
+        { "those that leave are not counted again",
+          { .max_children = 4, .n_workers = 7, .n_leaving = 3, .n_idle = 2 },
+          { NEVER } },
+        { "nor is anybody for another generation's workers",
+          { .max_children = 4, .n_workers = 4, .n_others = 4, .n_idle = 4 },
+          { NEVER } },
 
         /* dynamic */
         { "dynamic begins with its start_servers, and a round is a second later",
@@ -220,10 +234,21 @@ static const struct {
                        .waiting_since = NOW,
                        .taken_until = 110 } } },
 
+        { "memory is short: idle workers end but for pm.min_spare_servers",
+          { DYNAMIC, .n_workers = 5, .n_idle = 4, .pressed = true, .state = { .target = 5, BETWEEN } },
+          { .end = 2, .wake_at = NOW + SEC / 2, .state = { .target = 3, BETWEEN } } },
+        { "unless a connection waits",
+          { DYNAMIC, .n_workers = 5, .n_idle = 4, .waiting = 1, .taken = 9, .pressed = true,
+            .state = { .target = 5, BETWEEN, .n_there = 5 } },
+          { .wake_at = LOOK, .state = { .target = 5, BETWEEN, .waiting_since = NOW, .taken_until = 10 } } },
+
         /* ondemand */
+        { "memory is short: idle workers end at once",
+          { ONDEMAND, .n_workers = 3, .n_idle = 2, .pressed = true, .state = { BETWEEN } },
+          { .end = 2, .wake_at = NOW + SEC / 2, .state = { BETWEEN } } },
         { "ondemand has no workers without connections",
           { ONDEMAND, .state = { .surge = 1 } },
-          { .wake_at = USEC_INFINITY, .state = { .surge = 1 } } },
+          { NEVER, .state = { .surge = 1 } } },
         { "the first connection gets one",
           { ONDEMAND, .waiting = 9, .state = { .surge = 1 } },
           { .spawn = 1, .wake_at = LOOK, .state = { .surge = 2, .waiting_since = NOW } } },
@@ -334,24 +359,6 @@ static void test_growing_is_bounded(void **state) {
                                 }
 }
 
-static void test_first_workers(void **state) {
-        struct conf_pool c = { .pm = CONF_PM_STATIC, .max_children = 16, .start_servers = 9 };
-
-        assert_int_equal(scale_first(&c, false), 16);
-        assert_int_equal(scale_first(&c, true), 4);
-        c.pm = CONF_PM_DYNAMIC;
-        assert_int_equal(scale_first(&c, false), 9);
-        assert_int_equal(scale_first(&c, true), 2);
-        c.start_servers = 1;
-        assert_int_equal(scale_first(&c, true), 1);
-        c.pm = CONF_PM_ONDEMAND;
-        assert_int_equal(scale_first(&c, false), 0);
-        assert_int_equal(scale_first(&c, true), 0);
-        c.worker_script = (char *)"/app.php"; /* whether it boots is known beforehand */
-        assert_int_equal(scale_first(&c, false), 1);
-        assert_int_equal(scale_first(&c, true), 1);
-}
-
 static void test_plan_is_bounded(void **state) {
         for (unsigned max = 1; max <= 64; max++)
                 for (unsigned workers = 0; workers <= 70; workers++)
@@ -373,7 +380,6 @@ int main(void) {
                 cmocka_unit_test(test_plan),
                 cmocka_unit_test(test_plan_is_bounded),
                 cmocka_unit_test(test_growing_is_bounded),
-                cmocka_unit_test(test_first_workers),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,7 +151,7 @@ static void test_metrics(void **state) {
         expect_lines(text_peek(&full), want);
         assert_null(strstr(text_peek(&full), "pid=\"0\""));
         status_openmetrics_render(&s, false, &brief);
-        assert_null(strstr(text_peek(&brief), "phpfpm_worker"));
+        assert_null(strstr(text_peek(&brief), "phpfpm_worker_"));
         assert_non_null(strstr(text_peek(&brief), "phpfpm_queue_wait_seconds_count 13\n"));
         assert_non_null(strstr(text_peek(&brief), "\nphpfpm_log_entries_lost{log=\"workers' output\"} 0\n# EOF\n"));
 }
