@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/nowait.h"
 #include "park/intake.h"
 #include "park/queue.h"
 
@@ -108,9 +109,11 @@ static void entrance_add(struct park *park, int fd) {
 
 /* When the listener is looked at again; USEC_INFINITY: when it has an event. */
 static usec_t entrance_take(struct park *park, size_t i) {
+        _cleanup_nowait_ struct nowait nowait;
         int listener = park->entrance.fds[i];
 
-        (void)fd_keep_nonblock(listener); /* PHP code can clear it */
+        (void)fd_keep_nonblock(listener); /* PHP code can clear it: also between this and the call */
+        (void)nowait_begin(&nowait);
         for (unsigned n = 0; n < ENTRANCE_AT_ONCE; n++) {
                 int fd;
 
@@ -119,7 +122,7 @@ static usec_t entrance_take(struct park *park, size_t i) {
                 fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 if (fd >= 0)
                         entrance_add(park, fd);
-                else if (errno == EAGAIN)
+                else if (errno == EAGAIN || (errno == EINTR && nowait.on))
                         return USEC_INFINITY;
                 else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                         return park->now + ENTRANCE_RETRY;
