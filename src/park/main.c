@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fpmd-park: started by the master only, as the pool's user, with the descriptors of ipc/inherit.h. Runs no PHP, opens
- * nothing, and needs nothing of the machine but its descriptors and memory, so all it could do otherwise is given up.
+ * nothing but queue.body, and needs nothing of the machine but its descriptors and memory, so all it could do otherwise
+ * is given up.
  */
 
 #include <signal.h>
@@ -109,9 +110,12 @@ int main(int argc, char **argv) {
                 r = park.signal_fd = helper_take_signals(signals, ELEMENTSOF(signals));
         if (r >= 0)
                 r = park_init(&park);
+        park.now = time_now();
         if (r == 0)
                 r = argc == 3 ? standin_begin(&park, _PARK_FD_MAX, n_listeners)
                               : entrance_open(&park, _PARK_FD_MAX, n_listeners);
+        if (r == 0 && park.managed)
+                refuse_look_at_page(&park);
         if (r == 0)
                 r = park_run(&park);
         standin_end(&park); /* says what it has done, where nobody has told it to end */

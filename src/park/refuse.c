@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A refusal costs the park some 20 microseconds and no worker anything. Its page is read from the disk again when it is
- * a second old, so that what is there is what is sent, and a crowd does not cost a crowd of reads.
+ * A refusal costs the park some 20 microseconds and no worker anything. Its page is read at the start, and again when
+ * a look at it, once in a second, finds it changed: what is there is what is sent, and a crowd costs no crowd of reads.
  */
 
 #include "park/refuse.h"
@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -24,34 +25,65 @@
 #define REFUSE_PAGE_TIME USEC_PER_SEC
 #define REFUSE_PAGE_MAX  61440U /* beside its head in one record */
 
-/* The page, and since when it is known: one process has one pool. */
+/* The page, and when it was looked at: one process has one pool. */
 static struct {
-        uint8_t bytes[REFUSE_PAGE_MAX];
+        uint8_t bytes[REFUSE_PAGE_MAX + 1]; /* the last byte tells that there is more */
         size_t n;
-        usec_t read;
+        usec_t looked;
+        struct stat is; /* of what has been read; zero: nothing */
 } refuse_page;
 
 static void refuse_complain_page(struct park *park, const char *why) {
         unsigned long long n_silenced;
 
         if (complaints_may_log(park, COMPLAINT_PAGE, &n_silenced))
-                log_warning("queue.body: cannot read %s: %s (%llu more since the last such line)",
-                            park->pool->queue_body, why, n_silenced);
+                log_warning("queue.body: %s: %s (%llu more since the last such line)", park->pool->queue_body, why,
+                            n_silenced);
 }
 
-static void refuse_read_page(struct park *park) {
-        _cleanup_fd_ int fd = open(park->pool->queue_body, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        ssize_t n = fd < 0 ? -1 : read(fd, refuse_page.bytes, sizeof(refuse_page.bytes));
+static bool refuse_page_is(const struct stat *now) {
+        const struct stat *then = &refuse_page.is;
 
-        refuse_page.read = park->now;
+        return now->st_dev == then->st_dev && now->st_ino == then->st_ino && now->st_size == then->st_size &&
+               now->st_mtim.tv_sec == then->st_mtim.tv_sec && now->st_mtim.tv_nsec == then->st_mtim.tv_nsec &&
+               now->st_ctim.tv_sec == then->st_ctim.tv_sec && now->st_ctim.tv_nsec == then->st_ctim.tv_nsec;
+}
+
+/* As it is: 0, or -errno, and it is empty then. */
+static int refuse_read_page(const char *path) {
+        _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        ssize_t n = -1;
+
+        if (fd >= 0 && fstat(fd, &refuse_page.is) == 0)
+                n = read(fd, refuse_page.bytes, sizeof(refuse_page.bytes));
         refuse_page.n = n < 0 ? 0 : (size_t)n;
-        if (n < 0)
-                refuse_complain_page(park, strerror(errno));
+        if (n >= 0)
+                return 0;
+        refuse_page.is = (struct stat){};
+        return -errno;
+}
+
+void refuse_look_at_page(struct park *park) {
+        const char *path = park->pool->queue_body;
+        struct stat now;
+        int r;
+
+        if (!path || (refuse_page.looked > 0 && park->now - refuse_page.looked < REFUSE_PAGE_TIME))
+                return;
+        refuse_page.looked = park->now;
+        if (stat(path, &now) == 0 && refuse_page_is(&now))
+                return;
+        r = refuse_read_page(path);
+        if (r < 0)
+                refuse_complain_page(park, strerror(-r));
+        if (refuse_page.n <= REFUSE_PAGE_MAX)
+                return;
+        refuse_page.n = REFUSE_PAGE_MAX;
+        refuse_complain_page(park, "it is longer than 60 KiB, and cut there");
 }
 
 static void refuse_append_body(struct park *park, struct text *out) {
-        if (park->pool->queue_body && (refuse_page.read == 0 || park->now - refuse_page.read >= REFUSE_PAGE_TIME))
-                refuse_read_page(park);
+        refuse_look_at_page(park);
         if (park->pool->queue_body && refuse_page.n > 0)
                 text_append_n(out, refuse_page.bytes, refuse_page.n);
         else

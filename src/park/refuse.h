@@ -5,6 +5,9 @@
 #include "park/park.h"
 #include "scoreboard/layout.h"
 
+/* Reads queue.body where it has changed; once in a second at most. */
+void refuse_look_at_page(struct park *park);
+
 /* A request that waits is answered, counted and, once in a while, told of; c may be gone then. False: it is one that
  * only a worker can answer, and waits on. */
 bool refuse_request(struct park *park, struct connection *c, enum scoreboard_overload_number why);

@@ -429,7 +429,7 @@ def test_refusal_is_the_pools(busy):
     wait_waiting(s, 1)
     response = r.send("refused").read_response()
     assert is_refused(response, 429, "120") and response.text == "Too many requests wait here. Try again later.\n"
-    s.wait_log(r"WARNING: .*queue.body: cannot read /nonexistent: No such file or directory")
+    s.wait_log(r"WARNING: .*queue.body: /nonexistent: No such file or directory")
     held.finish()
     assert first.read_response().complete
 
@@ -446,6 +446,37 @@ def test_refusal_has_a_page(make):
         response = r.send("refused").read_response()
         assert response.status == 503 and response.text == "<p>busy\n" and response.header("Content-Type") == "text/html; charset=UTF-8"
         assert response.header("Retry-After") is None
+        held.finish()
+        assert first.read_response().status == 200
+
+
+def test_page_that_has_changed_is_sent(make):
+    s = make(pool(**{"queue.max_length": 1}))
+    s.pools["www"]["queue.body"] = s.script("busy.html", "first")
+    r = Ran(s)
+    s.start()
+    with Held(s) as held:
+        held.wait_running()
+        first = r.send("first")
+        wait_waiting(s, 1)
+        assert r.send("refused").read_response().text == "first"
+        s.script("busy.html", "other")
+        procs.until("the other page", lambda: r.send("refused").read_response().text == "other")
+        held.finish()
+        assert first.read_response().status == 200
+
+
+def test_page_is_known_before_it_is_needed_and_cut_aloud(make):
+    s = make(pool(**{"queue.max_length": 1}))
+    s.pools["www"]["queue.body"] = s.script("busy.html", "x" * 61_441)
+    r = Ran(s)
+    s.start()
+    s.wait_log(r"WARNING: .*queue.body: .*/busy.html: it is longer than 60 KiB, and cut there")
+    with Held(s) as held:
+        held.wait_running()
+        first = r.send("first")
+        wait_waiting(s, 1)
+        assert r.send("refused").read_response().text == "x" * 61_440
         held.finish()
         assert first.read_response().status == 200
 
