@@ -8,6 +8,9 @@ import pytest
 import server as programs
 
 
+pytest.register_assert_rewrite("visits")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def built():
     programs.must_be_built(programs.FPMD, programs.FPMCTL)
@@ -16,5 +19,5 @@ def built():
 
 @pytest.fixture(scope="session", autouse=True)
 def frameworks():
-    for path in ("Symfony/Bundle/FrameworkBundle", "Symfony/Bundle/SecurityBundle", "Symfony/Component/Form", "Doctrine/ORM"):
+    for path in ("Symfony/Bundle/FrameworkBundle", "Symfony/Bundle/SecurityBundle", "Symfony/Component/Form", "Doctrine/ORM", "Illuminate/Foundation"):
         assert os.path.exists(f"/usr/share/php/{path}"), f"no /usr/share/php/{path}: install packages_apps of tools/lib/packages.sh"

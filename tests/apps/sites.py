@@ -54,3 +54,7 @@ class Site:
 
 def symfony(mode, **pool):
     return Site("symfony", mode, "public/index.php", ["var", "var/sessions", "var/proxies"], pool)
+
+
+def laravel(mode, **pool):
+    return Site("laravel", mode, "public/worker.php", ["bootstrap/cache", "database", "storage", "storage/sessions", "storage/views"], pool)

@@ -1,14 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A Symfony application under php-fpm, classic, and in worker mode: two users whose visits go to one worker in turn see the same in each."""
 
-import json
-import os
-
-import pytest
-
-import procs
-import sites
-from visitor import Visitor, seen
+import visits
 
 
 def story(v):
@@ -45,52 +38,9 @@ def story(v):
     yield "what a request sees then", v.get("/state")
 
 
-def visit_in_turn(site):
-    """Two users' visits, a request of one, then one of the other: {(user, what): what he saw}."""
-    told = {}
-    users = [Visitor(site, "anna"), Visitor(site, "bert")]
-    for steps in zip(*(story(u) for u in users)):
-        for user, (what, reply) in zip(users, steps):
-            assert reply.complete, f"{what} of {user.name}: no whole reply"
-            told[user.name, what] = seen(reply)
-    return told
-
-
-@pytest.fixture(scope="module", params=sites.MODES)
-def site(request):
-    s = sites.symfony(request.param)
-    try:
-        yield s.start()
-    finally:
-        s.cleanup()
-
-
-@pytest.fixture(scope="module")
-def told():
-    """What the users of each mode have seen; filled as the modes' turn comes."""
-    return {}
-
-
-def test_two_users_on_one_worker_see_what_they_see_under_php_fpm(site, told):
-    told[site.mode] = visit_in_turn(site)
-    assert told[site.mode]["anna", "account"]["body"].count("anna, visit 1") == 1
-    assert "saved: &lt;b&gt;bert" in told[site.mode]["bert", "notes with it, and the flash"]["body"]
-    for step, seen_here in told[site.mode].items():
-        assert seen_here == told["php-fpm"][step], f"{step} in {site.mode}"
-
-
-def test_nobody_is_told_of_the_other(told):
-    for (name, what), page in told["worker"].items():
-        other = {"anna": "bert", "bert": "anna"}[name]
-        assert other not in json.dumps(page), f"{what} of {name}"
-
-
-def test_what_follows_a_reply_is_done_for_each_request(site):
-    """kernel.terminate, which comes after the reply."""
-    path = os.path.join(site.root, "var", "terminated")
-    with open(path, "w"):
-        os.chmod(path, 0o666)
-    visitor = Visitor(site, "anna")
-    for n in range(3):
-        visitor.get(f"/api/{n}")
-    procs.until("all three to be terminated", lambda: procs.content(path).endswith("/api/0\n/api/1\n/api/2\n"))
+class TestSymfony(visits.Visits):
+    application = "symfony"
+    story = staticmethod(story)
+    hello = "/api/"
+    terminated = "var/terminated"
+    marks = {"account": "{}, visit 1", "notes with it, and the flash": "saved: &lt;b&gt;{}"}

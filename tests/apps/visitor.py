@@ -63,11 +63,12 @@ class Visitor:
         return self.ask(path, "POST", body, kind)
 
 
-def seen(r):
-    """(status, headers, body, messages) of a reply, comparable."""
+def seen(r, folder):
+    """(status, headers, body, messages) of a reply, comparable. folder: where the site is, which differs as well."""
     def plain(text):
+        text = text.replace(folder, "FOLDER").replace(folder.replace("/", "\\/"), "FOLDER")
         for what, to in VARYING:
             text = what.sub(to, text)
         return text
     headers = sorted((n.lower(), plain(COOKIE.sub(r"\1=ID\3", v) if n.lower() == "set-cookie" else v)) for n, v in r.headers)
-    return {"status": r.status, "headers": headers, "body": plain(r.text), "messages": r.stderr.decode(), "whole": r.complete}
+    return {"status": r.status, "headers": headers, "body": plain(r.text), "messages": plain(r.stderr.decode()), "whole": r.complete}
