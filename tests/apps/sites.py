@@ -58,3 +58,7 @@ def symfony(mode, **pool):
 
 def laravel(mode, **pool):
     return Site("laravel", mode, "public/worker.php", ["bootstrap/cache", "database", "storage", "storage/sessions", "storage/views"], pool)
+
+
+def hello(mode, **pool):
+    return Site("hello", mode, "public/index.php", [], pool)

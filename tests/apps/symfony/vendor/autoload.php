@@ -5,6 +5,7 @@ foreach (['Symfony/Bundle/FrameworkBundle', 'Symfony/Bundle/SecurityBundle', 'Sy
     'Symfony/Component/Runtime', 'Symfony/Component/Security/Csrf', 'Doctrine/ORM', 'Doctrine/DBAL'] as $package) {
     require_once "/usr/share/php/$package/autoload.php";
 }
+require_once __DIR__.'/composer/InstalledVersions.php';
 spl_autoload_register(static function (string $class): void {
     if (str_starts_with($class, 'App\\')) {
         require dirname(__DIR__).'/src/'.strtr(substr($class, 4), '\\', '/').'.php';
