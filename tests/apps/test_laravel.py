@@ -45,3 +45,9 @@ class TestLaravel(visits.Visits):
     hello = "/api/hello/"
     terminated = "storage/terminated"
     marks = {"account": "{}, visit 1", "notes with it, and the flash": "saved: &lt;b&gt;{}"}
+    note = "text"
+    database = "database/site.sqlite"
+
+    @staticmethod
+    def login(name):
+        return {"name": name, "password": f"secret-{name}"}

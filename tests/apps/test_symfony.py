@@ -44,3 +44,9 @@ class TestSymfony(visits.Visits):
     hello = "/api/"
     terminated = "var/terminated"
     marks = {"account": "{}, visit 1", "notes with it, and the flash": "saved: &lt;b&gt;{}"}
+    note = "form[text]"
+    database = "var/notes.sqlite"
+
+    @staticmethod
+    def login(name):
+        return {"_username": name, "_password": f"secret-{name}"}

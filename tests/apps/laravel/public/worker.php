@@ -63,10 +63,15 @@ $handler = static function () use ($app): void {
     echo $printed;
     $response->send();
     $kernel->terminate($request, $response);
+    foreach ($sandbox['db']->getConnections() as $connection) {
+        $connection->disconnect(); // as Octane's DisconnectFromDatabases, which its configuration offers
+    }
     $sandbox->flush();
     make_current($app);
 };
 $max = (int) ($_SERVER['MAX_REQUESTS'] ?? 1000);
-for ($n = 0; $n < $max && frankenphp_handle_request($handler); ++$n) {
+for ($n = 1; $n <= $max && frankenphp_handle_request($handler); ++$n) {
+    if ($n % 100 === 0) {
+        gc_collect_cycles(); // Octane's CollectGarbage does so above so many megabytes
+    }
 }
-gc_collect_cycles();
