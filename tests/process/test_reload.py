@@ -465,6 +465,7 @@ def test_one_pool_that_fails_keeps_all_pools(start):
     s.pools["b"]["php_admin_value[opcache.preload]"] = s.script("preload.php", "<?php preload_needs_this();")
     s.write_config()
     assert s.ctl("reload").returncode == 1
+    procs.until("the healthy pool's new workers to leave", lambda: set(s.workers()) == set(workers))
     for pool in "ab":
         assert int(s.run(s.pid_script, pool).text) in workers
 
