@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import procs
 import server as programs
 
+LIMIT = 60  # for what a busy machine is slow to do
 CLONE_NEWNET = 0x40000000
 PAGE = """<?php $us = (int) ($_GET['us'] ?? 0) + (file_exists(__DIR__ . '/slow-' . getenv('HOST')) ? 60000 : 0);
 if ($us) usleep($us);
@@ -221,7 +222,7 @@ class Balancer:
                 c = UnixConnection(self.path)
                 c.request("GET", "/balance.php")
                 return c.getresponse().status == 200
-        procs.until("the load balancer to answer", answers)
+        procs.until("the load balancer to answer", answers, LIMIT)
 
     def stop(self):
         if self.process:
@@ -275,7 +276,7 @@ frontend web
         return found
 
     def wait_state(self, name, *states):
-        procs.until(f"HAProxy to have {name} as {states}", lambda: self.servers()[name][0].startswith(states))
+        procs.until(f"HAProxy to have {name} as {states}", lambda: self.servers()[name][0].startswith(states), LIMIT)
 
 
 class Nginx(Balancer):
@@ -297,7 +298,7 @@ http {{
                 location ~ \\.php$ {{
                         fastcgi_pass php;
                         fastcgi_connect_timeout 2s;
-                        fastcgi_read_timeout 2s;
+                        fastcgi_read_timeout 5s;
                         fastcgi_next_upstream error timeout http_503;
                         include /etc/nginx/fastcgi_params;
                         fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;
