@@ -5,6 +5,7 @@ until() looks again and again at something that has no event of its own (a file'
 what it waits for and fails with that sentence. Ends of processes are events: wait_gone() sleeps on a pidfd.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -14,7 +15,7 @@ import struct
 import termios
 import time
 
-LIMIT = 10.0
+LIMIT = 30.0
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -172,3 +173,16 @@ def kill(pid, number):
         os.kill(pid, number)
     except ProcessLookupError:
         pass
+
+
+@contextlib.contextmanager
+def stopped(*pids):
+    """SIGSTOP, and SIGCONT at the end to those that are still there."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)

@@ -432,6 +432,9 @@ class Fpmd(Server):
 
     # --- its processes
 
+    def parks(self):
+        return [p for p in procs.children(self.pid) if procs.exe(p) == "fpmd-park"]
+
     def zygotes(self, of=None):
         """Zygotes by their place: children of the master that run fpmd-zygote."""
         return [p for p in procs.children(of or self.pid) if procs.exe(p) == "fpmd-zygote"]

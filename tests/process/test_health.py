@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import signal
 import socket
 import time
 
@@ -43,18 +42,6 @@ def server(make):
         s.pid_script = s.script("pid.php", "<?php echo getmypid();")
         return s
     return build
-
-
-@contextlib.contextmanager
-def stopped(*pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
 
 
 def talk(address, data, limit=30):
@@ -181,7 +168,7 @@ def test_pool_that_takes_nothing_is_renewed(server):
     """No worker accepts while connections wait, or the zygote forks none; a fresh generation does."""
     s = server({"www": {}, "forks": {"pm": "ondemand", "pool.sleep_after": "0"}}, watchdog=WATCHDOG).start()
     s.wait_zygotes(2)
-    with stopped(*procs.until("two workers", lambda: (lambda w: w if len(w) == 2 else None)(s.workers())), *s.zygotes()), \
+    with procs.stopped(*procs.until("two workers", lambda: (lambda w: w if len(w) == 2 else None)(s.workers())), *s.zygotes()), \
             contextlib.closing(s.connect(timeout=30)) as first, contextlib.closing(s.connect("forks", timeout=30)) as second:
         for client in (first, second):
             client.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
@@ -211,13 +198,13 @@ def test_watchdog_is_not_fed_when_no_pool_takes_connections_and_renewal_does_not
         client.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         return client
 
-    with stopped(*by_pool["www"]), contextlib.closing(hold("www")) as first:
+    with procs.stopped(*by_pool["www"]), contextlib.closing(hold("www")) as first:
         wait_ready(s, 503, "stuck: ")
         gates[0].wait_reached(2)
         assert agent(s).startswith("down #stuck: 1 connections wait")
         wait_fed(s, 3)
         assert ready(s, "other")[0] == 200 and http(health(s), "/live")[0] == 200
-        with stopped(*by_pool["other"]), contextlib.closing(hold("other")) as second:
+        with procs.stopped(*by_pool["other"]), contextlib.closing(hold("other")) as second:
             s.wait_log("no pool takes connections: the watchdog is not fed", limit=LIMIT)
             status, _, body = http(health(s), "/live")
             assert status == 503 and body.startswith("not live: no pool takes connections; stuck: ")

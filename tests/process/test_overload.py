@@ -585,9 +585,10 @@ def test_what_does_not_fit_into_the_parks_memory_waits_in_the_listener(busy, net
     s, held = busy(network, **{"park.max_bytes": "131072", **limit})
     r = Ran(s)
     body = b"x" * 20_000
-    waiting = [s.connect() for _ in range(20)]
-    for n, c in enumerate(waiting):
-        c.send(fastcgi.request_bytes(fastcgi.environment(r.script, query=str(n), method="POST", body=body, RAN=r.path), body))
+    with procs.stopped(*s.parks()):  # it takes no connection whose request is not there yet
+        waiting = [s.connect() for _ in range(20)]
+        for n, c in enumerate(waiting):
+            c.send(fastcgi.request_bytes(fastcgi.environment(r.script, query=str(n), method="POST", body=body, RAN=r.path), body))
     procs.until("the park to be full", lambda: s.status()["pools"][0]["park"]["bytes"] >= 131072 * 3 // 4)
     held.finish()
     assert [c.read_response().status for c in waiting] == [200] * 20

@@ -21,12 +21,8 @@ PID = "<?php echo getmypid();"
 LENGTH = "<?php echo strlen(file_get_contents('php://input'));"
 
 
-def parks(s):
-    return [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-park"]
-
-
 def wait_park(s, other_than=()):
-    return procs.until("a park", lambda: [p for p in parks(s) if p not in other_than])[0]
+    return procs.until("a park", lambda: [p for p in s.parks() if p not in other_than])[0]
 
 
 def fds(pid):
@@ -322,7 +318,7 @@ def test_parked_connections_outlive_a_reload(start):
         for c in w.connections:
             assert int(w.finish(c).text) not in old
         w.close()
-    assert parks(s) == [park]
+    assert s.parks() == [park]
 
 
 def test_reload_with_other_limits_starts_another_park(start):
@@ -337,7 +333,7 @@ def test_reload_with_other_limits_starts_another_park(start):
         for c in w.connections:
             assert w.finish(c).complete
     procs.wait_gone(park)
-    assert parks(s) == [new]
+    assert s.parks() == [new]
     for w in waiting:
         w.close()
 
@@ -536,7 +532,7 @@ def test_park_that_somebody_ends_has_a_successor_at_once(start, sig):
             procs.until("half a request in the new park", lambda: numbers(s)["receiving"] == 1)
             c.send(request[-20:])
             assert c.read_response().complete
-        assert sorted(parks(s)) == sorted([old, new])
+        assert sorted(s.parks()) == sorted([old, new])
         assert slow.read_response().complete
         procs.wait_gone(old)
 

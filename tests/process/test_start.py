@@ -112,7 +112,7 @@ def test_no_php_runs_as_root(start):
     s = start({"a": {}, "b": {}})
     import pwd
     uid = pwd.getpwnam(programs.POOL_USER).pw_uid
-    parks = procs.until("a park", lambda: [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-park"])
+    parks = procs.until("a park", s.parks)
     for pid in s.zygotes() + s.workers() + parks:
         with open(f"/proc/{pid}/status") as f:
             status = f.read()
