@@ -57,6 +57,7 @@ static void memory_look_at_group(const struct cgroup *c, struct memory_view *v) 
 void memory_look(struct master *m, const struct conf *conf) {
         struct memory_view *v = &m->memory.view;
         struct memory_sum sum = {};
+        uint64_t used;
 
         v->n_pools = 0;
         for (size_t i = 0; i < conf->n_pools; i++)
@@ -66,10 +67,12 @@ void memory_look(struct master *m, const struct conf *conf) {
         for (size_t i = 0; i < m->n_pools; i++)
                 if (memory_is_automatic(m->pools[i]->pool))
                         memory_add(m->pools[i]->pool, &sum);
-        v->held = sum.held;
         v->n_cpus = process_n_cpus();
         memory_look_at_machine(v);
         memory_look_at_group(&m->memory.cgroup, v);
+        /* Workers say it, so a pool could claim what is not there, for others to reckon with. */
+        used = v->limit > v->room ? v->limit - v->room : 0;
+        v->held = MIN(sum.held, used);
 }
 
 static bool memory_has_news(const struct master *m) {
