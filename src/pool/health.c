@@ -62,17 +62,15 @@ static void health_renew(struct pool *p) {
 }
 
 void health_look(struct pool *p, usec_t now) {
-        const struct conf_pool *conf;
-        unsigned n_busy;
+        unsigned n_busy, n_max;
 
         if (!p->current || p->stopping)
                 return;
-        conf = p->current->conf;
+        n_max = p->current->max_children;
         health_count(p, now);
         n_busy = p->health.n_workers - p->health.n_idle;
         p->health.weight =
-                weight_smooth(p->health.weight, weight_percent(conf->max_children - MIN(n_busy, conf->max_children),
-                                                               conf->max_children, p->queue.last_wait));
+                weight_smooth(p->health.weight, weight_percent(n_max - MIN(n_busy, n_max), n_max, p->queue.last_wait));
         p->health.stuck_for =
                 stuck_look(&p->health.stuck,
                            &(struct stuck_look){ .now = now,

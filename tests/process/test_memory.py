@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import socket
 
 import pytest
 
@@ -82,6 +83,22 @@ def test_auto_reckons_with_its_group_and_what_its_workers_take(start_in):
     assert reckoned(s, "as measured", n="(2)") == 2
     s.wait_workers(2)
     assert "none has been measured" not in s.log()[at:] and "WARNING" not in s.log()
+
+
+def test_weight_for_load_balancers_is_of_what_auto_has_come_to(start_in):
+    port = programs.free_port()
+    s, _ = start_in(200 * MIB, {"www": {**AUTO, "pm": "static", "pm.status_listen": f"127.0.0.1:{port}"}})
+    assert reckoned(s, "since none has been measured yet", n="(2)") == 2
+
+    def said():
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as c:
+            c.sendall(b"agent-check\n")
+            return c.recv(4096)
+    procs.until("all to be idle", lambda: said() == b"ready up 100%\n")
+    with Held(s) as held:
+        held.wait_running()
+        procs.until("half of the workers to count", lambda: said() == b"ready up 50%\n")
+        assert held.finish().complete
 
 
 def test_auto_in_several_pools_shares(start_in):
