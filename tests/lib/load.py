@@ -68,7 +68,7 @@ class Load:
             assert not t.is_alive(), "a client of the load did not come back"
         return self.results
 
-    def wait_more(self, n, limit=30.0):
+    def wait_more(self, n, limit=120.0):
         """Until n more requests have been answered than when called."""
         goal = len(self.results) + n
         procs.until(f"{n} more answers under load", lambda: len(self.results) >= goal, limit)
