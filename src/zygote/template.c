@@ -38,7 +38,7 @@ static struct {
         bool *before; /* descriptors that were open before the boot, by number */
         int n_before;
         bool served; /* this process is a fork, and has had its request */
-} template;
+} template_boot;
 
 /* Calls take() for each number in a folder of /proc. */
 static int template_list(const char *folder, void (*take)(void *ctx, int number), void *ctx) {
@@ -58,14 +58,14 @@ static int template_list(const char *folder, void (*take)(void *ctx, int number)
 }
 
 static void template_mark(_unused_ void *ctx, int fd) {
-        if (fd < template.n_before)
-                template.before[fd] = true;
+        if (fd < template_boot.n_before)
+                template_boot.before[fd] = true;
 }
 
 static int template_look_before(void) {
-        template.n_before = fd_table_size();
-        template.before = calloc((size_t) template.n_before, sizeof(bool));
-        return template.before ? template_list("/proc/self/fd", template_mark, NULL) : -ENOMEM;
+        template_boot.n_before = fd_table_size();
+        template_boot.before = calloc((size_t)template_boot.n_before, sizeof(bool));
+        return template_boot.before ? template_list("/proc/self/fd", template_mark, NULL) : -ENOMEM;
 }
 
 static bool template_is_sqlite(int fd) {
@@ -107,7 +107,7 @@ static void template_check_descriptor(void *ctx, int fd) {
         const char *kind;
         struct stat st;
 
-        if ((fd < template.n_before && template.before[fd]) || fstat(fd, &st) < 0 ||
+        if ((fd < template_boot.n_before && template_boot.before[fd]) || fstat(fd, &st) < 0 ||
             fd_is_same_file(fd, STDOUT_FILENO) || fd_is_same_file(fd, STDERR_FILENO))
                 return;
         kind = template_kind(fd, &st);
@@ -181,9 +181,9 @@ static void template_live(struct zygote *z) {
 static bool template_serve(void *ctx) {
         struct zygote *z = ctx;
 
-        if (template.served || (!z->forked && getpid() != template.pid))
+        if (template_boot.served || (!z->forked && getpid() != template_boot.pid))
                 return false; /* or it is a process that the boot has forked */
-        template.served = true;
+        template_boot.served = true;
         template_live(z);
         worker_run_once(&z->worker);
         return false;
@@ -194,7 +194,7 @@ int template_run(struct zygote *z) {
         struct sapi_boot_end end;
         int r;
 
-        template.pid = getpid();
+        template_boot.pid = getpid();
         setrlimit(RLIMIT_NOFILE, &z->files);
         r = setup_application(z->pool);
         if (r == 0)
@@ -214,7 +214,7 @@ int template_run(struct zygote *z) {
                         &end);
         if (z->forked)
                 worker_run_end(end.exit_status);
-        if (getpid() != template.pid)
+        if (getpid() != template_boot.pid)
                 _exit((int)end.exit_status);
         booted_describe_failure(z->pool, &end, reason);
         template_fail(z, reason);
