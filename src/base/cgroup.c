@@ -59,17 +59,10 @@ static bool cgroup_read_number(const struct cgroup *c, size_t n, const char *fil
         return file && cgroup_read(c, n, file, &text) == 0 && sscanf(text, "%" SCNu64, ret) == 1;
 }
 
-/* The number behind a key, which begins a line. */
 static bool cgroup_find_number(const char *text, const char *key, uint64_t *ret) {
-        size_t n_key = strlen(key);
+        const char *value = text_behind_key(text, key);
 
-        for (const char *line = text; line; line = strchr(line, '\n')) {
-                line += *line == '\n';
-                if (strncmp(line, key, n_key) == 0 && strchr(" \t:", line[n_key]) && line[n_key] != '\0' &&
-                    sscanf(line + n_key + 1, "%" SCNu64, ret) == 1)
-                        return true;
-        }
-        return false;
+        return value && sscanf(value, "%" SCNu64, ret) == 1;
 }
 
 /* The path of the line with these controllers, or NULL. */

@@ -13,23 +13,20 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 #define PROCESS_FILE_MAX (64U * 1024U)
 
 static int process_read_number(const char *path, const char *key, long *ret) {
         _cleanup_free_ char *text = NULL;
-        size_t n_key = strlen(key);
+        const char *value;
         int r;
 
         r = fd_read_file(path, PROCESS_FILE_MAX, &text, NULL);
         if (r < 0)
                 return r;
-        for (const char *line = text; line; line = strchr(line, '\n')) {
-                line += *line == '\n';
-                if (strncmp(line, key, n_key) == 0 && line[n_key] == ':' && sscanf(line + n_key + 1, "%ld", ret) == 1)
-                        return 0;
-        }
-        return -EBADF;
+        value = text_behind_key(text, key);
+        return value && sscanf(value, "%ld", ret) == 1 ? 0 : -EBADF;
 }
 
 pid_t process_of_pidfd(int pidfd) {

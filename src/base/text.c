@@ -124,6 +124,17 @@ size_t text_copy(char *dst, size_t n, const char *s, size_t n_s) {
         return k;
 }
 
+const char *text_behind_key(const char *text, const char *key) {
+        size_t n = strlen(key);
+
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+                line += *line == '\n';
+                if (strncmp(line, key, n) == 0 && line[n] != '\0' && strchr(" \t:", line[n]))
+                        return line + n + 1;
+        }
+        return NULL;
+}
+
 const char *text_word(const char **list, const char *separators, size_t *ret_n) {
         const char *word = *list + strspn(*list, separators);
 

@@ -41,6 +41,10 @@ bool text_has_suffix(const char *s, const char *suffix) _pure_;
 /* The next word of a list whose words have any of the separators between them, *list moved behind it; NULL: no more. */
 const char *text_word(const char **list, const char *separators, size_t *ret_n);
 
+/* In a text of lines "KEY: VALUE" or "KEY VALUE", as files of /proc and of control groups are: what is behind the first
+ * such key, blanks included, up to the text's end; NULL: no line begins with it. */
+const char *text_behind_key(const char *text, const char *key) _pure_;
+
 /* Copies at most n - 1 bytes of s and always terminates (n = 0: nothing is written); for fixed fields of shared memory.
  * Returns bytes copied. */
 size_t text_copy(char *dst, size_t n, const char *s, size_t n_s);

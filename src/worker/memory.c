@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "log/log.h"
 #include "scoreboard/slot.h"
 
@@ -69,13 +70,13 @@ static uint64_t memory_resident(const struct memory *m) {
 
 static uint64_t memory_share(const struct memory *m) {
         char text[2048];
-        const char *line;
+        const char *value;
         uint64_t kib;
 
         if (!memory_read(m->rollup, text, sizeof(text)))
                 return 0;
-        line = strstr(text, "\nPss:");
-        return line && sscanf(line, "\nPss: %" SCNu64, &kib) == 1 ? kib * 1024 : 0;
+        value = text_behind_key(text, "Pss");
+        return value && sscanf(value, "%" SCNu64, &kib) == 1 ? kib * 1024 : 0;
 }
 
 bool memory_is_over(const struct memory *m) {

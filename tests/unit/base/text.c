@@ -146,6 +146,18 @@ static void test_words_of_a_list(void **state) {
         }
 }
 
+static void test_keys_begin_lines(void **state) {
+        static const char text[] = "Pid:\t7\nPss_Dirty: 1\nPss: 2\noom_kill 3\nmax";
+
+        assert_memory_equal(text_behind_key(text, "Pid"), "\t7", 2);
+        assert_memory_equal(text_behind_key(text, "Pss"), " 2", 2);
+        assert_memory_equal(text_behind_key(text, "oom_kill"), "3", 1);
+        assert_null(text_behind_key(text, "oom"));
+        assert_null(text_behind_key(text, "Dirty"));
+        assert_null(text_behind_key(text, "max"));
+        assert_null(text_behind_key("", "max"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_appends_add_up),
@@ -157,6 +169,7 @@ int main(void) {
                 cmocka_unit_test(test_comparisons),
                 cmocka_unit_test(test_copy_terminates),
                 cmocka_unit_test(test_words_of_a_list),
+                cmocka_unit_test(test_keys_begin_lines),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
