@@ -9,9 +9,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "base/fd.h"
 #include "base/text.h"
 
@@ -47,14 +47,15 @@ static int pressure_decode(const char *text, uint8_t out[static PRESSURE_WRITE_M
 }
 
 static int pressure_connect(const char *path) {
-        struct sockaddr_un a = { .sun_family = AF_UNIX };
         _cleanup_fd_ int fd = -1;
+        struct addr a;
+        int r;
 
-        if (strlen(path) >= sizeof(a.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(a.sun_path, path, strlen(path) + 1);
+        r = addr_parse(path, &a);
+        if (r < 0)
+                return r;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0 || connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
+        if (fd < 0 || connect(fd, &a.sa, a.n) < 0)
                 return -errno;
         return TAKE_FD(fd);
 }

@@ -97,10 +97,6 @@ const struct conf_pairs *conf_pool_pairs_const(const struct conf_pool *pool, enu
         return conf_pool_pairs((struct conf_pool *)pool, kind);
 }
 
-bool conf_array_has_paths(enum conf_array_kind kind) {
-        return kind == CONF_ARRAY_SUPPRESS_PATH || kind == CONF_ARRAY_EXEC_BASEDIR;
-}
-
 static void conf_pool_done(struct conf_pool *pool) {
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 conf_value_clear(&conf_pool_directives[i], pool);

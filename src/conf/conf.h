@@ -48,9 +48,6 @@ struct conf_php_setting conf_php_setting_of(enum conf_array_kind kind, const cha
 struct conf_pairs *conf_pool_pairs(struct conf_pool *pool, enum conf_array_kind kind);
 const struct conf_pairs *conf_pool_pairs_const(const struct conf_pool *pool, enum conf_array_kind kind);
 
-/* It is written NAME[] = /PATH. */
-bool conf_array_has_paths(enum conf_array_kind kind);
-
 void conf_pairs_remove(struct conf_pairs *pairs, size_t i);
 void conf_remove_php_setting(struct conf_pool *pool, size_t i);
 

@@ -9,7 +9,8 @@
  *   field       of struct conf_global or struct conf_pool
  *   type        how text becomes a value; CONF_CTYPE_x is its C type
  *   min, max    COUNT, AUTO, LIMIT, INT, RLIMIT: the number; SIZE: bytes; TIME: seconds; MODE: the bits; STRING, PATH:
- * bytes of a text that is set. A COUNT or LIMIT that may be negative is 0 then: php-fpm takes both for "no limit"
+ *               bytes of a text that is set. A COUNT or LIMIT that may be negative is 0 then: php-fpm takes both for
+ *               "no limit"
  *   default     as a file would write it; NULL: unset
  *   acts        NOW: it does what it says; OWN: so does this one, which php-fpm does not have, or does not show; NEVER:
  *               checked and kept for php-fpm's sake, and without effect here

@@ -178,8 +178,9 @@ static int entries_set_value(struct conf_entries *e, const struct conf_directive
         return r < 0 ? r : 0;
 }
 
+/* It is written NAME[] = /PATH. */
 static bool entries_takes_paths(int kind) {
-        return kind >= 0 && conf_array_has_paths((enum conf_array_kind)kind);
+        return kind == CONF_ARRAY_SUPPRESS_PATH || kind == CONF_ARRAY_EXEC_BASEDIR;
 }
 
 /* An unknown name, or one that stands where it cannot: says which. */

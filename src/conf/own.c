@@ -12,16 +12,19 @@
 #include "base/number.h"
 #include "conf/model.h"
 
-/* Which of two words it is. */
-static int own_parse_word(const char *const words[2], const char *text, struct text *reason, unsigned *ret) {
-        for (unsigned i = 0; i < 2; i++)
+/* Which of the words it is. */
+static int own_find_word(const char *const *words, size_t n, const char *text, struct text *reason, unsigned *ret) {
+        for (unsigned i = 0; i < n; i++)
                 if (strcasecmp(text, words[i]) == 0) {
                         *ret = i;
                         return 0;
                 }
-        text_printf(reason, "'%s' is neither %s nor %s", text, words[0], words[1]);
+        text_printf(reason, "'%s' is %s %s", text, n == 2 ? "neither" : "none of", words[0]);
+        for (size_t i = 1; i < n; i++)
+                text_printf(reason, "%s%s", i + 1 < n ? ", " : n == 2 ? " nor " : " and ", words[i]);
         return CONF_VALUE_E_INVALID;
 }
+#define own_parse_word(words, text, reason, ret) own_find_word(words, ELEMENTSOF(words), text, reason, ret)
 
 static const char *const own_abandoned[] = { [CONF_ABANDONED_RUN] = "run", [CONF_ABANDONED_DROP] = "drop" };
 
@@ -62,15 +65,7 @@ static const char *const own_seccomp[] = {
 /* A file's no, off and none have become nothing when they come here. */
 int conf_own_parse_seccomp(_unused_ const struct conf_directive *d, void *field, const char *text,
                            struct text *reason) {
-        if (!*text)
-                text = own_seccomp[CONF_SECCOMP_NO];
-        for (unsigned i = 0; i < ELEMENTSOF(own_seccomp); i++)
-                if (strcasecmp(text, own_seccomp[i]) == 0) {
-                        *(enum conf_seccomp *)field = (enum conf_seccomp)i;
-                        return 0;
-                }
-        text_printf(reason, "'%s' is none of no, exec and strict", text);
-        return CONF_VALUE_E_INVALID;
+        return own_parse_word(own_seccomp, *text ? text : own_seccomp[CONF_SECCOMP_NO], reason, field);
 }
 
 void conf_own_format_seccomp(const void *field, struct text *out) {

@@ -104,8 +104,8 @@ static void type_format_bool(const void *field, struct text *out) {
 }
 
 static void type_tell_bounds(const struct conf_directive *d, const char *text, struct text *reason) {
-        int64_t min = d->type == CONF_TYPE_COUNT || d->type == CONF_TYPE_LIMIT ? MAX(d->min, 0)
-                                                                               : d->min; /* what is below counts as 0 */
+        bool from_0 = d->type == CONF_TYPE_COUNT || d->type == CONF_TYPE_LIMIT; /* what is below counts as 0 */
+        int64_t min = from_0 ? MAX(d->min, 0) : d->min;
 
         text_printf(reason, "%s is not between %" PRId64 " and %" PRId64, text, min, d->max);
 }

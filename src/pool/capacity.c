@@ -2,6 +2,7 @@
 #include "pool/capacity.h"
 
 #include "base/macros.h"
+#include "base/number.h"
 #include "scoreboard/layout.h"
 
 unsigned capacity_ceiling(unsigned n_cpus) {
@@ -30,11 +31,9 @@ static bool capacity_differs(unsigned now, unsigned next, unsigned n_cpus) {
 void capacity_plan(const struct capacity_input *in, struct capacity *ret) {
         uint64_t need = in->need > 0 ? in->need : CAPACITY_NEED_FIRST;
         uint64_t with_reserve = need > UINT64_MAX / 2 ? UINT64_MAX : need + need / 5;
-        uint64_t all, n;
+        uint64_t n;
 
-        if (__builtin_add_overflow(in->room, in->held, &all))
-                all = UINT64_MAX;
-        ret->memory = all / MAX(in->n_pools, 1U);
+        ret->memory = number_add(in->room, in->held) / MAX(in->n_pools, 1U);
         ret->need = need;
         n = MAX(ret->memory / with_reserve, (uint64_t)capacity_floor(in->n_cpus));
         ret->limit = (unsigned)MIN(n, (uint64_t)capacity_ceiling(in->n_cpus));

@@ -281,9 +281,8 @@ struct pool {
         struct {                   /* of zygotes */
                 unsigned n_failed; /* in a row: replacements, and the first one when it is put off */
                 usec_t last_failure;
-                char *problem; /* why the last of them failed, or NULL */
-                unsigned
-                        n_short; /* in a row: zygotes in charge that have ended by themselves, soon after their start */
+                char *problem;    /* why the last of them failed, or NULL */
+                unsigned n_short; /* in a row: zygotes in charge that have ended soon after their start */
                 usec_t last_short;
         } starts;
         uint64_t n_reloads;
