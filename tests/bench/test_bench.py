@@ -12,6 +12,7 @@ import crowds
 import document
 import fastcgi
 import generator
+import manual
 import pages
 import peers
 import pytest
@@ -151,6 +152,16 @@ def test_the_whole_page_hides_nothing(folder):
     assert "2.00 (1.00-3.00) | 5.00 | 0.20 | ratio <= 0.7 | met |" in text and "offered to both, hello: so many offered\n" in text
     assert "| | uwsgi | fpmd |" in text and "| 3.00 | 2.00 (1.00-3.00) |" in text
     assert "Not measured yet: cpu-unix-fresh, " in text
+
+
+def test_the_manual_page_says_what_each_shown_section_means(folder):
+    assert {section.title for section in table.SECTIONS if any(row.front for row in section.rows)} == set(manual.MEANS)
+    shown, hidden = "cpu-unix-fresh", "cpu-tcp-kept"
+    text = document.page(kept_numbers(folder, result_of(shown, 1.0), result_of(hidden, 1.0), result_of("calls-fresh", problem="FAILED: no such thing")))
+    titles = {row.name: row.title for row in table.ROWS}
+    assert f".It {titles[shown]}\nfpmd 2.00 \\(mcs; php-fpm 5.00 \\(mcs; ratio 0.20; bar ratio <= 0.65: met.\n" in text
+    assert titles[hidden] not in text and "Could not be told: FAILED: no such thing\n" in text
+    assert ".Ss A request\n" in text and ".Ss Overload\n" not in text
 
 
 def test_the_documents_are_those_of_the_numbers():

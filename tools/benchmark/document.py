@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The documents about performance, made of the numbers that are kept in results.json: README's short table, and PERFORMANCE.md with everything.
+"""The documents about performance, made of the numbers that are kept in results.json: README's short table, PERFORMANCE.md with everything, and
+fpmd-performance(7), which says what they mean.
 
 The numbers are kept apart from the text, so that a document can be made anew, or in another form, without measuring. A row that has been measured alone
 takes the place of the older one; each remembers what it was measured with.
@@ -10,13 +11,14 @@ import json
 import os
 import textwrap
 
+import manual
 import report
 import table
 from result import Result
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RESULTS = os.path.join(TREE, "tools", "benchmark", "results.json")
-README, PERFORMANCE = "README.md", "PERFORMANCE.md"
+README, PERFORMANCE, MANUAL = "README.md", "PERFORMANCE.md", "packaging/man/fpmd-performance.7"
 BEGIN, END = "<!-- tools/bench --record writes from here -->", "<!-- to here -->"
 INTRODUCTION = """# Performance
 
@@ -77,8 +79,6 @@ def _heading(kept, rows):
     return [_filled(f"{text}." if not i else f"{', '.join(names)}: {text}.") for i, (text, names) in enumerate(ordered)]
 
 
-
-
 def _comparison(results, number):
     out = ["| | fpmd | php-fpm | ratio | bar | |", "| --- | --- | --- | --- | --- | --- |"]
     for r in results:
@@ -134,6 +134,12 @@ def long(kept):
     return "\n".join(out + (["", _filled(f"Not measured yet: {', '.join(absent)}.")] if absent else [])) + "\n"
 
 
+def page(kept):
+    """The manual page: README's rows, by section."""
+    sections = [(section, _results(kept, [row for row in section.rows if row.front])) for section in table.SECTIONS]
+    return manual.page([(section, results) for section, results in sections if results], kept, " ".join(_heading(kept, table.ROWS)[:1]).replace("\n", " "), _median)
+
+
 def replaced(text, kept):
     """README with the table anew."""
     if BEGIN not in text or END not in text:
@@ -146,7 +152,7 @@ def render(tree=TREE, kept=None):
     """The text of each document, by its name."""
     kept = read() if kept is None else kept
     with open(os.path.join(tree, README)) as f:
-        return {README: replaced(f.read(), kept), PERFORMANCE: long(kept)}
+        return {README: replaced(f.read(), kept), PERFORMANCE: long(kept), MANUAL: page(kept)}
 
 
 def write_all(tree=TREE):
