@@ -40,10 +40,11 @@ static void booted_enter(struct worker *w) {
         w->busy = w->track.nsec - left > BOOTED_BETWEEN_MAX;
 }
 
+/* Whoever serves the connection next may say how this worker is: by then it is said. */
 static void booted_leave(struct worker *w) {
+        track_stage(&w->track, STAGE_FINISHED);
         if (w->busy)
                 worker_share(w);
-        track_stage(&w->track, STAGE_FINISHED);
 }
 
 /* PHP calls back. */

@@ -2,11 +2,13 @@
 """worker.script: an application that boots once. How it starts, serves, fails and ends; what it leaves to the next request is in
 test_booted_reset.py."""
 
+import contextlib
 import gzip
 import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
@@ -291,11 +293,26 @@ while (frankenphp_handle_request(function () use (&$after) { $after = $_GET['do'
 """
 
 
-def test_who_works_on_after_a_request_is_not_idle_and_keeps_no_client(app):
+@contextlib.contextmanager
+def late_after_sendmsg(pids, out):
+    """The processes stand still for a while at the end of their first sendmsg(2), which is how a connection gets to the park."""
+    strace = subprocess.Popen(["strace", "-o", out, "-e", "trace=sendmsg", "-e", "inject=sendmsg:delay_exit=10000000:when=1",
+                               *(f"--attach={pid}" for pid in pids)], stderr=subprocess.DEVNULL)
+    try:
+        for pid in pids:
+            procs.until("strace to be attached", lambda: "TracerPid:\t0\n" not in procs.content(f"/proc/{pid}/status"))
+        yield
+        assert "sendmsg" in out.read_text(), "nobody was held up"
+    finally:
+        strace.terminate()
+        strace.wait()
+
+
+def test_who_works_on_after_a_request_is_not_idle_and_keeps_no_client(app, tmp_path):
     s = app(code=AFTER, **{"pm": "static", "pm.max_children": "2", "pm.status_path": "/status"})
-    with s.client() as client:
+    with s.client() as client, late_after_sendmsg(s.wait_workers(2), tmp_path / "calls"):
         assert get(s, "work", client=client).text == get(s, "wait", client=client).text != get(s, client=client).text
-        status = json.loads(s.client().request(fastcgi.environment("/status", root="", QUERY_STRING="json&full")).text)
+        status = json.loads(client.request(fastcgi.environment("/status", root="", QUERY_STRING="json&full"), keep=True).text)
         assert sorted(p["state"] for p in status["processes"]) == ["Finishing", "Running"]
         s.script("go", "")
 
