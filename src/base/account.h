@@ -16,6 +16,12 @@ struct account {
 int account_user(const char *name, struct account *ret);
 int account_group(const char *name, gid_t *ret);
 
+/* From here on to account_forget() who has been found once, by either of the two, is not looked for again: thousands of
+ * pools, each of which names its user several times, would else be read from the file of users for longer than all else
+ * takes. */
+void account_remember(void);
+void account_forget(void);
+
 /* By name alone, even one of digits. 0; -ENOENT; another -errno. */
 int account_named_user(const char *name, uid_t *ret);
 int account_named_group(const char *name, gid_t *ret);

@@ -54,6 +54,7 @@ struct conf *conf_new(void) {
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
                 if (conf_value_init(&conf_global_directives[i], &c->global) < 0)
                         return NULL;
+        c->by_name.any_case = true;
         c->files = calloc(1, sizeof(*c->files));
         c->notices = calloc(1, sizeof(*c->notices));
         if (!c->files || !c->notices)
@@ -117,6 +118,7 @@ void conf_free(struct conf *c) {
                 conf_value_clear(&conf_global_directives[i], &c->global);
         for (size_t i = 0; i < c->n_pools; i++)
                 conf_pool_done(&c->pools[i]);
+        names_done(&c->by_name);
         free(c->pools);
         conf_free_strings(c->files);
         conf_free_strings(c->notices);
@@ -127,19 +129,27 @@ bool conf_keep_pool(struct conf *c, const char *name) {
         size_t n = 0;
 
         for (size_t i = 0; i < c->n_pools; i++)
-                if (text_equal(c->pools[i].name, name))
+                if (text_equal(c->pools[i].name, name)) {
+                        (void)names_put(&c->by_name, c->pools[i].name, n); /* it is there */
                         c->pools[n++] = c->pools[i];
-                else
+                } else {
+                        names_remove(&c->by_name, c->pools[i].name);
                         conf_pool_done(&c->pools[i]);
+                }
         c->n_pools = n;
         return n > 0;
 }
 
+const struct conf_pool *conf_find_section(const struct conf *c, const char *name) {
+        size_t i;
+
+        return names_find(&c->by_name, name, &i) ? &c->pools[i] : NULL;
+}
+
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name) {
-        for (size_t i = 0; i < c->n_pools; i++)
-                if (text_equal(c->pools[i].name, name))
-                        return &c->pools[i];
-        return NULL;
+        const struct conf_pool *pool = conf_find_section(c, name);
+
+        return pool && text_equal(pool->name, name) ? pool : NULL;
 }
 
 unsigned conf_pool_shards(const struct conf_pool *pool) {
@@ -164,7 +174,7 @@ int conf_add_pool(struct conf *c, const char *name, struct conf_where where, str
         pool = &pools[c->n_pools++];
         pool->where = where;
         pool->name = strdup(name);
-        if (!pool->name)
+        if (!pool->name || names_put(&c->by_name, pool->name, c->n_pools - 1) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
                 if (conf_value_init(&conf_pool_directives[i], pool) < 0)

@@ -14,6 +14,10 @@ DEFINE_CLEANUP(struct conf *, conf_free)
 /* The pool of that name, letter by letter; NULL: none. */
 const struct conf_pool *conf_find_pool(const struct conf *c, const char *name);
 
+/* The same, capital letters or not: the pool that a section of this name continues, as with php-fpm. Everywhere else a
+ * pool goes by the name that its first section has. */
+const struct conf_pool *conf_find_section(const struct conf *c, const char *name);
+
 /* Accept queues of a TCP pool that brings none along: listen.shards; with auto one for each CPU that this process may
  * use. */
 unsigned conf_pool_shards(const struct conf_pool *pool);
@@ -28,7 +32,8 @@ const char *conf_pool_peers(const struct conf_pool *pool);
 /* Whether the pool limits what waits for a worker: then the park has the queue, and the listeners. */
 bool conf_pool_limits_queue(const struct conf_pool *pool);
 
-/* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. */
+/* For those who build a model. Each copies its strings and returns 0 or -ENOMEM. No two pools have the same name,
+ * capital letters or not. */
 int conf_add_pool(struct conf *c, const char *name, struct conf_where where, struct conf_pool **ret);
 int conf_add_file(struct conf *c, const char *path, const char **ret);
 int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);

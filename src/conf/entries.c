@@ -69,15 +69,6 @@ static bool entries_valid_pool_name(const char *name) {
         return true;
 }
 
-/* The section that one of this name continues: as with php-fpm, capital letters make no difference there. Everywhere
- * else a pool goes by the name that its first section has. */
-static const struct conf_pool *entries_find_section(const struct conf *conf, const char *name) {
-        for (size_t i = 0; i < conf->n_pools; i++)
-                if (strcasecmp(conf->pools[i].name, name) == 0)
-                        return &conf->pools[i];
-        return NULL;
-}
-
 int conf_entries_section(struct conf_entries *e, const char *name) {
         const struct conf_pool *old;
         struct conf_pool *pool;
@@ -93,7 +84,7 @@ int conf_entries_section(struct conf_entries *e, const char *name) {
                 return 0;
         }
         e->section = CONF_ENTRIES_POOL;
-        old = entries_find_section(e->conf, name);
+        old = conf_find_section(e->conf, name);
         if (old) {
                 e->pool = (size_t)(old - e->conf->pools);
                 return conf_add_notice(e->conf, "[%s:%u] section [%s] continues that of %s:%u", e->where.file,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/macros.h"
+#include "base/names.h"
 #include "base/time.h"
 #include "conf/directives.h"
 #include "conf/scan.h"
@@ -97,7 +98,8 @@ struct conf {
         struct conf_global global;
         struct conf_pool *pools;
         size_t n_pools;
-        char **files; /* NULL-terminated: every file read, in order */
+        struct names by_name; /* their places, capital letters or not */
+        char **files;         /* NULL-terminated: every file read, in order */
         /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where
          * that is not a notice. */
         char **notices;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/names.h"
 #include "base/number.h"
 #include "conf/check.h"
 #include "conf/complete.h"
@@ -93,7 +94,7 @@ static bool rules_same_address(const char *a, const char *b) {
         if (text_equal(a, b))
                 return true;
         if (a[0] == '/' || b[0] == '/')
-                return false; /* of many pools each is compared with each */
+                return false;
         return rules_parse_numeric(a, &x, &r) && r == 0 && rules_parse_numeric(b, &y, &q) && q == 0 &&
                addr_equal(&x, &y);
 }
@@ -112,13 +113,42 @@ static void rules_tell_shared(const struct conf_check *k, struct owner later, st
                 later.pool->name, later.status ? "_status" : "", earlier.pool->name, earlier.status ? "_status" : "");
 }
 
-/* A pool's two addresses against each other and against those of the pools before it. */
-static void rules_shared_address(const struct conf_check *k, const struct conf_pool *pool) {
+/* Addresses that are the same have the same key, a part of their text: the path, or the port. NULL: nobody shares it.
+ */
+static const char *rules_address_key(const char *text) {
+        const char *colon, *port;
+
+        if (!text || text[0] == '/' || text_equal(text, "systemd"))
+                return text && text[0] == '/' ? text : NULL;
+        colon = strrchr(text, ':');
+        port = colon ? colon + 1 : text;
+        return port + strspn(port, "0");
+}
+
+/* Whether a pool before this one may have one of its addresses. From now on it has them. */
+static bool rules_may_share(const struct conf_check *k, const struct conf_pool *pool, struct names *taken) {
+        const char *keys[] = { rules_address_key(pool->listen), rules_address_key(pool->status_listen) };
+        bool found = false;
+        size_t unused;
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                found |= keys[i] && names_find(taken, keys[i], &unused);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (keys[i] && names_put(taken, keys[i], 0) < 0)
+                        k->problems->failed = true;
+        return found;
+}
+
+/* A pool's two addresses against each other and against those of the pools before it, where they may be the same: of
+ * thousands not each is compared with each. */
+static void rules_shared_address(const struct conf_check *k, const struct conf_pool *pool, struct names *taken) {
         if (rules_same_address(pool->listen, pool->status_listen)) {
                 rules_tell_shared(k, (struct owner){ pool, true }, (struct owner){ pool, false });
                 conf_check_problem(k, pool, CONF_POOL_status_listen, "the pool listens on '%s' already",
                                    pool->status_listen);
         }
+        if (!rules_may_share(k, pool, taken))
+                return;
         for (const struct conf_pool *other = k->conf->pools; other < pool; other++) {
                 bool both = rules_same_address(pool->listen, other->listen);
                 bool status = rules_same_address(pool->status_listen, other->listen);
@@ -291,7 +321,7 @@ static void rules_extensions(const struct conf_check *k, const struct conf_pool 
                                            "'%s': blanks stand between extensions, not commas", *e);
 }
 
-static void rules_pool(const struct conf_check *k, const struct conf_pool *pool) {
+static void rules_pool(const struct conf_check *k, const struct conf_pool *pool, struct names *taken) {
         conf_machine_check_user(k, pool);
         rules_listen_given(k, pool);
         if (text_equal(pool->status_listen, "systemd"))
@@ -302,7 +332,7 @@ static void rules_pool(const struct conf_check *k, const struct conf_pool *pool)
         rules_pages(k, pool);
         rules_access_format(k, pool);
         rules_timeouts(k, pool);
-        rules_shared_address(k, pool);
+        rules_shared_address(k, pool, taken);
         rules_extensions(k, pool);
         conf_machine_check_pool(k, pool);
 }
@@ -325,6 +355,7 @@ static void rules_mechanism(const struct conf_check *k) {
 
 int conf_rules_check(struct conf *c, const struct conf_options *options, struct text *problems) {
         struct conf_check k = { .conf = c, .options = options, .problems = problems };
+        _cleanup_names_ struct names taken = {};
         int r;
 
         r = conf_complete(&k);
@@ -339,7 +370,7 @@ int conf_rules_check(struct conf *c, const struct conf_options *options, struct 
                             "in what is included\n",
                             c->files[0]);
         for (size_t i = 0; i < c->n_pools; i++)
-                rules_pool(&k, &c->pools[i]);
+                rules_pool(&k, &c->pools[i], &taken);
         return problems->failed ? -ENOMEM : 0;
 }
 

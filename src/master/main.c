@@ -12,6 +12,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
@@ -202,6 +203,7 @@ static int master_run(const struct options *options, struct conf *conf) {
                 r = master_new(options, conf, &m);
         if (r == 0)
                 r = master_start(m, daemon_fd, &problems);
+        account_forget();
         if (r != 0) {
                 r = master_fail(&problems, r, m && m->logs.stderr_fd >= 0 ? m->logs.stderr_fd : STDERR_FILENO);
                 if (m)
@@ -248,6 +250,7 @@ int main(int argc, char **argv) {
 
         if (options.refusal.n > 0)
                 return master_fail(&options.refusal, CONF_E_INVALID, STDERR_FILENO);
+        account_remember();
         r = master_load(&options, &conf, &problems);
         if (r == CONF_E_INVALID && options.task == OPTIONS_RUN)
                 master_open_log(&options);

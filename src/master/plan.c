@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/names.h"
+
 bool plan_starts(const struct plan_step *s) {
         return s->action == PLAN_START || s->action == PLAN_REPLACE;
 }
@@ -32,18 +34,30 @@ static bool plan_asks_for(const struct plan_scope *s, const struct plan_wanted *
         return s->all || (s->changed && w->changed) || plan_lists(s->names, w->name);
 }
 
-static const struct plan_wanted *plan_find_wanted(const struct plan_input *in, const char *name, size_t n) {
-        for (size_t i = 0; i < in->n_wanted; i++)
-                if (strlen(in->wanted[i].name) == n && memcmp(in->wanted[i].name, name, n) == 0)
-                        return &in->wanted[i];
-        return NULL;
+/* What a plan is made of: the picture, and whose place in it a name means. */
+struct plan_maker {
+        const struct plan_input *in;
+        struct names running, wanted;
+        struct plan plan;
+        struct text *problems;
+};
+
+static void plan_maker_done(struct plan_maker *k) {
+        names_done(&k->running);
+        names_done(&k->wanted);
+        plan_done(&k->plan);
 }
 
-static size_t plan_find_running(const struct plan_input *in, const char *name) {
-        for (size_t i = 0; i < in->n_running; i++)
-                if (text_equal(in->running[i].name, name))
-                        return i;
-        return PLAN_NO_STEP;
+static const struct plan_wanted *plan_find_wanted(const struct plan_maker *k, const char *name) {
+        size_t i;
+
+        return names_find(&k->wanted, name, &i) ? &k->in->wanted[i] : NULL;
+}
+
+static size_t plan_find_running(const struct plan_maker *k, const char *name) {
+        size_t i;
+
+        return names_find(&k->running, name, &i) ? i : PLAN_NO_STEP;
 }
 
 static bool plan_is_at(const struct plan_running *r, const struct plan_wanted *w) {
@@ -51,19 +65,18 @@ static bool plan_is_at(const struct plan_running *r, const struct plan_wanted *w
                (r->bound.n > 0 && w->address.n > 0 && addr_equal(&r->bound, &w->address));
 }
 
-static int plan_check_names(const struct plan_input *in, struct text *problems) {
+static int plan_check_names(struct plan_maker *k) {
+        _cleanup_free_ char *names = k->in->scope.all ? NULL : strdup(k->in->scope.names);
+        char *rest = names, *name;
         int r = 0;
 
-        if (in->scope.all)
-                return 0;
-        for (const char *p = in->scope.names; *p;) {
-                size_t k = strcspn(p, "\n");
-
-                if (!plan_find_wanted(in, p, k)) {
-                        text_printf(problems, "there is no pool '%.*s' in the configuration\n", (int)k, p);
-                        r = PLAN_E_REFUSED;
-                }
-                p += k + (p[k] == '\n');
+        if (!names)
+                return k->in->scope.all ? 0 : -ENOMEM;
+        while ((name = strsep(&rest, "\n"))) {
+                if (!*name || plan_find_wanted(k, name))
+                        continue;
+                text_printf(k->problems, "there is no pool '%s' in the configuration\n", name);
+                r = PLAN_E_REFUSED;
         }
         return r;
 }
@@ -90,14 +103,16 @@ static enum plan_page plan_page(const char *has, const char *wants) {
 }
 
 /* A pool that runs: whether it goes on, ends, or gets another generation, and whether it leaves its address. */
-static int plan_running(const struct plan_input *in, size_t i, struct plan_step *ret, struct text *problems) {
+static int plan_running(struct plan_maker *k, size_t i) {
+        const struct plan_input *in = k->in;
         const struct plan_running *r = &in->running[i];
-        const struct plan_wanted *w = plan_find_wanted(in, r->name, strlen(r->name));
+        const struct plan_wanted *w = plan_find_wanted(k, r->name);
+        struct plan_step *ret = &k->plan.steps[k->plan.n_steps++];
 
         if (r->ends)
                 ret->action = PLAN_DRAIN;
         else if (!w && (in->scope.all || in->scope.changed))
-                return plan_drop(r, ret, problems);
+                return plan_drop(r, ret, k->problems);
         else if (w && plan_asks_for(&in->scope, w))
                 *ret = (struct plan_step){ .action = PLAN_REPLACE,
                                            .address = r->of_systemd || plan_is_at(r, w) ? PLAN_ADDRESS_KEPT
@@ -119,8 +134,7 @@ static int plan_check_heir(const struct plan_running *r, const struct plan_wante
 }
 
 /* Sockets for a pool that has none at its address: another pool's that leaves them, or new ones. */
-static int plan_listeners(const struct plan_input *in, const struct plan_wanted *w, struct plan *p, size_t at,
-                          struct text *problems) {
+static void plan_listeners(const struct plan_input *in, const struct plan_wanted *w, struct plan *p, size_t at) {
         struct plan_step *s = &p->steps[at];
 
         s->listeners = PLAN_LISTENERS_OPENED;
@@ -130,9 +144,8 @@ static int plan_listeners(const struct plan_input *in, const struct plan_wanted 
                 p->steps[i].address = PLAN_ADDRESS_PASSED_ON;
                 s->listeners = PLAN_LISTENERS_TAKEN;
                 s->from = i;
-                return plan_check_heir(&in->running[i], w, problems);
+                return;
         }
-        return 0;
 }
 
 /* The sockets that the pool would need are the service manager's to open. */
@@ -141,12 +154,14 @@ static bool plan_lacks_socket(const struct plan_input *in, const struct plan_wan
 }
 
 /* A pool that is asked for. */
-static int plan_wanted(const struct plan_input *in, size_t i, struct plan *p, struct text *problems) {
+static int plan_wanted(struct plan_maker *k, size_t i) {
+        const struct plan_input *in = k->in;
         const struct plan_wanted *w = &in->wanted[i];
-        size_t at = plan_find_running(in, w->name);
+        size_t at = plan_find_running(k, w->name);
+        struct plan *p = &k->plan;
 
         if (at != PLAN_NO_STEP && in->running[at].ends) {
-                text_printf(problems, "the pool '%s' is still ending; try again\n", w->name);
+                text_printf(k->problems, "the pool '%s' is still ending; try again\n", w->name);
                 return PLAN_E_REFUSED;
         }
         if (at == PLAN_NO_STEP) {
@@ -156,43 +171,68 @@ static int plan_wanted(const struct plan_input *in, size_t i, struct plan *p, st
         p->of_wanted[i] = at;
         if (p->steps[at].action == PLAN_REPLACE && p->steps[at].address == PLAN_ADDRESS_KEPT)
                 return 0;
-        if (!plan_lacks_socket(in, w, &p->steps[at]))
-                return plan_listeners(in, w, p, at, problems);
-        text_printf(problems,
+        if (!plan_lacks_socket(in, w, &p->steps[at])) {
+                plan_listeners(in, w, p, at);
+                return 0;
+        }
+        text_printf(k->problems,
                     "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a start\n",
                     w->name, w->listen);
         return PLAN_E_REFUSED;
 }
 
-static int plan_steps(const struct plan_input *in, struct plan *p, struct text *problems) {
+static int plan_steps(struct plan_maker *k) {
+        const struct plan_input *in = k->in;
         int r = 0;
 
         for (size_t i = 0; i < in->n_running; i++)
-                r = MAX(r, plan_running(in, i, &p->steps[p->n_steps++], problems));
+                r = MAX(r, plan_running(k, i));
         for (size_t i = 0; i < in->n_wanted; i++) {
-                p->of_wanted[i] = PLAN_NO_STEP;
+                k->plan.of_wanted[i] = PLAN_NO_STEP;
                 if (plan_asks_for(&in->scope, &in->wanted[i]))
-                        r = MAX(r, plan_wanted(in, i, p, problems));
+                        r = MAX(r, plan_wanted(k, i));
         }
         return r;
 }
 
-int plan_make(const struct plan_input *in, struct plan *ret, struct text *problems) {
-        _cleanup_plan_ struct plan p = {};
-        int r = plan_check_names(in, problems);
+static int plan_prepare(struct plan_maker *k) {
+        const struct plan_input *in = k->in;
+        int r = 0;
 
+        for (size_t i = 0; r == 0 && i < in->n_running; i++)
+                r = names_put(&k->running, in->running[i].name, i);
+        for (size_t i = 0; r == 0 && i < in->n_wanted; i++)
+                r = names_put(&k->wanted, in->wanted[i].name, i);
+        k->plan.steps = calloc(in->n_running + in->n_wanted + 1, sizeof(*k->plan.steps));
+        k->plan.of_wanted = calloc(in->n_wanted + 1, sizeof(*k->plan.of_wanted));
+        return k->plan.steps && k->plan.of_wanted ? r : -ENOMEM;
+}
+
+int plan_make(const struct plan_input *in, struct plan *ret, struct text *problems) {
+        _cleanup_(plan_maker_done) struct plan_maker k = { .in = in, .problems = problems };
+        int r = plan_prepare(&k);
+
+        if (r == 0)
+                r = plan_check_names(&k);
+        if (r == 0)
+                r = plan_steps(&k);
         if (r != 0)
                 return r;
-        p.steps = calloc(in->n_running + in->n_wanted + 1, sizeof(*p.steps));
-        p.of_wanted = calloc(in->n_wanted + 1, sizeof(*p.of_wanted));
-        if (!p.steps || !p.of_wanted)
-                return -ENOMEM;
-        r = plan_steps(in, &p, problems);
-        if (r != 0)
-                return r;
-        *ret = p;
-        p = (struct plan){};
+        *ret = k.plan;
+        k.plan = (struct plan){};
         return 0;
+}
+
+int plan_check_heirs(const struct plan_input *in, const struct plan *p, struct text *problems) {
+        int r = 0;
+
+        for (size_t i = 0; i < in->n_wanted; i++) {
+                size_t at = p->of_wanted[i];
+
+                if (at != PLAN_NO_STEP && p->steps[at].listeners == PLAN_LISTENERS_TAKEN)
+                        r = MAX(r, plan_check_heir(&in->running[p->steps[at].from], &in->wanted[i], problems));
+        }
+        return r;
 }
 
 void plan_done(struct plan *p) {

@@ -21,7 +21,7 @@ struct plan_running {
         const char *page;   /* pm.status_listen of the page it has, or NULL */
         bool of_systemd;    /* the service manager opened its listeners */
         bool ends;          /* an earlier reload has dropped it, and it still drains */
-        uid_t uid;          /* of its processes, which have its listeners */
+        uid_t uid;          /* of its processes, which have its listeners; for plan_check_heirs() */
 };
 
 /* A pool of the configuration that is to hold. */
@@ -31,7 +31,7 @@ struct plan_wanted {
         struct addr address; /* what listen names; .n = 0: no address */
         const char *page;    /* pm.status_listen, or NULL */
         bool changed;        /* no pool runs with just these settings */
-        uid_t uid;           /* that its processes will have */
+        uid_t uid;           /* that its processes will have; likewise */
 };
 
 /* Which pools are asked for. */
@@ -101,6 +101,10 @@ struct plan {
 /* 0 and *ret, for plan_done(); PLAN_E_REFUSED: it cannot be done, each reason is a line in problems; -ENOMEM. */
 enum { PLAN_E_REFUSED = 1 };
 int plan_make(const struct plan_input *in, struct plan *ret, struct text *problems);
+
+/* Whether each pool that takes another one's listeners (PLAN_LISTENERS_TAKEN) has the same user; those two need theirs.
+ * 0 or PLAN_E_REFUSED, told in problems. */
+int plan_check_heirs(const struct plan_input *in, const struct plan *p, struct text *problems);
 
 void plan_done(struct plan *p);
 #define _cleanup_plan_ _cleanup_(plan_done)

@@ -16,10 +16,9 @@
 #include "pool/room.h"
 
 struct master_pool *pools_find(struct master *m, const char *name) {
-        for (size_t i = 0; i < m->n_pools; i++)
-                if (text_equal(m->pools[i]->pool->name, name))
-                        return m->pools[i];
-        return NULL;
+        size_t i;
+
+        return names_find(&m->by_name, name, &i) ? m->pools[i] : NULL;
 }
 
 int pools_add(struct master *m, const char *name, struct listen_set *listeners, struct master_pool **ret) {
@@ -34,7 +33,10 @@ int pools_add(struct master *m, const char *name, struct listen_set *listeners, 
         if (!mp)
                 return -ENOMEM;
         r = pool_new(&m->env, name, &mp->pool);
+        if (r == 0)
+                r = names_put(&m->by_name, mp->pool->name, m->n_pools);
         if (r < 0) {
+                pool_free(mp->pool);
                 free(mp);
                 return r;
         }
@@ -49,12 +51,15 @@ void pools_remove(struct master *m, size_t i) {
 
         statuspage_free(mp->status);
         statuspage_free(mp->next_status);
+        names_remove(&m->by_name, mp->pool->name);
         pool_free(mp->pool);
         defer_restore(mp->listeners);
         listen_set_free(mp->listeners);
         listen_set_free(mp->next_listeners);
         free(mp);
         m->pools[i] = m->pools[--m->n_pools];
+        if (i < m->n_pools)
+                (void)names_put(&m->by_name, m->pools[i]->pool->name, i); /* it is there */
 }
 
 int pools_open_page(struct inherited *inherited, struct master_pool *mp, const struct conf_pool *settings,

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/account.h"
 #include "base/addr.h"
 #include "base/fd.h"
 #include "base/program.h"
@@ -111,7 +112,6 @@ static struct plan_running reload_picture(const struct master *m, const struct m
                 .page = statuspage_address(mp->status),
                 .of_systemd = mp->listeners->inherited,
                 .ends = mp->state == STATE_POOL_LEAVES,
-                .uid = reload_user(m, reload_settings(mp->pool)),
         };
 
         if (addr_of_socket(mp->listeners->fds[0], &r.bound) < 0)
@@ -125,7 +125,6 @@ static struct plan_wanted reload_wish(struct master *m, const struct conf_pool *
                 .listen = settings->listen,
                 .page = settings->status_listen,
                 .changed = reload_has_changed(m, settings),
-                .uid = reload_user(m, settings),
         };
 
         if (addr_parse(settings->listen, &w.address) < 0)
@@ -133,11 +132,33 @@ static struct plan_wanted reload_wish(struct master *m, const struct conf_pool *
         return w;
 }
 
+/* Those of pools that take another one's listeners, and of the others; not of all, since to look for one user among
+ * thousands takes longer than all else that is done for a pool that stays. */
+static void reload_find_users(const struct master *m, const struct plan *plan, struct plan_running *running,
+                              struct plan_wanted *wanted) {
+        for (size_t i = 0; i < m->reload.conf->n_pools; i++) {
+                size_t at = plan->of_wanted[i], from;
+
+                if (at == PLAN_NO_STEP || plan->steps[at].listeners != PLAN_LISTENERS_TAKEN)
+                        continue;
+                from = plan->steps[at].from;
+                wanted[i].uid = reload_user(m, &m->reload.conf->pools[i]);
+                running[from].uid = reload_user(m, reload_settings(m->pools[from]->pool));
+        }
+}
+
 /* 0; PLAN_E_REFUSED, told in problems; -ENOMEM. */
 static int reload_plan(struct master *m, const struct plan_scope *scope, struct plan *ret, struct text *problems) {
         size_t n_wanted = m->reload.conf->n_pools;
         _cleanup_free_ struct plan_running *running = calloc(m->n_pools + 1, sizeof(*running));
         _cleanup_free_ struct plan_wanted *wanted = calloc(n_wanted + 1, sizeof(*wanted));
+        struct plan_input in = { .running = running,
+                                 .n_running = m->n_pools,
+                                 .wanted = wanted,
+                                 .n_wanted = n_wanted,
+                                 .scope = *scope,
+                                 .activated = m->inherited.n > 0 };
+        int r;
 
         if (!running || !wanted)
                 return -ENOMEM;
@@ -145,13 +166,11 @@ static int reload_plan(struct master *m, const struct plan_scope *scope, struct 
                 running[i] = reload_picture(m, m->pools[i]);
         for (size_t i = 0; i < n_wanted; i++)
                 wanted[i] = reload_wish(m, &m->reload.conf->pools[i]);
-        return plan_make(&(struct plan_input){ .running = running,
-                                               .n_running = m->n_pools,
-                                               .wanted = wanted,
-                                               .n_wanted = n_wanted,
-                                               .scope = *scope,
-                                               .activated = m->inherited.n > 0 },
-                         ret, problems);
+        r = plan_make(&in, ret, problems);
+        if (r != 0)
+                return r;
+        reload_find_users(m, ret, running, wanted);
+        return plan_check_heirs(&in, ret, problems);
 }
 
 /* The lines of a reload in a log that goes by php-fpm's name. There the program executes itself anew, with all its
@@ -243,7 +262,9 @@ void reload_begin(struct master *m) {
         reload_log_begun(m);
         notify_reloading(m);
 
+        account_remember();
         r = reload_try(m, &scope, &problems);
+        account_forget();
         if (r < 0)
                 text_printf(&problems, "reload failed: %s\n", strerror(-r));
         if (r != 0)

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/cgroup.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "conf/model.h"
@@ -137,9 +138,10 @@ struct master {
         /* pools.c */
         struct master_pool **pools;
         size_t n_pools;
-        unsigned n_workers; /* of all pools */
-        unsigned n_awaited; /* descriptors, likewise */
-        int n_files;        /* descriptors that are open without workers */
+        struct names by_name; /* their places */
+        unsigned n_workers;   /* of all pools */
+        unsigned n_awaited;   /* descriptors, likewise */
+        int n_files;          /* descriptors that are open without workers */
 
         /* start.c */
         struct inherited inherited;

@@ -2,6 +2,8 @@
 /* Users and groups: digits are a number, whatever names there are. */
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,11 +73,63 @@ static void test_names_alone(void **state) {
         assert_int_equal(account_named_group("0", &gid), -ENOENT);
 }
 
+static unsigned n_looks;
+
+/* In place of the C library's. */
+struct passwd *getpwnam(const char *name) {
+        static struct passwd pw;
+        static char buf[4096];
+        struct passwd *found = NULL;
+
+        n_looks++;
+        errno = getpwnam_r(name, &pw, buf, sizeof(buf), &found);
+        return found;
+}
+
+struct group *getgrnam(const char *name) {
+        static struct group gr;
+        static char buf[65536];
+        struct group *found = NULL;
+
+        n_looks++;
+        errno = getgrnam_r(name, &gr, buf, sizeof(buf), &found);
+        return found;
+}
+
+static void look_for_all(unsigned n_times) {
+        for (unsigned i = 0; i < n_times; i++) {
+                struct account user;
+                gid_t gid = 1;
+
+                assert_int_equal(account_user("root", &user), 0);
+                assert_string_equal(user.name, "root");
+                assert_int_equal(user.uid + user.gid, 0);
+                assert_int_equal(account_group("root", &gid), 0);
+                assert_int_equal(gid, 0);
+                assert_int_equal(account_user("no such user", &user), -ENOENT);
+        }
+}
+
+static void test_who_is_remembered_is_not_looked_for(void **state) {
+        n_looks = 0;
+        look_for_all(5);
+        assert_int_equal(n_looks, 15);
+        account_remember();
+        n_looks = 0;
+        look_for_all(5);
+        assert_int_equal(n_looks, 1 + 1 + 5); /* who is not there may come */
+        account_forget();
+        n_looks = 0;
+        look_for_all(5);
+        assert_int_equal(n_looks, 15);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_users),
                 cmocka_unit_test(test_groups),
                 cmocka_unit_test(test_names_alone),
+                cmocka_unit_test(test_who_is_remembered_is_not_looked_for),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

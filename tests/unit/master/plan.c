@@ -285,13 +285,15 @@ static bool holds(size_t row) {
         _cleanup_plan_ struct plan plan = {};
         int r = plan_make(&in, &plan, &problems);
 
+        if (r == 0)
+                r = plan_check_heirs(&in, &plan, &problems);
         if (strcmp(text_peek(&problems), rows[row].problems ?: "") != 0) {
                 print_error("%s: told \"%s\"\n", rows[row].sentence, text_peek(&problems));
                 return false;
         }
         if (r != (rows[row].problems ? PLAN_E_REFUSED : 0))
                 return false;
-        for (size_t i = 0; i < plan.n_steps; i++)
+        for (size_t i = 0; r == 0 && i < plan.n_steps; i++)
                 if (!is_step(&plan.steps[i], &rows[row].steps[i])) {
                         print_error("%s: step %zu: action %d, listeners %d from %zu, address %d, page %d\n",
                                     rows[row].sentence, i, plan.steps[i].action, plan.steps[i].listeners,
