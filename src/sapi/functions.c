@@ -53,6 +53,12 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
+/* A setting of the FastCGI side, kept in sapi_settings. */
+#define FUNCTIONS_SWITCH(name, value, mode, field)                                                                     \
+        STD_PHP_INI_BOOLEAN(name, value, mode, OnUpdateBool, field, struct sapi_settings, sapi_settings)
+#define FUNCTIONS_TEXT(name, value, mode, field)                                                                       \
+        STD_PHP_INI_ENTRY(name, value, mode, OnUpdateString, field, struct sapi_settings, sapi_settings)
+
 /* clang-format off */
 static const zend_function_entry functions[] = {
         PHP_FE(fastcgi_finish_request, arginfo_bool)
@@ -63,16 +69,16 @@ static const zend_function_entry functions[] = {
 };
 
 PHP_INI_BEGIN()
-        STD_PHP_INI_BOOLEAN("cgi.rfc2616_headers",    "0",  PHP_INI_ALL,    OnUpdateBool,   rfc2616_headers,     struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("cgi.nph",                "0",  PHP_INI_ALL,    OnUpdateBool,   nph,                 struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("cgi.force_redirect",     "1",  PHP_INI_SYSTEM, OnUpdateBool,   force_redirect,      struct sapi_settings, sapi_settings)
-        STD_PHP_INI_ENTRY("cgi.redirect_status_env",  NULL, PHP_INI_SYSTEM, OnUpdateString, redirect_status_env, struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("cgi.fix_pathinfo",       "1",  PHP_INI_SYSTEM, OnUpdateBool,   fix_pathinfo,        struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("cgi.discard_path",       "0",  PHP_INI_SYSTEM, OnUpdateBool,   discard_path,        struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("fastcgi.script_path_encoded", "1", PHP_INI_SYSTEM, OnUpdateBool, script_path_encoded, struct sapi_settings, sapi_settings)
-        STD_PHP_INI_BOOLEAN("fastcgi.logging",        "1",  PHP_INI_SYSTEM, OnUpdateBool,   logging,             struct sapi_settings, sapi_settings)
-        STD_PHP_INI_ENTRY("fastcgi.error_header",     NULL, PHP_INI_SYSTEM, OnUpdateString, error_header,        struct sapi_settings, sapi_settings)
-        STD_PHP_INI_ENTRY("fpm.config",               NULL, PHP_INI_SYSTEM, OnUpdateString, config,              struct sapi_settings, sapi_settings)
+        FUNCTIONS_SWITCH("cgi.rfc2616_headers",        "0",  PHP_INI_ALL,    rfc2616_headers)
+        FUNCTIONS_SWITCH("cgi.nph",                    "0",  PHP_INI_ALL,    nph)
+        FUNCTIONS_SWITCH("cgi.force_redirect",         "1",  PHP_INI_SYSTEM, force_redirect)
+        FUNCTIONS_TEXT("cgi.redirect_status_env",      NULL, PHP_INI_SYSTEM, redirect_status_env)
+        FUNCTIONS_SWITCH("cgi.fix_pathinfo",           "1",  PHP_INI_SYSTEM, fix_pathinfo)
+        FUNCTIONS_SWITCH("cgi.discard_path",           "0",  PHP_INI_SYSTEM, discard_path)
+        FUNCTIONS_SWITCH("fastcgi.script_path_encoded", "1", PHP_INI_SYSTEM, script_path_encoded)
+        FUNCTIONS_SWITCH("fastcgi.logging",            "1",  PHP_INI_SYSTEM, logging)
+        FUNCTIONS_TEXT("fastcgi.error_header",         NULL, PHP_INI_SYSTEM, error_header)
+        FUNCTIONS_TEXT("fpm.config",                   NULL, PHP_INI_SYSTEM, config)
 PHP_INI_END()
 /* clang-format on */
 

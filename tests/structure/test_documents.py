@@ -42,6 +42,23 @@ def test_layout_names_each_file(folder):
     assert sorted(stems - words) == []
 
 
+def wide_lines(text):
+    """Those over 120 columns, but for a table's rows, which cannot be broken, and for commands in a block of their own."""
+    return [line for line in text.splitlines()
+            if len(line) > 120 and not line.startswith("|") and not re.match(r"    [^#]*$", line)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS + ["CHANGELOG.md"])
+def test_lines_are_not_wide(document):
+    assert wide_lines((ROOT / document).read_text()) == []
+
+
+def test_wide_lines_are_found():
+    wide = ["a" * 121, "- " + "a" * 119, "    make" + " " * 90 + "# it takes a while, and more"]
+    fit = ["a" * 120, "| " + "a" * 130 + " |", "    make " + "a" * 130]
+    assert wide_lines("\n".join(wide + fit)) == wide
+
+
 def test_readme_is_short():
     """What it is, how it is had, the first steps, some figures; the rest is in man pages."""
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120

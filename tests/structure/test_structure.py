@@ -19,7 +19,7 @@ BAD = {
     "names": {"src/a/one.c": "static int two_get(int a) {\n        return a;\n}\n"},
     "inputs": {"src/a/one.c": "int one_get(int a, int b, void (*c)(int, int),\n            int d, int e, int *ret_f) {\n}\n"},
     "length": {"src/a/one.c": "int a;\n" * 401},
-    "width": {"src/a/one.c": "/* " + "a" * 116 + " */\n"},
+    "width": {"src/a/one.c": "// clang-format off\n/* " + "a" * 116 + " */\n// clang-format on\n"},
 }
 
 GOOD = {
@@ -33,8 +33,7 @@ int one_get(int a, void (*b)(int, int), int c, int d, int *ret_e) {
         }
         return a;
 }
-// clang-format off
-""" + "/* " + "a" * 116 + " */\n// clang-format on\n",
+""" + "/* " + "a" * 114 + " */\n",
     "src/a/two.c": '#include "a/one.h"\nstatic int read_twos(int a) {\n}\n',
     "src/a/main.c": "static int a_run(int a) {\n}\nint main(void) {\n}\n",
 }
