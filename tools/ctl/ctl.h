@@ -76,3 +76,6 @@ int ctl_master_connect(const struct ctl *ctl, usec_t timeout);
 /* Sends a request, or receives an answer. 0, or a negative exit code after the error was told. */
 int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m);
 int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret);
+
+/* Has the master do something, waits until it has, and tells how it went. timeout as above. An exit code. */
+int ctl_master_order(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *order);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
+#include "base/number.h"
 #include "ctl.h"
 #include "view.h"
 
@@ -26,28 +26,6 @@ static const char usage[] =
         "  --wait               until nothing is in hand, and no request has come for 5 seconds\n"
         "  --timeout SECONDS    wait no longer, and end with 1; the pools drain on\n";
 
-static int drain_ask(const struct ctl *ctl, enum ipc_control_type type, const struct ipc_control_list *pools) {
-        const struct ipc_control_message request = { .type = type, .request = { .pools = *pools } };
-        _cleanup_control_message_ struct ipc_control_message answer = {};
-        _cleanup_fd_ int fd = ctl_master_connect(ctl, 0);
-        int r;
-
-        if (fd < 0)
-                return -fd;
-        r = ctl_master_send(ctl, fd, &request);
-        if (r == 0)
-                r = ctl_master_receive(ctl, fd, &answer);
-        if (r < 0)
-                return -r;
-        if (answer.type == IPC_CONTROL_DONE) {
-                puts(answer.result.text);
-                return CTL_EXIT_OK;
-        }
-        ctl_print_error("%s refused: %s", ipc_control_type_name(type),
-                        answer.type == IPC_CONTROL_REFUSED ? answer.result.text : ipc_control_type_name(answer.type));
-        return CTL_EXIT_FAILED;
-}
-
 static bool drain_concerns(const struct ipc_control_list *pools, const char *name) {
         for (size_t i = 0; i < pools->n; i++)
                 if (strcmp(pools->items[i], name) == 0)
@@ -57,9 +35,12 @@ static bool drain_concerns(const struct ipc_control_list *pools, const char *nam
 
 /* What is in hand, and the requests there have ever been. */
 static void drain_add(const struct status_snapshot *s, uint64_t *in_hand, uint64_t *requests) {
-        *in_hand += s->n_active + s->listen_queue + s->park[SCOREBOARD_PARK_receiving] +
-                    s->park[SCOREBOARD_PARK_waiting] + s->park[SCOREBOARD_PARK_writing];
-        *requests += s->requests;
+        const uint64_t in[] = { s->n_active, s->listen_queue, s->park[SCOREBOARD_PARK_receiving],
+                                s->park[SCOREBOARD_PARK_waiting], s->park[SCOREBOARD_PARK_writing] };
+
+        for (size_t i = 0; i < ELEMENTSOF(in); i++)
+                *in_hand = number_add(*in_hand, in[i]);
+        *requests = number_add(*requests, s->requests);
 }
 
 /* 0, or a negative exit code. */
@@ -128,7 +109,7 @@ static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_t
                 return CTL_EXIT_USAGE;
         }
         pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
-        code = drain_ask(ctl, type, &pools);
+        code = ctl_master_order(ctl, 0, &(struct ipc_control_message){ .type = type, .request = { .pools = pools } });
         return code == CTL_EXIT_OK && waits ? drain_wait(ctl, &pools, timeout) : code;
 }
 

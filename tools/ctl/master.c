@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,4 +88,31 @@ int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message
         if (r < 0)
                 return master_tell_lost(ctl, -r);
         return r == IPC_EXCHANGE_E_CLOSED ? master_tell_lost(ctl, EPIPE) : 0;
+}
+
+int ctl_master_order(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *order) {
+        _cleanup_control_message_ struct ipc_control_message answer = {};
+        const char *name = ipc_control_type_name(order->type);
+        _cleanup_fd_ int fd = ctl_master_connect(ctl, timeout);
+        int r;
+
+        if (fd < 0)
+                return -fd;
+        r = ctl_master_send(ctl, fd, order);
+        if (r == 0)
+                r = ctl_master_receive(ctl, fd, &answer);
+        if (r < 0)
+                return -r;
+
+        switch (answer.type) {
+        case IPC_CONTROL_DONE:
+                puts(answer.result.text);
+                return CTL_EXIT_OK;
+        case IPC_CONTROL_REFUSED:
+                ctl_print_error("%s refused: %s", name, answer.result.text);
+                return CTL_EXIT_FAILED;
+        default:
+                ctl_print_error("the master answered %s with '%s'", name, ipc_control_type_name(answer.type));
+                return CTL_EXIT_FAILED;
+        }
 }

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/fd.h"
 #include "ctl.h"
 
 static const char usage[] =
@@ -19,34 +18,6 @@ static const char usage[] =
         "                       ones, and those that are gone; PHP's own files are not looked at\n"
         "  --timeout SECONDS    wait no longer; the reload itself goes on\n";
 
-static int reload_ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_request *what) {
-        const struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD, .request = *what };
-        _cleanup_control_message_ struct ipc_control_message answer = {};
-        _cleanup_fd_ int fd = -1;
-        int r;
-
-        fd = ctl_master_connect(ctl, timeout);
-        if (fd < 0)
-                return -fd;
-        r = ctl_master_send(ctl, fd, &request);
-        if (r == 0)
-                r = ctl_master_receive(ctl, fd, &answer);
-        if (r < 0)
-                return -r;
-
-        switch (answer.type) {
-        case IPC_CONTROL_DONE:
-                puts(answer.result.text);
-                return CTL_EXIT_OK;
-        case IPC_CONTROL_REFUSED:
-                ctl_print_error("reload refused: %s", answer.result.text);
-                return CTL_EXIT_FAILED;
-        default:
-                ctl_print_error("the master answered reload with '%s'", ipc_control_type_name(answer.type));
-                return CTL_EXIT_FAILED;
-        }
-}
-
 enum { OPTION_CHANGED = CTL_OPTION_OWN + 1 };
 
 int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
@@ -54,7 +25,8 @@ int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
                                                  { "timeout", required_argument, NULL, CTL_OPTION_OWN },
                                                  { "changed", no_argument, NULL, OPTION_CHANGED },
                                                  {} };
-        struct ipc_control_request what = {};
+        struct ipc_control_message request = { .type = IPC_CONTROL_RELOAD };
+        struct ipc_control_request *what = &request.request;
         usec_t timeout = 0;
         int c, code;
 
@@ -65,14 +37,14 @@ int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]) {
                                 return CTL_EXIT_USAGE;
                         }
                 } else if (c == OPTION_CHANGED)
-                        what.changed = true;
+                        what->changed = true;
                 else if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
         }
-        what.pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
-        if (what.changed && what.pools.n > 0) {
+        what->pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
+        if (what->changed && what->pools.n > 0) {
                 ctl_print_error("--changed finds the pools itself: it takes no '%s'", argv[optind]);
                 return CTL_EXIT_USAGE;
         }
-        return reload_ask(ctl, timeout, &what);
+        return ctl_master_order(ctl, timeout, &request);
 }
