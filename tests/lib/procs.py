@@ -177,12 +177,11 @@ def kill(pid, number):
 
 @contextlib.contextmanager
 def stopped(*pids):
-    """SIGSTOP, and SIGCONT at the end to those that are still there."""
+    """SIGSTOP, and SIGCONT at the end, to those that are still there."""
     for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+        kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
         for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            kill(pid, signal.SIGCONT)

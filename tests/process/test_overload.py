@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """More requests than workers: which of them are run, which are answered at once, and what is told of them."""
 
+import contextlib
 import os
 import re
 import signal
@@ -434,51 +435,46 @@ def test_refusal_is_the_pools(busy):
     assert first.read_response().complete
 
 
-def test_refusal_has_a_page(make):
-    s = make(pool(**{"queue.max_length": 1, "queue.retry_after": "0"}))
-    s.pools["www"]["queue.body"] = s.script("busy.html", "<p>busy\n")
-    r = Ran(s)
+@contextlib.contextmanager
+def crowded(s, r):
+    """The one worker is held, and the one place in the queue taken: who sends now is refused. At the end both are served."""
     s.start()
     with Held(s) as held:
         held.wait_running()
         first = r.send("first")
         wait_waiting(s, 1)
+        yield
+        held.finish()
+        assert first.read_response().status == 200
+
+
+def test_refusal_has_a_page(make):
+    s = make(pool(**{"queue.max_length": 1, "queue.retry_after": "0"}))
+    s.pools["www"]["queue.body"] = s.script("busy.html", "<p>busy\n")
+    r = Ran(s)
+    with crowded(s, r):
         response = r.send("refused").read_response()
         assert response.status == 503 and response.text == "<p>busy\n" and response.header("Content-Type") == "text/html; charset=UTF-8"
         assert response.header("Retry-After") is None
-        held.finish()
-        assert first.read_response().status == 200
 
 
 def test_page_that_has_changed_is_sent(make):
     s = make(pool(**{"queue.max_length": 1}))
     s.pools["www"]["queue.body"] = s.script("busy.html", "first")
     r = Ran(s)
-    s.start()
-    with Held(s) as held:
-        held.wait_running()
-        first = r.send("first")
-        wait_waiting(s, 1)
+    with crowded(s, r):
         assert r.send("refused").read_response().text == "first"
         s.script("busy.html", "other")
         procs.until("the other page", lambda: r.send("refused").read_response().text == "other")
-        held.finish()
-        assert first.read_response().status == 200
 
 
 def test_page_is_known_before_it_is_needed_and_cut_aloud(make):
     s = make(pool(**{"queue.max_length": 1}))
     s.pools["www"]["queue.body"] = s.script("busy.html", "x" * 61_441)
     r = Ran(s)
-    s.start()
-    s.wait_log(r"WARNING: .*queue.body: .*/busy.html: it is longer than 60 KiB, and cut there")
-    with Held(s) as held:
-        held.wait_running()
-        first = r.send("first")
-        wait_waiting(s, 1)
+    with crowded(s, r):
+        s.wait_log(r"WARNING: .*queue.body: .*/busy.html: it is longer than 60 KiB, and cut there")
         assert r.send("refused").read_response().text == "x" * 61_440
-        held.finish()
-        assert first.read_response().status == 200
 
 
 def test_client_that_goes_while_it_waits_takes_no_place(busy):

@@ -36,6 +36,15 @@ def wait_alone(s, limit=procs.LIMIT):
     procs.until("the master to be alone", lambda: not procs.descendants(s.pid), limit)
 
 
+def park_of(s, pool):
+    return next(p for p in s.status()["pools"] if p["name"] == pool)["park"]
+
+
+def wait_in_park(s, pool, what):
+    """what: the number of the park's connections that is 1 by then."""
+    procs.until(f"a connection to be {what} in the park", lambda: park_of(s, pool)[what] == 1)
+
+
 @pytest.fixture
 def sleepers(make):
     """sleepers(n, ...) -> a server with n pools p0, p1, ... that all sleep."""
@@ -122,10 +131,6 @@ def test_a_master_whose_pools_sleep_does_next_to_nothing(sleepers):
 
 # --- kept connections
 
-def wait_in_park(s, pool):
-    procs.until("the connection to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == pool)["park"]["idle"] == 1)
-
-
 def test_a_kept_connection_does_not_keep_it_awake_and_wakes_it(sleepers):
     s = sleepers(2)
     with s.connect("p0", timeout=20) as c:
@@ -142,10 +147,10 @@ def test_what_a_park_had_ends_with_it(sleepers):
     s = sleepers(2)
     with s.connect("p0", timeout=20) as c:
         assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
-        wait_in_park(s, "p0")
+        wait_in_park(s, "p0", "idle")
         os.kill(next(p for p in procs.descendants(s.pid) if procs.exe(p) == "fpmd-park"), signal.SIGKILL)
         procs.until("the park's numbers to be 0", lambda: not any(
-            next(p for p in s.status()["pools"] if p["name"] == "p0")["park"][n] for n in ("idle", "bytes")))
+            park_of(s, "p0")[n] for n in ("idle", "bytes")))
     wait_alone(s)
 
 
@@ -155,9 +160,9 @@ def test_a_park_comes_with_the_first_connection_for_it(sleepers):
     assert "fpmd-park" not in family(s)
     with s.connect("p0", timeout=20) as c:
         assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
-        wait_in_park(s, "p0")
+        wait_in_park(s, "p0", "idle")
         assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
-        wait_in_park(s, "p0")
+        wait_in_park(s, "p0", "idle")
         s.signal(signal.SIGQUIT)
         assert c.read_eof() == b""
     assert s.wait_exit() == 0
@@ -168,7 +173,7 @@ def test_half_a_request_keeps_it_awake_and_survives_a_stop(sleepers):
     whole = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
     with s.connect("p0", timeout=20) as c:
         c.send(whole[:100])
-        procs.until("it to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == "p0")["park"]["receiving"] == 1)
+        wait_in_park(s, "p0", "receiving")
         procs.until("the worker to go", lambda: not s.workers())
         assert s.run(s.pid_script, "p1").complete
         procs.until("the other pool to sleep", lambda: lives(s, "p1") == ["asleep"])
@@ -693,7 +698,7 @@ def test_half_a_request_in_a_park_that_a_reload_has_replaced_survives_a_stop(sle
     whole = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
     with s.connect("p0", timeout=30) as c:
         c.send(whole[:100])
-        procs.until("it to be in the park", lambda: next(p for p in s.status()["pools"] if p["name"] == "p0")["park"]["receiving"] == 1)
+        wait_in_park(s, "p0", "receiving")
         s.pools["p0"]["park.idle_timeout"] = "59s"
         s.write_config()
         assert s.ctl("reload").returncode == 0

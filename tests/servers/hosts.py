@@ -107,16 +107,8 @@ class Host:
     def family(self):
         return [self.server.pid, *procs.descendants(self.server.pid)]
 
-    @contextlib.contextmanager
     def frozen(self):
-        pids = self.family()
-        for pid in pids:
-            procs.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in pids:
-                procs.kill(pid, signal.SIGCONT)
+        return procs.stopped(*self.family())
 
     @contextlib.contextmanager
     def slow(self):
