@@ -90,6 +90,14 @@ bool unixdiag_ask(int fd, struct unixdiag *ret) {
         return n > 0 && unixdiag_read(buf, (size_t)n, (uint32_t)st.st_ino, ret);
 }
 
+bool unixdiag_is_surely_file(int fd, int file) {
+        struct unixdiag diag;
+        uint64_t inode;
+
+        return unixdiag_ask(fd, &diag) && diag.has_file && process_inode_of_fd(file, &inode) == 0 &&
+               diag.inode == (uint32_t)inode;
+}
+
 bool unixdiag_is_file(int fd, int file) {
         struct unixdiag diag;
         uint64_t inode;

@@ -18,3 +18,6 @@ bool unixdiag_ask(int fd, struct unixdiag *ret);
 /* Whether file, a descriptor (O_PATH), is the file that the socket was bound to. True as well where that cannot be
  * told. */
 bool unixdiag_is_file(int fd, int file);
+
+/* The same; false where that cannot be told. */
+bool unixdiag_is_surely_file(int fd, int file);

@@ -102,6 +102,11 @@ void drain_for_stop(struct listen_set *s, struct pool *p) {
         if (s->inherited || !picture_settings(p) || pool_accepts(p))
                 return;
         drain_allowed(p, &allow);
+        if (s->stored) { /* what comes after this waits for the next start */
+                drain_all(s, &allow, p, false);
+                pool_leave_listeners(p);
+                return;
+        }
         drain_begin(s, &allow, p);
         pool_leave_listeners(p);
         drain_finish(s, &allow, p);

@@ -23,15 +23,11 @@
 
 /* A listening stream socket that was there before this program: its own descriptors are close-on-exec. */
 static int handed_check(int fd, struct addr *ret) {
-        int type = 0, listens = 0, flags = fcntl(fd, F_GETFD);
-        socklen_t n = sizeof(type);
+        int flags = fcntl(fd, F_GETFD);
 
         if (fd <= STDERR_FILENO || flags < 0 || (flags & FD_CLOEXEC))
                 return -EBADF;
-        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
-            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) < 0)
-                return -errno;
-        return type == SOCK_STREAM && listens ? addr_of_socket(fd, ret) : -EINVAL;
+        return sockets_check(fd, ret);
 }
 
 static int handed_add(struct handed *h, int fd, const struct addr *a) {

@@ -9,20 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/addr.h"
 #include "base/fd.h"
 #include "base/nowait.h"
 #include "master/sockets.h"
-
-static int inherited_option(int fd, int option) {
-        int value = -1;
-        socklen_t n = sizeof(value);
-
-        return getsockopt(fd, SOL_SOCKET, option, &value, &n) < 0 ? -errno : value;
-}
+#include "master/store.h"
 
 static int inherited_check(struct inherited_socket *i, struct text *problems) {
         char text[ADDR_TEXT_MAX];
@@ -33,13 +26,24 @@ static int inherited_check(struct inherited_socket *i, struct text *problems) {
         i->address = strdup(r == 0 ? addr_format(&a, text) : "no socket");
         if (!i->address)
                 return -ENOMEM;
-        if (r < 0 || inherited_option(i->fd, SO_TYPE) != SOCK_STREAM || inherited_option(i->fd, SO_ACCEPTCONN) != 1) {
+        if (sockets_check(i->fd, &a) < 0) {
                 text_printf(problems,
                             "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n",
                             i->fd, i->name, i->address);
                 return LISTEN_E_PROBLEM;
         }
         return sockets_prepare(i->fd);
+}
+
+/* name: ours from here on. */
+static int inherited_take_one(struct inherited *all, int fd, char *name, struct text *problems) {
+        struct inherited_socket *item;
+
+        if (store_is_name(name))
+                return stored_add(&all->stored, fd, name);
+        item = &all->items[all->n++];
+        *item = (struct inherited_socket){ .fd = fd, .name = name };
+        return inherited_check(item, problems);
 }
 
 int inherited_take(struct inherited *ret, struct text *problems) {
@@ -53,11 +57,8 @@ int inherited_take(struct inherited *ret, struct text *problems) {
         if (!ret->items)
                 r = -ENOMEM;
         for (int i = 0; i < n && ret->items; i++) {
-                struct inherited_socket *item = &ret->items[ret->n++];
-                int k;
+                int k = inherited_take_one(ret, SD_LISTEN_FDS_START + i, names[i], problems);
 
-                *item = (struct inherited_socket){ .fd = SD_LISTEN_FDS_START + i, .name = names[i] };
-                k = inherited_check(item, problems);
                 r = r < 0 ? r : k < 0 ? k : MAX(r, k);
         }
         free(names); /* its strings are the items' now */
@@ -73,6 +74,7 @@ void inherited_done(struct inherited *all) {
         }
         free(all->items);
         handed_done(&all->handed);
+        stored_done(&all->stored);
         *all = (struct inherited){};
 }
 

@@ -12,6 +12,7 @@
 #include "conf/model.h"
 #include "master/handed.h"
 #include "master/listenset.h"
+#include "master/stored.h"
 
 struct inherited_socket {
         int fd;
@@ -24,10 +25,12 @@ struct inherited {
         struct inherited_socket *items;
         size_t n;
         struct handed handed; /* php-fpm's; not in n */
+        struct stored stored; /* what this service had put into the fd store; not in n */
 };
 
 /* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes
- * it ready (sockets_prepare()). LISTEN_* leave the environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+ * it ready (sockets_prepare()); what comes out of the fd store is found by its name (stored.h). LISTEN_* leave the
+ * environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 int inherited_take(struct inherited *ret, struct text *problems);
 void inherited_done(struct inherited *all);
 

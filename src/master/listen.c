@@ -20,6 +20,7 @@
 #include "master/defer.h"
 #include "master/inherited.h"
 #include "master/shards.h"
+#include "master/stored.h"
 #include "master/unixsocket.h"
 
 static int listen_backlog(const struct conf_pool *pool) {
@@ -88,6 +89,54 @@ static int listen_take_handed(struct handed *handed, const struct addr *a, struc
         return a->sa.sa_family == AF_UNIX ? unixsocket_adopt(a->un.sun_path, &s->file) : 0;
 }
 
+/* What came out of the fd store cannot be had: it goes, and is made anew. */
+static int listen_give_up_stored(struct listen_set *s, const struct conf_pool *pool, const char *why) {
+        log_warning("[pool %s] the listener '%s' of the fd store is made anew: %s", pool->name, pool->listen, why);
+        for (size_t i = 0; i < s->n; i++)
+                stored_shut(s->fds[i]);
+        s->n = 0;
+        s->stored = false;
+        return -ENOENT;
+}
+
+/* A port alone may have been bound for IPv4 only. */
+static size_t listen_claim_stored(struct stored *stored, const struct conf_pool *pool, struct addr *a,
+                                  struct listen_set *s) {
+        struct addr narrow = *a;
+
+        if (stored_claim(stored, a, s) > 0 || a->sa.sa_family == AF_UNIX || strchr(pool->listen, ':'))
+                return s->n;
+        addr_narrow_to_ipv4(&narrow);
+        if (stored_claim(stored, &narrow, s) > 0)
+                *a = narrow;
+        return s->n;
+}
+
+/* Listeners that this service had before it was started anew. 0; -ENOENT: there are none that will do;
+ * UNIXSOCKET_E_PROBLEM; -errno. */
+static int listen_take_stored(struct stored *stored, const struct conf_pool *pool, struct addr *a, struct listen_set *s,
+                              struct text *problems) {
+        int r;
+
+        if (listen_claim_stored(stored, pool, a, s) == 0)
+                return -ENOENT;
+        s->stored = true;
+        if (a->sa.sa_family == AF_UNIX) {
+                r = unixsocket_return(pool, s->fds[0], a->un.sun_path, &s->file, problems);
+                if (r == UNIXSOCKET_E_LOST)
+                        return listen_give_up_stored(s, pool, "its file has gone");
+        } else {
+                r = shards_return(s, a, listen_backlog(pool), listen_n_shards(pool));
+                if (r == SHARDS_E_ALONE)
+                        return listen_give_up_stored(s, pool, "it was bound for one socket alone");
+        }
+        if (r == 0) {
+                listen_commit_backlog(s, pool);
+                listen_set_log(s);
+        }
+        return r;
+}
+
 /* directive: the one that has the address, for messages. */
 static int listen_bind(struct inherited *inherited, const struct conf_pool *pool, const char *directive,
                        struct listen_set **ret, struct text *problems) {
@@ -99,6 +148,8 @@ static int listen_bind(struct inherited *inherited, const struct conf_pool *pool
                 return -ENOMEM;
         r = addr_parse(pool->listen, &a);
         if (r == 0)
+                r = listen_take_stored(&inherited->stored, pool, &a, s, problems);
+        if (r == -ENOENT)
                 r = listen_take_handed(&inherited->handed, &a, s);
         if (r == -ENOENT)
                 r = a.sa.sa_family == AF_UNIX ? listen_bind_unix(pool, &a, s, problems) : listen_bind_tcp(pool, &a, s);
@@ -145,7 +196,7 @@ void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool) {
                 log_error("[pool %s] cannot change to %u shards: %s", s->pool, n, strerror(-r));
         else
                 log_notice("[pool %s] new connections go to %u shards; %zu more stay open for what waits in them, "
-                           "until the next start",
+                           "until the service is stopped",
                            s->pool, n, s->n - n);
 }
 

@@ -20,6 +20,10 @@ void listen_set_unlink(struct listen_set *s) {
         unixsocket_remove(&s->file);
 }
 
+void listen_set_spare(struct listen_set *s) {
+        unixsocket_forget(&s->file);
+}
+
 void listen_set_free(struct listen_set *s) {
         if (!s)
                 return;

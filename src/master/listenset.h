@@ -19,6 +19,7 @@ struct listen_set {
         size_t n_room;     /* of fds */
         unsigned n_active; /* of a TCP set of our own: see shards.h */
         bool inherited;
+        bool stored;     /* the fd store has it (store.c): it outlives this process */
         bool unit_asked; /* of an inherited set: unit_defer is what its unit's DeferAcceptSec= makes, 0 without */
         int unit_defer;
         int defer_before;        /* what a reload under way has turned off; 0: nothing */
@@ -32,6 +33,9 @@ struct listen_set *listen_set_new(const struct conf_pool *pool, size_t n);
 /* Closes, and unlinks a path of our own. */
 void listen_set_free(struct listen_set *s);
 DEFINE_CLEANUP(struct listen_set *, listen_set_free)
+
+/* Leaves the path where it is, for whoever has these sockets next. */
+void listen_set_spare(struct listen_set *s);
 
 /* Takes a path of our own away, under which another socket may be found from now on. */
 void listen_set_unlink(struct listen_set *s);

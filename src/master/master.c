@@ -17,6 +17,7 @@
 #include "master/daemon.h"
 #include "master/drain.h"
 #include "master/exit.h"
+#include "master/keep.h"
 #include "master/memory.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -103,6 +104,7 @@ void master_free(struct master *m) {
         if (m->pid_path)
                 pidfile_remove(m->pid_path);
         free(m->pid_path);
+        keep_spare(m);
         while (m->n_pools > 0)
                 pools_remove(m, m->n_pools - 1);
         free(m->pools);
@@ -110,6 +112,7 @@ void master_free(struct master *m) {
         pressure_detach(m);
         memory_detach(m);
         inherited_done(&m->inherited);
+        store_list_done(&m->store.holds);
         sd_event_source_disable_unref(m->notify.tick);
         sd_event_source_disable_unref(m->notify.watchdog);
         sd_event_source_disable_unref(m->idle.source);

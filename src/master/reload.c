@@ -25,6 +25,7 @@
 #include "log/log.h"
 #include "master/apply.h"
 #include "master/control.h"
+#include "master/keep.h"
 #include "master/logs.h"
 #include "master/memory.h"
 #include "master/notify.h"
@@ -286,6 +287,7 @@ static void reload_commit(struct master *m) {
         bool all;
         size_t n = apply_commit(m, &all);
 
+        keep_update(m);
         logs_replaced(m, m->logs.old_file_fd);
         m->logs.old_file_fd = -1;
         conf_free(m->conf);

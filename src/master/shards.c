@@ -109,3 +109,18 @@ int shards_use(struct listen_set *s, unsigned n) {
                 s->n_active = MIN(n, all);
         return r;
 }
+
+/* How the group was steered is not known. */
+int shards_return(struct listen_set *s, const struct addr *a, int backlog, unsigned n) {
+        int r = 0;
+
+        if (!shards_can_grow(s)) {
+                s->n_active = 1;
+                return n > 1 ? SHARDS_E_ALONE : 0;
+        }
+        s->n_active = 0;
+        r = shards_use(s, (unsigned)s->n);
+        if (r == 0 && s->n < n)
+                r = shards_open(s, a, backlog, n);
+        return r == 0 ? shards_use(s, n) : r;
+}

@@ -13,6 +13,12 @@
  * that has some get no connection before shards_use(). 0 or -errno; sockets that were opened stay. */
 int shards_open(struct listen_set *s, const struct addr *a, int backlog, unsigned n);
 
+/* Sockets that an earlier process has made, all there are of their group, become the set's: it has as many as are
+ * wanted afterwards, if it can grow, and so many get connections. 0; SHARDS_E_ALONE: there is one, which was bound for
+ * itself alone, and more are wanted; -errno. */
+enum { SHARDS_E_ALONE = 1 };
+int shards_return(struct listen_set *s, const struct addr *a, int backlog, unsigned n);
+
 /* Whether sockets can be added to the set: one that was bound for itself alone stays alone. */
 bool shards_can_grow(const struct listen_set *s);
 

@@ -8,8 +8,17 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "base/addr.h"
 #include "base/fd.h"
+
+int sockets_check(int fd, struct addr *ret) {
+        int type = 0, listens = 0;
+        socklen_t n = sizeof(type);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
+            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) < 0)
+                return -errno;
+        return type == SOCK_STREAM && listens ? addr_of_socket(fd, ret) : -EINVAL;
+}
 
 int sockets_prepare(int fd) {
         struct addr a;

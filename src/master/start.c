@@ -16,10 +16,12 @@
 #include "log/log.h"
 #include "master/control.h"
 #include "master/idle.h"
+#include "master/keep.h"
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/memory.h"
 #include "master/notify.h"
+#include "master/numbers.h"
 #include "master/pidfile.h"
 #include "master/pools.h"
 #include "master/pressure.h"
@@ -31,6 +33,7 @@
 static int start_pools(struct master *m, struct text *problems) {
         int result = 0;
 
+        stored_drop_unwanted(&m->inherited.stored, m->conf);
         for (size_t i = 0; i < m->conf->n_pools; i++) {
                 const struct conf_pool *settings = &m->conf->pools[i];
                 struct listen_set *set = NULL;
@@ -42,6 +45,8 @@ static int start_pools(struct master *m, struct text *problems) {
                         if (r < 0)
                                 listen_set_free(set);
                 }
+                if (r == 0)
+                        numbers_return(mp->pool, stored_claim_numbers(&m->inherited.stored, settings->name));
                 if (r == 0 && settings->status_listen)
                         r = pools_open_page(&m->inherited, mp, settings, &mp->status, problems);
                 if (r < 0)
@@ -51,6 +56,8 @@ static int start_pools(struct master *m, struct text *problems) {
         if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
         handed_done(&m->inherited.handed);
+        if (result == 0)
+                stored_drop_rest(&m->inherited.stored);
         return result;
 }
 
@@ -140,7 +147,11 @@ int start_service(struct master *m, struct text *problems) {
         if (r == 0)
                 r = handed_take(&m->inherited.handed, problems);
         if (r == 0)
+                r = keep_begin(m);
+        if (r == 0)
                 r = start_pools(m, problems);
+        if (r == 0)
+                keep_update(m);
         if (r == 0)
                 r = idle_attach(m, problems);
         if (r == 0)

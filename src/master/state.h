@@ -21,6 +21,7 @@
 #include "master/options.h"
 #include "master/plan.h"
 #include "master/statuspage.h"
+#include "master/store.h"
 #include "pool/memory.h"
 #include "pool/pool.h"
 #include "pool/wake.h"
@@ -145,8 +146,9 @@ struct master {
 
         /* start.c */
         struct inherited inherited;
-        char *pid_path; /* written, to be removed; or NULL */
-        int daemon_fd;  /* daemon.h; -1: in the foreground, or up */
+        struct store store; /* store.c */
+        char *pid_path;     /* written, to be removed; or NULL */
+        int daemon_fd;      /* daemon.h; -1: in the foreground, or up */
         bool daemonized;
 
         struct master_logs logs;

@@ -155,6 +155,10 @@ void statuspage_free(struct statuspage *s) {
         free(s);
 }
 
+struct listen_set *statuspage_listeners(const struct statuspage *s) {
+        return s ? s->listeners : NULL;
+}
+
 const char *statuspage_address(const struct statuspage *s) {
         return s ? s->listeners->listen : NULL;
 }

@@ -20,6 +20,9 @@ int statuspage_new(sd_event *event, const struct pool *pool, struct listen_set *
 void statuspage_free(struct statuspage *s);
 DEFINE_CLEANUP(struct statuspage *, statuspage_free)
 
+/* Its sockets. NULL for no page at all. */
+struct listen_set *statuspage_listeners(const struct statuspage *s);
+
 /* The pm.status_listen it was opened for. NULL for no page at all. */
 const char *statuspage_address(const struct statuspage *s);
 

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/account.h"
@@ -41,8 +43,7 @@ static void unixsocket_access_done(struct unixsocket_access *a) {
 }
 #define _cleanup_access_ _cleanup_(unixsocket_access_done)
 
-/* The file that has the name, and is a socket of ours; found through its folder, and never through a link under its
- * name. */
+/* The file that has the name, and is a socket; found through its folder, and never through a link under its name. */
 static int unixsocket_find(const char *path, struct stat *ret) {
         const char *name;
         _cleanup_fd_ int folder = trusted_open_folder(path, &name), fd = -1;
@@ -52,7 +53,7 @@ static int unixsocket_find(const char *path, struct stat *ret) {
         fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || fstat(fd, ret) < 0)
                 return -errno;
-        return S_ISSOCK(ret->st_mode) && ret->st_uid == geteuid() ? TAKE_FD(fd) : -ESTALE;
+        return S_ISSOCK(ret->st_mode) ? TAKE_FD(fd) : -ESTALE;
 }
 
 void unixsocket_remove(struct unixsocket *s) {
@@ -64,6 +65,11 @@ void unixsocket_remove(struct unixsocket *s) {
         if (folder >= 0 && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == s->dev &&
             st.st_ino == s->ino)
                 unlinkat(folder, name, 0);
+}
+
+void unixsocket_forget(struct unixsocket *s) {
+        free(s->path);
+        *s = (struct unixsocket){};
 }
 
 /* Tells of a name that nobody has in php-fpm's words, and names the place. */
@@ -129,14 +135,15 @@ static int unixsocket_tell(const struct conf_pool *pool, const char *what, int e
         return UNIXSOCKET_E_PROBLEM;
 }
 
-/* The file that the socket was bound to, and which one it is: a descriptor of it, or -errno. */
+/* The file that the socket was bound to, and which one it is: a descriptor of it, or -errno. Where the kernel does not
+ * tell, it is one that this user has made. */
 static int unixsocket_locate(int socket, struct unixsocket *s) {
         struct stat st;
         _cleanup_fd_ int fd = unixsocket_find(s->path, &st);
 
         if (fd < 0)
                 return fd;
-        if (!unixdiag_is_file(socket, fd))
+        if (!unixdiag_is_surely_file(socket, fd) && (st.st_uid != geteuid() || !unixdiag_is_file(socket, fd)))
                 return -ESTALE;
         s->dev = st.st_dev;
         s->ino = st.st_ino;
@@ -198,8 +205,51 @@ int unixsocket_adopt(const char *path, struct unixsocket *ret) {
         struct stat st;
         _cleanup_fd_ int fd = unixsocket_find(path, &st);
 
-        if (fd < 0)
+        if (fd < 0 || st.st_uid != geteuid())
                 return 0;
         *ret = (struct unixsocket){ strdup(path), st.st_dev, st.st_ino };
         return ret->path ? 0 : -ENOMEM;
+}
+
+/* A file that is there already gets the mode, and no ACL but the one that it is to have. */
+static int unixsocket_set_mode(int file, mode_t mode) {
+        char path[sizeof("/proc/self/fd/") + 10];
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+        if (removexattr(path, "system.posix_acl_access") < 0 && errno != ENODATA && errno != EOPNOTSUPP)
+                return -errno;
+        return chmod(path, mode) < 0 ? -errno : 0;
+}
+
+int unixsocket_return(const struct conf_pool *pool, int fd, const char *path, struct unixsocket *ret,
+                      struct text *problems) {
+        _cleanup_access_ struct unixsocket_access access = {};
+        _cleanup_(unixsocket_forget) struct unixsocket s = { .path = strdup(path) };
+        _cleanup_fd_ int file = -1;
+        int r;
+
+        if (!s.path)
+                return -ENOMEM;
+        r = unixsocket_resolve(pool, &access, problems);
+        if (r != 0)
+                return r;
+        file = unixsocket_locate(fd, &s);
+        if (file < 0)
+                return UNIXSOCKET_E_LOST;
+        r = unixsocket_set_mode(file, access.mode);
+        if (r < 0)
+                return unixsocket_tell(pool, "chmod()", r, problems);
+        r = unixsocket_grant(pool, &access, file, problems);
+        if (r == 0)
+                *ret = (struct unixsocket){ TAKE_PTR(s.path), s.dev, s.ino };
+        return r;
+}
+
+void unixsocket_remove_bound(int fd, const char *path) {
+        struct unixsocket s = { .path = strdup(path) };
+        _cleanup_fd_ int file = s.path ? unixsocket_locate(fd, &s) : -1;
+
+        if (file >= 0)
+                unixsocket_remove(&s);
+        unixsocket_forget(&s);
 }

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 9U
+#define SCOREBOARD_VERSION 10U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -124,6 +124,28 @@ enum scoreboard_denied_number {
 
 #define SCOREBOARD_LOGS 4U /* whose losses are counted apart: enum log_kind of log/out.h */
 
+/* What had been counted when the service was last started anew: added to everything that is counted since. */
+struct scoreboard_earlier {
+        uint64_t requests;
+        uint64_t connections;
+        uint64_t duration_sum; /* usec */
+        uint64_t durations[SCOREBOARD_DURATIONS];
+        struct scoreboard_waits waits;
+        uint64_t logs_lost[SCOREBOARD_LOGS];
+        uint64_t reloads;
+        uint64_t workers_died;
+        uint64_t workers_oom;
+        uint64_t slow_requests;
+        uint64_t max_children_reached;
+        uint64_t park[_SCOREBOARD_PARK_MAX]; /* of its gauges 0 */
+        uint64_t overload[_SCOREBOARD_OVERLOAD_MAX];
+        uint64_t denied[_SCOREBOARD_DENIED_MAX];
+        /* the most, not a sum */
+        uint64_t max_active;
+        uint64_t max_listen_queue;
+        uint64_t memory_peak; /* bytes */
+};
+
 struct scoreboard_header {
         uint64_t magic;
         uint32_t version;
@@ -150,6 +172,7 @@ struct scoreboard_header {
         uint32_t stopping;             /* the pool ends: workers serve what the park still has, and then end */
         uint32_t failed_starts;        /* of the pool's PHP, in a row; 0: it has started */
         uint64_t workers_oom;          /* of workers_died: those that the kernel has killed for want of memory */
+        struct scoreboard_earlier earlier;
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
 

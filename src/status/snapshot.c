@@ -18,6 +18,34 @@ static uint64_t snapshot_since(usec_t now, uint64_t then) {
         return then == 0 || then > now ? 0 : now - then;
 }
 
+/* Counters that go on over a restart of the service. */
+static void snapshot_add_earlier(struct status_snapshot *s, const struct scoreboard_earlier *e) {
+        s->requests += e->requests;
+        s->connections += e->connections;
+        s->duration_sum += e->duration_sum;
+        for (size_t k = 0; k < SCOREBOARD_DURATIONS; k++)
+                s->durations[k] += e->durations[k];
+        s->waits.sum += e->waits.sum;
+        for (size_t k = 0; k < SCOREBOARD_WAITS; k++)
+                s->waits.n[k] += e->waits.n[k];
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                s->logs_lost[k] += e->logs_lost[k];
+        s->reloads += e->reloads;
+        s->workers_died += e->workers_died;
+        s->workers_oom += e->workers_oom;
+        s->slow_requests += e->slow_requests;
+        s->max_children_reached += e->max_children_reached;
+        for (size_t k = 0; k < _SCOREBOARD_PARK_MAX; k++)
+                s->park[k] += e->park[k];
+        for (size_t k = 0; k < _SCOREBOARD_OVERLOAD_MAX; k++)
+                s->overload[k] += e->overload[k];
+        for (size_t k = 0; k < _SCOREBOARD_DENIED_MAX; k++)
+                s->denied[k] += e->denied[k];
+        s->max_active = MAX(s->max_active, e->max_active);
+        s->max_listen_queue = MAX(s->max_listen_queue, e->max_listen_queue);
+        s->memory_peak = MAX(s->memory_peak, e->memory_peak);
+}
+
 static void snapshot_header(const struct scoreboard *board, bool at_once, struct status_snapshot *s,
                             uint32_t *ret_n_used) {
         struct scoreboard_header h;
@@ -56,6 +84,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
                 s->overload[k] = h.overload[k];
         for (size_t k = 0; k < _SCOREBOARD_DENIED_MAX; k++)
                 s->denied[k] = h.denied[k];
+        snapshot_add_earlier(s, &h.earlier);
         *ret_n_used = MIN(h.n_used, (uint32_t)SCOREBOARD_SLOTS);
 }
 

@@ -110,12 +110,14 @@ def strays():
 
 class NotifySocket:
     """The far end of sd_notify(3): what systemd would be told, in order. A thread reads all the time, as systemd does: the queue of a
-    datagram socket is short, and a sender waits when it is full."""
+    datagram socket is short, and a sender waits when it is full. It keeps descriptors as systemd's fd store does: store is a list of
+    (name, descriptor)."""
 
     def __init__(self, path):
         self.path = path
         self.messages = []
         self.times = []
+        self.store = []
         self.news = threading.Condition()
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.sock.bind(path)
@@ -127,13 +129,25 @@ class NotifySocket:
         self.sock.shutdown(socket.SHUT_RDWR)
         self.reader.join(10)
         self.sock.close()
+        self.forget(None)
 
     def _read(self):
-        while data := self.sock.recv(65536):
+        while (got := socket.recv_fds(self.sock, 65536, 253))[0]:
+            message = dict(line.partition("=")[::2] for line in got[0].decode().splitlines() if line)
             with self.news:
+                if message.get("FDSTORE") == "1":
+                    self.store += [(message["FDNAME"], fd) for fd in got[1]]
+                elif message.get("FDSTOREREMOVE") == "1":
+                    self.forget(message["FDNAME"])
                 self.times.append(time.monotonic())
-                self.messages.append(dict(line.partition("=")[::2] for line in data.decode().splitlines() if line))
+                self.messages.append(message)
                 self.news.notify_all()
+
+    def forget(self, name):
+        """Empties the store of what has the name; None: of all."""
+        for _, fd in (item for item in self.store if name in (None, item[0])):
+            os.close(fd)
+        self.store = [item for item in self.store if name not in (None, item[0])]
 
     def mark(self):
         """A place in the conversation, for wait(since=...)."""
@@ -289,6 +303,13 @@ class Server:
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"waited {limit} s for {self.program} to end\n{self.story()}") from None
 
+    def crash(self):
+        """Kills it and all its processes, as systemd does with what a killed master leaves."""
+        family = procs.descendants(self.pid)
+        self.signal(signal.SIGKILL)
+        self.wait_exit()
+        self._end_orphans(family)
+
     def stop(self):
         """Ends the program and all that it left; returns its exit status."""
         if self.process is None:
@@ -399,13 +420,20 @@ class Fpmd(Server):
         self.env["LISTEN_FDS"] = str(len(sockets))
         if names:
             self.env["LISTEN_FDNAMES"] = ":".join(names)
-        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 100) for s in sockets]
+        high = [fcntl.fcntl(s, fcntl.F_DUPFD, 100) for s in sockets]
         moves = " ".join(f"{3 + i}<&{fd} {fd}<&-" for i, fd in enumerate(high))
         try:
             self.spawn(["/bin/bash", "-c", f'LISTEN_PID=$$ exec "$@" {moves}', "bash", *self.command()], pass_fds=high)
         finally:
             for fd in high:
                 os.close(fd)
+        return self
+
+    def start_from_store(self, more=()):
+        """Starts it anew with what it has put into the fd store; more: (name, descriptor) that come with these."""
+        items = [*self.notify.store, *more]
+        self.start_with_sockets([fd for _, fd in items], [name for name, _ in items])
+        self.wait_ready()
         return self
 
     def start_activated(self, listeners, names=None):

@@ -65,6 +65,10 @@ static void test_file(void **state) {
         assert_true(unixdiag_is_file(other, other_file));
         assert_false(unixdiag_is_file(one, other_file));
         assert_false(unixdiag_is_file(other, one_file));
+        assert_true(unixdiag_is_surely_file(one, one_file));
+        assert_false(unixdiag_is_surely_file(one, other_file));
+        assert_false(unixdiag_is_surely_file(nameless, one_file)); /* where the other one says yes */
+        assert_true(unixdiag_is_file(nameless, one_file));
         assert_true(unixdiag_ask(nameless, &diag));
         assert_false(diag.has_file);
 }

@@ -83,6 +83,21 @@ static void test_counters_outlive_workers(void **state) {
         assert_int_equal(s.overload[SCOREBOARD_OVERLOAD_abandoned], 4);
 }
 
+static void test_earlier_numbers_are_added(void **state) {
+        _cleanup_board_ struct scoreboard *board = board_new();
+        _cleanup_snapshot_ struct status_snapshot s = {};
+
+        board->slots[0].requests = 10;
+        board->header.earlier.requests = 100;
+        board->header.max_listen_queue = 3;
+        board->header.earlier.max_listen_queue = 2; /* the most, not a sum */
+        board->header.earlier.memory_peak = 7;
+        assert_int_equal(status_snapshot_take(board, NOW, 0, &s), 0);
+        assert_int_equal(s.requests, 110);
+        assert_int_equal(s.max_listen_queue, 3);
+        assert_int_equal(s.memory_peak, 7);
+}
+
 static void test_many_rows(void **state) {
         _cleanup_board_ struct scoreboard *board = board_new();
         _cleanup_snapshot_ struct status_snapshot s = {};
@@ -195,6 +210,7 @@ int main(void) {
                 cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_rows_are_optional),
                 cmocka_unit_test(test_counters_outlive_workers),
+                cmocka_unit_test(test_earlier_numbers_are_added),
                 cmocka_unit_test(test_many_rows),
                 cmocka_unit_test(test_derived),
                 cmocka_unit_test(test_scribbled),

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* See keep.h. A store may be too small: listeners go first, since what is lost without them are clients. */
+
+#include "master/keep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/addr.h"
+#include "log/log.h"
+
+static void keep_add(struct store_list *l, const char *kind, const char *what, int fd) {
+        struct stat st;
+        int r = -EBADF;
+
+        if (fstat(fd, &st) == 0)
+                r = store_list_add(l, store_name(kind, what), &(struct store_item){ NULL, st.st_dev, st.st_ino, fd });
+        if (r < 0)
+                log_warning("'%s%s' is not put into the fd store: %s", kind, what, strerror(-r));
+}
+
+/* Sockets that this master has made, or taken over as if it had. */
+static void keep_add_set(struct store_list *l, struct listen_set *s) {
+        if (!s || s->inherited)
+                return;
+        for (size_t i = 0; i < s->n; i++) {
+                char text[ADDR_TEXT_MAX];
+                struct addr a;
+
+                if (addr_of_socket(s->fds[i], &a) == 0)
+                        keep_add(l, STORE_LISTENER, addr_format(&a, text), s->fds[i]);
+        }
+        s->stored = true;
+}
+
+int keep_begin(struct master *m) {
+        const struct stored *back = &m->inherited.stored;
+        int r = 0;
+
+        m->store.room = m->daemonized ? 0 : store_room();
+        for (size_t i = 0; i < back->n && r == 0; i++) {
+                const struct stored_item *item = &back->items[i];
+
+                r = store_list_add(&m->store.holds, strdup(item->name),
+                                   &(struct store_item){ NULL, item->dev, item->ino, -1 });
+        }
+        return r;
+}
+
+void keep_update(struct master *m) {
+        struct store_list wanted = {};
+
+        if (m->store.room == 0)
+                return;
+        for (size_t i = 0; i < m->n_pools; i++) {
+                if (m->pools[i]->state == STATE_POOL_LEAVES)
+                        continue;
+                keep_add_set(&wanted, m->pools[i]->listeners);
+                keep_add_set(&wanted, statuspage_listeners(m->pools[i]->status));
+        }
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct pool *p = m->pools[i]->pool;
+
+                if (m->pools[i]->state != STATE_POOL_LEAVES)
+                        keep_add(&wanted, STORE_NUMBERS, p->name, p->scoreboard_fd);
+        }
+        store_set(&m->store, &wanted);
+}
+
+static void keep_spare_set(struct listen_set *s) {
+        if (s && s->stored)
+                listen_set_spare(s);
+}
+
+void keep_spare(const struct master *m) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                if (m->pools[i]->state == STATE_POOL_LEAVES)
+                        continue;
+                keep_spare_set(m->pools[i]->listeners);
+                keep_spare_set(statuspage_listeners(m->pools[i]->status));
+        }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See store.h. The store is not changed step by step, as things come and go, but compared with what it should hold. A
+ * name there may stand for several descriptors, and is removed with all of them; what of these is to stay is put in
+ * again after it. systemd closes its copy of a listener that is shut by itself.
+ */
+
+#include "master/store.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/number.h"
+#include "base/text.h"
+#include "log/log.h"
+
+#define STORE_NAME_MAX 255 /* systemd's */
+
+/* sd_pid_notify_with_fds(3), FDNAME= */
+#define STORE_UNNAMED "stored"
+
+char *store_name(const char *kind, const char *what) {
+        _cleanup_text_ struct text name = {};
+        char *s;
+
+        text_append(&name, kind);
+        for (const char *p = what; *p; p++)
+                if (*p == ':' || *p == '%' || *p == ' ' || !isprint((unsigned char)*p))
+                        text_printf(&name, "%%%02X", (unsigned char)*p);
+                else
+                        text_append_c(&name, *p);
+        if (name.n > STORE_NAME_MAX || text_finish(&name, &s, NULL) < 0)
+                return NULL;
+        return s;
+}
+
+bool store_is_name(const char *name) {
+        return text_has_prefix(name, STORE_LISTENER) || text_has_prefix(name, STORE_NUMBERS) ||
+               text_equal(name, STORE_UNNAMED);
+}
+
+static int store_compare(const void *x, const void *y) {
+        const struct store_item *a = x, *b = y;
+        int r = strcmp(a->name, b->name);
+
+        if (r == 0)
+                r = a->ino < b->ino ? -1 : a->ino > b->ino;
+        return r != 0 ? r : a->dev < b->dev ? -1 : a->dev > b->dev;
+}
+
+unsigned store_room(void) {
+        const char *text = getenv("FDSTORE");
+        uint64_t room;
+
+        return text && getenv("NOTIFY_SOCKET") && number_parse_u64(text, UINT_MAX, &room) == 0 ? (unsigned)room : 0;
+}
+
+static int store_list_grow(struct store_list *l) {
+        size_t n_room = MAX(l->n_room * 2, (size_t)16);
+        struct store_item *items = reallocarray(l->items, n_room, sizeof(*items));
+
+        if (!items)
+                return -ENOMEM;
+        l->items = items;
+        l->n_room = n_room;
+        return 0;
+}
+
+int store_list_add(struct store_list *l, char *name, const struct store_item *what) {
+        int r = !name ? -ENAMETOOLONG : l->n == l->n_room ? store_list_grow(l) : 0;
+
+        if (r < 0) {
+                free(name);
+                return r;
+        }
+        l->items[l->n++] = (struct store_item){ name, what->dev, what->ino, what->fd };
+        return 0;
+}
+
+void store_list_done(struct store_list *l) {
+        for (size_t i = 0; i < l->n; i++)
+                free(l->items[i].name);
+        free(l->items);
+        *l = (struct store_list){};
+}
+
+static void store_list_sort(struct store_list *l) {
+        if (l->n > 0)
+                qsort(l->items, l->n, sizeof(*l->items), store_compare);
+}
+
+static bool store_list_has(const struct store_list *l, const struct store_item *item) {
+        return l->n > 0 && bsearch(item, l->items, l->n, sizeof(*item), store_compare);
+}
+
+/* The outcome of telling the service manager. */
+static void store_told(int r, const char *name) {
+        if (r < 0)
+                log_warning("the fd store cannot be told of '%s', which may not be there after a restart: %s", name,
+                            strerror(-r));
+}
+
+/* Removes names of which the store has a descriptor too many. Those that stay with it are forgotten as well: they are
+ * put in again. */
+static void store_remove(struct store_list *holds, const struct store_list *wanted) {
+        size_t n_left = 0;
+
+        for (size_t i = 0, end; i < holds->n; i = end) {
+                bool keep = true;
+
+                for (end = i; end < holds->n && text_equal(holds->items[i].name, holds->items[end].name); end++)
+                        keep &= store_list_has(wanted, &holds->items[end]);
+                if (!keep)
+                        store_told(sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", holds->items[i].name),
+                                   holds->items[i].name);
+                for (size_t k = i; k < end; k++)
+                        if (keep)
+                                holds->items[n_left++] = holds->items[k];
+                        else
+                                free(holds->items[k].name);
+        }
+        holds->n = n_left;
+}
+
+static void store_put(const struct store_item *item) {
+        _cleanup_text_ struct text message = {};
+
+        text_printf(&message, "FDSTORE=1\nFDNAME=%s", item->name);
+        store_told(sd_pid_notify_with_fds(0, 0, text_peek(&message), &item->fd, 1), item->name);
+}
+
+static void store_fit(struct store *s, struct store_list *l) {
+        if (l->n <= s->room)
+                return;
+        if (!s->told_full)
+                log_warning("the fd store has room for %u of %zu descriptors: raise FileDescriptorStoreMax=, and "
+                            "FDSTORE where the unit sets it; what is not in it is made anew by a restart",
+                            s->room, l->n);
+        s->told_full = true;
+        for (size_t i = s->room; i < l->n; i++)
+                free(l->items[i].name);
+        l->n = s->room;
+}
+
+void store_set(struct store *s, struct store_list *wanted) {
+        store_fit(s, wanted);
+        store_list_sort(wanted);
+        store_list_sort(&s->holds);
+        store_remove(&s->holds, wanted);
+        for (size_t i = 0; i < wanted->n; i++)
+                if (!store_list_has(&s->holds, &wanted->items[i]))
+                        store_put(&wanted->items[i]);
+        store_list_done(&s->holds);
+        s->holds = *wanted;
+        *wanted = (struct store_list){};
+}
