@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about processes; see process.h. Both files of /proc are the kernel's own "Key:\tvalue" lines: proc(5). */
+/* Facts about processes; see process.h. What is read of /proc is the kernel's own "Key:\tvalue" lines, and the fields
+ * of stat: proc(5). */
 
 #include "base/process.h"
 
@@ -78,6 +79,39 @@ pid_t process_parent(pid_t pid) {
         snprintf(path, sizeof(path), "/proc/%d/status", pid);
         r = process_read_number(path, "PPid", &parent);
         return r < 0 ? r : (pid_t)parent;
+}
+
+/* State and start of /proc/PID/stat, in nanoseconds of CLOCK_BOOTTIME, rounded down to a tick. 0 or -errno. */
+static int process_read_stat(pid_t pid, char *ret_state, uint64_t *ret_start) {
+        _cleanup_free_ char *text = NULL;
+        unsigned long long ticks;
+        char path[64], state;
+        const char *rest;
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        r = fd_read_file(path, PROCESS_FILE_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        rest = strrchr(text, ')'); /* its name may have anything in it */
+        if (!rest ||
+            sscanf(rest + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu", &state,
+                   &ticks) != 2)
+                return -EBADF;
+        *ret_state = state;
+        *ret_start = ticks * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
+        return 0;
+}
+
+bool process_lives_since(pid_t pid, uint64_t then) {
+        uint64_t start;
+        char state;
+
+        if (kill(pid, 0) < 0 && errno == ESRCH)
+                return false;
+        if (process_read_stat(pid, &state, &start) < 0)
+                return true;
+        return state != 'Z' && state != 'X' && start <= then;
 }
 
 unsigned process_n_cpus(void) {

@@ -26,6 +26,10 @@ int process_reap(int pidfd, int *ret_status);
 /* The parent of a process. The pid, or -errno. */
 pid_t process_parent(pid_t pid);
 
+/* Whether the process that had this pid then (nanoseconds of CLOCK_BOOTTIME) still lives: no zombie, and no later one
+ * with the same pid. Where /proc does not tell, any process with that pid will do. */
+bool process_lives_since(pid_t pid, uint64_t then);
+
 /* CPUs that this process may use (sched_getaffinity(2), which knows of AllowedCPUs= and CPUAffinity=, and not of
  * CPUQuota=); at least 1. */
 unsigned process_n_cpus(void);

@@ -12,13 +12,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
 
 #include "sapi/internal.h"
 
 #include "base/atomic.h"
+#include "base/process.h"
+#include "base/time.h"
 
 /* The byte whose read lock says that the cache is in use. Opcache locks others for itself, one at a time. */
 #define CACHELOCK_BYTE 1
@@ -26,6 +27,7 @@
 /* A worker's own cache line. */
 struct cachelock_word {
         _Alignas(64) _Atomic(pid_t) holder; /* 0: it has no lock */
+        _Atomic(uint64_t) begun;            /* the worker had, by then; nanoseconds of CLOCK_BOOTTIME */
 };
 
 struct cachelock_table {
@@ -67,12 +69,8 @@ static int cachelock_set(int fd, int cmd, struct flock *lock) {
         return fcntl(fd, cmd, lock);
 }
 
-/* Without a zygote nobody clears the words of the dead. */
-static bool cachelock_is_dead(pid_t pid) {
-        return kill(pid, 0) < 0 && errno == ESRCH;
-}
-
-/* Somebody else who has the lock; 0: nobody, as far as the words tell. */
+/* Somebody else who has the lock; 0: nobody, as far as the words tell. Without a zygote that reaps nobody clears the
+ * words of the dead, and another process, which opcache would kill in the end, may get the pid. */
 static pid_t cachelock_find_holder(void) {
         uint32_t n = cachelock.table ? MIN(atomic_load(&cachelock.table->n_used), cachelock.n_words) : 0;
 
@@ -80,7 +78,7 @@ static pid_t cachelock_find_holder(void) {
                 struct cachelock_word *w = &cachelock.table->words[i];
                 pid_t pid = atomic_load(&w->holder);
 
-                if (pid != 0 && w != cachelock.mine && !cachelock_is_dead(pid))
+                if (pid != 0 && w != cachelock.mine && process_lives_since(pid, atomic_load(&w->begun)))
                         return pid;
         }
         return 0;
@@ -134,6 +132,7 @@ void sapi_cachelock_begin_worker(uint32_t slot) {
         cachelock.pid = getpid();
         cachelock.mine = &cachelock.table->words[slot];
         atomic_store(&cachelock.mine->holder, 0);
+        atomic_store(&cachelock.mine->begun, time_read_nsec(CLOCK_BOOTTIME));
         atomic_raise(&cachelock.table->n_used, slot + 1);
 }
 

@@ -185,3 +185,30 @@ def stopped(*pids):
     finally:
         for pid in pids:
             kill(pid, signal.SIGCONT)
+
+
+class CloneArgs(ctypes.Structure):
+    """struct clone_args of clone3(2)."""
+    _fields_ = [(name, ctypes.c_uint64) for name in
+                ("flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack", "stack_size", "tls", "set_tid", "set_tid_size", "cgroup")]
+
+
+SYS_CLONE3 = 435
+
+
+@contextlib.contextmanager
+def with_pid(pid):
+    """A process that has this pid, which nobody has now, up to the end; it takes CAP_CHECKPOINT_RESTORE."""
+    wanted = (ctypes.c_int * 1)(pid)
+    args = CloneArgs(exit_signal=signal.SIGCHLD, set_tid=ctypes.addressof(wanted), set_tid_size=1)
+    got = _libc.syscall(SYS_CLONE3, ctypes.byref(args), ctypes.sizeof(args))
+    if got == 0:
+        signal.pause()
+        os._exit(0)
+    if got < 0:
+        raise OSError(ctypes.get_errno(), f"clone3 of a process {pid}")
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

@@ -141,6 +141,41 @@ def test_a_worker_that_dies_without_a_zygote_puts_no_restart_off(make):
     gate.open()
 
 
+def test_a_worker_that_nobody_has_reaped_puts_no_restart_off(make):
+    """Its zygote and the master, which would replace that one, stand still."""
+    s = make({"www": {"pm.max_children": "2"}})
+    s.start()
+    s.wait_workers(2)
+    story = Story(s)
+    with story.held() as (_, worker):
+        story.begin_restart()
+        assert story.restarts() == "0 1"
+        with procs.stopped(s.pid, *s.zygotes()):
+            os.kill(worker, signal.SIGKILL)
+            procs.until("the restart", lambda: story.restarts() == "1 0")
+            assert procs.stat_fields(worker)[0] == "Z"
+
+
+def test_another_process_with_the_pid_of_a_dead_worker_puts_no_restart_off(make):
+    s = make({"www": {"pm.max_children": "2"}})
+    gate = Gate(s)
+    gate.open()
+    s.start()
+    s.wait_workers(2)
+    os.unlink(gate.mark + "-go")
+    story = Story(s)
+    with story.held() as (_, worker):
+        story.begin_restart()
+        os.kill(s.zygotes()[0], signal.SIGKILL)
+        gate.wait_reached(2)
+        os.kill(worker, signal.SIGKILL)
+        procs.until("the master to reap it", lambda: not os.path.exists(f"/proc/{worker}"))
+        with procs.with_pid(worker):
+            procs.until("the restart", lambda: story.restarts() == "1 0")
+    assert gate.runs() == 2 and s.generations()[-1]["state"] != "accepting", "the fresh zygote came too early"
+    gate.open()
+
+
 def test_a_worker_that_does_not_end_in_time_is_ended_by_opcache(program):
     with program({"www": {"pm.max_children": "2"}}, args=["-d", "opcache.force_restart_timeout=1"]) as s:
         story = Story(s)

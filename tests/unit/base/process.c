@@ -3,6 +3,7 @@
 
 #include "base/process.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "base/time.h"
 
 /* A child that waits for the end of a pipe, whose write end is in *ret_go, and exits with that code. */
 static pid_t child_new(int code, int *ret_go, int *ret_pidfd) {
@@ -93,6 +95,25 @@ static void test_what_is_no_child(void **state) {
         fd_close(pidfd);
 }
 
+static void test_who_lives_since(void **state) {
+        uint64_t before = time_read_nsec(CLOCK_BOOTTIME), now;
+        int go, pidfd, status;
+        pid_t pid;
+
+        poll(NULL, 0, 20); /* more than a tick of the kernel's clock, which starts are told in */
+        pid = child_new(0, &go, &pidfd);
+        now = time_read_nsec(CLOCK_BOOTTIME);
+        assert_true(process_lives_since(pid, now));
+        assert_true(process_lives_since(getpid(), now));
+        assert_false(process_lives_since(pid, before)); /* whoever had the pid then was somebody else */
+        close(go);
+        wait_ended(pidfd);
+        assert_false(process_lives_since(pid, now)); /* a zombie */
+        assert_int_equal(process_reap(pidfd, &status), 0);
+        assert_false(process_lives_since(pid, now));
+        fd_close(pidfd);
+}
+
 static void test_wait_statuses_in_words(void **state) {
         static const struct {
                 int status;
@@ -131,6 +152,7 @@ int main(void) {
                 cmocka_unit_test(test_a_child_that_is_killed),
                 cmocka_unit_test(test_a_child_that_somebody_else_has_waited_for),
                 cmocka_unit_test(test_what_is_no_child),
+                cmocka_unit_test(test_who_lives_since),
                 cmocka_unit_test(test_wait_statuses_in_words),
                 cmocka_unit_test(test_files_are_raised_as_far_as_they_go),
         };
