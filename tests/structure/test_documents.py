@@ -31,14 +31,42 @@ def test_named_tests_exist(document):
     assert [name for name in names if not list((ROOT / "tests").rglob(name))] == []
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_layout_names_each_file(folder):
+def shown_by(text):
+    """What a document names as tests: (file, function) of Python's, files of unit tests, fuzz targets."""
+    functions, current = [], None
+    for file, function in re.findall(r"`(test_\w+\.py)`|`(test_\w+)`", text):
+        current = file or current
+        if function:
+            functions.append((current, function))
+    lists = {kind: [name for names in re.findall(kind + r" ((?:`(?!test_|lies)[^`]+`(?: \([^)]*\))?(?:, )?)+)", text)
+                    for name in re.findall(r"`([\w/-]+)`", names)] for kind in ("unit", "fuzz")}
+    return functions, lists["unit"], lists["fuzz"]
+
+
+def test_tests_that_show_what_trust_says_exist():
+    tests = ROOT / "tests"
+    functions, units, targets = shown_by((ROOT / "TRUST.md").read_text())
+    assert len(functions) > 20 and len(units) > 5 and len(targets) > 5
+    assert [(file, function) for file, function in functions
+            if not any(f"def {function}(" in path.read_text() for path in tests.rglob(file or "-"))] == []
+    assert [name for name in units if not (tests / f"unit/{name}.c").exists()] == []
+    assert [name for name in targets if not (tests / f"fuzz/{name}.c").exists()] == []
+
+
+def layout_of(folder):
+    """What the layout says of a folder, from its name at a line's beginning on to the next one."""
     layout = (ROOT / "ARCHITECTURE.md").read_text().split("## Layout")[1].split("```")[1]
-    block = re.search(r"^src/%s +L\d(.*?)(?=^\S|\Z)" % folder, layout, re.M | re.S)
-    assert block, f"no src/{folder} in the layout"
-    words = set(re.findall(r"[\w.]+", block.group(1)))
-    words |= {word.removesuffix(".h") for word in words}
-    stems = {path.stem for path in (ROOT / "src" / folder).glob("*.[ch]")}
+    block = re.search(r"^%s +(.*?)(?=^\S|\Z)" % folder, layout, re.M | re.S)
+    assert block, f"no {folder} in the layout"
+    return block.group(1)
+
+
+@pytest.mark.parametrize("folder", [f"src/{name}" for name in FOLDERS] + ["tools/ctl", "tools/trace", "tools/generator", "tools/common"])
+def test_layout_names_each_file(folder):
+    words = {word for pattern in (r"[\w.]+", r"[\w.-]+") for word in re.findall(pattern, layout_of(folder))}
+    words |= {word.removesuffix(".") for word in words}
+    words |= {re.sub(r"\.[hc]$", "", word) for word in words}
+    stems = {path.stem for path in (ROOT / folder).glob("*.[ch]")}
     assert sorted(stems - words) == []
 
 
