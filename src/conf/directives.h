@@ -67,6 +67,7 @@
         D("emergency_restart_threshold", emergency_restart_threshold, COUNT,    -INT32_MAX, INT32_MAX, "0",      NOW,   RELOAD)   \
         D("process_control_timeout",     process_control_timeout,     TIME,     0,   CONF_TIME_MAX,   "30s",    NOW,   RELOAD)   \
         D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
+        D("pool.budget",                 pool_budget,                 COUNT,    0,   INT32_MAX,       "0",      OWN,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
         D("daemonize",                   daemonize,                   BOOL,     0,   1,               "no",     NOW,   RESTART)  \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RESTART)  \

@@ -18,6 +18,7 @@
 #include "master/drain.h"
 #include "master/exit.h"
 #include "master/keep.h"
+#include "master/makeroom.h"
 #include "master/memory.h"
 #include "master/notify.h"
 #include "master/pidfile.h"
@@ -35,7 +36,9 @@ static void master_on_ring(void *userdata) {
         pools_ring(userdata);
 }
 
-static void master_on_pool_changed(_unused_ struct pool *pool, void *userdata) {
+static void master_on_pool_changed(struct pool *pool, void *userdata) {
+        if (pool)
+                makeroom_on_change(userdata, pool);
         master_advance(userdata);
         pools_reap_strangers(userdata); /* one of ours may have stood in front of them */
 }
@@ -77,6 +80,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .process_max = conf->global.process_max,
                 .wakes = &m->wakes,
                 .ration = &m->wakes.ration,
+                .budget = &m->budget,
                 .n_workers = &m->n_workers,
                 .n_awaited = &m->n_awaited,
                 .changed = master_on_pool_changed,
@@ -84,6 +88,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .owns = master_on_owns,
                 .userdata = m,
         };
+        makeroom_set(m, conf);
         master_raise_limits(m);
         attributes_set_priority(NULL, conf->global.process_priority);
         r = sd_event_new(&m->event);
@@ -91,6 +96,8 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 return r;
         m->env.event = m->event;
         r = wake_init(&m->wakes, m->event, MAX(process_n_cpus(), 2U));
+        if (r >= 0)
+                r = makeroom_attach(m);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(m);
@@ -109,6 +116,7 @@ void master_free(struct master *m) {
                 pools_remove(m, m->n_pools - 1);
         free(m->pools);
         wake_done(&m->wakes);
+        makeroom_detach(m);
         pressure_detach(m);
         memory_detach(m);
         inherited_done(&m->inherited);

@@ -27,6 +27,7 @@
 #include "master/control.h"
 #include "master/keep.h"
 #include "master/logs.h"
+#include "master/makeroom.h"
 #include "master/memory.h"
 #include "master/notify.h"
 #include "master/pools.h"
@@ -62,6 +63,7 @@ static void reload_undo(struct master *m) {
         m->logs.file_fd = m->logs.old_file_fd;
         m->env.control_timeout = m->conf->global.process_control_timeout;
         m->env.process_max = m->conf->global.process_max;
+        makeroom_set(m, m->conf);
         pools_count_files(m, m->conf);
         memory_look(m, m->conf);
         logs_apply(m, m->conf);
@@ -229,6 +231,7 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         logs_apply(m, m->reload.conf);
         m->env.control_timeout = m->reload.conf->global.process_control_timeout;
         m->env.process_max = m->reload.conf->global.process_max;
+        makeroom_set(m, m->reload.conf);
         pools_count_files(m, m->reload.conf);
         memory_look(m, m->reload.conf);
 

@@ -133,6 +133,9 @@ struct master {
         struct conf *conf;
         struct pool_env env;
         struct wakes wakes;
+        struct budget budget;         /* makeroom.c */
+        sd_event_source *budget_turn; /* likewise */
+        usec_t budget_next;           /* likewise */
         usec_t started;
         int exit_status;
 

@@ -6,6 +6,8 @@
 
 #include "base/program.h"
 #include "log/log.h"
+#include "pool/budget.h"
+#include "scoreboard/overload.h"
 
 /* Once a second; static pools have nothing to decide. */
 static void news_of_round(const struct generation *g, const struct scale_input *in) {
@@ -35,6 +37,12 @@ void news_of_plan(struct generation *g, const struct scale_input *in, const stru
                             "pm.min/max_spare_servers), "
                             "spawning %u children, there are %u idle, and %u total children",
                             p->name, plan->spawn, in->n_idle + in->n_pending, in->n_workers);
+        if (plan->reached_budget) {
+                overload_count(p->scoreboard, SCOREBOARD_OVERLOAD_claimed);
+                log_debug(
+                        "[pool %s] more workers are needed, and pool.budget (%u) is used up: others give up idle ones",
+                        p->name, p->env->budget->limit);
+        }
         if (plan->reached_process_max)
                 log_warning("[pool %s] more workers are needed than process.max (%u) allows all pools together",
                             p->name, p->env->process_max);

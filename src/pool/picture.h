@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "conf/model.h"
 #include "log/out.h"
+#include "pool/budget.h"
 #include "pool/crashes.h"
 #include "pool/queuewait.h"
 #include "pool/ration.h"
@@ -50,6 +51,7 @@ struct pool_env {
         usec_t patience;        /* health.h: with a pool that leaves connections waiting beside idle workers */
         bool hopeless;          /* no pool takes connections: the watchdog is not fed */
         unsigned process_max;   /* the most workers of all pools together; 0: any number */
+        struct budget *budget;  /* pool.budget, and who claims more */
         unsigned *n_workers;    /* workers of all pools: alive, or asked for */
         unsigned *n_awaited;    /* descriptors that workers asked for will bring (room.h) */
         unsigned files_needed;  /* descriptors of the master with all workers of all pools */
@@ -116,6 +118,8 @@ struct parks {
         struct park_process *processes; /* the newest first: at most one is not retired */
         sd_event_source *arrival;       /* the first hand-over, while there is no park; or NULL */
         unsigned n_young_dead;          /* in a row */
+        unsigned n_asleep;              /* started while the pool slept, since it was awake */
+        usec_t asleep_at;               /* the next one of these may be */
         usec_t retry_at;
         usec_t stop_since;
         bool cut;   /* they have been killed, as that was too long ago */
@@ -276,6 +280,7 @@ struct pool {
                 bool failed;                      /* so they cannot be */
                 struct ration_turn turn;          /* to start a zygote */
         } wake;
+        struct budget_claim claim;
         bool renew; /* crashes have reached the threshold: a fresh generation is due */
 
         struct {                   /* of zygotes */

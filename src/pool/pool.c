@@ -19,6 +19,7 @@
 #include "conf/load.h"
 #include "conf/pack.h"
 #include "log/log.h"
+#include "pool/budget.h"
 #include "pool/cut.h"
 #include "pool/generation.h"
 #include "pool/last.h"
@@ -97,6 +98,7 @@ void pool_free(struct pool *p) {
         if (!p)
                 return;
         wake_forget(p);
+        budget_claim(p->env->budget, &p->claim, 0);
         sd_event_source_disable_unref(p->last.offered);
         generation_free(p->prepared);
         sd_event_source_unref(p->timer);

@@ -12,6 +12,7 @@
 #include "conf/types.h"
 #include "log/log.h"
 #include "pool/backlog.h"
+#include "pool/budget.h"
 #include "pool/generation.h"
 #include "pool/news.h"
 #include "pool/room.h"
@@ -19,26 +20,39 @@
 #include "pool/scale.h"
 #include "pool/timeouts.h"
 #include "pool/workers.h"
+#include "scoreboard/overload.h"
 #include "untrusted/board.h"
 
 /* Orders to fork that may be unanswered, so that the socket never fills while the zygote answers: neither side ever
  * waits for the other. */
 #define RESIZE_ASKED_MAX 16U
 
-/* Idle workers that are not needed: the one that was forked last stands last in line for connections. One that has just
- * taken one serves it. */
+/* One that has just taken a connection serves it. */
+static void resize_tell_to_end(struct generation *g, uint32_t slot, usec_t now) {
+        struct pool_worker *w = &g->pool->workers[slot];
+
+        w->leaving = true;
+        w->told = now;
+        g->n_leaving++;
+        syscall(SYS_pidfd_send_signal, w->pidfd, SIGQUIT, NULL, 0);
+}
+
+/* Idle workers that are not needed: the one that was forked last stands last in line for connections. */
 static void resize_thin(struct generation *g, const struct scale_plan *plan, usec_t now) {
-        struct pool *p = g->pool;
         uint32_t slot;
 
-        for (unsigned i = 0; i < plan->end && sample_last_idle(g, plan->end_idle_for, now, &slot); i++) {
-                struct pool_worker *w = &p->workers[slot];
+        for (unsigned i = 0; i < plan->end && sample_last_idle(g, plan->end_idle_for, now, &slot); i++)
+                resize_tell_to_end(g, slot, now);
+}
 
-                w->leaving = true;
-                w->told = now;
-                g->n_leaving++;
-                syscall(SYS_pidfd_send_signal, w->pidfd, SIGQUIT, NULL, 0);
-        }
+bool resize_give_up_one(struct generation *g, usec_t now) {
+        uint32_t slot;
+
+        if (!sample_last_idle(g, 0, now, &slot))
+                return false;
+        resize_tell_to_end(g, slot, now);
+        overload_count(g->pool->scoreboard, SCOREBOARD_OVERLOAD_yielded);
+        return true;
 }
 
 /* The second step of that order, for those that do not hear the first. */
@@ -89,6 +103,9 @@ static void resize_look(struct generation *g, usec_t now, struct scale_input *re
         };
         for (const struct generation *other = p->generations; other; other = other->next)
                 ret->n_others += other != g ? other->n_workers : 0;
+        ret->has_budget = env->budget->limit > 0;
+        if (ret->has_budget)
+                ret->n_budget = budget_left(env->budget, &p->claim, *env->n_workers);
         if (env->process_max > 0)
                 ret->n_left = env->process_max > *env->n_workers ? env->process_max - *env->n_workers : 0;
         if (grows || (g == p->current && g->n_workers > g->max_children))
@@ -135,8 +152,10 @@ usec_t resize_generation(struct generation *g, usec_t now) {
         struct scale_input in;
         struct scale_plan plan;
 
-        if (!g->zygote.ready || g->zygote.ipc < 0 || g->drain.begun || g->state == GENERATION_FAILED)
+        if (!g->zygote.ready || g->zygote.ipc < 0 || g->drain.begun || g->state == GENERATION_FAILED) {
+                g->scale.claims = 0;
                 return USEC_INFINITY;
+        }
         resize_watch(g);
         resize_look(g, now, &in);
         scale_plan(&in, &plan);
@@ -148,7 +167,8 @@ usec_t resize_generation(struct generation *g, usec_t now) {
         if (plan.is_over)
                 g->pool->deaths.n_young = 0;
         plan.wake_at = MIN(plan.wake_at, resize_fill(g, plan.spawn, now));
-        if (plan.state.at_process_max && g->state == GENERATION_STARTING && g->n_accepting == g->n_workers)
+        if ((plan.state.at_process_max || plan.state.at_budget) && g->state == GENERATION_STARTING &&
+            g->n_accepting == g->n_workers)
                 g->state = GENERATION_ACCEPTING; /* more than these it cannot have */
         return g->backlog.stale && g == g->pool->current ? MIN(plan.wake_at, now + USEC_PER_SEC) : plan.wake_at;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How many workers; see scale.h. No clock, no system call, no log. A mode says how many it wants and who may end;
- * limits that all modes share (the room beside other generations, process.max, the delay of a crash loop) are applied
- * to that at the end.
+ * limits that all modes share (the room beside other generations, process.max, pool.budget, the delay of a crash loop)
+ * are applied to that at the end.
  */
 
 #include "pool/scale.h"
@@ -190,11 +190,37 @@ static unsigned scale_ondemand(const struct scale_input *in, unsigned cap, struc
         return scale_staying(in);
 }
 
+/* A claim holds for as long as clients wait, and the pool may have more. */
+static void scale_keep_claims(const struct scale_input *in, unsigned cap, struct scale_plan *ret) {
+        if (!in->has_budget || in->waiting == 0 || scale_staying(in) >= cap)
+                ret->state.claims = 0;
+}
+
+/* What pool.budget leaves, and one for a pool that has none. It claims as many from others as there are clients that
+ * wait: what it only would like to have it gets when somebody's worker has ended anyway. */
+static void scale_to_budget(const struct scale_input *in, struct scale_plan *ret) {
+        bool has_none = in->n_workers + in->n_others == 0;
+        unsigned n = MAX(in->n_budget, has_none ? 1U : 0U);
+
+        if (!in->has_budget || ret->spawn <= n) {
+                ret->state.at_budget = false;
+                ret->state.claims = 0;
+                return;
+        }
+        ret->state.claims = MIN(ret->spawn - n, in->waiting);
+        ret->reached_budget = !ret->state.at_budget;
+        ret->state.at_budget = true;
+        ret->spawn = n;
+        ret->wake_at = in->now + SCALE_RETRY;
+}
+
 /* What process.max leaves. The first workers of a generation that replaces another are above it, as they are above
  * pm.max_children: the others end only when these accept. */
 static void scale_to_limits(const struct scale_input *in, struct scale_plan *ret) {
         bool above = in->starting && in->n_others > 0;
 
+        if (!above)
+                scale_to_budget(in, ret);
         if (above || ret->spawn <= in->n_left) {
                 if (ret->spawn > 0)
                         ret->state.at_process_max = false;
@@ -237,6 +263,7 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
                 want = cap;
 
         scale_to_maximum(in, ret);
+        scale_keep_claims(in, cap, ret);
         /* those that leave still count towards the maximum */
         want = MIN(want, cap > in->n_leaving ? cap - in->n_leaving : 0);
         if (want <= scale_staying(in))

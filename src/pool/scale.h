@@ -33,6 +33,8 @@ struct scale_state {
         unsigned n_there;     /* workers that were accepting at the last look */
         bool at_max;          /* more were wanted than pm.max_children allows, and it has been told */
         bool at_process_max;  /* the same for process.max */
+        bool at_budget;       /* and for pool.budget */
+        unsigned claims;      /* workers that it needs from others then */
 };
 
 struct scale_input {
@@ -52,6 +54,8 @@ struct scale_input {
         unsigned n_others;     /* of the pool's other generations: alive */
         bool pressed;          /* memory is short: nobody stays idle beyond min_spare */
         unsigned n_left;       /* how many more process.max allows; UINT_MAX: any number */
+        bool has_budget;       /* there is a pool.budget ... */
+        unsigned n_budget;     /* ... which allows so many more */
         unsigned waiting;      /* connections that wait; UINT_MAX: nobody knows how many */
         uint64_t taken;        /* connections that workers have taken so far; a hint */
         unsigned n_young_dead; /* workers that died young, one after another */
@@ -67,6 +71,7 @@ struct scale_plan {
         usec_t end_idle_for;      /* ... that have been idle for so long */
         bool reached_max;         /* worth a message, once: pm.max_children keeps it from growing */
         bool reached_process_max; /* likewise process.max */
+        bool reached_budget;      /* likewise pool.budget */
         bool busy;                /* worth a message: it grows fast */
         bool is_round;            /* the one of each second */
         bool is_try;              /* the one to spawn is a try: remember when */
@@ -95,7 +100,7 @@ struct scale_state scale_begin(const struct conf_pool *conf);
 #define SCALE_LOOK     (5 * USEC_PER_MSEC)
 #define SCALE_PATIENCE (500 * USEC_PER_MSEC)
 
-/* At process.max: the next look whether another pool's worker has ended. */
+/* At process.max or pool.budget: the next look whether another pool's worker has ended. */
 #define SCALE_RETRY (100 * USEC_PER_MSEC)
 
 /* A rate from which growing is worth a message. */

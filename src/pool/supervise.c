@@ -12,6 +12,7 @@
 
 #include "conf/types.h"
 #include "log/log.h"
+#include "pool/budget.h"
 #include "pool/drain.h"
 #include "pool/generation.h"
 #include "pool/last.h"
@@ -90,6 +91,17 @@ static void supervise_arm(struct pool *p, usec_t at) {
                 log_error("[pool %s] cannot set a timer: %s", p->name, strerror(-r));
 }
 
+/* What its generations need of pool.budget from others. */
+static void supervise_claim(struct pool *p) {
+        unsigned n = 0;
+
+        for (const struct generation *g = p->generations; g; g = g->next)
+                if ((g == p->current || g == p->starting) && !g->drain.begun)
+                        n += g->scale.claims;
+        p->claim.owner = p;
+        budget_claim(p->env->budget, &p->claim, p->stopping ? 0 : n);
+}
+
 void supervise_pool(struct pool *p) {
         usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
 
@@ -105,6 +117,7 @@ void supervise_pool(struct pool *p) {
                 at = MIN(at, overdue_answer(g, now));
                 at = MIN(at, output_supervise(g, now));
         }
+        supervise_claim(p);
         if (supervise_forget_gone(p))
                 at = now; /* who waited for that looks again */
         supervise_publish(p);

@@ -97,7 +97,9 @@ struct scoreboard_park {
         X(late, "refused late", "Requests that were refused, since they had waited for queue.max_wait.")               \
         X(too_many, "refused too many", "Requests that were refused, since queue.max_length others waited.")           \
         X(unserved, "refused unserved",                                                                                \
-          "Requests that were refused, since PHP did not start, or the pool stopped before it had.")
+          "Requests that were refused, since PHP did not start, or the pool stopped before it had.")                   \
+        X(yielded, "yielded", "Workers that have ended for those of other pools, since pool.budget was used up.")      \
+        X(claimed, "claimed", "Times that the pool needed more workers, and pool.budget was used up.")
 
 enum scoreboard_overload_number {
 #define X(field, name, help) SCOREBOARD_OVERLOAD_##field,

@@ -307,7 +307,8 @@ def test_requests_beyond_the_length_are_refused_at_once(busy, network):
     held.finish()
     assert first.read_response().status == second.read_response().status == 200
     assert r.names() == ["first", "second"]
-    assert overload(s) == {"abandoned": 0, "disconnected": 0, "refused late": 0, "refused too many": 2, "refused unserved": 0}
+    assert overload(s) == {"abandoned": 0, "disconnected": 0, "refused late": 0, "refused too many": 2, "refused unserved": 0, "yielded": 0,
+                           "claimed": 0}
     s.wait_log(r"WARNING: .*a request is answered 503: as many as queue.max_length = 2 wait for a worker \(0 more since the last such line\)")
 
 
