@@ -18,6 +18,12 @@
 #include "pool/parks.h"
 #include "pool/scale.h"
 
+/* Parks that a pool gets while it sleeps, before somebody is taken to hand over what no worker does. */
+#define PARKING_ASLEEP_FREE 3U
+
+/* The delay from which on that is told. */
+#define PARKING_ASLEEP_TOLD (400 * USEC_PER_MSEC)
+
 /* How long the park of a pool that sleeps may take for what has been handed over to it, before that is looked at again.
  */
 #define PARKING_LOOK USEC_PER_SEC
@@ -90,6 +96,25 @@ static bool parking_may_get_more(const struct generation *asleep) {
         return parking_has_arrivals(&asleep->pool->parks);
 }
 
+/* One for what has been handed over to a pool that sleeps. Native code of the pool may have left a process behind which
+ * does that again and again: it waits, longer each time. When to look again. */
+static usec_t parking_start_asleep(struct generation *g, usec_t now) {
+        struct parks *parks = &g->pool->parks;
+        usec_t delay;
+
+        if (now < parks->asleep_at)
+                return parks->asleep_at;
+        delay = ++parks->n_asleep > PARKING_ASLEEP_FREE
+                        ? scale_delay(SCALE_YOUNG_FREE + parks->n_asleep - PARKING_ASLEEP_FREE)
+                        : 0;
+        if (delay >= PARKING_ASLEEP_TOLD)
+                log_warning("[pool %s] park number %u since the pool sleeps: a process that is no worker of it hands "
+                            "connections over; the next park comes after %llu ms at least",
+                            g->pool->name, parks->n_asleep, (unsigned long long)(delay / USEC_PER_MSEC));
+        parks->asleep_at = now + delay;
+        return MIN(parking_renew(g, now), now + PARKING_LOOK);
+}
+
 /* Of a pool that sleeps: what is handed over still, by workers that end or by the master, needs a park to take it. When
  * nobody is left to hand over, the park leaves, and ends with its last connection, whose next request wakes the pool.
  */
@@ -98,7 +123,7 @@ static usec_t parking_settle(struct generation *g, usec_t now) {
         struct park_process *k = parks_current(parks);
 
         if (!k)
-                return parking_has_arrivals(parks) ? MIN(parking_renew(g, now), now + PARKING_LOOK) : USEC_INFINITY;
+                return parking_has_arrivals(parks) ? parking_start_asleep(g, now) : USEC_INFINITY;
         if (parking_may_get_more(g))
                 return now + PARKING_LOOK;
         parks_retire(k);
@@ -116,6 +141,8 @@ usec_t parking_supervise(struct pool *p, usec_t now) {
                 return p->parks.retry_at;
         if (g->asleep && !p->starting)
                 return parking_settle(g, now);
+        p->parks.n_asleep = 0;
+        p->parks.asleep_at = 0;
         if (!parks_current(&p->parks) && parking_can_wait(g))
                 return USEC_INFINITY;
         return parking_renew(g, now);

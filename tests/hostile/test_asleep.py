@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""A process that native code of a pool has left behind, and what it does while the pool sleeps."""
+
+import sys
+
+import procs
+from conftest import Hostile
+from facts import FACTS
+
+LEAVE = """<?php
+$c = FFI::cdef('int fcntl(int, int, int);');
+if ($c->fcntl(%d, 0, 200) < 200) exit(1); // F_DUPFD: what is executed has it
+exec('setsid %s %s 200 >/dev/null 2>&1 &');
+echo 'left';
+"""
+
+# Each park of the pool gets a message, which makes no sense and is read; when it has been told to leave, since nobody is left to hand
+# anything over, the next message is there before it goes.
+AGAIN_AND_AGAIN = """import fcntl, os, re, select, signal, socket, struct, sys, time
+
+intake = socket.socket(fileno=int(sys.argv[1]))
+
+def content(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+def find(what):
+    return [int(p) for p in os.listdir("/proc") if p.isdigit() and content(p, "cmdline").startswith(f"fpmd: {what} restless")]
+
+def until(holds):
+    while not (found := holds()):
+        select.select([], [], [], 0.005)
+    return found
+
+def unread():
+    return struct.unpack("i", fcntl.ioctl(intake, 0x5411, bytes(4)))[0]  # SIOCOUTQ
+
+def told_to_leave(pid):
+    status = content(pid, "status")
+    return not status or int(re.search(r"ShdPnd:\\s+(\\w+)", status).group(1), 16)
+
+until(lambda: not find("zygote"))
+while True:
+    intake.send(b"again")
+    park = until(lambda: find("park"))[0]
+    until(lambda: not unread())
+    os.kill(park, signal.SIGSTOP)
+    until(lambda: told_to_leave(park))
+    intake.send(b"again")
+    os.kill(park, signal.SIGCONT)
+    until(lambda: park not in find("park"))
+"""
+
+
+def test_parks_of_a_pool_that_sleeps_are_not_started_one_after_the_other(tree):
+    s = Hostile(tree, {"restless": {"pm": "ondemand", "pm.process_idle_timeout": "1s", "pool.sleep_after": "1s",
+                                    "php_admin_value[ffi.enable]": "1"}})
+    again = s.script("again.py", AGAIN_AND_AGAIN)
+    leave = s.script("leave.php", LEAVE % (FACTS["inherit"]["PARK_INTAKE"], sys.executable, again))
+    try:
+        s.start()
+        assert s.run(leave, "restless").text == "left"
+        s.wait_log(r"WARNING: \[pool restless\] park number \d+ since the pool sleeps", limit=60)
+        procs.assert_does_not_spin(s.pid)
+        assert s.run(s.ok, "restless").text == "ok" and s.run(s.ok, "good").text == "ok"
+        assert s.stop() == 0
+    finally:
+        s.cleanup()
