@@ -89,6 +89,8 @@ struct conf_pairs *conf_pool_pairs(struct conf_pool *pool, enum conf_array_kind 
                 return &pool->queue_priorities;
         case CONF_ARRAY_EXEC_BASEDIR:
                 return &pool->exec_basedirs;
+        case CONF_ARRAY_WARMUP:
+                return &pool->warmups;
         default:
                 return NULL;
         }

@@ -158,7 +158,8 @@
         A("php_admin_flag",       PHP_ADMIN_FLAG,  NOW)                                                                    \
         A("access.suppress_path", SUPPRESS_PATH,   NOW)                                                                    \
         A("queue.priority",       QUEUE_PRIORITY,  OWN)                                                                    \
-        A("security.exec_basedir", EXEC_BASEDIR,   OWN)
+        A("security.exec_basedir", EXEC_BASEDIR,   OWN)                                                                    \
+        A("worker.warmup",        WARMUP,          OWN)
 // clang-format on
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

@@ -15,6 +15,7 @@
 #include "conf/credential.h"
 #include "conf/rows.h"
 #include "conf/values.h"
+#include "conf/warmup.h"
 
 _printf_(3, 0) static void entries_tell(struct conf_entries *e, bool place, const char *fmt, va_list ap) {
         if (++e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
@@ -268,9 +269,27 @@ static int entries_read_priority(struct conf_entries *e, const char *key, const 
         return 0;
 }
 
+/* The key is a script's path, or nothing. */
+static int entries_read_warmup(struct conf_entries *e, const char *key, const char *value) {
+        struct conf_warmup w;
+
+        if (*key && *key != '/')
+                conf_entries_problem(e, "directive 'worker.warmup': the script '%s' must begin with a '/'", key);
+        else if (!conf_warmup_parse(value, &w))
+                conf_entries_problem(e,
+                                     "directive 'worker.warmup': '%s' is neither /PATH nor http://HOST/PATH nor "
+                                     "https://HOST/PATH",
+                                     value);
+        else
+                return conf_pairs_add(&entries_pool(e)->warmups, key, value, e->where);
+        return 0;
+}
+
 static int entries_read_array(struct conf_entries *e, const char *name, const char *key, const char *value) {
         int kind = conf_rows_find_array(name);
 
+        if (kind == CONF_ARRAY_WARMUP)
+                return entries_read_warmup(e, key, value);
         if (entries_takes_paths(kind)) {
                 if (!*key && value[0] == '/')
                         return conf_pairs_add(conf_pool_pairs(entries_pool(e), (enum conf_array_kind)kind), "", value,

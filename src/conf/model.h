@@ -80,6 +80,7 @@ struct conf_pool {
         struct conf_pairs suppress_paths;   /* access.suppress_path[] */
         struct conf_pairs queue_priorities; /* queue.priority[high] or [low] */
         struct conf_pairs exec_basedirs;    /* security.exec_basedir[], as a worker sees them */
+        struct conf_pairs warmups;          /* worker.warmup[]; the key is the script, where worker.script is not */
         /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
          * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more
          * than once. */
@@ -92,6 +93,11 @@ struct conf_pool {
 /* worker.requests = 1: the zygote boots worker.script, and its workers are forks of what that has left. */
 static inline bool conf_model_forks(const struct conf_pool *pool) {
         return pool->worker_script && pool->worker_requests == 1;
+}
+
+/* PHP code runs before its first workers accept, and may take worker.boot_timeout. */
+static inline bool conf_model_prepares(const struct conf_pool *pool) {
+        return pool->worker_script || pool->warmups.n > 0;
 }
 
 struct conf {

@@ -24,6 +24,7 @@
 #include "conf/network.h"
 #include "conf/rows.h"
 #include "conf/values.h"
+#include "conf/warmup.h"
 #include "log/access.h"
 
 static void rules_listen_given(const struct conf_check *k, const struct conf_pool *pool) {
@@ -334,6 +335,7 @@ static void rules_pool(const struct conf_check *k, const struct conf_pool *pool,
         rules_timeouts(k, pool);
         rules_shared_address(k, pool, taken);
         rules_extensions(k, pool);
+        conf_warmup_check(k, pool);
         conf_machine_check_pool(k, pool);
 }
 

@@ -65,10 +65,10 @@ usec_t overdue_start(struct generation *g, usec_t now) {
 
         if (g->state != GENERATION_STARTING || g->started == 0)
                 return USEC_INFINITY;
-        due = g->started + OVERDUE_START + (g->conf->worker_script ? g->conf->worker_boot_timeout : 0);
+        due = g->started + OVERDUE_START + (conf_model_prepares(g->conf) ? g->conf->worker_boot_timeout : 0);
         if (now < due)
                 return due;
-        generation_fail(g, g->conf->worker_script ? "its first workers have not booted in time"
-                                                  : "its first workers did not accept within 60 seconds");
+        generation_fail(g, conf_model_prepares(g->conf) ? "its first workers have not booted in time"
+                                                        : "its first workers did not accept within 60 seconds");
         return now; /* the one that waits for it looks again */
 }

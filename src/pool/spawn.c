@@ -224,12 +224,16 @@ char **spawn_zygote_arguments(const struct pool_env *env, char *const *first) {
 
 static char **spawn_arguments(const struct generation *g, struct spawn_args *a) {
         const struct pool_env *env = g->pool->env;
-        char *first[] = { a->generation, a->listeners, a->level,
-                          env->allow_root ? (char *)"--allow-to-run-as-root" : NULL, NULL };
+        char *first[6] = { a->generation, a->listeners, a->level };
+        size_t n = 3;
 
         snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
         snprintf(a->listeners, sizeof(a->listeners), "--listeners=%zu", g->listeners.n);
         snprintf(a->level, sizeof(a->level), "--log-level=%d", (int)env->log_level);
+        if (env->allow_root)
+                first[n++] = (char *)"--allow-to-run-as-root";
+        if (g->pool->current && !g->pool->current->asleep && !g->pool->starting_is_replacement)
+                first[n++] = (char *)"--reload";
         return spawn_zygote_arguments(env, first);
 }
 

@@ -102,7 +102,6 @@ static void booted_become_ready(void) {
         }
         zend_end_try();
         zend_unset_timeout();
-        sapi_limit_end_boot();
         sapi_between_remember_settings();
         sapi_betweenmodules_end();
         booted_renew_output();
@@ -142,8 +141,6 @@ bool sapi_booted_serve(struct sapi_booted_call *call) {
         booted.called = booted.exited = false;
         served = booted.boot->serve(booted.boot->ctx);
         booted.call = NULL;
-        if (booted.boot->forks)
-                sapi_template_request_over();
         if (CG(unclean_shutdown))
                 zend_bailout(); /* of the request, and so of the script */
         if (booted.exited)

@@ -54,10 +54,9 @@ void sapi_betweenglobals_remember(void);
 void sapi_betweenglobals_make(void);
 void sapi_betweenglobals_back(void);
 
-/* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet.
- * request_over: a fork has had its request. end: of a fork, in place of PHP's request shutdown. */
+/* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet. end:
+ * of a fork, in place of PHP's request shutdown. */
 void sapi_template_look(void);
-void sapi_template_request_over(void);
 void sapi_template_end(void);
 
 /* betweenmodules.c: what extensions need. say: names those that the table does not know; begin, end: of a request. */

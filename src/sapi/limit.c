@@ -45,7 +45,9 @@ static struct {
         bool ours;                                  /* the request has the pool's limits */
 
         /* The handler reads these, and may come at any time. */
-        volatile bool boots; /* the timer is that of the boot */
+        volatile bool boots;         /* there is a timer of the boot, */
+        volatile uint64_t boot_over; /* which expires then: CLOCK_MONOTONIC, nsec */
+        volatile zend_long boot_seconds;
         volatile bool on;
         volatile zend_long seconds;
         volatile uint64_t deadline; /* CPU clock, nsec */
@@ -63,23 +65,29 @@ static bool limit_rules(void) {
         return limit.on && EG(timeout_seconds) == 0 && !limit.execution->modified;
 }
 
+/* Of the CPU's time. */
+static void limit_on_timer(void) {
+        limit.armed = 0;
+        if (!limit_rules())
+                return;
+        if (time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) < limit.deadline) {
+                limit_arm(limit.deadline);
+                return;
+        }
+        limit.on = false;
+        EG(timeout_seconds) = limit.seconds;
+        raise(SIGPROF);
+}
+
 /* Async-signal-safe: PHP's handler, which raise() runs, is too. */
 static void limit_on_signal(_unused_ int sig) {
         int saved = errno;
 
-        limit.armed = 0;
-        if (limit.boots) {
-                EG(timeout_seconds) = limit.seconds;
+        if (limit.boots && time_read_nsec(CLOCK_MONOTONIC) >= limit.boot_over) {
+                EG(timeout_seconds) = limit.boot_seconds;
                 raise(SIGPROF);
-        } else if (!limit_rules())
-                ;
-        else if (time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) < limit.deadline)
-                limit_arm(limit.deadline);
-        else {
-                limit.on = false;
-                EG(timeout_seconds) = limit.seconds;
-                raise(SIGPROF);
-        }
+        } else
+                limit_on_timer();
         errno = saved;
 }
 
@@ -143,16 +151,18 @@ void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed) {
 /* PHP is told in its own way, so its message says where the script is. */
 void sapi_limit_begin_boot(uint64_t usec) {
         struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL };
-        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(usec / USEC_PER_SEC),
-                                                 .tv_nsec = (long)(usec % USEC_PER_SEC * NSEC_PER_USEC) } };
+        uint64_t over = time_read_nsec(CLOCK_MONOTONIC) + usec * NSEC_PER_USEC;
+        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(over / NSEC_PER_SEC),
+                                                 .tv_nsec = (long)(over % NSEC_PER_SEC) } };
 
         EG(timeout_seconds) = 0;
         PG(max_input_time) = -1;
         event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+        limit.boot_over = over;
+        limit.boot_seconds = (zend_long)(usec / USEC_PER_SEC);
         limit.boots = limit_take_signal() && timer_create(CLOCK_MONOTONIC, &event, &limit.boot_timer) == 0;
-        limit.seconds = (zend_long)(usec / USEC_PER_SEC);
         if (limit.boots)
-                (void)timer_settime(limit.boot_timer, 0, &when, NULL);
+                (void)timer_settime(limit.boot_timer, TIMER_ABSTIME, &when, NULL);
 }
 
 void sapi_limit_end_boot(void) {

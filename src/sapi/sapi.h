@@ -149,9 +149,10 @@ struct sapi_result {
 /* worker.script, in a worker that has begun: a script that runs once, and takes requests by fpmd_handle_request(). */
 struct sapi_boot {
         const char *script;
-        uint64_t timeout; /* usec, up to its first call */
+        uint64_t timeout; /* usec, up to sapi_warmup_over() */
         /* Waits for a request and runs it, by sapi_request_run(), which then calls the script's callback. False: the
-         * worker is to end, and the script is told. The first call says that the script is ready. */
+         * worker is to end, and the script is told. The first call says that the script is ready. sapi_warmup_over()
+         * comes before the first client's. */
         bool (*serve)(void *ctx);
         void *ctx;
         bool forks; /* serve() forks: the process that has booted serves no request, each of its forks one */
@@ -168,7 +169,8 @@ struct sapi_boot_end {
  * A process whose forks serve (forks). begin: in place of sapi_module_worker_begin(), before the script. problem:
  * within its first serve(), what PHP has begun that forks cannot share, in words, or NULL; connections that persist and
  * are in nobody's use are closed. stream: the name of the stream that a descriptor is of, or NULL. remember: before the
- * first fork. forked: in each, first of all of PHP's; slot as there. close: the process that has booted is about to
+ * first fork. forked: in each, first of all of PHP's; slot as there. request_over: in a fork that has had its request.
+ * close: the process that has booted is about to
  * end.
  */
 void sapi_module_template_begin(void);
@@ -176,10 +178,26 @@ const char *sapi_template_problem(void);
 const char *sapi_template_stream(int fd);
 void sapi_template_remember(void);
 void sapi_module_template_forked(uint32_t slot);
+void sapi_template_request_over(void);
 void sapi_template_close(void);
 
 /* Runs the script to its end, in a fork as well. Nothing of PHP's runs afterwards. */
 void sapi_booted_run(const struct sapi_boot *boot, struct sapi_boot_end *ret);
+
+/*
+ * A request that no client has made: a GET for an address as worker.warmup[] has it, of that script; in a booted
+ * process of its callback, within serve(). All of them, and the boot before them, share the boot's time; over: they are
+ * done. begin: in a process that has begun and does not boot, which has no such time yet, in usec.
+ */
+struct sapi_warmup_end {
+        bool fit;             /* PHP is, for another request */
+        bool abandoned;       /* and nothing of it may be called any more */
+        uint32_t exit_status; /* exit()'s */
+        char *problem;        /* why the reply does not count, in one line; the caller frees; NULL: it does */
+};
+void sapi_warmup_begin(uint64_t timeout);
+void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup_end *ret);
+void sapi_warmup_over(void);
 
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
  * extension with 403, a fatal error before any output with 500.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The loop runs within the script: each call of fpmd_handle_request() comes here for the next request, and the first
- * one says that the worker accepts. What a request is is the loop's matter, as ever.
+ * one, or the first after those of worker.warmup[], says that the worker accepts. What a request is is the loop's
+ * matter, as ever.
  *
  * Between two calls the script may work on, and is not idle then. When it did so the last time its connection is the
  * park's meanwhile: a next request on it is another worker's.
@@ -21,6 +22,7 @@
 
 static void booted_accept(struct worker *w) {
         w->booted = true;
+        sapi_warmup_over();
         track_stage(&w->track, STAGE_ACCEPTING);
         w->setup->accepting(w->setup->ctx);
 }
@@ -47,12 +49,52 @@ static void booted_leave(struct worker *w) {
                 worker_share(w);
 }
 
+void booted_describe_failure(const struct conf_pool *pool, const struct sapi_boot_end *end, struct warmup *warmup,
+                             char ret[static BOOTED_REASON_MAX]) {
+        if (end->booted) {
+                warmup_note_end(warmup);
+                snprintf(ret, BOOTED_REASON_MAX, "%s", warmup->reason);
+        } else if (end->error > 0)
+                snprintf(ret, BOOTED_REASON_MAX, "worker.script %s cannot be opened: %s", pool->worker_script,
+                         strerror(end->error));
+        else
+                snprintf(ret, BOOTED_REASON_MAX, "worker.script does not boot: %s",
+                         end->reason ? end->reason : "PHP has no request");
+}
+
+/* Where others serve already, a warm-up request that costs its worker is not the generation's failure. */
+static int booted_fail(struct worker *w, const struct sapi_boot_end *end) {
+        char text[BOOTED_REASON_MAX];
+
+        booted_describe_failure(w->setup->pool, end, &w->warmup, text);
+        if (end->booted && !w->setup->is_first) {
+                log_warning("child %d ends, and its successors have no such request: %s", (int)getpid(), text);
+                w->setup->gone_cold(w->setup->ctx);
+        } else
+                w->setup->boot_failed(w->setup->ctx, text);
+        return -ECANCELED;
+}
+
+/* A request before clients': the script comes back after it as after any other. */
+static bool booted_warm(struct worker *w) {
+        if (w->warmup.n_done == 0)
+                w->setup->warming(w->setup->ctx);
+        warmup_next(&w->warmup);
+        if (w->warmup.abandoned) { /* PHP is not to be gone back to */
+                (void)booted_fail(w, &(struct sapi_boot_end){ .booted = true });
+                _exit(EXIT_FAILURE);
+        }
+        return !w->warmup.reason[0];
+}
+
 /* PHP calls back. */
 static bool booted_serve(void *ctx) {
         struct worker *w = ctx;
 
         if (setup_is_copy())
                 return false;
+        if (!w->booted && !w->warmup.over)
+                return booted_warm(w);
         booted_enter(w);
         w->result = worker_next(w);
         if (w->abandoned) { /* PHP is not to be gone back to */
@@ -64,25 +106,8 @@ static bool booted_serve(void *ctx) {
 }
 
 void booted_once(struct worker *w) {
+        warmup_init(&w->warmup, w->setup->pool, false, true); /* they were before the fork */
         (void)booted_serve(w);
-}
-
-void booted_describe_failure(const struct conf_pool *pool, const struct sapi_boot_end *end,
-                             char ret[static BOOTED_REASON_MAX]) {
-        if (end->error > 0)
-                snprintf(ret, BOOTED_REASON_MAX, "worker.script %s cannot be opened: %s", pool->worker_script,
-                         strerror(end->error));
-        else
-                snprintf(ret, BOOTED_REASON_MAX, "worker.script does not boot: %s",
-                         end->reason ? end->reason : "PHP has no request");
-}
-
-static int booted_fail(struct worker *w, const struct sapi_boot_end *end) {
-        char text[BOOTED_REASON_MAX];
-
-        booted_describe_failure(w->setup->pool, end, text);
-        w->setup->boot_failed(w->setup->ctx, text);
-        return -ECANCELED;
 }
 
 int booted_run(struct worker *w) {
@@ -90,6 +115,7 @@ int booted_run(struct worker *w) {
         struct sapi_boot_end end;
 
         track_stage(&w->track, STAGE_BOOTING);
+        warmup_init(&w->warmup, pool, w->setup->refuses_cold, w->setup->cold);
         sapi_booted_run(&(struct sapi_boot){ .script = pool->worker_script,
                                              .timeout = pool->worker_boot_timeout,
                                              .serve = booted_serve,
@@ -97,7 +123,7 @@ int booted_run(struct worker *w) {
                         &end);
         if (setup_is_copy())
                 _exit((int)end.exit_status);
-        if (!end.booted) {
+        if (!w->booted) {
                 int r = booted_fail(w, &end);
 
                 free(end.reason);

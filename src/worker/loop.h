@@ -13,6 +13,7 @@
 #include "worker/memory.h"
 #include "worker/track.h"
 #include "worker/transport.h"
+#include "worker/warmup.h"
 #include "worker/worker.h"
 
 struct worker {
@@ -34,7 +35,8 @@ struct worker {
         bool unfit;     /* PHP is not to be trusted with another one */
         bool last;      /* the pool stops: only what the park still has is served */
         bool ending;
-        bool booted;    /* worker.script has become ready */
+        bool booted; /* worker.script has become ready */
+        struct warmup warmup;
         bool busy;      /* worker.script has worked on after its last request */
         bool called;    /* it has been called for a request since the last worker_next() */
         int result;     /* worker_next()'s */

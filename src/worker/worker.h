@@ -36,6 +36,13 @@ struct worker_setup {
         /* worker.script has ended, before it was ready: why. In such pools accepting comes from within PHP, and has
          * nothing left to close. */
         void (*boot_failed)(void *ctx, const char *why);
+        /* worker.warmup[] in such pools: they begin; one of them has cost the worker, and its successors are better
+         * without. */
+        void (*warming)(void *ctx);
+        void (*gone_cold)(void *ctx);
+        bool is_first;     /* nobody of its generation serves yet: what costs the worker is a boot that fails */
+        bool cold;         /* there are none */
+        bool refuses_cold; /* each that fails is */
         void *ctx;
 };
 

@@ -52,7 +52,8 @@ struct zygote_options {
         uint64_t generation;
         uint64_t n_listeners;
         uint64_t log_level;
-        bool allow_root;         /* the master was told -R */
+        bool allow_root; /* the master was told -R */
+        bool is_reload;
         bool no_journal, no_log; /* what was not inherited */
         int print;               /* what to print of PHP, and nothing else, or -1 */
         struct sapi_options sapi;
@@ -61,13 +62,21 @@ struct zygote_options {
 
 static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
         static const struct option table[] = {
-                { "generation", required_argument, NULL, 'g' },     { "listeners", required_argument, NULL, 'l' },
-                { "log-level", required_argument, NULL, 'L' },      { "program", required_argument, NULL, 'p' },
-                { "php-ini", required_argument, NULL, 'c' },        { "no-php-ini", no_argument, NULL, 'n' },
-                { "define", required_argument, NULL, 'd' },         { "extended-info", no_argument, NULL, 'e' },
-                { "print-version", no_argument, NULL, 'V' },        { "print-modules", no_argument, NULL, 'M' },
-                { "print-info", no_argument, NULL, 'I' },           { "version", no_argument, NULL, 'v' },
-                { "allow-to-run-as-root", no_argument, NULL, 'R' }, {},
+                { "generation", required_argument, NULL, 'g' },
+                { "listeners", required_argument, NULL, 'l' },
+                { "log-level", required_argument, NULL, 'L' },
+                { "program", required_argument, NULL, 'p' },
+                { "php-ini", required_argument, NULL, 'c' },
+                { "no-php-ini", no_argument, NULL, 'n' },
+                { "define", required_argument, NULL, 'd' },
+                { "extended-info", no_argument, NULL, 'e' },
+                { "print-version", no_argument, NULL, 'V' },
+                { "print-modules", no_argument, NULL, 'M' },
+                { "print-info", no_argument, NULL, 'I' },
+                { "version", no_argument, NULL, 'v' },
+                { "allow-to-run-as-root", no_argument, NULL, 'R' },
+                { "reload", no_argument, NULL, 'r' },
+                {},
         };
         size_t n_defines = 0;
         int c, r = 0;
@@ -98,6 +107,9 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         break;
                 case 'R':
                         o->allow_root = true;
+                        break;
+                case 'r':
+                        o->is_reload = true;
                         break;
                 case 'e':
                         o->sapi.extended_info = true;
@@ -287,7 +299,10 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         }
         m->status = sapi_module_exposed_version() ? 1 : 0;
         snprintf(m->text, sizeof(m->text), "%s", sapi_module_version());
-        return conf_model_forks(z->pool) ? template_run(z) : zygote_say_ready(z);
+        if (conf_model_forks(z->pool))
+                return template_run(z);
+        r = z->pool->worker_script ? 0 : warm_run(z);
+        return r < 0 ? r : zygote_say_ready(z);
 }
 
 static int zygote_print(const struct zygote_options *o) {
@@ -325,6 +340,7 @@ int main(int argc, char **argv) {
                                       .level = (enum log_level)options.log_level });
 
         z.generation = (uint32_t)options.generation;
+        z.is_reload = options.is_reload;
         r = zygote_set_listeners(&z, options.n_listeners);
         if (r == 0)
                 r = zygote_read_conf(&z);

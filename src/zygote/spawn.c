@@ -44,6 +44,13 @@ void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds) {
         }
 }
 
+void spawn_tell_failed(struct zygote *z, const char *why) {
+        struct ipc_message m = { .type = IPC_FAILED };
+
+        snprintf(m.text, sizeof(m.text), "%s", why);
+        spawn_tell(z, &m, NULL);
+}
+
 /* In the child: what the worker does once it accepts. The message socket is closed before any PHP code runs. */
 static void spawn_accepting(void *ctx) {
         struct zygote *z = ctx;
@@ -71,6 +78,20 @@ static void spawn_boot_failed(void *ctx, const char *why) {
 
         if (z->boot >= 0)
                 boot_say_failed(z->boot, why);
+}
+
+static void spawn_warming(void *ctx) {
+        const struct zygote *z = ctx;
+
+        if (z->boot >= 0)
+                boot_say_warming(z->boot);
+}
+
+static void spawn_gone_cold(void *ctx) {
+        const struct zygote *z = ctx;
+
+        if (z->boot >= 0)
+                boot_say_cold(z->boot);
 }
 
 /* In the child: only the zygote reads other workers' memory. */
@@ -121,6 +142,11 @@ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends
                 .access_fd = z->pool->access_log ? INHERIT_ACCESS : -1,
                 .accepting = spawn_accepting,
                 .boot_failed = spawn_boot_failed,
+                .warming = spawn_warming,
+                .gone_cold = spawn_gone_cold,
+                .is_first = boot_is_first(z),
+                .cold = z->cold,
+                .refuses_cold = boot_refuses_cold(z),
                 .ctx = z,
         };
         z->forked = conf_model_forks(z->pool);

@@ -4,7 +4,8 @@
  * that go on from there, for one request each. Up to then it is a boot like a worker's, with a worker's environment;
  * from then on PHP stands still here, and the zygote is a zygote like any other.
  *
- *     boot -> fit to be forked? -> READY -> zygote_loop() -> in a fork: one request, the script's rest, the end
+ *     boot -> worker.warmup[] -> fit to be forked? -> READY -> zygote_loop()
+ *        -> in a fork: one request, the script's rest, the end
  *
  * What two processes cannot share without disturbing each other is refused: a second thread, which a fork does not
  * have; sockets and pipes, whose bytes would mix; queues of the kernel's; a session; a database file of SQLite's.
@@ -37,6 +38,7 @@ static struct {
         pid_t pid;    /* the process that boots */
         bool *before; /* descriptors that were open before the boot, by number */
         int n_before;
+        struct warmup warmup;
         bool served; /* this process is a fork, and has had its request */
 } template_boot;
 
@@ -141,13 +143,6 @@ static int template_check(struct text *t) {
         return r < 0 ? r : template_list("/proc/self/fd", template_check_descriptor, t);
 }
 
-static void template_fail(struct zygote *z, const char *text) {
-        struct ipc_message m = { .type = IPC_FAILED };
-
-        snprintf(m.text, sizeof(m.text), "%s", text);
-        spawn_tell(z, &m, NULL);
-}
-
 static bool template_is_fit(struct zygote *z) {
         _cleanup_text_ struct text found = {}, message = {};
         int r = template_check(&found);
@@ -156,7 +151,7 @@ static bool template_is_fit(struct zygote *z) {
                 return true;
         text_printf(&message, "worker.script has left what its forks (worker.requests = 1) cannot share: %s",
                     r < 0 ? strerror(-r) : text_peek(&found));
-        template_fail(z, text_peek(&message));
+        spawn_tell_failed(z, text_peek(&message));
         return false;
 }
 
@@ -164,6 +159,7 @@ static bool template_is_fit(struct zygote *z) {
 static void template_live(struct zygote *z) {
         int status = EXIT_FAILURE;
 
+        sapi_warmup_over();
         (void)sigprocmask(SIG_BLOCK, &z->signals, NULL);
         zygote_raise_files(z);
         if (template_is_fit(z)) {
@@ -177,15 +173,30 @@ static void template_live(struct zygote *z) {
         }
 }
 
+/* What a request of worker.warmup[] leaves is there for all forks. */
+static bool template_warm(struct zygote *z) {
+        struct warmup *w = &template_boot.warmup;
+
+        warmup_next(w);
+        if (w->abandoned) { /* PHP is not to be gone back to */
+                spawn_tell_failed(z, w->reason);
+                _exit(EXIT_FAILURE);
+        }
+        return !w->reason[0];
+}
+
 /* PHP calls for a request. */
 static bool template_serve(void *ctx) {
         struct zygote *z = ctx;
 
         if (template_boot.served || (!z->forked && getpid() != template_boot.pid))
                 return false; /* or it is a process that the boot has forked */
+        if (!template_boot.warmup.over)
+                return template_warm(z);
         template_boot.served = true;
         template_live(z);
         worker_run_once(&z->worker);
+        sapi_template_request_over();
         return false;
 }
 
@@ -195,12 +206,13 @@ int template_run(struct zygote *z) {
         int r;
 
         template_boot.pid = getpid();
+        warmup_init(&template_boot.warmup, z->pool, boot_refuses_cold(z), false);
         setrlimit(RLIMIT_NOFILE, &z->files);
         r = setup_application(z->pool);
         if (r == 0)
                 r = template_look_before();
         if (r < 0) {
-                template_fail(z, strerror(-r));
+                spawn_tell_failed(z, strerror(-r));
                 return r;
         }
         (void)sigprocmask(SIG_SETMASK, &z->old_mask, NULL); /* for what the script starts */
@@ -216,8 +228,8 @@ int template_run(struct zygote *z) {
                 worker_run_end(end.exit_status);
         if (getpid() != template_boot.pid)
                 _exit((int)end.exit_status);
-        booted_describe_failure(z->pool, &end, reason);
-        template_fail(z, reason);
+        booted_describe_failure(z->pool, &end, &template_boot.warmup, reason);
+        spawn_tell_failed(z, reason);
         free(end.reason);
         return -ECANCELED;
 }

@@ -26,6 +26,7 @@ struct zygote_child {
         int memory; /* for the slow log (zygote/reading.h), or -1 */
         usec_t started;
         usec_t replace_at;
+        bool warming;      /* its script has booted, and is at worker.warmup[] */
         int boot;          /* worker.script: what the worker says of its boot; -1: nothing more */
         usec_t boot_until; /* it is killed then, if it has not said that it is up */
 };
@@ -50,6 +51,8 @@ struct zygote {
         uint32_t last_slot; /* of the worker that was forked last */
         struct zygote_child *children;
         size_t n_children;
+        bool is_reload;             /* the generation before this one serves until this one does */
+        bool cold;                  /* a request of worker.warmup[] has cost a worker: the next ones have none */
         usec_t boot_look;           /* when a worker has booted for too long; USEC_INFINITY: none does */
         int boot;                   /* in a worker of a pool with worker.script: its end of the pipe */
         bool forked;                /* this process is a fork of a template, and the loop is to be left for good */
@@ -62,6 +65,10 @@ struct zygote {
 int zygote_say_ready(struct zygote *z);
 /* main.c: as many descriptors as there may be; PHP's limit is kept. */
 void zygote_raise_files(struct zygote *z);
+
+/* warm.c: the requests of worker.warmup[] in a pool without worker.script, by a process of its own that ends with them.
+ * 0; -ECANCELED: one has failed, the reload is refused, and the master has been told why. */
+int warm_run(struct zygote *z);
 
 /* template.c: worker.requests = 1: boots, and lives as a zygote. Returns only with -errno or -ECANCELED: the script has
  * not booted, and the master has been told why. */
@@ -83,17 +90,25 @@ void spawn_signal(const struct zygote *z, int sig);
 /* boot.c: a pipe for a worker of a pool with worker.script, which says how its boot ends; {-1, -1} in others. 0 or
  * -errno. */
 int boot_open(const struct zygote *z, int ret_ends[static 2]);
-/* boot.c: in that worker, with its end: it accepts; it does not, and ends. */
+/* boot.c: in that worker, with its end: it has booted, and is at worker.warmup[]; it accepts; it does not, and ends; it
+ * ends, and the next ones are to have no such requests. */
+void boot_say_warming(int fd);
 void boot_say_ready(int fd);
 void boot_say_failed(int fd, const char *why);
+void boot_say_cold(int fd);
+/* boot.c: the generation has not taken over yet. */
+bool boot_is_first(const struct zygote *z);
+/* boot.c: a request of worker.warmup[] that fails is the generation's failure, and refuses the reload. */
+bool boot_refuses_cold(const struct zygote *z);
 /* boot.c: what the workers have said goes to the master, and those that take too long are killed. When to look again.
  */
 usec_t boot_watch(struct zygote *z, usec_t now);
 /* boot.c: the descriptors to poll, into p, which has room for as many as there are children. How many. */
 size_t boot_poll(const struct zygote *z, struct pollfd *p);
 
-/* spawn.c: tells the master, if there is one. */
+/* spawn.c: tells the master, if there is one; that the generation has failed, and why. */
 void spawn_tell(struct zygote *z, const struct ipc_message *m, const int *fds);
+void spawn_tell_failed(struct zygote *z, const char *why);
 
 /* spawn.c: workers alive. */
 size_t spawn_n_alive(const struct zygote *z);

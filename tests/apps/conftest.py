@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Applications of Debian's packages: the same visits under php-fpm, under fpmd, and in its worker mode."""
+"""Applications of Debian's packages: the same visits under php-fpm, under fpmd, and in both of its worker modes."""
 
 import os
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An application of this folder, installed for one server: in worker mode, classic, or under php-fpm."""
+"""An application of this folder, installed for one server: in worker mode, with a fork of the booted process for each request, classic, or under
+php-fpm."""
 
 import os
 import shutil
@@ -7,7 +8,8 @@ import shutil
 import server as programs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODES = ("php-fpm", "classic", "worker")
+MODES = ("php-fpm", "classic", "worker", "forks")
+BOOTED = {"worker": {}, "forks": {"worker.requests": "1"}}
 
 
 def open_to_all(folder):
@@ -17,7 +19,7 @@ def open_to_all(folder):
 
 
 class Site:
-    """writable: folders of it that PHP writes into. The worker script of an application, below its folder, is for worker mode alone."""
+    """writable: folders of it that PHP writes into. The worker script of an application, below its folder, is for the modes of BOOTED."""
 
     def __init__(self, name, mode, worker_script, writable, pool=None):
         self.mode = mode
@@ -33,8 +35,8 @@ class Site:
                     "php_admin_value[error_log]": os.path.join(self.folder, "php.log"), "php_admin_flag[log_errors]": "1", **(pool or {})}
         open(os.path.join(self.folder, "php.log"), "w").close()
         os.chmod(os.path.join(self.folder, "php.log"), 0o666)
-        if mode == "worker":
-            settings["worker.script"] = os.path.join(self.root, worker_script)
+        if mode in BOOTED:
+            settings.update({"worker.script": os.path.join(self.root, worker_script), **BOOTED[mode]})
         program = programs.PhpFpm if mode == "php-fpm" else programs.Fpmd
         self.server = program({"www": settings}, folder=self.folder)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A Laravel application under php-fpm, classic, and in worker mode, as in test_symfony.py."""
+"""A Laravel application under php-fpm, classic, and in both worker modes, as in test_symfony.py."""
 
 import visits
 

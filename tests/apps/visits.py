@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is asked of every application: two users whose visits go to one worker in turn see the same under php-fpm, classic, and in worker mode."""
+"""What is asked of every application: two users whose visits go to one worker in turn see the same under php-fpm, classic, and in both worker modes."""
 
 import json
 import os
@@ -62,9 +62,10 @@ class Visits:
             assert page == told["php-fpm"][step], f"{step} in {site.mode}"
 
     def test_nobody_is_told_of_the_other(self, told):
-        for (name, what), page in told["worker"].items():
-            other = {"anna": "bert", "bert": "anna"}[name]
-            assert other not in json.dumps(page), f"{what} of {name}"
+        for mode in sites.BOOTED:
+            for (name, what), page in told[mode].items():
+                other = {"anna": "bert", "bert": "anna"}[name]
+                assert other not in json.dumps(page), f"{what} of {name} in {mode}"
 
     def test_what_follows_a_reply_is_done_for_each_request(self, site):
         path = os.path.join(site.root, self.terminated)

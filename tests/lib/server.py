@@ -214,7 +214,8 @@ class Server:
         lines += [f"{k} = {v}" for k, v in {**{"error_log": self.log_path, "daemonize": "no"}, **self.settings}.items()
                   if v is not None]
         for name, pool in self.pools.items():
-            lines += [f"[{name}]"] + [f"{k} = {v}" for k, v in pool.items() if v is not None]
+            lines += [f"[{name}]"] + [f"{k} = {v}" for k, v in pool.items() if v is not None and not isinstance(v, list)]
+            lines += [f"{k} = {v}" for k, several in pool.items() if isinstance(several, list) for v in several]
         return "\n".join(lines) + "\n"
 
     def write_config(self):

@@ -64,6 +64,18 @@ static const struct given_row rows[] = {
           "[x:6] directive 'queue.priority': it is written as queue.priority[high] = /PATTERN or \"NAME=PATTERN\"\n" },
         { "a priority of no parameter", "queue.priority[high] = \"=x\"\n",
           "[x:6] directive 'queue.priority': it is written as queue.priority[high] = /PATTERN or \"NAME=PATTERN\"\n" },
+        { "requests before clients'",
+          "worker.warmup[/a.php] = \"/a?b=1\"\nworker.warmup[/a.php] = https://host.test/\n", "" },
+        { "one for no page", "worker.warmup[] = page\n",
+          "[x:6] directive 'worker.warmup': 'page' is neither /PATH nor http://HOST/PATH nor https://HOST/PATH\n" },
+        { "one for a host without a page", "worker.warmup[] = http://host.test\n",
+          "[x:6] directive 'worker.warmup': 'http://host.test' is neither /PATH nor http://HOST/PATH nor "
+          "https://HOST/PATH\n" },
+        { "one for no host", "worker.warmup[] = http:///page\n",
+          "[x:6] directive 'worker.warmup': 'http:///page' is neither /PATH nor http://HOST/PATH nor "
+          "https://HOST/PATH\n" },
+        { "one of a script that is no path", "worker.warmup[a.php] = /\n",
+          "[x:6] directive 'worker.warmup': the script 'a.php' must begin with a '/'\n" },
         { "a path to leave out of the access log", "access.suppress_path[] = /ping\n", "" },
         { "with a key", "access.suppress_path[x] = /ping\n",
           "[x:6] Keys provided to field 'access.suppress_path' are ignored\n"

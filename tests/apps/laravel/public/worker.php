@@ -53,6 +53,9 @@ $app->make(Kernel::class)->bootstrap();
 foreach (['auth', 'cache', 'config', 'cookie', 'db', 'encrypter', 'files', 'hash', 'log', 'router', 'session', 'translator', 'url', 'view'] as $name) {
     $app->make($name);
 }
+foreach ($app['db']->getConnections() as $connection) {
+    $connection->disconnect(); // no fork of this process could share it (worker.requests = 1)
+}
 
 $handler = static function () use ($app): void {
     $sandbox = sandbox($app);
