@@ -35,6 +35,7 @@ struct field {
 static const struct field request_fields[] = {
         F(1,  LIST,   request,    pools),
         F(2,  NUMBER, request,    changed),
+        F(3,  NUMBER, request,    requests),
         {},
 };
 static const struct field service_fields[] = {
@@ -84,6 +85,7 @@ static const struct field *control_fields_of(uint64_t type) {
         case IPC_CONTROL_RELOAD:
         case IPC_CONTROL_DRAIN:
         case IPC_CONTROL_UNDRAIN:
+        case IPC_CONTROL_LEAKS:
                 return request_fields;
         case IPC_CONTROL_SERVICE:
                 return service_fields;

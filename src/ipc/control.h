@@ -8,6 +8,7 @@
  *     RELOAD pool...    -> DONE or REFUSED, once the outcome is known, which may take long
  *     DRAIN pool...     -> DONE or REFUSED: load balancers are told to send these pools, or all, nothing; UNDRAIN: they
  *                          are told that this is over
+ *     LEAKS pool        -> DONE or REFUSED: its next requests are examined for what they leave behind
  *
  * One message is one SOCK_SEQPACKET packet: magic, version and type (8 bytes), then fields of tag (2 bytes), length (4
  * bytes), bytes, all little-endian. Numbers have 8 bytes; texts carry their NUL. A reader skips tags that it does not
@@ -34,6 +35,7 @@
         X(2,  RELOAD,   "reload")                                                                                      \
         X(3,  DRAIN,    "drain")                                                                                       \
         X(4,  UNDRAIN,  "undrain")                                                                                     \
+        X(5,  LEAKS,    "leaks")                                                                                       \
         X(16, SERVICE,  "service")                                                                                     \
         X(17, POOL,     "pool")                                                                                        \
         X(18, END,      "end")                                                                                         \
@@ -91,10 +93,11 @@ struct ipc_control_list {
 };
 
 /* STATUS (no field is used), RELOAD (names of pools; none: all of them, or those whose settings have changed), DRAIN
- * and UNDRAIN (names; none: all). */
+ * and UNDRAIN (names; none: all), LEAKS (one name, requests). */
 struct ipc_control_request {
         struct ipc_control_list pools;
         uint64_t changed;
+        uint64_t requests;
 };
 
 struct ipc_control_service {

@@ -40,7 +40,8 @@ enum log_level {
         X(ENTRIES_LOST,       "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b41") /* a log took nothing for log_timeout */           \
         X(LOGGER_DIED,        "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b42") /* workers' output has lost a line at most */      \
         X(PARK_LIMIT,         "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b31") /* park.max_connections, park.max_bytes */          \
-        X(PARK_DIED,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b32") /* the connections it held are lost */
+        X(PARK_DIED,          "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b32") /* the connections it held are lost */               \
+        X(LEAK,               "7a4f3c5b0d9e4c1c8b5a6f2d3e4c5b61") /* fpmctl leaks: what a request has left behind */
 // clang-format on
 
 enum log_event {

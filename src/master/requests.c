@@ -13,6 +13,7 @@
 #include "master/notify.h"
 #include "master/pools.h"
 #include "pool/health.h"
+#include "scoreboard/leaks.h"
 
 static uint64_t requests_state(const struct master *m) {
         static const uint64_t states[] = {
@@ -154,6 +155,33 @@ static int requests_drain(struct master *m, struct control_client *c, const stru
         return control_add_text(c, IPC_CONTROL_DONE, text_peek(&text));
 }
 
+/* Why no request of it can be examined, or NULL. */
+static const char *requests_no_leaks(const struct master_pool *mp, const struct ipc_control_request *request) {
+        const struct generation *g = mp ? picture_settings(mp->pool) : NULL;
+        const struct conf_pool *settings = g ? g->conf : NULL;
+
+        if (!settings)
+                return mp ? "it is stopping" : "the service has no such pool";
+        if (!settings->worker_script)
+                return "its pool has no worker.script: PHP drops all that a request has made";
+        if (settings->worker_requests == 1)
+                return "its pool has worker.requests = 1: each process ends with its request";
+        return request->requests == 0 || request->requests > UINT32_MAX ? "there is no such number of requests" : NULL;
+}
+
+/* Any worker of the pool takes them. */
+static int requests_leaks(struct master *m, struct control_client *c, const struct ipc_control_request *request) {
+        struct master_pool *mp = request->pools.n == 1 ? pools_find(m, request->pools.items[0]) : NULL;
+        const char *problem = requests_no_leaks(mp, request);
+
+        if (problem)
+                return control_add_text(c, IPC_CONTROL_REFUSED, problem);
+        leaks_want(mp->pool->scoreboard, (uint32_t)request->requests);
+        log_notice("[pool %s] its next %u requests are examined for what they leave behind", mp->pool->name,
+                   (unsigned)request->requests);
+        return control_add_text(c, IPC_CONTROL_DONE, "requests are examined from now on");
+}
+
 int requests_handle(struct master *m, struct control_client *c, const struct ipc_control_message *message) {
         switch (message->type) {
         case IPC_CONTROL_STATUS:
@@ -163,6 +191,8 @@ int requests_handle(struct master *m, struct control_client *c, const struct ipc
         case IPC_CONTROL_DRAIN:
         case IPC_CONTROL_UNDRAIN:
                 return requests_drain(m, c, &message->request.pools, message->type == IPC_CONTROL_DRAIN);
+        case IPC_CONTROL_LEAKS:
+                return requests_leaks(m, c, &message->request);
         default:
                 return control_add_text(c, IPC_CONTROL_REFUSED, "this request is unknown");
         }

@@ -135,7 +135,7 @@ bool sapi_booted_serve(struct sapi_booted_call *call) {
         }
         if (!booted.ready)
                 booted_become_ready();
-        else if (!booted_end_between())
+        else if (!booted_end_between() || !sapi_leaks_end(&call->fci.function_name))
                 return false;
         booted.call = call;
         booted.called = booted.exited = false;
@@ -267,6 +267,7 @@ static void booted_end_reply(zend_execute_data *frame) {
 
 /* The rest of them, as far as the engine goes on. */
 static void booted_end(void) {
+        sapi_leaks_request_ends();
         sapi_betweenmodules_end();
         booted_renew_output();
         php_free_shutdown_functions();
@@ -282,6 +283,7 @@ bool sapi_booted_request(const struct sapi_request *request) {
 
         booted.called = true;
         zend_try {
+                sapi_leaks_begin(booted.boot, &booted.call->fci.function_name);
                 booted_begin(request);
                 booted_answer();
         }
@@ -291,6 +293,8 @@ bool sapi_booted_request(const struct sapi_request *request) {
         booted_end_reply(frame);
         if (!CG(unclean_shutdown))
                 (void)booted_try(booted_end);
+        if (CG(unclean_shutdown) || booted.exited)
+                sapi_leaks_give_up();
         if ((CG(unclean_shutdown) || booted.exited) && !booted.boot->forks)
                 log_notice("child %d ends after %s in a request of worker.script", (int)getpid(),
                            CG(unclean_shutdown) ? "a fatal error" : "exit()");
@@ -335,6 +339,7 @@ static void booted_run_script(struct sapi_boot_end *ret) {
         if (!ret->booted && !ret->error)
                 ret->reason = booted_reason();
         sapi_bootio_say(booted.boot->script);
+        sapi_leaks_give_up();
         if (ret->booted)
                 sapi_between_give_shutdown_functions();
         if (ret->booted && booted.boot->forks)

@@ -54,6 +54,15 @@ void sapi_betweenglobals_remember(void);
 void sapi_betweenglobals_make(void);
 void sapi_betweenglobals_back(void);
 
+/* leaks.c: what a request leaves behind. begin: before it, decides whether it is examined; request_ends: its code has
+ * come to its end; end: the script calls for the next one; give_up: it does not. callback: that of the call.
+ * leaksites.c: for module start-up. */
+void sapi_leaks_begin(const struct sapi_boot *boot, const zval *callback);
+void sapi_leaks_request_ends(void);
+bool sapi_leaks_end(const zval *callback); /* false: garbage has thrown, into the script */
+void sapi_leaks_give_up(void);
+void sapi_leaksites_start(void);
+
 /* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet. end:
  * of a fork, in place of PHP's request shutdown. */
 void sapi_template_look(void);

@@ -27,6 +27,7 @@
 #include <php_main.h>
 #include <php_output.h>
 #include <php_variables.h>
+#include <zend_closures.h>
 #include <zend_exceptions.h>
 #include <zend_generators.h>
 #include <zend_ini.h>

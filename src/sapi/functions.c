@@ -93,6 +93,7 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
         if (sapi_module_pool()->worker_script) {
                 sapi_callables_register();
                 sapi_between_start();
+                sapi_leaksites_start();
         }
         return SUCCESS;
 }

@@ -146,6 +146,21 @@ struct sapi_result {
                                  (pm.exit_after_fatal) */
 };
 
+/* What a request of worker.script has left behind; texts are valid during the call that tells it. */
+enum sapi_leak_kind {
+        SAPI_LEAK_GREW,    /* there is more of it than before */
+        SAPI_LEAK_CHANGED, /* it is another value, and no more of it */
+        SAPI_LEAK_PUT_BACK /* the request had changed it, and it is as before */
+};
+struct sapi_leak {
+        enum sapi_leak_kind kind;
+        const char *name; /* as PHP code would write it, or words */
+        const char *what; /* "grew from 3 to 4 elements" */
+        const char *file; /* NULL: not known */
+        uint32_t line;
+        const char *uri; /* of the request; NULL: it has none */
+};
+
 /* worker.script, in a worker that has begun: a script that runs once, and takes requests by fpmd_handle_request(). */
 struct sapi_boot {
         const char *script;
@@ -154,6 +169,11 @@ struct sapi_boot {
          * worker is to end, and the script is told. The first call says that the script is ready. sapi_warmup_over()
          * comes before the first client's. */
         bool (*serve)(void *ctx);
+        /* Before each request: is it to be examined? Then leaked() is called for all that it has left behind, and
+         * examined() at the end of that: n_more were not told, as there were too many. examine may be NULL. */
+        bool (*examine)(void *ctx);
+        void (*leaked)(void *ctx, const struct sapi_leak *leak);
+        void (*examined)(void *ctx, size_t n_more);
         void *ctx;
         bool forks; /* serve() forks: the process that has booted serves no request, each of its forks one */
 };

@@ -32,6 +32,11 @@ _Static_assert(SCOREBOARD_SLOTS % 64U == 0, "whole words of bits");
 #define SCOREBOARD_SCRIPT_MAX 512
 #define SCOREBOARD_USER_MAX   64
 
+#define SCOREBOARD_LEAKS         256U /* that are kept */
+#define SCOREBOARD_LEAK_NAME_MAX 192
+#define SCOREBOARD_LEAK_WHAT_MAX 112
+#define SCOREBOARD_LEAK_FILE_MAX 192
+
 /* THE table of duration buckets, upper bounds in usec (ABI); behind the last one there is one more, for all that took
  * longer. usec, the same in seconds as metrics write it */
 #define SCOREBOARD_DURATION_BOUNDS(X)                                                                                  \
@@ -124,6 +129,20 @@ enum scoreboard_denied_number {
                 _SCOREBOARD_DENIED_MAX,
 };
 
+/* THE table of what a request of worker.script can leave behind (ABI: append): as fpmctl calls it.
+ *   symbol    heading */
+#define SCOREBOARD_LEAK_KINDS(X)                                                                                       \
+        X(GREW, "Grew")                                                                                                \
+        X(CHANGED, "Changed, and did not grow")                                                                        \
+        X(PUT_BACK, "Changed, and put back by fpmd")
+
+enum scoreboard_leak_kind {
+#define X(symbol, heading) SCOREBOARD_LEAK_##symbol,
+        SCOREBOARD_LEAK_KINDS(X)
+#undef X
+                _SCOREBOARD_LEAK_MAX,
+};
+
 #define SCOREBOARD_LOGS 4U /* whose losses are counted apart: enum log_kind of log/out.h */
 
 /* What had been counted when the service was last started anew: added to everything that is counted since. */
@@ -186,6 +205,8 @@ struct scoreboard_header {
 
         _Atomic uint64_t denied[_SCOREBOARD_DENIED_MAX]; /* likewise */
 
+        _Atomic uint32_t leaks_wanted; /* leaks.h: requests that are to be examined still; likewise */
+
         /* active.h: all workers', and outside of seq */
         _Atomic uint32_t max_active __attribute__((__aligned__(64))); /* the most at once */
         _Atomic uint64_t active[SCOREBOARD_SLOTS / 64U]; /* who has a request in hand: a bit for each slot */
@@ -225,7 +246,26 @@ struct scoreboard_slot {
         char script[SCOREBOARD_SCRIPT_MAX];
 } __attribute__((__aligned__(64)));
 
+/* What an examined request has left behind. Texts are cut. */
+struct scoreboard_leak {
+        _Atomic uint32_t seq; /* as a slot's */
+        uint32_t kind;        /* enum scoreboard_leak_kind */
+        int32_t pid;
+        uint32_t line;
+        char name[SCOREBOARD_LEAK_NAME_MAX];
+        char what[SCOREBOARD_LEAK_WHAT_MAX];
+        char file[SCOREBOARD_LEAK_FILE_MAX];
+};
+
+/* leaks.h: all workers', and outside of the header's seq. Not touched before somebody asks. */
+struct scoreboard_leaks {
+        _Atomic uint64_t examined; /* requests */
+        _Atomic uint64_t found;    /* leaks there have ever been: the last SCOREBOARD_LEAKS are kept */
+        struct scoreboard_leak ring[SCOREBOARD_LEAKS];
+} __attribute__((__aligned__(4096)));
+
 struct scoreboard {
         struct scoreboard_header header;
         struct scoreboard_slot slots[SCOREBOARD_SLOTS];
+        struct scoreboard_leaks leaks;
 };

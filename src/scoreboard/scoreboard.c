@@ -34,6 +34,7 @@ _Static_assert(offsetof(struct scoreboard_header, waits) == 192, "header layout"
 _Static_assert(sizeof(struct scoreboard_slot) == 2048, "slot size");
 _Static_assert(offsetof(struct scoreboard_slot, stage_mono) == 16, "slot layout");
 _Static_assert(offsetof(struct scoreboard_slot, method) == 384, "slot layout");
+_Static_assert(sizeof(struct scoreboard_leak) == 512, "leak size");
 _Static_assert(offsetof(struct scoreboard, slots) == sizeof(struct scoreboard_header), "slots follow the header");
 
 static int scoreboard_write_header(int fd, const char *pool) {

@@ -18,6 +18,7 @@
 
 #include "log/log.h"
 #include "sapi/sapi.h"
+#include "worker/examine.h"
 #include "worker/setup.h"
 
 static void booted_accept(struct worker *w) {
@@ -119,6 +120,9 @@ int booted_run(struct worker *w) {
         sapi_booted_run(&(struct sapi_boot){ .script = pool->worker_script,
                                              .timeout = pool->worker_boot_timeout,
                                              .serve = booted_serve,
+                                             .examine = examine_wanted,
+                                             .leaked = examine_tell,
+                                             .examined = examine_end,
                                              .ctx = w },
                         &end);
         if (setup_is_copy())

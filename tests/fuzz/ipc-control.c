@@ -36,6 +36,7 @@ static void check_message(const struct ipc_control_message *m, size_t n) {
         case IPC_CONTROL_RELOAD:
         case IPC_CONTROL_DRAIN:
         case IPC_CONTROL_UNDRAIN:
+        case IPC_CONTROL_LEAKS:
                 check_list(&m->request.pools, n);
                 break;
         case IPC_CONTROL_SERVICE:

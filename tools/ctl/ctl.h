@@ -32,6 +32,7 @@ int ctl_status_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_reload_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_drain_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_drain_end_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_leaks_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_get_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_check_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_import_main(struct ctl *ctl, int argc, char *argv[]);

@@ -17,6 +17,7 @@ static const char usage[] =
         "  reload [--changed | POOL...]        renew pools (all of them by default), wait for the outcome\n"
         "  drain [--wait] [POOL...]            tell load balancers to send pools nothing; all pools by default\n"
         "  undrain [POOL...]                   the opposite\n"
+        "  leaks [--requests N] POOL           what requests of worker.script leave behind in their worker\n"
         "  get [OPTION...] SCRIPT|URI          send a request to a pool, print the reply's body\n"
         "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
         "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"
@@ -36,7 +37,7 @@ static const struct {
         { "status", ctl_status_main },     { "reload", ctl_reload_main },   { "get", ctl_get_main },
         { "check", ctl_check_main },       { "import", ctl_import_main },   { "list", ctl_list_main },
         { "enable", ctl_enable_main },     { "disable", ctl_disable_main }, { "drain", ctl_drain_main },
-        { "undrain", ctl_drain_end_main },
+        { "undrain", ctl_drain_end_main }, { "leaks", ctl_leaks_main },
 };
 
 static int ctl_set_socket(struct ctl *ctl, const char *dir, const char *name) {

@@ -100,7 +100,7 @@ static void test_pool(void **state) {
 static void test_requests_and_results(void **state) {
         struct ipc_control_message in = { .type = IPC_CONTROL_RELOAD };
         _cleanup_control_message_ struct ipc_control_message all = {}, some = {}, status = {}, refused = {}, bare = {};
-        _cleanup_control_message_ struct ipc_control_message drain = {}, undrain = {};
+        _cleanup_control_message_ struct ipc_control_message drain = {}, undrain = {}, leaks = {};
 
         round_trip(&in, &all);
         assert_int_equal(all.request.pools.n, 0);
@@ -118,6 +118,10 @@ static void test_requests_and_results(void **state) {
         in.type = IPC_CONTROL_UNDRAIN;
         round_trip(&in, &undrain);
         assert_int_equal(undrain.request.pools.n, 2);
+        in.type = IPC_CONTROL_LEAKS;
+        in.request.requests = 7;
+        round_trip(&in, &leaks);
+        assert_int_equal(leaks.request.requests, 7);
         round_trip(&(struct ipc_control_message){ .type = IPC_CONTROL_STATUS }, &status);
         round_trip(&(struct ipc_control_message){ .type = IPC_CONTROL_REFUSED, .result.text = "no" }, &refused);
         assert_string_equal(refused.result.text, "no");
