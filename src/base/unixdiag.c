@@ -75,19 +75,22 @@ static bool unixdiag_read(const char *buf, size_t n, uint32_t inode, struct unix
         return true;
 }
 
-bool unixdiag_ask(int fd, struct unixdiag *ret) {
+bool unixdiag_ask_inode(uint32_t inode, struct unixdiag *ret) {
         _cleanup_fd_ int netlink = -1;
         char buf[512];
-        struct stat st;
         ssize_t n;
 
-        if (fstat(fd, &st) < 0)
-                return false;
         netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
-        if (netlink < 0 || !unixdiag_send(netlink, (uint32_t)st.st_ino))
+        if (netlink < 0 || !unixdiag_send(netlink, inode))
                 return false;
         n = recv(netlink, buf, sizeof(buf), MSG_DONTWAIT);
-        return n > 0 && unixdiag_read(buf, (size_t)n, (uint32_t)st.st_ino, ret);
+        return n > 0 && unixdiag_read(buf, (size_t)n, inode, ret);
+}
+
+bool unixdiag_ask(int fd, struct unixdiag *ret) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && unixdiag_ask_inode((uint32_t)st.st_ino, ret);
 }
 
 bool unixdiag_is_surely_file(int fd, int file) {

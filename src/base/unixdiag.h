@@ -15,6 +15,9 @@ struct unixdiag {
 /* False: the kernel does not tell (it has no unix_diag, or the socket is of another network namespace). */
 bool unixdiag_ask(int fd, struct unixdiag *ret);
 
+/* The same of any socket of this network namespace, by its inode. */
+bool unixdiag_ask_inode(uint32_t inode, struct unixdiag *ret);
+
 /* Whether file, a descriptor (O_PATH), is the file that the socket was bound to. True as well where that cannot be
  * told. */
 bool unixdiag_is_file(int fd, int file);

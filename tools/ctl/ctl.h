@@ -39,6 +39,7 @@ int ctl_import_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_list_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_enable_main(struct ctl *ctl, int argc, char *argv[]);
 int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]);
+int ctl_doctor_main(struct ctl *ctl, int argc, char *argv[]);
 
 /* Options that every subcommand takes as well: rows for its getopt_long() table, and what to do with them. */
 enum { CTL_OPTION_SOCKET = 0x1000, CTL_OPTION_RUNTIME_DIR, CTL_OPTION_OWN };

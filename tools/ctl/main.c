@@ -19,6 +19,7 @@ static const char usage[] =
         "  undrain [POOL...]                   the opposite\n"
         "  leaks [--requests N] POOL           what requests of worker.script leave behind in their worker\n"
         "  get [OPTION...] SCRIPT|URI          send a request to a pool, print the reply's body\n"
+        "  doctor [--json]                     look at the machine, say what is wrong and what to do next\n"
         "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
         "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"
         "  list [--json]                       pools that are units of their own: state, user, memory, requests\n"
@@ -37,7 +38,7 @@ static const struct {
         { "status", ctl_status_main },     { "reload", ctl_reload_main },   { "get", ctl_get_main },
         { "check", ctl_check_main },       { "import", ctl_import_main },   { "list", ctl_list_main },
         { "enable", ctl_enable_main },     { "disable", ctl_disable_main }, { "drain", ctl_drain_main },
-        { "undrain", ctl_drain_end_main }, { "leaks", ctl_leaks_main },
+        { "undrain", ctl_drain_end_main }, { "leaks", ctl_leaks_main },     { "doctor", ctl_doctor_main },
 };
 
 static int ctl_set_socket(struct ctl *ctl, const char *dir, const char *name) {

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What looks at the machine, a file for each kind of thing. None changes anything or wakes a service; what cannot be
+ * looked at goes into the facts' list of that. */
+
+#include "doctor/facts.h"
+
+/* Where to look, when it is not where Debian has it; NULL: there. */
+struct doctor_places {
+        const char *config, *nginx, *apache, *caddy, *php_ini_dir;
+};
+
+void doctor_units_collect(struct doctor_facts *f);
+void doctor_pools_collect(struct doctor_facts *f, const char *config);
+void doctor_webservers_collect(struct doctor_facts *f, const struct doctor_places *places);
+void doctor_sockets_collect(struct doctor_facts *f);
+void doctor_reach_collect(struct doctor_facts *f);
+void doctor_processes_collect(struct doctor_facts *f);
+void doctor_opcache_collect(struct doctor_facts *f, const char *php_ini_dir);
+void doctor_machine_collect(struct doctor_facts *f);
+void doctor_denials_collect(struct doctor_facts *f);

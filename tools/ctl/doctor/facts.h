@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/*
+ * What fpmctl doctor knows of a machine. Collectors fill it in, checks read it, and neither knows the other. Every text
+ * is the facts' own and never NULL, but where it says so; what could not be looked at is in a list of its own, so that
+ * a check keeps silent about it.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/macros.h"
+#include "base/time.h"
+
+enum doctor_answer { DOCTOR_UNKNOWN, DOCTOR_NO, DOCTOR_YES };
+
+/* Who listens at an address. */
+enum doctor_holder {
+        DOCTOR_HOLDER_UNKNOWN,
+        DOCTOR_HOLDER_NOBODY,
+        DOCTOR_HOLDER_FPMD,
+        DOCTOR_HOLDER_PHP_FPM,
+        DOCTOR_HOLDER_OTHER
+};
+
+struct doctor_socket {
+        enum doctor_answer exists; /* of a unix socket: its file */
+        const char *owner, *group; /* of the file; "" */
+        mode_t mode;
+        enum doctor_holder holder;
+        const char *holder_name; /* "", or the program's */
+        bool has_queue;          /* the next two are known */
+        uint64_t waiting, limit;
+};
+
+struct doctor_unit {
+        const char *name;
+        const char *load, *active, *enabled,
+                *result; /* systemd's words: LoadState, ActiveState, UnitFileState, Result */
+        const char *user;
+        bool is_changed_on_disk; /* NeedDaemonReload */
+        bool has_private_tmp;
+        uint64_t files;      /* LimitNOFILE; 0: not known */
+        uint64_t memory_max; /* bytes; UINT64_MAX: none */
+        uint64_t since;      /* usec since the epoch: its last change of state, a reload among them; 0: not known */
+};
+
+struct doctor_pool {
+        const char *name, *file, *listen;
+        const char *unit; /* whose service runs it */
+        const char *user; /* "": not known */
+        unsigned line;
+        unsigned max_children;                    /* 0: auto */
+        int backlog;                              /* -1: the default */
+        const char *open_basedir, *exec_basedirs; /* folders with colons between; "": any */
+        const char *opcache_off;                  /* "FILE:LINE" of the pool's opcache.enable = 0; "" */
+        struct doctor_socket socket;
+};
+
+/* A configuration file of a service, and when it was written. */
+struct doctor_file {
+        const char *path, *unit;
+        uint64_t written; /* usec since the epoch */
+};
+
+/* Where a web server sends PHP requests. */
+struct doctor_backend {
+        const char *server; /* "nginx" */
+        const char *user;   /* the web server's; "": not known */
+        const char *address;
+        const char *file;
+        unsigned line;
+        const char *root; /* the document root; "": not known */
+        struct doctor_socket socket;
+        enum doctor_answer may_connect; /* the web server's user, by the rights of files */
+        const char *obstacle;           /* the first part of the path that is closed to it; "" */
+        enum doctor_answer may_read;    /* the pool's user, the document root */
+        const char *root_obstacle;
+};
+
+struct doctor_unseen {
+        const char *what, *why;
+};
+
+struct doctor_facts {
+        const char *config, *config_problems; /* problems: lines; "": none */
+        struct doctor_unit *units;
+        size_t n_units;
+        struct doctor_pool *pools;
+        size_t n_pools;
+        struct doctor_file *files;
+        size_t n_files;
+        struct doctor_backend *backends;
+        size_t n_backends;
+        struct doctor_unseen *unseen;
+        size_t n_unseen;
+        enum doctor_answer has_opcache;
+        const char *opcache_off; /* "FILE:LINE" that turns it off for all pools; "" */
+        const char *php_ini_dir;
+        const char *php_fpm; /* a php-fpm that runs: "PID (NAME)"; "" */
+        const char *denial;  /* the youngest line of the journal about something denied to fpmd; "" */
+        uint64_t n_denials;
+        uint64_t somaxconn;     /* 0: not known */
+        uint64_t memory_total;  /* bytes; 0: not known */
+        uint64_t worker_memory; /* bytes of an average worker (PSS); 0: not known */
+
+        char **kept; /* every text */
+        size_t n_kept;
+        bool failed; /* out of memory */
+};
+
+/* Empty, with every text "". */
+void doctor_facts_init(struct doctor_facts *f);
+void doctor_facts_done(struct doctor_facts *f);
+#define _cleanup_facts_ _cleanup_(doctor_facts_done)
+
+/* A copy that lives as long as the facts; NULL is "". Out of memory: "", and failed is set. */
+const char *doctor_facts_keep(struct doctor_facts *f, const char *s);
+const char *doctor_facts_print(struct doctor_facts *f, const char *fmt, ...) _printf_(2, 3);
+
+/* A fresh one at the end of its list, texts "". NULL: out of memory, and failed is set. */
+struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f);
+struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f);
+struct doctor_file *doctor_facts_add_file(struct doctor_facts *f);
+struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f);
+
+/* Once for each what. */
+void doctor_facts_unseen(struct doctor_facts *f, const char *what, const char *why);
+
+/* NULL: there is none. */
+const struct doctor_unit *doctor_facts_find_unit(const struct doctor_facts *f, const char *name);
+
+/* The pool that listens where the web server sends; NULL: none. */
+const struct doctor_pool *doctor_facts_find_pool(const struct doctor_facts *f, const char *address);

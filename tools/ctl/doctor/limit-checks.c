@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits that are met under load, and what makes each request slow. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/checks.h"
+
+#define LIMIT_FILES_OF_WORKER 3U  /* a pidfd and two pipes, in the master */
+#define LIMIT_FILES_OF_MASTER 64U /* listeners, logs, clients of fpmctl */
+#define LIMIT_FILES_OF_POOL   16U
+
+void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                struct doctor_finding *found;
+
+                if (!p->socket.has_queue || p->socket.limit == 0 || p->socket.waiting < p->socket.limit)
+                        continue;
+                found = doctor_findings_add(out, "queue", DOCTOR_PROBLEM);
+                text_printf(&found->what,
+                            "The queue of pool '%s' is full: %" PRIu64 " connections wait on %s, and more are refused",
+                            p->name, p->socket.waiting, p->listen);
+                text_append(&found->next, "fpmctl status --full shows what its workers do; if they are all busy, raise "
+                                          "pm.max_children as far as memory allows, or set queue.max_wait");
+        }
+}
+
+/* Workers of all pools of a service; the caller goes by its units. */
+static uint64_t limit_check_workers(const struct doctor_facts *f, const char *unit, uint64_t *ret_pools) {
+        uint64_t workers = 0;
+
+        *ret_pools = 0;
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (!unit || text_equal(f->pools[i].unit, unit)) {
+                        workers += f->pools[i].max_children;
+                        (*ret_pools)++;
+                }
+        return workers;
+}
+
+static uint64_t limit_check_count(const struct doctor_facts *f, const char *unit) {
+        uint64_t pools;
+
+        return limit_check_workers(f, unit, &pools);
+}
+
+void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_units; i++) {
+                const struct doctor_unit *u = &f->units[i];
+                uint64_t pools, workers = limit_check_workers(f, u->name, &pools);
+                uint64_t wanted = LIMIT_FILES_OF_WORKER * workers + LIMIT_FILES_OF_POOL * pools + LIMIT_FILES_OF_MASTER;
+                struct doctor_finding *found;
+
+                if (u->files == 0 || pools == 0 || u->files >= wanted)
+                        continue;
+                found = doctor_findings_add(out, "files", DOCTOR_PROBLEM);
+                text_printf(&found->what,
+                            "%s may open %" PRIu64 " files, and %" PRIu64
+                            " workers (pm.max_children) take about %" PRIu64,
+                            u->name, u->files, workers, wanted);
+                text_printf(&found->next,
+                            "systemctl edit %s: LimitNOFILE=%" PRIu64 " below [Service]; then "
+                            "systemctl restart %s",
+                            u->name, wanted * 2, u->name);
+        }
+}
+
+static void limit_check_memory_of(const struct doctor_facts *f, const char *unit, uint64_t limit,
+                                  struct doctor_findings *out) {
+        uint64_t workers = limit_check_count(f, unit), wanted = workers * f->worker_memory;
+        struct doctor_finding *found;
+
+        if (f->worker_memory == 0 || limit == 0 || wanted <= limit)
+                return;
+        found = doctor_findings_add(out, "memory", DOCTOR_PROBLEM);
+        text_printf(&found->what,
+                    "%" PRIu64 " workers (pm.max_children%s%s) of %" PRIu64
+                    " MiB each, as they are now, would take %" PRIu64 " MiB, and there are %" PRIu64,
+                    workers, unit ? " of " : "", unit ? unit : "", f->worker_memory >> 20, wanted >> 20, limit >> 20);
+        text_append(&found->next, "lower pm.max_children, or pm.max_children = auto, which leaves it to fpmd");
+}
+
+void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out) {
+        limit_check_memory_of(f, NULL, f->memory_total, out);
+        for (size_t i = 0; i < f->n_units; i++)
+                if (f->units[i].memory_max != UINT64_MAX)
+                        limit_check_memory_of(f, f->units[i].name, f->units[i].memory_max, out);
+}
+
+void doctor_limit_check_backlog(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                struct doctor_finding *found;
+
+                if (p->backlog <= 0 || f->somaxconn == 0 || (uint64_t)p->backlog <= f->somaxconn)
+                        continue;
+                found = doctor_findings_add(out, "backlog", DOCTOR_NOTE);
+                text_printf(&found->what,
+                            "Pool '%s' has listen.backlog = %d [%s], and the kernel makes %" PRIu64 " of it", p->name,
+                            p->backlog, p->file, f->somaxconn);
+                text_printf(&found->next, "sysctl net.core.somaxconn=%d, and restart the socket", p->backlog);
+        }
+}
+
+static void limit_check_opcache_off(const char *where, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "opcache", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "opcache is off [%s]: each request compiles each of its files anew", where);
+        text_append(&found->next, "opcache.enable = 1 there, then systemctl reload fpmd");
+}
+
+void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (f->has_opcache == DOCTOR_NO) {
+                found = doctor_findings_add(out, "opcache", DOCTOR_PROBLEM);
+                text_printf(&found->what, "No file of %s loads opcache: each request compiles each of its files anew",
+                            f->php_ini_dir);
+                text_printf(&found->next, "apt-get install php%d.%d-opcache, then systemctl reload fpmd",
+                            FPMD_PHP_VERSION_ID / 10000, FPMD_PHP_VERSION_ID / 100 % 100);
+        }
+        if (*f->opcache_off)
+                limit_check_opcache_off(f->opcache_off, out);
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (*f->pools[i].opcache_off)
+                        limit_check_opcache_off(f->pools[i].opcache_off, out);
+}
+
+void doctor_limit_check_denials(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (f->n_denials == 0)
+                return;
+        found = doctor_findings_add(out, "denials", DOCTOR_PROBLEM);
+        text_printf(&found->what,
+                    "In the last day %" PRIu64 " things were denied to fpmd by AppArmor or SELinux, such as:\n%s",
+                    f->n_denials, f->denial);
+        text_append(&found->next, strstr(f->denial, "apparmor")
+                                          ? "aa-logprof adds to the profile what it needs; aa-complain tries without"
+                                          : "ausearch -m avc -c fpmd | audit2why says what would allow it");
+}
+
+void doctor_limit_check_beside(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (!*f->php_fpm)
+                return;
+        found = doctor_findings_add(out, "beside", DOCTOR_NOTE);
+        text_printf(&found->what, "php-fpm runs beside fpmd: %s", f->php_fpm);
+        text_append(&found->next, "nothing, if a site needs it; else systemctl disable --now of its service");
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pools of all configurations that a service of this machine reads: fpmd's own, the folders of units.conf whose pools
+ * are units, and php-fpm's where the package's service runs fpmd. A configuration with mistakes tells its pools as far
+ * as it can be read.
+ */
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "conf/load.h"
+#include "doctor/collect.h"
+#include "units/poolfiles.h"
+#include "units/unitsconf.h"
+
+static const char *pools_opcache_off(struct doctor_facts *f, const struct conf_pool *pool) {
+        for (size_t i = 0; i < pool->n_php_settings; i++) {
+                const struct conf_php_setting *s = &pool->php_settings[i];
+
+                if (text_equal(s->key, "opcache.enable") && text_equal(s->value, "0"))
+                        return doctor_facts_print(f, "%s:%u", s->where.file ? s->where.file : "", s->where.line);
+        }
+        return "";
+}
+
+static const char *pools_php_value(const struct conf_pool *pool, const char *key) {
+        for (size_t i = 0; i < pool->n_php_settings; i++)
+                if (text_equal(pool->php_settings[i].key, key))
+                        return pool->php_settings[i].value;
+        return "";
+}
+
+static const char *pools_exec_basedirs(struct doctor_facts *f, const struct conf_pool *pool) {
+        _cleanup_text_ struct text out = {};
+
+        for (size_t i = 0; i < pool->exec_basedirs.n; i++)
+                text_printf(&out, "%s%s", i > 0 ? ":" : "", pool->exec_basedirs.items[i].value);
+        return doctor_facts_keep(f, text_peek(&out));
+}
+
+/* A worker's user is the pool's where its master is root, else the unit's. */
+static const char *pools_user(struct doctor_facts *f, const struct conf_pool *pool, const char *unit) {
+        const struct doctor_unit *u = doctor_facts_find_unit(f, unit);
+
+        if (u && *u->user)
+                return u->user;
+        return pool->user ? doctor_facts_keep(f, pool->user) : "";
+}
+
+static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit) {
+        struct doctor_pool *p = doctor_facts_add_pool(f);
+
+        if (!p)
+                return;
+        p->name = doctor_facts_keep(f, pool->name);
+        p->file = doctor_facts_keep(f, pool->where.file);
+        p->line = pool->where.line;
+        p->listen = doctor_facts_keep(f, pool->listen);
+        p->unit = doctor_facts_keep(f, unit);
+        p->user = pools_user(f, pool, unit);
+        p->max_children = pool->max_children > 0 ? (unsigned)pool->max_children : 0;
+        p->backlog = pool->listen_backlog;
+        p->open_basedir = doctor_facts_keep(f, pools_php_value(pool, "open_basedir"));
+        p->exec_basedirs = pools_exec_basedirs(f, pool);
+        p->opcache_off = pools_opcache_off(f, pool);
+}
+
+static void pools_add_file(struct doctor_facts *f, const char *path, const char *unit) {
+        struct doctor_file *file;
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return;
+        file = doctor_facts_add_file(f);
+        if (!file)
+                return;
+        file->path = doctor_facts_keep(f, path);
+        file->unit = doctor_facts_keep(f, unit);
+        file->written = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
+}
+
+static void pools_add_problems(struct doctor_facts *f, const char *problems) {
+        f->config_problems = doctor_facts_print(f, "%s%s", f->config_problems, problems);
+}
+
+/* A configuration's pools, and its files. */
+static void pools_load(struct doctor_facts *f, const char *path, const char *unit, bool as_root) {
+        const struct conf_options options = { .testing = true, .running_as_root = as_root, .no_environment = true };
+        _cleanup_text_ struct text problems = {};
+        _cleanup_conf_ struct conf *conf = NULL;
+        int r;
+
+        r = conf_load(path, &options, &conf, &problems);
+        if (r == CONF_E_INVALID) {
+                pools_add_problems(f, text_peek(&problems));
+                r = conf_load_unchecked(path, &options, &conf);
+        }
+        if (r < 0)
+                doctor_facts_unseen(f, path, strerror(-r));
+        if (r != 0 || !conf)
+                return;
+        for (size_t i = 0; i < conf->n_pools; i++)
+                pools_add(f, &conf->pools[i], unit);
+        for (size_t i = 0; conf->files && conf->files[i]; i++)
+                pools_add_file(f, conf->files[i], unit);
+}
+
+/* Pools of units.conf's folders. */
+static int pools_on_instance(const char *file, const struct conf_pool *pool, void *userdata) {
+        struct doctor_facts *f = userdata;
+        const char *unit = doctor_facts_print(f, "fpmd@%s.service", pool->name);
+
+        pools_add(f, pool, unit);
+        pools_add_file(f, file, unit);
+        return 0;
+}
+
+static int pools_on_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
+        pools_on_instance(file, pool, userdata);
+        pools_add_problems(userdata, problems);
+        return 0;
+}
+
+static int pools_on_remark(const char *line, void *userdata) {
+        pools_add_problems(userdata, line);
+        return 0;
+}
+
+static void pools_collect_instances(struct doctor_facts *f) {
+        const struct poolfiles_visitor visitor = {
+                .pool = pools_on_instance, .broken = pools_on_broken, .remark = pools_on_remark, .userdata = f
+        };
+        _cleanup_unitsconf_ struct unitsconf conf = {};
+        _cleanup_text_ struct text problems = {};
+        int r;
+
+        r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
+        pools_add_problems(f, text_peek(&problems));
+        if (r == 0)
+                r = poolfiles_visit(conf.folders, conf.n_folders, &visitor);
+        if (r < 0)
+                doctor_facts_unseen(f, FPMD_SYSCONFDIR "/units.conf", strerror(-r));
+}
+
+/* Debian's service with fpmd's drop-in: "php8.2-fpm.service" reads /etc/php/8.2/fpm. */
+static void pools_collect_php_fpm(struct doctor_facts *f) {
+        glob_t found = {};
+
+        if (glob("/etc/systemd/system/php*-fpm.service.d/fpmd.conf", 0, NULL, &found) == 0)
+                for (size_t i = 0; i < found.gl_pathc; i++) {
+                        char version[16] = "";
+
+                        if (sscanf(found.gl_pathv[i], "/etc/systemd/system/php%15[0-9.]-fpm", version) == 1)
+                                pools_load(f, doctor_facts_print(f, "/etc/php/%s/fpm/php-fpm.conf", version),
+                                           doctor_facts_print(f, "php%s-fpm.service", version), true);
+                }
+        globfree(&found);
+}
+
+void doctor_pools_collect(struct doctor_facts *f, const char *config) {
+        f->config = doctor_facts_keep(f, config ? config : FPMD_SYSCONFDIR "/fpmd.conf");
+        pools_load(f, f->config, "fpmd.service", false);
+        if (config)
+                return;
+        pools_collect_instances(f);
+        pools_collect_php_fpm(f);
+}

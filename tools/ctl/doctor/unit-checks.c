@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration, units, and the sockets that they should have. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/checks.h"
+
+#define UNIT_NAME 300
+
+void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (!*f->config_problems)
+                return;
+        found = doctor_findings_add(out, "configuration", DOCTOR_PROBLEM);
+        text_printf(&found->what, "The configuration has mistakes, with which fpmd does not start or reload:\n%s",
+                    f->config_problems);
+        text_printf(&found->next, "mend them; \"fpmd -t\" says whether any are left");
+}
+
+/* "fpmd@NAME.socket" of "fpmd@NAME.service". */
+static const struct doctor_unit *unit_check_socket_of(const struct doctor_facts *f, const char *service) {
+        char name[UNIT_NAME];
+
+        snprintf(name, sizeof(name), "%.*s.socket", (int)(strlen(service) - strlen(".service")), service);
+        return text_has_suffix(service, ".service") ? doctor_facts_find_unit(f, name) : NULL;
+}
+
+static bool unit_check_is_up(const struct doctor_unit *u) {
+        return u && (text_equal(u->active, "active") || text_equal(u->active, "reloading") ||
+                     text_equal(u->active, "activating"));
+}
+
+/* Somebody listens for the pools of that service. */
+static bool unit_check_listens(const struct doctor_facts *f, const char *service) {
+        return unit_check_is_up(doctor_facts_find_unit(f, service)) ||
+               unit_check_is_up(unit_check_socket_of(f, service));
+}
+
+static void unit_check_failed(const struct doctor_unit *u, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (text_equal(u->load, "masked")) {
+                found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s is masked, so nothing starts it", u->name);
+                text_printf(&found->next, "systemctl unmask %s", u->name);
+        } else if (text_equal(u->active, "failed")) {
+                found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s has failed (%s)", u->name, *u->result ? u->result : "no reason is known");
+                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl start %s",
+                            u->name, u->name);
+        }
+        if (u->is_changed_on_disk) {
+                found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s, or a drop-in of it, has been changed since systemd read it", u->name);
+                text_printf(&found->next, "systemctl daemon-reload, then systemctl restart %s", u->name);
+        }
+}
+
+static bool unit_check_is_wanted(const struct doctor_facts *f, const char *service) {
+        for (size_t i = 0; i < f->n_backends; i++) {
+                const struct doctor_pool *pool = doctor_facts_find_pool(f, f->backends[i].address);
+
+                if (pool && text_equal(pool->unit, service))
+                        return true;
+        }
+        return false;
+}
+
+static bool unit_check_any_listens(const struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (unit_check_listens(f, f->pools[i].unit))
+                        return true;
+        return false;
+}
+
+static bool unit_check_has_trouble(const struct doctor_unit *u) {
+        return u && (text_equal(u->load, "masked") || text_equal(u->active, "failed"));
+}
+
+/* One that has failed is told as that. A pool that no web server asks for may be off on purpose. */
+static void unit_check_silent(const struct doctor_facts *f, const struct doctor_unit *service,
+                              struct doctor_findings *out) {
+        const struct doctor_unit *socket = unit_check_socket_of(f, service->name);
+        bool wanted = unit_check_is_wanted(f, service->name);
+        const char *start = socket ? socket->name : service->name;
+        struct doctor_finding *found;
+
+        if (unit_check_has_trouble(service) || unit_check_has_trouble(socket))
+                return;
+        found = doctor_findings_add(out, "unit", wanted || !unit_check_any_listens(f) ? DOCTOR_PROBLEM : DOCTOR_NOTE);
+        if (text_equal(socket ? socket->load : service->load, "not-found")) {
+                text_printf(&found->what, "systemd knows no %s: fpmd's units are not installed", start);
+                text_printf(&found->next, "install the package, or \"meson install\", then systemctl daemon-reload");
+                return;
+        }
+        text_printf(&found->what, "%s is %s, so nobody listens for its pools%s", start,
+                    socket ? socket->active : service->active, wanted ? ", and a web server sends requests there" : "");
+        text_printf(&found->next, "systemctl enable --now %s", start);
+}
+
+static void unit_check_boot(const struct doctor_facts *f, const struct doctor_unit *service,
+                            struct doctor_findings *out) {
+        const struct doctor_unit *socket = unit_check_socket_of(f, service->name);
+        const char *enabled = socket ? socket->enabled : "disabled";
+        struct doctor_finding *found;
+
+        if (!text_equal(service->enabled, "disabled") || !text_equal(enabled, "disabled"))
+                return;
+        found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+        text_printf(&found->what, "%s runs now, and does not after the next boot: it is not enabled", service->name);
+        text_printf(&found->next, "systemctl enable %s", socket ? socket->name : service->name);
+}
+
+static bool unit_check_is_first(const struct doctor_facts *f, size_t i) {
+        for (size_t k = 0; k < i; k++)
+                if (text_equal(f->pools[k].unit, f->pools[i].unit))
+                        return false;
+        return true;
+}
+
+void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_units; i++)
+                unit_check_failed(&f->units[i], out);
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_unit *u = doctor_facts_find_unit(f, f->pools[i].unit);
+
+                if (!u || !unit_check_is_first(f, i))
+                        continue;
+                if (unit_check_listens(f, u->name))
+                        unit_check_boot(f, u, out);
+                else
+                        unit_check_silent(f, u, out);
+        }
+}
+
+static void unit_check_taken(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "Pool '%s' is to listen on %s [%s:%u], and %s does so", p->name, p->listen, p->file,
+                    p->line, p->socket.holder_name);
+        text_printf(&found->next,
+                    "end php-fpm (systemctl disable --now of its service), or let the pool listen elsewhere; "
+                    "then systemctl restart fpmd.socket fpmd.service");
+}
+
+void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit);
+                struct doctor_finding *found;
+
+                if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
+                        unit_check_taken(p, out);
+                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen || (u && !unit_check_listens(f, p->unit)))
+                        continue;
+                found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+                text_printf(&found->what, "Pool '%s' has listen = %s [%s:%u], and nobody listens there%s", p->name,
+                            p->listen, p->file, p->line,
+                            p->socket.exists == DOCTOR_YES ? ": the file is what somebody has left behind" : "");
+                text_printf(&found->next, u ? "systemctl status fpmd.socket shows in its line Listen where it listens: "
+                                              "ListenStream= and the pool's listen must be the same; after a change "
+                                              "systemctl restart fpmd.socket fpmd.service"
+                                            : "start fpmd");
+        }
+}
+
+void doctor_unit_check_reload(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_files; i++) {
+                const struct doctor_unit *u = doctor_facts_find_unit(f, f->files[i].unit);
+                struct doctor_finding *found;
+
+                if (!unit_check_is_up(u) || u->since == 0 || f->files[i].written <= u->since)
+                        continue;
+                found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s was written after %s last read its configuration", f->files[i].path,
+                            u->name);
+                text_printf(&found->next, "fpmd -t, then systemctl reload %s", u->name);
+        }
+}

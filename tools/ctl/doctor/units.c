@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Units, asked of systemd over D-Bus. A unit that is not loaded is loaded for the question, as systemctl show does. */
+
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "base/text.h"
+#include "doctor/collect.h"
+
+#define UNITS_SYSTEMD "org.freedesktop.systemd1"
+#define UNITS_MANAGER "org.freedesktop.systemd1.Manager"
+#define UNITS_UNIT    "org.freedesktop.systemd1.Unit"
+#define UNITS_SERVICE "org.freedesktop.systemd1.Service"
+#define UNITS_SOCKET  "org.freedesktop.systemd1.Socket"
+
+struct units_question {
+        sd_bus *bus;
+        struct doctor_facts *f;
+        const char *path; /* the unit's object */
+};
+
+static const char *units_text(const struct units_question *q, const char *interface, const char *property) {
+        _cleanup_free_ char *value = NULL;
+
+        if (sd_bus_get_property_string(q->bus, UNITS_SYSTEMD, q->path, interface, property, NULL, &value) < 0)
+                return "";
+        return doctor_facts_keep(q->f, value);
+}
+
+static uint64_t units_number(const struct units_question *q, const char *interface, const char *property) {
+        uint64_t value;
+
+        if (sd_bus_get_property_trivial(q->bus, UNITS_SYSTEMD, q->path, interface, property, NULL, 't', &value) < 0)
+                return 0;
+        return value;
+}
+
+static bool units_boolean(const struct units_question *q, const char *interface, const char *property) {
+        int value;
+
+        return sd_bus_get_property_trivial(q->bus, UNITS_SYSTEMD, q->path, interface, property, NULL, 'b', &value) >=
+                       0 &&
+               value;
+}
+
+static void units_ask(const struct units_question *q, struct doctor_unit *u) {
+        bool is_service = text_has_suffix(u->name, ".service");
+        const char *own = is_service ? UNITS_SERVICE : UNITS_SOCKET;
+
+        u->load = units_text(q, UNITS_UNIT, "LoadState");
+        u->active = units_text(q, UNITS_UNIT, "ActiveState");
+        u->enabled = units_text(q, UNITS_UNIT, "UnitFileState");
+        u->is_changed_on_disk = units_boolean(q, UNITS_UNIT, "NeedDaemonReload");
+        u->since = units_number(q, UNITS_UNIT, "StateChangeTimestamp");
+        u->result = units_text(q, own, "Result");
+        if (!is_service)
+                return;
+        u->user = units_text(q, own, "User");
+        u->has_private_tmp = units_boolean(q, own, "PrivateTmp");
+        u->files = units_number(q, own, "LimitNOFILE");
+        u->memory_max = units_number(q, own, "MemoryMax");
+        if (u->memory_max == 0)
+                u->memory_max = UINT64_MAX;
+}
+
+static void units_add(sd_bus *bus, struct doctor_facts *f, const char *name) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
+        struct units_question q = { bus, f, NULL };
+        int r;
+
+        if (doctor_facts_find_unit(f, name))
+                return;
+        r = sd_bus_call_method(bus, UNITS_SYSTEMD, "/org/freedesktop/systemd1", UNITS_MANAGER, "LoadUnit", &error,
+                               &reply, "s", name);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "o", &q.path);
+        if (r >= 0) {
+                struct doctor_unit *u = doctor_facts_add_unit(f);
+
+                if (u) {
+                        u->name = doctor_facts_keep(f, name);
+                        units_ask(&q, u);
+                }
+        } else {
+                doctor_facts_unseen(f, name, error.message ? error.message : strerror(-r));
+        }
+        sd_bus_message_unref(reply);
+        sd_bus_error_free(&error);
+}
+
+/* Names only: adding asks again over the same connection. */
+static int units_read_names(sd_bus_message *reply, struct text *names) {
+        const char *name;
+        int r;
+
+        r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, NULL, NULL, NULL, NULL, NULL,
+                                                  NULL, NULL, NULL)) > 0)
+                text_printf(names, "%s ", name);
+        return r < 0 ? r : 0;
+}
+
+static void units_list(sd_bus *bus, struct doctor_facts *f) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_message *reply = NULL;
+        _cleanup_text_ struct text names = {};
+        const char *list, *name;
+        size_t n;
+        int r;
+
+        r = sd_bus_call_method(bus, UNITS_SYSTEMD, "/org/freedesktop/systemd1", UNITS_MANAGER, "ListUnitsByPatterns",
+                               &error, &reply, "asas", 0, 3, "fpmd@*.service", "fpmd@*.socket", "php*-fpm.service");
+        if (r >= 0)
+                r = units_read_names(reply, &names);
+        if (r < 0)
+                doctor_facts_unseen(f, "units of pools", error.message ? error.message : strerror(-r));
+        list = text_peek(&names);
+        while ((name = text_word(&list, " ", &n)))
+                units_add(bus, f, doctor_facts_print(f, "%.*s", (int)n, name));
+        sd_bus_message_unref(reply);
+        sd_bus_error_free(&error);
+}
+
+void doctor_units_collect(struct doctor_facts *f) {
+        sd_bus *bus = NULL;
+        int r;
+
+        r = sd_bus_open_system(&bus);
+        if (r < 0) {
+                doctor_facts_unseen(f, "units", doctor_facts_print(f, "systemd cannot be asked: %s", strerror(-r)));
+                return;
+        }
+        units_add(bus, f, "fpmd.socket");
+        units_add(bus, f, "fpmd.service");
+        units_list(bus, f);
+        sd_bus_flush_close_unref(bus);
+}

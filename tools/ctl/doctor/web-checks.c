@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* What web servers are told, beside what pools are. */
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "doctor/address.h"
+#include "doctor/checks.h"
+
+/* How the address is written in that server's configuration. */
+static void web_check_put_address(const char *server, const char *address, struct text *out) {
+        bool is_path = address[0] == '/';
+
+        if (text_equal(server, "Apache"))
+                text_printf(out, is_path ? "proxy:unix:%s|fcgi://localhost" : "fcgi://%s", address);
+        else if (text_equal(server, "Caddy"))
+                text_printf(out, is_path ? "php_fastcgi unix/%s" : "php_fastcgi %s", address);
+        else
+                text_printf(out, is_path ? "fastcgi_pass unix:%s" : "fastcgi_pass %s", address);
+}
+
+/* Whether no backend before is of the same server and address, and with roots of the same root; of all of them the
+ * number. */
+static bool web_check_is_first(const struct doctor_facts *f, size_t i, bool roots, size_t *ret_n) {
+        const struct doctor_backend *b = &f->backends[i];
+
+        *ret_n = 0;
+        for (size_t k = 0; k < f->n_backends; k++) {
+                const struct doctor_backend *other = &f->backends[k];
+
+                if (!text_equal(other->server, b->server) || !doctor_address_is_same(other->address, b->address) ||
+                    (roots && !text_equal(other->root, b->root)))
+                        continue;
+                if (k < i)
+                        return false;
+                (*ret_n)++;
+        }
+        return true;
+}
+
+static void web_check_put_place(const struct doctor_backend *b, size_t n, struct text *out) {
+        text_printf(out, " [%s:%u", b->file, b->line);
+        if (n > 1)
+                text_printf(out, ", and %zu more place%s", n - 1, n == 2 ? "" : "s");
+        text_append_c(out, ']');
+}
+
+static void web_check_put_next(const struct doctor_facts *f, const struct doctor_backend *b, struct text *out) {
+        if (f->n_pools == 0) {
+                text_append(out, *f->config_problems ? "mend the configuration first"
+                                                     : "no pool is configured: \"fpmd -t\" says what is read");
+                return;
+        }
+        text_printf(out, "start what listens there, or write \"");
+        web_check_put_address(b->server, f->pools[0].listen, out);
+        text_printf(out, "\" (pool '%s') and reload %s", f->pools[0].name, b->server);
+}
+
+static void web_check_nobody(const struct doctor_facts *f, size_t i, struct doctor_findings *out) {
+        const struct doctor_backend *b = &f->backends[i];
+        struct doctor_finding *found;
+        size_t n;
+
+        if (!web_check_is_first(f, i, false, &n))
+                return;
+        found = doctor_findings_add(out, "address", DOCTOR_PROBLEM);
+        text_printf(&found->what, "%s sends PHP requests to %s", b->server, b->address);
+        web_check_put_place(b, n, &found->what);
+        text_append(&found->what, ", where no pool listens, nor anybody else: 502");
+        web_check_put_next(f, b, &found->next);
+}
+
+/* An address of a pool is the units' and the sockets' matter; another machine's is not ours. */
+void doctor_web_check_addresses(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_backends; i++) {
+                const struct doctor_backend *b = &f->backends[i];
+
+                if (!doctor_facts_find_pool(f, b->address) && b->socket.holder == DOCTOR_HOLDER_NOBODY &&
+                    doctor_address_is_here(b->address))
+                        web_check_nobody(f, i, out);
+        }
+}
+
+static void web_check_put_socket_owner(const struct doctor_pool *pool, const char *user, struct text *out) {
+        if (text_has_prefix(pool->unit, "php"))
+                text_printf(out, "listen.owner = %s and listen.group = %s in %s, then systemctl restart %s", user, user,
+                            pool->file, pool->unit);
+        else
+                text_printf(out,
+                            "systemctl edit %.*s.socket: SocketUser=%s and SocketGroup=%s below [Socket]; then "
+                            "systemctl restart the socket",
+                            (int)(strlen(pool->unit) - strlen(".service")), pool->unit, user, user);
+}
+
+static void web_check_closed(const struct doctor_backend *b, const struct doctor_pool *pool, size_t n,
+                             struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "rights", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "%s runs as %s, which may not connect to %s", b->server, b->user, b->address);
+        web_check_put_place(b, n, &found->what);
+        text_append(&found->what, ": 502; ");
+        if (text_equal(b->obstacle, b->address)) {
+                text_printf(&found->what, "it is for user %s and group %s (mode %04o)", b->socket.owner,
+                            b->socket.group, (unsigned)b->socket.mode);
+                web_check_put_socket_owner(pool, b->user, &found->next);
+        } else {
+                text_printf(&found->what, "the folder %s is closed to it", b->obstacle);
+                text_printf(&found->next, "let %s enter %s, or have the socket elsewhere", b->user, b->obstacle);
+        }
+}
+
+void doctor_web_check_rights(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_backends; i++) {
+                const struct doctor_backend *b = &f->backends[i];
+                const struct doctor_pool *pool = doctor_facts_find_pool(f, b->address);
+                size_t n;
+
+                if (pool && b->may_connect == DOCTOR_NO && web_check_is_first(f, i, false, &n))
+                        web_check_closed(b, pool, n, out);
+        }
+}
+
+/* Whether path is the folder, or below it. */
+static bool web_check_is_below(const char *path, const char *folder, size_t n) {
+        while (n > 1 && folder[n - 1] == '/')
+                n--;
+        return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0' || folder[n - 1] == '/');
+}
+
+/* Folders with colons between; one that is relative may be anything. */
+static bool web_check_is_allowed(const char *path, const char *folders) {
+        const char *folder;
+        size_t n;
+
+        if (!*folders)
+                return true;
+        while ((folder = text_word(&folders, ":", &n)))
+                if (folder[0] != '/' || web_check_is_below(path, folder, n))
+                        return true;
+        return false;
+}
+
+static void web_check_fence(const struct doctor_backend *b, const struct doctor_pool *pool, const char *directive,
+                            struct doctor_findings *out) {
+        bool opens = text_equal(directive, "open_basedir");
+        const char *folders = opens ? pool->open_basedir : pool->exec_basedirs;
+        struct doctor_finding *found;
+
+        if (web_check_is_allowed(b->root, folders))
+                return;
+        found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+        text_printf(&found->what, "%s serves %s [%s:%u], which is outside %s of pool '%s' (%s): each script is refused",
+                    b->server, b->root, b->file, b->line, directive, pool->name, folders);
+        text_printf(&found->next, "add %s to %s in %s, then systemctl reload %s", b->root, directive, pool->file,
+                    pool->unit);
+}
+
+static void web_check_root(const struct doctor_facts *f, const struct doctor_backend *b, const struct doctor_pool *pool,
+                           struct doctor_findings *out) {
+        const struct doctor_unit *u = doctor_facts_find_unit(f, pool->unit);
+        struct doctor_finding *found;
+
+        web_check_fence(b, pool, "open_basedir", out);
+        web_check_fence(b, pool, "security.exec_basedir", out);
+        if (u && u->has_private_tmp &&
+            (web_check_is_below(b->root, "/tmp", 4) || web_check_is_below(b->root, "/var/tmp", 8))) {
+                found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s serves %s [%s:%u], and %s has a /tmp of its own: 404", b->server, b->root,
+                            b->file, b->line, u->name);
+                text_printf(&found->next, "move the site elsewhere, or PrivateTmp=no by systemctl edit %s", u->name);
+        }
+        if (b->may_read == DOCTOR_NO) {
+                found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+                text_printf(&found->what, "The user of pool '%s', %s, cannot read %s, which %s serves [%s:%u]: 404",
+                            pool->name, pool->user, b->root, b->server, b->file, b->line);
+                text_printf(&found->next, "open %s to it; namei -l %s shows the rights", b->root_obstacle, b->root);
+        }
+}
+
+void doctor_web_check_roots(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_backends; i++) {
+                const struct doctor_pool *pool = doctor_facts_find_pool(f, f->backends[i].address);
+                size_t n;
+
+                if (pool && *f->backends[i].root && web_check_is_first(f, i, true, &n))
+                        web_check_root(f, &f->backends[i], pool, out);
+        }
+}
+
+/* Requests that go to php-fpm, and pools that get none, may both be meant. */
+void doctor_web_check_use(const struct doctor_facts *f, struct doctor_findings *out) {
+        bool used = f->n_backends == 0;
+        struct doctor_finding *found;
+        size_t n;
+
+        for (size_t i = 0; i < f->n_backends; i++) {
+                const struct doctor_backend *b = &f->backends[i];
+
+                used |= doctor_facts_find_pool(f, b->address) != NULL;
+                if (b->socket.holder != DOCTOR_HOLDER_PHP_FPM || doctor_facts_find_pool(f, b->address) ||
+                    !web_check_is_first(f, i, false, &n))
+                        continue;
+                found = doctor_findings_add(out, "use", DOCTOR_NOTE);
+                text_printf(&found->what, "%s sends PHP requests to %s", b->server, b->address);
+                web_check_put_place(b, n, &found->what);
+                text_printf(&found->what, ", where %s listens, not fpmd", b->socket.holder_name);
+                text_append(&found->next, "nothing, if that is meant; man fpmd-from-php-fpm moves it");
+        }
+        if (used || f->n_pools == 0)
+                return;
+        found = doctor_findings_add(out, "use", DOCTOR_NOTE);
+        text_append(&found->what, "No web server of this machine sends requests to a pool of fpmd");
+        text_append(&found->next, "/usr/share/doc/fpmd/web has an example for each web server");
+}
