@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Real web servers with the configuration that fpmd ships, in front of php-fpm and of fpmd: the answers are the same."""
 
-from web import serve_apache, serve_nginx
+from service import documented
+from web import Web, serve_apache, serve_nginx
 
 
 def check_server(web, script_prefix=""):
@@ -54,3 +55,18 @@ def test_apache_event_serves_pages_path_info_and_posts(bare_container, backend):
     web = serve_apache(bare_container, backend)
     assert "event" in bare_container.run("apache2ctl", "-V").stdout.partition("Server MPM:")[2].splitlines()[0]
     check_all(web)
+
+
+def test_the_manuals_commands_put_a_site_behind_nginx(fpmd, nginx, container):
+    """From what Debian's package has as a site, which listens on port 80 as well."""
+    fpmd.listen()
+    container.write("/etc/nginx/sites-enabled/default", "server { listen 80 default_server; root /usr/share/nginx/html; location / { } }\n")
+    container.systemctl("restart", "nginx")
+    try:
+        for command in documented("sudo cp /usr/share/doc/fpmd/web/nginx.conf"):
+            container.run("sh", "-c", command.replace("sudo ", ""))
+        check_server(Web(container, 80))
+    finally:
+        container.remove("/etc/nginx/conf.d/site.conf")
+        container.systemctl("stop", "nginx")
+        serve_nginx(container)
