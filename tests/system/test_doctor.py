@@ -55,6 +55,12 @@ def test_a_service_that_runs_and_is_not_enabled(fpmd, doctor, container):
     assert list(found) == ["unit"] and "does not after the next boot" in found["unit"]
 
 
+def test_an_address_that_the_socket_unit_has(fpmd, doctor, container):
+    fpmd.configure(listen="systemd")
+    well(container, fpmd)
+    assert doctor() == {}
+
+
 def test_a_masked_service(fpmd, doctor, container):
     container.systemctl("enable", "--now", "fpmd.socket")
     container.systemctl("mask", "fpmd.service")

@@ -82,6 +82,7 @@ struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f) {
                                            .enabled = "",
                                            .result = "",
                                            .user = "",
+                                           .listen = "",
                                            .memory_max = UINT64_MAX };
         return u;
 }

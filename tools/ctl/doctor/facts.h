@@ -40,6 +40,7 @@ struct doctor_unit {
         const char *load, *active, *enabled,
                 *result; /* systemd's words: LoadState, ActiveState, UnitFileState, Result */
         const char *user;
+        const char *listen;      /* of a socket: its first address; "" */
         bool is_changed_on_disk; /* NeedDaemonReload */
         bool has_private_tmp;
         uint64_t files;      /* LimitNOFILE; 0: not known */

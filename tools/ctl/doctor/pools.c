@@ -51,6 +51,17 @@ static const char *pools_user(struct doctor_facts *f, const struct conf_pool *po
         return pool->user ? doctor_facts_keep(f, pool->user) : "";
 }
 
+/* listen = systemd: the address is the socket unit's. */
+static const char *pools_listen(struct doctor_facts *f, const struct conf_pool *pool, const char *unit) {
+        const struct doctor_unit *socket;
+
+        if (!text_equal(pool->listen, "systemd"))
+                return doctor_facts_keep(f, pool->listen);
+        socket = doctor_facts_find_unit(
+                f, doctor_facts_print(f, "%.*s.socket", (int)(strlen(unit) - strlen(".service")), unit));
+        return socket ? socket->listen : "";
+}
+
 static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit) {
         struct doctor_pool *p = doctor_facts_add_pool(f);
 
@@ -59,13 +70,15 @@ static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, cons
         p->name = doctor_facts_keep(f, pool->name);
         p->file = doctor_facts_keep(f, pool->where.file);
         p->line = pool->where.line;
-        p->listen = doctor_facts_keep(f, pool->listen);
+        p->listen = pools_listen(f, pool, unit);
         p->unit = doctor_facts_keep(f, unit);
         p->user = pools_user(f, pool, unit);
         p->max_children = pool->max_children > 0 ? (unsigned)pool->max_children : 0;
         p->backlog = pool->listen_backlog;
-        p->open_basedir = doctor_facts_keep(f, pools_php_value(pool, "open_basedir"));
-        p->exec_basedirs = pools_exec_basedirs(f, pool);
+        if (!pool->chroot) { /* else folders are other ones inside */
+                p->open_basedir = doctor_facts_keep(f, pools_php_value(pool, "open_basedir"));
+                p->exec_basedirs = pools_exec_basedirs(f, pool);
+        }
         p->opcache_off = pools_opcache_off(f, pool);
 }
 

@@ -43,6 +43,19 @@ static bool units_boolean(const struct units_question *q, const char *interface,
                value;
 }
 
+/* An array of kind ("Stream") and address. */
+static const char *units_listen(const struct units_question *q) {
+        sd_bus_message *reply = NULL;
+        const char *kind, *address = "", *kept = "";
+
+        if (sd_bus_get_property(q->bus, UNITS_SYSTEMD, q->path, UNITS_SOCKET, "Listen", NULL, &reply, "a(ss)") >= 0 &&
+            sd_bus_message_enter_container(reply, 'a', "(ss)") > 0 &&
+            sd_bus_message_read(reply, "(ss)", &kind, &address) > 0)
+                kept = doctor_facts_keep(q->f, address);
+        sd_bus_message_unref(reply);
+        return kept;
+}
+
 static void units_ask(const struct units_question *q, struct doctor_unit *u) {
         bool is_service = text_has_suffix(u->name, ".service");
         const char *own = is_service ? UNITS_SERVICE : UNITS_SOCKET;
@@ -53,8 +66,10 @@ static void units_ask(const struct units_question *q, struct doctor_unit *u) {
         u->is_changed_on_disk = units_boolean(q, UNITS_UNIT, "NeedDaemonReload");
         u->since = units_number(q, UNITS_UNIT, "StateChangeTimestamp");
         u->result = units_text(q, own, "Result");
-        if (!is_service)
+        if (!is_service) {
+                u->listen = units_listen(q);
                 return;
+        }
         u->user = units_text(q, own, "User");
         u->has_private_tmp = units_boolean(q, own, "PrivateTmp");
         u->files = units_number(q, own, "LimitNOFILE");
