@@ -91,6 +91,10 @@ struct conf_pairs *conf_pool_pairs(struct conf_pool *pool, enum conf_array_kind 
                 return &pool->exec_basedirs;
         case CONF_ARRAY_WARMUP:
                 return &pool->warmups;
+        case CONF_ARRAY_READ_PATH:
+                return &pool->read_paths;
+        case CONF_ARRAY_WRITE_PATH:
+                return &pool->write_paths;
         default:
                 return NULL;
         }

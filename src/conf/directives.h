@@ -41,6 +41,7 @@
 #define CONF_CTYPE_DELAY      usec_t /* as TIME, and milliseconds */
 #define CONF_CTYPE_OWNER      enum conf_owner
 #define CONF_CTYPE_SECCOMP    enum conf_seccomp
+#define CONF_CTYPE_LANDLOCK   enum conf_landlock
 
 #define CONF_INT_UNSET  INT_MIN
 #define CONF_LIMIT_AUTO UINT_MAX
@@ -144,6 +145,7 @@
         D("security.script_owner",       script_owner,                OWNER,    0,   0,               "any",    OWN,   RELOAD)   \
         D("security.expose_credentials", expose_credentials,          BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
         D("security.seccomp",            seccomp,                     SECCOMP,  0,   0,               "no",     OWN,   RELOAD)   \
+        D("security.landlock",           landlock,                    LANDLOCK, 0,   0,               "no",     OWN,   RELOAD)   \
         D("security.wire_ini",           wire_ini,                    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
         D("security.pcntl",              pcntl,                       BOOL,     0,   1,               "no",     OWN,   RELOAD)   \
         D("apparmor_hat",                apparmor_hat,                STRING,   1,   CONF_NAME_BYTES, NULL,     OWN,   RELOAD)
@@ -159,7 +161,9 @@
         A("access.suppress_path", SUPPRESS_PATH,   NOW)                                                                    \
         A("queue.priority",       QUEUE_PRIORITY,  OWN)                                                                    \
         A("security.exec_basedir", EXEC_BASEDIR,   OWN)                                                                    \
-        A("worker.warmup",        WARMUP,          OWN)
+        A("worker.warmup",        WARMUP,          OWN)                                                                    \
+        A("security.read_path",   READ_PATH,       OWN)                                                                    \
+        A("security.write_path",  WRITE_PATH,      OWN)
 // clang-format on
 
 /* CONF_GLOBAL_log_level, CONF_POOL_max_children and so on: the number of a row. */

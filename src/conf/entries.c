@@ -172,7 +172,8 @@ static int entries_set_value(struct conf_entries *e, const struct conf_directive
 
 /* It is written NAME[] = /PATH. */
 static bool entries_takes_paths(int kind) {
-        return kind == CONF_ARRAY_SUPPRESS_PATH || kind == CONF_ARRAY_EXEC_BASEDIR;
+        return kind == CONF_ARRAY_SUPPRESS_PATH || kind == CONF_ARRAY_EXEC_BASEDIR || kind == CONF_ARRAY_READ_PATH ||
+               kind == CONF_ARRAY_WRITE_PATH;
 }
 
 /* An unknown name, or one that stands where it cannot: says which. */

@@ -15,6 +15,7 @@
 #include "base/account.h"
 #include "base/text.h"
 #include "conf/check.h"
+#include "conf/conf.h"
 #include "conf/rows.h"
 #include "conf/values.h"
 #include "log/file.h"
@@ -145,6 +146,13 @@ void conf_machine_find_peers(const struct conf_check *k, struct conf_pool *pool)
         k->problems->failed |= text_finish(&uids, &pool->peer_uids, NULL) < 0;
 }
 
+/* Zero, or an errno that tells why there is nothing of that name. */
+static int machine_path_error(const char *path) {
+        struct stat st;
+
+        return stat(path, &st) < 0 ? errno : 0;
+}
+
 /* Zero, or an errno that tells why there is no such folder. */
 static int machine_folder_error(const char *path) {
         struct stat st;
@@ -185,19 +193,22 @@ static void machine_check_chdir(const struct conf_check *k, const struct conf_po
         conf_check_problem(k, pool, CONF_POOL_chdir, "'%s': %s", text_peek(&full), strerror(error));
 }
 
-/* As a worker sees them. */
-static void machine_check_basedirs(const struct conf_check *k, const struct conf_pool *pool) {
-        for (size_t i = 0; i < pool->exec_basedirs.n; i++) {
-                const struct conf_pair *dir = &pool->exec_basedirs.items[i];
+/* The paths of an array, as a worker sees them. */
+static void machine_check_paths(const struct conf_check *k, const struct conf_pool *pool, enum conf_array_kind kind,
+                                int (*error_of)(const char *path)) {
+        const struct conf_pairs *paths = conf_pool_pairs_const(pool, kind);
+
+        for (size_t i = 0; i < paths->n; i++) {
+                const struct conf_pair *dir = &paths->items[i];
                 _cleanup_text_ struct text full = {};
                 int error;
 
                 text_printf(&full, "%s%s", pool->chroot ?: "", dir->value);
-                error = full.failed ? 0 : machine_folder_error(text_peek(&full));
+                error = full.failed ? 0 : error_of(text_peek(&full));
                 k->problems->failed |= full.failed;
                 if (error > 0)
                         text_printf(k->problems, "[%s:%u] directive '%s': '%s': %s\n", dir->where.file, dir->where.line,
-                                    conf_pool_arrays[CONF_ARRAY_EXEC_BASEDIR].name, text_peek(&full), strerror(error));
+                                    conf_pool_arrays[kind].name, text_peek(&full), strerror(error));
         }
 }
 
@@ -275,5 +286,7 @@ void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool 
         machine_check_logs(k, pool);
         machine_check_folder(k, pool, CONF_POOL_chroot, "chroot path");
         machine_check_chdir(k, pool);
-        machine_check_basedirs(k, pool);
+        machine_check_paths(k, pool, CONF_ARRAY_EXEC_BASEDIR, machine_folder_error);
+        machine_check_paths(k, pool, CONF_ARRAY_READ_PATH, machine_path_error);
+        machine_check_paths(k, pool, CONF_ARRAY_WRITE_PATH, machine_path_error);
 }

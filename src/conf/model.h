@@ -32,6 +32,9 @@ enum conf_owner { CONF_OWNER_ANY, CONF_OWNER_POOL };
 /* Which system calls are denied: none, those that start programs, and those that no site needs. */
 enum conf_seccomp { CONF_SECCOMP_NO, CONF_SECCOMP_EXEC, CONF_SECCOMP_STRICT };
 
+/* Which files are in reach: all, those that the pool names and the system's, those that it names. */
+enum conf_landlock { CONF_LANDLOCK_NO, CONF_LANDLOCK_YES, CONF_LANDLOCK_STRICT };
+
 struct conf_where {
         const char *file;        /* one of struct conf.files; NULL: nowhere */
         unsigned line;           /* 0: a default, or from the command line */
@@ -80,6 +83,8 @@ struct conf_pool {
         struct conf_pairs suppress_paths;   /* access.suppress_path[] */
         struct conf_pairs queue_priorities; /* queue.priority[high] or [low] */
         struct conf_pairs exec_basedirs;    /* security.exec_basedir[], as a worker sees them */
+        struct conf_pairs read_paths;       /* security.read_path[] and security.write_path[], likewise */
+        struct conf_pairs write_paths;
         struct conf_pairs warmups;          /* worker.warmup[]; the key is the script, where worker.script is not */
         /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
          * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more

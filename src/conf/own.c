@@ -10,6 +10,7 @@
 
 #include "base/macros.h"
 #include "base/number.h"
+#include "conf/boolean.h"
 #include "conf/model.h"
 
 /* Which of the words it is. */
@@ -70,6 +71,23 @@ int conf_own_parse_seccomp(_unused_ const struct conf_directive *d, void *field,
 
 void conf_own_format_seccomp(const void *field, struct text *out) {
         text_append(out, own_seccomp[*(const enum conf_seccomp *)field]);
+}
+
+static const char *const own_landlock[] = {
+        [CONF_LANDLOCK_NO] = "no", [CONF_LANDLOCK_YES] = "yes", [CONF_LANDLOCK_STRICT] = "strict"
+};
+
+int conf_own_parse_landlock(_unused_ const struct conf_directive *d, void *field, const char *text,
+                            struct text *reason) {
+        bool on;
+
+        if (conf_boolean_parse(text, &on) == 0)
+                text = own_landlock[on ? CONF_LANDLOCK_YES : CONF_LANDLOCK_NO];
+        return own_parse_word(own_landlock, text, reason, field);
+}
+
+void conf_own_format_landlock(const void *field, struct text *out) {
+        text_append(out, own_landlock[*(const enum conf_landlock *)field]);
 }
 
 static const struct {

@@ -16,6 +16,8 @@ int conf_own_parse_owner(const struct conf_directive *d, void *field, const char
 void conf_own_format_owner(const void *field, struct text *out);
 int conf_own_parse_seccomp(const struct conf_directive *d, void *field, const char *text, struct text *reason);
 void conf_own_format_seccomp(const void *field, struct text *out);
+int conf_own_parse_landlock(const struct conf_directive *d, void *field, const char *text, struct text *reason);
+void conf_own_format_landlock(const void *field, struct text *out);
 
 /* A whole number, then ms, s, m, h, d or nothing; the row's bounds are seconds. */
 int conf_own_parse_delay(const struct conf_directive *d, void *field, const char *text, struct text *reason);

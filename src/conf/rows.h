@@ -27,6 +27,7 @@ enum conf_type {
         CONF_TYPE_DISCONNECT,
         CONF_TYPE_OWNER,
         CONF_TYPE_SECCOMP,
+        CONF_TYPE_LANDLOCK,
         CONF_TYPE_DELAY,
 };
 

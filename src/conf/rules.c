@@ -22,6 +22,7 @@
 #include "conf/credential.h"
 #include "conf/machine.h"
 #include "conf/network.h"
+#include "conf/reach.h"
 #include "conf/rows.h"
 #include "conf/values.h"
 #include "conf/warmup.h"
@@ -336,6 +337,7 @@ static void rules_pool(const struct conf_check *k, const struct conf_pool *pool,
         rules_shared_address(k, pool, taken);
         rules_extensions(k, pool);
         conf_warmup_check(k, pool);
+        conf_reach_check(k, pool);
         conf_machine_check_pool(k, pool);
 }
 

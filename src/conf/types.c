@@ -32,8 +32,7 @@ static int type_parse_string(const struct conf_directive *d, void *field, const 
                         text_printf(reason, "must have %" PRId64 " to %" PRId64 " bytes", d->min, d->max);
                         return CONF_VALUE_E_INVALID;
                 }
-                copy = strdup(text);
-                if (!copy)
+                if (!(copy = strdup(text)))
                         return -ENOMEM;
         }
         free(*(char **)field);
@@ -390,6 +389,7 @@ const struct conf_types_row conf_types[] = {
         [CONF_TYPE_DISCONNECT] = { conf_own_parse_disconnect, conf_own_format_disconnect },
         [CONF_TYPE_OWNER] = { conf_own_parse_owner, conf_own_format_owner },
         [CONF_TYPE_SECCOMP] = { conf_own_parse_seccomp, conf_own_format_seccomp },
+        [CONF_TYPE_LANDLOCK] = { conf_own_parse_landlock, conf_own_format_landlock },
         [CONF_TYPE_DELAY] = { conf_own_parse_delay, conf_own_format_delay },
 };
 

@@ -19,12 +19,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/landlock.h"
 #include "base/program.h"
 #include "base/title.h"
 #include "conf/conf.h"
 #include "conf/credential.h"
 #include "log/log.h"
 #include "worker/confine.h"
+#include "worker/folders.h"
 #include "worker/memory.h"
 #include "worker/syscalls.h"
 
@@ -168,13 +170,15 @@ static void setup_title(const struct conf_pool *pool) {
 }
 
 int setup_application(const struct conf_pool *pool) {
-        int r = setup_signals();
+        int abi = pool->landlock == CONF_LANDLOCK_NO ? 0 : landlock_abi(), r = setup_signals();
 
         if (r >= 0)
                 r = setup_environment(pool);
         if (r >= 0)
                 r = confine_enter(pool);
-        return r < 0 ? r : syscalls_restrict(pool);
+        if (r >= 0)
+                r = folders_restrict(pool, abi);
+        return r < 0 ? r : syscalls_restrict(pool, abi);
 }
 
 int setup_process(const struct worker_setup *setup, int quit_fd, void (*copy_lets_go)(void), void (*last_words)(void)) {

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/landlock.h"
 #include "base/macros.h"
 #include "log/log.h"
 
@@ -168,14 +169,23 @@ static void syscalls_deny_namespaces(struct syscalls_program *p) {
         syscalls_deny(p, BPF_JSET, SYSCALLS_NAMESPACES, EPERM);
 }
 
-static void syscalls_write(struct syscalls_program *p, enum conf_seccomp preset) {
+/* What is to be denied. */
+struct syscalls_plan {
+        enum conf_seccomp preset;
+        bool truncate; /* of a file that is not open; of one that is, ftruncate(2), goes on */
+};
+
+static void syscalls_write(struct syscalls_program *p, const struct syscalls_plan *plan) {
         syscalls_load(p, offsetof(struct seccomp_data, arch));
         syscalls_add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYSCALLS_ARCH, 1, 0));
         syscalls_return(p, SECCOMP_RET_ERRNO | EPERM);
         syscalls_load(p, offsetof(struct seccomp_data, nr));
         syscalls_deny(p, BPF_JGE, SYSCALLS_END, EPERM);
-        syscalls_deny_calls(p, syscalls_exec, ELEMENTSOF(syscalls_exec));
-        if (preset == CONF_SECCOMP_STRICT) {
+        if (plan->truncate)
+                syscalls_deny(p, BPF_JEQ, SYS_truncate, EPERM);
+        if (plan->preset != CONF_SECCOMP_NO)
+                syscalls_deny_calls(p, syscalls_exec, ELEMENTSOF(syscalls_exec));
+        if (plan->preset == CONF_SECCOMP_STRICT) {
                 syscalls_deny_calls(p, syscalls_strict, ELEMENTSOF(syscalls_strict));
                 syscalls_deny_namespaces(p); /* last: it loads something else */
         }
@@ -185,14 +195,17 @@ static void syscalls_write(struct syscalls_program *p, enum conf_seccomp preset)
 _Static_assert(2 * (ELEMENTSOF(syscalls_strict) + ELEMENTSOF(syscalls_exec)) + 16 < SYSCALLS_PROGRAM_MAX,
                "all calls fit into a program");
 
-int syscalls_restrict(const struct conf_pool *pool) {
+int syscalls_restrict(const struct conf_pool *pool, int landlock_abi) {
+        const struct syscalls_plan plan = { .preset = pool->seccomp,
+                                            .truncate = pool->landlock != CONF_LANDLOCK_NO &&
+                                                        landlock_abi < LANDLOCK_ABI_TRUNCATE };
         struct syscalls_program program = {};
         struct sock_fprog given = { .filter = program.lines };
         int r = 0;
 
-        if (pool->seccomp == CONF_SECCOMP_NO)
+        if (plan.preset == CONF_SECCOMP_NO && !plan.truncate)
                 return 0;
-        syscalls_write(&program, pool->seccomp);
+        syscalls_write(&program, &plan);
         given.len = program.n;
         if (SYSCALLS_ARCH == 0)
                 r = -ENOSYS;
@@ -200,6 +213,7 @@ int syscalls_restrict(const struct conf_pool *pool) {
                  syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &given) != 0)
                 r = -errno;
         if (r < 0)
-                log_error("directive 'security.seccomp': this machine cannot do it: %s", strerror(-r));
+                log_error("directive '%s': this machine cannot do it: %s",
+                          plan.preset == CONF_SECCOMP_NO ? "security.landlock" : "security.seccomp", strerror(-r));
         return r;
 }

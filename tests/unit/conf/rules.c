@@ -114,6 +114,22 @@ static const struct given_row rows[] = {
           "[x:7] directive 'worker.warmup': the script is worker.script's: write worker.warmup[] = /a\n" },
         { "one of no script", "worker.warmup[/b.php] = /b\nworker.warmup[] = /a\n",
           "[x:7] directive 'worker.warmup': without worker.script it needs one: write worker.warmup[/SCRIPT] = /a\n" },
+        { "files within reach",
+          "security.landlock = yes\nsecurity.read_path[] = /usr\nsecurity.read_path[] = /etc/passwd\n"
+          "security.write_path[] = /tmp\n",
+          "" },
+        { "files within reach of who has said no", "security.landlock = no\nsecurity.read_path[] = /usr\n", "" },
+        { "files within reach and nothing that asks for it",
+          "security.read_path[] = /usr\nsecurity.write_path[] = /tmp\n",
+          "[x:6] directive 'security.read_path': it needs 'security.landlock'\n"
+          "[x:7] directive 'security.write_path': it needs 'security.landlock'\n" },
+        { "files within reach that are not there",
+          "security.landlock = strict\nsecurity.read_path[] = /no/such\nsecurity.write_path[] = /no/more\n",
+          "[x:7] directive 'security.read_path': '/no/such': No such file or directory\n"
+          "[x:8] directive 'security.write_path': '/no/more': No such file or directory\n" },
+        { "files within reach inside the chroot",
+          "chroot = /usr\nsecurity.landlock = yes\nsecurity.read_path[] = /bin\nsecurity.read_path[] = /etc/passwd\n",
+          "[x:9] directive 'security.read_path': '/usr/etc/passwd': No such file or directory\n" },
         { "an access log", "access.log = /tmp/$pool.log\naccess.format = '%R %{milli}d %{Content-Type}o'\n", "" },
         { "an access format that nothing uses", "access.format = %z\n", "" },
         { "an access log in the journal", "access.log = journal\n", "" },

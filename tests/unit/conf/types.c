@@ -57,6 +57,11 @@ static const struct given_row rows[] = {
         { "a size below its row's least", "park.max_bytes = 63K\n",
           "[x:6] unable to parse value for entry 'park.max_bytes': 63K is not between 65536 and 9223372036854775807 "
           "bytes\n" },
+        { "landlock by a word that is none", "security.landlock = some\n",
+          "[x:6] unable to parse value for entry 'security.landlock': 'some' is none of no, yes and strict\n" },
+        { "landlock by words of a switch", "security.landlock = off\n", "" },
+        { "landlock by a number", "security.landlock = 2\n",
+          "[x:6] unable to parse value for entry 'security.landlock': '2' is none of no, yes and strict\n" },
         { "an abandoned request's fate that is none", "queue.abandoned = keep\n",
           "[x:6] unable to parse value for entry 'queue.abandoned': 'keep' is neither run nor drop\n" },
         { "a script's fate that is none", "request.on_disconnect = stop\n",
