@@ -85,9 +85,15 @@ static int instance_put_socket(const struct instance *i, struct text *out, enum 
         return r;
 }
 
+/* A pool that names nobody owns nothing. */
+static bool instance_is_dynamic(const struct instance *i) {
+        return i->dynamic_users && !i->pool->user && !i->pool->group;
+}
+
 static int instance_put_service(const struct instance *i, struct instance_texts *ret) {
         const struct serviceunit unit = { .file = i->file,
                                           .name = i->pool->name,
+                                          .dynamic = instance_is_dynamic(i),
                                           .exit_idle = i->pool->pm == CONF_PM_ONDEMAND ? i->exit_idle : 0 };
         enum conf_pool_row row;
         int r;
@@ -112,7 +118,7 @@ static int instance_describe_all(const struct instance *i, struct instance_texts
         ret->remarks.failed |= unknown.failed;
         if (unknown.n > 0)
                 return instance_refuse(i, text_peek(&unknown), ret);
-        remarks_list(i->pool, &ret->remarks);
+        remarks_list(i->pool, instance_is_dynamic(i), &ret->remarks);
         if (r == SOCKETUNIT_E_UNFIT)
                 return instance_refuse_directive(i, row, "a unit cannot hold it", ret);
         if (r != 0)

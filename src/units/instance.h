@@ -13,8 +13,9 @@ const char *instance_name_error(const char *name);
 struct instance {
         const char *file; /* that the pool stands in */
         const struct conf_pool *pool;
-        usec_t exit_idle;  /* for a pool that is ondemand; 0: it goes on */
-        const char *taken; /* why its address is not its own, or NULL */
+        usec_t exit_idle;   /* for a pool that is ondemand; 0: it goes on */
+        bool dynamic_users; /* of units.conf */
+        const char *taken;  /* why its address is not its own, or NULL */
         const char
                 *problems; /* what is wrong with the file, or NULL; then of the pool listen alone holds, if it does */
 };

@@ -116,12 +116,12 @@ void remarks_list_varying(const struct conf_pool *pool, enum conf_varies how, st
         }
 }
 
-void remarks_list(const struct conf_pool *pool, struct text *out) {
+void remarks_list(const struct conf_pool *pool, bool dynamic, struct text *out) {
         remarks_list_varying(pool, CONF_VARIES_DEFAULT, out);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 struct conf_where w = conf_check_where(pool, rows[i].row);
 
-                if (rows[i].applies(pool))
+                if (rows[i].applies(pool) && !(dynamic && rows[i].row == CONF_POOL_user))
                         text_printf(out, "[%s:%u] directive '%s': %s\n", w.file, w.line,
                                     conf_pool_directives[rows[i].row].name, rows[i].says);
         }

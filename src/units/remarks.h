@@ -9,5 +9,6 @@
  * environment, its value is a default or not known. Pure. */
 void remarks_list_varying(const struct conf_pool *pool, enum conf_varies how, struct text *out);
 
-/* Appends a line for each, "[FILE:LINE] directive 'NAME': ...", defaults of ${NAME:-default} among them. Pure. */
-void remarks_list(const struct conf_pool *pool, struct text *out);
+/* Appends a line for each, "[FILE:LINE] directive 'NAME': ...", defaults of ${NAME:-default} among them. dynamic: the
+ * unit makes the user. Pure. */
+void remarks_list(const struct conf_pool *pool, bool dynamic, struct text *out);

@@ -2,10 +2,15 @@
 /*
  * The template fpmd@.service has everything that does not depend on the pool. Here is what the pool's file says: the
  * user, the priority, the chroot's capability, and the command line, which has this one file and this one pool.
+ *
+ * A user that systemd makes (DynamicUser=) has a number that another unit may have later, so it is to own nothing but
+ * the folders that systemd gives to whoever is the next one. PHP's sessions are there and not in the folder for all,
+ * which such a unit does not see; and PHP removes old ones itself, as Debian's timer looks there alone.
  */
 
 #include "units/serviceunit.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/printable.h"
@@ -13,6 +18,10 @@
 
 /* systemd gives each service so many as the hard limit. */
 #define FILES_GIVEN (512U * 1024U)
+
+#define USER_BYTES_MAX  ((size_t)31)
+#define SESSIONS_OF_ALL "/var/lib/php/sessions"
+#define FPMD_STATE_DIR  "/var/lib/fpmd"
 
 #define SERVICEUNIT_COMMAND "ExecStart=\nExecStart=" FPMD_SBINDIR "/fpmd"
 
@@ -23,6 +32,26 @@
 /* By its name or number: who has which number is not asked (whoever starts as root finds that out: conf/machine.c). */
 static bool serviceunit_is_root(const char *name) {
         return text_equal(name, "root") || (name && *name && strspn(name, "0") == strlen(name));
+}
+
+/* fpmd-NAME, where that is a user's name for systemd; else fpmd_ and a number made of the name (FNV-1a). */
+static void serviceunit_put_dynamic_user(const char *name, struct text *out) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+        uint64_t sum = 0xcbf29ce484222325;
+
+        if (strlen(name) <= USER_BYTES_MAX - strlen("fpmd-") && !name[strspn(name, letters)]) {
+                text_printf(out, "User=fpmd-%s\n", name);
+                return;
+        }
+        for (; *name; name++)
+                sum = (sum ^ (unsigned char)*name) * 0x100000001b3;
+        text_printf(out, "User=fpmd_%016" PRIx64 "\n", sum);
+}
+
+static void serviceunit_put_dynamic(const struct serviceunit *unit, struct text *out) {
+        text_append(out, "DynamicUser=yes\n");
+        serviceunit_put_dynamic_user(unit->name, out);
+        text_append(out, "Group=\nInaccessiblePaths=-" SESSIONS_OF_ALL "\n");
 }
 
 static int serviceunit_put_account(const struct conf_pool *pool, struct text *out, enum conf_pool_row *ret) {
@@ -61,6 +90,8 @@ static int serviceunit_put_command(const struct serviceunit *unit, struct text *
                 return SERVICEUNIT_E_UNFIT;
         if (unit->exit_idle > 0)
                 text_printf(out, " --exit-idle-time %llums", (unsigned long long)(unit->exit_idle / USEC_PER_MSEC));
+        if (unit->dynamic)
+                text_printf(out, " -d session.save_path=" FPMD_STATE_DIR "/%s -d session.gc_probability=1", unit->name);
         text_append_c(out, '\n');
         return 0;
 }
@@ -69,6 +100,8 @@ int serviceunit_put(const struct serviceunit *unit, const struct conf_pool *pool
                     enum conf_pool_row *ret) {
         int r;
 
+        if (unit->dynamic)
+                serviceunit_put_dynamic(unit, out);
         r = serviceunit_put_account(pool, out, ret);
         if (r != 0)
                 return r;

@@ -9,6 +9,7 @@
 struct serviceunit {
         const char *file; /* that the pool stands in */
         const char *name; /* of the pool */
+        bool dynamic;     /* systemd makes a user for it, for as long as it runs */
         usec_t exit_idle; /* --exit-idle-time=; 0: none */
 };
 

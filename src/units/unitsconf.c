@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lines of the pools' own language, without sections: "pools = FOLDER", as often as there are folders, and
- * "exit_idle_time = TIME". */
+ * "exit_idle_time = TIME" and "dynamic_users = yes". */
 
 #include "units/unitsconf.h"
 
@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/number.h"
+#include "conf/boolean.h"
 #include "conf/ini.h"
 
 #define FILE_BYTES_MAX    ((size_t)1 << 20)
@@ -47,14 +48,20 @@ static const char *unitsconf_set_exit_idle(struct unitsconf *c, char *value) {
         return NULL;
 }
 
+static const char *unitsconf_set_dynamic_users(struct unitsconf *c, const char *value) {
+        return conf_boolean_parse(value, &c->dynamic_users) < 0 ? "neither yes nor no" : NULL;
+}
+
 static const char *unitsconf_take_entry(struct unitsconf *c, const struct conf_ini_line *line) {
         if (line->kind != CONF_INI_ENTRY || line->key)
-                return "neither 'pools = FOLDER' nor 'exit_idle_time = TIME'";
+                return "neither 'pools = FOLDER', 'exit_idle_time = TIME' nor 'dynamic_users = yes'";
         if (text_equal(line->name, "pools"))
                 return unitsconf_add_folder(c, line->value);
         if (text_equal(line->name, "exit_idle_time"))
                 return unitsconf_set_exit_idle(c, line->value);
-        return "an unknown name; there are 'pools' and 'exit_idle_time'";
+        if (text_equal(line->name, "dynamic_users"))
+                return unitsconf_set_dynamic_users(c, line->value);
+        return "an unknown name; there are 'pools', 'exit_idle_time' and 'dynamic_users'";
 }
 
 static int unitsconf_take_lines(const char *path, const char *data, size_t n, struct unitsconf *c,

@@ -10,7 +10,8 @@
 struct unitsconf {
         char *folders[UNITSCONF_FOLDERS_MAX];
         size_t n_folders;
-        usec_t exit_idle; /* of pools with pm = ondemand; 0: they go on */
+        usec_t exit_idle;   /* of pools with pm = ondemand; 0: they go on */
+        bool dynamic_users; /* for pools without a user */
 };
 void unitsconf_done(struct unitsconf *c);
 #define _cleanup_unitsconf_ _cleanup_(unitsconf_done)

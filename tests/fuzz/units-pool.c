@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -16,6 +17,7 @@
 #include "units/poolfiles.h"
 
 #define FILE_NAME "/etc/x y.conf"
+#define IDLE      " --exit-idle-time 60000ms"
 #define COMMAND   FPMD_SBINDIR "/fpmd -y \"" FILE_NAME "\" --pool "
 #define REFUSAL   FPMD_SBINDIR "/fpmd --refuse "
 
@@ -53,13 +55,17 @@ static void check_words(const char *s) {
 
 static void check_command(const char *value, const char *name) {
         const char *rest = value + strlen(COMMAND);
+        char sessions[256];
 
+        snprintf(sessions, sizeof(sessions), " -d session.save_path=/var/lib/fpmd/%s -d session.gc_probability=1",
+                 name);
         check_words(value);
         if (!*value || strncmp(value, REFUSAL, strlen(REFUSAL)) == 0)
                 return;
         assert(strncmp(value, COMMAND, strlen(COMMAND)) == 0 && strncmp(rest, name, strlen(name)) == 0);
         rest += strlen(name);
-        assert(strcmp(rest, "") == 0 || strcmp(rest, " --exit-idle-time 60000ms") == 0);
+        rest += strncmp(rest, IDLE, strlen(IDLE)) == 0 ? strlen(IDLE) : 0;
+        assert(strcmp(rest, "") == 0 || strcmp(rest, sessions) == 0);
 }
 
 static void check_setting(const char *line, const char *name) {
@@ -67,6 +73,8 @@ static void check_setting(const char *line, const char *name) {
                 "SourcePath",
                 "Conflicts",
                 "User",
+                "DynamicUser",
+                "InaccessiblePaths",
                 "Group",
                 "Nice",
                 "LimitNOFILE",
@@ -124,7 +132,9 @@ static int on_pool(const char *file, const struct conf_pool *pool, void *userdat
 
         if (instance_name_error(pool->name))
                 return 0;
-        r = instance_describe(&(struct instance){ .file = file, .pool = pool, .exit_idle = 60 * USEC_PER_SEC }, &texts);
+        r = instance_describe(
+                &(struct instance){ .file = file, .pool = pool, .exit_idle = 60 * USEC_PER_SEC, .dynamic_users = true },
+                &texts);
         check(pool->name, &texts, r);
         return 0;
 }

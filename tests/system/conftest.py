@@ -10,7 +10,7 @@ import pytest
 
 from container import Container
 from database import Database
-from service import DebianFpm, Fpmd
+from service import DebianFpm, Fpmd, Instance
 from web import serve_nginx
 
 HERE = Path(__file__).resolve().parent
@@ -86,10 +86,26 @@ def backend(request):
         service.listen()
         yield f"unix:{service.socket_path}"
         return
+    if request.param == "instance":
+        yield from serve_instance(request.getfixturevalue("container"), request.module)
+        return
     service = DebianFpm(request.getfixturevalue("bare_container"))
     service.container.systemctl("start", service.unit)
     yield f"unix:{service.socket_path}"
     service.stop()
+
+
+def serve_instance(container, module):
+    """An instance with the application's own user, in whose sandbox nothing is open but the folders that the application's tests name."""
+    service = Instance(container, "app", module.OWNS, module.WRITES)
+    try:
+        yield f"unix:{service.socket_path}"
+        print(container.journal_text(service.cursor, "-u", service.unit))
+        assert service.workers(), "nobody has asked the instance"
+        assert container.run("ps", "-o", "user=", "-p", ",".join(map(str, (service.master, *service.workers())))).stdout.split() == ["app"] * (1 + len(service.workers()))
+        container.run("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=15", service.unit)
+    finally:
+        service.stop()
 
 
 @pytest.fixture(scope="session")

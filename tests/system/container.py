@@ -89,7 +89,8 @@ class Container:
         self.cgroup = Cgroup(self.dir.name)
         self.nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", self.root, "--machine", self._name(), "--register=no", "--keep-unit", "-b", "--private-network",
-             "--console=read-only", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off", "--timezone=off"],
+             "--console=read-only", "--notify-ready=yes", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+             "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self"],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=self._before_exec,
             env={"PATH": PATH, "NOTIFY_SOCKET": str(self.dir / "notify")})
         end = time.monotonic() + limit

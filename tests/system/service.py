@@ -108,6 +108,44 @@ class DebianFpm(Service):
         self.container.systemctl("reset-failed", check=False)
 
 
+class Instance(Service):
+    """A pool of /etc/fpmd/pool.d as a unit of its own: its own user, and the default sandbox but for the folders that it is told to open."""
+
+    def __init__(self, container, name, owns=(), writes=()):
+        """owns: what of an application's files is www-data's becomes the pool's user's; writes: opened by the documented drop-in."""
+        super().__init__(container, f"fpmd@{name}.service")
+        self.name, self.owns = name, owns
+        self.socket = f"fpmd@{name}.socket"
+        self.socket_path = f"/run/fpmd-{name}.sock"
+        container.run("sh", "-c", f"id {name} >/dev/null 2>&1 || useradd -M -s /usr/sbin/nologin {name}")
+        self._hand_over("www-data", name)
+        container.write(f"/etc/fpmd/pool.d/{name}.conf", f"""\
+[{name}]
+user = {name}
+listen = {self.socket_path}
+listen.owner = www-data
+pm = ondemand
+pm.max_children = 8
+""")
+        if writes:
+            container.write(DROPIN.format(self.unit), (container.root / "usr/share/fpmd/sandbox/uploads.conf").read_text()
+                            .replace("ReadWritePaths=/var/www", f"ReadWritePaths={' '.join(writes)}"))
+        container.systemctl("daemon-reload")
+        container.systemctl("enable", "--now", self.socket)
+
+    def _hand_over(self, giver, taker):
+        for folder in self.owns:
+            self.container.run("sh", "-c", f"find {folder} -user {giver} -exec chown -h {taker} {{}} +; find {folder} -group {giver} -exec chgrp -h {taker} {{}} +")
+
+    def stop(self):
+        self.container.systemctl("disable", "--now", self.socket, self.unit, check=False)
+        self.container.remove(f"/etc/fpmd/pool.d/{self.name}.conf")
+        self.container.remove(DROPIN.format(self.unit))
+        self.container.systemctl("reset-failed", check=False)
+        self.container.systemctl("daemon-reload")
+        self._hand_over(self.name, "www-data")
+
+
 def documented(first_words):
     """The commands of the documentation's block that begins with these words: README's is indented, a man page's a display."""
     for document in DOCUMENTS:

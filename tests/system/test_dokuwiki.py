@@ -7,6 +7,11 @@ from browser import Browser, Forms
 from web import serve_nginx
 
 
+# For the instance: whose files they are, and which are written.
+OWNS = ["/var/lib/dokuwiki", "/etc/dokuwiki", "/var/cache/dokuwiki"]
+WRITES = ["/var/lib/dokuwiki", "/var/cache/dokuwiki"]
+
+
 @pytest.fixture
 def browser(bare_container, backend):
     serve_nginx(bare_container, backend)
@@ -28,6 +33,7 @@ def test_a_wrong_password_does_not_log_in(browser):
     assert "do=logout" not in page
 
 
+@pytest.mark.parametrize("backend", ["php-fpm", "fpmd", "instance"], indirect=True)
 def test_a_page_is_edited_and_saved(user):
     text = "====== Written by a test ======\n\nUmlauts äöü, <code>a < b & c</code>, and **bold**.\n" + "line\n\n" * 3000
     form = Forms(user.fetch("/doku.php?id=playground:test&do=edit")).with_field("wikitext")
@@ -38,6 +44,7 @@ def test_a_page_is_edited_and_saved(user):
     assert raw.strip() == text.strip()
 
 
+@pytest.mark.parametrize("backend", ["php-fpm", "fpmd", "instance"], indirect=True)
 def test_a_file_is_uploaded_and_downloaded(user, bare_container):
     bare_container.run("sh", "-c", "head -c 1500000 /dev/urandom >/tmp/upload.zip")
     form = Forms(user.fetch("/lib/exe/mediamanager.php?ns=playground")).with_field("upload")

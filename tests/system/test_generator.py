@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Pools of php-fpm's folder as units: what fpmd-generator makes of files, under a real systemd."""
 
+import ctypes
 import json
 import os
 import re
@@ -256,6 +257,75 @@ def test_a_chroot_works_in_the_instances_sandbox(sites, container):
     sites.enable("site0")
     said = container.run("fpmctl", "get", "--connect", sites.socket("site0"), "/who.php", check=False)
     assert said.stdout == "/who.php inside", said.stderr
+
+
+REACHES = """<?php
+echo json_encode([strlen((string) @file_get_contents('/etc/passwd')) > 0, @file_get_contents('/var/lib/dpkg/status') !== false,
+    @file_put_contents('/var/lib/fpmd/site0/x', 'x') === 1, @file_put_contents('/var/cache/fpmd/site0/x', 'x') === 1, trim((string) @shell_exec('echo shell'))]);
+"""
+
+
+@pytest.mark.parametrize("landlock, reached", [("no", [True, True, True, True, "shell"]), ("yes", [True, False, True, False, "shell"])])
+def test_landlock_holds_in_the_instances_sandbox(sites, container, landlock, reached):
+    """The unit's filter of system calls lets it through."""
+    if ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 1:
+        pytest.skip("this kernel has no Landlock, or hides it")
+    container.write("/var/www/html/reaches.php", REACHES)
+    sites.write("site0", f"security.landlock = {landlock}\nsecurity.read_path[] = /var/www/html\nsecurity.write_path[] = /var/lib/fpmd/site0")
+    sites.reload()
+    sites.enable("site0")
+    said = container.run("fpmctl", "get", "--connect", sites.socket("site0"), "/var/www/html/reaches.php", check=False)
+    assert json.loads(said.stdout or "null") == reached, said.stderr
+    container.remove("/var/www/html/reaches.php")
+
+
+OWNS_NOTHING = """<?php
+session_start();
+$before = $_SESSION['n'] ?? 0;
+$_SESSION['n'] = $before + 1;
+$others = '/var/lib/php/sessions';
+echo json_encode(['uid' => posix_geteuid(), 'gid' => posix_getegid(), 'session' => $before, 'where' => session_save_path(), 'gc' => ini_get('session.gc_probability'),
+    'writes' => array_values(array_filter(['/tmp', '/var/lib/fpmd/free', '/var/cache/fpmd/free', '/var/log/fpmd/free', '/var/www/html', $others, '/run', '/var/tmp'],
+        fn ($folder) => @file_put_contents("$folder/x" . getmypid(), 'x') === 1)), 'sees' => @scandir($others)]);
+"""
+
+
+def test_a_pool_that_owns_nothing_has_a_user_for_the_time(sites, container):
+    """Its sessions and its compiled scripts outlive its user; another pool's user is another one."""
+    container.write(SETTINGS, f"pools = {sites.folder}\ndynamic_users = yes\n")
+    container.write("/var/www/html/nothing.php", OWNS_NOTHING)
+    container.run("sh", "-c", "echo mine >/var/lib/php/sessions/sess_others")
+    for name in ("free", "other.example"):
+        sites.extra.append(name)
+        container.write(sites.path(name), f"""\
+[{name}]
+listen = {sites.socket(name)}
+listen.owner = www-data
+pm = ondemand
+pm.max_children = 2
+php_admin_value[opcache.file_cache] = /var/cache/fpmd/{name}
+""")
+    sites.reload()
+    sites.enable("free", "other.example")
+
+    def ask(name):
+        cookie = ["-P", "HTTP_COOKIE=PHPSESSID=0123456789abcdef0123456789abcdef"]
+        return json.loads(container.run("fpmctl", "get", "--connect", sites.socket(name), *cookie, "/var/www/html/nothing.php").stdout)
+
+    first, other = ask("free"), ask("other.example")
+    assert (first["session"], first["where"], first["gc"]) == (0, "/var/lib/fpmd/free", "1")
+    assert first["uid"] == first["gid"] and 61184 <= first["uid"] <= 65519 and 61184 <= other["uid"] <= 65519 and first["uid"] != other["uid"]
+    assert first["writes"] == ["/tmp", "/var/lib/fpmd/free", "/var/cache/fpmd/free", "/var/log/fpmd/free", "/var/tmp"] and first["sees"] is False
+    master = container.show("fpmd@free.service", "MainPID")
+    group = container.run("sh", "-c", "grep -ls 'fpmd@free.service' /proc/[0-9]*/cgroup").stdout.split()
+    pids = [path.split("/")[2] for path in group]
+    assert master in pids and len(pids) >= 3
+    assert set(container.run("ps", "-o", "uid=", "-p", ",".join(pids)).stdout.split()) == {str(first["uid"])}
+    container.run("systemd-analyze", "security", "--offline=yes", "--no-pager", "--threshold=15", "fpmd@free.service")
+    container.systemctl("stop", "fpmd@free.service")
+    assert container.run("find", "/var/cache/fpmd/free/", "-name", "nothing.php.bin").stdout
+    assert ask("free")["session"] == 1
+    container.run("sh", "-c", "rm -rf /var/lib/php/sessions/sess_others /var/www/html/nothing.php")
 
 
 def listed(container):

@@ -10,6 +10,11 @@ from browser import Browser, Forms
 from web import serve_nginx
 
 
+# For the instance: whose files they are, and which are written.
+OWNS = ["/var/lib/phpmyadmin", "/etc/phpmyadmin"]
+WRITES = ["/var/lib/phpmyadmin/tmp"]
+
+
 @pytest.fixture
 def browser(bare_container, backend, database):
     serve_nginx(bare_container, backend)
@@ -37,6 +42,7 @@ def test_a_wrong_password_does_not_log_in(browser, database):
     assert "route=/logout" not in page
 
 
+@pytest.mark.parametrize("backend", ["php-fpm", "fpmd", "instance"], indirect=True)
 def test_a_query_has_its_result(browser, database):
     page = log_in(browser, database.user, database.password)
     assert "route=/logout" in page

@@ -16,6 +16,9 @@ from container import HERE
 from web import serve_nginx
 
 HOST = "blog.localhost"
+# For the instance: whose files they are, and which are written.
+OWNS = ["/var/lib/wordpress"]
+WRITES = ["/var/lib/wordpress/wp-content"]
 TITLE = "What a reader sees"
 
 
@@ -93,6 +96,7 @@ def blog(bare_container, backend, database):
     return blog
 
 
+@pytest.mark.parametrize("backend", ["php-fpm", "fpmd", "instance"], indirect=True)
 def test_it_is_installed_and_a_post_with_a_picture_is_published(blog):
     assert "is incorrect" in blog.log_in("wrong")
     assert "wp-admin-bar-logout" in blog.log_in()

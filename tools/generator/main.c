@@ -136,7 +136,10 @@ static int generator_take(struct generator *g, struct instance *instance) {
 static int generator_pool(const char *file, const struct conf_pool *pool, void *userdata) {
         struct generator *g = userdata;
 
-        return generator_take(g, &(struct instance){ .file = file, .pool = pool, .exit_idle = g->conf.exit_idle });
+        return generator_take(g, &(struct instance){ .file = file,
+                                                     .pool = pool,
+                                                     .exit_idle = g->conf.exit_idle,
+                                                     .dynamic_users = g->conf.dynamic_users });
 }
 
 static int generator_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {

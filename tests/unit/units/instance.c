@@ -251,6 +251,40 @@ static void test_units_of_a_pool(void **state) {
         assert_true(good);
 }
 
+static void check_dynamic(const char *name, const char *text, const char *has_line, const char *lacks) {
+        static const struct conf_options options = { .text_only = true, .no_environment = true };
+        _cleanup_instance_texts_ struct instance_texts texts = {};
+        _cleanup_text_ struct text file = {}, problems = {};
+        _cleanup_conf_ struct conf *conf = NULL;
+
+        text_printf(&file, "[%s]\nlisten = /run/a.sock\n%s" PM, name, text);
+        assert_int_equal(conf_load_text("/etc/x.conf", file.data, file.n, &options, &conf, &problems), 0);
+        assert_int_equal(
+                instance_describe(
+                        &(struct instance){ .file = "/etc/x.conf", .pool = &conf->pools[0], .dynamic_users = true },
+                        &texts),
+                0);
+        if (!has(&texts, has_line) || (lacks && has(&texts, lacks)))
+                fail_msg("%s: %s%s", name, text_peek(&texts.service), text_peek(&texts.remarks));
+        assert_int_equal(texts.remarks.n, strstr(text, "group") ? texts.remarks.n : 0);
+}
+
+static void test_a_user_for_the_time(void **state) {
+        check_dynamic("shop", "",
+                      "DynamicUser=yes\nUser=fpmd-shop\nGroup=\nInaccessiblePaths=-/var/lib/php/sessions\nExecStart=\n",
+                      NULL);
+        check_dynamic("shop", "",
+                      "/fpmd -y /etc/x.conf --pool shop -d session.save_path=/var/lib/fpmd/shop -d "
+                      "session.gc_probability=1\n",
+                      NULL);
+        check_dynamic("ABCdefghijklmnopqrstuvw_-9", "", "User=fpmd-ABCdefghijklmnopqrstuvw_-9\n", NULL); /* 31 bytes */
+        check_dynamic("ABCdefghijklmnopqrstuvw_-90", "", "User=fpmd_", "User=fpmd-");
+        check_dynamic("a", "user = shop\n", "User=shop\nGroup=\n", "DynamicUser");
+        check_dynamic("a", "group = shop\n", "Group=shop\n", "DynamicUser");
+        /* The sum of the name by FNV-1a, 64 bits. */
+        check_dynamic("www.example.org", "", "User=fpmd_123dddb8f063a358\n", NULL);
+}
+
 static void test_names(void **state) {
         assert_null(instance_name_error("shop"));
         assert_null(instance_name_error("www.shop-1.example_"));
@@ -284,6 +318,7 @@ static void test_a_broken_file_has_its_problems_as_comments(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_units_of_a_pool),
+                cmocka_unit_test(test_a_user_for_the_time),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_a_broken_file_has_its_problems_as_comments),
         };

@@ -41,14 +41,25 @@ static void test_never(void **state) {
         assert_int_equal(c.exit_idle, 0);
 }
 
+static void test_users_for_the_time(void **state) {
+        _cleanup_unitsconf_ struct unitsconf c = {}, none = {}, wrong = {};
+
+        take("dynamic_users = yes\n", &c, "");
+        assert_true(c.dynamic_users);
+        take("", &none, "");
+        assert_false(none.dynamic_users);
+        take("dynamic_users = some\n", &wrong, "[u:1] neither yes nor no\n");
+        assert_false(wrong.dynamic_users);
+}
+
 static void test_mistakes_are_told_with_their_lines(void **state) {
         _cleanup_unitsconf_ struct unitsconf c = {};
 
         take("pools = a\nexit_idle_time = soon\npools = /good\n[x]\nfoo = 1\n", &c,
              "[u:1] a folder's path begins with a slash\n"
              "[u:2] a number of seconds from 1 on, or 'never'\n"
-             "[u:4] neither 'pools = FOLDER' nor 'exit_idle_time = TIME'\n"
-             "[u:5] an unknown name; there are 'pools' and 'exit_idle_time'\n");
+             "[u:4] neither 'pools = FOLDER', 'exit_idle_time = TIME' nor 'dynamic_users = yes'\n"
+             "[u:5] an unknown name; there are 'pools', 'exit_idle_time' and 'dynamic_users'\n");
         assert_int_equal(c.n_folders, 1);
         assert_string_equal(c.folders[0], "/good");
 }
@@ -67,6 +78,7 @@ int main(void) {
                 cmocka_unit_test(test_nothing_is_the_default),
                 cmocka_unit_test(test_folders_and_time),
                 cmocka_unit_test(test_never),
+                cmocka_unit_test(test_users_for_the_time),
                 cmocka_unit_test(test_mistakes_are_told_with_their_lines),
                 cmocka_unit_test(test_a_missing_file_is_the_default),
         };
