@@ -162,7 +162,8 @@ static void test_only_what_is_named_can_be_reached(void **state) {
         struct conf_pool pool = { .landlock = CONF_LANDLOCK_YES, .write_paths = { &path, 1 } };
 
         need_landlock();
-        for (int abi = 1; abi <= landlock_abi(); abi++)
+        for (int abi = 1; abi <= MIN(landlock_abi(), LANDLOCK_ABI_TRUNCATE);
+             abi++) /* later ones add nothing to these */
                 for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                         struct attempt a = {
                                 .pool = pool, .abi = abi, .tries = rows[i].tries, .folder = own, .name = rows[i].name
@@ -184,7 +185,7 @@ static void test_files_elsewhere_are_not_cut_whatever_the_abi(void **state) {
                              .name = "file" };
 
         need_landlock();
-        for (a.abi = 1; a.abi <= landlock_abi(); a.abi++) {
+        for (a.abi = 1; a.abi <= MIN(landlock_abi(), LANDLOCK_ABI_TRUNCATE); a.abi++) {
                 a.folder = other;
                 assert_int_equal(attempt(&a), a.abi < 3 ? EPERM : EACCES);
                 a.folder = own;
