@@ -85,7 +85,7 @@ struct conf_pool {
         struct conf_pairs exec_basedirs;    /* security.exec_basedir[], as a worker sees them */
         struct conf_pairs read_paths;       /* security.read_path[] and security.write_path[], likewise */
         struct conf_pairs write_paths;
-        struct conf_pairs warmups;          /* worker.warmup[]; the key is the script, where worker.script is not */
+        struct conf_pairs warmups; /* worker.warmup[]; the key is the script, where worker.script is not */
         /* In file order. Each key is there once: an admin setting beats a plain one, and of two alike the first stands,
          * as php-fpm has it. Only those that add up (extension, disable_functions, disable_classes) may be there more
          * than once. */

@@ -38,8 +38,7 @@ static const struct {
         { "status", ctl_status_main },     { "reload", ctl_reload_main },   { "get", ctl_get_main },
         { "check", ctl_check_main },       { "import", ctl_import_main },   { "list", ctl_list_main },
         { "enable", ctl_enable_main },     { "disable", ctl_disable_main }, { "drain", ctl_drain_main },
-        { "undrain", ctl_drain_end_main }, { "leaks", ctl_leaks_main },
-        { "doctor", ctl_doctor_main },
+        { "undrain", ctl_drain_end_main }, { "leaks", ctl_leaks_main },     { "doctor", ctl_doctor_main },
 };
 
 static int ctl_set_socket(struct ctl *ctl, const char *dir, const char *name) {

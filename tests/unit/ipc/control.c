@@ -180,7 +180,7 @@ static const struct {
         { "somebody else's", 8, { 'H', 'T', 'T', 'P' }, -EPROTO },
         { "a header alone", 8, { HEAD(1, 1) }, 0 },
         { "another version", 8, { HEAD(2, 1) }, -EPROTONOSUPPORT },
-        { "no such type", 8, { HEAD(1, 5) }, -EPROTO },
+        { "no such type", 8, { HEAD(1, 6) }, -EPROTO },
         { "a field cut in its head", 13, { HEAD(1, 2), FIELD(1, 0) }, -EPROTO },
         { "a field longer than the packet", 16, { HEAD(1, 2), FIELD(1, 3), 'a', 0 }, -EPROTO },
         { "a text", 16, { HEAD(1, 2), FIELD(1, 2), 'a', 0 }, 0 },

@@ -23,6 +23,8 @@
 #define WAITING  .surge = 8, .round_at = NOW + SEC, .waiting_since = NOW - SEC
 #define JUST     .surge = 8, .round_at = NOW + SEC, .waiting_since = NOW
 
+#define TOLD .told = true, .at_budget = true
+
 // clang-format off
 static const struct {
         const char *sentence;
@@ -31,28 +33,35 @@ static const struct {
         bool told, at_budget;
         bool no_budget;
 } rows[] = {
-        { "a pool gets what others have not taken", { STATIC, .n_workers = 2, .n_budget = 3 }, .spawn = 3, .told = true, .at_budget = true },
+        { "a pool gets what others have not taken", { STATIC, .n_workers = 2, .n_budget = 3 }, .spawn = 3, TOLD },
         { "and all of it where that is enough", { STATIC, .n_workers = 2, .n_budget = 14 }, .spawn = 14 },
-        { "what it only would like to have it does not claim", { STATIC, .n_workers = 2 }, .told = true, .at_budget = true },
+        { "what it only would like to have it does not claim", { STATIC, .n_workers = 2 }, TOLD },
         { "that is told once", { STATIC, .n_workers = 2, .state.at_budget = true }, .at_budget = true },
-        { "one that has none gets one in any case", { STATIC }, .spawn = 1, .told = true, .at_budget = true },
-        { "not when old ones of it live", { STATIC, .n_others = 2 }, .told = true, .at_budget = true },
+        { "one that has none gets one in any case", { STATIC }, .spawn = 1, TOLD },
+        { "not when old ones of it live", { STATIC, .n_others = 2 }, TOLD },
         { "no budget keeps a new generation from replacing an old one",
           { STATIC, .starting = true, .n_first = 4, .n_others = 16 }, .spawn = 4 },
-        { "process.max holds beside it", { STATIC, .n_workers = 2, .n_budget = 9, .n_left = 1 }, .spawn = 1, .told = true, .at_budget = true },
+        { "process.max holds beside it", { STATIC, .n_workers = 2, .n_budget = 9, .n_left = 1 }, .spawn = 1, TOLD },
         { "clients that wait claim as many workers",
-          { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { WAITING } }, .claims = 3, .told = true, .at_budget = true },
+          { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { WAITING } }, .claims = 3, TOLD },
         { "fewer what is left", { ONDEMAND, .n_workers = 2, .waiting = 3, .n_budget = 1, .state = { WAITING } },
-          .spawn = 1, .claims = 2, .told = true, .at_budget = true },
-        { "beside the first one", { ONDEMAND, .waiting = 3, .state = { WAITING } }, .spawn = 1, .claims = 2, .told = true, .at_budget = true },
+          .spawn = 1, .claims = 2, TOLD },
+        { "beside the first one", { ONDEMAND, .waiting = 3, .state = { WAITING } }, .spawn = 1, .claims = 2, TOLD },
         { "and go on claiming between two decisions",
-          { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { JUST, .at_budget = true, .claims = 3 } }, .claims = 3, .at_budget = true },
-        { "until there is room", { ONDEMAND, .n_workers = 2, .waiting = 3, .n_budget = 3, .state = { WAITING, .at_budget = true, .claims = 3 } },
+          { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { JUST, .at_budget = true, .claims = 3 } },
+          .claims = 3, .at_budget = true },
+        { "until there is room",
+          { ONDEMAND, .n_workers = 2, .waiting = 3, .n_budget = 3,
+            .state = { WAITING, .at_budget = true, .claims = 3 } },
           .spawn = 3 },
-        { "or nobody waits", { ONDEMAND, .n_workers = 2, .state = { JUST, .at_budget = true, .claims = 3 } }, .at_budget = true },
+        { "or nobody waits",
+          { ONDEMAND, .n_workers = 2, .state = { JUST, .at_budget = true, .claims = 3 } },
+          .at_budget = true },
         { "or the pool has all that it may",
-          { ONDEMAND, .n_workers = 16, .waiting = 3, .state = { JUST, .at_budget = true, .claims = 3 } }, .at_budget = true },
-        { "without a budget nobody claims", { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { WAITING } }, .spawn = 3, .no_budget = true },
+          { ONDEMAND, .n_workers = 16, .waiting = 3, .state = { JUST, .at_budget = true, .claims = 3 } },
+          .at_budget = true },
+        { "without a budget nobody claims",
+          { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { WAITING } }, .spawn = 3, .no_budget = true },
 };
 // clang-format on
 
