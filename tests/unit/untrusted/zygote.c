@@ -21,6 +21,7 @@
 
 #include "base/fd.h"
 #include "ipc/channel.h"
+#include "opened.h"
 #include "untrusted/zygote.h"
 
 #define ZYGOTE 4711
@@ -220,7 +221,7 @@ static int hear(struct talk *t, struct ipc_message *m, const int *fds, struct un
         assert_int_equal(type, m->type);
         if (r == 0)
                 before += (fact->pidfd >= 0) + (fact->pipes[0] >= 0) + (fact->pipes[1] >= 0);
-        assert_int_equal(fd_count_open(), before);
+        opened_assert(before);
         return r;
 }
 
