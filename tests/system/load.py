@@ -3,7 +3,8 @@
 
 Run as a program it is the load itself: so many clients, each with one request at a time over a kept connection, most of them fast and some
 slow, until its standard input closes and at least --least requests are done. It is started inside the container's network. Load is the
-test's handle on it.
+test's handle on it. With --fastcgi the clients speak FastCGI to an address, with a connection for each request, and no web server is
+between; --least-us has every request take at least so long.
 
 The load also notes how late its own timer is, again and again: what the machine itself adds to every wait when other work keeps it busy.
 
@@ -15,12 +16,17 @@ import argparse
 import asyncio
 import json
 import random
+import struct
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+import fastcgi  # noqa: E402
 
 # Share of requests, and the microseconds they take at least and at most.
 MIX = ((0.970, 0, 0), (0.022, 1_000, 100_000), (0.008, 100_000, 2_000_000))
@@ -70,8 +76,8 @@ async def read_response(reader):
 
 
 class Client:
-    def __init__(self, host, port, path, seed):
-        self.host, self.port, self.path = host, port, path
+    def __init__(self, options, seed):
+        self.host, self.port, self.path, self.least_us = options.host, options.port, options.path, options.least_us
         self.random = random.Random(seed)
         self.writer = None
 
@@ -79,29 +85,37 @@ class Client:
         dice = self.random.random()
         for share, least, most in MIX:
             if dice < share:
-                return self.random.randint(least, most)
+                return max(self.random.randint(least, most), self.least_us)
             dice -= share
-        return 0
+        return self.least_us
 
     def hang_up(self):
         if self.writer:
             self.writer.close()
         self.writer = None
 
-    async def request(self, asked):
-        if not self.writer:
-            self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
-        start = time.time()
+    async def exchange(self, asked):
+        """(status, body) of one request."""
         self.writer.write(f"GET {self.path}?us={asked} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         status, body, kept = await read_response(self.reader)
+        if not kept:
+            self.hang_up()
+        return status, body
+
+    async def connect(self):
+        return await asyncio.open_connection(self.host, self.port)
+
+    async def request(self, asked):
+        if not self.writer:
+            self.reader, self.writer = await self.connect()
+        start = time.time()
+        status, body = await self.exchange(asked)
         record = [start, time.time(), asked, status, 0, 0, 0.0, ""]
         if status == 200:
             page = json.loads(body)
             record[4:7] = page["worker"], page["generation"], page["began"]
         else:
             record[7] = " ".join(body[:200].decode("latin-1").split())[:80]
-        if not kept:
-            self.hang_up()
         return record
 
     async def work(self, go_on, report):
@@ -112,7 +126,34 @@ class Client:
             except Exception as problem:  # whatever it is, it is a failed request
                 self.hang_up()
                 report([start, time.time(), asked, 0, 0, 0, 0.0, repr(problem)])
+                await asyncio.sleep(0.02)  # who is refused tries again, but is no flood
         self.hang_up()
+
+
+class Direct(Client):
+    """In a web server's place, with a fresh connection for each request."""
+
+    def __init__(self, options, seed):
+        super().__init__(options, seed)
+        self.address = options.fastcgi
+
+    async def connect(self):
+        if "/" in self.address:
+            return await asyncio.open_unix_connection(self.address)
+        host, _, port = self.address.rpartition(":")
+        return await asyncio.open_connection(host, int(port))
+
+    async def exchange(self, asked):
+        self.writer.write(fastcgi.request_bytes(fastcgi.environment(self.path, query=f"us={asked}")))
+        answer = fastcgi.Response()
+        while True:
+            _, kind, _, length, padding = struct.unpack(">BBHHBx", await self.reader.readexactly(8))
+            content = (await self.reader.readexactly(length + padding))[:length]
+            if kind == fastcgi.END_REQUEST:
+                self.hang_up()
+                return answer.status, answer.body
+            if kind == fastcgi.STDOUT:
+                answer.stdout += content
 
 
 async def watch_lag(report, period=0.02):
@@ -142,7 +183,8 @@ async def load(options):
     waiting = asyncio.create_task(reader.read())
     waiting.add_done_callback(lambda _: stop())
     lag = asyncio.create_task(watch_lag(lambda late: print(json.dumps(late))))
-    clients = [Client(options.host, options.port, options.path, seed) for seed in range(options.clients)]
+    kind = Direct if options.fastcgi else Client
+    clients = [kind(options, seed) for seed in range(options.clients)]
     await asyncio.gather(*(c.work(lambda: not stopped or done < options.least, report) for c in clients))
     lag.cancel()
 
@@ -152,6 +194,8 @@ def main():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=80)
     parser.add_argument("--path", default="/load.php")
+    parser.add_argument("--fastcgi", metavar="ADDRESS")
+    parser.add_argument("--least-us", type=int, default=0)
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--least", type=int, default=0)
     asyncio.run(load(parser.parse_args()))
@@ -163,9 +207,10 @@ def main():
 class Load:
     """with Load(container, least=20000) as load: ...; afterwards load.records."""
 
-    def __init__(self, container, clients=32, least=0, port=80, path="/load.php"):
+    def __init__(self, container, clients=32, least=0, port=80, path="/load.php", more=()):
         self.command = container.enter_network(
-            sys.executable, str(Path(__file__).resolve()), "--clients", str(clients), "--least", str(least), "--port", str(port), "--path", path)
+            sys.executable, str(Path(__file__).resolve()), "--clients", str(clients), "--least", str(least), "--port", str(port), "--path", path,
+            *more)
         self.records = []
         self.lags = []
         self.more = threading.Condition()
