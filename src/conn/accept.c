@@ -201,6 +201,12 @@ struct accept_state {
         usec_t now;
 };
 
+/* One of the shelf is ready, and has nobody else to go to than this worker and, in a while, the park. */
+static int accept_on_shelf(struct acceptor *a) {
+        a->kept_last = a->kept_alone = false;
+        return accept_is_over(a) ? ACCEPT_E_DRAIN : ACCEPT_E_SHELF;
+}
+
 /* One wait: an outcome, 0: nothing for this worker, or -errno. */
 static int accept_hear(struct acceptor *a, struct accept_state *s, int *ret_fd) {
         struct epoll_event event;
@@ -218,6 +224,8 @@ static int accept_hear(struct acceptor *a, struct accept_state *s, int *ret_fd) 
                 return ACCEPT_E_DRAIN;
         case ACCEPTOR_KEPT:
                 return accept_on_kept(a);
+        case ACCEPTOR_SHELF:
+                return accept_on_shelf(a);
         case ACCEPTOR_PARENT:
                 s->rests = false;
                 watchers_leave(a->watchers, a->slot, s->in_hand);

@@ -25,6 +25,7 @@ enum {
         ACCEPT_E_CONNECTION = 1, /* *ret_fd is a new connection (close-on-exec, blocking), the caller's */
         ACCEPT_E_OFFER,          /* the park may offer one: nobody else was woken for it */
         ACCEPT_E_KEPT,           /* the kept connection has bytes, or has ended */
+        ACCEPT_E_SHELF,          /* a connection on the shelf has bytes, or has ended */
         ACCEPT_E_YIELD,          /* something of others' is ready: give the kept connection up, and wait again */
         ACCEPT_E_TIMEOUT,        /* neither within the kept connection's time */
         ACCEPT_E_DRAIN,          /* this worker is to end; nothing more will be accepted */

@@ -51,9 +51,14 @@ static int acceptor_init_rest(struct acceptor *a, bool holding) {
 }
 
 /* Holds nothing. */
-static const struct acceptor acceptor_empty = {
-        .epoll_fd = -1, .rest_fds = { -1, -1 }, .offers = -1, .doorbell = -1, .lifeline = -1, .quit = -1, .kept = -1
-};
+static const struct acceptor acceptor_empty = { .epoll_fd = -1,
+                                                .rest_fds = { -1, -1 },
+                                                .offers = -1,
+                                                .doorbell = -1,
+                                                .lifeline = -1,
+                                                .quit = -1,
+                                                .kept = -1,
+                                                .shelf = -1 };
 
 /* epoll reports what was ready when it was added in the order of adding. */
 static int acceptor_watch_clients(struct acceptor *a, unsigned first) {
@@ -163,6 +168,20 @@ void acceptor_forget(struct acceptor *a) {
         a->kept = -1;
         a->others_since = 0;
         a->kept_last = a->kept_alone = false;
+}
+
+int acceptor_hear_shelf(struct acceptor *a, int epoll_fd) {
+        int r;
+
+        if (a->shelf == epoll_fd)
+                return 0;
+        r = acceptor_watch(a, epoll_fd, EPOLLIN, ACCEPTOR_SHELF);
+        for (int holding = 0; holding < 2 && r == 0; holding++)
+                if (a->rest_fds[holding] >= 0)
+                        r = acceptor_watch_in(a->rest_fds[holding], epoll_fd, EPOLLIN, ACCEPTOR_SHELF);
+        if (r == 0)
+                a->shelf = epoll_fd;
+        return r;
 }
 
 void acceptor_forget_offers(struct acceptor *a) {

@@ -29,6 +29,7 @@ struct acceptor {
         int kept;     /* the connection between two of its requests, or -1; owned by the caller */
         const volatile uint32_t *latest; /* number of the generation that accepts, in shared memory */
         uint32_t generation;             /* this worker's: once it is below the latest, nothing more is accepted */
+        int shelf;                       /* an epoll of the caller's, in all of ours, for more of them; -1: none */
         bool kept_heard[2];              /* [true]: rest_fds[true] has it; [false]: epoll_fd has it */
         usec_t kept_until;               /* when ACCEPT_E_TIMEOUT is due for the kept connection */
         usec_t others_since;   /* something of others' has been ready, and the kept connection served first, since then;
@@ -71,6 +72,9 @@ void acceptor_done(struct acceptor *a);
 void acceptor_keep(struct acceptor *a, int fd, usec_t until);
 void acceptor_forget(struct acceptor *a);
 
+/* Hears the shelf's connections from now on, in every wait, up to its closing. 0 or -errno. */
+int acceptor_hear_shelf(struct acceptor *a, int epoll_fd);
+
 /* The offers are at their end. */
 void acceptor_forget_offers(struct acceptor *a);
 
@@ -88,7 +92,8 @@ enum {
         ACCEPTOR_KEPT = -4,
         ACCEPTOR_OFFERS = -5,
         ACCEPTOR_BELL = -6,
-        ACCEPTOR_PARENT = -7
+        ACCEPTOR_PARENT = -7,
+        ACCEPTOR_SHELF = -8
 };
 
 /* The epoll of a wait. */

@@ -20,12 +20,15 @@
 #define HANDOVER_BYTES_MAX 65536U /* of a request, and of a reply, that may come along */
 
 enum {
-        HANDOVER_KEEP = 1,   /* when the reply is out the connection waits for its next request; else it is closed */
-        HANDOVER_LINGER = 2, /* before it is closed, what its client still sends is read and thrown away */
-        HANDOVER_BODY = 4,   /* its client may still be sending the answered request's body, and not read before */
-        HANDOVER_DRAIN = 8,  /* before the reply goes, that body is received to its end and thrown away: see
-                                worker/exchange.c */
-        HANDOVER_BEGUN = 16, /* with DRAIN: the client has had the beginning of the reply */
+        HANDOVER_KEEP = 1,    /* when the reply is out the connection waits for its next request; else it is closed */
+        HANDOVER_LINGER = 2,  /* before it is closed, what its client still sends is read and thrown away */
+        HANDOVER_BODY = 4,    /* its client may still be sending the answered request's body, and not read before */
+        HANDOVER_DRAIN = 8,   /* before the reply goes, that body is received to its end and thrown away: see
+                                 worker/exchange.c */
+        HANDOVER_BEGUN = 16,  /* with DRAIN: the client has had the beginning of the reply */
+        HANDOVER_SHARED = 32, /* others may have a descriptor of it that they are yet to close, so closing one is no end
+                                 for its client: conn/claims.h */
+        HANDOVER_SHELF = 64,  /* to the park: this is no connection, but the channel of a worker's shelf */
 };
 
 struct handover {

@@ -21,13 +21,23 @@ void stream_open(struct stream *s, int fd) {
         s->pos = s->n = 0;
         s->n_written = 0;
         s->patience = USEC_INFINITY;
-        s->send_limited = false;
+        s->send_limited = s->shared = false;
         s->unsent = -1;
 }
 
 void stream_close(struct stream *s) {
-        s->fd = fd_close(s->fd);
+        if (s->shared)
+                shutdown(s->fd, SHUT_RDWR);
+        stream_release(s);
+}
+
+void stream_release(struct stream *s) {
+        fd_close(stream_take_out(s));
+}
+
+int stream_take_out(struct stream *s) {
         s->pos = s->n = 0;
+        return TAKE_FD(s->fd);
 }
 
 /* True when there are bytes, or an end, within the time. */

@@ -26,6 +26,7 @@ struct stream {
         usec_t silence;    /* how long one wait for bytes of the peer may be; USEC_INFINITY: for ever */
         usec_t stall;      /* the same for room to send: how long the peer may take nothing */
         bool send_limited; /* the kernel knows of that */
+        bool shared;       /* others may have a descriptor of it: its end is said before it is closed */
         int unsent; /* what the peer had yet to take when it was last looked; -1: it has taken something since then */
         uint8_t buf[STREAM_BUFFER_SIZE];
 };
@@ -35,6 +36,10 @@ void stream_open(struct stream *s, int fd);
 
 /* Closes it, if there is one. */
 void stream_close(struct stream *s);
+
+/* Closes the descriptor alone: somebody else has the connection. Or not even that (it is the caller's again). */
+void stream_release(struct stream *s);
+int stream_take_out(struct stream *s);
 
 /* As stream_close(), for when the peer may have sent bytes nobody read: closing would then reset the connection and
  * could take the reply with it (RFC 1122 4.2.2.13), so the sending side is closed first and the rest is read and thrown

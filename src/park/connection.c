@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/macros.h"
@@ -74,6 +75,12 @@ void connection_enter(struct park *park, struct connection *c, enum connection_s
         connection_join_list(park, c, state);
 }
 
+void connection_renew(struct park *park, struct connection *c, usec_t since) {
+        connection_leave_list(park, c);
+        c->since = since;
+        connection_join_list(park, c, c->state);
+}
+
 void connection_watch(struct park *park, struct connection *c, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = c };
         int op = events == 0 ? EPOLL_CTL_DEL : c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -103,13 +110,37 @@ void connection_free_out(struct park *park, struct connection *c) {
         c->n_out = c->n_sent = 0;
 }
 
-void connection_close(struct park *park, struct connection *c) {
+static void connection_leave_shelf(struct park *park, struct connection *c) {
+        struct shelf_copy *shelf = c->shelf;
+
+        if (!shelf)
+                return;
+        c->shelf = NULL;
+        if (c->state == CONNECTION_SHELVED) {
+                shelf->places[c->place] = NULL;
+                return;
+        }
+        for (unsigned i = 0; i < CLAIMS_PLACES; i++)
+                if (shelf->places[i])
+                        connection_release(park, shelf->places[i]);
+        claims_unmap(shelf->page);
+        free(shelf);
+}
+
+void connection_release(struct park *park, struct connection *c) {
+        connection_leave_shelf(park, c);
         connection_watch(park, c, 0); /* workers that have not closed their copies would keep the registration alive */
         c->fd = fd_close(c->fd);
         connection_free_in(park, c);
         connection_free_out(park, c);
         park->n--;
         connection_enter(park, c, CONNECTION_CLOSED);
+}
+
+void connection_close(struct park *park, struct connection *c) {
+        if (c->flags & HANDOVER_SHARED)
+                shutdown(c->fd, SHUT_RDWR); /* a worker may not have come to closing its descriptor yet */
+        connection_release(park, c);
 }
 
 void connection_close_all(struct park *park, enum connection_state state) {

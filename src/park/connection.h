@@ -8,7 +8,8 @@
 /* Takes over fd. NULL: no memory, and fd is still the caller's. */
 struct connection *connection_new(struct park *park, const struct handover *note, int fd);
 
-/* Into a list, behind those that are due before it. */
+/* Into a list, behind those that are due before it. Or into its own once more: since then its client is waited for. */
+void connection_renew(struct park *park, struct connection *c, usec_t since);
 void connection_enter(struct park *park, struct connection *c, enum connection_state state);
 
 /* Since when its client has been waited for, by which the lists are in order. Of a request with a limit for the whole:
@@ -22,7 +23,10 @@ void connection_watch(struct park *park, struct connection *c, uint32_t events);
 
 void connection_free_out(struct park *park, struct connection *c);
 
-/* Closes it; its memory stays until connection_free_closed(). */
+/* Somebody else has it, who has no need to be told. */
+void connection_release(struct park *park, struct connection *c);
+
+/* Closes it, with what is on it where it is a shelf; its memory stays until connection_free_closed(). */
 void connection_close(struct park *park, struct connection *c);
 /* All of a state. */
 void connection_close_all(struct park *park, enum connection_state state);

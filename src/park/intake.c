@@ -16,6 +16,7 @@
 #include "park/connection.h"
 #include "park/limits.h"
 #include "park/receiving.h"
+#include "park/shelves.h"
 #include "park/writing.h"
 #include "probe/probes.h"
 
@@ -57,6 +58,10 @@ void intake_take(struct park *park, const struct handover *note, int fd) {
 }
 
 void intake_add(struct park *park, const struct handover *note, int fd) {
+        if (note->flags & HANDOVER_SHELF) {
+                shelves_add(park, fd);
+                return;
+        }
         atomic_fetch_add_explicit(&park->numbers->parked, 1, memory_order_relaxed);
         intake_take(park, note, fd);
 }

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "park/complaints.h"
 #include "park/connection.h"
+#include "park/shelved.h"
 
 /* How many that have not sent anything, as far as is known here, are looked at for one of which that is so. */
 #define LIMITS_LOOKS 16
@@ -25,12 +26,23 @@ static struct connection *limits_oldest_silent(const struct park *park) {
         return c;
 }
 
+static size_t limits_count_shelves(const struct park *park) {
+        return park->lists[CONNECTION_SHELF].n + park->lists[CONNECTION_WATCHED].n;
+}
+
+bool limits_admit_shelf(const struct park *park) {
+        return limits_count_shelves(park) < park->n_shelves_max;
+}
+
 bool limits_admit(struct park *park, int fd) {
         struct connection *oldest = park->lists[CONNECTION_IDLE].first;
-        bool idle = oldest != NULL;
+        bool idle;
 
-        if (park->n < park->n_max)
+        if (park->n - limits_count_shelves(park) < park->n_max)
                 return true;
+        if (!oldest)
+                oldest = shelved_claim_oldest(park);
+        idle = oldest;
         if (!oldest)
                 oldest = limits_oldest_silent(park);
         complaints_add(park, COMPLAINT_CONNECTIONS, oldest ? oldest->fd : fd,

@@ -26,6 +26,7 @@
 #include "park/overflow.h"
 #include "park/queue.h"
 #include "park/receiving.h"
+#include "park/shelves.h"
 #include "park/standin.h"
 #include "park/timeouts.h"
 #include "park/writing.h"
@@ -120,6 +121,9 @@ void park_on_connection(struct park *park, struct connection *c) {
         case STATES_EVENT_HANGUP:
                 overflow_on_hangup(park, c);
                 break;
+        case STATES_EVENT_SHELF:
+                shelves_on_event(park, c);
+                break;
         case STATES_EVENT_NONE:
                 break;
         }
@@ -145,7 +149,7 @@ static void park_publish(struct park *park) {
                 _Atomic uint64_t *number;
                 size_t value;
         } rows[] = {
-                { &park->numbers->idle, park->lists[CONNECTION_IDLE].n },
+                { &park->numbers->idle, park->lists[CONNECTION_IDLE].n + park->lists[CONNECTION_SHELVED].n },
                 { &park->numbers->receiving, park->lists[CONNECTION_FRESH].n + park->lists[CONNECTION_RECEIVING].n },
                 { &park->numbers->waiting, queue_length(park) },
                 { &park->numbers->writing, park->lists[CONNECTION_WRITING].n + park->lists[CONNECTION_DRAINING].n +
@@ -159,17 +163,22 @@ static void park_publish(struct park *park) {
                 atomic_store_explicit(rows[i].number, rows[i].value, memory_order_relaxed);
 }
 
-/* New ones are those of whoever comes after it, or of nobody. */
-static void park_close_entrance(struct park *park) {
-        if (park->finish_at > 0 || park->retired || park->intake < 0)
-                entrance_close(park);
+/* Nothing new comes that is not on its way. */
+static bool park_is_over(const struct park *park) {
+        return park->finish_at > 0 || park->retired || park->intake < 0;
+}
+
+/* New ones are those of whoever comes after it, or of nobody; and what workers have is looked after by that one. */
+static void park_leave_outside(struct park *park) {
+        if (!park_is_over(park))
+                return;
+        entrance_close(park);
+        shelves_leave(park);
 }
 
 /* True when nothing is left to do, up to what may be on its way. */
 static bool park_is_done(const struct park *park) {
-        bool over = park->finish_at > 0 || park->retired || park->intake < 0;
-
-        return over && park->n == 0;
+        return park_is_over(park) && park->n == 0;
 }
 
 int park_run(struct park *park) {
@@ -180,9 +189,10 @@ int park_run(struct park *park) {
                 int n;
 
                 park->now = time_now();
-                park_close_entrance(park);
+                park_leave_outside(park);
                 at = MIN(entrance_enforce(park), overflow_enforce(park));
                 at = MIN(at, timeouts_enforce(park));
+                at = MIN(at, shelves_enforce(park));
                 park_publish(park);
                 connection_free_closed(park);
                 if (park_is_done(park)) {

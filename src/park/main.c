@@ -14,6 +14,7 @@
 
 #include "base/capability.h"
 #include "base/fd.h"
+#include "base/macros.h"
 #include "base/number.h"
 #include "base/process.h"
 #include "base/program.h"
@@ -49,11 +50,15 @@ static size_t park_count_listeners(void) {
         return n;
 }
 
-/* A descriptor for each connection. */
+/* Shelves, one for each worker: where there are more workers, the others hand their connections over. */
+#define MAIN_SHELVES 512U
+
+/* A descriptor for each connection, and for each shelf, as far as there are any left. */
 static void park_raise_limit(struct park *park) {
         rlim_t need = park->pool->park_max_connections + MAIN_SPARE_FDS;
-        rlim_t limit = process_raise_files(need, NULL);
+        rlim_t limit = process_raise_files(need + MAIN_SHELVES, NULL);
 
+        park->n_shelves_max = limit > need ? (size_t)MIN(limit - need, (rlim_t)MAIN_SHELVES) : 0;
         park->n_max = park->pool->park_max_connections;
         if (limit >= need)
                 return;
@@ -97,6 +102,7 @@ int main(int argc, char **argv) {
         if (r == 0) {
                 log_out_init(0, MAIN_LOG_QUEUE, scoreboard->header.logs_lost);
                 park.numbers = &scoreboard->header.park;
+                park.scoreboard = scoreboard;
                 park.overload = scoreboard->header.overload;
                 park.denied = scoreboard->header.denied;
                 park.managed = argc == 2 && conf_pool_limits_queue(park.pool);

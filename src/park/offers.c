@@ -35,7 +35,8 @@ static void offers_watch(struct park *park, bool on) {
 
 /* As offers_add(), even if others wait. */
 static int offers_send(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
-        struct handover note = { .flags = HANDOVER_KEEP, .n_in = (uint32_t)n, .begun = c->begun, .whole = park->now };
+        const uint32_t flags = HANDOVER_KEEP | (c->flags & HANDOVER_SHARED);
+        struct handover note = { .flags = flags, .n_in = (uint32_t)n, .begun = c->begun, .whole = park->now };
         int r;
 
         if (park->managed && fd_unsent(park->offers) > PARK_NONE_UNSENT)
@@ -56,7 +57,10 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
                         PROBE_PARK_OFFER(park->pool->name, park->n, n, (time_now() - c->arrived) * NSEC_PER_USEC);
         } else
                 log_error("a request is lost, since no worker can be offered it: %s", strerror(-r));
-        connection_close(park, c);
+        if (r == 0)
+                connection_release(park, c);
+        else
+                connection_close(park, c);
         return 0;
 }
 

@@ -16,10 +16,21 @@
 #include "base/time.h"
 #include "conf/model.h"
 #include "conn/allow.h"
+#include "conn/claims.h"
 #include "conn/handover.h"
 #include "fcgi/scan.h"
 #include "park/states.h"
 #include "scoreboard/layout.h"
+
+/* A worker's shelf, see conn/claims.h: it belongs to the connection that is its channel. */
+struct shelf_copy {
+        struct claims_page *page; /* NULL: it has not come yet */
+        struct connection *places[CLAIMS_PLACES];
+        uint32_t turn;     /* the worker's, when it was last looked at */
+        unsigned n_same;   /* in how many looks on end it was that one */
+        unsigned n_rested; /* looks on end in which there was nothing to look at */
+        bool crowded;      /* several had a request in the last one */
+};
 
 struct connection {
         struct connection *prev, *next;
@@ -37,7 +48,10 @@ struct connection {
         size_t n_in, size_in;
         uint8_t *out;
         size_t n_out, n_sent;
-        int unsent; /* of it, in the kernel, when that was last looked at */
+        int unsent;               /* of it, in the kernel, when that was last looked at */
+        struct shelf_copy *shelf; /* SHELVED: where; SHELF, WATCHED: its own */
+        uint32_t place, serial;   /* SHELVED */
+        uint64_t waits;           /* SHELVED: its word when a request was last seen waiting, see claims_look() */
 };
 
 struct connection_list {
@@ -85,17 +99,20 @@ struct park {
         _Atomic uint64_t *overload;      /* numbers by enum scoreboard_overload_number */
         _Atomic uint64_t *denied;        /* numbers by enum scoreboard_denied_number; NULL: not counted */
         struct scoreboard_park *numbers;
-        const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
+        const struct scoreboard *scoreboard; /* NULL: nobody is known to be idle */
+        const volatile uint32_t *stopping;   /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;
         int intake; /* -1: no more come in */
         int offers;
         int orders; /* -1: the master is gone */
         int signal_fd;
         struct connection_list lists[_CONNECTION_STATE_MAX];
-        size_t n; /* all but those that are closed */
-        size_t n_max;
+        size_t n;     /* all but those that are closed */
+        size_t n_max; /* without shelves */
+        size_t n_shelves_max;
         size_t n_bytes;
         bool offers_watched;
+        usec_t look_at;   /* shelves are looked at then; 0: none is WATCHED */
         usec_t retry_at;  /* when the kernel, short of something, is asked again to take an offer; 0: not */
         bool retired;     /* another park takes over the intake */
         bool last;        /* nothing more can be sent to the intake: its end does not mean that all senders are gone */

@@ -7,6 +7,7 @@
  *                      -> waiting, where the pool limits that -> writing
  *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
  *            -> draining -> writing
+ *     a shelf  -> shelved -> idle
  */
 
 #include <stdbool.h>
@@ -29,13 +30,15 @@ enum states_event {
         STATES_EVENT_WRITE,
         STATES_EVENT_DRAIN,
         STATES_EVENT_DISCARD,
-        STATES_EVENT_HANGUP
+        STATES_EVENT_HANGUP,
+        STATES_EVENT_SHELF
 };
 
 /*   state      clock    event    wants a worker   what it is */
 #define CONNECTION_STATES(X)                                                                                           \
         X(IDLE, PAUSE, RECEIVE, true)        /* between two requests */                                                \
         X(FRESH, FIRST, RECEIVE, true)       /* its client may send a request, and nothing of it has come yet */       \
+        X(SHELVED, PAUSE, NONE, true)        /* the same, and a worker has it, who may be serving it */                \
         X(RECEIVING, REQUEST, RECEIVE, true) /* part of a request is there */                                          \
         X(WAITING, QUEUE, HANGUP, true)      /* its request is to be offered, and the offers are full */               \
         X(HIGH, QUEUE, HANGUP, true)         /* the same of queue.priority[high] */                                    \
@@ -44,6 +47,8 @@ enum states_event {
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
         X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \
         X(LINGERING, REST, DISCARD, false)   /* nothing more is sent; what still comes is thrown away */               \
+        X(SHELF, NONE, SHELF, false)         /* no connection but the channel of a worker's shelf */                   \
+        X(WATCHED, NONE, SHELF, false)       /* the same, and what is shelved there is looked at */                    \
         X(CLOSED, NONE, NONE, false)         /* until no event can be about it any more */
 
 enum connection_state {

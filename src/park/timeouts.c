@@ -9,6 +9,7 @@
 #include "park/complaints.h"
 #include "park/connection.h"
 #include "park/overflow.h"
+#include "park/shelved.h"
 #include "park/writing.h"
 
 /* For the next bytes of what is thrown away. */
@@ -86,6 +87,8 @@ static void timeouts_tell(struct park *park, const struct connection *c) {
 }
 
 static void timeouts_on_due(struct park *park, struct connection *c) {
+        if (c->state == CONNECTION_SHELVED && !shelved_is_due(park, c))
+                return;
         if (c->state == CONNECTION_WRITING && fd_has_drained(c->fd, &c->unsent)) {
                 connection_enter(park, c, CONNECTION_WRITING);
                 return;

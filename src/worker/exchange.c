@@ -67,6 +67,7 @@ void exchange_close(struct transport *t) {
                 return;
         /* closing it does not end the watch while somebody else has it, a copy that PHP has forked */
         acceptor_forget(t->kept->acceptor);
+        shelf_part(t->kept->shelf);
         input_drop(t);
         if (exchange_is_quiet(t))
                 stream_close(&t->stream);

@@ -129,7 +129,7 @@ static void kept_complain(struct kept *p, const char *why) {
 
 int kept_hand_over(struct transport *t, uint32_t flags) {
         struct kept *p = t->kept;
-        struct handover note = { .flags = flags,
+        struct handover note = { .flags = flags | (t->stream.shared ? HANDOVER_SHARED : 0U),
                                  .n_out = (uint32_t)(t->exchange.n_out - t->exchange.n_sent),
                                  .begun = t->begun };
         int r;
@@ -143,6 +143,7 @@ int kept_hand_over(struct transport *t, uint32_t flags) {
                 note.skip = t->scan.in_request ? 0 : (uint32_t)t->scan.at;
                 note.n_in = (uint32_t)stream_pending(&t->stream);
         }
+        shelf_part(p->shelf); /* first: what a worker that dies has in hand is closed for its client */
         r = handover_send(p->intake, &note,
                           &(struct handover_content){ .connection = t->stream.fd,
                                                       .out = t->exchange.out + t->exchange.n_sent,
@@ -154,6 +155,6 @@ int kept_hand_over(struct transport *t, uint32_t flags) {
         t->stream.n_written += note.n_out;
         t->exchange.n_out = t->exchange.n_sent = 0;
         acceptor_forget(p->acceptor); /* closing it here does not end the watch, as it lives on there: epoll(7) */
-        stream_close(&t->stream);
+        stream_release(&t->stream);
         return 0;
 }

@@ -8,10 +8,12 @@
 #include "base/time.h"
 #include "conn/accept.h"
 #include "conn/handover.h"
+#include "worker/shelf.h"
 #include "worker/transport.h"
 
 struct kept {
         struct acceptor *acceptor;         /* may watch the connection */
+        struct shelf *shelf;               /* may have it, too */
         int intake;                        /* the park's, or -1: there is none */
         const volatile uint32_t *stopping; /* in shared memory: the pool ends, and the park with it */
         usec_t complained;

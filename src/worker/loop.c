@@ -4,10 +4,10 @@
  * everything it calls is one of the boxes of the data flow in ARCHITECTURE.md.
  *
  * A request is taken up when it is there whole, as far as the buffer goes. Up to then its connection is kept like one
- * between two requests: the worker keeps at most one, for a short time, waits on that, the listeners and the park's
- * offers at once, and gives it to the park when it takes another. So no client that keeps its connection, or sends
- * slowly, keeps the worker. A request that has come in on the kept one has no other worker to go to, and goes first for
- * a moment.
+ * between two requests: the worker has one in hand, for a short time, waits on that, its shelf, the listeners and the
+ * park's offers at once, and puts it on the shelf, or gives it to the park, when it takes another. So no client that
+ * keeps its connection, or sends slowly, keeps the worker. A request that has come in on the kept one has no other
+ * worker to go to, and goes first for a moment.
  */
 
 #include "worker/loop.h"
@@ -25,38 +25,13 @@
 #include "scoreboard/denied.h"
 #include "worker/abandoned.h"
 #include "worker/exchange.h"
+#include "worker/hand.h"
 #include "worker/pages.h"
 #include "worker/setup.h"
 
 /* How long a connection stays with an idle worker: one whose request is on its way, and one between two requests. */
 #define WORKER_PARTIAL_TIME (10 * USEC_PER_MSEC)
 #define WORKER_IDLE_TIME    USEC_PER_SEC
-
-/* Before anything that follows a wait; what is done without one happens at the same time. */
-static void worker_read_clock(struct worker *w) {
-        w->nsec = time_read_nsec(CLOCK_MONOTONIC);
-}
-
-static usec_t worker_now(const struct worker *w) {
-        return w->nsec / NSEC_PER_USEC;
-}
-
-static void worker_drop_connection(struct worker *w) {
-        acceptor_forget(&w->acceptor);
-        exchange_close(&w->transport);
-        w->ready = false;
-        if (w->transport.exchange.waited)
-                worker_read_clock(w);
-}
-
-static bool worker_has_connection(const struct worker *w) {
-        return w->transport.stream.fd >= 0;
-}
-
-/* The pool stops, and the park with it: nothing is kept for a next request. */
-static bool worker_pool_stops(const struct worker *w) {
-        return *w->kept.stopping;
-}
 
 /* Answers the request whose head has been read: a page of the pool's own, or PHP. */
 static void worker_answer(struct worker *w, struct sapi_result *ret) {
@@ -87,49 +62,18 @@ static void worker_end_output(struct worker *w) {
                 (void)log_out_write(&w->output[i], end, sizeof(end));
 }
 
-/* What has come of the next request can be answered nowhere. */
-static void worker_lose_request(struct worker *w) {
-        const struct stream *s = &w->transport.stream;
-
-        peer_log_closed(
-                s->fd, LOG_EVENT_NONE,
-                "its next request is lost (%zu bytes had come): this worker's PHP is not fit for it, and the park "
-                "takes nothing",
-                stream_pending(s));
-        worker_drop_connection(w);
-}
-
-/* The connection in hand goes to the park. When that takes none, one that rests is closed; one whose request is on its
- * way is served, the worker waiting for it, also one that ends. */
-static void worker_give_up(struct worker *w) {
-        struct transport *t = &w->transport;
-        bool rests = !w->ready && t->begun == 0;
-
-        if (!worker_has_connection(w))
-                return;
-        acceptor_forget(&w->acceptor);
-        if (!(rests && worker_pool_stops(w)) && kept_hand_over(t, HANDOVER_KEEP) == 0)
-                w->ready = false;
-        else if (rests)
-                worker_drop_connection(w);
-        else if (w->unfit)
-                worker_lose_request(w);
-        else {
-                accept_hand_on(&w->acceptor);
-                w->ready = true;
-        }
-}
-
 /* The connection in hand waits for its client. */
 static void worker_watch(struct worker *w) {
         const struct transport *t = &w->transport;
-        usec_t until = worker_now(w) + (t->begun > 0 ? WORKER_PARTIAL_TIME : WORKER_IDLE_TIME);
+        usec_t until = self_now(w) + (t->begun > 0 ? WORKER_PARTIAL_TIME : WORKER_IDLE_TIME);
 
+        if (hand_put_back(w))
+                return;
         if (w->acceptor.kept >= 0 && t->begun > 0)
                 until = MIN(until, w->acceptor.kept_until);
         acceptor_keep(&w->acceptor, t->stream.fd, until);
         if (w->ending || w->last)
-                worker_give_up(w);
+                hand_give_up(w);
 }
 
 /* What has come of the next request? */
@@ -138,7 +82,7 @@ static void worker_look(struct worker *w) {
 
         w->ready = r == KEPT_E_READY;
         if (r == KEPT_E_CLOSE)
-                worker_drop_connection(w);
+                hand_drop(w);
         else if (r == 0)
                 worker_watch(w);
 }
@@ -146,9 +90,9 @@ static void worker_look(struct worker *w) {
 /* This worker has served enough, and a fresh one takes its place; not when the pool stops: then the park may need it to
  * the end. */
 static bool worker_is_worn(const struct worker *w) {
-        if (worker_pool_stops(w))
+        if (self_pool_stops(w))
                 return false;
-        return (w->n_max > 0 && w->n_served >= w->n_max) || (w->expires > 0 && worker_now(w) >= w->expires) ||
+        return (w->n_max > 0 && w->n_served >= w->n_max) || (w->expires > 0 && self_now(w) >= w->expires) ||
                memory_is_over(&w->memory);
 }
 
@@ -181,11 +125,11 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
         track_free(&w->track);
         w->nsec = w->track.nsec;
         if (!keep)
-                worker_drop_connection(w);
+                hand_drop(w);
         else
                 worker_look(w);
         if (w->ending)
-                worker_give_up(w);
+                hand_give_up(w);
 }
 
 /* One request on the connection in hand. */
@@ -196,12 +140,13 @@ static int worker_serve(struct worker *w) {
         int r;
 
         w->ready = false;
+        shelf_on_work(&w->shelf);
         track_begin(&w->track, w->nsec);
         access_begin(&w->access);
         r = exchange_read_head(t);
         if (r < 0 || r == EXCHANGE_E_CLOSED) {
                 track_cancel(&w->track);
-                worker_drop_connection(w);
+                hand_drop(w);
                 return r < 0 ? r : 0;
         }
         if (r != EXCHANGE_E_ABORTED) {
@@ -225,7 +170,7 @@ static int worker_first_bytes(struct worker *w) {
 
         if (r == STREAM_E_EMPTY && sched_yield() == 0) {
                 r = stream_more(s);
-                worker_read_clock(w);
+                self_read_clock(w);
         }
         return r;
 }
@@ -234,13 +179,13 @@ static void worker_open(struct worker *w, int fd) {
         struct transport *t = &w->transport;
         int r;
 
-        w->turn = worker_now(w);
+        w->turn = self_now(w);
         transport_open(t, fd, w->turn);
         track_connection(&w->track);
         r = worker_first_bytes(w);
         if (r == STREAM_E_END || r < 0) {
                 transport_on(t, PHASES_EVENT_END);
-                worker_drop_connection(w);
+                hand_drop(w);
         } else
                 worker_look(w);
 }
@@ -253,10 +198,13 @@ static int worker_take_offer(struct worker *w) {
 
         r = handover_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
         if (r == 0) {
-                w->turn = worker_now(w);
+                w->turn = self_now(w);
                 track_offer(&w->track, note.whole);
                 transport_open(t, fd, note.begun);
                 t->stream.n = note.n_in; /* they are there already */
+                t->stream.shared = note.flags & HANDOVER_SHARED;
+                if (t->stream.shared) /* so that its client hears of this worker's death */
+                        (void)shelf_put(&w->shelf, fd, true, w->turn);
                 worker_look(w);
         } else if (r == HANDOVER_E_END) {
                 acceptor_forget_offers(&w->acceptor);
@@ -271,18 +219,34 @@ static void worker_hear(struct worker *w) {
         struct transport *t = &w->transport;
         int r;
 
-        w->turn = worker_now(w);
+        w->turn = self_now(w);
         if (w->ready)
                 return;
         r = stream_more(&t->stream);
         if (r == 0)
                 worker_look(w);
-        else if (r == STREAM_E_EMPTY)
+        else if (r == STREAM_E_EMPTY && !hand_put_back(w))
                 accept_missed(&w->acceptor);
-        else {
+        else if (r != STREAM_E_EMPTY) {
                 transport_on(t, PHASES_EVENT_END); /* closed by its client, between two requests or in one */
-                worker_drop_connection(w);
+                hand_drop(w);
         }
+}
+
+/* The client of one of the shelf's connections has done something. */
+static void worker_take_shelved(struct worker *w) {
+        int place = shelf_next(&w->shelf, self_now(w));
+
+        if (place < 0)
+                return;
+        hand_put_away(w);
+        if (hand_is_full(w)) { /* the park does not take it */
+                shelf_return(&w->shelf, place, self_now(w));
+                return;
+        }
+        transport_open(&w->transport, shelf_hold(&w->shelf, place), 0);
+        w->transport.stream.shared = true;
+        worker_hear(w);
 }
 
 /* The order to end: nothing new is taken; a request that has already come in on the kept connection is still answered.
@@ -290,31 +254,36 @@ static void worker_hear(struct worker *w) {
 static void worker_drain(struct worker *w) {
         struct transport *t = &w->transport;
 
-        w->last = !w->last && worker_pool_stops(w) && w->acceptor.offers >= 0;
+        shelf_close(&w->shelf);
+        w->last = !w->last && self_pool_stops(w) && w->acceptor.offers >= 0;
         w->ending = !w->last;
         if (w->last) {
                 acceptor_set_generation(&w->acceptor, NULL, 0); /* it is over, but for the offers */
                 acceptor_leave_for_offers(&w->acceptor);
         } else
                 acceptor_leave(&w->acceptor);
-        if (worker_has_connection(w) && !w->ready && stream_more(&t->stream) == 0)
+        if (hand_is_full(w) && !w->ready && stream_more(&t->stream) == 0)
                 worker_look(w);
         if (!w->ready)
-                worker_give_up(w);
+                hand_give_up(w);
 }
 
 /* Waits for something to do, and does it up to the next request. */
 static int worker_wait(struct worker *w) {
-        bool in_hand = worker_has_connection(w);
+        bool in_hand = hand_is_full(w);
         int fd = -1, r = 0;
 
         if (setup_is_told_to_end() && !w->last)
                 r = ACCEPT_E_DRAIN;
+        else if (!w->ready && shelf_is_promising(&w->shelf, self_now(w)))
+                r = ACCEPT_E_SHELF;
         else if (!w->ready)
-                r = accept_try(&w->acceptor, in_hand, worker_now(w), &fd);
+                r = accept_try(&w->acceptor, in_hand, self_now(w), &fd);
         if (r == 0) {
-                r = accept_wait(&w->acceptor, in_hand, w->ready, worker_now(w), &fd);
-                worker_read_clock(w);
+                shelf_on_wait(&w->shelf);
+                r = accept_wait(&w->acceptor, in_hand, w->ready, self_now(w), &fd);
+                self_read_clock(w);
+                shelf_on_waited(&w->shelf, self_now(w));
         }
         switch (r) {
         case ACCEPT_E_CONNECTION:
@@ -328,9 +297,12 @@ static int worker_wait(struct worker *w) {
         case ACCEPT_E_KEPT:
                 worker_hear(w);
                 return 0;
+        case ACCEPT_E_SHELF:
+                worker_take_shelved(w);
+                return 0;
         case ACCEPT_E_YIELD:
         case ACCEPT_E_TIMEOUT:
-                worker_give_up(w);
+                hand_put_away(w);
                 return 0;
         case ACCEPT_E_DRAIN:
                 worker_drain(w);
@@ -343,7 +315,7 @@ static int worker_wait(struct worker *w) {
 static int worker_step(struct worker *w) {
         int r = 0;
 
-        if (!w->ready || (!w->ending && worker_now(w) - w->turn >= ACCEPT_SPAN))
+        if (!w->ready || (!w->ending && self_now(w) - w->turn >= ACCEPT_SPAN))
                 r = worker_wait(w);
         if (r == 0 && w->ready)
                 return worker_serve(w);
@@ -352,7 +324,7 @@ static int worker_step(struct worker *w) {
 }
 
 int worker_loop(struct worker *w) {
-        worker_read_clock(w);
+        self_read_clock(w);
         while (!w->ending || w->ready) {
                 int r = worker_step(w);
 
@@ -363,7 +335,7 @@ int worker_loop(struct worker *w) {
 }
 
 int worker_next(struct worker *w) {
-        worker_read_clock(w);
+        self_read_clock(w);
         w->called = false;
         while (!w->called && (!w->ending || w->ready)) {
                 int r = worker_step(w);
@@ -375,12 +347,12 @@ int worker_next(struct worker *w) {
 }
 
 void worker_share(struct worker *w) {
-        if (worker_has_connection(w) && !w->ending && !worker_pool_stops(w) &&
-            kept_hand_over(&w->transport, HANDOVER_KEEP) == 0)
+        shelf_on_work(&w->shelf);
+        if (hand_is_full(w) && !w->ending && !self_pool_stops(w) && kept_hand_over(&w->transport, HANDOVER_KEEP) == 0)
                 w->ready = false;
 }
 
 void worker_leave(struct worker *w) {
         w->ending = w->unfit = true;
-        worker_give_up(w);
+        hand_give_up(w);
 }

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/fd.h"
+#include "conf/conf.h"
 #include "log/log.h"
 #include "log/out.h"
 #include "sapi/sapi.h"
@@ -38,6 +39,7 @@ static struct worker *run_self;
 static void run_on_copy(void) {
         struct worker *w = run_self;
 
+        shelf_forget(&w->shelf);
         w->transport.stream.fd = fd_close(w->transport.stream.fd);
         w->kept.intake = fd_close(w->kept.intake);
         acceptor_done(&w->acceptor);
@@ -107,6 +109,7 @@ static int run_prepare(struct worker *w) {
         if (r < 0)
                 return r;
         w->kept = (struct kept){ .acceptor = &w->acceptor,
+                                 .shelf = &w->shelf,
                                  .intake = s->intake,
                                  .stopping = &s->scoreboard->header.stopping };
         r = transport_init(&w->transport, &(struct transport_setup){ .track = &w->track,
@@ -144,6 +147,7 @@ static int run_live(struct worker *w) {
         r = worker_loop(w);
         if (r < 0)
                 return r;
+        shelf_close(&w->shelf); /* the end of PHP may take its time */
         acceptor_leave(&w->acceptor);
         if (!w->abandoned)
                 sapi_module_worker_end();
@@ -157,6 +161,7 @@ static struct worker *run_begin(const struct worker_setup *setup) {
 
         w->setup = setup;
         w->transport.stream.fd = w->kept.intake = -1;
+        shelf_init(&w->shelf, &w->acceptor, conf_pool_limits_queue(setup->pool) ? -1 : setup->intake);
         run_self = w;
         w->output[0] = (struct log_out){ .fd = STDOUT_FILENO, .kind = LOG_KIND_OUTPUT };
         w->output[1] = (struct log_out){ .fd = STDERR_FILENO, .kind = LOG_KIND_OUTPUT };

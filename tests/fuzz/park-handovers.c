@@ -45,7 +45,9 @@ static void scene_open(struct scene *s) {
         s->pool.park_first_byte_timeout = 5 * USEC_PER_SEC;
         s->pool.park_rest_timeout = 120 * USEC_PER_SEC;
         s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
-        s->park = (struct park){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
+        s->park = (struct park){
+                .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .n_shelves_max = 2, .now = time_now()
+        };
         s->park.intake = s->intake[0];
         s->park.offers = s->offers[1];
         s->park.orders = s->other[0];

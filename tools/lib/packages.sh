@@ -20,6 +20,7 @@ packages_test=(
         nginx-light apache2-bin caddy haproxy lighttpd        # real clients; nginx also for tools/bench
         systemd systemd-container debootstrap mount           # socket activation; the container of the system tests
         mandoc                                                # man pages say nothing that mandoc would mend
+        spin                                                  # the model of the protocol of kept connections
         strace                                                # a test of reloads
         util-linux procps curl iproute2
 )

@@ -41,7 +41,9 @@ static inline int scene_open(void **state) {
         s->pool.park_first_byte_timeout = 5 * USEC_PER_SEC;
         s->pool.park_rest_timeout = 120 * USEC_PER_SEC;
         s->pool.park_idle_timeout = 300 * USEC_PER_SEC;
-        s->park = (struct park){ .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .now = time_now() };
+        s->park = (struct park){
+                .pool = &s->pool, .numbers = &s->numbers, .n_max = 10, .n_shelves_max = 2, .now = time_now()
+        };
         s->park.intake = s->park.offers = s->pair[0];
         s->park.orders = s->pair[1];
         s->park.signal_fd = fcntl(s->pair[1], F_DUPFD_CLOEXEC, 0);
