@@ -8,6 +8,7 @@ import procs
 from load import Held, Load
 
 ONDEMAND = {"pm": "ondemand", "pm.max_children": "8", "pm.process_idle_timeout": "10m", "pool.sleep_after": "0"}
+ONE = {**ONDEMAND, "pm.max_children": "1"}  # else a client whose worker takes a second to begin gets one more
 
 
 def of(s, pool):
@@ -39,7 +40,7 @@ def idle(s, pool, n):
 
 
 def test_idle_workers_of_the_pool_that_has_most_go_first(start):
-    s = start({name: ONDEMAND for name in ("few", "most", "needs")}, settings={"pool.budget": "5", "log_level": "debug"})
+    s = start({"few": ONDEMAND, "most": ONDEMAND, "needs": ONE}, settings={"pool.budget": "5", "log_level": "debug"})
     with idle(s, "few", 2), idle(s, "most", 3):
         wait_of(s, few=2, most=3)
         with Held(s, "needs") as one:
@@ -65,7 +66,7 @@ def test_of_a_pool_that_keeps_workers_one_stays(start):
 
 def test_a_pool_without_a_worker_gets_one_and_the_first_idle_one_makes_up_for_it(start):
     """And the pool that has given it up does not take it back."""
-    s = start({"busy": {"pm": "static", "pm.max_children": "3"}, "needs": ONDEMAND}, settings={"pool.budget": "3", "log_level": "debug"})
+    s = start({"busy": {"pm": "static", "pm.max_children": "3"}, "needs": ONE}, settings={"pool.budget": "3", "log_level": "debug"})
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(Held(s, "busy")) for _ in range(3)]
         for h in held:
@@ -85,7 +86,7 @@ def test_a_pool_without_a_worker_gets_one_and_the_first_idle_one_makes_up_for_it
 
 def test_waiting_clients_get_what_the_next_pool_gives_up(start):
     """A pool with clients that wait beyond its first worker: in the order of asking."""
-    s = start({"a": ONDEMAND, "b": ONDEMAND}, settings={"pool.budget": "3", "log_level": "debug"})
+    s = start({"a": {**ONDEMAND, "pm.max_children": "2"}, "b": {**ONDEMAND, "pm.max_children": "2"}}, settings={"pool.budget": "3", "log_level": "debug"})
     with contextlib.ExitStack() as stack:
         ours = [stack.enter_context(Held(s, "a")) for _ in range(2)]
         for h in ours:
