@@ -8,8 +8,8 @@ from web import serve_nginx
 
 
 # For the instance: whose files they are, and which are written.
-OWNS = ["/var/lib/dokuwiki", "/etc/dokuwiki", "/var/cache/dokuwiki"]
-WRITES = ["/var/lib/dokuwiki", "/var/cache/dokuwiki"]
+OWNS = ["/var/lib/dokuwiki", "/etc/dokuwiki"]
+WRITES = ["/var/lib/dokuwiki"]
 
 
 @pytest.fixture
