@@ -37,7 +37,7 @@ def test_a_machine_that_works_has_nothing_wrong(fpmd, doctor, nginx, container):
     assert nginx.get("/load.php?us=0")[0] == 200
     assert doctor() == {}
     text = container.run("fpmctl", "doctor", "--nginx", "/etc/nginx/nginx.conf").stdout
-    assert "Nothing wrong found: 1 pool, " in text and "Not looked at" not in text
+    assert "Nothing wrong found: 1 pool, 4 addresses of web servers." in text and "Not looked at" not in text
 
 
 def test_a_socket_that_nobody_has_enabled(fpmd, doctor, container):
@@ -79,9 +79,9 @@ def test_a_socket_of_another_user(fpmd, doctor, nginx, container):
 
 
 def test_a_drop_in_that_systemd_has_not_read(fpmd, doctor, container):
+    fpmd.drop_in("fpmd.service", "[Service]\nNice=1\n")
     well(container, fpmd)
-    container.write("/etc/systemd/system/fpmd.service.d/test.conf", "[Service]\nNice=1\n")
-    fpmd.dropins.append("/etc/systemd/system/fpmd.service.d/test.conf")
+    container.write("/etc/systemd/system/fpmd.service.d/test.conf", "[Service]\nNice=2\n")  # systemd 252 sees no new folder
     assert "systemctl daemon-reload" in doctor()["unit"]
 
 

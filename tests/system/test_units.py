@@ -152,7 +152,7 @@ def test_the_shipped_configuration_is_valid_and_kept_by_a_second_install(fpmd, c
     assert (container.root / "etc/fpmd/pool.d/www.conf").read_text() == "; mine\n"
 
 
-def test_readmes_first_steps_work_as_they_stand(fpmd, container):
+def test_readmes_first_steps_work_as_they_stand(fpmd, nginx, container):
     from conftest import build_dir
 
     container.remove("/etc/fpmd/pool.d/www.conf")

@@ -122,11 +122,33 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
                 pools_add_file(f, conf->files[i], unit);
 }
 
+/* The pool of a file that fpmd.service reads as well: there it is, unless its instance has been started. */
+static bool pools_is_elsewhere(struct doctor_facts *f, const char *file, const struct conf_pool *pool,
+                               const char *unit) {
+        const struct doctor_unit *socket =
+                doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.socket", pool->name));
+        const struct doctor_unit *service = doctor_facts_find_unit(f, unit);
+        bool is_up =
+                (socket && text_equal(socket->active, "active")) || (service && text_equal(service->active, "active"));
+
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_equal(f->pools[i].name, pool->name) && text_equal(f->pools[i].file, file)) {
+                        if (is_up) {
+                                f->pools[i].unit = unit;
+                                f->pools[i].user = pools_user(f, pool, unit);
+                        }
+                        return true;
+                }
+        return false;
+}
+
 /* Pools of units.conf's folders. */
 static int pools_on_instance(const char *file, const struct conf_pool *pool, void *userdata) {
         struct doctor_facts *f = userdata;
         const char *unit = doctor_facts_print(f, "fpmd@%s.service", pool->name);
 
+        if (pools_is_elsewhere(f, file, pool, unit))
+                return 0;
         pools_add(f, pool, unit);
         pools_add_file(f, file, unit);
         return 0;

@@ -154,8 +154,9 @@ void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findi
 
                 if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
                         unit_check_taken(p, out);
-                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen || (u && !unit_check_listens(f, p->unit)))
-                        continue;
+                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen ||
+                    (f->n_units > 0 && !unit_check_listens(f, p->unit)))
+                        continue; /* a unit that is not up is told as that, or is off on purpose */
                 found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
                 text_printf(&found->what, "Pool '%s' has listen = %s [%s:%u], and nobody listens there%s", p->name,
                             p->listen, p->file, p->line,
