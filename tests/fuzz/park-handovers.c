@@ -116,8 +116,8 @@ static void play(struct scene *s, const uint8_t *in, size_t n) {
                 return;
         intake_add(&s->park, &note, fd);
         check_park(&s->park);
-        if (n > 0 && send(s->client[1], in, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
-                abort();
+        if (n > 0 && send(s->client[1], in, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n && errno != EPIPE)
+                abort(); /* EPIPE: the park has shut down what other processes may have as well */
         for (unsigned k = 0; k < EVENTS; k++) {
                 for (size_t i = 0; i < CONNECTION_CLOSED; i++)
                         if (s->park.lists[i].first) {
