@@ -232,7 +232,7 @@ def test_no_request_is_lost_between_sleep_and_waking(make, listen):
         reloads += 1
         threads[0].join(0.5)
     assert not bad, bad[:5]
-    assert reloads > 3 and len(re.findall("wakes up", s.log())) > n_pools
+    assert reloads > 0 and len(re.findall("wakes up", s.log())) > n_pools
     wait_alone(s, 20)
     assert "WARNING" not in s.log() and "ERROR" not in s.log()
 
