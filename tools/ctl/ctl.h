@@ -71,13 +71,16 @@ struct conf;
 struct conf_options;
 int ctl_load_conf(const char *path, const struct conf_options *options, struct conf **ret);
 
-/* Connects to the master; timeout (0: none) is for each answer. The descriptor, or a negative exit code after the
- * error was told. */
-int ctl_master_connect(const struct ctl *ctl, usec_t timeout);
-
-/* Sends a request, or receives an answer. 0, or a negative exit code after the error was told. */
-int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m);
-int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret);
+/* Sends the master a request, and has each part of its answer taken. timeout (0: none) is for each part. 0; what take
+ * has returned; or a negative exit code after the error was told. */
+struct ctl_answer {
+        /* 1: there is more to come; 0: that was all; a negative exit code after the error was told. What it leaves in
+         * the message is freed. */
+        int (*take)(struct ipc_control_message *m, void *userdata);
+        void *userdata;
+};
+int ctl_master_ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *request,
+                   const struct ctl_answer *answer);
 
 /* Has the master do something, waits until it has, and tells how it went. timeout as above. An exit code. */
 int ctl_master_order(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *order);

@@ -123,27 +123,24 @@ static int leaks_print(const struct leaks_findings *f, uint64_t requests) {
         return CTL_EXIT_OK;
 }
 
+/* userdata: the pool's name. */
+static int leaks_take_outcome(struct ipc_control_message *m, void *userdata) {
+        const char *pool = userdata;
+
+        if (m->type == IPC_CONTROL_DONE)
+                return 0;
+        ctl_print_error("leaks %s refused: %s", pool,
+                        m->type == IPC_CONTROL_REFUSED ? m->result.text : ipc_control_type_name(m->type));
+        return -CTL_EXIT_FAILED;
+}
+
 static int leaks_ask(const struct ctl *ctl, const struct leaks_options *o) {
         struct leaks_options own = *o;
         const struct ipc_control_message request = { .type = IPC_CONTROL_LEAKS,
                                                      .request = { .pools = { .items = &own.pool, .n = 1 },
                                                                   .requests = o->requests } };
-        _cleanup_control_message_ struct ipc_control_message answer = {};
-        _cleanup_fd_ int fd = ctl_master_connect(ctl, 0);
-        int r;
 
-        if (fd < 0)
-                return -fd;
-        r = ctl_master_send(ctl, fd, &request);
-        if (r == 0)
-                r = ctl_master_receive(ctl, fd, &answer);
-        if (r < 0)
-                return -r;
-        if (answer.type == IPC_CONTROL_DONE)
-                return CTL_EXIT_OK;
-        ctl_print_error("leaks %s refused: %s", o->pool,
-                        answer.type == IPC_CONTROL_REFUSED ? answer.result.text : ipc_control_type_name(answer.type));
-        return CTL_EXIT_FAILED;
+        return -ctl_master_ask(ctl, 0, &request, &(struct ctl_answer){ leaks_take_outcome, own.pool });
 }
 
 static int leaks_wait(const struct ctl *ctl, const struct leaks_options *o, const struct scoreboard *s) {
@@ -171,41 +168,34 @@ static int leaks_wait(const struct ctl *ctl, const struct leaks_options *o, cons
         return code;
 }
 
-/* Of the pool's part of the master's answer to status. 1: that is not the end of it, nor this pool's part. */
-static int leaks_map_part(const struct ipc_control_message *m, const char *pool, const struct scoreboard **ret) {
+/* The scoreboard of a pool, out of the master's answer to status. */
+struct leaks_map {
+        const char *pool;
+        const struct scoreboard **ret;
+};
+
+static int leaks_map_part(struct ipc_control_message *m, void *userdata) {
+        const struct leaks_map *map = userdata;
         int r;
 
-        if (m->type == IPC_CONTROL_SERVICE || (m->type == IPC_CONTROL_POOL && strcmp(m->pool.name, pool) != 0))
+        if (m->type == IPC_CONTROL_SERVICE || (m->type == IPC_CONTROL_POOL && strcmp(m->pool.name, map->pool) != 0))
                 return 1;
         if (m->type != IPC_CONTROL_POOL) {
-                ctl_print_error("the service has no pool '%s'", pool);
+                ctl_print_error("the service has no pool '%s'", map->pool);
                 return -CTL_EXIT_FAILED;
         }
-        r = scoreboard_map_readonly(m->pool.scoreboard_fd, ret);
+        r = scoreboard_map_readonly(m->pool.scoreboard_fd, map->ret);
         if (r == 0)
                 return 0;
-        ctl_print_error("the scoreboard of pool %s does not read: %s", pool, strerror(-r));
+        ctl_print_error("the scoreboard of pool %s does not read: %s", map->pool, strerror(-r));
         return -CTL_EXIT_FAILED;
 }
 
 static int leaks_map(const struct ctl *ctl, const char *pool, const struct scoreboard **ret) {
         const struct ipc_control_message request = { .type = IPC_CONTROL_STATUS };
-        _cleanup_fd_ int fd = ctl_master_connect(ctl, 0);
-        int r;
+        struct leaks_map map = { pool, ret };
 
-        if (fd < 0)
-                return fd;
-        r = ctl_master_send(ctl, fd, &request);
-        if (r < 0)
-                return r;
-        do {
-                _cleanup_control_message_ struct ipc_control_message m = {};
-
-                r = ctl_master_receive(ctl, fd, &m);
-                if (r == 0)
-                        r = leaks_map_part(&m, pool, ret);
-        } while (r > 0);
-        return r;
+        return ctl_master_ask(ctl, 0, &request, &(struct ctl_answer){ leaks_map_part, &map });
 }
 
 static int leaks_parse_options(struct ctl *ctl, int argc, char *argv[], struct leaks_options *o) {

@@ -37,7 +37,7 @@ static int tell_no_master(const char *path, int error) {
         return -CTL_EXIT_UNAVAILABLE;
 }
 
-int ctl_master_connect(const struct ctl *ctl, usec_t timeout) {
+static int master_connect(const struct ctl *ctl, usec_t timeout) {
         struct timeval tv = { .tv_sec = (time_t)(timeout / USEC_PER_SEC),
                               .tv_usec = (suseconds_t)(timeout % USEC_PER_SEC) };
         _cleanup_fd_ int fd = ipc_exchange_connect(ctl->socket);
@@ -74,14 +74,14 @@ static int master_tell_lost(const struct ctl *ctl, int error) {
         return -CTL_EXIT_UNAVAILABLE;
 }
 
-int ctl_master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m) {
+static int master_send(const struct ctl *ctl, int fd, const struct ipc_control_message *m) {
         int r;
 
         r = ipc_exchange_send(fd, m);
         return r < 0 ? master_tell_lost(ctl, -r) : 0;
 }
 
-int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret) {
+static int master_receive(const struct ctl *ctl, int fd, struct ipc_control_message *ret) {
         int r;
 
         r = ipc_exchange_receive(fd, ret);
@@ -90,29 +90,45 @@ int ctl_master_receive(const struct ctl *ctl, int fd, struct ipc_control_message
         return r == IPC_EXCHANGE_E_CLOSED ? master_tell_lost(ctl, EPIPE) : 0;
 }
 
-int ctl_master_order(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *order) {
-        _cleanup_control_message_ struct ipc_control_message answer = {};
-        const char *name = ipc_control_type_name(order->type);
-        _cleanup_fd_ int fd = ctl_master_connect(ctl, timeout);
+int ctl_master_ask(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *request,
+                   const struct ctl_answer *answer) {
+        _cleanup_fd_ int fd = master_connect(ctl, timeout);
         int r;
 
         if (fd < 0)
-                return -fd;
-        r = ctl_master_send(ctl, fd, order);
-        if (r == 0)
-                r = ctl_master_receive(ctl, fd, &answer);
+                return fd;
+        r = master_send(ctl, fd, request);
         if (r < 0)
-                return -r;
+                return r;
+        do {
+                _cleanup_control_message_ struct ipc_control_message m = {};
 
-        switch (answer.type) {
+                r = master_receive(ctl, fd, &m);
+                if (r == 0)
+                        r = answer->take(&m, answer->userdata);
+        } while (r > 0);
+        return r;
+}
+
+/* userdata: the order's name. */
+static int master_take_outcome(struct ipc_control_message *m, void *userdata) {
+        const char *name = userdata;
+
+        switch (m->type) {
         case IPC_CONTROL_DONE:
-                puts(answer.result.text);
-                return CTL_EXIT_OK;
+                puts(m->result.text);
+                return 0;
         case IPC_CONTROL_REFUSED:
-                ctl_print_error("%s refused: %s", name, answer.result.text);
-                return CTL_EXIT_FAILED;
+                ctl_print_error("%s refused: %s", name, m->result.text);
+                return -CTL_EXIT_FAILED;
         default:
-                ctl_print_error("the master answered %s with '%s'", name, ipc_control_type_name(answer.type));
-                return CTL_EXIT_FAILED;
+                ctl_print_error("the master answered %s with '%s'", name, ipc_control_type_name(m->type));
+                return -CTL_EXIT_FAILED;
         }
+}
+
+int ctl_master_order(const struct ctl *ctl, usec_t timeout, const struct ipc_control_message *order) {
+        const struct ctl_answer answer = { master_take_outcome, (void *)ipc_control_type_name(order->type) };
+
+        return -ctl_master_ask(ctl, timeout, order, &answer);
 }

@@ -34,8 +34,16 @@ static bool status_wanted(const struct options *o, const char *name) {
         return o->n_pools == 0;
 }
 
-/* Takes one answer into the view. 1: there is more to come; 0: that was all; negative exit code. */
-static int status_take_answer(const struct options *o, struct ipc_control_message *m, struct ctl_view *v) {
+/* Of which pools an answer is to go into the view. */
+struct status_answer {
+        const struct options *o;
+        struct ctl_view *v;
+};
+
+static int status_take_answer(struct ipc_control_message *m, void *userdata) {
+        const struct status_answer *a = userdata;
+        struct ctl_view *v = a->v;
+
         switch (m->type) {
         case IPC_CONTROL_SERVICE:
                 ipc_control_message_done(&v->message);
@@ -43,7 +51,7 @@ static int status_take_answer(const struct options *o, struct ipc_control_messag
                 *m = (struct ipc_control_message){};
                 return 1;
         case IPC_CONTROL_POOL:
-                if (status_wanted(o, m->pool.name) && ctl_view_add_pool(v, m, time_now()) < 0) {
+                if (status_wanted(a->o, m->pool.name) && ctl_view_add_pool(v, m, time_now()) < 0) {
                         ctl_print_error("out of memory");
                         return -CTL_EXIT_FAILED;
                 }
@@ -61,23 +69,9 @@ static int status_take_answer(const struct options *o, struct ipc_control_messag
 
 static int status_collect(const struct ctl *ctl, const struct options *o, struct ctl_view *v) {
         const struct ipc_control_message request = { .type = IPC_CONTROL_STATUS };
-        _cleanup_fd_ int fd = -1;
-        int r;
+        struct status_answer a = { o, v };
 
-        fd = ctl_master_connect(ctl, o->timeout);
-        if (fd < 0)
-                return fd;
-        r = ctl_master_send(ctl, fd, &request);
-        if (r < 0)
-                return r;
-        do {
-                _cleanup_control_message_ struct ipc_control_message m = {};
-
-                r = ctl_master_receive(ctl, fd, &m);
-                if (r == 0)
-                        r = status_take_answer(o, &m, v);
-        } while (r > 0);
-        return r;
+        return ctl_master_ask(ctl, o->timeout, &request, &(struct ctl_answer){ status_take_answer, &a });
 }
 
 int ctl_status_collect(const struct ctl *ctl, usec_t timeout, struct ctl_view *v) {
