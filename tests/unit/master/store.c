@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +20,7 @@
 #include "base/fd.h"
 #include "base/macros.h"
 #include "base/text.h"
+#include "manager.h"
 
 #define N_FDS 4
 
@@ -32,18 +32,10 @@ struct scene {
 };
 
 static int set_up(void **state) {
-        struct sockaddr_un un = { .sun_family = AF_UNIX };
         struct scene *s = calloc(1, sizeof(*s));
-        char name[64];
 
         assert_non_null(s);
-        s->manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        snprintf(name, sizeof(name), "@fpmd-store-%d", getpid());
-        strcpy(un.sun_path + 1, name + 1);
-        assert_int_equal(bind(s->manager, (struct sockaddr *)&un,
-                              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
-                         0);
-        assert_int_equal(setenv("NOTIFY_SOCKET", name, 1), 0);
+        s->manager = manager_open();
         for (size_t i = 0; i < N_FDS; i++) {
                 s->fds[i] = fd_new_memfd("test");
                 assert_true(s->fds[i] >= 0);
