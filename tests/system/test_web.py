@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Real web servers with the configuration that fpmd ships, in front of php-fpm and of fpmd: the answers are the same."""
 
+from container import wait_until
 from service import documented
 from web import Web, serve_apache, serve_nginx
 
@@ -57,14 +58,24 @@ def test_apache_event_serves_pages_path_info_and_posts(bare_container, backend):
     check_all(web)
 
 
+def nginx_workers(container):
+    """Those that take requests: one that has been told to end says so in its title."""
+    processes = container.run("pgrep", "-a", "-f", "nginx: worker process", check=False).stdout.splitlines()
+    return {line.split()[0] for line in processes if "shutting down" not in line}
+
+
 def test_the_manuals_commands_put_a_site_behind_nginx(fpmd, nginx, container):
     """From what Debian's package has as a site, which listens on port 80 as well."""
     fpmd.listen()
     container.write("/etc/nginx/sites-enabled/default", "server { listen 80 default_server; root /usr/share/nginx/html; location / { } }\n")
     container.systemctl("restart", "nginx")
+    before = nginx_workers(container)
+    assert before
     try:
         for command in documented("sudo cp /usr/share/doc/fpmd/web/nginx.conf"):
             container.run("sh", "-c", command.replace("sudo ", ""))
+        # nginx has been told to reload then; the workers that it had may still take a request.
+        wait_until(lambda: before.isdisjoint(nginx_workers(container)), "nginx's new workers")
         check_server(Web(container, 80))
     finally:
         container.remove("/etc/nginx/conf.d/site.conf")
