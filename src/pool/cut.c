@@ -2,9 +2,9 @@
 #include "pool/cut.h"
 
 #include "log/log.h"
+#include "pool/parklost.h"
 #include "pool/parks.h"
 #include "pool/timeouts.h"
-#include "untrusted/board.h"
 
 usec_t cut_deadline(const struct pool *p) {
         return p->parks.stop_since + p->env->control_timeout;
@@ -12,7 +12,7 @@ usec_t cut_deadline(const struct pool *p) {
 
 /* What is lost is the pool's own word. */
 static void cut_log(const struct pool *p) {
-        unsigned n = untrusted_board_parked(p->scoreboard);
+        unsigned n = parklost_count(p).all;
 
         if (n > 0)
                 log_warning("[pool %s] process_control_timeout is over: its park is killed, and %u connections with a "

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +31,7 @@
 #include "ipc/message.h"
 #include "ipc/signals.h"
 #include "log/log.h"
+#include "pool/parklost.h"
 #include "pool/picture.h"
 #include "pool/scale.h"
 #include "pool/spawn.h"
@@ -165,15 +165,6 @@ _noreturn_ static void parks_child(const struct park_process *k, const struct ge
                                               k->refuses ? "refuse" : NULL });
 }
 
-static void parks_log_death(const struct park_process *k, bool known, int status) {
-        char message[256], how[PROCESS_EXIT_MAX];
-
-        snprintf(message, sizeof(message), "park %d %s; the connections that waited there are lost", k->pid,
-                 known ? process_describe_exit(status, how) : "exited");
-        log_write(&(struct log_entry){
-                .level = LOG_LEVEL_WARNING, .event = LOG_EVENT_PARK_DIED, .pool = k->pool->name, .message = message });
-}
-
 /* It takes no more connections, and nobody has told it so: the next one follows, but not without end. */
 static void parks_lose(struct park_process *k, usec_t now) {
         struct parks *parks = &k->pool->parks;
@@ -244,6 +235,7 @@ static void parks_clear_numbers(struct pool *p) {
 static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct park_process *k = userdata;
         struct pool *p = k->pool;
+        char how[PROCESS_EXIT_MAX];
         usec_t now = time_now();
         int status = 0;
         bool known;
@@ -251,7 +243,7 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         known = process_reap(k->pidfd, &status) == 0; /* else it is traced: reaped later, as a stranger */
         parks_hear(k);
         if (!p->stopping && (!k->retired || status != 0))
-                parks_log_death(k, known, status);
+                parklost_tell(k, known ? process_describe_exit(status, how) : "exited");
         parks_lose(k, now);
         parks_remove(k);
         if (!parks_current(&p->parks))

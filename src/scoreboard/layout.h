@@ -77,7 +77,8 @@ struct scoreboard_waits {
         X(offered, "offered", COUNTER, "Connections that the park has given to workers.")                              \
         X(refused, "refused", COUNTER, "Connections closed for want of room in the park, or in the kernel.")           \
         X(timed_out, "timed out", COUNTER, "Connections closed because their client took too long.")                   \
-        X(accepted, "accepted", COUNTER, "Connections that the park has taken from the listeners itself.")
+        X(accepted, "accepted", COUNTER, "Connections that the park has taken from the listeners itself.")             \
+        X(lost, "lost", COUNTER, "Requests and replies that a park had when it died, as it had last said.")
 
 enum scoreboard_park_number {
 #define X(field, name, kind, help) SCOREBOARD_PARK_##field,

@@ -63,12 +63,15 @@ bool untrusted_board_park_has_work(const struct scoreboard *board) {
                untrusted_board_waiting(board) > 0;
 }
 
-unsigned untrusted_board_parked(const struct scoreboard *board) {
-        uint64_t n = (uint64_t)untrusted_board_waiting(board) +
-                     atomic_load_explicit(&board->header.park.receiving, memory_order_relaxed) +
-                     atomic_load_explicit(&board->header.park.writing, memory_order_relaxed);
+static uint64_t board_count(const _Atomic uint64_t *number) {
+        return MIN(atomic_load_explicit(number, memory_order_relaxed), (uint64_t)UINT_MAX);
+}
 
-        return (unsigned)MIN(n, (uint64_t)UINT_MAX);
+void untrusted_board_parked(const struct scoreboard *board, struct untrusted_board_parked *ret) {
+        *ret = (struct untrusted_board_parked){ .receiving = board_count(&board->header.park.receiving),
+                                                .waiting = board_count(&board->header.park.waiting),
+                                                .writing = board_count(&board->header.park.writing) };
+        ret->all = (unsigned)MIN(ret->receiving + ret->waiting + ret->writing, (uint64_t)UINT_MAX);
 }
 
 void untrusted_board_losses(const struct scoreboard *board, uint32_t n, uint64_t ret[static SCOREBOARD_LOGS]) {

@@ -37,8 +37,12 @@ unsigned untrusted_board_waiting(const struct scoreboard *board);
 /* The park has half a request, or a connection that waits for a worker, as it says. */
 bool untrusted_board_park_has_work(const struct scoreboard *board);
 
-/* Connections that the park has with a request, or a reply, as it says. */
-unsigned untrusted_board_parked(const struct scoreboard *board);
+/* What the park has beside connections between two requests, as it says. */
+struct untrusted_board_parked {
+        uint64_t receiving, waiting, writing; /* as in SCOREBOARD_PARK_NUMBERS */
+        unsigned all;
+};
+void untrusted_board_parked(const struct scoreboard *board, struct untrusted_board_parked *ret);
 
 /* Log entries lost, of each kind, as the pool's processes and the workers of the slots below n say. */
 void untrusted_board_losses(const struct scoreboard *board, uint32_t n, uint64_t ret[static SCOREBOARD_LOGS]);

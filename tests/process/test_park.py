@@ -497,12 +497,15 @@ def test_killed_park_loses_only_what_it_held(start):
     with Held(s) as held:
         held.wait_running()
         os.kill(park, signal.SIGKILL)
-        s.wait_log(r"WARNING: \[pool www\] park %d exited on signal 9 \(SIGKILL\); the connections that waited there are lost" % park)
+        s.wait_log(r"WARNING: \[pool www\] park %d exited on signal 9 \(SIGKILL\); the connections that waited there are lost, "
+                   r"with 5 requests on their way, 0 that waited for a worker, and 0 replies" % park)
+        assert numbers(s)["lost"] == 5
         for c in waiting[1].connections:
             c.read_eof()
         assert s.run(s.pid_script).complete
         assert held.finish().complete
     wait_park(s, [park])
+    assert "; lost with a park that died: 5\n" in s.ctl("status").stdout
     for c in waiting[0].connections:  # which a worker had beside it
         assert waiting[0].finish(c).complete
     again = Parked(s, 5, "idle")

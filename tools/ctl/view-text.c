@@ -151,6 +151,8 @@ static void view_text_print_park(const struct ctl_view_pool *p, struct text *out
                 text_printf(out, "; closed: %llu for want of room, %llu timed out",
                             (unsigned long long)n[SCOREBOARD_PARK_refused],
                             (unsigned long long)n[SCOREBOARD_PARK_timed_out]);
+        if (p->error == 0 && n[SCOREBOARD_PARK_lost] > 0)
+                text_printf(out, "; lost with a park that died: %llu", (unsigned long long)n[SCOREBOARD_PARK_lost]);
         text_append_c(out, '\n');
 }
 
