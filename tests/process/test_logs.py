@@ -5,6 +5,7 @@ much goes through each path is FPMD_LOG_BYTES (tests/lib/readers.py)."""
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 
@@ -277,3 +278,59 @@ def test_stopped_reader_holds_up_who_says_something_and_nobody_else(make, reader
 def test_no_logger_where_nothing_is_caught(start):
     s = start()
     assert loggers(s) == []
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder on a small disk of its own."""
+    if not programs.ROOT:
+        pytest.skip("a disk is mounted by root")
+    tmp_path.chmod(0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=1777", "none", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+def fill(disk):
+    with open(disk / "full", "ab", buffering=0) as f:
+        with pytest.raises(OSError, match="No space left"):
+            while f.write(b"f" * 4096):
+                pass
+
+
+TALKS = "<?php for ($i = 0; $i < 40; $i++) error_log(str_repeat('e', 400)); usleep((int) $_GET['us']); echo 'done';"
+
+
+@pytest.mark.parametrize("program", [programs.Fpmd, programs.PhpFpm], ids=["fpmd", "php-fpm"])
+def test_full_disk_below_the_logs_fails_no_request(program, disk):
+    """Nor do a reload and new log files meanwhile; php-fpm, the reference, cuts requests then for other reasons."""
+    logs = {"access.log": str(disk / "access.log"), "slowlog": str(disk / "slow.log")}
+    limits = {"request_slowlog_timeout": "1s", "pm.max_children": "4", "catch_workers_output": "yes"}
+    s = program({"www": {**logs, **limits}}, settings={"error_log": str(disk / "error.log")})
+    path = s.script("talks.php", TALKS)
+
+    def ask():
+        with s.connect() as kept:
+            for _ in range(10):
+                assert s.run(path, query="us=0", timeout=LIMIT).text == "done"
+                assert kept.request(fastcgi.environment(path, query="us=0")).text == "done"
+        assert s.run(path, query="us=1300000", timeout=LIMIT).text == "done"
+
+    def size():
+        return sum(os.path.getsize(disk / f"{name}.log") for name in ("access", "error"))
+    try:
+        s.start()
+        fill(disk)
+        ask()
+        if program is programs.Fpmd:
+            s.signal(signal.SIGUSR1)
+            ask()
+            assert s.ctl("reload").returncode == 0
+            ask()
+        assert os.path.getsize(disk / "full") >= 128 * 1024
+        os.truncate(disk / "full", 0)
+        before = size()
+        ask()
+        procs.until("log lines where there is room again", lambda: size() > before)
+    finally:
+        s.cleanup()
