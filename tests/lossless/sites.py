@@ -2,6 +2,8 @@
 """fpmd with a pool at a unix socket and one over TCP, behind nginx and without it: with the sockets of socket units, and with its own, in
 Debian's service of php-fpm."""
 
+import json
+
 from container import wait_until
 from load import Load
 from service import DROPIN, Service
@@ -117,18 +119,32 @@ class Site:
     def systemctl(self, verb):
         """With the journal, where it fails."""
         done = self.container.systemctl(verb, self.unit, limit=90, check=False)
-        assert done.returncode == 0, done.stderr + self.container.run("journalctl", "-n", "30", "--no-pager", "-u", self.unit).stdout
+        assert done.returncode == 0, done.stderr + self.journal()
+
+    def journal(self):
+        """The end of the service's."""
+        return self.container.run("journalctl", "-n", "30", "--no-pager", "-u", self.unit, check=False).stdout
 
     @property
     def master(self):
         return self.service.master
 
     def parks(self):
-        return [pid for pid, (parent, name, _) in self.container.processes().items() if name == "fpmd-park" and parent == self.master]
+        """Those that take connections; in one look, since a walk through all processes takes long on a busy machine."""
+        return [pool["park pid"] for pool in self.shown() if pool["park pid"]]
+
+    def shown(self):
+        """Pools, as fpmctl status shows them."""
+        return json.loads(self.container.run("fpmctl", "--runtime-dir", self.runtime, "status", "--json").stdout)["pools"]
+
+    def lost_by_parks(self):
+        """Requests and replies that were in parks when they died, as fpmd has counted them."""
+        return sum(pool["park"]["lost"] for pool in self.shown())
 
 
 class SocketUnits(Site):
     name = "socket units"
+    runtime = "/run/fpmd"
     unit = "fpmd.service"
     sockets = ("fpmd.socket", "lossless-tcp.socket")
 
@@ -147,6 +163,10 @@ class OwnSockets(Site):
     @property
     def unit(self):
         return self.container.run("sh", "-c", "cd /lib/systemd/system && echo php*-fpm.service").stdout.strip()
+
+    @property
+    def runtime(self):
+        return "/run/" + self.unit.removesuffix(".service")
 
     def configure(self):
         container = self.container
