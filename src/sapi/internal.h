@@ -116,6 +116,10 @@ void sapi_disconnect_begin_worker(void);
 /* builtin.c: before PHP's start-up. */
 void sapi_builtin_start(void);
 
+/* ending.c: PHP's end in a worker, as far as anybody else can notice it. False: nothing has been done, and PHP has to
+ * end in full. */
+bool sapi_ending_in_short(void);
+
 /* children.c: what scripts leave running, or unreaped. */
 void sapi_children_start(void);
 void sapi_children_begin_worker(void);

@@ -262,7 +262,8 @@ void sapi_module_template_forked(uint32_t slot) {
 }
 
 void sapi_module_worker_end(void) {
-        sapi_module_stop();
+        if (module.started && !sapi_ending_in_short())
+                sapi_module_stop();
 }
 
 void sapi_module_worker_copied(void) {

@@ -48,6 +48,7 @@ const char *sapi_module_exposed_version(void);
 
 /* slot: a number that no other of the zygote's workers has at the time. */
 void sapi_module_worker_begin(uint32_t slot);
+/* PHP is of no use afterwards, and _exit(2) is to follow: memory is left to that. */
 void sapi_module_worker_end(void);
 /* Under php-fpm's name: has a worker say which of the pool's settings PHP did not take. */
 void sapi_ini_say_refused(void);

@@ -45,6 +45,14 @@ def cpu_ns(pids):
     return _sum(pids, read)
 
 
+def cpu_ms_of_all(server):
+    """Time on a CPU in ms of all its processes, those that have ended and been reaped included; to a clock tick."""
+    def read(pid):
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            return sum(int(ticks) for ticks in f.read().rpartition(b")")[2].split()[11:15])
+    return _sum(family(server), read) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_us_each(pids, n, serve):
     """Time on a CPU in µs for each of n requests; serve(n) has them served."""
     before = cpu_ns(pids)

@@ -5,6 +5,7 @@ import select
 import time
 
 import fastcgi
+import machine
 import peers
 import procs
 from result import Spread
@@ -56,6 +57,19 @@ def ondemand(bench, result):
         bench.compare(result, servers, measure)
     if lost:
         result.note = f"php-fpm left {len(lost)} connections without an answer for 3 s, right after its last worker had ended; not counted"
+
+
+def a_workers_life(bench, result):
+    """Each worker serves one request."""
+    n = max(50, bench.extent.requests // 50)
+
+    def measure(server):
+        before = machine.cpu_ms_of_all(server)
+        server.load("unix", "hello.php", requests=n)
+        return (machine.cpu_ms_of_all(server) - before) / n
+
+    with bench.servers(["unix"], pm="static", pm_max_children=4, pm_max_requests=1) as servers:
+        bench.compare(result, servers, measure)
 
 
 def from_exec(bench, result):

@@ -114,6 +114,7 @@ SECTIONS = [
     ]),
     Section("Starts and memory", "From exec opcache is cold, as after a boot.", [
         Row("ondemand", "first answer of pm = ondemand without a worker", "ms", Bar("ratio", "<=", 1.0), starts.ondemand),
+        Row("life", "CPU of a worker's life, pm.max_requests = 1", "ms", Bar("ratio", "<=", 0.5), starts.a_workers_life, front=True),
         Row("start", "from exec to the first answer, 4 workers", "ms", Bar("ratio", "<=", 1.5), starts.from_exec, front=True),
         Row("memory-idle", "PSS with 50 workers before any request", "MiB", None, memory(0)),
         Row("memory", "PSS with 50 workers after 1,000 requests", "MiB", Bar("ratio", "<=", 1.0), memory(1000), front=True),
