@@ -69,14 +69,23 @@ static void statusclient_free(struct statusclient *c) {
         free(c);
 }
 
+static void statusclient_unlink(struct statusclient *c) {
+        struct statusclient **link = &c->all->first;
+
+        while (*link != c)
+                link = &(*link)->next;
+        *link = c->next;
+}
+
+static void statusclient_link(struct statusclient *c) {
+        c->next = c->all->first;
+        c->all->first = c;
+}
+
 static void statusclient_drop(struct statusclient *c) {
         struct statusclients *all = c->all;
 
-        for (struct statusclient **link = &all->first; *link; link = &(*link)->next)
-                if (*link == c) {
-                        *link = c->next;
-                        break;
-                }
+        statusclient_unlink(c);
         all->n--;
         statusclient_free(c);
         all->left(all->userdata);
@@ -261,6 +270,8 @@ static int statusclient_advance(struct statusclient *c) {
                         return r < 0 ? r : statusclient_enter(c, STATUSCLIENT_WRITES);
                 if (c->ends)
                         return shutdown(c->fd, SHUT_WR) < 0 ? -errno : statusclient_enter(c, STATUSCLIENT_LINGERS);
+                statusclient_unlink(c);
+                statusclient_link(c);
                 r = statusclient_set_deadline(c, STATUSCLIENT_PATIENCE); /* for its next request */
                 if (r < 0)
                         return r;
@@ -312,7 +323,7 @@ static struct statusclient *statusclient_oldest(const struct statusclients *all)
 
         for (struct statusclient *c = all->first; c; c = c->next)
                 if (c->state != STATUSCLIENT_WRITES)
-                        oldest = c; /* newest first */
+                        oldest = c; /* the one that has been answered last, or has just come, is the first */
         return oldest;
 }
 
@@ -352,8 +363,7 @@ int statusclient_new(struct statusclients *all, int fd) {
         }
         sd_event_source_set_description(c->source, "status-client");
         sd_event_source_set_description(c->timer, "status-client-deadline");
-        c->next = all->first;
-        all->first = c;
+        statusclient_link(c);
         all->n++;
         return 0;
 }

@@ -18,6 +18,7 @@ import server as programs
 from load import Held, Load
 
 PATHS = {"pm.status_path": "/status", "ping.path": "/ping"}
+ROOM = 32  # clients of a page
 
 
 def pool(s_folder, **more):
@@ -138,6 +139,40 @@ def test_silent_clients_do_not_keep_others_out(start, folder):
             assert silent[0].read_eof() == b""
             return stay
     assert any(others_stay() for _ in range(3)), "clients that came before there was no room are cut for one that asks"
+
+
+def test_one_more_client_has_room_at_once(start, folder):
+    """Those who have it all ask again and again, so that the time of none is ever over: none would leave by itself."""
+    start({"www": pool(folder)})
+    ping, deadline = fastcgi.environment("/ping", root=""), time.monotonic() + procs.LIMIT
+    with contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(fastcgi.Connection(folder + "/status.sock")) for _ in range(ROOM)]
+        assert all(c.request(ping).text == "pong" for c in kept)
+        more = stack.enter_context(fastcgi.Connection(folder + "/status.sock"))
+        more.send(fastcgi.request_bytes(ping))
+        while not more.readable() and time.monotonic() < deadline:
+            kept = [c for c in kept if answers(c, ping)]
+        assert more.readable(), f"{len(kept)} clients keep all the room"
+        assert more.read_response().text == "pong"
+        assert sum(answers(c, ping) for c in kept) == ROOM - 1
+
+
+def test_the_one_that_has_been_silent_for_the_longest_makes_room(start, folder):
+    start({"www": pool(folder)})
+    ping = fastcgi.environment("/ping", root="")
+    with contextlib.ExitStack() as stack:
+        first, silent, *others = [stack.enter_context(fastcgi.Connection(folder + "/status.sock")) for _ in range(ROOM)]
+        assert others[-1].request(ping).text == "pong" and first.request(ping).text == "pong"  # all have been taken by now
+        assert ask(folder + "/status.sock", "/ping").text == "pong"
+        assert silent.read_eof() == b""
+        assert answers(first, ping), "it is the oldest one, and has asked last"
+
+
+def answers(connection, params):
+    try:
+        return connection.request(params).text == "pong"
+    except (ConnectionError, EOFError):
+        return False
 
 
 def test_client_that_does_not_read_holds_up_nobody(start, folder):
