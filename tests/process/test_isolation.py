@@ -16,6 +16,7 @@ import threading
 
 import pytest
 
+import executed
 import fastcgi
 import procs
 import server as programs
@@ -315,15 +316,16 @@ def test_nobody_opens_a_workers_memory_while_it_does(start, spy):
 
 
 @needs_root
-def test_nobody_opens_the_memory_of_what_is_being_executed(start, root, spy):
-    """Zygotes, parks and loggers are dumpable from their exec on until they say otherwise."""
+def test_nobody_opens_the_memory_of_what_is_being_executed(start, root):
+    """Zygotes, parks and loggers are dumpable from their exec on until they say otherwise. Each is held there, while its user tries."""
     s = start({"www": {"catch_workers_output": "yes"}, "inside": {"chroot": root}})
-    for _ in range(15):
+    with executed.Executed(s.pid) as held:
         assert s.ctl("reload").returncode == 0
         for pid in procs.children(s.pid):
             if procs.exe(pid) == "fpmd-park":
                 os.kill(pid, signal.SIGTERM)
-    assert s.pid not in spy.end()
+        procs.until("zygotes, parks and loggers to be executed", lambda: held.programs() >= {"fpmd-zygote", "fpmd-park", "fpmd-logger"})
+    assert held.opened() == {"not dumpable": False, "dumpable": True, **dict.fromkeys(held.programs(), False)}
 
 
 @needs_root
