@@ -21,12 +21,6 @@ static bool accept_can_read(int fd) {
         return poll(&p, 1, 0) > 0;
 }
 
-bool accept_should_drain(const struct acceptor *a) {
-        struct pollfd p[2] = { { .fd = a->quit, .events = POLLIN }, { .fd = a->lifeline, .events = POLLIN } };
-
-        return poll(p, ELEMENTSOF(p), 0) > 0;
-}
-
 /* A new connection from one listener: ACCEPT_E_CONNECTION, 0 (nothing there any more), or -errno. */
 static int accept_take(int listener, int *ret_fd) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);

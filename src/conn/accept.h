@@ -43,6 +43,3 @@ void accept_missed(struct acceptor *a);
 
 /* After YIELD, in place of the next wait: this worker cannot take what is ready, somebody else shall. */
 void accept_hand_on(struct acceptor *a);
-
-/* True when the order to end has been given; a system call. For loops that do not wait in accept_wait(). */
-bool accept_should_drain(const struct acceptor *a);
