@@ -3,7 +3,9 @@
 
 import itertools
 import os
+import re
 import signal
+import threading
 
 import pytest
 
@@ -76,6 +78,37 @@ def test_scoreboard_that_is_never_at_rest(start):
         assert s.run(s.pid_script).complete  # which changes the line
         since = s.notify.wait("STATUS", since=since) + 1
     assert procs.cpu_seconds(s.pid) - before < 0.2
+
+
+# The ring of leaks: texts without end, kinds that are none, and numbers as high as they can be.
+RING = """
+$ring = hexdec($m[1]) + $head[3] + $head[5] * $head[4];
+$there = function (int $offset, string $type) use ($ring, $at) { $at->cdata = $ring + $offset; return FFI::cast($type, $at); };
+FFI::memset($there(16, 'char *'), 0xfe, 256 * 512);
+for ($i = 0; $i < 256; $i++) FFI::memcpy($there(16 + 512 * $i + 16, 'char *'), sprintf("\\x1b]0;mine\\x07\\xc2\\x9b%03d", $i), 14);
+$there(8, 'unsigned long *')[0] = -(1 << 20);
+$there(0, 'unsigned long *')[0] = -(1 << 20);
+"""
+
+
+def test_ring_of_leaks_that_is_nonsense(make):
+    """Nobody but fpmctl leaks reads it, and the master goes on."""
+    s = make({"www": {**FFI, "pm.max_children": "1", "process.dumpable": "yes"}})
+    s.pid_script = s.script("app.php", "<?php $write = function () {" + BUSY_BOARD + RING + "}; while (fpmd_handle_request($write));")
+    s.pools["www"]["worker.script"] = s.pid_script
+    s.start()
+    said = []
+    fpmctl = threading.Thread(target=lambda: said.append(s.ctl("leaks", "--requests", "1000", "--timeout", "20", "www", limit=60)))
+    fpmctl.start()
+    s.wait_log(r"its next 1000 requests are examined")
+    r = s.run(s.pid_script)
+    assert r.text.endswith("0 slots") and not r.stderr, (r.text, r.stderr)
+    fpmctl.join()
+    out = said[0].stdout
+    assert re.match(r"\d{20} requests examined\n", out) and re.search(r"\n\d{19,20} more are in the log alone\n$", out), out[:300]
+    assert 200 <= out.count("mine") <= 300 and not re.search("[^\n -~\ufffd]", out), out[:300]
+    assert s.ctl("status").returncode == 0
+    procs.assert_does_not_spin(s.pid, 1.0, 0.3)
 
 
 @pytest.mark.parametrize("how", HOW)

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/number.h"
 #include "ctl.h"
+#include "leaklist.h"
 #include "scoreboard/leaks.h"
 #include "scoreboard/scoreboard.h"
 
@@ -36,58 +37,11 @@ struct leaks_options {
         char *pool;
 };
 
-/* One name. */
-struct leaks_finding {
-        struct scoreboard_leak last;
-        uint64_t n;
-};
-
-struct leaks_findings {
-        struct leaks_finding *items;
-        size_t n;
-        uint64_t lost; /* overwritten before they were read */
-        bool failed;   /* memory was out */
-};
-
-static void leaks_add(struct leaks_findings *f, const struct scoreboard_leak *leak) {
-        struct leaks_finding *items;
-
-        for (size_t i = 0; i < f->n; i++)
-                if (f->items[i].last.kind == leak->kind && strcmp(f->items[i].last.name, leak->name) == 0) {
-                        f->items[i].last = *leak;
-                        f->items[i].n++;
-                        return;
-                }
-        items = reallocarray(f->items, f->n + 1, sizeof(*items));
-        if (!items) {
-                f->failed = true;
-                return;
-        }
-        f->items = items;
-        items[f->n++] = (struct leaks_finding){ .last = *leak, .n = 1 };
-}
-
-/* What has come since *next. */
-static void leaks_read_new(const struct scoreboard *s, uint64_t *next, struct leaks_findings *f) {
-        uint64_t found = atomic_load_explicit(&s->leaks.found, memory_order_acquire);
-        struct scoreboard_leak leak;
-
-        if (found > *next && found - *next > SCOREBOARD_LEAKS) {
-                f->lost += found - *next - SCOREBOARD_LEAKS;
-                *next = found - SCOREBOARD_LEAKS;
-        }
-        for (; *next < found; (*next)++)
-                if (leaks_read(s, *next, &leak))
-                        leaks_add(f, &leak);
-                else
-                        f->lost++;
-}
-
-static void leaks_print_kind(const struct leaks_findings *f, enum scoreboard_leak_kind kind, uint64_t requests) {
+static void leaks_print_kind(const struct leaklist *list, enum scoreboard_leak_kind kind, uint64_t requests) {
         bool any = false;
 
-        for (size_t i = 0; i < f->n; i++) {
-                const struct scoreboard_leak *l = &f->items[i].last;
+        for (size_t i = 0; i < list->n; i++) {
+                const struct scoreboard_leak *l = &list->items[i].last;
                 _cleanup_text_ struct text line = {};
 
                 if (l->kind != kind)
@@ -103,23 +57,23 @@ static void leaks_print_kind(const struct leaks_findings *f, enum scoreboard_lea
                         ctl_print_cell(l->file, 0, &line);
                         text_printf(&line, ":%u)", l->line);
                 }
-                printf("  %llu of %llu: %s\n", (unsigned long long)f->items[i].n, (unsigned long long)requests,
+                printf("  %llu of %llu: %s\n", (unsigned long long)list->items[i].n, (unsigned long long)requests,
                        text_peek(&line));
         }
 }
 
-static int leaks_print(const struct leaks_findings *f, uint64_t requests) {
-        if (f->failed) {
+static int leaks_print(const struct leaklist *list, uint64_t requests) {
+        if (list->failed) {
                 ctl_print_error("out of memory");
                 return CTL_EXIT_FAILED;
         }
         printf("%llu requests examined\n", (unsigned long long)requests);
         for (uint32_t kind = 0; kind < _SCOREBOARD_LEAK_MAX; kind++)
-                leaks_print_kind(f, (enum scoreboard_leak_kind)kind, requests);
-        if (f->n == 0 && requests > 0)
+                leaks_print_kind(list, (enum scoreboard_leak_kind)kind, requests);
+        if (list->n == 0 && requests > 0)
                 puts("Nothing grew or changed.");
-        if (f->lost > 0)
-                printf("%llu more are in the log alone\n", (unsigned long long)f->lost);
+        if (list->lost > 0)
+                printf("%llu more are in the log alone\n", (unsigned long long)list->lost);
         return CTL_EXIT_OK;
 }
 
@@ -146,7 +100,7 @@ static int leaks_ask(const struct ctl *ctl, const struct leaks_options *o) {
 static int leaks_wait(const struct ctl *ctl, const struct leaks_options *o, const struct scoreboard *s) {
         uint64_t begun = atomic_load_explicit(&s->leaks.examined, memory_order_acquire), done = 0;
         uint64_t next = atomic_load_explicit(&s->leaks.found, memory_order_acquire);
-        struct leaks_findings findings = {};
+        _cleanup_leaklist_ struct leaklist list = {};
         usec_t start = time_now();
         int code = leaks_ask(ctl, o);
         bool over = false;
@@ -157,10 +111,9 @@ static int leaks_wait(const struct ctl *ctl, const struct leaks_options *o, cons
                 poll(NULL, 0, LEAKS_LOOK_MS);
                 over = o->timeout > 0 && time_now() - start >= o->timeout;
                 done = atomic_load_explicit(&s->leaks.examined, memory_order_acquire) - begun;
-                leaks_read_new(s, &next, &findings);
+                leaklist_read(&list, s, &next);
         }
-        code = leaks_print(&findings, done);
-        free(findings.items);
+        code = leaks_print(&list, done);
         if (code == CTL_EXIT_OK && done < o->requests) {
                 ctl_print_error("no more requests have come in time");
                 return CTL_EXIT_FAILED;
