@@ -274,6 +274,7 @@ void scale_plan(const struct scale_input *in, struct scale_plan *ret) {
 
                 if (in->now < due) {
                         ret->wake_at = due;
+                        ret->state.claims = 0; /* what it may not use yet is others' */
                         return;
                 }
                 ret->is_over = trying;

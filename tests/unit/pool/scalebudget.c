@@ -60,6 +60,10 @@ static const struct {
         { "or the pool has all that it may",
           { ONDEMAND, .n_workers = 16, .waiting = 3, .state = { JUST, .at_budget = true, .claims = 3 } },
           .at_budget = true },
+        { "or its workers die at once, and it has to wait",
+          { ONDEMAND, .n_workers = 2, .waiting = 3, .n_young_dead = 20, .last_death = NOW - SEC,
+            .state = { WAITING, .at_budget = true, .claims = 3 } },
+          .at_budget = true },
         { "without a budget nobody claims",
           { ONDEMAND, .n_workers = 2, .waiting = 3, .state = { WAITING } }, .spawn = 3, .no_budget = true },
 };
