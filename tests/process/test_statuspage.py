@@ -200,6 +200,8 @@ def test_allowed_clients_hold_for_the_page_too(start):
     port = programs.free_port()
     s = start({"www": {**PATHS, "pm.status_listen": f"127.0.0.1:{port}", "listen.allowed_clients": "192.0.2.7"}})
     with fastcgi.Connection(f"127.0.0.1:{port}") as c:
+        with contextlib.suppress(ConnectionError):
+            c.send(fastcgi.request_bytes(fastcgi.environment("/ping", root="")))
         assert c.read_eof() == b""
     s.wait_log("Connection disallowed: IP address '127.0.0.1' has been dropped")
 

@@ -254,6 +254,25 @@ static void test_words_that_make_no_sense_serve_nobody_twice(void **state) {
         end(s, &w);
 }
 
+/* A connection is neither as old as the worker likes, nor of tomorrow, when nobody would ever end it. */
+static void test_times_that_make_no_sense_are_bounded(void **state) {
+        static const usec_t lies[N] = { UINT64_MAX, 0, 1 };
+        struct scene *s = *state;
+        usec_t begun = s->park.now;
+        struct worker w;
+
+        begin(s, &w);
+        work(s, &w);
+        for (unsigned i = 0; i < N; i++)
+                atomic_store(&w.page->since[i], lies[i]);
+        for (unsigned i = 0; i < 20; i++)
+                look(s);
+        assert_int_equal(s->park.lists[CONNECTION_IDLE].n, N);
+        for (const struct connection *c = s->park.lists[CONNECTION_IDLE].first; c; c = c->next)
+                assert_in_range(c->since, begun, s->park.now);
+        end(s, &w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 SCENE_TEST(test_nobody_looks_while_no_worker_is_busy),
@@ -265,6 +284,7 @@ int main(void) {
                 SCENE_TEST(test_a_park_that_leaves_takes_what_is_idle),
                 SCENE_TEST(test_nonsense_costs_the_shelf),
                 SCENE_TEST(test_words_that_make_no_sense_serve_nobody_twice),
+                SCENE_TEST(test_times_that_make_no_sense_are_bounded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
