@@ -10,7 +10,7 @@ import server as programs
 
 PAGE = os.path.join(programs.TREE, "packaging", "man", "fpmd.conf.5")
 KINDS = {"PATH": "path", "STRING": "text", "BOOL": "boolean", "COUNT": "number", "INT": "number", "RLIMIT": "number | unlimited", "SIZE": "size",
-         "TIME": "time", "MODE": "mode", "LEVEL": "level", "PM": "manager", "FACILITY": "facility", "WORDS": "list", "AUTO": "number | auto", "LIMIT": "number | auto", "ABANDONED": "run | drop", "DISCONNECT": "ignore | abort", "DELAY": "delay", "OWNER": "pool | any", "SECCOMP": "no | exec | strict"}
+         "TIME": "time", "MODE": "mode", "LEVEL": "level", "PM": "manager", "FACILITY": "facility", "WORDS": "list", "AUTO": "number | auto", "LIMIT": "number | auto", "ABANDONED": "run | drop", "DISCONNECT": "ignore | abort", "DELAY": "delay", "OWNER": "pool | any", "SECCOMP": "no | exec | strict", "LANDLOCK": "no | yes | strict"}
 
 
 def table(name):
@@ -45,4 +45,4 @@ def test_every_array_is_in_the_manual():
     names = re.findall(r'A\("([^"]+)"', table("CONF_POOL_ARRAYS"))
     assert len(names) >= 6
     for name in names:
-        assert re.search(rf"^\.It Ic {re.escape(name)} Ns Bo( Ar name)? Bc No = Ar value\n[A-Z]", page(), re.M), name
+        assert re.search(rf"^\.It Ic {re.escape(name)} Ns Bo( Ar \w+)? Bc No = Ar value\n[A-Z]", page(), re.M), name
