@@ -99,7 +99,7 @@ void drain_finish(const struct listen_set *s, const struct allow *allow, struct 
 void drain_for_stop(struct listen_set *s, struct pool *p) {
         _cleanup_allow_ struct allow allow = {};
 
-        if (s->inherited || !picture_settings(p) || pool_accepts(p))
+        if (s->inherited || !picture_settings(p) || (s->stored && pool_accepts(p)))
                 return;
         drain_allowed(p, &allow);
         if (s->stored) { /* what comes after this waits for the next start */

@@ -17,6 +17,7 @@ void drain_begin(struct listen_set *s, const struct allow *allow, struct pool *p
  * meanwhile go the same way, and the sockets are shut, so that no other one comes. */
 void drain_finish(const struct listen_set *s, const struct allow *allow, struct pool *p);
 
-/* Just before the service stops: the same at once, for a pool that has nobody who could have taken what waits, since it
- * sleeps, wakes up or does not start. What waits at a socket of the service manager's waits for the next start. */
+/* Just before the service stops: the same at once, for a socket that ends with the service. One in the fd store is kept
+ * for the next start; what waits there now is taken where the pool has nobody who could have done so, since it sleeps,
+ * wakes up or does not start. What waits at a socket of the service manager's waits for the next start. */
 void drain_for_stop(struct listen_set *s, struct pool *p);

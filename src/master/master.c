@@ -124,6 +124,7 @@ void master_free(struct master *m) {
         sd_event_source_disable_unref(m->notify.tick);
         sd_event_source_disable_unref(m->notify.watchdog);
         sd_event_source_disable_unref(m->idle.source);
+        sd_event_source_disable_unref(m->stop.timer);
         sd_event_source_disable_unref(m->logs.timer);
         sd_event_source_disable_unref(m->logs.post);
         sd_event_source_disable_unref(m->reload.deferred);
@@ -266,6 +267,10 @@ void master_advance(struct master *m) {
                 reload_begin(m);
 }
 
+bool master_is_stopping(const struct master *m) {
+        return m->state == STATE_STOPPING || m->stop.step != STATE_STOP_NOT;
+}
+
 void master_stop(struct master *m, bool at_once) {
         if (m->state == STATE_STOPPING && !at_once)
                 return;
@@ -297,14 +302,14 @@ static void master_begin_reload(struct master *m) {
 }
 
 void master_reload(struct master *m, const char *names) {
-        if (m->state == STATE_STOPPING)
+        if (master_is_stopping(m))
                 return;
         reload_ask(m, names);
         master_begin_reload(m);
 }
 
 void master_reload_changed(struct master *m) {
-        if (m->state == STATE_STOPPING)
+        if (master_is_stopping(m))
                 return;
         reload_ask_changed(m);
         master_begin_reload(m);

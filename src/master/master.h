@@ -15,8 +15,11 @@ DEFINE_CLEANUP(struct master *, master_free)
 /* Goes on to another state when the pools allow it. */
 void master_advance(struct master *m);
 
-/* SIGQUIT, or (at_once) SIGTERM. */
+/* The end, in good order, after what stop.h does; or (at_once) at once. */
 void master_stop(struct master *m, bool at_once);
+
+/* Whether that has begun, or what comes before it: a reload would be in vain. */
+bool master_is_stopping(const struct master *m);
 
 /* Asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is under way.
  */

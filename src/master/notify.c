@@ -19,6 +19,7 @@
 #include "log/log.h"
 #include "master/alive.h"
 #include "pool/health.h"
+#include "pool/timeouts.h"
 #include "status/snapshot.h"
 
 /* Ticks come a little early or late. */
@@ -185,6 +186,12 @@ void notify_stopping(struct master *m) {
         sd_notify(0, "STOPPING=1");
         notify_status(m, time_now());
         notify_extend(m, time_now());
+}
+
+void notify_draining(struct master *m, usec_t wait) {
+        sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+                   wait + m->env.control_timeout + TIMEOUTS_KILL_DELAY + NOTIFY_EXTRA_TIME);
+        notify_status(m, time_now());
 }
 
 void notify_log_interval(const struct master *m) {

@@ -11,6 +11,9 @@ void notify_ready(struct master *m);
 void notify_reloading(struct master *m);
 void notify_stopping(struct master *m);
 
+/* It will, after that time. */
+void notify_draining(struct master *m, usec_t wait);
+
 /* Once a second: the status line when it is due, and more time while pools drain. */
 void notify_tick(struct master *m, usec_t now);
 

@@ -49,6 +49,8 @@ void options_print_help(void) {
                "      --exit-idle-time TIME  end when nobody has connected for so long (60s, 5min); a socket unit "
                "starts it "
                "again\n"
+               "      --drain-time TIME      SIGTERM ends as SIGQUIT does; before, load balancers are told for so "
+               "long\n"
                "      --refuse LINE          log this reason and end with status 78; may be given again\n"
                "  -h, --help                 this text\n"
                "  -i, --info                 what phpinfo() shows\n"
@@ -121,7 +123,7 @@ static int options_finish(struct options *o) {
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 
-enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE, OPTION_REFUSE };
+enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE, OPTION_DRAIN_TIME, OPTION_REFUSE };
 
 /* A number with ms, s, min or h, or of seconds; more than 0. */
 static int options_parse_time(const char *s, usec_t *ret) {
@@ -154,6 +156,15 @@ static int options_take_exit_idle(struct options *o, const char *value) {
         if (r < 0)
                 fprintf(stderr, "%s: --exit-idle-time: not a time like 60s, 500ms, 5min or 1h: '%s'\n", program_name(),
                         value);
+        return r;
+}
+
+static int options_take_drain_time(struct options *o, const char *value) {
+        int r = text_equal(value, "0") ? 0 : options_parse_time(value, &o->drain_time);
+
+        o->drains = true;
+        if (r < 0)
+                fprintf(stderr, "%s: --drain-time: not a time like 5s, 500ms or 0: '%s'\n", program_name(), value);
         return r;
 }
 
@@ -197,6 +208,8 @@ static int options_take(struct options *o, int c) {
                 return options_set(&o->pool, optarg);
         case OPTION_EXIT_IDLE:
                 return options_take_exit_idle(o, optarg);
+        case OPTION_DRAIN_TIME:
+                return options_take_drain_time(o, optarg);
         case OPTION_REFUSE:
                 text_printf(&o->refusal, "%s\n", optarg);
                 return o->refusal.failed ? -ENOMEM : 0;
@@ -241,6 +254,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "pool", required_argument, NULL, OPTION_POOL },
                 { "exit-idle-time", required_argument, NULL, OPTION_EXIT_IDLE },
+                { "drain-time", required_argument, NULL, OPTION_DRAIN_TIME },
                 { "refuse", required_argument, NULL, OPTION_REFUSE },
                 { "help", no_argument, NULL, 'h' },
                 { "usage", no_argument, NULL, 'h' },

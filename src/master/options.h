@@ -33,6 +33,8 @@ struct options {
         char *php_ini;                          /* -c, or NULL */
         char *runtime_dir;                      /* --runtime-dir, or NULL */
         usec_t exit_idle;                       /* --exit-idle-time; 0: none */
+        usec_t drain_time;                      /* --drain-time; 0: none */
+        bool drains;                            /* it was given, 0 maybe */
         struct text refusal;                    /* --refuse: lines; empty: none */
         bool no_php_ini;                        /* -n */
         bool extended_info;                     /* -e */

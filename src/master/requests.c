@@ -111,7 +111,7 @@ static int requests_answer_status(const struct master *m, struct control_client 
 static int requests_reload(struct master *m, struct control_client *c, const struct ipc_control_request *request) {
         _cleanup_text_ struct text names = {};
 
-        if (m->state == STATE_STOPPING)
+        if (master_is_stopping(m))
                 return control_add_text(c, IPC_CONTROL_REFUSED, "the service is stopping");
         for (size_t i = 0; i < request->pools.n; i++)
                 text_printf(&names, "%s\n", request->pools.items[i]);
@@ -126,29 +126,22 @@ static int requests_reload(struct master *m, struct control_client *c, const str
         return 0;
 }
 
-static void requests_set_drained(struct pool *p, bool drained) {
-        if (p->health.drained == drained)
-                return;
-        p->health.drained = drained;
-        log_notice("[pool %s] %s", p->name,
-                   drained ? "drains: load balancers are told to send it nothing; what comes is served"
-                           : "drains no more: load balancers are told to send it requests");
-}
-
 /* Nothing else changes in the pools: who asks whether to send them requests is told. */
 static int requests_drain(struct master *m, struct control_client *c, const struct ipc_control_list *names,
                           bool drained) {
         _cleanup_text_ struct text text = {};
 
+        if (master_is_stopping(m) && !drained)
+                return control_add_text(c, IPC_CONTROL_REFUSED, "the service is stopping");
         for (size_t i = 0; i < names->n; i++)
                 if (!pools_find(m, names->items[i])) {
                         text_printf(&text, "the service has no pool '%s'", names->items[i]);
                         return control_add_text(c, IPC_CONTROL_REFUSED, text_peek(&text));
                 }
         for (size_t i = 0; i < names->n; i++)
-                requests_set_drained(pools_find(m, names->items[i])->pool, drained);
+                health_set_drained(pools_find(m, names->items[i])->pool, drained);
         for (size_t i = 0; names->n == 0 && i < m->n_pools; i++)
-                requests_set_drained(m->pools[i]->pool, drained);
+                health_set_drained(m->pools[i]->pool, drained);
         notify_status(m, time_now());
         text_printf(&text, "%zu pool%s %s", names->n > 0 ? names->n : m->n_pools,
                     (names->n > 0 ? names->n : m->n_pools) == 1 ? "" : "s", drained ? "drained" : "undrained");

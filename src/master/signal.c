@@ -12,6 +12,7 @@
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/pools.h"
+#include "master/stop.h"
 
 static void signal_tell(const struct signalfd_siginfo *si) {
         log_debug("received SIG%s", sigabbrev_np((int)si->ssi_signo));
@@ -23,9 +24,21 @@ static int signal_on_stop(_unused_ sd_event_source *s, const struct signalfd_sig
         return 0;
 }
 
+/* With --drain-time it is a supervisor's word for a stop in good order, the first time. */
+static int signal_on_term(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
+        struct master *m = userdata;
+
+        signal_tell(si);
+        if (m->options->drains && !master_is_stopping(m))
+                stop_begin(m);
+        else
+                master_stop(m, true);
+        return 0;
+}
+
 static int signal_on_quit(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         signal_tell(si);
-        master_stop(userdata, false);
+        stop_begin(userdata);
         return 0;
 }
 
@@ -52,7 +65,7 @@ int signal_attach(struct master *m) {
                 sd_event_signal_handler_t handler;
                 const char *name;
         } rows[] = {
-                { SIGTERM, signal_on_stop, "stop-at-once" },    { SIGINT, signal_on_stop, "stop-at-once" },
+                { SIGTERM, signal_on_term, "stop-or-drain" },   { SIGINT, signal_on_stop, "stop-at-once" },
                 { SIGQUIT, signal_on_quit, "stop-when-done" },  { SIGUSR1, signal_on_reopen, "reopen-logs" },
                 { SIGUSR2, signal_on_reload, "reload" },        { SIGHUP, signal_on_reload, "reload" },
                 { SIGCHLD, signal_on_child, "reap-strangers" },

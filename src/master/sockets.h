@@ -11,3 +11,7 @@ int sockets_check(int fd, struct addr *ret);
 /* Makes it close-on-exec, non-blocking, and (TCP) without delay for small writes, which its connections inherit. 0 or
  * -errno. */
 int sockets_prepare(int fd);
+
+/* No new client gets a connection at a TCP listener; one whose handshake is under way does. Nothing for other sockets.
+ * 0 or -errno. */
+int sockets_refuse(int fd);

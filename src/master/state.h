@@ -120,6 +120,18 @@ struct master_memory {
         usec_t next_look;
 };
 
+/* stop.c */
+enum state_stop {
+        STATE_STOP_NOT,
+        STATE_STOP_DRAINS, /* load balancers are told */
+        STATE_STOP_CLOSES, /* new clients are not let in */
+};
+
+struct master_stop {
+        enum state_stop step;
+        sd_event_source *timer; /* the next step */
+};
+
 /* idle.c */
 struct master_idle {
         usec_t limit; /* 0: the service stays */
@@ -159,5 +171,6 @@ struct master {
         struct master_reload reload;
         struct master_notify notify;
         struct master_idle idle;
+        struct master_stop stop;
         struct master_memory memory;
 };

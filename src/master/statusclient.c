@@ -140,7 +140,7 @@ static void statusclient_reply(struct statusclient *c, const char *data, size_t 
 /* Appends the reply to a request: headers and body, as CGI has them. */
 static void statusclient_answer(const struct statusclient *c, const uint8_t *params, size_t n_params,
                                 struct text *reply) {
-        const struct generation *g = picture_settings(c->all->pool);
+        const struct generation *g = picture_last_settings(c->all->pool);
         const struct status_page page = {
                 .params = params,
                 .n_params = n_params,

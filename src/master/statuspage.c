@@ -46,7 +46,7 @@ static void statuspage_on_client_left(void *userdata) {
 
 /* listen.allowed_clients holds here too, and listen.peer_users where this is a unix socket as well. */
 static bool statuspage_admits(const struct statuspage *s, int fd) {
-        const struct generation *g = picture_settings(s->clients.pool);
+        const struct generation *g = picture_last_settings(s->clients.pool);
         _cleanup_allow_ struct allow allow = {};
         struct allow_lists lists;
 

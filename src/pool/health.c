@@ -85,6 +85,15 @@ void health_look(struct pool *p, usec_t now) {
         health_renew(p);
 }
 
+void health_set_drained(struct pool *p, bool drained) {
+        if (p->health.drained == drained)
+                return;
+        p->health.drained = drained;
+        log_notice("[pool %s] %s", p->name,
+                   drained ? "drains: load balancers are told to send it nothing; what comes is served"
+                           : "drains no more: load balancers are told to send it requests");
+}
+
 enum health_state health_state(const struct pool *p) {
         if (p->stopping)
                 return HEALTH_STOPPING;

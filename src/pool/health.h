@@ -31,6 +31,9 @@ enum health_state { HEALTH_STATES(X) };
  * a reload. */
 void health_look(struct pool *p, usec_t now);
 
+/* Load balancers are told to send it nothing, or that it is over. Told once, in the log too. */
+void health_set_drained(struct pool *p, bool drained);
+
 enum health_state health_state(const struct pool *p);
 bool health_is_ready(enum health_state state);
 

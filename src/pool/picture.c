@@ -11,3 +11,12 @@ void picture_changed(struct pool *p) {
 struct generation *picture_settings(const struct pool *p) {
         return p->stopping ? NULL : p->current ?: p->starting ?: p->wanted;
 }
+
+struct generation *picture_last_settings(const struct pool *p) {
+        struct generation *last = picture_settings(p);
+
+        for (struct generation *g = p->generations; p->stopping && g; g = g->next)
+                if (!last || g->number > last->number)
+                        last = g;
+        return last;
+}

@@ -338,3 +338,6 @@ void picture_changed(struct pool *p);
 
 /* The generation whose settings hold: the current one, or the one that is to be. NULL: there is none, the pool ends. */
 struct generation *picture_settings(const struct pool *p);
+
+/* The same, and of a pool that stops the newest one that is still there. NULL: all are gone. */
+struct generation *picture_last_settings(const struct pool *p);

@@ -96,6 +96,8 @@ static void wrong_use_is_refused(void **state) {
                 { "--exit-idle-time", "nan" },
                 { "--exit-idle-time", "1e9" },
                 { "--exit-idle-time", "" },
+                { "--drain-time", "soon" },
+                { "--drain-time", "-1s" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -125,7 +127,17 @@ static void a_time_has_a_unit_or_is_in_seconds(void **state) {
         }
         assert_int_equal(PARSE("--pool", "shop"), 0);
         assert_int_equal(o.exit_idle, 0);
+        assert_false(o.drains);
         assert_string_equal(o.pool, "shop");
+}
+
+static void the_drain_time_may_be_none(void **state) {
+        assert_int_equal(PARSE("--drain-time", "1500ms"), 0);
+        assert_true(o.drains);
+        assert_int_equal(o.drain_time, 1500 * USEC_PER_MSEC);
+        assert_int_equal(PARSE("--drain-time", "0"), 0);
+        assert_true(o.drains);
+        assert_int_equal(o.drain_time, 0);
 }
 
 static void nothing_said_runs_the_default(void **state) {
@@ -247,6 +259,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(wrong_use_is_refused),
                 cmocka_unit_test(a_time_has_a_unit_or_is_in_seconds),
+                cmocka_unit_test(the_drain_time_may_be_none),
                 cmocka_unit_test(nothing_said_runs_the_default),
                 cmocka_unit_test(the_first_question_wins_over_a_test),
                 cmocka_unit_test(the_last_of_two_wins),
