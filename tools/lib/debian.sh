@@ -31,6 +31,12 @@ debian_reaches() {
         [ "$(id -u)" != 0 ] || setpriv --reuid="$1" --regid="$1" --clear-groups test -x "$2" 2>/dev/null
 }
 
+# apt's own sources of this release, as one-line entries; third parties' are left out.
+debian_sources() {
+        apt-get indextargets --format '$(ORIGIN) deb $(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' |
+                sed -n 's/^Debian //p' | sort -u
+}
+
 # Brings apt's lists up to date, once a run.
 debian_update() {
         [ -n "${debian_updated:-}" ] && return
