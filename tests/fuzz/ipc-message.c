@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                 return 0;
         if (channel_pair(pair) < 0)
                 abort();
-        before = fuzz_free_number();
+        before = fuzz_count_open();
         send_packet(pair[1], data + 1, n - 1, data[0] % (FDS_MAX + 1));
         r = ipc_message_receive(pair[0], &m, fds);
         assert(r == 0 || r == -EBADMSG);
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                 check_message(&m, fds, data[0] % (FDS_MAX + 1));
                 ipc_message_close_fds(fds);
         }
-        assert(fuzz_free_number() == before);
+        assert(fuzz_count_open() == before);
         assert(ipc_message_receive(pair[0], &m, fds) == IPC_E_EMPTY);
         close(pair[0]);
         close(pair[1]);

@@ -84,7 +84,7 @@ static void play(struct scene *s, const uint8_t *in, size_t n) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         static struct scene s;
-        int before = fuzz_free_number();
+        int before = fuzz_count_open();
         size_t n_client;
 
         if (n < HEAD)
@@ -95,6 +95,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         if (send_note(&s, data + HEAD, n - HEAD - n_client, data[0] % (FDS + 1)))
                 play(&s, data + n - n_client, n_client);
         scene_close(&s);
-        assert(fuzz_free_number() == before);
+        assert(fuzz_count_open() == before);
         return 0;
 }

@@ -99,13 +99,13 @@ static inline void scene_check_list(const struct park *park, enum connection_sta
 }
 
 static inline void scene_check_park(const struct park *park) {
-        size_t n = 0, n_bytes = 0;
+        size_t n_shelves = park->lists[CONNECTION_SHELF].n + park->lists[CONNECTION_WATCHED].n, n = 0, n_bytes = 0;
 
         for (enum connection_state state = 0; state < CONNECTION_CLOSED; state++) {
                 scene_check_list(park, state, &n_bytes);
                 n += park->lists[state].n;
         }
-        assert(n == park->n && n <= park->n_max + park->n_shelves_max);
+        assert(n == park->n && n - n_shelves <= park->n_max && n_shelves <= park->n_shelves_max);
         assert(n_bytes == park->n_bytes && n_bytes <= park->pool->park_max_bytes);
         assert(park->look_at > 0 || park->lists[CONNECTION_WATCHED].n == 0);
 }

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -361,7 +362,7 @@ static void step(struct scene *s) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         static struct scene s;
-        int before = fuzz_free_number();
+        int before = fuzz_count_open();
 
         s = (struct scene){ .data = data, .n = n };
         scene_open(&s);
@@ -373,6 +374,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                 check_offers(&s);
         }
         scene_close(&s);
-        assert(fuzz_free_number() == before);
+        assert(fuzz_count_open() == before);
         return 0;
 }
