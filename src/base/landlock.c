@@ -9,7 +9,6 @@
 #include "base/landlock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/landlock.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,8 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "base/fd.h"
 
 /* Headers of Linux before 5.19 and 6.2 lack these. */
 #ifndef LANDLOCK_ACCESS_FS_REFER
@@ -88,12 +85,11 @@ int landlock_open(int abi, int *ret) {
         return 0;
 }
 
-int landlock_allow(int rules, uint64_t rights, const char *path) {
-        _cleanup_fd_ int fd = open(path, O_PATH | O_CLOEXEC);
-        struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = fd };
+int landlock_allow(int rules, uint64_t rights, int place) {
+        struct landlock_path_beneath_attr rule = { .allowed_access = rights, .parent_fd = place };
         struct stat st;
 
-        if (fd < 0 || fstat(fd, &st) < 0)
+        if (fstat(place, &st) < 0)
                 return -errno;
         if (!S_ISDIR(st.st_mode))
                 rule.allowed_access &= LANDLOCK_RIGHTS_FILE;

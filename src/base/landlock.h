@@ -26,8 +26,7 @@ uint64_t landlock_handled(int abi);
 
 /* Rules for a process, with none yet. *ret: the caller's to close. 0 or -errno. */
 int landlock_open(int abi, int *ret);
-/* Allows that use of the path, links followed, and of all below it. It is about the file or folder that is there now:
- * another one of that name, later, is not meant. 0 or -errno: -ENOENT, -EACCES and so on. */
-int landlock_allow(int rules, uint64_t rights, const char *path);
+/* Allows that use of a file or folder (O_PATH, the caller's), and of all below it. 0 or -errno. */
+int landlock_allow(int rules, uint64_t rights, int place);
 /* For good, in this thread and all that come of it, which cannot gain privileges any more. 0 or -errno. */
 int landlock_enter(int rules);

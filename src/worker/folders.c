@@ -12,6 +12,7 @@
 #include "worker/folders.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -19,6 +20,7 @@
 #include "base/macros.h"
 #include "conf/rows.h"
 #include "log/log.h"
+#include "worker/folderpath.h"
 
 /* strict: with "strict" as well. A path that this machine, or the chroot, has not is none. The manual page has the same
  * list. */
@@ -48,40 +50,61 @@ static const struct folders_row {
 static int folders_allow_own(int rules, int abi, enum conf_landlock how) {
         for (size_t i = 0; i < ELEMENTSOF(folders_own); i++) {
                 const struct folders_row *row = &folders_own[i];
+                _cleanup_fd_ int place = -1;
                 int r;
 
                 if (how == CONF_LANDLOCK_STRICT && !row->strict)
                         continue;
-                r = landlock_allow(rules, landlock_rights(abi, row->use), row->path);
+                place = open(row->path, O_PATH | O_CLOEXEC);
+                r = place < 0 ? -errno : landlock_allow(rules, landlock_rights(abi, row->use), place);
                 if (r < 0 && r != -ENOENT && r != -EACCES)
                         return r;
         }
         return 0;
 }
 
-static int folders_allow_pairs(int rules, uint64_t rights, const struct conf_pairs *paths, enum conf_array_kind kind) {
-        for (size_t i = 0; i < paths->n; i++) {
-                const struct conf_pair *path = &paths->items[i];
-                int r = landlock_allow(rules, rights, path->value);
+/* What all rules of the pool's are made with. */
+struct folders_maker {
+        int rules;
+        int abi;
+        struct folderpath_writable writable;
+};
 
-                if (r == -ENOMEM || r == -EINVAL)
-                        return r;
-                if (r < 0) /* less is allowed, not more */
-                        log_error("directive '%s': '%s': %s: it is out of reach for this worker",
-                                  conf_pool_arrays[kind].name, path->value, strerror(-r));
-        }
+static int folders_allow_path(const struct folders_maker *m, uint64_t rights, const struct conf_pair *path,
+                              const char *directive) {
+        _cleanup_fd_ int place = -1;
+        int r = folderpath_open(&m->writable, path->value, &place);
+
+        if (r == 0)
+                r = landlock_allow(m->rules, rights, place);
+        if (r == -ENOMEM || r == -EINVAL)
+                return r;
+        if (r != 0) /* less is allowed, not more */
+                log_error("directive '%s': '%s': %s: it is out of reach for this worker", directive, path->value,
+                          r < 0 ? strerror(-r) : "a link on the way to it is in a folder of security.write_path");
         return 0;
 }
 
+static int folders_allow_pairs(const struct folders_maker *m, enum landlock_use use, const struct conf_pairs *paths,
+                               enum conf_array_kind kind) {
+        int r = 0;
+
+        for (size_t i = 0; i < paths->n && r == 0; i++)
+                r = folders_allow_path(m, landlock_rights(m->abi, use), &paths->items[i], conf_pool_arrays[kind].name);
+        return r;
+}
+
 static int folders_allow(int rules, int abi, const struct conf_pool *pool) {
+        struct folders_maker m = { .rules = rules, .abi = abi };
         int r = folders_allow_own(rules, abi, pool->landlock);
 
+        for (size_t i = 0; i < pool->write_paths.n && r == 0; i++)
+                r = folderpath_add(&m.writable, pool->write_paths.items[i].value);
         if (r == 0)
-                r = folders_allow_pairs(rules, landlock_rights(abi, LANDLOCK_READ), &pool->read_paths,
-                                        CONF_ARRAY_READ_PATH);
+                r = folders_allow_pairs(&m, LANDLOCK_READ, &pool->read_paths, CONF_ARRAY_READ_PATH);
         if (r == 0)
-                r = folders_allow_pairs(rules, landlock_rights(abi, LANDLOCK_WRITE), &pool->write_paths,
-                                        CONF_ARRAY_WRITE_PATH);
+                r = folders_allow_pairs(&m, LANDLOCK_WRITE, &pool->write_paths, CONF_ARRAY_WRITE_PATH);
+        folderpath_done(&m.writable);
         return r;
 }
 

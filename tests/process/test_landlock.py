@@ -252,6 +252,30 @@ def test_in_a_chroot_the_paths_are_those_inside(start, sites):
 
 
 @needs_landlock
+@pytest.mark.parametrize("directive", ["security.read_path[]", "security.write_path[]"])
+def test_a_link_that_the_pool_has_made_is_no_way_out(start, sites, directive):
+    """A folder of the list is in one that is written: what the pool puts in its place is what its next worker would reach."""
+    tools = f"{sites.a}/up/tools"
+    os.mkdir(tools)
+    os.chmod(tools, 0o777)
+    shutil.chown(tools, programs.POOL_USER) if programs.ROOT else None
+    plant = sites.put("a/plant.php", "<?php $t = $_SERVER['A'] . '/up/tools'; echo json_encode(rename($t, \"$t-away\") && symlink($_SERVER['B'], $t));")
+    look = sites.put("a/look.php", "<?php echo json_encode([getmypid(), @file_get_contents($_SERVER['B'] . '/secret.txt')]);")
+    pool = sites.pool(**{"pm.max_requests": 1})
+    pool[directive] += f"\n{directive.rstrip('[]')}[] = {tools}"
+    s = start({"www": pool})
+    assert json.loads(sites.ask(s, look, "www"))[1] is False
+    assert sites.ask(s, plant, "www") == "true"
+    for _ in range(3):
+        assert json.loads(sites.ask(s, look, "www"))[1] is False
+    s.wait_log(rf"directive '{directive.rstrip('[]')}': '{tools}': a link on the way to it is in a folder of security.write_path: it is out of reach")
+    assert s.ctl("reload").returncode == 0
+    assert json.loads(sites.ask(s, look, "www"))[1] is False, "a new zygote sees the link as well"
+    os.unlink(tools)
+    os.rmdir(f"{tools}-away")
+
+
+@needs_landlock
 def test_a_reload_brings_other_folders(start, sites):
     look = sites.put("a/look.php", "<?php echo var_export(@file_get_contents($_SERVER['B'] . '/secret.txt'), true);")
     s = start({"www": sites.pool()})
