@@ -181,9 +181,11 @@ static void master_log_failed_start(const struct pool *p, enum log_event event, 
                 .level = LOG_LEVEL_ERROR, .event = event, .pool = p->name, .message = text_peek(&message) });
 }
 
-/* Whether a pool has started, or may yet with what it is at. */
+/* Whether a pool has started, or may yet with its first try. One that is tried again, while others' first tries take
+ * long, is no reason to go on. */
 static bool master_has_hope(const struct pool *p) {
-        return p->current || p->prepared || (p->starting && p->starting->state != GENERATION_FAILED);
+        return p->current || p->prepared ||
+               (p->starts.n_failed == 0 && p->starting && p->starting->state != GENERATION_FAILED);
 }
 
 /* The last pool that could have served has failed. */

@@ -8,6 +8,7 @@ import pytest
 
 import fastcgi
 import procs
+from load import Gate
 from unstartable import BROWSCAP, make_unstartable, mend
 
 
@@ -111,3 +112,20 @@ def test_no_pool_that_starts_is_a_failed_start(make):
     status, said = s.start_expecting_failure()
     assert status == 70 and "[pool a]" in said and "[pool b]" in said
     assert not s.notify.count("READY")
+
+
+AT_ITS_FIRST_TRY = "<?php file_put_contents('{0}', '.', FILE_APPEND); if (filesize('{0}') == 1) throw new Exception('no'); for (;;) sleep(1);"
+
+
+def test_one_that_is_tried_again_does_not_keep_a_failed_start_from_ending(make):
+    """Its first try has failed, and it is at the second one when the other pool's first one fails."""
+    s = make({"quick": {}, "slow": {}})
+    tries = os.path.join(s.shared_folder(), "tries")
+    s.pools["quick"]["php_admin_value[opcache.preload]"] = s.script("quick.php", AT_ITS_FIRST_TRY.format(tries))
+    gate = Gate(s, "slow", then="throw new Exception('no');")
+    s.spawn(s.command())
+    gate.wait_reached()
+    procs.until("the second try", lambda: os.path.exists(tries) and os.path.getsize(tries) == 2)
+    gate.open()
+    assert s.wait_exit() == 70
+    assert "[pool quick]" in s.log() and "[pool slow]" in s.log() and not s.notify.count("READY")
