@@ -8,6 +8,8 @@ packages_build_known=(systemd-dev)
 
 packages_deb=(build-essential debhelper dpkg-dev fakeroot lintian clang bpftool libbpf-dev libelf-dev zlib1g-dev libcmocka-dev python3)
 
+packages_rpm=(rpm cpio)
+
 packages_oci=(mmdebstrap umoci)
 
 packages_demo=(php-cli php-fpm systemd util-linux procps)
