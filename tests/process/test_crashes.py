@@ -252,6 +252,7 @@ def test_scribbled_shared_memory_does_not_hurt_the_master(start):
 def test_opcache_lock_holder_killed(start):
     """A worker killed while it compiles must not leave the others without an opcache for ever."""
     s = start({"www": {"pm.max_children": "3"}})
+    s.wait_workers(3)
     for i in range(10):
         path = s.script(f"big{i}.php", "<?php " + "".join(f"function f{i}_{n}() {{ return {n}; }}\n" for n in range(500)) + "echo 'ok';")
         os.utime(path, (1, 1))
