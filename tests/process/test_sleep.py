@@ -148,6 +148,7 @@ def test_what_a_park_had_ends_with_it(sleepers):
     with s.connect("p0", timeout=20) as c:
         assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
         wait_in_park(s, "p0", "idle")
+        procs.until("the park alone to be left", lambda: family(s) == ["fpmd-park"])  # a worker has it on its shelf, too
         os.kill(next(p for p in procs.descendants(s.pid) if procs.exe(p) == "fpmd-park"), signal.SIGKILL)
         procs.until("the park's numbers to be 0", lambda: not any(
             park_of(s, "p0")[n] for n in ("idle", "bytes")))
