@@ -57,13 +57,14 @@ static struct budget_pool makeroom_picture(const struct pool *p, usec_t now) {
         return ret;
 }
 
-/* Those that are on their way out already. */
-static unsigned makeroom_count_leaving(const struct master *m) {
+/* Those that are on their way out already. Not whoever has begun with a request meanwhile: others would wait for that.
+ */
+static unsigned makeroom_count_leaving(const struct master *m, usec_t now) {
         unsigned n = 0;
 
         for (size_t i = 0; i < m->n_pools; i++)
                 if (m->pools[i]->pool->current)
-                        n += m->pools[i]->pool->current->n_leaving;
+                        n += resize_count_leaving(m->pools[i]->pool->current, now);
         return n;
 }
 
@@ -96,7 +97,7 @@ void makeroom_on_change(struct master *m, const struct pool *changed) {
         if (now < m->budget_next)
                 return;
         m->budget_next = now + MAKEROOM_PAUSE;
-        n = budget_missing(&m->budget, m->n_workers, makeroom_count_leaving(m));
+        n = budget_missing(&m->budget, m->n_workers, makeroom_count_leaving(m, now));
         if (n > 0)
                 makeroom_for(m, n, now);
 }

@@ -27,6 +27,10 @@
  * waits for the other. */
 #define RESIZE_ASKED_MAX 16U
 
+/* An idle worker that is told to end does so at once, or is killed. One that is busy after this has begun with a
+ * request, or says so, and nobody knows for how long. */
+#define RESIZE_LEAVES_SOON USEC_PER_SEC
+
 /* One that has just taken a connection serves it. */
 static void resize_tell_to_end(struct generation *g, uint32_t slot, usec_t now) {
         struct pool_worker *w = &g->pool->workers[slot];
@@ -53,6 +57,19 @@ bool resize_give_up_one(struct generation *g, usec_t now) {
         resize_tell_to_end(g, slot, now);
         overload_count(g->pool->scoreboard, SCOREBOARD_OVERLOAD_yielded);
         return true;
+}
+
+unsigned resize_count_leaving(const struct generation *g, usec_t now) {
+        const struct pool *p = g->pool;
+        unsigned n = 0;
+
+        for (uint32_t i = 0; i < p->n_used && g->n_leaving > 0; i++) {
+                const struct pool_worker *w = &p->workers[i];
+
+                n += w->generation == g && w->leaving &&
+                     (now - w->told < RESIZE_LEAVES_SOON || untrusted_board_is_idle(p->scoreboard, i, 0, now));
+        }
+        return n;
 }
 
 /* The second step of that order, for those that do not hear the first. */

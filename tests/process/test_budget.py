@@ -2,6 +2,10 @@
 """pool.budget: the most workers of all pools of the service. Pools give up idle workers for others."""
 
 import contextlib
+import mmap
+import os
+import signal
+import struct
 
 import fastcgi
 import procs
@@ -47,6 +51,44 @@ def test_idle_workers_of_the_pool_that_has_most_go_first(start):
             one.wait_running()
             wait_of(s, few=2, most=2, needs=1)
         assert s.log().count("gives up a worker") == 1
+
+
+BUSY = 5  # scoreboard/stages.h
+
+
+def scribble(s, pool):
+    """All workers of the pool say that they have a request in hand: scoreboard/layout.h."""
+    for fd in os.listdir(f"/proc/{s.pid}/fd"):
+        path = f"/proc/{s.pid}/fd/{fd}"
+        if not os.path.realpath(path).startswith("/memfd:fpmd-scoreboard"):
+            continue
+        with open(path, "r+b", buffering=0) as f, mmap.mmap(f.fileno(), 0) as board:
+            header, slot = struct.unpack_from("=II", board, 12)
+            if board[24:88].rstrip(b"\0") == pool.encode():
+                for i in range(struct.unpack_from("=I", board, 92)[0]):
+                    struct.pack_into("=I", board, header + i * slot + 4, BUSY)
+                return
+    raise AssertionError("no scoreboard")
+
+
+def test_others_do_not_wait_for_one_that_was_told_to_end_and_stays(start):
+    """It says that it has begun with a request, for ever: then another pool gives a worker up."""
+    s = start({"honest": ONDEMAND, "stays": ONDEMAND, "needs": ONE}, settings={"pool.budget": "5", "log_level": "debug"})
+    with idle(s, "stays", 3), idle(s, "honest", 2):
+        wait_of(s, stays=3, honest=2)
+        stayers = of(s, "stays")
+        for pid in stayers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            with Held(s, "needs") as one:
+                one.wait_running()
+                s.wait_log(r"\[pool stays\] gives up a worker")
+                scribble(s, "stays")
+                s.wait_log(r"\[pool honest\] gives up a worker")
+        finally:
+            for pid in stayers:
+                os.kill(pid, signal.SIGCONT)
+        wait_of(s, stays=2, honest=1, needs=1)
 
 
 def test_of_a_pool_that_keeps_workers_one_stays(start):
