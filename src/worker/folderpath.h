@@ -8,12 +8,14 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct folderpath_id {
+        dev_t dev;
+        ino_t ino;
+};
+
 /* The folders that the pool may write. All zero: none. */
 struct folderpath_writable {
-        struct folderpath_id {
-                dev_t dev;
-                ino_t ino;
-        } * items;
+        struct folderpath_id *items;
         size_t n;
 };
 
