@@ -275,18 +275,19 @@ def test_the_dead_are_not_counted_among_those_who_watch(start):
 
 
 def test_a_connection_in_hand_is_left_there_while_others_have_none(start):
-    """Not given to the park for the next one's sake."""
+    """Not put on the shelf for the next one's sake. A worker that is about to look for another, when that comes, may be the one that takes it, and what is on
+    its shelf stays there: then it is other six's turn."""
     s = start(pool("unix", **{"pm.max_children": str(MANY)}))
+    procs.until("all workers to wait", lambda: s.status()["pools"][0]["status"]["idle processes"] == MANY)
     request = fastcgi.request_bytes(fastcgi.environment(s.pid_script), keep=True)
-    with contextlib.ExitStack() as stack:
-        kept = [stack.enter_context(contextlib.closing(s.connect(timeout=20))) for _ in range(6)]
 
-        def all_are_in_hand():
-            for c in kept:
+    def six_are_in_hand():
+        with contextlib.ExitStack() as stack:
+            for c in [stack.enter_context(contextlib.closing(s.connect(timeout=20))) for _ in range(6)]:
                 c.send(request)
                 assert c.read_response().complete
             return json.loads(s.ctl("status", "--json").stdout)["pools"][0]["park"]["idle"] == 0
-        procs.until("each connection to have a worker", all_are_in_hand)
+    procs.until("each connection to have a worker", six_are_in_hand)
 
 
 # --- busy workers
