@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import fastcgi
 import procs
 import server as programs
 
@@ -24,9 +25,17 @@ def kill_worker(number):
     return step
 
 
+def wait_answer(twin):
+    """From a worker, without a request: one that ends before it takes a connection is a start that has failed."""
+    with twin.connection() as c:
+        c.send(fastcgi.record(fastcgi.GET_VALUES, 0, fastcgi.pairs({"FCGI_MPXS_CONNS": ""})))
+        assert c.read_record(timeout=procs.LIMIT).kind == fastcgi.GET_VALUES_RESULT
+
+
 def kill_quietly(number):
     """Where the log does not tell of the next worker."""
     def step(twin):
+        wait_answer(twin)
         worker = twin.workers()[0]
         os.kill(worker, number)
         procs.until("the worker's end", lambda: not procs.alive(worker))
