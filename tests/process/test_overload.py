@@ -337,6 +337,7 @@ def test_requests_are_served_that_do_not_wait_for_too_long(busy):
 def test_workers_that_are_free_take_what_comes(start, network):
     """A short queue refuses nobody where workers are free, or soon will be."""
     s = start(pool(network, **{"pm.max_children": 4, "queue.max_length": 1, "queue.max_wait": "1m"}))
+    procs.until("four workers to be free", lambda: s.status()["pools"][0]["status"]["idle processes"] == 4)
     for _ in range(20):
         burst = [s.connect() for _ in range(4)]
         for c in burst:
