@@ -16,54 +16,28 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-
-#define TRUSTED_LINKS_MAX 40 /* as the kernel's */
+#include "base/pathrest.h"
 
 struct trusted_walk {
-        int folder;          /* the one that rest begins in */
-        char rest[PATH_MAX]; /* what is still to be walked */
-        unsigned n_links;
+        int folder; /* the one that rest begins in */
+        struct pathrest rest;
 };
 
 static int trusted_begin(struct trusted_walk *w, const char *path) {
-        if (strlen(path) >= sizeof(w->rest))
-                return -ENAMETOOLONG;
-        strcpy(w->rest, path);
+        int r = pathrest_begin(&w->rest, path);
+
+        if (r < 0)
+                return r;
         w->folder = open(path[0] == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return w->folder < 0 ? -errno : 0;
 }
 
-/* Takes the next name off rest. False: there is none. *ret_last: nothing comes after it. */
-static bool trusted_next(struct trusted_walk *w, char name[static NAME_MAX + 1], bool *ret_last) {
-        const char *start = w->rest + strspn(w->rest, "/"), *after;
-        size_t n = strcspn(start, "/");
-
-        if (n == 0 || n > NAME_MAX)
-                return false;
-        memcpy(name, start, n);
-        name[n] = '\0';
-        after = start + n;
-        *ret_last = *after == '\0';
-        memmove(w->rest, after, strlen(after) + 1);
-        return true;
-}
-
 /* Puts the place that a link names in front of what is still to be walked. link: the link itself, open. */
 static int trusted_follow(struct trusted_walk *w, int link, const struct stat *st) {
-        char target[PATH_MAX], rest[PATH_MAX];
-        ssize_t n;
+        int r = st->st_uid == 0 ? pathrest_follow(&w->rest, link) : -ELOOP;
 
-        if (++w->n_links > TRUSTED_LINKS_MAX || st->st_uid != 0)
-                return -ELOOP;
-        n = readlinkat(link, "", target, sizeof(target) - 1);
-        if (n <= 0)
-                return n < 0 ? -errno : -ENOENT;
-        target[n] = '\0';
-        if (snprintf(rest, sizeof(rest), "%s%s", target, w->rest) >= (int)sizeof(rest))
-                return -ENAMETOOLONG;
-        memcpy(w->rest, rest, sizeof(rest));
-        if (target[0] != '/')
-                return 0;
+        if (r != PATHREST_E_ROOT)
+                return r;
         fd_close(w->folder);
         w->folder = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return w->folder < 0 ? -errno : 0;
@@ -97,17 +71,17 @@ static int trusted_open_last(struct trusted_walk *w, const char *name, int flags
 
 static int trusted_walk(struct trusted_walk *w, int flags, mode_t mode) {
         char name[NAME_MAX + 1];
-        bool last;
-        int r;
+        int next;
 
-        while (trusted_next(w, name, &last)) {
-                r = last ? trusted_open_last(w, name, flags, mode) : trusted_enter(w, name);
+        while ((next = pathrest_next(&w->rest, name)) > 0) {
+                bool last = !w->rest.text[0];
+                int r = last ? trusted_open_last(w, name, flags, mode) : trusted_enter(w, name);
                 if (r < 0 && r != -EAGAIN)
                         return r;
                 if (last && r >= 0)
                         return r;
         }
-        return *w->rest && w->rest[strspn(w->rest, "/")] ? -ENAMETOOLONG : -EISDIR;
+        return next < 0 ? next : -EISDIR;
 }
 
 int trusted_open(const char *path, int flags, mode_t mode) {

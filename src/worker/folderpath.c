@@ -11,22 +11,18 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-
-#define FOLDERPATH_LINKS_MAX 40 /* as the kernel's */
+#include "base/pathrest.h"
 
 struct folderpath_walk {
         const struct folderpath_writable *writable;
         int at;
         bool is_theirs;
-        unsigned n_links;
-        char rest[PATH_MAX]; /* what is still to be walked, from at */
+        struct pathrest rest; /* from at */
 };
 
 int folderpath_add(struct folderpath_writable *w, const char *path) {
@@ -75,21 +71,12 @@ static int folderpath_go_to_root(struct folderpath_walk *w) {
 
 /* Puts the place that a link names in front of what is still to be walked. */
 static int folderpath_follow(struct folderpath_walk *w, int link) {
-        char target[PATH_MAX], rest[PATH_MAX];
-        ssize_t n;
+        int r;
 
         if (w->is_theirs)
                 return FOLDERPATH_E_LINK;
-        if (++w->n_links > FOLDERPATH_LINKS_MAX)
-                return -ELOOP;
-        n = readlinkat(link, "", target, sizeof(target) - 1);
-        if (n <= 0)
-                return n < 0 ? -errno : -ENOENT;
-        target[n] = '\0';
-        if (snprintf(rest, sizeof(rest), "%s%s", target, w->rest) >= (int)sizeof(rest))
-                return -ENAMETOOLONG;
-        memcpy(w->rest, rest, sizeof(rest));
-        return target[0] == '/' ? folderpath_go_to_root(w) : 0;
+        r = pathrest_follow(&w->rest, link);
+        return r == PATHREST_E_ROOT ? folderpath_go_to_root(w) : r;
 }
 
 static int folderpath_enter(struct folderpath_walk *w, const char *name) {
@@ -104,25 +91,12 @@ static int folderpath_enter(struct folderpath_walk *w, const char *name) {
         return 0;
 }
 
-/* Takes the next name off rest. 1; 0: there is none; -errno. */
-static int folderpath_next(struct folderpath_walk *w, char name[static NAME_MAX + 1]) {
-        const char *start = w->rest + strspn(w->rest, "/");
-        size_t n = strcspn(start, "/");
-
-        if (n > NAME_MAX)
-                return -ENAMETOOLONG;
-        memcpy(name, start, n);
-        name[n] = '\0';
-        memmove(w->rest, start + n, strlen(start + n) + 1);
-        return n > 0;
-}
-
 static int folderpath_walk(struct folderpath_walk *w) {
         char name[NAME_MAX + 1];
         int r = folderpath_go_to_root(w);
 
         while (r == 0) {
-                r = folderpath_next(w, name);
+                r = pathrest_next(&w->rest, name);
                 if (r <= 0)
                         return r;
                 r = folderpath_enter(w, name);
@@ -136,12 +110,9 @@ int folderpath_open(const struct folderpath_writable *w, const char *path, int *
 
         if (walk.at < 0)
                 return -errno;
-        if (strlen(path) >= sizeof(walk.rest))
-                r = -ENAMETOOLONG;
-        else {
-                strcpy(walk.rest, path);
+        r = pathrest_begin(&walk.rest, path);
+        if (r == 0)
                 r = folderpath_walk(&walk);
-        }
         if (r == 0)
                 *ret_fd = walk.at;
         else
