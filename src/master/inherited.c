@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "base/addr.h"
@@ -35,11 +36,19 @@ static int inherited_check(struct inherited_socket *i, struct text *problems) {
         return sockets_prepare(i->fd);
 }
 
+/* A file comes out of the fd store, whatever its name: no socket unit has one. It may be there from another version of
+ * fpmd, which knew more kinds. */
+static bool inherited_is_stored(int fd, const char *name) {
+        struct stat st;
+
+        return store_is_name(name) || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode));
+}
+
 /* name: ours from here on. */
 static int inherited_take_one(struct inherited *all, int fd, char *name, struct text *problems) {
         struct inherited_socket *item;
 
-        if (store_is_name(name))
+        if (inherited_is_stored(fd, name))
                 return stored_add(&all->stored, fd, name);
         item = &all->items[all->n++];
         *item = (struct inherited_socket){ .fd = fd, .name = name };

@@ -25,7 +25,8 @@ struct stored {
 };
 
 /* Takes one that came. What is none of ours is dropped, with a line, and is no reason not to start: a descriptor
- * without a name, a listener that is not a listening stream socket made by this user. name is taken. 0 or -ENOMEM. */
+ * without a name, a file that is no counters, a listener that is not a listening stream socket made by this user. name
+ * is taken. 0 or -ENOMEM. */
 int stored_add(struct stored *s, int fd, char *name);
 
 /* Drops the listeners at addresses that the configuration does not name, with a line for each. Before others are bound:

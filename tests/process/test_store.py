@@ -140,15 +140,17 @@ def test_descriptors_that_are_none_of_ours_are_dropped_with_a_line(start):
     s = start(env=ROOM)
     s.crash()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagram, open("/dev/null") as null, \
-            socket.create_server(("127.0.0.1", 0)) as foreign:
+            socket.create_server(("127.0.0.1", 0)) as foreign, os.fdopen(os.memfd_create("later")) as later:
         if programs.ROOT:
             os.fchown(foreign.fileno(), 65534, 65534)
-        s.start_from_store([("fpmd-listener-x", datagram.fileno()), ("stored", null.fileno()), ("fpmd-listener-y", foreign.fileno())])
+        s.start_from_store([("fpmd-listener-x", datagram.fileno()), ("stored", null.fileno()), ("fpmd-listener-y", foreign.fileno()),
+                            ("fpmd-later-www", later.fileno())])
     s.wait_log("'fpmd-listener-x' of the fd store is dropped: it is not a listening stream socket")
     s.wait_log("'stored' of the fd store is dropped: it is nothing that fpmd has put there")
     s.wait_log("'fpmd-listener-y' of the fd store is dropped: " + ("it is another user's" if programs.ROOT else "no pool listens there"))
+    s.wait_log("'fpmd-later-www' of the fd store is dropped: it is nothing that fpmd has put there")
     removed = {m["FDNAME"] for m in s.notify.messages if "FDSTOREREMOVE" in m and m["FDNAME"] != "fpmd-numbers-www"}  # a new one comes
-    assert removed == {"fpmd-listener-x", "stored", "fpmd-listener-y"}
+    assert removed == {"fpmd-listener-x", "stored", "fpmd-listener-y", "fpmd-later-www"}
     assert s.run(s.pid_script).status == 200
 
 
