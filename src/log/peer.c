@@ -70,19 +70,20 @@ void peer_log_denied_user(const char *pool, const struct ucred *peer) {
         static unsigned long long n_silenced;
         static usec_t told;
         usec_t now = time_now();
-        char message[160];
+        char message[192];
+        int n;
 
         if (told > 0 && now - told < PEER_DENIED_PAUSE) {
                 n_silenced++;
                 return;
         }
         if (peer->uid == (uid_t)-1)
-                snprintf(message, sizeof(message), "connection closed: its peer has no user (listen.peer_users)");
+                n = snprintf(message, sizeof(message), "connection closed: its peer has no user (listen.peer_users)");
         else
-                snprintf(message, sizeof(message),
-                         "connection from pid %d closed: listen.peer_users does not name its user, uid %u, gid %u "
-                         "(%llu more since the last such line)",
-                         peer->pid, peer->uid, peer->gid, n_silenced);
+                n = snprintf(message, sizeof(message),
+                             "connection from pid %d closed: listen.peer_users does not name its user, uid %u, gid %u",
+                             peer->pid, peer->uid, peer->gid);
+        snprintf(message + n, sizeof(message) - (size_t)n, " (%llu more since the last such line)", n_silenced);
         log_write(&(struct log_entry){ .level = LOG_LEVEL_WARNING, .pool = pool, .message = message });
         told = now;
         n_silenced = 0;

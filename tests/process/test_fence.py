@@ -142,7 +142,7 @@ def test_a_socket_of_tcp_has_no_users(make, refusal):
         s.start_with_sockets([listener], ["www"])
         script = s.script("hello.php", HELLO)
         assert ask_as(WEB, f"127.0.0.1:{listener.getsockname()[1]}", script) is None
-        s.wait_log(r"connection closed: its peer has no user \(listen\.peer_users\)")
+        s.wait_log(r"connection closed: its peer has no user \(listen\.peer_users\) \(\d+ more since the last such line\)")
 
 
 def test_users_that_cannot_be_told(refusal):
