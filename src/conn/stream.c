@@ -20,7 +20,7 @@ void stream_open(struct stream *s, int fd) {
         s->fd = fd;
         s->pos = s->n = 0;
         s->n_written = 0;
-        s->patience = USEC_INFINITY;
+        s->time_left = USEC_INFINITY;
         s->send_limited = s->shared = false;
         s->unsent = -1;
 }
@@ -66,13 +66,13 @@ void stream_close_lingering(struct stream *s) {
 
 /* The peer has been waited for. */
 static void stream_charge(struct stream *s, usec_t waited) {
-        if (s->patience != USEC_INFINITY)
-                s->patience -= MIN(s->patience, waited);
+        if (s->time_left != USEC_INFINITY)
+                s->time_left -= MIN(s->time_left, waited);
 }
 
-/* Waits until there is something to receive, at the expense of the patience. 0 or -errno. */
+/* Waits until there is something to receive, at the expense of the time that is left. 0 or -errno. */
 static int stream_wait_patiently(struct stream *s) {
-        usec_t begun = time_now(), until = begun + MIN(s->patience, s->silence), now = begun;
+        usec_t begun = time_now(), until = begun + MIN(s->time_left, s->silence), now = begun;
         struct pollfd p = { .fd = s->fd, .events = POLLIN };
         int r;
 
@@ -104,7 +104,7 @@ static int stream_receive(struct stream *s, int flags) {
 }
 
 int stream_fill(struct stream *s, bool dont_wait) {
-        bool limited = MIN(s->patience, s->silence) != USEC_INFINITY;
+        bool limited = MIN(s->time_left, s->silence) != USEC_INFINITY;
         int r;
 
         s->pos = s->n = 0;
@@ -254,7 +254,7 @@ int stream_wait_for_room(struct stream *s, bool *ret_readable) {
         *ret_readable = p.revents & POLLIN;
         if (*ret_readable)
                 stream_charge(s, time_now() - begun);
-        return *ret_readable && s->patience == 0 ? -ETIMEDOUT : 0;
+        return *ret_readable && s->time_left == 0 ? -ETIMEDOUT : 0;
 }
 
 ssize_t stream_write_now(struct stream *s, const void *data, size_t n, bool last) {

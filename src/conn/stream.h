@@ -21,7 +21,7 @@ struct stream {
         size_t pos; /* bytes before it are consumed */
         size_t n;   /* bytes before it are valid */
         uint64_t n_written;
-        usec_t patience;   /* how long stream_fill() may still wait for the peer, in all its calls together;
+        usec_t time_left;  /* how long stream_fill() may still wait for the peer, in all its calls together;
                               USEC_INFINITY: for ever */
         usec_t silence;    /* how long one wait for bytes of the peer may be; USEC_INFINITY: for ever */
         usec_t stall;      /* the same for room to send: how long the peer may take nothing */
@@ -58,7 +58,7 @@ static inline void stream_consume(struct stream *s, size_t n) {
 }
 
 /* Receives what there is, waiting for at least one byte unless dont_wait. Call when nothing is pending. 0; STREAM_E_END
- * (the peer has closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -ETIMEDOUT (the patience is over, then
+ * (the peer has closed its side); STREAM_E_EMPTY (dont_wait, and nothing there); -ETIMEDOUT (no time is left, then
  * it is 0, or the peer was silent for too long); other -errno. */
 enum { STREAM_E_END = 1, STREAM_E_EMPTY = 2 };
 int stream_fill(struct stream *s, bool dont_wait);
@@ -88,7 +88,7 @@ int stream_write(struct stream *s, struct iovec *iov, size_t n_iov);
 int stream_write_some(struct stream *s, struct iovec **iov, size_t *n_iov);
 
 /* Waits for room to send, as long as stream_write() does, or until there is something to receive, or an end; that is at
- * the expense of the patience. 0 or -errno as stream_write(), or stream_fill(). */
+ * the expense of the time that is left. 0 or -errno as stream_write(), or stream_fill(). */
 int stream_wait_for_room(struct stream *s, bool *ret_readable);
 
 /* Sends what goes without waiting. How many bytes, or -errno. last: the connection is closed next, so its end may go

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The room is what the service's control group, or one above it, has left below MemoryHigh= or MemoryMax=, or else what
- * the machine has; with what the workers hold already it is what the pools may have. Neither changes when a worker
- * comes or grows, and both do when others do.
+ * The room is the least of what the service's control group, each above it, and the machine have left (MemoryHigh=,
+ * MemoryMax=), in equal parts for pools with pm.max_children = auto; with what the workers hold already it is what the
+ * pools may have. Neither changes when a worker comes or grows, and both do when others do.
  */
 
 #include "master/memory.h"

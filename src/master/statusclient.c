@@ -37,7 +37,7 @@
 #include "status/page.h"
 
 #define STATUSCLIENT_PARAMS_MAX  (128U * 1024U)
-#define STATUSCLIENT_PATIENCE    (10 * USEC_PER_SEC) /* for a whole request, and for a whole reply to go */
+#define STATUSCLIENT_LIMIT       (10 * USEC_PER_SEC) /* for a whole request, and for a whole reply to go */
 #define STATUSCLIENT_LINGER      (2 * USEC_PER_SEC)
 #define STATUSCLIENT_CONTENT_MAX 65528U /* of a record, the most that needs no padding */
 
@@ -91,8 +91,8 @@ static void statusclient_drop(struct statusclient *c) {
         all->left(all->userdata);
 }
 
-static int statusclient_set_deadline(struct statusclient *c, usec_t patience) {
-        int r = sd_event_source_set_time_relative(c->timer, patience);
+static int statusclient_set_deadline(struct statusclient *c, usec_t limit) {
+        int r = sd_event_source_set_time_relative(c->timer, limit);
 
         return r < 0 ? r : sd_event_source_set_enabled(c->timer, SD_EVENT_ONESHOT);
 }
@@ -106,7 +106,7 @@ static int statusclient_enter(struct statusclient *c, enum statusclient_state st
         r = sd_event_source_set_io_events(c->source, state == STATUSCLIENT_WRITES ? EPOLLOUT : EPOLLIN);
         return r < 0 ? r
                      : statusclient_set_deadline(c, state == STATUSCLIENT_LINGERS ? STATUSCLIENT_LINGER
-                                                                                  : STATUSCLIENT_PATIENCE);
+                                                                                  : STATUSCLIENT_LIMIT);
 }
 
 static void statusclient_add_record(struct statusclient *c, enum fcgi_type type, const char *data, size_t n) {
@@ -272,7 +272,7 @@ static int statusclient_advance(struct statusclient *c) {
                         return shutdown(c->fd, SHUT_WR) < 0 ? -errno : statusclient_enter(c, STATUSCLIENT_LINGERS);
                 statusclient_unlink(c);
                 statusclient_link(c);
-                r = statusclient_set_deadline(c, STATUSCLIENT_PATIENCE); /* for its next request */
+                r = statusclient_set_deadline(c, STATUSCLIENT_LIMIT); /* for its next request */
                 if (r < 0)
                         return r;
         }
@@ -355,7 +355,7 @@ int statusclient_new(struct statusclients *all, int fd) {
         if (r >= 0)
                 r = sd_event_add_io(all->event, &c->source, fd, EPOLLIN, statusclient_on_io, c);
         if (r >= 0)
-                r = sd_event_add_time_relative(all->event, &c->timer, CLOCK_MONOTONIC, STATUSCLIENT_PATIENCE,
+                r = sd_event_add_time_relative(all->event, &c->timer, CLOCK_MONOTONIC, STATUSCLIENT_LIMIT,
                                                USEC_PER_MSEC, statusclient_on_deadline, c);
         if (r < 0) {
                 statusclient_free(c);

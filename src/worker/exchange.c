@@ -32,7 +32,7 @@
 #define EXCHANGE_DRAIN_PAUSE 2
 
 /* What is left of the time for this request's bytes. */
-static usec_t exchange_patience(const struct transport *t) {
+static usec_t exchange_time_left(const struct transport *t) {
         usec_t since;
 
         if (t->receive_timeout == 0)
@@ -48,7 +48,7 @@ static void exchange_reset_request(struct transport *t) {
         t->exchange.n_out = t->exchange.n_sent = 0;
         t->exchange.out_type = 0;
         t->stream.n_written = 0;
-        t->stream.patience = exchange_patience(t);
+        t->stream.time_left = exchange_time_left(t);
 }
 
 /* Nothing is on its way from the client that closing would answer with a reset. What it should not have sent is looked

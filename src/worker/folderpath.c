@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A path is walked name by name, each opened in the folder before it, so that what has been looked at is what is used:
- * older workers of the pool may be changing it meanwhile. Below a folder that the pool may write all is its own, up to
- * the next link that begins at the root, which is not followed from there.
+ * older workers of the pool may be changing it meanwhile. Below a folder that the pool may write all is its own, and
+ * no link is followed there.
  */
 
 #include "worker/folderpath.h"

@@ -33,7 +33,7 @@ static void transport_time_out(struct transport *t, bool reply) {
         if (t->phase == CONNECTION_SILENT)
                 return;
         transport_on(t, PHASES_EVENT_SILENCE);
-        if (t->stream.patience == 0)
+        if (t->stream.time_left == 0)
                 peer_log_receive_timeout(t->stream.fd, t->receive_timeout);
         else
                 peer_log_silent(t->stream.fd, reply, reply ? t->stream.stall : t->stream.silence);
