@@ -76,6 +76,22 @@ def wide_lines(text):
             if len(line) > 120 and not line.startswith("|") and not re.match(r"    [^#]*$", line)]
 
 
+def included_by(path):
+    """The other files of its folder that a source and its header include, without their endings."""
+    texts = [f.read_text() for f in (path.with_suffix(".c"), path.with_suffix(".h")) if f.exists()]
+    return {name for text in texts for name in re.findall(rf'#include "{path.parent.name}/([a-z-]+)\.h"', text)} - {path.stem}
+
+
+def test_files_of_the_pool_know_those_before_them():
+    """As the Layout says, which names them in that order."""
+    layout = re.search(r"^src/pool .*?Pure:(.*?)^src/", (ROOT / "ARCHITECTURE.md").read_text(), re.M | re.S).group(1)
+    files = {path.stem: path for path in (ROOT / "src/pool").glob("*.[ch]")}
+    order = [word for word in re.findall(r"\w+", re.sub(r"\([^()]*\)", "", layout)) if word in files]
+    assert sorted(order) == sorted(files), set(order) ^ set(files)
+    wrong = [f"{name} includes {other}" for n, name in enumerate(order) for other in included_by(files[name]) if other not in order[:n]]
+    assert not wrong
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_lines_are_not_wide(document):
     assert wide_lines((ROOT / document).read_text()) == []
