@@ -161,8 +161,9 @@ def test_many_pools_share_few_workers(start):
             most = max(most, len(s.workers()))
             return all(len(load.results) >= 3 for load in loads)
         procs.until("all pools to be served", all_served, 60)
+        procs.until("pools to have given up workers, and got some", lambda: all(
+            sum(p["overload"][what] for p in s.status()["pools"]) > 0 for what in ("yielded", "claimed")), 60)
     assert [load.failures() for load in loads if load.failures()] == [] and 1 <= most < 3 + len(names)
-    assert all(sum(p["overload"][what] for p in s.status()["pools"]) > 0 for what in ("yielded", "claimed"))
     assert s.stop() == 0
 
 

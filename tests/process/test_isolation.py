@@ -216,9 +216,9 @@ NO_CAPABILITY = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapAmb": 0}
 def test_helpers_are_their_pools_and_have_no_capability(start):
     """Each is given its user's groups by a capability, which is gone, as its memory is closed, before it reads anything."""
     s = start({"www": {"catch_workers_output": "yes"}})
-    helpers = {procs.exe(pid): pid for pid in procs.children(s.pid)}
-    assert set(helpers) == {"fpmd-zygote", "fpmd-park", "fpmd-logger"}
-    for name, pid in helpers.items():
+    names = {"fpmd-zygote", "fpmd-park", "fpmd-logger"}
+    procs.until("all helpers to be executed", lambda: {procs.exe(pid) for pid in procs.children(s.pid)} == names)
+    for name, pid in {procs.exe(pid): pid for pid in procs.children(s.pid)}.items():
         assert procs.uid_of(pid) == 33
         procs.until(f"{name} to have no capability", lambda: capabilities(pid) == NO_CAPABILITY)
         procs.until(f"the memory of {name} to be closed", lambda: os.stat(f"/proc/{pid}/fd").st_uid == 0)
