@@ -123,6 +123,18 @@ static void logger_on_signal(struct logger *l) {
                 logger_finish(l);
 }
 
+/* What was said after the order for a new file goes there, so orders come first. */
+static void logger_handle(struct logger *l, const struct epoll_event *events, int n) {
+        for (int i = 0; i < n; i++)
+                if (events[i].data.ptr == &l->orders)
+                        logger_on_order(l);
+        for (int i = 0; i < n && !l->finishing; i++)
+                if (events[i].data.ptr == &l->signal_fd)
+                        logger_on_signal(l);
+                else if (events[i].data.ptr != &l->orders)
+                        (void)logger_on_stream(l, events[i].data.ptr);
+}
+
 int logger_run(struct logger *l) {
         struct epoll_event events[LOGGER_EVENTS];
         int r;
@@ -138,14 +150,7 @@ int logger_run(struct logger *l) {
 
                 if (n < 0 && errno != EINTR)
                         r = -errno;
-                for (int i = 0; i < n && !l->finishing; i++) {
-                        if (events[i].data.ptr == &l->orders)
-                                logger_on_order(l);
-                        else if (events[i].data.ptr == &l->signal_fd)
-                                logger_on_signal(l);
-                        else
-                                (void)logger_on_stream(l, events[i].data.ptr);
-                }
+                logger_handle(l, events, n);
         }
         return r;
 }

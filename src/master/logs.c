@@ -101,8 +101,26 @@ void logs_replaced(struct master *m, int old) {
         fd_close(old);
 }
 
+static bool logs_has_access(const struct pool *p) {
+        const struct generation *g = picture_settings(p);
+
+        return g && g->conf->access_log;
+}
+
+static void logs_renew_pools(struct master *m) {
+        bool error_log = m->logs.file_fd >= 0 && m->env.log_fd == m->logs.file_fd;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct pool *p = m->pools[i]->pool;
+
+                if (error_log || logs_has_access(p))
+                        pool_renew_log(p);
+                slowlog_reopen(p);
+        }
+}
+
 /* logrotate's signal: the file is opened anew; zygotes get it for the workers they fork from now on, and workers that
- * have the old one are recycled, each when it is between two requests. */
+ * have the old one are recycled, each when it is between two requests. It is said when all have been told. */
 void logs_reopen(struct master *m) {
         _cleanup_text_ struct text problems = {};
         int old = m->logs.file_fd;
@@ -120,18 +138,11 @@ void logs_reopen(struct master *m) {
         }
         logs_apply(m, m->conf);
         logs_replaced(m, old);
+        logs_renew_pools(m);
         log_notice("error log file re-opened");
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct pool *p = m->pools[i]->pool;
-                const struct generation *g = picture_settings(p);
-                bool access = g && g->conf->access_log;
-
-                if (access)
-                        logs_tell_access(p, &told);
-                if ((m->logs.file_fd >= 0 && m->env.log_fd == m->logs.file_fd) || access)
-                        pool_renew_log(p);
-                slowlog_reopen(p);
-        }
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (logs_has_access(m->pools[i]->pool))
+                        logs_tell_access(m->pools[i]->pool, &told);
 }
 
 static int logs_on_timer(sd_event_source *s, _unused_ uint64_t usec, _unused_ void *userdata) {
