@@ -69,8 +69,10 @@ static int run_booted(struct worker *w) {
         if (w->setup->pool->worker_max_age > 0)
                 w->expires = time_now() + w->setup->pool->worker_max_age;
         r = booted_run(w);
+        shelf_close(&w->shelf);
         if (r == 0)
                 acceptor_leave(&w->acceptor);
+        sapi_module_worker_end(); /* also of a boot that has failed */
         return r;
 }
 

@@ -69,14 +69,17 @@ KNOWN, UNKNOWN = "dba", "ending"
 
 @pytest.fixture
 def holding(make):
-    """holding(name): a server, one request for each worker, with the extension above under that name, and a page that holds the file at its path ?to=."""
-    def build(name):
+    """holding(name): a server, one request for each worker, with the extension above under that name, and a page that holds the file at its path ?to=.
+    With code, and how many requests: that is worker.script, and what it is a callback for such a page."""
+    def build(name, code=None, n=1):
         s = make({"www": {"pm.max_children": "1", "pm.max_requests": "1"}})
         source, built = s.script("ending.c", EXTENSION), os.path.join(s.folder, "ending.so")
         includes = subprocess.run(["php-config", "--includes"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         subprocess.run(["cc", "-shared", "-fPIC", "-w", f'-DNAME="{name}"', *includes, "-o", built, source], check=True)
         s.pools["www"]["php_admin_value[extension]"] = built
-        s.page = s.script("hold.php", "<?php if (isset($_GET['to'])) ending_hold($_GET['to']); echo getmypid();")
+        s.page = s.script("hold.php", code or "<?php if (isset($_GET['to'])) ending_hold($_GET['to']); echo getmypid();")
+        if code:
+            s.pools["www"].update({"worker.script": s.page, "worker.requests": str(n)})
         return s.start()
     return build
 
@@ -92,6 +95,37 @@ def test_what_persists_is_closed_when_a_worker_ends(holding):
     path = os.path.join(s.shared_folder(), "words")
     worker = s.run(s.page, query=f"to={path}").text
     assert words(s, path, int(worker)) == [["closed", "by", worker]]
+
+
+BOOTED = """<?php
+while (fpmd_handle_request(function () { if (isset($_GET['to'])) ending_hold($_GET['to']); if (isset($_GET['exit'])) exit; echo getmypid(); }));
+"""
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_what_persists_is_closed_when_a_booted_worker_ends(holding, n):
+    """By a fork of a booted process, and by one that serves several requests."""
+    s = holding(KNOWN, BOOTED, n)
+    path = os.path.join(s.shared_folder(), "words")
+    worker = s.run(s.page, query=f"to={path}").text
+    assert [s.run(s.page).text for _ in range(n - 1)] == [worker] * (n - 1)
+    assert words(s, path, int(worker)) == [["closed", "by", worker]]
+
+
+def test_what_persists_is_closed_when_a_booted_worker_exits(holding):
+    s = holding(KNOWN, BOOTED, 0)
+    path = os.path.join(s.shared_folder(), "words")
+    worker, = s.workers(s.zygotes()[0])
+    s.run(s.page, query=f"exit=1&to={path}")
+    assert words(s, path, worker) == [["closed", "by", str(worker)]]
+
+
+def test_an_extension_that_is_not_known_comes_to_a_booted_workers_end(holding):
+    s = holding(UNKNOWN, BOOTED, 2)
+    path = os.path.join(s.shared_folder(), "words")
+    worker = s.run(s.page, query=f"to={path}").text
+    assert s.run(s.page).text == worker
+    assert words(s, path, int(worker)) == [["closed", "by", worker], ["ended", "by", worker]]
 
 
 def test_an_extension_that_is_not_known_comes_to_its_own_end(holding):
