@@ -111,7 +111,8 @@ static void worker_settle(struct worker *w, const struct sapi_result *result) {
                     &(struct memory_request){ .peak = result->memory_peak,
                                               .left = result->memory_left,
                                               .now = w->track.nsec / NSEC_PER_USEC });
-        w->n_served++;
+        if (w->called || !w->setup->pool->worker_script) /* ping and status wear out nothing that has booted */
+                w->n_served++;
         if (result->disconnected)
                 abandoned_ended(t, w->setup->scoreboard);
         if (result->denied)

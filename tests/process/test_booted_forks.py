@@ -67,6 +67,18 @@ def test_one_boot_for_all_and_a_process_for_each(app):
     assert not re.search(r"child \d+ (started|exited)", s.log())
 
 
+def test_ping_and_status_use_no_fork_up(app):
+    """They are answered without PHP: what has been forked for a request is there for one."""
+    s = app(**{"pm": "static", "pm.max_children": "1", "ping.path": "/ping", "pm.status_path": "/status"})
+    worker, = s.wait_workers(1)
+    with s.client() as client:
+        for path in ("/ping", "/status") * 2:
+            assert client.request(fastcgi.environment(path, root=""), keep=True).status == 200
+            assert s.client().request(fastcgi.environment(path, root="")).status == 200
+        assert int(get(s, "return getmypid();").text) == worker
+    procs.wait_gone(worker)
+
+
 # A request runs the first; what the second says in the next ones must be what it said before.
 CANARIES = {
     "static variable": ("function f() { static $x = 0; return ++$x; } f(); $GLOBALS['f'] = f();", "return isset($GLOBALS['f']) . function_exists('f');"),
