@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 
+import procs
 import pytest
 import tracers
 from tracers import Bpftrace, Emitter, Fpmtrace, expect
@@ -74,6 +75,27 @@ def test_filter_by_process(folder, pool):
         a.go()
         b.go()
         assert trace.summary().counts(pool) == expect(served=200, created=2)
+
+
+# A pid namespace that goes on after the emitter, which is its second process, and ends with the standard input.
+CONTAINER = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@" && echo over; cat >/dev/null', "sh"]
+
+
+def test_filter_by_process_in_a_container(folder, pool):
+    """A process has a number in the container and another one outside of it, and each is the right one for who has that /proc. Neither
+    takes in another process with that number elsewhere."""
+    with Emitter(folder, pool, 2, 100, within=CONTAINER) as inner, Emitter(folder, pool, 1, 100) as outer:
+        first, = procs.children(inner.pid)
+        second, = procs.children(first)
+        enter = ["nsenter", f"--target={first}", "--pid", "--mount"]
+        with Fpmtrace("--json", "-p", second) as outside, Fpmtrace("--json", "-p", 2, within=enter) as inside, \
+                Fpmtrace("--json", "-p", outer.pid) as other:
+            inner.start()
+            outer.go()
+            assert inner.process.stdout.readline() == "over\n"
+            assert outside.summary().counts(pool) == expect(served=200, created=2)
+            assert inside.summary().counts(pool) == expect(served=200, created=2)
+            assert other.summary().counts(pool) == expect(served=100, created=1)
 
 
 def test_started_later(folder, pool):

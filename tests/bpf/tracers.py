@@ -65,22 +65,30 @@ class Tracer:
                 raise RuntimeError(f"{self.command[0]} ended: {self.said}{self.process.stderr.read()}")
             self.said += line
 
+    def pid(self):
+        return self.process.pid
+
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            os.kill(self.pid(), signal.SIGKILL)
         self.process.communicate()
 
     def end(self, number=signal.SIGINT):
         """Ends it cleanly; returns what it printed since it had attached."""
-        self.process.send_signal(number)
+        os.kill(self.pid(), number)
         out, err = self.process.communicate(timeout=LIMIT)
         assert self.process.returncode == 0, (self.process.returncode, out, err)
         return out
 
 
 class Fpmtrace(Tracer):
-    def __init__(self, *args):
-        super().__init__([FPMTRACE, *map(str, args)])
+    def __init__(self, *args, within=()):
+        """within: a command that forks, and has fpmtrace as its child."""
+        super().__init__([*within, FPMTRACE, *map(str, args)])
+        self.within = within
+
+    def pid(self):
+        return procs.children(self.process.pid)[0] if self.within else self.process.pid
 
     def wait_attached(self):
         self._read_until(self.process.stderr, "attached;")
@@ -167,11 +175,11 @@ class Calls(Script):
 class Emitter:
     """The emitter under the name that fpmtrace looks for, in a folder of the test's. Waits for go()."""
 
-    def __init__(self, folder, pool="www", workers=1, requests=1):
+    def __init__(self, folder, pool="www", workers=1, requests=1, within=()):
         self.binary = os.path.join(folder, "fpmd-zygote")
         if not os.path.exists(self.binary):
             shutil.copy(EMITTER, self.binary)
-        self.process = subprocess.Popen([self.binary, pool, str(workers), str(requests)], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([*within, self.binary, pool, str(workers), str(requests)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, preexec_fn=procs.die_with_parent)
         self.pid = self.process.pid
         assert self.process.stdout.readline() == "ready\n"

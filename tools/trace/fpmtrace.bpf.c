@@ -10,8 +10,7 @@
  *  - The programs may sleep: a string that is not in memory (a fork's page tables start out without file and shared
  *    mappings) is fetched instead of being missed.
  *
- * No vmlinux.h: task_struct's two fields below are relocated by name (CO-RE), everything else is helpers and own
- * structs.
+ * No vmlinux.h: the fields below are relocated by name (CO-RE), everything else is helpers and own structs.
  */
 
 #include <stdbool.h>
@@ -30,13 +29,33 @@
 #include "trace.h"
 
 #define RING_BYTES (1U << 20)
-#define ANCESTORS  3 /* worker, zygote, master, and whoever started that one */
+#define ANCESTORS  3  /* worker, zygote, master, and whoever started that one */
+#define PID_LEVELS 33 /* the kernel's MAX_PID_NS_LEVEL, and the first */
 
 char _license[] SEC("license") = "Dual MIT/GPL";
 
+struct ns_common {
+        unsigned int inum;
+} __attribute__((preserve_access_index));
+
+struct pid_namespace {
+        struct ns_common ns;
+} __attribute__((preserve_access_index));
+
+struct upid {
+        int nr;
+        struct pid_namespace *ns;
+} __attribute__((preserve_access_index));
+
+struct pid {
+        unsigned int level;
+        struct upid numbers[1];
+} __attribute__((preserve_access_index));
+
 struct task_struct {
         struct task_struct *real_parent;
-        int tgid;
+        struct task_struct *group_leader;
+        struct pid *thread_pid;
 } __attribute__((preserve_access_index));
 
 const volatile struct trace_filter filter = {};
@@ -89,17 +108,33 @@ static __always_inline void read_string(char *dst, __u32 size, const char *src) 
                 dst[0] = '?';
 }
 
+/* The process's id as fpmtrace sees it: a process has one in its own pid namespace and in each above it. 0: it is not
+ * in fpmtrace's, nor below that. */
+static __always_inline __u32 pid_of(struct task_struct *task) {
+        struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+        struct upid *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+        unsigned int level = BPF_CORE_READ(pid, level), i;
+
+        for (i = 0; i < PID_LEVELS && i <= level; i++) {
+                struct upid *u = (void *)numbers + i * bpf_core_type_size(struct upid);
+
+                if (BPF_CORE_READ(u, ns, ns.inum) == filter.pid_namespace)
+                        return (__u32)BPF_CORE_READ(u, nr);
+        }
+        return 0;
+}
+
 static __always_inline int process_wanted(void) {
         struct task_struct *task;
         int i;
 
-        if (!filter.pid || current_pid() == filter.pid)
+        if (!filter.pid)
                 return 1;
         task = (struct task_struct *)bpf_get_current_task();
-        for (i = 0; i < ANCESTORS; i++) {
-                task = BPF_CORE_READ(task, real_parent);
-                if ((__u32)BPF_CORE_READ(task, tgid) == filter.pid)
+        for (i = 0; i <= ANCESTORS; i++) {
+                if (pid_of(task) == filter.pid)
                         return 1;
+                task = BPF_CORE_READ(task, real_parent);
         }
         return 0;
 }

@@ -23,8 +23,7 @@
 #include "render.h"
 #include "session.h"
 
-#define INIT_PID_NAMESPACE 0xEFFFFFFCU /* PROC_PID_INIT_INO of the kernel */
-#define CLEAR_SCREEN       "\033[H\033[2J"
+#define CLEAR_SCREEN "\033[H\033[2J"
 
 struct tracer {
         struct trace_options options;
@@ -58,16 +57,20 @@ static int fpmtrace_complain_errno(const char *what, int r) {
         return r;
 }
 
-/* Process ids in BPF are those of the first pid namespace, and nothing translates ours into them. */
 static int fpmtrace_check_pid(pid_t pid) {
         char path[64];
-        struct stat st;
 
         snprintf(path, sizeof(path), "/proc/%d", pid);
-        if (stat(path, &st) < 0)
-                return fpmtrace_complain("--pid: there is no such process");
-        if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino != INIT_PID_NAMESPACE)
-                return fpmtrace_complain("--pid works in the host's process namespace only; use --pool in a container");
+        return access(path, F_OK) < 0 ? fpmtrace_complain("--pid: there is no such process") : 0;
+}
+
+/* Process ids are numbers of a namespace: ours, as /proc is. */
+static int fpmtrace_find_namespace(__u32 *ret) {
+        struct stat st;
+
+        if (stat("/proc/self/ns/pid", &st) < 0)
+                return fpmtrace_complain_errno("/proc/self/ns/pid", -errno);
+        *ret = (__u32)st.st_ino;
         return 0;
 }
 
@@ -122,6 +125,9 @@ static int fpmtrace_open_session(struct tracer *t) {
         _cleanup_text_ struct text reason = {};
         int r;
 
+        r = fpmtrace_find_namespace(&filter.pid_namespace);
+        if (r < 0)
+                return r;
         if (o->pool)
                 text_copy(filter.pool, sizeof(filter.pool), o->pool, strlen(o->pool));
         r = trace_session_open(&filter, o->verbose, &t->session, &reason);

@@ -59,6 +59,7 @@ struct trace_since {
 struct trace_filter {
         char pool[TRACE_POOL_MAX]; /* zero-padded; empty: every pool */
         __u32 pid;                 /* this process or a descendant of it; 0: every process */
+        __u32 pid_namespace;       /* in which it has that id: the inode of /proc/self/ns/pid */
         __u8 follow;
         __u8 personal;
         __u8 zero[2];
