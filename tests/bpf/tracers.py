@@ -161,6 +161,16 @@ class Bpftrace(Script):
         return {(a, b): int(n) for name, a, b, n in found if name == pool}
 
 
+class OwnNumber(Script):
+    """Does bpftrace call its own process what we call it? Old ones know the numbers of the host's pid namespace alone."""
+
+    def __init__(self):
+        super().__init__("-e", 'BEGIN { printf("Tracing %d\\n", pid); }')
+
+    def is_ours(self):
+        return self.process.pid == int(self.said.split()[-1])
+
+
 class Calls(Script):
     """Counts some system calls of a process, by their names."""
 
