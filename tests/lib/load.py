@@ -106,21 +106,21 @@ class Gate:
 
 
 class Held:
-    """A request that runs until release(): on a connection of its own, with files as signals. The script answers with its pid."""
+    """A request that runs until release(), with files as signals: on a connection of its own, or on one that is given. The script answers with its pid."""
 
     CODE = ("<?php {before} file_put_contents($_GET['m'] . '-on', getmypid());"
             " for ($i = 0; $i < 6000 && !file_exists($_GET['m'] . '-go'); $i++) {{ usleep(5000); clearstatcache(); }}"
             " echo getmypid(), ' ', $_GET['say']; {after}")
     numbers = itertools.count()
 
-    def __init__(self, server, pool="www", before="", after="", keep=False, say="", **more):
+    def __init__(self, server, pool="www", before="", after="", keep=False, say="", connection=None, **more):
         self.mark = os.path.join(server.shared_folder(), f"held{next(self.numbers)}")
         code = self.CODE.format(before=before, after=after)
         name = f"held-{abs(hash(code)) % 10**8}.php"
         script = os.path.join(server.folder, name)
         if not os.path.exists(script):
             server.script(name, code)
-        self.connection = server.connect(pool, timeout=20)
+        self.connection = connection or server.connect(pool, timeout=20)
         self.connection.send(fastcgi.request_bytes(fastcgi.environment(script, query=f"m={self.mark}&say={say}", **more), keep=keep))
 
     def wait_running(self, limit=procs.LIMIT):
@@ -147,3 +147,25 @@ class Held:
     def __exit__(self, *_):
         self.release()
         self.close()
+
+
+class Ran:
+    """A script that leaves its query string in a file, and answers with its pid: which requests are run, and how often."""
+
+    CODE = "<?php file_put_contents($_SERVER['RAN'], $_SERVER['QUERY_STRING'] . \"\\n\", FILE_APPEND); echo getmypid();"
+
+    def __init__(self, server):
+        self.server = server
+        self.path = os.path.join(server.shared_folder(), "ran")
+        self.script = server.script("touch.php", self.CODE)
+
+    def request(self, name, keep=False, **more):
+        return fastcgi.request_bytes(fastcgi.environment(self.script, query=str(name), RAN=self.path, **more), keep=keep)
+
+    def send(self, name, **more):
+        c = self.server.connect()
+        c.send(self.request(name, **more))
+        return c
+
+    def names(self):
+        return procs.content(self.path).split()

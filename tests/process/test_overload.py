@@ -14,9 +14,7 @@ import fastcgi
 import openmetrics
 import procs
 import server as programs
-from load import Held
-
-TOUCH = "<?php file_put_contents($_SERVER['RAN'], $_SERVER['QUERY_STRING'] . \"\\n\", FILE_APPEND);"
+from load import Held, Ran
 
 
 @pytest.fixture(params=["unix", "tcp"])
@@ -27,26 +25,6 @@ def network(request):
 def pool(network="unix", **more):
     address = {} if network == "unix" else {"listen": f"127.0.0.1:{programs.free_port()}"}
     return {"www": {"pm.max_children": 1, "pm.status_path": "/status", "ping.path": "/ping", "listen.shards": 1, **address, **more}}
-
-
-class Ran:
-    """A script that leaves its query string in a file."""
-
-    def __init__(self, s):
-        self.s = s
-        self.path = f"{s.shared_folder()}/ran"
-        self.script = s.script("touch.php", TOUCH)
-
-    def request(self, name, **more):
-        return fastcgi.request_bytes(fastcgi.environment(self.script, query=str(name), RAN=self.path, **more))
-
-    def send(self, name, **more):
-        c = self.s.connect()
-        c.send(self.request(name, **more))
-        return c
-
-    def names(self):
-        return procs.content(self.path).split()
 
 
 def overload(s):
@@ -650,7 +628,7 @@ def test_low_priority_is_not_for_ever(busy):
 def test_low_priority_is_refused_first(busy):
     s, held = busy(**{PRIORITY.format("high"): "/touch.php", "queue.max_length": 3})
     r = Ran(s)
-    other = s.script("other.php", TOUCH)
+    other = s.script("other.php", Ran.CODE)
     first = r.send("first")
     wait_waiting(s, 1)
     crowd = [s.connect() for _ in range(2)]
