@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "fcgi/answer.h"
 #include "fcgi/reply.h"
 #include "log/log.h"
+#include "log/peer.h"
 #include "park/connection.h"
 #include "park/intake.h"
+#include "park/receiving.h"
 #include "park/writing.h"
 
 /* When it is tried again at the latest, in seconds: SCALE_DELAY_LONGEST of pool/scale.h. */
@@ -59,8 +62,38 @@ bool standin_on_event(struct park *park, const void *what) {
         return false;
 }
 
+/* As workers count them: worker/run.c. */
+static uint32_t standin_count_workers(const struct park *park) {
+        return park->pool->max_children != CONF_LIMIT_AUTO ? park->pool->max_children
+                                                           : park->scoreboard->header.max_children;
+}
+
+/* The record at which the scan stands, in the words of a worker. False: c had to be closed. */
+static bool standin_answer(struct park *park, struct connection *c) {
+        const uint32_t n_workers = standin_count_workers(park);
+        const struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT,
+                                            .max_conns = n_workers,
+                                            .max_reqs = n_workers };
+        struct fcgi_answer answer;
+        size_t n = c->n_in;
+        int r;
+
+        r = fcgi_answer(&c->scan, c->in, n, &limits, &answer);
+        if (r == FCGI_ANSWER_E_VIOLATION)
+                peer_log_closed(c->fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
+                                fcgi_decoder_violation_text(answer.violation));
+        if (r != 0 || send(c->fd, answer.bytes, answer.n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)answer.n ||
+            answer.close) {
+                connection_close(park, c);
+                return false;
+        }
+        fcgi_scan_remove(&c->scan, c->in, &c->n_in);
+        park->n_bytes -= n - c->n_in;
+        return true;
+}
+
 /* A request, whole or as much of it as may be here. */
-static void standin_request(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
+static void standin_refuse(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
         uint8_t out[FCGI_REPLY_WHOLE_SIZE(sizeof(standin_text) - 1)];
         struct handover note = { .flags = HANDOVER_LINGER };
         struct fcgi_header begin = {};
@@ -79,6 +112,46 @@ static void standin_request(struct park *park, struct connection *c, const uint8
         writing_begin(park, c, &note, out);
 }
 
+/* Its client has been answered, and is waited for as long as one that has just connected: a process that only refuses
+ * is no place to idle. */
+static void standin_wait(struct park *park, struct connection *c) {
+        if (*park->stopping && c->scan.in_request)
+                standin_refuse(park, c, c->in, c->n_in);
+        else if (*park->stopping)
+                connection_close(park, c);
+        else if (c->n_in > 0)
+                receiving_look(park, c, NULL, 0);
+        else {
+                c->begun = park->now;
+                connection_enter(park, c, CONNECTION_FRESH);
+                connection_watch(park, c, EPOLLIN | EPOLLRDHUP);
+        }
+}
+
+/* What is asked beside requests takes no PHP: n bytes at in. */
+static void standin_answer_all(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
+        enum fcgi_scan_verdict verdict = FCGI_SCAN_ANSWER;
+
+        if (in != c->in && !receiving_store(park, c, in, n))
+                return;
+        while (verdict == FCGI_SCAN_ANSWER) {
+                if (!standin_answer(park, c))
+                        return;
+                verdict = fcgi_scan(&c->scan, c->in, c->n_in);
+        }
+        if (verdict == FCGI_SCAN_MORE)
+                standin_wait(park, c);
+        else
+                standin_refuse(park, c, c->in, c->n_in);
+}
+
+static void standin_take(struct park *park, struct connection *c, const uint8_t *in, size_t n) {
+        if (fcgi_scan(&c->scan, in, n) == FCGI_SCAN_ANSWER)
+                standin_answer_all(park, c, in, n);
+        else
+                standin_refuse(park, c, in, n);
+}
+
 int standin_begin(struct park *park, int first, size_t n) {
         int r = intake_allow(park, &park->standin.allow);
 
@@ -88,7 +161,7 @@ int standin_begin(struct park *park, int first, size_t n) {
         if (!park->standin.listeners)
                 return -ENOMEM;
         park->standin.n_listeners = n;
-        park->standin.answer = standin_request;
+        park->standin.answer = standin_take;
         park->numbers = &park->standin.numbers; /* those in the scoreboard are the park's */
         for (size_t i = 0; i < n && r == 0; i++) {
                 park->standin.listeners[i] = first + (int)i;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "fcgi/answer.h"
 #include "fcgi/scan.h"
 #include "log/log.h"
 #include "log/peer.h"
@@ -48,43 +49,21 @@ static void kept_skip(struct transport *t) {
         s->first = 0;
 }
 
-/* The answer to one record, as a decoder gives it that has heard no more than the request's begin. */
-static int kept_answer_with(struct transport *t, struct fcgi_decoder *d) {
-        const uint8_t *data = stream_data(&t->stream);
-        size_t n = stream_pending(&t->stream), used;
-        struct fcgi_event event = {};
-        int r = 0;
-
-        if (t->scan.in_request)
-                r = fcgi_decoder_step(d, data + t->scan.first, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, &used, &event);
-        if (r == 0 && t->scan.in_request) /* its padding */
-                r = fcgi_decoder_step(d, data + t->scan.first + used, data[t->scan.first + 6], &used, &event);
-        if (r == 0)
-                r = fcgi_decoder_step(d, data + t->scan.at, n - t->scan.at, &used, &event);
-        if (r < 0)
-                return r;
-        if (event.type == FCGI_EVENT_VIOLATION)
-                peer_log_closed(t->stream.fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
-                                fcgi_decoder_violation_text(event.violation));
-        if (event.type != FCGI_EVENT_REPLY ||
-            stream_write_now(&t->stream, event.reply, event.n_reply, false) != (ssize_t)event.n_reply || event.close)
-                return KEPT_E_CLOSE; /* a client that does not even read this is not waited for */
-        return 0;
-}
-
+/* The record at which the scan stands. */
 static int kept_answer(struct transport *t) {
-        struct fcgi_decoder d;
-        int r = fcgi_decoder_init(&d, &t->decoder.limits);
-        size_t n = stream_pending(&t->stream);
+        struct stream *s = &t->stream;
+        size_t n = stream_pending(s);
+        struct fcgi_answer answer;
+        int r;
 
-        if (r < 0)
-                return r;
-        r = kept_answer_with(t, &d);
-        fcgi_decoder_done(&d);
-        if (r != 0)
-                return r;
-        fcgi_scan_remove(&t->scan, t->stream.buf + t->stream.pos, &n);
-        t->stream.n = t->stream.pos + n;
+        r = fcgi_answer(&t->scan, stream_data(s), n, &t->decoder.limits, &answer);
+        if (r == FCGI_ANSWER_E_VIOLATION)
+                peer_log_closed(s->fd, LOG_EVENT_PROTOCOL_VIOLATION, "%s",
+                                fcgi_decoder_violation_text(answer.violation));
+        if (r != 0 || stream_write_now(s, answer.bytes, answer.n, false) != (ssize_t)answer.n || answer.close)
+                return KEPT_E_CLOSE; /* a client that does not even read this is not waited for */
+        fcgi_scan_remove(&t->scan, s->buf + s->pos, &n);
+        s->n = s->pos + n;
         return 0;
 }
 

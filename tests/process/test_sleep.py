@@ -320,6 +320,89 @@ def test_a_kept_connection_of_a_pool_that_does_not_start_any_more(sleepers):
         assert c.request(fastcgi.environment(s.pid_script), keep=True).status == 503
 
 
+def question(*names):
+    return fastcgi.record(fastcgi.GET_VALUES, 0, fastcgi.pairs({name: "" for name in names}))
+
+
+def told(c):
+    r = c.read_record(timeout=20, what="what the application says of itself")
+    assert r and r.kind == fastcgi.GET_VALUES_RESULT, r
+    return fastcgi.decode_pairs(r.content)
+
+
+ASKED = ("FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS", "MOON_PHASE")
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+def test_questions_are_answered_for_a_pool_that_does_not_start(broken, cut):
+    """FCGI_GET_VALUES takes no PHP: what is said is what a worker says. cut: it comes in two pieces, of which the first has so many bytes."""
+    s, _ = broken()
+    asked = question(*ASKED)
+    with s.connect("p1", timeout=20) as c:
+        c.send(asked)
+        expected = told(c)
+    assert expected == {b"FCGI_MAX_CONNS": b"2", b"FCGI_MAX_REQS": b"2", b"FCGI_MPXS_CONNS": b"0"}
+    with s.connect("p0", timeout=20) as c:
+        for _ in range(2):
+            c.send(asked[:cut])
+            if cut:
+                assert s.run(s.pid_script, "p0").status == 503  # that piece has been read by then, or is about to be
+            c.send(asked[cut:])
+            assert told(c) == expected
+        c.send(asked * 3 + fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
+        assert [told(c) for _ in range(3)] == [expected] * 3
+        assert c.read_response().status == 503
+
+
+def test_questions_in_a_request_for_a_pool_that_does_not_start(broken):
+    """And all that is answered by itself, in the middle of a request that comes in pieces."""
+    s, _ = broken()
+    data = fastcgi.request_bytes(fastcgi.environment(s.pid_script))
+    n = len(fastcgi.begin())
+    with s.connect("p0", timeout=20) as c:
+        c.send(data[:n] + question("FCGI_MPXS_CONNS") + fastcgi.begin(2) + fastcgi.record(99, 0, b"abc"))
+        assert told(c) == {b"FCGI_MPXS_CONNS": b"0"}
+        assert c.read_record().end() == (0, fastcgi.CANT_MPX_CONN)
+        assert c.read_record().kind == fastcgi.UNKNOWN_TYPE
+        c.send(data[n:])
+        assert c.read_response().status == 503
+
+
+def test_what_is_no_question_ends_a_connection_of_a_pool_that_does_not_start(broken):
+    s, _ = broken()
+    with s.connect("p0", timeout=20) as c:
+        c.send(fastcgi.record(fastcgi.GET_VALUES, 0, b"\5"))
+        assert c.read_eof(timeout=20) == b""
+    s.wait_log("closed: GET_VALUES that ends inside a name-value pair")
+
+
+def test_questions_on_a_kept_connection_of_a_pool_that_does_not_start_any_more(sleepers):
+    """The park has it, and offers it to who stands in for workers."""
+    s = sleepers(1)
+    missing = os.path.join(s.shared_folder(), "browscap.ini")
+    with s.connect("p0", timeout=20) as c:
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
+        procs.until("the zygote to go", lambda: lives(s, "p0") == ["asleep"] and not s.zygotes())
+        s.pools["p0"][BROWSCAP] = missing
+        s.write_config()
+        assert s.ctl("reload").returncode == 0
+        c.send(question("FCGI_MAX_REQS"))
+        assert told(c) == {b"FCGI_MAX_REQS": b"2"}
+        assert c.request(fastcgi.environment(s.pid_script), keep=True).status == 503
+
+
+def test_who_has_only_asked_is_let_go(broken):
+    """In good time: a process that refuses ends with its last connection."""
+    s, missing = broken(**{"park.first_byte_timeout": "1s"})
+    with s.connect("p0", timeout=20) as c:
+        c.send(question("FCGI_MPXS_CONNS"))
+        told(c)
+        mend(missing)
+        assert c.read_eof(timeout=20) == b""
+    procs.until("nobody to refuse any more", lambda: s.run(s.pid_script, "p0").status == 200
+                and not [p for p in procs.children(s.pid) if procs.comm(p) == "fpmd-refuse"])
+
+
 def test_php_that_does_not_start_is_an_error_of_the_start(make):
     s = make({"www": {**SLEEPER, BROWSCAP: "/nonexistent/browscap.ini"}})
     status, said = s.start_expecting_failure()
@@ -726,6 +809,22 @@ def test_a_stop_tells_clients_of_a_pool_that_does_not_wake_up(sleepers):
         other.close()
     assert s.wait_exit() == 0
     assert len(re.findall(r"\[pool p\d\] 1 requests were answered with 503, as the pool stops", s.log())) == 2
+
+
+def test_a_stop_answers_questions_of_clients_whose_pool_does_not_wake_up(sleepers):
+    """And does not wait for what they may want next."""
+    s = sleepers(1)
+    with parked(s, "p0") as c, parked(s, "p0") as half, held(s, "p0"):
+        c.send(question("FCGI_MAX_REQS"))
+        half.send(fastcgi.begin() + question("FCGI_MAX_REQS"))
+        procs.until("it to wake up", s.zygotes)
+        s.signal(signal.SIGQUIT)
+        s.wait_log("Finishing ...")
+        os.kill(s.zygotes()[0], signal.SIGKILL)
+        assert [told(c), told(half)] == [{b"FCGI_MAX_REQS": b"2"}] * 2
+        assert half.read_response().status == 503
+        assert c.read_eof() == b""
+    assert s.wait_exit() == 0
 
 
 def test_a_stop_waits_no_longer_than_it_may(sleepers):
