@@ -11,6 +11,7 @@
 #include "worker/shelf.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -108,8 +109,17 @@ static void shelf_on_park_gone(struct shelf *s, usec_t now) {
         s->retry_at = now + SHELF_PAUSE;
 }
 
-/* At its end the park takes over what is not in hand. */
+/* The channel tells of that too, but to who waits. */
+static bool shelf_has_lost_park(const struct shelf *s) {
+        struct pollfd p = { .fd = s->channel, .events = POLLRDHUP };
+
+        return s->channel >= 0 && poll(&p, 1, 0) > 0;
+}
+
+/* At its end the park takes over what is not in hand; while there is none, its successor. */
 void shelf_close(struct shelf *s) {
+        if (shelf_has_lost_park(s))
+                shelf_on_park_gone(s, s->retry_at);
         for (int i = 0; i < (int)CLAIMS_PLACES; i++)
                 if (i == s->in_hand)
                         shelf_part(s);
