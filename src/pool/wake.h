@@ -11,8 +11,8 @@
  *      starts when its turn has come.
  *   4. It is awake: replace.c puts the successor in charge when that accepts, as any other. The turn is given back.
  *
- * The listeners are watched, by the lookout or by the backlog of pm = ondemand, before anybody who watched them up to
- * then is told to end, and what waits is looked at afterwards: no connection comes in between.
+ * Who watched the listeners up to then is told to end, and in the same turn of the loop the lookout, or the backlog of
+ * pm = ondemand, watches them: what has come before or in between is an event for it at once, so none is missed.
  */
 
 #include "pool/lookout.h"
