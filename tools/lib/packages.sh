@@ -8,7 +8,7 @@ packages_build_known=(systemd-dev)
 
 packages_deb=(build-essential debhelper dpkg-dev fakeroot lintian clang bpftool libbpf-dev libelf-dev zlib1g-dev libcmocka-dev python3)
 
-packages_rpm=(rpm cpio)
+packages_rpm=(rpm cpio git) # git is for meson dist
 
 packages_oci=(mmdebstrap umoci)
 
