@@ -47,6 +47,11 @@ static const char *list_state(const struct unitlist_pool *p) {
         return text_equal(p->socket, "active") ? "asleep" : "off";
 }
 
+/* The file's user; of a file that names none the one that systemd gives to the service. */
+static const char *list_user(const struct unitlist_pool *p) {
+        return *p->user ? p->user : p->runs_as;
+}
+
 static void list_count(const struct ctl_view *v, struct list_numbers *ret) {
         *ret = (struct list_numbers){ .known = true };
         for (size_t i = 0; i < v->n_pools; i++) {
@@ -93,7 +98,8 @@ static void list_put_line(const struct unitlist_pool *p, const struct list_numbe
         ctl_print_cell(p->name, 20, out);
         text_append_c(out, ' ');
         ctl_print_cell(list_state(p), 9, out);
-        ctl_print_cell(p->user, 16, out);
+        ctl_print_cell(list_user(p), 15, out);
+        text_append_c(out, ' ');
         list_put_cell(p->memory >> 20, p->memory != UINT64_MAX, out);
         list_put_cell(n->requests, n->known, out);
         list_put_time(n->last_use, out);
@@ -118,7 +124,8 @@ static void list_put_object(const struct unitlist_pool *p, const struct list_num
         text_append_c(out, '{');
         list_put_key("name", p->name, out);
         list_put_key("state", list_state(p), out);
-        list_put_key("user", p->user, out);
+        list_put_key("user", list_user(p), out);
+        list_put_number("uid", p->uid, p->uid != UINT64_MAX, out);
         list_put_key("listen", p->listen, out);
         list_put_key("file", p->file, out);
         list_put_key("problems", p->problems ?: "", out);

@@ -50,7 +50,8 @@ static int unitlist_add(struct unitlist *l, const char *file, const struct conf_
                                      .user = strdup(pool->user ?: ""),
                                      .listen = strdup(pool->listen ?: ""),
                                      .problems = problems ? strdup(problems) : NULL,
-                                     .memory = UINT64_MAX };
+                                     .memory = UINT64_MAX,
+                                     .uid = UINT64_MAX };
         return p->name && p->file && p->user && p->listen && (p->problems || !problems) ? 0 : -ENOMEM;
 }
 
@@ -95,27 +96,61 @@ static struct unitlist_pool *unitlist_find_unit(const struct unitlist *l, const 
         return unitlist_find(l, at + 1, (size_t)(dot - at - 1));
 }
 
-/* Blocks of NAME=VALUE lines, each of one unit, the first being its Id=. */
-static void unitlist_take_states(struct unitlist *l, char *text) {
-        struct unitlist_pool *p = NULL;
-        bool service = false;
-        char *line;
+/* Words in place of a number ("[not set]"), and the numbers that systemd has for none. */
+static uint64_t unitlist_number(const char *value, uint64_t max) {
+        uint64_t n;
 
-        while ((line = strsep(&text, "\n"))) {
-                if (text_has_prefix(line, "Id="))
-                        p = unitlist_find_unit(l, line + strlen("Id="), &service);
-                else if (p && text_has_prefix(line, "ActiveState="))
-                        snprintf(service ? p->service : p->socket, sizeof(p->service), "%.31s",
-                                 line + strlen("ActiveState="));
-                else if (p && service && text_has_prefix(line, "MemoryCurrent=") &&
-                         number_parse_u64(line + strlen("MemoryCurrent="), UINT64_MAX, &p->memory) < 0)
-                        p->memory = UINT64_MAX;
+        return number_parse_u64(value, max, &n) < 0 ? UINT64_MAX : n;
+}
+
+static void unitlist_take_service(struct unitlist_pool *p, const char *name, const char *value) {
+        if (text_equal(name, "ActiveState"))
+                snprintf(p->service, sizeof(p->service), "%s", value);
+        else if (text_equal(name, "User"))
+                snprintf(p->runs_as, sizeof(p->runs_as), "%s", value);
+        else if (text_equal(name, "UID"))
+                p->uid = unitlist_number(value, UINT32_MAX - 1);
+        else if (text_equal(name, "MemoryCurrent"))
+                p->memory = unitlist_number(value, UINT64_MAX);
+}
+
+/* NAME=VALUE lines of one unit, in systemd's order, in which Id= is not the first. */
+static void unitlist_take_unit(struct unitlist *l, char *block) {
+        const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId=");
+        struct unitlist_pool *p;
+        char *line, *name, unit[512];
+        bool service;
+
+        if (!id)
+                return;
+        id = strchr(id, '=') + 1;
+        snprintf(unit, sizeof(unit), "%.*s", (int)strcspn(id, "\n"), id);
+        p = unitlist_find_unit(l, unit, &service);
+        while (p && (line = strsep(&block, "\n"))) {
+                name = strsep(&line, "=");
+                if (line && service)
+                        unitlist_take_service(p, name, line);
+                else if (line && text_equal(name, "ActiveState"))
+                        snprintf(p->socket, sizeof(p->socket), "%s", line);
+        }
+}
+
+/* An empty line is between two units. */
+static void unitlist_take_states(struct unitlist *l, char *text) {
+        for (char *end; text; text = end) {
+                end = strstr(text, "\n\n");
+                if (end) {
+                        *end = '\0';
+                        end += 2;
+                }
+                unitlist_take_unit(l, text);
         }
 }
 
 int unitlist_ask(struct unitlist *l) {
         static const char *const words[] = {
-                "show", "--property=Id,ActiveState,MemoryCurrent", "--", "fpmd@*.service", "fpmd@*.socket", NULL
+                "show",          "--all", "--property=Id,ActiveState,MemoryCurrent,User,UID", "--", "fpmd@*.service",
+                "fpmd@*.socket", NULL
         };
         _cleanup_text_ struct text out = {};
         int r;

@@ -14,7 +14,9 @@ struct unitlist_pool {
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
-        uint64_t memory; /* bytes of its control group; UINT64_MAX: not known */
+        char runs_as[64]; /* the service's user */
+        uint64_t memory;  /* bytes of its control group; UINT64_MAX: not known */
+        uint64_t uid;     /* of that user, while the service runs; UINT64_MAX: not known */
 };
 
 struct unitlist {
