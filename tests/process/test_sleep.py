@@ -198,13 +198,20 @@ def test_kept_connections_of_workers_that_are_sent_to_sleep(start):
 
 # --- no gap
 
-def cycle(s, pools, seconds, more):
-    """A client for each pool, which asks, and asks again just when the pool goes to sleep, for so long and while there
-    is more() to do. (requests, what failed)."""
-    until, bad, n = time.monotonic() + seconds, [], []
+# The long form: that many wake-ups of so many pools (`tools/test sleep`).
+CYCLES = int(os.environ.get("FPMD_SLEEP_CYCLES", "0"))
+POOLS = int(os.environ.get("FPMD_SLEEP_POOLS", "20"))
+SECONDS = 7
+CYCLE_LIMIT = 1.0
+
+
+def cycle(s, pools, more, bad):
+    """A client for each pool, which asks, and asks again just when the pool goes to sleep, while there is more() to do.
+    What fails is put into bad. (threads, requests)."""
+    n = []
 
     def client(pool, r):
-        while time.monotonic() < until or (more() and time.monotonic() < until + procs.LIMIT):
+        while more():
             try:
                 answer = s.run(s.pid_script, pool, timeout=20)
                 if not answer.complete or answer.status != 200 or not answer.text.isdigit():
@@ -216,25 +223,46 @@ def cycle(s, pools, seconds, more):
     threads = [threading.Thread(target=client, args=(p, random.Random(i)), daemon=True) for i, p in enumerate(pools)]
     for t in threads:
         t.start()
-    return threads, n, bad
+    return threads, n
+
+
+class Count:
+    """How often a log has some words, read on from where it was read to."""
+
+    def __init__(self, path, words):
+        self.file, self.words, self.n, self.rest = open(path, encoding="utf-8"), words, 0, ""
+
+    def __call__(self):
+        lines = (self.rest + self.file.read()).split("\n")
+        self.rest = lines.pop()
+        self.n += sum(self.words in line for line in lines)
+        return self.n
 
 
 @pytest.mark.parametrize("listen", ["unix", "tcp"])
 def test_no_request_is_lost_between_sleep_and_waking(make, listen):
-    """FPMD_SLEEP_SECONDS=300: the long form, with some thousands of cycles."""
-    seconds, n_pools = float(os.environ.get("FPMD_SLEEP_SECONDS", "7")), 20
     s = make({f"p{i}": {**SLEEPER, **({"listen": f"127.0.0.1:{programs.free_port()}"} if listen == "tcp" else {})}
-              for i in range(n_pools)}, settings={"log_level": "debug"})
+              for i in range(POOLS)}, settings={"log_level": "debug"})
     s.pid_script = s.script("pid.php", "<?php echo getmypid();")
     s.start()
-    reloads = 0
-    threads, n, bad = cycle(s, list(s.pools), seconds, lambda: reloads <= 3)
+    began = time.monotonic()
+    limit = began + SECONDS + procs.LIMIT + CYCLES * CYCLE_LIMIT
+    wakings, sleeps, reloads, bad = Count(s.log_path, "wakes up"), Count(s.log_path, "goes to sleep"), 0, []
+
+    def more():
+        now = time.monotonic()
+        return len(bad) < 10 and (now < began + SECONDS or (now < limit and (reloads <= 3 or wakings.n < CYCLES)))
+    threads, n = cycle(s, list(s.pools), more, bad)
     while any(t.is_alive() for t in threads):
-        assert s.ctl("reload", *random.sample(list(s.pools), 3)).returncode == 0
+        names = [] if reloads % 10 == 9 else random.sample(list(s.pools), 3)  # none: all of them
+        assert s.ctl("reload", *names).returncode == 0
         reloads += 1
+        wakings()
         threads[0].join(0.5)
+    print(f"{wakings()} times woken, {sleeps()} times sent to sleep, {len(n)} requests, {reloads} reloads, "
+          f"{len(bad)} failed, {time.monotonic() - began:.0f} s")
     assert not bad, bad[:5]
-    assert reloads > 3 and len(re.findall("wakes up", s.log())) > n_pools
+    assert reloads > 3 and wakings() > POOLS and wakings() >= CYCLES
     wait_alone(s, 20)
     assert "WARNING" not in s.log() and "ERROR" not in s.log()
 
