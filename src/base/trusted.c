@@ -18,6 +18,13 @@
 #include "base/fd.h"
 #include "base/pathrest.h"
 
+/* The folder of the last path, while that is remembered. */
+static struct {
+        bool on, has; /* has: the next two */
+        int fd;
+        char path[PATH_MAX];
+} trusted_last;
+
 struct trusted_walk {
         int folder; /* the one that rest begins in */
         struct pathrest rest;
@@ -100,6 +107,26 @@ int trusted_open(const char *path, int flags, mode_t mode) {
         return r;
 }
 
+void trusted_remember(void) {
+        trusted_last.on = true;
+}
+
+void trusted_forget(void) {
+        if (trusted_last.has)
+                fd_close(trusted_last.fd);
+        trusted_last.on = trusted_last.has = false;
+}
+
+static void trusted_note(const char *folder, int fd) {
+        if (!trusted_last.on)
+                return;
+        if (trusted_last.has)
+                fd_close(trusted_last.fd);
+        trusted_last.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        trusted_last.has = trusted_last.fd >= 0;
+        snprintf(trusted_last.path, sizeof(trusted_last.path), "%s", folder);
+}
+
 int trusted_open_folder(const char *path, const char **ret_name) {
         const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
         char folder[PATH_MAX];
@@ -109,9 +136,17 @@ int trusted_open_folder(const char *path, const char **ret_name) {
                 return -EISDIR;
         if (snprintf(folder, sizeof(folder), "%.*s.", (int)(name - path), path) >= (int)sizeof(folder))
                 return -ENAMETOOLONG;
-        fd = trusted_open(folder, O_PATH | O_DIRECTORY, 0);
-        if (fd >= 0)
-                *ret_name = name;
+        if (trusted_last.has && strcmp(folder, trusted_last.path) == 0) {
+                fd = fcntl(trusted_last.fd, F_DUPFD_CLOEXEC, 0);
+                if (fd < 0)
+                        return -errno;
+        } else {
+                fd = trusted_open(folder, O_PATH | O_DIRECTORY, 0);
+                if (fd < 0)
+                        return fd;
+                trusted_note(folder, fd);
+        }
+        *ret_name = name;
         return fd;
 }
 

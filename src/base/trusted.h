@@ -18,5 +18,11 @@ int trusted_open(const char *path, int flags, mode_t mode);
  * not followed. The descriptor or -errno, as above; -EISDIR: there is no last name. */
 int trusted_open_folder(const char *path, const char **ret_name);
 
+/* From here on to trusted_forget() the folder of the path before is not walked to again: sockets of thousands of
+ * pools are in one, and each is looked for several times. Where the path leads elsewhere by then, the folder is still
+ * one that could be trusted. */
+void trusted_remember(void);
+void trusted_forget(void);
+
 /* unlink(2) of such a name. 0 or -errno. */
 int trusted_unlink(const char *path);

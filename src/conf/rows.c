@@ -12,6 +12,7 @@
 
 #define ROW(section, row_name, field, row_type, row_min, row_max, row_initial, row_acts, row_applies)                  \
         { .name = row_name,                                                                                            \
+          .n_name = sizeof(row_name) - 1,                                                                              \
           .offset = offsetof(struct section, field),                                                                   \
           .min = row_min,                                                                                              \
           .max = row_max,                                                                                              \
@@ -41,8 +42,10 @@ const struct conf_array conf_pool_arrays[_CONF_ARRAY_MAX] = {
 };
 
 static int rows_find(const struct conf_directive *rows, size_t n, const char *name) {
+        size_t n_name = strlen(name);
+
         for (size_t i = 0; i < n; i++)
-                if (strcasecmp(rows[i].name, name) == 0)
+                if (rows[i].n_name == n_name && strcasecmp(rows[i].name, name) == 0)
                         return (int)i;
         return -1;
 }

@@ -40,6 +40,7 @@ enum { CONF_VALUE_E_INVALID = 1, CONF_VALUE_E_BELOW, CONF_VALUE_E_ABOVE };
 /* One row; offset is that of the field in its section's struct. */
 struct conf_directive {
         const char *name;
+        size_t n_name;
         size_t offset;
         int64_t min;
         int64_t max;

@@ -16,6 +16,7 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
+#include "base/trusted.h"
 #include "conf/conf.h"
 #include "conf/dump.h"
 #include "conf/lines.h"
@@ -204,6 +205,7 @@ static int master_run(const struct options *options, struct conf *conf) {
         if (r == 0)
                 r = master_start(m, daemon_fd, &problems);
         account_forget();
+        trusted_forget();
         if (r != 0) {
                 r = master_fail(&problems, r, m && m->logs.stderr_fd >= 0 ? m->logs.stderr_fd : STDERR_FILENO);
                 if (m)
@@ -251,6 +253,7 @@ int main(int argc, char **argv) {
         if (options.refusal.n > 0)
                 return master_fail(&options.refusal, CONF_E_INVALID, STDERR_FILENO);
         account_remember();
+        trusted_remember();
         r = master_load(&options, &conf, &problems);
         if (r == CONF_E_INVALID && options.task == OPTIONS_RUN)
                 master_open_log(&options);

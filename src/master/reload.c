@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
+#include "base/trusted.h"
 #include "conf/diff.h"
 #include "log/log.h"
 #include "master/apply.h"
@@ -267,8 +268,10 @@ void reload_begin(struct master *m) {
         notify_reloading(m);
 
         account_remember();
+        trusted_remember();
         r = reload_try(m, &scope, &problems);
         account_forget();
+        trusted_forget();
         if (r < 0)
                 text_printf(&problems, "reload failed: %s\n", strerror(-r));
         if (r != 0)

@@ -26,7 +26,6 @@
 #include "conf/rows.h"
 #include "log/log.h"
 #include "master/socketacl.h"
-#include "master/sockets.h"
 
 #define UNIXSOCKET_ACL_MODE 0660
 
@@ -177,12 +176,10 @@ int unixsocket_open(const struct conf_pool *pool, const struct addr *a, int back
         r = unixsocket_resolve(pool, &access, problems);
         if (r != 0)
                 return r;
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
         r = unixfile_clear(&a->un, SOCK_STREAM);
-        if (r == 0)
-                r = sockets_prepare(fd);
         if (r == 0)
                 r = unixfile_bind(fd, &a->un, access.mode);
         if (r < 0)

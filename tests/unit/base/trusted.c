@@ -128,11 +128,45 @@ static void test_a_name_in_its_folder(void **state) {
                 assert_int_equal(trusted_unlink("planted-folder/file"), -ELOOP);
 }
 
+static int inode_of_folder(const char *path, ino_t *ret) {
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(path, &name);
+        struct stat st;
+
+        if (folder < 0)
+                return folder;
+        assert_int_equal(fcntl(folder, F_GETFD), FD_CLOEXEC);
+        assert_int_equal(fstat(folder, &st), 0);
+        *ret = st.st_ino;
+        return 0;
+}
+
+/* Of one path after the other: another one's folder is another one, and what has been forgotten is walked to again. */
+static void test_a_folder_that_is_remembered(void **state) {
+        ino_t first, again, other, moved;
+
+        assert_int_equal(mkdir("other", 0755), 0);
+        trusted_remember();
+        assert_int_equal(inode_of_folder("real/file", &first), 0);
+        assert_int_equal(inode_of_folder("other/file", &other), 0);
+        assert_int_equal(inode_of_folder("real/file", &again), 0);
+        assert_true(first == again && first != other);
+        assert_int_equal(rename("real", "away"), 0);
+        assert_int_equal(inode_of_folder("real/more", &moved), 0);
+        assert_true(moved == first);
+        assert_int_equal(inode_of_folder("real2/more", &moved), -ENOENT);
+        trusted_forget();
+        assert_int_equal(inode_of_folder("real/more", &moved), -ENOENT);
+        assert_int_equal(rename("away", "real"), 0);
+        assert_int_equal(rmdir("other"), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_links, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_wrong_without_links, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_name_in_its_folder, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_folder_that_is_remembered, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
