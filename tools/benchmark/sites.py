@@ -5,7 +5,9 @@
     sites.py idle [N]       N ondemand pools (400), none in use: time to the first answer, processes, memory
     sites.py many [N]       N (4,000): start, memory, reloads; the same after 400 of them have been used
     sites.py wake [N]       first answers of N idle pools (100), one after the other
-    sites.py awake [N]      N pools (100) with a worker each: memory, by program and kind
+    sites.py awake [N] [NAME=VALUE...]
+                            N pools (100) with a worker each: memory, by program and kind, and what it is made of; with
+                            these directives in each pool, such as php_admin_value[opcache.interned_strings_buffer]=2
 
 FPMD_BUILD is the build that is measured. Memory is PSS, of the master and all its processes. Sockets are in /dev/shm: making 4,000
 files in a folder of a disk takes longer than all the rest. The number of descriptors must allow for it: ulimit -n.
@@ -39,6 +41,32 @@ def pss(pid, *kinds):
     except OSError:
         return 0
     return sum(int(n) for kind in kinds or ["Pss"] for n in re.findall(rf"(?m)^{kind}:\s+(\d+) kB", text))
+
+
+def kind(name):
+    """What a mapping is, of which smaps gives the name; '' for memory without one."""
+    name = re.sub(r" \(deleted\)$", "", name)
+    if name.startswith("/memfd:"):
+        return name[1:]
+    if name.startswith("/dev/zero"):
+        return "/dev/zero, shared"
+    return re.sub(r"\.so[.0-9]*$", ".so", os.path.basename(name)) if name.startswith("/") else name or "without a name"
+
+
+def pieces(pid):
+    """{(what, how): KiB of PSS} of a process: pages that are a file's still, and pages of its own, which it has written to."""
+    found = collections.Counter()
+    with open(f"/proc/{pid}/smaps") as f:
+        text = f.read()
+    for part in re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", text)[1:]:
+        head, numbers = part.split("\n", 1)
+        n = {k: int(v) for k, v in re.findall(r"(?m)^(\w+):\s+(\d+) kB", numbers)}
+        words = head.split(None, 5)
+        what, is_shared = kind(words[5] if len(words) > 5 else ""), words[1][3] == "s"
+        written = n["Pss"] if is_shared or not what or what.startswith("[") or what == "without a name" else n.get("Pss_Dirty", 0)
+        found[what, "shared memory" if is_shared else "written to"] += written
+        found[what, "read only"] += n["Pss"] - written
+    return found
 
 
 def family(s):
@@ -175,16 +203,29 @@ def wake(program, n):
         remove(s)
 
 
-def awake(program, n):
+def print_pieces(s, n):
+    """For each pool: what takes the most, over all its processes."""
+    sums = collections.Counter()
+    for p in family(s):
+        program = re.sub(r" site\d+.*", "", procs.title(p))
+        for (what, how), size in pieces(p).items():
+            sums[program, what, how] += size
+    for (program, what, how), size in sums.most_common(24):
+        print(f"{'':8} {size / n:9.1f} KiB a pool: {program:28} {what:40} {how}")
+    print(f"{'':8} {sum(sums.values()) / n:9.1f} KiB a pool: all")
+
+
+def awake(program, n, *directives):
     s = make(program, n)
     for pool in s.pools.values():
-        pool["pm.process_idle_timeout"] = "10m"
+        pool.update({"pm.process_idle_timeout": "10m"}, **dict(d.split("=", 1) for d in directives))
     try:
         start(s)
         for i in range(n):
             ask(s, i)
         print_row(s, f"{n} pools, a worker each: memory", memory(s), "MiB")
         print_row(s, f"{n} pools, a worker each: processes", len(family(s)), "")
+        print_pieces(s, n)
         by = collections.defaultdict(lambda: [0, 0, 0, 0])
         for p in family(s):
             row = by[re.sub(r" site\d+.*", "", procs.title(p))[:30]]
@@ -205,7 +246,7 @@ def main():
     programs.must_be_built(programs.FPMD, programs.FPMCTL)
     measure, n = rows[sys.argv[1]]
     for program in (programs.PhpFpm, programs.Fpmd):
-        measure(program, int(sys.argv[2]) if len(sys.argv) > 2 else n)
+        measure(program, int(sys.argv[2]) if len(sys.argv) > 2 else n, *sys.argv[3:])
 
 
 if __name__ == "__main__":
