@@ -9,7 +9,10 @@ import subprocess
 
 import pytest
 
+import fastcgi
+import procs
 import server as programs
+from unstartable import make_unstartable
 
 SHIPPED = os.path.join(programs.TREE, "conf", "web")
 
@@ -64,7 +67,8 @@ class Machine:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def ask(self, server, *words, json_too=True):
-        command = [*self.wrapper, programs.FPMCTL, "doctor", *(["--json"] if json_too else []), "-y", server.config_path, "--php-ini", f"{self.folder}/php", *words]
+        command = [*self.wrapper, programs.FPMCTL, "doctor", *(["--json"] if json_too else []), "-y", server.config_path,
+                   "--runtime-dir", server.runtime, "--php-ini", f"{self.folder}/php", *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     def findings(self, server, *words):
@@ -114,7 +118,7 @@ def test_a_socket_for_somebody_else_is_told_with_its_owner(start, machine):
     s = start({"www": {"listen.owner": "root", "listen.group": "daemon", "listen.mode": "0660"}})
     found = machine.findings(s, *machine.nginx(f"unix:{s.address()}"))
     assert list(found) == ["rights"]
-    assert "user root and group daemon (mode 0660)" in found["rights"] and "SocketUser=www-data" in found["rights"]
+    assert "user root and group daemon (mode 0660)" in found["rights"] and f"listen.owner = www-data and listen.group = www-data in {s.config_path}" in found["rights"]
     assert machine.findings(s, *machine.nginx(f"unix:{s.address()}", user="daemon")) == {}
 
 
@@ -161,6 +165,47 @@ def test_a_queue_that_is_full(make, machine):
     for client in clients:
         client.close()
     assert list(found) == ["queue"] and "is full: 2 connections wait" in found["queue"]
+
+
+def test_php_that_does_not_start(make, machine):
+    sleeper = {"pm": "ondemand", "pm.max_children": "1", "pm.process_idle_timeout": "1s", "pool.sleep_after": "1s"}
+    s = make({"www": dict(sleeper), "other": dict(sleeper)})
+    make_unstartable(s, "www")
+    s.start()
+    page = s.script("page.php", "<?php echo 1;")
+    assert s.run(page, "www").status == 503
+    found = machine.findings(s, *machine.nginx(f"unix:{s.address()}"))
+    assert list(found) == ["php"]
+    assert "PHP of pool 'www' does not start" in found["php"] and "503" in found["php"] and "journalctl -u fpmd.service" in found["php"]
+
+
+def test_clients_that_wait_for_a_worker(start, machine):
+    s = start({"www": {"pm": "static", "pm.max_children": "1"}})
+    flag = os.path.join(s.shared_folder(), "go")
+    page = s.script("slow.php", f"<?php while (!file_exists('{flag}')) {{ usleep(10000); clearstatcache(); }} echo 1;")
+    clients = []
+    for _ in range(3):
+        clients.append(s.connect("www"))
+        clients[-1].send(fastcgi.request_bytes(fastcgi.environment(page)))
+        procs.until("the first one to have the worker", lambda: s.status()["pools"][0]["status"]["active processes"] == 1)
+    procs.until("two clients to wait", lambda: s.status()["pools"][0]["status"]["listen queue"] == 2)
+    found = machine.findings(s, *machine.nginx(f"unix:{s.address()}"))
+    open(flag, "w").close()
+    assert all(c.read_response().complete for c in clients)
+    assert list(found) == ["busy"] and "Pool 'www' has 1 worker, all of them busy, and 2 more connections" in found["busy"]
+
+
+def test_a_pool_that_is_drained_and_workers_that_have_died(start, machine):
+    s = start({"www": {"pm": "static", "pm.max_children": "1"}})
+    web = machine.nginx(f"unix:{s.address()}")
+    os.kill(s.workers()[0], 11)
+    procs.until("the master to count it", lambda: "workers died 1," in s.ctl("status").stdout)
+    assert s.ctl("drain").returncode == 0
+    found = machine.findings(s, *web)
+    assert list(found) == ["deaths", "drain"] or list(found) == ["drain", "deaths"]
+    assert "1 worker of pool 'www' has died" in found["deaths"] and "fpmctl undrain www" in found["drain"]
+    assert s.ctl("undrain").returncode == 0
+    assert list(machine.findings(s, *web)) == ["deaths"]
 
 
 def test_a_site_outside_of_what_the_pool_may_open(start, machine):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fpmctl doctor: looks at the machine, and says what is wrong, the likeliest first, each with what to do next. It asks
- * no master, so it works where none runs, and changes nothing. Collectors fill in facts, checks make findings of them.
+ * fpmctl doctor: looks at the machine, and says what is wrong, the likeliest first, each with what to do next. It
+ * works where no master runs, asks those that do, and changes nothing. Collectors fill in facts, checks make findings
+ * of them.
  */
 
 #include <stdio.h>
@@ -10,15 +11,17 @@
 #include "doctor/checks.h"
 #include "doctor/collect.h"
 #include "doctor/report.h"
+#include "masters.h"
 
 #define DOCTOR_EXIT_UNSEEN 2 /* nothing wrong found, and not everything could be looked at */
 
 static const char usage[] =
         "fpmctl doctor [--json] [OPTION...]\n"
         "\n"
-        "Looks at units, sockets, the web servers' configuration, limits and the journal, and says what is wrong, the\n"
-        "likeliest first, with what to do next. Changes nothing; as root it sees more. Ends with 0 when nothing is\n"
-        "wrong, with 1 when something is, and with 2 when it found nothing and could not look everywhere.\n"
+        "Looks at units, sockets, the web servers' configuration, limits and the journal, asks masters that run,\n"
+        "and says what is wrong, the likeliest first, with what to do next. Changes nothing; as root it sees more.\n"
+        "Ends with 0 when nothing is wrong, with 1 when something is, and with 2 when it found nothing and could\n"
+        "not look everywhere.\n"
         "\n"
         "  --json           for programs: one object, with findings and what was not looked at\n"
         "  -y FILE          fpmd's configuration\n"
@@ -27,9 +30,10 @@ static const char usage[] =
         "  --caddy FILE     Caddy's\n"
         "  --php-ini DIR    the folder of PHP's settings\n";
 
-static void doctor_collect(const struct doctor_places *places, struct doctor_facts *f) {
+static void doctor_collect(const struct ctl *ctl, const struct doctor_places *places, struct doctor_facts *f) {
         doctor_units_collect(f);
         doctor_pools_collect(f, places->config);
+        ctl_masters_collect(ctl, f);
         doctor_webservers_collect(f, places);
         doctor_sockets_collect(f);
         doctor_reach_collect(f);
@@ -39,13 +43,13 @@ static void doctor_collect(const struct doctor_places *places, struct doctor_fac
         doctor_denials_collect(f);
 }
 
-static int doctor_run(const struct doctor_places *places, bool json) {
+static int doctor_run(const struct ctl *ctl, const struct doctor_places *places, bool json) {
         _cleanup_findings_ struct doctor_findings findings = {};
         _cleanup_facts_ struct doctor_facts facts;
         _cleanup_text_ struct text out = {};
 
         doctor_facts_init(&facts);
-        doctor_collect(places, &facts);
+        doctor_collect(ctl, places, &facts);
         doctor_checks_run(&facts, &findings);
         (json ? doctor_report_json : doctor_report_text)(&facts, &findings, &out);
         if (facts.failed || findings.failed || out.failed) {
@@ -91,5 +95,5 @@ int ctl_doctor_main(struct ctl *ctl, int argc, char *argv[]) {
                 ctl_print_error("doctor takes no names; -h explains");
                 return CTL_EXIT_USAGE;
         }
-        return doctor_run(&places, json);
+        return doctor_run(ctl, &places, json);
 }

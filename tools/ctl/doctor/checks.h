@@ -20,6 +20,9 @@ void doctor_web_check_addresses(const struct doctor_facts *f, struct doctor_find
 void doctor_web_check_rights(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_roots(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_use(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_life_check_health(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_life_check_counters(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out);

@@ -100,7 +100,8 @@ struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f) {
                                            .open_basedir = "",
                                            .exec_basedirs = "",
                                            .opcache_off = "",
-                                           .socket = no_socket };
+                                           .socket = no_socket,
+                                           .life = { .health = "", .problem = "" } };
         return p;
 }
 

@@ -48,16 +48,29 @@ struct doctor_unit {
         uint64_t since;      /* usec since the epoch: its last change of state, a reload among them; 0: not known */
 };
 
+/* What its master says of a pool. Counters are since its start. */
+struct doctor_life {
+        bool known;          /* it was asked, and has answered */
+        const char *health;  /* why it wants no requests, in one line; "": it wants some */
+        const char *problem; /* why PHP does not start */
+        uint64_t failed_starts;
+        uint64_t active, max_children, waiting; /* workers with a request, of at most; connections that wait for one */
+        uint64_t died, oom;                     /* workers; of them those that the kernel has killed for memory */
+        uint64_t refused, peers;                /* requests by limits of the queue; connections by who may connect */
+};
+
 struct doctor_pool {
         const char *name, *file, *listen;
         const char *unit; /* whose service runs it */
         const char *user; /* "": not known */
         unsigned line;
         unsigned max_children;                    /* 0: auto */
+        unsigned service_max;                     /* workers of all pools of its service; 0: no limit */
         int backlog;                              /* -1: the default */
         const char *open_basedir, *exec_basedirs; /* folders with colons between; "": any */
         const char *opcache_off;                  /* "FILE:LINE" of the pool's opcache.enable = 0; "" */
         struct doctor_socket socket;
+        struct doctor_life life;
 };
 
 /* A configuration file of a service, and when it was written. */

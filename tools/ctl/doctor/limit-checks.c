@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "doctor/checks.h"
+#include "doctor/unitnames.h"
 
 #define LIMIT_FILES_OF_WORKER 3U  /* a pidfd and two pipes, in the master */
 #define LIMIT_FILES_OF_MASTER 64U /* listeners, logs, clients of fpmctl */
@@ -22,44 +23,71 @@ void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findi
                 text_printf(&found->what,
                             "The queue of pool '%s' is full: %" PRIu64 " connections wait on %s, and more are refused",
                             p->name, p->socket.waiting, p->listen);
-                text_append(&found->next, "fpmctl status --full shows what its workers do; if they are all busy, raise "
+                doctor_unitname_put_ctl(p->unit, &found->next);
+                text_append(&found->next, " status --full shows what its workers do; if they are all busy, raise "
                                           "pm.max_children as far as memory allows, or set queue.max_wait");
         }
 }
 
-/* Workers of all pools of a service; the caller goes by its units. */
-static uint64_t limit_check_workers(const struct doctor_facts *f, const char *unit, uint64_t *ret_pools) {
-        uint64_t workers = 0;
+/* Workers that a service may have. */
+struct limit_check_workers {
+        uint64_t n, most_of_a_pool;
+        uint64_t n_pools;
+};
 
-        *ret_pools = 0;
-        for (size_t i = 0; i < f->n_pools; i++)
-                if (!unit || text_equal(f->pools[i].unit, unit)) {
-                        workers += f->pools[i].max_children;
-                        (*ret_pools)++;
-                }
-        return workers;
+static struct limit_check_workers limit_check_workers_of(const struct doctor_facts *f, const char *unit) {
+        struct limit_check_workers w = {};
+        uint64_t limit = UINT64_MAX;
+
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+
+                if (!text_equal(p->unit, unit))
+                        continue;
+                w.n_pools++;
+                w.n += p->max_children;
+                w.most_of_a_pool = MAX(w.most_of_a_pool, p->max_children);
+                limit = p->service_max > 0 ? p->service_max : limit;
+        }
+        w.n = MIN(w.n, limit);
+        w.most_of_a_pool = MIN(w.most_of_a_pool, limit);
+        return w;
 }
 
-static uint64_t limit_check_count(const struct doctor_facts *f, const char *unit) {
-        uint64_t pools;
+/* The same of all services. */
+static struct limit_check_workers limit_check_all_workers(const struct doctor_facts *f) {
+        struct limit_check_workers all = {};
 
-        return limit_check_workers(f, unit, &pools);
+        for (size_t i = 0; i < f->n_pools; i++) {
+                struct limit_check_workers w;
+                size_t k = 0;
+
+                while (k < i && !text_equal(f->pools[k].unit, f->pools[i].unit))
+                        k++;
+                if (k < i)
+                        continue;
+                w = limit_check_workers_of(f, f->pools[i].unit);
+                all.n += w.n;
+                all.n_pools += w.n_pools;
+                all.most_of_a_pool = MAX(all.most_of_a_pool, w.most_of_a_pool);
+        }
+        return all;
 }
 
 void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_units; i++) {
                 const struct doctor_unit *u = &f->units[i];
-                uint64_t pools, workers = limit_check_workers(f, u->name, &pools);
-                uint64_t wanted = LIMIT_FILES_OF_WORKER * workers + LIMIT_FILES_OF_POOL * pools + LIMIT_FILES_OF_MASTER;
+                struct limit_check_workers w = limit_check_workers_of(f, u->name);
+                uint64_t wanted = LIMIT_FILES_OF_WORKER * w.n + LIMIT_FILES_OF_POOL * w.n_pools + LIMIT_FILES_OF_MASTER;
                 struct doctor_finding *found;
 
-                if (u->files == 0 || pools == 0 || u->files >= wanted)
+                if (u->files == 0 || w.n_pools == 0 || u->files >= wanted)
                         continue;
                 found = doctor_findings_add(out, "files", DOCTOR_PROBLEM);
                 text_printf(&found->what,
                             "%s may open %" PRIu64 " files, and %" PRIu64
                             " workers (pm.max_children) take about %" PRIu64,
-                            u->name, u->files, workers, wanted);
+                            u->name, u->files, w.n, wanted);
                 text_printf(&found->next,
                             "systemctl edit %s: LimitNOFILE=%" PRIu64 " below [Service]; then "
                             "systemctl restart %s",
@@ -67,19 +95,29 @@ void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findin
         }
 }
 
+/* Where no pool alone takes that much, it is for the operator to say whether all are ever busy at once: many sites that
+ * mostly sleep are not. */
 static void limit_check_memory_of(const struct doctor_facts *f, const char *unit, uint64_t limit,
                                   struct doctor_findings *out) {
-        uint64_t workers = limit_check_count(f, unit), wanted = workers * f->worker_memory;
+        struct limit_check_workers w = unit ? limit_check_workers_of(f, unit) : limit_check_all_workers(f);
+        uint64_t wanted = w.n * f->worker_memory;
+        bool by_one = w.most_of_a_pool * f->worker_memory > limit;
         struct doctor_finding *found;
 
         if (f->worker_memory == 0 || limit == 0 || wanted <= limit)
                 return;
-        found = doctor_findings_add(out, "memory", DOCTOR_PROBLEM);
+        found = doctor_findings_add(out, "memory", by_one ? DOCTOR_PROBLEM : DOCTOR_NOTE);
         text_printf(&found->what,
                     "%" PRIu64 " workers (pm.max_children%s%s) of %" PRIu64
                     " MiB each, as they are now, would take %" PRIu64 " MiB, and there are %" PRIu64,
-                    workers, unit ? " of " : "", unit ? unit : "", f->worker_memory >> 20, wanted >> 20, limit >> 20);
-        text_append(&found->next, "lower pm.max_children, or pm.max_children = auto, which leaves it to fpmd");
+                    w.n, unit ? " of " : "", unit ? unit : "", f->worker_memory >> 20, wanted >> 20, limit >> 20);
+        if (by_one)
+                text_append(&found->next, "lower pm.max_children, or pm.max_children = auto, which leaves it to fpmd");
+        else
+                text_printf(&found->next,
+                            "nothing, where %" PRIu64 " pools are never all busy at once; else pool.budget, which they "
+                            "share, or a MemoryMax= for each unit and pm.max_children = auto",
+                            w.n_pools);
 }
 
 void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out) {
@@ -104,11 +142,11 @@ void doctor_limit_check_backlog(const struct doctor_facts *f, struct doctor_find
         }
 }
 
-static void limit_check_opcache_off(const char *where, struct doctor_findings *out) {
+static void limit_check_opcache_off(const char *where, const char *unit, struct doctor_findings *out) {
         struct doctor_finding *found = doctor_findings_add(out, "opcache", DOCTOR_PROBLEM);
 
         text_printf(&found->what, "opcache is off [%s]: each request compiles each of its files anew", where);
-        text_append(&found->next, "opcache.enable = 1 there, then systemctl reload fpmd");
+        text_printf(&found->next, "opcache.enable = 1 there, then systemctl reload %s", unit);
 }
 
 void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_findings *out) {
@@ -122,10 +160,10 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
                             FPMD_PHP_VERSION_ID / 10000, FPMD_PHP_VERSION_ID / 100 % 100);
         }
         if (*f->opcache_off)
-                limit_check_opcache_off(f->opcache_off, out);
+                limit_check_opcache_off(f->opcache_off, f->n_pools > 0 ? f->pools[0].unit : "fpmd", out);
         for (size_t i = 0; i < f->n_pools; i++)
                 if (*f->pools[i].opcache_off)
-                        limit_check_opcache_off(f->pools[i].opcache_off, out);
+                        limit_check_opcache_off(f->pools[i].opcache_off, f->pools[i].unit, out);
 }
 
 void doctor_limit_check_denials(const struct doctor_facts *f, struct doctor_findings *out) {

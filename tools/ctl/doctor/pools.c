@@ -62,7 +62,14 @@ static const char *pools_listen(struct doctor_facts *f, const struct conf_pool *
         return socket ? socket->listen : "";
 }
 
-static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit) {
+/* The most workers that all pools of a service have; 0: no limit. */
+static unsigned pools_service_max(const struct conf_global *g) {
+        unsigned budget = (unsigned)g->pool_budget, max = (unsigned)g->process_max;
+
+        return budget > 0 && max > 0 ? MIN(budget, max) : MAX(budget, max);
+}
+
+static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit, unsigned service_max) {
         struct doctor_pool *p = doctor_facts_add_pool(f);
 
         if (!p)
@@ -74,6 +81,7 @@ static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, cons
         p->unit = doctor_facts_keep(f, unit);
         p->user = pools_user(f, pool, unit);
         p->max_children = pool->max_children > 0 ? (unsigned)pool->max_children : 0;
+        p->service_max = service_max;
         p->backlog = pool->listen_backlog;
         if (!pool->chroot) { /* else folders are other ones inside */
                 p->open_basedir = doctor_facts_keep(f, pools_php_value(pool, "open_basedir"));
@@ -117,7 +125,7 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
         if (r != 0 || !conf)
                 return;
         for (size_t i = 0; i < conf->n_pools; i++)
-                pools_add(f, &conf->pools[i], unit);
+                pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global));
         for (size_t i = 0; conf->files && conf->files[i]; i++)
                 pools_add_file(f, conf->files[i], unit);
 }
@@ -149,7 +157,7 @@ static int pools_on_instance(const char *file, const struct conf_pool *pool, voi
 
         if (pools_is_elsewhere(f, file, pool, unit))
                 return 0;
-        pools_add(f, pool, unit);
+        pools_add(f, pool, unit, 0);
         pools_add_file(f, file, unit);
         return 0;
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration, units, and the sockets that they should have. */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "doctor/checks.h"
-
-#define UNIT_NAME 300
+#include "doctor/unitnames.h"
 
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
@@ -22,10 +20,9 @@ void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findin
 
 /* "fpmd@NAME.socket" of "fpmd@NAME.service". */
 static const struct doctor_unit *unit_check_socket_of(const struct doctor_facts *f, const char *service) {
-        char name[UNIT_NAME];
+        _cleanup_text_ struct text name = {};
 
-        snprintf(name, sizeof(name), "%.*s.socket", (int)(strlen(service) - strlen(".service")), service);
-        return text_has_suffix(service, ".service") ? doctor_facts_find_unit(f, name) : NULL;
+        return doctor_unitname_put_socket(service, &name) ? doctor_facts_find_unit(f, text_peek(&name)) : NULL;
 }
 
 static bool unit_check_is_up(const struct doctor_unit *u) {
@@ -141,15 +138,30 @@ static void unit_check_taken(const struct doctor_pool *p, struct doctor_findings
 
         text_printf(&found->what, "Pool '%s' is to listen on %s [%s:%u], and %s does so", p->name, p->listen, p->file,
                     p->line, p->socket.holder_name);
-        text_printf(&found->next,
-                    "end php-fpm (systemctl disable --now of its service), or let the pool listen elsewhere; "
-                    "then systemctl restart fpmd.socket fpmd.service");
+        text_append(&found->next, "end php-fpm (systemctl disable --now of its service), or let the pool listen "
+                                  "elsewhere; then ");
+        doctor_unitname_put_restart(p->unit, &found->next);
+}
+
+/* Whose address a socket unit has, it must be the same in both; else the service makes the socket itself. */
+static void unit_check_put_start(const struct doctor_facts *f, const struct doctor_pool *p, struct text *out) {
+        const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit), *socket = unit_check_socket_of(f, p->unit);
+
+        if (!u) {
+                text_append(out, "start fpmd");
+                return;
+        }
+        if (unit_check_is_up(socket))
+                text_printf(out,
+                            "systemctl status %s shows in its line Listen where it listens: ListenStream= and the "
+                            "pool's listen must be the same; after a change ",
+                            socket->name);
+        doctor_unitname_put_restart(p->unit, out);
 }
 
 void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_pools; i++) {
                 const struct doctor_pool *p = &f->pools[i];
-                const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit);
                 struct doctor_finding *found;
 
                 if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
@@ -161,10 +173,7 @@ void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findi
                 text_printf(&found->what, "Pool '%s' has listen = %s [%s:%u], and nobody listens there%s", p->name,
                             p->listen, p->file, p->line,
                             p->socket.exists == DOCTOR_YES ? ": the file is what somebody has left behind" : "");
-                text_printf(&found->next, u ? "systemctl status fpmd.socket shows in its line Listen where it listens: "
-                                              "ListenStream= and the pool's listen must be the same; after a change "
-                                              "systemctl restart fpmd.socket fpmd.service"
-                                            : "start fpmd");
+                unit_check_put_start(f, p, &found->next);
         }
 }
 

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "doctor/address.h"
 #include "doctor/checks.h"
+#include "doctor/unitnames.h"
 
 /* How the address is written in that server's configuration. */
 static void web_check_put_address(const char *server, const char *address, struct text *out) {
@@ -82,19 +83,30 @@ void doctor_web_check_addresses(const struct doctor_facts *f, struct doctor_find
         }
 }
 
-static void web_check_put_socket_owner(const struct doctor_pool *pool, const char *user, struct text *out) {
-        if (text_has_prefix(pool->unit, "php"))
-                text_printf(out, "listen.owner = %s and listen.group = %s in %s, then systemctl restart %s", user, user,
-                            pool->file, pool->unit);
-        else
-                text_printf(out,
-                            "systemctl edit %.*s.socket: SocketUser=%s and SocketGroup=%s below [Socket]; then "
-                            "systemctl restart the socket",
-                            (int)(strlen(pool->unit) - strlen(".service")), pool->unit, user, user);
+/* fpmd.socket has an owner of its own; that of an instance's socket unit is made of the pool's file, and a service
+ * without one takes it from there. */
+static void web_check_put_socket_owner(const struct doctor_facts *f, const struct doctor_pool *pool, const char *user,
+                                       struct text *out) {
+        const struct doctor_unit *socket = doctor_facts_find_unit(f, "fpmd.socket");
+
+        if (text_equal(pool->unit, "fpmd.service") && socket && text_equal(socket->active, "active")) {
+                text_printf(out, "systemctl edit fpmd.socket: SocketUser=%s and SocketGroup=%s below [Socket]; then ",
+                            user, user);
+                doctor_unitname_put_restart(pool->unit, out);
+                return;
+        }
+        text_printf(out, "listen.owner = %s and listen.group = %s in %s, then ", user, user, pool->file);
+        if (text_has_prefix(pool->unit, "fpmd@")) {
+                text_append(out, "systemctl daemon-reload and ");
+                doctor_unitname_put_restart(pool->unit, out);
+        } else
+                text_printf(out, "systemctl restart %s", pool->unit);
 }
 
-static void web_check_closed(const struct doctor_backend *b, const struct doctor_pool *pool, size_t n,
+/* Of n places. */
+static void web_check_closed(const struct doctor_facts *f, const struct doctor_backend *b, size_t n,
                              struct doctor_findings *out) {
+        const struct doctor_pool *pool = doctor_facts_find_pool(f, b->address);
         struct doctor_finding *found = doctor_findings_add(out, "rights", DOCTOR_PROBLEM);
 
         text_printf(&found->what, "%s runs as %s, which may not connect to %s", b->server, b->user, b->address);
@@ -103,7 +115,7 @@ static void web_check_closed(const struct doctor_backend *b, const struct doctor
         if (text_equal(b->obstacle, b->address)) {
                 text_printf(&found->what, "it is for user %s and group %s (mode %04o)", b->socket.owner,
                             b->socket.group, (unsigned)b->socket.mode);
-                web_check_put_socket_owner(pool, b->user, &found->next);
+                web_check_put_socket_owner(f, pool, b->user, &found->next);
         } else {
                 text_printf(&found->what, "the folder %s is closed to it", b->obstacle);
                 text_printf(&found->next, "let %s enter %s, or have the socket elsewhere", b->user, b->obstacle);
@@ -113,11 +125,11 @@ static void web_check_closed(const struct doctor_backend *b, const struct doctor
 void doctor_web_check_rights(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_backends; i++) {
                 const struct doctor_backend *b = &f->backends[i];
-                const struct doctor_pool *pool = doctor_facts_find_pool(f, b->address);
                 size_t n;
 
-                if (pool && b->may_connect == DOCTOR_NO && web_check_is_first(f, i, false, &n))
-                        web_check_closed(b, pool, n, out);
+                if (doctor_facts_find_pool(f, b->address) && b->may_connect == DOCTOR_NO &&
+                    web_check_is_first(f, i, false, &n))
+                        web_check_closed(f, b, n, out);
         }
 }
 

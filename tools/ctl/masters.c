@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Each service has a folder with its master's control socket. Asking there connects to no pool, and wakes none. */
+
+#include "masters.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "doctor/unitnames.h"
+#include "view.h"
+
+#define TIMEOUT (2 * USEC_PER_SEC)
+
+static void masters_take(struct doctor_facts *f, const struct ctl_view_pool *said, struct doctor_life *ret) {
+        const struct ipc_control_pool *pool = &said->message.pool;
+        const struct status_snapshot *s = &said->snapshot;
+
+        *ret = (struct doctor_life){
+                .known = true,
+                .health = doctor_facts_keep(f, pool->ready ? "" : pool->health),
+                .problem = doctor_facts_keep(f, pool->problem),
+                .failed_starts = pool->failed_starts,
+        };
+        if (said->error != 0)
+                return;
+        ret->active = s->n_active;
+        ret->max_children = s->max_children;
+        ret->waiting = number_add(s->listen_queue, s->park[SCOREBOARD_PARK_waiting]);
+        ret->died = s->workers_died;
+        ret->oom = s->workers_oom;
+        ret->refused = number_add(s->overload[SCOREBOARD_OVERLOAD_late], s->overload[SCOREBOARD_OVERLOAD_too_many]);
+        ret->peers = s->denied[SCOREBOARD_DENIED_peers];
+}
+
+static void masters_take_all(struct doctor_facts *f, const char *unit, const struct ctl_view *v) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                for (size_t k = 0; text_equal(f->pools[i].unit, unit) && k < v->n_pools; k++)
+                        if (text_equal(f->pools[i].name, v->pools[k].message.pool.name))
+                                masters_take(f, &v->pools[k], &f->pools[i].life);
+}
+
+static void masters_ask(struct doctor_facts *f, const char *unit, const struct ctl *ctl) {
+        _cleanup_view_ struct ctl_view v = {};
+
+        if (access(ctl->socket, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+                return; /* a service that does not run, which units tell */
+        if (access(ctl->socket, W_OK) < 0)
+                doctor_facts_unseen(f, doctor_facts_print(f, "what the master of %s says", unit), "ask as root");
+        else if (ctl_status_collect(ctl, TIMEOUT, &v) < 0)
+                doctor_facts_unseen(f, doctor_facts_print(f, "what the master of %s says", unit),
+                                    "it did not answer, see the line above");
+        else
+                masters_take_all(f, unit, &v);
+}
+
+static void masters_ask_unit(const struct ctl *ctl, struct doctor_facts *f, const char *unit) {
+        _cleanup_text_ struct text path = {};
+
+        if (text_equal(unit, "fpmd.service")) {
+                masters_ask(f, unit, ctl);
+                return;
+        }
+        if (!doctor_unitname_put_folder(unit, &path))
+                return;
+        text_append(&path, "/" IPC_CONTROL_SOCKET);
+        f->failed |= path.failed;
+        masters_ask(f, unit, &(struct ctl){ .socket = (char *)text_peek(&path) });
+}
+
+void ctl_masters_collect(const struct ctl *ctl, struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                size_t k = 0;
+
+                while (k < i && !text_equal(f->pools[k].unit, f->pools[i].unit))
+                        k++;
+                if (k == i)
+                        masters_ask_unit(ctl, f, f->pools[i].unit);
+        }
+}
