@@ -11,7 +11,8 @@ import pytest
 from container import wait_until
 from service import DebianFpm
 
-COUNT = int(os.environ.get("FPMD_POOLS", "4"))  # README's promise has been seen with 50
+COUNT = int(os.environ.get("FPMD_POOLS", "4"))
+MANY = 50
 GENERATOR = "/usr/lib/systemd/system-generators/fpmd-generator"
 PAGE = "/var/www/html/who.php"
 SETTINGS = "/etc/fpmd/units.conf"
@@ -20,9 +21,9 @@ SETTINGS = "/etc/fpmd/units.conf"
 class Sites:
     """A php-fpm pool.d with a pool and a user for each site."""
 
-    def __init__(self, container):
+    def __init__(self, container, count=COUNT):
         self.container = container
-        self.names = [f"site{i}" for i in range(COUNT)]
+        self.names = [f"site{i}" for i in range(count)]
         version = DebianFpm(container).version
         self.folder = f"/etc/php/{version}/fpm/pool.d"
         self.cursor = container.journal_cursor()
@@ -86,8 +87,37 @@ def sites(container):
     sites.remove()
 
 
-def test_pools_of_php_fpm_become_units_each_with_its_user_and_none_is_root(sites, container):
-    fpm = DebianFpm(container)
+# A line for each process of the slice, or of our programs elsewhere: pid, program, cgroup, real to file system's uids and gids, capabilities.
+PROCESSES = r"""
+for d in /proc/[0-9]*; do
+        exe=$(readlink $d/exe) || continue
+        group=$(grep -om1 '/fpmd.slice/.*' $d/cgroup)
+        case "$group ${exe##*/}" in /* | *" fpmd"*) ;; *) continue ;; esac
+        echo "${d#/proc/}|${exe##*/}|$group|$(sed -n 's/^[UG]id:\t//p; s/^Cap\(Inh\|Prm\|Eff\|Amb\):\t//p' $d/status | tr '\n\t' '| ')"
+done 2>/dev/null
+"""
+
+
+@pytest.fixture
+def many_sites(container):
+    sites = Sites(container, MANY)
+    yield sites
+    sites.remove()
+
+
+def processes(container):
+    """{unit: [(program, its uids and gids, its capabilities)]}"""
+    found = {}
+    for line in container.run("sh", "-c", PROCESSES).stdout.splitlines():
+        _, exe, group, uids, gids, *capabilities = line.rstrip("|").split("|")
+        found.setdefault(group.removeprefix("/fpmd.slice/"), []).append((exe, {*uids.split(), *gids.split()}, {*capabilities}))
+    return found
+
+
+def test_pools_of_php_fpm_become_units_each_with_its_user_and_none_is_root(many_sites, container, capsys):
+    sites, fpm = many_sites, DebianFpm(container)
+    for name in sites.names:
+        sites.write(name, "pm.process_idle_timeout = 10m")  # each still has its worker when all have been asked
     container.systemctl("restart", fpm.unit)
     before = {name: sites.ask(name) for name in sites.names}
     fpm.stop()  # with it go the socket files, and /run/php
@@ -95,16 +125,18 @@ def test_pools_of_php_fpm_become_units_each_with_its_user_and_none_is_root(sites
     sites.enable(*sites.names)
     after = {name: sites.ask(name) for name in sites.names}
     assert before == after == {name: f"{name} {name} fpm-fcgi" for name in sites.names}
-    lines = container.run("ps", "-e", "-o", "user=,pid=,cgroup=").stdout.splitlines()
-    rows = [line.split() for line in lines if "/fpmd.slice/" in line]
-    users = {}
-    for user, _, group in rows:
-        name = re.search(r"fpmd@([\w.-]+)\.service", group).group(1)
-        users.setdefault(name, set()).add(user)
-    assert users == {name: {name} for name in sites.names}
-    assert len(rows) >= 3 * COUNT  # master, zygote, worker
-    print("\n".join(line for line in lines if "/fpmd.slice/" in line))
-    print(container.run("systemd-cgls", "--no-pager", "-u", "fpmd.slice").stdout)
+    found = processes(container)
+    listing = container.run("ps", "-e", "-o", "user:8,pid,ppid,cgroup:64,args").stdout.splitlines()
+    with capsys.disabled():
+        print("\n" + "\n".join([listing[0], *(line for line in listing if "/fpmd.slice/" in line)]))
+        print(container.run("systemd-cgls", "--no-pager", "-u", "fpmd.slice").stdout)
+    ids = {line.split(":")[0]: set(line.split(":")[2:4]) for line in container.run("getent", "passwd", *sites.names).stdout.splitlines()}
+    assert set(found) == {f"fpmd@{name}.service" for name in sites.names}
+    for name in sites.names:
+        mine = found[f"fpmd@{name}.service"]
+        assert [exe for exe, _, _ in mine].count("fpmd") == 1 and [exe for exe, _, _ in mine].count("fpmd-zygote") == 2, mine  # and a worker
+        assert set().union(*(who for _, who, _ in mine)) == ids[name] and "0" not in ids[name], mine
+        assert set().union(*(capabilities for _, _, capabilities in mine)) == {"0" * 16}, mine
 
 
 def test_the_socket_has_the_owner_mode_and_queue_of_the_file(sites, container):
@@ -313,7 +345,13 @@ php_admin_value[opcache.file_cache] = /var/cache/fpmd/{name}
         cookie = ["-P", "HTTP_COOKIE=PHPSESSID=0123456789abcdef0123456789abcdef"]
         return json.loads(container.run("fpmctl", "get", "--connect", sites.socket(name), *cookie, "/var/www/html/nothing.php").stdout)
 
+    assert [(listed(container)[name]["user"], listed(container)[name]["uid"]) for name in ("free", "site0")] == [("fpmd-free", None), ("site0", None)]
     first, other = ask("free"), ask("other.example")
+    found = listed(container)
+    assert (found["free"]["user"], found["free"]["uid"], found["other.example"]["uid"]) == ("fpmd-free", first["uid"], other["uid"])
+    assert re.fullmatch(r"fpmd_[0-9a-f]{16}", found["other.example"]["user"])
+    lines = {line.split()[0]: line.split() for line in container.run("fpmctl", "list").stdout.splitlines()}
+    assert [lines[name][:3] for name in ("free", "other.example")] == [[name, "running", found[name]["user"]] for name in ("free", "other.example")]
     assert (first["session"], first["where"], first["gc"]) == (0, "/var/lib/fpmd/free", "1")
     assert first["uid"] == first["gid"] and 61184 <= first["uid"] <= 65519 and 61184 <= other["uid"] <= 65519 and first["uid"] != other["uid"]
     assert first["writes"] == ["/tmp", "/var/lib/fpmd/free", "/var/cache/fpmd/free", "/var/log/fpmd/free", "/var/tmp"] and first["sees"] is False
@@ -344,6 +382,7 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     assert sites.ask("site0")
     pool = listed(container)["site0"]
     assert (pool["state"], pool["requests"], pool["workers"]) == ("running", 1, 1) and pool["last use"] > 0
+    assert pool["user"] == "site0" and pool["uid"] == int(container.run("id", "-u", "site0").stdout)
     assert "site0" in container.run("fpmctl", "list").stdout
     sites.write("site1", "pm.max_requests = many")
     done = container.run("fpmctl", "enable", "site1", check=False)
