@@ -91,6 +91,25 @@ has that of the whole service, with the files that it has read.
 .Ic pm.max_children
 .Li = auto
 works both out.
+.Pp
+A pool that is awake has a PHP of its own, beside its workers: some 8 MiB with one worker and Debian's extensions, of
+which 2 MiB are a table that opcache makes for its interned strings, as large as they may ever need.
+Where hundreds of pools are awake at once,
+.Bd -literal -offset indent
+php_admin_value[opcache.interned_strings_buffer] = 2
+.Ed
+.Pp
+instead of 8 takes 1.5 MiB less of each, and 1 takes 1.8 MiB less.
+A site whose strings do not fit keeps the rest with each script;
+.Fn opcache_get_status
+tells how much is free
+.Pq Li interned_strings_usage .
+A pool that sleeps has none of that
+.Po
+.Ic pool.sleep_after
+in
+.Xr fpmd.conf 5
+.Pc .
 .Sh SEE ALSO
 .Xr fpmctl 1 ,
 .Xr fpmd.conf 5 ,
