@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from service import Instance
+
 
 @pytest.fixture
 def doctor(container, fpmd, nginx):
@@ -110,6 +112,26 @@ def test_an_address_of_nobody_and_php_fpm_at_another(fpmd, doctor, nginx, contai
     found = doctor()
     site.write_text(text)
     assert list(found) == ["address"] and "fastcgi_pass unix:/run/fpmd-www.sock" in found["address"]
+
+
+def test_the_master_of_an_instance_is_asked_and_called_by_its_own_name(fpmd, doctor, container):
+    app = Instance(container, "app")
+
+    def notes():
+        said = json.loads(container.run("fpmctl", "doctor", "--json", "--nginx", "/etc/nginx/nginx.conf", check=False).stdout)
+        return {found["check"]: found for found in said["findings"]}
+    try:
+        container.run("fpmctl", "get", "--connect", app.socket_path, "/var/www/html/load.php?us=0")
+        assert "drain" not in notes()
+        container.run("fpmctl", "--runtime-dir", "/run/fpmd-app", "drain")
+        found = notes()["drain"]
+        assert "Pool 'app' is drained" in found["what"]
+        command = found["next"].partition(",")[0]
+        assert command == "fpmctl --runtime-dir /run/fpmd-app undrain app"
+        container.run(*command.split())
+        assert "drain" not in notes()
+    finally:
+        app.stop()
 
 
 def test_too_few_descriptors(fpmd, doctor, container):

@@ -129,7 +129,7 @@ def test_pools_of_php_fpm_become_units_each_with_its_user_and_none_is_root(many_
     listing = container.run("ps", "-e", "-o", "user:8,pid,ppid,cgroup:64,args").stdout.splitlines()
     with capsys.disabled():
         print("\n" + "\n".join([listing[0], *(line for line in listing if "/fpmd.slice/" in line)]))
-        print(container.run("systemd-cgls", "--no-pager", "-u", "fpmd.slice").stdout)
+        print(container.run("systemd-cgls", "--no-pager", "-l", "-u", "fpmd.slice").stdout)
     ids = {line.split(":")[0]: set(line.split(":")[2:4]) for line in container.run("getent", "passwd", *sites.names).stdout.splitlines()}
     assert set(found) == {f"fpmd@{name}.service" for name in sites.names}
     for name in sites.names:
