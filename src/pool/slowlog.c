@@ -97,6 +97,18 @@ void slowlog_say_oom(const struct pool_worker *w, const struct scoreboard_slot *
         slowlog_say(w, s, LOG_EVENT_WORKER_OOM, message);
 }
 
+void slowlog_say_died(const struct pool_worker *w, const struct scoreboard_slot *s) {
+        char request[SCOREBOARD_METHOD_MAX + SCOREBOARD_URI_MAX + SCOREBOARD_QUERY_MAX];
+        char message[sizeof(request) + SCOREBOARD_SCRIPT_MAX + 160];
+
+        if (!stage_info(s->stage)->request)
+                return;
+        slowlog_describe(s, request, sizeof(request));
+        snprintf(message, sizeof(message), "child %d had script '%s' (request: \"%s\") in hand", w->pid, s->script,
+                 request);
+        slowlog_say(w, s, LOG_EVENT_NONE, message);
+}
+
 /* One line of the log for each of the trace. */
 void slowlog_say_trace(const struct pool_worker *w, const struct scoreboard_slot *s, const char *trace) {
         while (*trace) {

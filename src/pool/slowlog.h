@@ -32,5 +32,8 @@ void slowlog_say_limit(const struct pool_worker *w, const struct scoreboard_slot
 /* That the kernel has killed it for want of memory, in the middle of that request or between two. */
 void slowlog_say_oom(const struct pool_worker *w, const struct scoreboard_slot *s);
 
+/* What the worker that has died had in hand; nothing, if nothing. */
+void slowlog_say_died(const struct pool_worker *w, const struct scoreboard_slot *s);
+
 /* A line for each of the trace. */
 void slowlog_say_trace(const struct pool_worker *w, const struct scoreboard_slot *s, const char *trace);

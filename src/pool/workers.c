@@ -122,12 +122,24 @@ static bool workers_is_oom(const struct pool *p, const struct pool_worker *w, in
                memory_claim_kill(p->env->kills);
 }
 
-/* What it was doing is its slot's word. */
-static void workers_say_oom(const struct pool *p, uint32_t slot) {
+/* What it was doing is its slot's word. One that was out of its time has been told of by then. */
+static void workers_say_request(const struct pool *p, uint32_t slot, bool oom) {
+        const struct pool_worker *w = &p->workers[slot];
         struct scoreboard_slot s;
 
         (void)scoreboard_read_slot_at_once(p->scoreboard, slot, &s); /* one that is torn has its URI nevertheless */
-        slowlog_say_oom(&p->workers[slot], &s);
+        if (oom)
+                slowlog_say_oom(w, &s);
+        else if (!w->timelimit.terminated_at)
+                slowlog_say_died(w, &s);
+}
+
+static void workers_count_death(struct pool *p, uint32_t slot, int status) {
+        bool oom = workers_is_oom(p, &p->workers[slot], status);
+
+        p->deaths.n++;
+        p->deaths.n_oom += oom;
+        workers_say_request(p, slot, oom);
 }
 
 void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known) {
@@ -138,11 +150,7 @@ void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known
         workers_log_exit(w, status, status_known, bad);
         w->generation->n_to_replace += !w->leaving && !(w->old_log && !bad) && !w->generation->drain.begun;
         if (bad)
-                p->deaths.n++;
-        if (bad && workers_is_oom(p, w, status)) {
-                p->deaths.n_oom++;
-                workers_say_oom(p, slot);
-        }
+                workers_count_death(p, slot, status);
         if (workers_is_young_death(p, slot, bad, now)) {
                 p->deaths.n_young++;
                 p->deaths.last = now;

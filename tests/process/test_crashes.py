@@ -53,6 +53,16 @@ def test_death_of_a_worker_is_logged_with_its_signal(start):
     s.wait_log(rf"\[pool www\].*\b{victim}\b.*signal 11")
 
 
+def test_death_in_a_request_names_the_request(start):
+    s = start()
+    idle = s.wait_workers(2)[0]
+    os.kill(idle, signal.SIGSEGV)
+    s.wait_log(rf"child {idle} .*signal 11")
+    assert not s.run(s.script("crash.php", "<?php posix_kill(getmypid(), 11);"), query="order=5").complete
+    s.wait_log(r"\[pool www\] child \d+ had script '[^']*/crash\.php' \(request: \"GET /crash\.php\?order=5\"\) in hand")
+    assert f"child {idle} had" not in s.log()
+
+
 def test_exit_of_a_worker_inside_php_is_logged(start):
     s = start()
     with Held(s, after="posix_kill(getmypid(), 9);") as held:
@@ -209,7 +219,7 @@ def test_crash_loop_is_slowed_down(start):
 
 def test_crash_loop_of_one_pool_does_not_slow_another(start):
     s = start({"bad": {"pm.max_children": "2"}, "good": {"pm.max_children": "2"}})
-    crash = s.script("crash.php", "<?php posix_kill(getmypid(), SIGSEGV);")
+    crash = s.script("crash.php", "<?php posix_kill(getmypid(), 11);")
     with Load(s.address("bad"), fastcgi.environment(crash), clients=2, timeout=4, check=lambda r: "") as load:
         load.wait_more(5)
         with Load(s.address("good"), fastcgi.environment(s.pid_script), clients=2, timeout=5) as good:
