@@ -2,6 +2,7 @@
 """What the packages promise: one enable and a page is there; an upgrade loses no request; a purge leaves nothing."""
 
 import hashlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -69,6 +70,29 @@ def test_an_upgrade_under_load_fails_no_request(debian, container):
     assert not load.failures, load.explain()
     assert container.show("fpmd.service", "MainPID") != before, "the old version still runs"
     assert container.show("fpmd.socket", "ActiveEnterTimestampMonotonic") == listening_since
+
+
+def test_a_change_of_php_is_taken_by_a_reload(debian, container):
+    """The triggers that packages of PHP and of its extensions set off: a file of theirs, and what enables an extension."""
+    debian.install()
+    container.systemctl("enable", "--now", "fpmd.socket")
+    container.systemctl("start", "fpmd.service")
+    master = container.show("fpmd.service", "MainPID")
+
+    def generation():
+        return max(g["number"] for g in json.loads(container.run("fpmctl", "status", "--json").stdout)["pools"][0]["generations"])
+    php, = container.run("sh", "-c", "cd /etc/php && ls -d [0-9]*/fpm").stdout.split()
+    extensions = container.run("sh", "-c", "dirname /usr/lib/php/2*/opcache.so").stdout.strip()
+    for trigger in (f"/etc/php/{php}/conf.d", extensions, f"/usr/lib/libphp{php.removesuffix('/fpm')}.so"):
+        before = generation()
+        container.run("dpkg-trigger", "--no-await", "--by-package=php-common", trigger)
+        container.run("dpkg", "--configure", "--pending")
+        assert generation() == before + 1, trigger
+    assert container.show("fpmd.service", "MainPID") == master
+    container.systemctl("stop", "fpmd.service", "fpmd.socket")
+    container.run("dpkg-trigger", "--no-await", "--by-package=php-common", extensions)
+    container.run("dpkg", "--configure", "--pending")
+    assert container.show("fpmd.service", "ActiveState") == "inactive", "what does not run is not started"
 
 
 def test_an_upgrade_starts_nothing_that_was_stopped(debian, container):
