@@ -131,19 +131,18 @@ void conf_free(struct conf *c) {
         free(c);
 }
 
-bool conf_keep_pool(struct conf *c, const char *name) {
+size_t conf_keep_pools(struct conf *c, bool (*keep)(void *ctx, const struct conf_pool *pool), void *ctx) {
         size_t n = 0;
 
         for (size_t i = 0; i < c->n_pools; i++)
-                if (text_equal(c->pools[i].name, name)) {
+                if (keep(ctx, &c->pools[i])) {
                         (void)names_put(&c->by_name, c->pools[i].name, n); /* it is there */
                         c->pools[n++] = c->pools[i];
                 } else {
                         names_remove(&c->by_name, c->pools[i].name);
                         conf_pool_done(&c->pools[i]);
                 }
-        c->n_pools = n;
-        return n > 0;
+        return c->n_pools = n;
 }
 
 const struct conf_pool *conf_find_section(const struct conf *c, const char *name) {

@@ -22,8 +22,8 @@ const struct conf_pool *conf_find_section(const struct conf *c, const char *name
  * use. */
 unsigned conf_pool_shards(const struct conf_pool *pool);
 
-/* Takes all pools but that one out. False: there is none of that name, and all are out. */
-bool conf_keep_pool(struct conf *c, const char *name);
+/* Takes the pools out that keep() does not want. How many are left. */
+size_t conf_keep_pools(struct conf *c, bool (*keep)(void *ctx, const struct conf_pool *pool), void *ctx);
 
 /* The users that may connect to the pool's unix socket, numbers with blanks between; "": nobody; NULL: all. The
  * pool's. */

@@ -21,6 +21,7 @@
 #include "conf/include.h"
 #include "conf/ini.h"
 #include "conf/lines.h"
+#include "conf/ownunit.h"
 #include "conf/rules.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
@@ -250,12 +251,32 @@ static void load_tell_noticed(struct loader *l, size_t n) {
         text_append(problems, text_peek(&rest));
 }
 
-static void load_keep_pool(struct loader *l) {
+static bool load_is_named(void *ctx, const struct conf_pool *pool) {
+        return text_equal(pool->name, ctx);
+}
+
+static bool load_is_ours(void *ctx, const struct conf_pool *pool) {
+        struct loader *l = ctx;
+
+        if (!ownunit_is_enabled(l->options->units, pool->name))
+                return true;
+        if (conf_add_notice(l->entries.conf, "[pool %s] is left to fpmd@%s.socket, which is enabled", pool->name,
+                            pool->name) < 0)
+                l->entries.problems->failed = true;
+        return false;
+}
+
+static void load_keep_pools(struct loader *l) {
         struct conf *c = l->entries.conf;
         const char *name = l->options->pool;
 
-        if (name && !conf_keep_pool(c, name))
+        if (name && conf_keep_pools(c, load_is_named, (void *)name) == 0)
                 text_printf(l->entries.problems, "[%s:0] option --pool: no pool '%s' is defined\n", c->files[0], name);
+        if (l->options->units && c->n_pools > 0 && conf_keep_pools(c, load_is_ours, l) == 0)
+                text_printf(l->entries.problems,
+                            "[%s:0] option --leave-to-units: nothing is left to serve, as each pool has a unit of its "
+                            "own that is enabled\n",
+                            c->files[0]);
 }
 
 /* Everything after the first file is on the stack. */
@@ -269,7 +290,7 @@ static int load(struct loader *l, struct conf **ret) {
                 return r;
         if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 text_printf(e->problems, "%zu more problems\n", e->n_problems - CONF_ENTRIES_PROBLEMS_MAX);
-        load_keep_pool(l);
+        load_keep_pools(l);
         r = conf_rules_check(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;

@@ -14,6 +14,8 @@
 
 #include "base/fd.h"
 #include "base/program.h"
+#include "conf/dump.h"
+#include "conf/lines.h"
 #include "ipc/message.h"
 #include "log/file.h"
 #include "log/log.h"
@@ -78,6 +80,30 @@ void logs_apply(struct master *m, const struct conf *conf) {
                 .file_fd = file,
                 .to_stderr = prefer_stderr || (file < 0 && m->env.journal_fd < 0),
                 .level = m->env.log_level });
+}
+
+void logs_write_lines(enum log_level usual, const char *lines) {
+        const char *p;
+        size_t n;
+
+        for (enum log_level level = usual; conf_lines_next(&lines, &level, &p, &n); level = usual) {
+                _cleanup_text_ struct text line = {};
+
+                text_append_n(&line, p, n);
+                log_write(&(struct log_entry){ .level = level,
+                                               .event = level >= LOG_LEVEL_ERROR ? LOG_EVENT_CONFIG_ERROR
+                                                                                 : LOG_EVENT_NONE,
+                                               .message = text_peek(&line) });
+        }
+}
+
+void logs_tell_remarks(const struct conf *conf) {
+        _cleanup_text_ struct text lines = {};
+
+        conf_dump_ignored(conf, &lines);
+        logs_write_lines(log_level_own(), text_peek(&lines));
+        for (char *const *notice = conf->notices; notice && *notice; notice++)
+                logs_write_lines(log_level_own(), *notice);
 }
 
 /* Until it has started, php-fpm up to 8.3 writes to both the log and stderr without a look. */

@@ -13,6 +13,12 @@ void logs_apply(struct master *m, const struct conf *conf);
 /* Entries go to stderr as well, up to the next logs_apply(): what is told before a program has started. */
 void logs_add_stderr(int fd);
 
+/* An entry for each line, at the level that it has in front, else at the usual one. */
+void logs_write_lines(enum log_level usual, const char *lines);
+
+/* What a configuration has that is without effect, or is not as one may think. */
+void logs_tell_remarks(const struct conf *conf);
+
 /* SIGUSR1: the log files are opened anew. Later, where a reload is under way. */
 void logs_reopen(struct master *m);
 

@@ -31,21 +31,6 @@
 #include "master/options.h"
 #include "master/start.h"
 
-static void master_log_lines(enum log_level usual, const char *lines) {
-        const char *p;
-        size_t n;
-
-        for (enum log_level level = usual; conf_lines_next(&lines, &level, &p, &n); level = usual) {
-                _cleanup_text_ struct text line = {};
-
-                text_append_n(&line, p, n);
-                log_write(&(struct log_entry){ .level = level,
-                                               .event = level >= LOG_LEVEL_ERROR ? LOG_EVENT_CONFIG_ERROR
-                                                                                 : LOG_EVENT_NONE,
-                                               .message = text_peek(&line) });
-        }
-}
-
 /* Whether a line tells of a mistake in words that php-fpm has too. */
 static bool master_is_php_fpms(const char *line, enum log_level level) {
         return level >= LOG_LEVEL_ERROR && !conf_lines_is_ours(line) && !conf_lines_is_outcome(line);
@@ -110,7 +95,7 @@ static int master_fail(const struct text *problems, int r, int stderr_fd) {
         if (program_is_php_fpm())
                 master_log_failure_as_php_fpm(text);
         else
-                master_log_lines(LOG_LEVEL_ERROR, text);
+                logs_write_lines(LOG_LEVEL_ERROR, text);
         log_error("FPM initialization failed");
         master_notify_failure(text);
         return r == -ENOMEM ? EXIT_SOFTWARE : EXIT_CONFIG;
@@ -134,24 +119,15 @@ static void master_open_log(const struct options *options) {
                                               .level = conf->global.log_level });
 }
 
-static void master_log_remarks(const struct conf *conf) {
-        _cleanup_text_ struct text lines = {};
-
-        conf_dump_ignored(conf, &lines);
-        master_log_lines(log_level_own(), text_peek(&lines));
-        for (char *const *notice = conf->notices; notice && *notice; notice++)
-                master_log_lines(log_level_own(), *notice);
-}
-
 static int master_test(const struct options *options, const struct conf *conf) {
         if (program_is_php_fpm())
                 log_set_level(conf->global.log_level);
-        master_log_remarks(conf);
+        logs_tell_remarks(conf);
         if (options->dump) {
                 _cleanup_text_ struct text dump = {};
 
                 conf_dump(conf, program_is_php_fpm() ? CONF_DUMP_PHP_FPM : CONF_DUMP_LOADABLE, &dump);
-                master_log_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
+                logs_write_lines(LOG_LEVEL_NOTICE, text_peek(&dump));
         }
         log_notice("configuration file %s test is successful", options->conf_name);
         if (program_is_php_fpm())
@@ -189,7 +165,7 @@ static int master_start(struct master *m, int daemon_fd, struct text *problems) 
                 return r;
         if (program_is_php_fpm() && m->logs.stderr_fd >= 0)
                 logs_add_stderr(m->logs.stderr_fd);
-        master_log_remarks(m->conf);
+        logs_tell_remarks(m->conf);
         return start_service(m, problems);
 }
 

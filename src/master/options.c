@@ -46,6 +46,8 @@ void options_print_help(void) {
                "      --runtime-dir DIR      where the control socket is made (default $RUNTIME_DIRECTORY, else "
                "/run/fpmd)\n"
                "      --pool NAME            serve this one of the configuration's pools\n"
+               "      --leave-to-units DIR   serve no pool whose fpmd@NAME.socket is enabled in DIR "
+               "(/etc/systemd/system)\n"
                "      --exit-idle-time TIME  end when nobody has connected for so long (60s, 5min); a socket unit "
                "starts it "
                "again\n"
@@ -123,7 +125,7 @@ static int options_finish(struct options *o) {
         return r < 0 ? r : options_make_absolute(o->conf_name, &o->conf_path);
 }
 
-enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_EXIT_IDLE, OPTION_DRAIN_TIME, OPTION_REFUSE };
+enum { OPTION_RUNTIME_DIR = 256, OPTION_POOL, OPTION_UNITS, OPTION_EXIT_IDLE, OPTION_DRAIN_TIME, OPTION_REFUSE };
 
 /* A number with ms, s, min or h, or of seconds; more than 0. */
 static int options_parse_time(const char *s, usec_t *ret) {
@@ -204,6 +206,8 @@ static int options_take(struct options *o, int c) {
                 return 0;
         case OPTION_RUNTIME_DIR:
                 return options_set(&o->runtime_dir, optarg);
+        case OPTION_UNITS:
+                return options_set(&o->units, optarg);
         case OPTION_POOL:
                 return options_set(&o->pool, optarg);
         case OPTION_EXIT_IDLE:
@@ -253,6 +257,7 @@ int options_parse(int argc, char **argv, struct options *ret) {
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR },
                 { "pool", required_argument, NULL, OPTION_POOL },
+                { "leave-to-units", required_argument, NULL, OPTION_UNITS },
                 { "exit-idle-time", required_argument, NULL, OPTION_EXIT_IDLE },
                 { "drain-time", required_argument, NULL, OPTION_DRAIN_TIME },
                 { "refuse", required_argument, NULL, OPTION_REFUSE },
@@ -294,6 +299,7 @@ struct conf_options options_for_conf(const struct options *o) {
                 .php_fpm = program_is_php_fpm(),
                 .prefix = o->prefix,
                 .pool = o->pool,
+                .units = o->units,
                 .pid = o->pid_path,
         };
 }

@@ -29,6 +29,7 @@ struct options {
         char *conf_path;                        /* the same, absolute */
         char *prefix;                           /* -p, absolute, or NULL */
         char *pool;                             /* --pool, or NULL */
+        char *units;                            /* --leave-to-units, or NULL */
         char *pid_path;                         /* -g, or NULL */
         char *php_ini;                          /* -c, or NULL */
         char *runtime_dir;                      /* --runtime-dir, or NULL */

@@ -305,6 +305,8 @@ static void reload_commit(struct master *m) {
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
+        if (!program_is_php_fpm())
+                logs_tell_remarks(m->conf);
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));

@@ -7,7 +7,8 @@ from pathlib import Path
 from container import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "packaging/man/fpmd-from-php-fpm.7", ROOT / "packaging/man/fpmd.8"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "packaging/man/fpmd-from-php-fpm.7", ROOT / "packaging/man/fpmd.8",
+             ROOT / "packaging/man/fpmd.service.7"]
 DROPIN = "/etc/systemd/system/{}.d/test.conf"
 
 

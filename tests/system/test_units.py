@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The units as they are shipped: activation, who runs as whom, the sandbox, the journal, exit statuses."""
 
+import json
+
 import pytest
 
 from container import wait_until
@@ -82,6 +84,45 @@ def test_an_instance_has_its_own_configuration_socket_and_control(fpmd, containe
     finally:
         container.systemctl("stop", "fpmd@blog.socket", "fpmd@blog.service", check=False)
         container.remove(path)
+
+
+def test_the_service_for_all_leaves_a_pool_to_its_own_unit(fpmd, container):
+    """A second site in the shipped folder, as an instance: the first one outlives a reload and a restart, and takes it back."""
+    def ask(pool):
+        return container.run("fpmctl", "get", "--connect", f"/run/fpmd-{pool}.sock", "/var/www/html/load.php").returncode
+
+    def served():
+        return {pool["name"] for pool in json.loads(container.run("fpmctl", "status", "--json").stdout)["pools"]}
+    fpmd.start()
+    fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock")
+    try:
+        container.run("fpmctl", "enable", "shop")
+        assert ask("www") == ask("shop") == 0
+        container.systemctl("reload", "fpmd.service")
+        assert served() == {"www"} and "[pool shop] is left to fpmd@shop.socket, which is enabled" in str(fpmd.journal())
+        container.systemctl("restart", "fpmd.service")
+        assert served() == {"www"} and ask("www") == ask("shop") == 0
+        container.systemctl("reload", "fpmd@shop.service")
+        assert ask("shop") == 0
+    finally:
+        container.run("fpmctl", "disable", "shop")
+    refused = container.systemctl("reload", "fpmd.service", check=False)  # now it is fpmd.service's, which has no socket for it
+    assert refused.returncode != 0 and ask("www") == 0
+
+
+def test_a_second_pool_in_one_service_as_the_page_says(fpmd, container):
+    fpmd.start()
+    fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock")
+    fpmd.dropins.append("/etc/systemd/system/fpmd-shop.socket")
+    container.write("/etc/systemd/system/fpmd-shop.socket", "\n".join(documented("[Socket]\nListenStream=/run/fpmd-shop.sock")) + "\n")
+    try:
+        for command in documented("sudo systemctl daemon-reload\nsudo systemctl enable fpmd-shop.socket"):
+            container.run("sh", "-c", command.removeprefix("sudo "))
+        assert len(fpmd.children()) == 2
+        for pool in ("www", "shop"):
+            container.run("fpmctl", "get", "--connect", f"/run/fpmd-{pool}.sock", "/var/www/html/load.php")
+    finally:
+        container.systemctl("disable", "--now", "fpmd-shop.socket")
 
 
 def test_what_applications_need_works_in_the_sandbox(fpmd, nginx, container):
