@@ -21,8 +21,10 @@ static void builtin_drop_extension(const char *name) {
 }
 
 static __typeof__(php_register_internal_extensions_func()) builtin_register(void) {
-        __typeof__(php_register_internal_extensions_func()) r = builtin_register_by_php();
+        __typeof__(php_register_internal_extensions_func()) r;
 
+        sapi_module_catch();
+        r = builtin_register_by_php();
         if (!sapi_module_pool()->pcntl)
                 builtin_drop_extension("pcntl");
         zend_hash_str_del(CG(function_table), "chroot", sizeof("chroot") - 1);

@@ -5,6 +5,10 @@
  * includes php.h, and no other file of this folder asks for PHP_VERSION_ID.
  */
 
+/* A thread-safe PHP has its variables once for each thread: ours is found by this file's, and not asked for each time.
+ */
+#define ZEND_ENABLE_STATIC_TSRMLS_CACHE 1
+
 /* PHP's headers need a few warnings less than ours. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -32,6 +36,9 @@
 #include <zend_generators.h>
 #include <zend_ini.h>
 #include <zend_ini_scanner.h>
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+#include <zend_max_execution_timer.h>
+#endif
 #include <zend_observer.h>
 #include <zend_signal.h>
 #include <zend_smart_str.h>
@@ -42,12 +49,14 @@
 #undef MIN
 #undef MAX
 
-#ifdef ZTS
-#error "fpmd needs a PHP that is built without thread safety: one worker is one process"
-#endif
 #if PHP_VERSION_ID < 80200
 #error "fpmd needs PHP 8.2 or later"
 #endif
+#if defined(ZTS) && defined(ZEND_SIGNALS)
+#error "fpmd needs a thread-safe PHP to be built with --disable-zend-signals"
+#endif
+
+ZEND_TSRMLS_CACHE_EXTERN()
 
 /* Set by PHP's start-up; exported, though no header declares them. */
 extern PHPAPI char *php_ini_opened_path;
@@ -56,7 +65,13 @@ extern PHPAPI char *php_ini_scanned_files;
 
 /* The session extension may be missing, or loaded later as a shared one. */
 extern PHPAPI zend_result php_session_flush(int write) __attribute__((__weak__));
+#ifdef ZTS
+extern PHPAPI ts_rsrc_id ps_globals_id __attribute__((__weak__));
+#define SAPI_COMPAT_HAS_SESSION() (&ps_globals_id != NULL)
+#else
 extern PHPAPI php_ps_globals ps_globals __attribute__((__weak__));
+#define SAPI_COMPAT_HAS_SESSION() (&ps_globals != NULL)
+#endif
 
 /* Since 8.4. */
 extern PHPAPI unsigned int php_version_id(void) __attribute__((__weak__));
@@ -100,4 +115,12 @@ extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
 #define SAPI_COMPAT_DISABLE_CLASS(name, n) zend_disable_class(name, n)
 #else
 #define SAPI_COMPAT_DISABLE_CLASS(name, n) FAILURE
+#endif
+
+/* PHP's timer of its time limit, in a fork of a process within a request. Since 8.3, of a thread-safe PHP: others set
+ * one that needs no making. */
+#ifdef ZEND_MAX_EXECUTION_TIMERS
+#define SAPI_COMPAT_MAKE_TIMER() zend_max_execution_timer_init()
+#else
+#define SAPI_COMPAT_MAKE_TIMER() ((void)0)
 #endif

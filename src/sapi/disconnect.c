@@ -13,6 +13,7 @@
 
 static void (*disconnect_previous)(zend_execute_data *execute_data);
 static atomic_bool disconnect_hinted;
+static zend_atomic_bool *disconnect_interrupt; /* of the thread that runs PHP */
 
 static bool disconnect_ends_script(void) {
         if (!sapi_current.io || sapi_current.finished || sapi_current.ended || PG(ignore_user_abort))
@@ -32,11 +33,13 @@ static void disconnect_on_interrupt(zend_execute_data *execute_data) {
 void sapi_disconnect_begin_worker(void) {
         if (sapi_module_pool()->request_on_disconnect != CONF_DISCONNECT_ABORT)
                 return;
+        disconnect_interrupt = &EG(vm_interrupt);
         disconnect_previous = zend_interrupt_function;
         zend_interrupt_function = disconnect_on_interrupt;
 }
 
 void sapi_disconnect_hint(void) {
         atomic_store(&disconnect_hinted, true);
-        zend_atomic_bool_store_ex(&EG(vm_interrupt), true);
+        if (disconnect_interrupt)
+                zend_atomic_bool_store_ex(disconnect_interrupt, true);
 }

@@ -53,11 +53,23 @@ ZEND_END_ARG_INFO()
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_MASK_EX(arginfo_array_or_false, 0, 0, MAY_BE_ARRAY | MAY_BE_FALSE)
 ZEND_END_ARG_INFO()
 
+/* PHP's own handlers would look for a thread's settings, where there are threads. */
+static ZEND_INI_MH(functions_on_switch) {
+        *(bool *)((char *)&sapi_settings + (size_t)mh_arg1) = zend_ini_parse_bool(new_value);
+        return SUCCESS;
+}
+
+static ZEND_INI_MH(functions_on_text) {
+        *(char **)((char *)&sapi_settings + (size_t)mh_arg1) = new_value ? ZSTR_VAL(new_value) : NULL;
+        return SUCCESS;
+}
+
 /* A setting of the FastCGI side, kept in sapi_settings. */
 #define FUNCTIONS_SWITCH(name, value, mode, field)                                                                     \
-        STD_PHP_INI_BOOLEAN(name, value, mode, OnUpdateBool, field, struct sapi_settings, sapi_settings)
+        ZEND_INI_ENTRY3_EX(name, value, mode, functions_on_switch, (void *)offsetof(struct sapi_settings, field),      \
+                           NULL, NULL, zend_ini_boolean_displayer_cb)
 #define FUNCTIONS_TEXT(name, value, mode, field)                                                                       \
-        STD_PHP_INI_ENTRY(name, value, mode, OnUpdateString, field, struct sapi_settings, sapi_settings)
+        ZEND_INI_ENTRY1(name, value, mode, functions_on_text, (void *)offsetof(struct sapi_settings, field))
 
 /* clang-format off */
 static const zend_function_entry functions[] = {
@@ -115,7 +127,7 @@ static bool functions_save_session(void) {
                 saved = true;
         }
         zend_end_try();
-        if (!saved && &ps_globals)
+        if (!saved && SAPI_COMPAT_HAS_SESSION())
                 PS(session_status) = php_session_none;
         return saved;
 }

@@ -90,11 +90,12 @@ int sapi_fence_folder(void);
 bool sapi_fence_opened(const zend_file_handle *file);
 void sapi_fence_end(void);
 
-/* signals.c: PHP's signal handlers. In each worker after it has set its own, which PHP notes as those to fall back to;
- * before each request. True: somebody may have changed handlers or mask since the last one, and what others rely on is
- * theirs to put back. */
+/* signals.c: PHP's signal handlers. begin_worker: after it has set its own, which PHP notes as those to fall back to.
+ * put_back: before a request that finds nothing of the last one, and so before its begin_request(). That says true when
+ * somebody may have changed handlers or mask since the last request, and what others rely on is theirs to put back. */
 void sapi_signals_start(void);
 void sapi_signals_begin_worker(void);
+void sapi_signals_put_back(void);
 bool sapi_signals_begin_request(void);
 
 /* limit.c: max_execution_time and max_input_time. begin: before any setting that came with the request; cpu_nsec: where
@@ -126,9 +127,11 @@ void sapi_children_begin_worker(void);
 void sapi_children_begin_request(void);
 void sapi_children_end_request(void);
 
-/* directory.c: the current directory while a script runs; end: no user code runs any more. */
+/* directory.c: the current directory while a script runs. begin_request: PHP's request has begun; end: no user code
+ * runs any more. */
 void sapi_directory_start(void);
 void sapi_directory_begin_worker(void);
+void sapi_directory_begin_request(void);
 void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
 void sapi_directory_end(void);
@@ -191,7 +194,9 @@ int sapi_inifiles_list(char **ret);
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);
 
-/* module.c: what was given to sapi_module_start(), and the pool of that. */
+/* module.c: what was given to sapi_module_start(), and the pool of that. catch: in PHP's start-up, its engine has been
+ * started. */
+void sapi_module_catch(void);
 const struct sapi_options *sapi_module_options(void);
 const struct conf_pool *sapi_module_pool(void);
 

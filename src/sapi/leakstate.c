@@ -8,6 +8,7 @@
  */
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,15 +62,14 @@ static void leakstate_add_environment(struct leakstate *s) {
 
 static void leakstate_add_process(struct leakstate *s) {
         mode_t mask = umask(077);
-        char text[16], *directory = getcwd(NULL, 0);
+        char text[16], directory[PATH_MAX];
 
         (void)umask(mask);
         snprintf(text, sizeof(text), "%04o", (unsigned)mask);
         leakstate_add(s, (struct leakstate_item){ .kind = LEAKSTATE_UMASK, .name = (char *)"", .value = text });
-        if (directory)
+        if (VCWD_GETCWD(directory, sizeof(directory)))
                 leakstate_add(s, (struct leakstate_item){
                                          .kind = LEAKSTATE_DIRECTORY, .name = (char *)"", .value = directory });
-        free(directory);
 }
 
 /* The name of a callable; NULL stands for none. */

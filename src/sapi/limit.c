@@ -7,7 +7,8 @@
  *
  * PHP is told that there is no limit (EG(timeout_seconds) is 0, PG(max_input_time) -1: no timer of its own) until the
  * time is over. Then it gets its limit back and the signal that its own timer would have sent, so the error, the
- * shutdown functions and hard_timeout after it are PHP's.
+ * shutdown functions and hard_timeout after it are PHP's. A thread-safe PHP has another timer or none, by its release,
+ * and no hard_timeout: there it is told what that timer's handler would say.
  *
  * As soon as the limit is not the pool's, PHP does everything itself, as ever: when the request's settings have one,
  * and from the moment on at which the script sets one; that is seen by the ini entry, which PHP marks, or by
@@ -65,6 +66,19 @@ static bool limit_rules(void) {
         return limit.on && EG(timeout_seconds) == 0 && !limit.execution->modified;
 }
 
+#ifdef ZTS
+static void limit_tell_php(void) {
+        if (zend_on_timeout)
+                zend_on_timeout((int)EG(timeout_seconds));
+        zend_atomic_bool_store_ex(&EG(timed_out), true);
+        zend_atomic_bool_store_ex(&EG(vm_interrupt), true);
+}
+#else
+static void limit_tell_php(void) {
+        raise(SIGPROF);
+}
+#endif
+
 /* Of the CPU's time. */
 static void limit_on_timer(void) {
         limit.armed = 0;
@@ -76,16 +90,16 @@ static void limit_on_timer(void) {
         }
         limit.on = false;
         EG(timeout_seconds) = limit.seconds;
-        raise(SIGPROF);
+        limit_tell_php();
 }
 
-/* Async-signal-safe: PHP's handler, which raise() runs, is too. */
+/* Async-signal-safe: PHP's handler is too. */
 static void limit_on_signal(_unused_ int sig) {
         int saved = errno;
 
         if (limit.boots && time_read_nsec(CLOCK_MONOTONIC) >= limit.boot_over) {
                 EG(timeout_seconds) = limit.boot_seconds;
-                raise(SIGPROF);
+                limit_tell_php();
         } else
                 limit_on_timer();
         errno = saved;

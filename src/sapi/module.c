@@ -65,14 +65,48 @@ static sapi_module_struct module_sapi = {
         .php_ini_ignore_cwd = 1,
 };
 
-/* A failure in here can be a long jump out of an extension's or preload's code. */
+#ifdef ZTS
+
+/* One worker is one process with one thread that runs PHP, here as well. */
+ZEND_TSRMLS_CACHE_DEFINE()
+
+static int module_start_threads(void) {
+        if (!php_tsrm_startup())
+                return -ENOMEM;
+        ZEND_TSRMLS_CACHE_UPDATE();
+        return 0;
+}
+
+static void module_stop_threads(void) {
+        tsrm_shutdown();
+        TSRMLS_CACHE = NULL;
+}
+
+#else
+
+static int module_start_threads(void) {
+        return 0;
+}
+
+static void module_stop_threads(void) {
+}
+
+#endif
+
+static JMP_BUF module_way_out;
+
+void sapi_module_catch(void) {
+        EG(bailout) = &module_way_out;
+}
+
+/* A failure in here can be a long jump out of an extension's or preload's code. Where it would lead is a variable of
+ * the engine, which has a place only when the engine has been started: sapi_module_catch() is called then. */
 static bool module_start_php(void) {
         volatile bool ok = false;
 
-        zend_first_try {
+        if (SETJMP(module_way_out) == 0)
                 ok = module_sapi.startup(&module_sapi) == SUCCESS;
-        }
-        zend_end_try();
+        EG(bailout) = NULL;
         return ok;
 }
 
@@ -175,6 +209,9 @@ int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, 
         r = sapi_ini_compose(options, &module.ini_entries);
         if (r < 0)
                 return r;
+        r = module_start_threads();
+        if (r < 0)
+                return r;
         zend_signal_startup();
         sapi_startup(&module_sapi);
         sapi_builtin_start();
@@ -211,6 +248,7 @@ void sapi_module_stop(void) {
         sapi_userini_stop();
         php_module_shutdown();
         sapi_shutdown();
+        module_stop_threads();
         free(TAKE_PTR(module.ini_entries));
 }
 
@@ -259,6 +297,7 @@ void sapi_module_template_forked(uint32_t slot) {
         module_worker_forked(slot);
         sapi_cachelock_take();
         sapi_limit_make_timer();
+        SAPI_COMPAT_MAKE_TIMER();
 }
 
 void sapi_module_worker_end(void) {

@@ -78,6 +78,7 @@ static void request_fill_script(void) {
 int sapi_request_activate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
+        sapi_directory_begin_request();
         if (sapi_current.script && sapi_current.admitted == 0)
                 sapi_userini_activate(sapi_current.script);
         if (!sapi_booted_boots())
@@ -225,6 +226,7 @@ static bool request_life(const struct sapi_request *request) {
         sapi_env_load(request->params, request->n_params);
         sapi_request_fill_info();
         request_fill_script();
+        sapi_signals_put_back();
         sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
         sapi_ini_apply_request();
         if (php_request_startup() == FAILURE)

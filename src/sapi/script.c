@@ -104,7 +104,7 @@ static bool script_path_exists(const char *path, size_t n) {
         bool ok;
 
         if (path[0] != '/')
-                return VCWD_STAT(path, &st) == 0;
+                return stat(path, &st) == 0;
         if (realpath_cache_lookup(path, n, time(NULL)))
                 return true;
         state.cwd = estrdup("");
@@ -137,7 +137,7 @@ static size_t script_find_file_above(const char *path) {
         file[n] = '\0';
         while ((slash = strrchr(file, '/'))) {
                 *slash = '\0';
-                if (VCWD_STAT(file, &st) == 0 && S_ISREG(st.st_mode))
+                if (stat(file, &st) == 0 && S_ISREG(st.st_mode))
                         return (size_t)(slash - file);
         }
         return 0;

@@ -13,6 +13,9 @@
  * A libphp that was linked to prefer its own functions (-Bsymbolic-functions) calls past both. It shows: each request's
  * start-up that finds PHP's signals changed sets SIGPROF's handler through zend_signal(). Where that call was not seen,
  * PHP looks for itself in every request, as in php-fpm.
+ *
+ * A thread-safe PHP has none of that: what one request sets would be met in the next. There this file puts back what
+ * the worker began with.
  */
 
 #include "sapi/internal.h"
@@ -72,6 +75,9 @@ void sapi_signals_begin_worker(void) {
         signals.changed = true;
 }
 
+void sapi_signals_put_back(void) {
+}
+
 bool sapi_signals_begin_request(void) {
         bool changed = signals.changed || !signals.has_profile;
 
@@ -83,15 +89,52 @@ bool sapi_signals_begin_request(void) {
 
 #else
 
+#include <signal.h>
+
+static struct {
+        struct sigaction actions[NSIG]; /* as the worker has begun with; by number */
+        sigset_t mask;
+        bool changed; /* a script has set something */
+} signals;
+
+static zif_handler signals_set, signals_set_mask;
+
+static ZEND_NAMED_FUNCTION(signals_on_set) {
+        signals.changed = true;
+        signals_set(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
+static ZEND_NAMED_FUNCTION(signals_on_set_mask) {
+        signals.changed = true;
+        signals_set_mask(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+}
+
 void sapi_signals_start(void) {
+        sapi_functions_watch("pcntl_signal", signals_on_set, &signals_set);
+        sapi_functions_watch("pcntl_sigprocmask", signals_on_set_mask, &signals_set_mask);
 }
 
 void sapi_signals_begin_worker(void) {
         (void)signal(SIGPROF, SIG_DFL);
+        for (int sig = 1; sig < NSIG; sig++)
+                (void)sigaction(sig, NULL, &signals.actions[sig]);
+        (void)sigprocmask(SIG_SETMASK, NULL, &signals.mask);
+        signals.changed = true;
+}
+
+void sapi_signals_put_back(void) {
+        if (!signals.changed)
+                return;
+        for (int sig = 1; sig < NSIG; sig++)
+                (void)sigaction(sig, &signals.actions[sig], NULL); /* of some numbers nobody has a say */
+        (void)sigprocmask(SIG_SETMASK, &signals.mask, NULL);
 }
 
 bool sapi_signals_begin_request(void) {
-        return true;
+        bool changed = signals.changed;
+
+        signals.changed = false;
+        return changed;
 }
 
 #endif

@@ -24,7 +24,7 @@ static const char *const template_plain[] = { "Core",      "SPL",       "standar
                                               "SimpleXML", "tokenizer", "iconv",    "pcre",  "Zend OPcache" };
 
 void sapi_template_look(void) {
-        template.has_session = &ps_globals &&PS(session_status) == php_session_active;
+        template.has_session = SAPI_COMPAT_HAS_SESSION() && PS(session_status) == php_session_active;
 }
 
 static bool template_is_plain(const zend_object *o) {

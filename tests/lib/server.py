@@ -9,6 +9,7 @@ the build folder $FPMD_BUILD (default: build/ of this tree), php-fpm from /usr/s
 """
 
 import fcntl
+import functools
 import glob
 import json
 import os
@@ -52,6 +53,37 @@ def php_fpm():
 def php_version():
     found = php_fpm()
     return tuple(int(n) for n in found.rpartition("php-fpm")[2].split(".")) if found else None
+
+
+def php_config():
+    """The php-config of the PHP that the build embeds; of a folder that meson has not made, the machine's."""
+    path = os.path.join(BUILD, "meson-info", "intro-buildoptions.json")
+    if not os.path.exists(path):
+        return "php-config"
+    with open(path) as f:
+        return next(o["value"] for o in json.load(f) if o["name"] == "php_config")
+
+
+def ini_folder():
+    """Where the build's php.ini is."""
+    with open(os.path.join(BUILD, "config.h")) as f:
+        return re.search(r'^#define FPMD_PHP_INI_DIR "(.*)"$', f.read(), re.M).group(1)
+
+
+@functools.cache
+def thread_safe():
+    """The build embeds another PHP than php-fpm is: a thread-safe one, with fewer extensions (tools/lib/zts.sh)."""
+    if not shutil.which(php_config()):
+        return False
+    r = subprocess.run([php_config(), "--configure-options"], check=True, stdout=subprocess.PIPE, text=True)
+    return "--enable-zts" in r.stdout.split()
+
+
+@functools.cache
+def embeds_another_release():
+    """The build's PHP is not, to the last number, php-fpm's: that of tools/lib/zts.sh is the newest whose source can be had."""
+    ours = subprocess.run([php_config(), "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    return f"PHP {ours} " not in subprocess.run([php_fpm(), "-v"], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def make_folder(name="t"):

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import procs
+import server as programs
 
 # "closed" when its persistent resource is, "ended" at the extension's own end.
 EXTENSION = r"""
@@ -74,7 +75,7 @@ def holding(make):
     def build(name, code=None, n=1):
         s = make({"www": {"pm.max_children": "1", "pm.max_requests": "1"}})
         source, built = s.script("ending.c", EXTENSION), os.path.join(s.folder, "ending.so")
-        includes = subprocess.run(["php-config", "--includes"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        includes = subprocess.run([programs.php_config(), "--includes"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         subprocess.run(["cc", "-shared", "-fPIC", "-w", f'-DNAME="{name}"', *includes, "-o", built, source], check=True)
         s.pools["www"]["php_admin_value[extension]"] = built
         s.page = s.script("hold.php", code or "<?php if (isset($_GET['to'])) ending_hold($_GET['to']); echo getmypid();")

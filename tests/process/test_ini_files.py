@@ -139,7 +139,7 @@ def test_no_scan_dir_in_what_is_printed():
     r = programs.subprocess.run([programs.FPMD, "-i"], env={"PATH": "/usr/bin", "PHP_INI_SCAN_DIR": ""}, capture_output=True, text=True,
                                 timeout=programs.START_LIMIT)
     assert re.search(r"^Scan this dir for additional .ini files => \(none\)$", r.stdout, re.M)
-    assert re.search(r"^Configuration File \(php.ini\) Path => /etc/php/\S+/fpm$", r.stdout, re.M)
+    assert re.search(rf"^Configuration File \(php.ini\) Path => {re.escape(programs.ini_folder())}$", r.stdout, re.M)
 
 
 @pytest.mark.parametrize("user, said", [("daemon", 1), (None, 0)], ids=["another", "none"])

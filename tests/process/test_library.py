@@ -33,6 +33,7 @@ def past_ours(monkeypatch):
     shutil.rmtree(folder)
 
 
+@pytest.mark.skipif(programs.thread_safe(), reason="a thread-safe libphp has no zend_signal() that could be its own")
 def test_signals_are_put_back_where_libphp_calls_its_own_functions(past_ours, start):
     s = start({"www": {"pm": "static", "pm.max_children": 1, "php_admin_value[ffi.enable]": "true"}})
     state, ignore = s.script("state.php", STATE), s.script("ignore.php", IGNORE)

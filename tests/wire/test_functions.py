@@ -224,6 +224,8 @@ SESSION_ENDS = {
 @pytest.mark.parametrize("end", SESSION_ENDS)
 def test_session_handler_whose_write_ends(both, end, when):
     """What is called, in which order, and what the client gets: also where write() does not come back."""
+    if end == "out of memory" and server.embeds_another_release():
+        pytest.skip("the two differ in what happens when memory runs out")
     code = """<?php ini_set('display_errors', 0); class H implements SessionHandlerInterface {
         function note($w) { file_put_contents($_GET['f'], "$w ", FILE_APPEND); return true; }
         function open($p, $n): bool { return $this->note('open'); } function close(): bool { return $this->note('close'); }

@@ -22,8 +22,9 @@ def values(backend, *names, pool="www", path=None, **how):
 def test_php_ini_of_the_fpm_folder_is_read(backend):
     r = backend.run("<?php echo php_ini_loaded_file(), ' ', php_ini_scanned_files();")
     version = ".".join(map(str, programs.php_version()))
-    assert r.text.startswith(f"/etc/php/{version}/fpm/php.ini ")
-    assert f"/etc/php/{version}/fpm/conf.d/10-opcache.ini" in r.text
+    folder = programs.ini_folder() if backend.name == "fpmd" else f"/etc/php/{version}/fpm"
+    assert r.text.startswith(f"{folder}/php.ini ")
+    assert f"{folder}/conf.d/10-opcache.ini" in r.text
 
 
 # All that PHP lists of itself, as text that can be compared.
@@ -43,6 +44,7 @@ KINDS = {
 OTHERWISE = {"constants": {"PHP_BINARY"}, "settings": {"fastcgi.script_path_encoded"} if programs.php_version() < (8, 5) else set()}
 
 
+@pytest.mark.skipif(programs.thread_safe(), reason="it is about Debian's libphp and Debian's php-fpm")
 @pytest.mark.parametrize("kind", KINDS)
 def test_php_is_php_fpms(both, kind):
     """Name by name: programs of a site must not find more than they do under php-fpm, nor less."""
