@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "base/trusted.h"
 #include "conf/diff.h"
+#include "conf/lines.h"
 #include "log/log.h"
 #include "master/apply.h"
 #include "master/control.h"
@@ -42,15 +43,32 @@ static void reload_remember(struct master *m, enum ipc_control_outcome outcome, 
         m->reload.text = strdup(text);
 }
 
-static void reload_log_lines(enum log_level level, enum log_event event, const char *head, const char *lines) {
-        for (const char *p = lines; *p;) {
-                size_t k = strcspn(p, "\n");
-                _cleanup_text_ struct text message = {};
+/* One of the lines that are no remarks. */
+static void reload_log_mistake(const char *line, size_t n) {
+        _cleanup_text_ struct text message = {};
 
-                text_append(&message, head);
-                text_append_n(&message, p, k);
-                log_write(&(struct log_entry){ .level = level, .event = event, .message = text_peek(&message) });
-                p += k + (p[k] == '\n');
+        text_append(&message, "reload refused, everything stays as it was: ");
+        text_append_n(&message, line, n);
+        log_write(&(struct log_entry){
+                .level = LOG_LEVEL_ERROR, .event = LOG_EVENT_RELOAD_REFUSED, .message = text_peek(&message) });
+}
+
+/* Logs a line for each; remarks that are made on the way are not the reason. */
+static void reload_log_lines(const char *lines, struct text *ret_reason) {
+        enum log_level level = LOG_LEVEL_ERROR;
+        const char *line;
+        size_t n;
+
+        for (; conf_lines_next(&lines, &level, &line, &n); level = LOG_LEVEL_ERROR) {
+                _cleanup_text_ struct text remark = {};
+
+                text_append_n(&remark, line, n);
+                if (level < LOG_LEVEL_ERROR) {
+                        log_write(&(struct log_entry){ .level = level, .message = text_peek(&remark) });
+                        continue;
+                }
+                reload_log_mistake(line, n);
+                text_printf(ret_reason, "%s%s", *text_peek(ret_reason) ? "\n" : "", text_peek(&remark));
         }
 }
 
@@ -73,14 +91,15 @@ static void reload_undo(struct master *m) {
         m->reload.conf = NULL;
 }
 
-static void reload_refuse(struct master *m, const char *reason) {
+static void reload_refuse(struct master *m, const char *problems) {
+        _cleanup_text_ struct text reason = {};
+
         reload_undo(m);
         m->state = STATE_RUNNING;
-        reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, reason);
-        reload_log_lines(LOG_LEVEL_ERROR, LOG_EVENT_RELOAD_REFUSED,
-                         "reload refused, everything stays as it was: ", reason);
+        reload_log_lines(problems, &reason);
+        reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, text_peek(&reason));
         notify_ready(m);
-        control_reload_ended(m, false, reason);
+        control_reload_ended(m, false, text_peek(&reason));
         if (m->logs.reopen_pending)
                 logs_reopen(m);
 }

@@ -748,3 +748,16 @@ def test_log_rotated_during_a_reload_that_is_refused(start):
     s.wait_log("reload refused", since)
     with open(s.log_path + ".1") as f:
         assert f.read() == old
+
+
+def test_the_reason_of_a_refusal_is_the_mistake_and_no_remark(start):
+    s = start({"www": {"pm": "dynamic", "pm.max_children": "4", "pm.min_spare_servers": "1", "pm.max_spare_servers": "2"}})
+    s.pools["www"]["chdir"] = "/nowhere"
+    s.write_config()
+    done = s.ctl("reload")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1 and "/nowhere" in said and "start_servers" not in said
+    last = s.status()["last reload"]
+    assert last["outcome"] == "refused" and "/nowhere" in last["text"] and "start_servers" not in last["text"]
+    s.wait_log(r"NOTICE: \[pool www\] pm\.start_servers is not set")
+    assert "reload refused, everything stays as it was: NOTICE" not in s.log()
