@@ -217,6 +217,31 @@ static void test_what_is_wrong_is_told_before_a_record_that_is_on_its_way(_unuse
         assert_int_equal(fcgi_scan(&s, bytes, n - 1), FCGI_SCAN_TAKE);
 }
 
+/* Of a request whose reply is on its way already. */
+static const struct {
+        const char *sentence;
+        struct record records[4];
+        bool over;
+} rests[] = {
+        { "some of its body", { STDIN(1, "0123") }, false },
+        { "the end of its body", { STDIN(1, "0123"), STDIN(1, "") }, true },
+        { "an abort", { STDIN(1, "0123"), ABORT(1) }, true },
+        { "a record that is no end", { R(FCGI_DATA, 1, "") }, false },
+        { "the end of another one's body", { STDIN(2, "") }, false },
+};
+
+static void test_the_end_of_an_answered_request_is_seen(void **state) {
+        static uint8_t bytes[TALK_BYTES_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(rests); i++) {
+                struct fcgi_scan s = { .answered = 1 };
+
+                print_message("%s\n", rests[i].sentence);
+                assert_int_equal(fcgi_scan(&s, bytes, talk_build(rests[i].records, 0, bytes)), FCGI_SCAN_MORE);
+                assert_int_equal(s.answered_over, rests[i].over);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_verdicts),
@@ -227,6 +252,7 @@ int main(void) {
                 cmocka_unit_test(test_a_question_that_is_too_large_is_refused_by_its_header),
                 cmocka_unit_test(test_parameters_that_are_too_large_are_not_judged),
                 cmocka_unit_test(test_a_look_costs_what_has_come),
+                cmocka_unit_test(test_the_end_of_an_answered_request_is_seen),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
