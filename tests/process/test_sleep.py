@@ -285,6 +285,7 @@ def broken(sleepers):
 
 def test_clients_of_a_pool_that_does_not_start_get_503(broken):
     s, missing = broken()
+    since = s.notify.mark()
     for body in (b"", b"x" * 1000, b"x" * 300000):
         answer = s.run(s.pid_script, "p0", body=body)
         assert answer.complete and answer.status == 503, answer.stdout
@@ -292,8 +293,7 @@ def test_clients_of_a_pool_that_does_not_start_get_503(broken):
     assert re.search(r"ERROR: \[pool p0\] .*its clients are told", s.log())
     pool = next(p for p in s.status()["pools"] if p["name"] == "p0")
     assert pool["failed starts"] >= 1 and pool["problem"]
-    s.notify.wait("STATUS", since=s.notify.mark())
-    assert "pool 'p0' does not start" in s.notify.messages[-1]["STATUS"]
+    procs.until("the status line to name it", lambda: any("pool 'p0' does not start" in m.get("STATUS", "") for m in s.notify.messages[since:]))
     assert s.run(s.pid_script, "p1").complete
     mend(missing)
     procs.until("the pool to serve", lambda: s.run(s.pid_script, "p0").status == 200)
