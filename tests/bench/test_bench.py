@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import threading
 
@@ -267,3 +268,26 @@ def test_a_soak():
     r = bench("--soak", "20000", "--reload-every", "2")
     assert r.returncode == 0, r.stdout + r.stderr
     assert "PROBLEM" not in r.stdout and "20000 requests" in r.stdout
+
+
+@pytest.mark.skipif(not programs.ROOT, reason="needs root: what a process has that is to die is read in its memory")
+def test_a_soak_with_kills():
+    """Of workers and parks, beside clients that behave: what is lost is what those had in hand."""
+    r = bench("--soak", "40000", "--reload-every", "3", "--kill-every", "1", "--kept", "8")
+    assert r.returncode == 0, r.stdout + r.stderr
+    assert "PROBLEM" not in r.stdout and "40000 requests" in r.stdout
+    assert re.search(r"[1-9]\d* workers killed, .* [1-9]\d* parks killed", r.stdout), r.stdout
+
+
+class Killed:
+    """Stands for a kills.Killer."""
+
+    def may_cost(self):
+        return 3
+
+
+@pytest.mark.parametrize("closed, retried, fails", [(0, 0, False), (1, 2, False), (2, 2, True), (0, 4, True)])
+def test_a_soak_that_loses_more_than_the_dead_had(closed, retried, fails):
+    held = soak.Soak(outcomes={"closed": closed}, retried=retried, killer=Killed())
+    soak.check_deaths(held)
+    assert bool(held.problems) == fails

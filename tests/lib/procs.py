@@ -187,6 +187,17 @@ def stopped(*pids):
             kill(pid, signal.SIGCONT)
 
 
+SYS_PIDFD_GETFD = 438
+
+
+def get_fd(pidfd, fd):
+    """A copy of a descriptor of another process."""
+    got = _libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
+    if got < 0:
+        raise OSError(ctypes.get_errno(), f"pidfd_getfd of descriptor {fd}")
+    return got
+
+
 class CloneArgs(ctypes.Structure):
     """struct clone_args of clone3(2)."""
     _fields_ = [(name, ctypes.c_uint64) for name in

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A long run with clients that misbehave: does anything get lost, left behind or larger?
 
-Two generators in chaos mode, one on a unix socket and one over TCP, while workers end after 100 requests each and the service reloads
-every few seconds. Neither may cost a client its kept connection: a request that had to be sent again is as bad as one that failed.
+A generator in chaos mode on a unix socket and one over TCP, while workers end after 100 requests each and the service reloads every few seconds. Neither may cost
+a client its kept connection: a request that had to be sent again is as bad as one that failed. Beside them there may be clients that behave, on several kept
+connections for each worker, and kills of workers and parks. These do cost requests, as many as the killed process had in hand (kills.py), and not one more.
 
 The processes that outlive workers are looked at twice in the same state: no client, all workers there, a reload just over. What they
 hold then, descriptors and memory, must be the same before and after.
@@ -10,22 +11,37 @@ hold then, descriptors and memory, must be the same before and after.
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import generator
+import kills
 import machine
 import peers
 import procs
 
 WORKERS = 8
 CONNECTIONS = 192
+KEPT_SHARE = 0.9  # of the requests, where there are clients that behave: they are so much quicker
 LISTENS = ("unix", "tcp")
 WARM_UP = (2000, 200000)  # requests at least, and at most: a park's memory grows up to its busiest moment
 # Memory that belongs to no file, in KiB: a share of files' pages would change with whatever else runs on the machine. A zygote is a new one each time.
 SLACK_KIB = {"master": 128, "park": 384, "zygote": 256}
 UNEXPECTED = re.compile(r"\] (WARNING|ERROR|ALERT): ")
+KILLED = re.compile(r"\] WARNING: \[pool \w+\] (?:child|park) \d+ exited on signal 9 \(SIGKILL\)")
 # What scripts are told of clients that leave in the middle of a body: at most once for each of those.
 CUT_OFF = re.compile(r"\] WARNING: .* PHP Warning:  readfile\(\): the request's body is cut off after \d+ bytes")
+
+
+@dataclass
+class Plan:
+    """What is to be done."""
+
+    requests: int
+    reload_every: float = 10.0
+    kill_every: float = 0.0  # seconds; 0: never
+    kept: int = 0            # connections for each worker, of clients that behave
+    max_requests: int = 100  # of a worker
+    seed: int = 1
 
 
 @dataclass
@@ -34,6 +50,7 @@ class Soak:
 
     requests: int = 0
     outcomes: dict = field(default_factory=dict)
+    killer: kills.Killer = None
     retried: int = 0
     again: list = field(default_factory=list)   # the first of those, in words
     reloads: int = 0
@@ -49,10 +66,17 @@ class Soak:
                          for who, now in self.after.items() if who in self.before)
         counts = ", ".join(f"{n} {what}" for what, n in self.outcomes.items() if n)
         lines = [f"{self.requests} requests in {self.seconds:.0f} s, {self.reloads} reloads: {counts}; {self.retried} sent again on a fresh connection", held]
-        lines += [f"sent again: {line}" for line in self.again]
+        if self.killer:
+            lines.append(f"{self.killer.text()}: that may cost {self.killer.may_cost()} requests, and has cost {self.lost()}")
+        else:
+            lines += [f"sent again: {line}" for line in self.again]
         lines += [f"unexpected in the log, {n} times: {line}" for line, n in self.log.items()]
         lines += [f"PROBLEM: {p}" for p in self.problems]
         return "\n".join(lines)
+
+    def lost(self):
+        """Requests whose connection was closed under them."""
+        return self.outcomes.get("closed", 0) + self.retried
 
 
 def lasting(server):
@@ -89,20 +113,49 @@ def settle(server, soak):
     return look(server)
 
 
-def generators(server, requests, seed):
-    return [generator.start(server.address(listen), server.path("chaos.php"), chaos=True, connections=CONNECTIONS,
-                            requests=requests // len(LISTENS), seed=seed + i, timeout=30000) for i, listen in enumerate(LISTENS)]
+def generators(server, plan, requests):
+    """The processes of fpmd-load."""
+    n_kept = round(requests * KEPT_SHARE) if plan.kept else 0
+    how = {"timeout": 30000, "max_failures": 1 << 40 if plan.kill_every else None}
+    started = []
+    for i, listen in enumerate(LISTENS):
+        started.append(generator.start(server.address(listen), server.path("chaos.php"), chaos=True, connections=CONNECTIONS,
+                                       requests=(requests - n_kept) // len(LISTENS), seed=plan.seed + i, **how))
+        if n_kept:
+            started.append(generator.start(server.address(listen), server.path("hello.php"), keep=True, connections=plan.kept * WORKERS,
+                                           requests=n_kept // len(LISTENS), expect_file=server.reply("hello.php"), **how))
+    return started
 
 
-def run_load(server, soak, requests, reload_every, seed, say):
-    running, next_reload = generators(server, requests, seed), time.monotonic() + reload_every
+class Clock:
+    """Something to be done each so many seconds; 0: never."""
+
+    def __init__(self, seconds):
+        self.seconds, self.at = seconds, time.monotonic() + seconds
+
+    def is_due(self):
+        if not self.seconds or time.monotonic() < self.at:
+            return False
+        self.at = time.monotonic() + self.seconds
+        return True
+
+    def left(self):
+        return max(0.0, self.at - time.monotonic()) if self.seconds else 1.0
+
+
+def run_load(server, soak, plan, requests, say):
+    """Between two reloads, since a new generation whose first worker is killed is a reload that has failed."""
+    running, reloads, deaths = generators(server, plan, requests), Clock(plan.reload_every), Clock(plan.kill_every)
+    looks = Clock(1)
     while any(g.poll() is None for g in running):
-        time.sleep(1)
-        soak.samples.append({"at": time.monotonic(), **look(server)})
-        if time.monotonic() >= next_reload:
+        time.sleep(min(looks.left(), deaths.left(), reloads.left()))
+        if looks.is_due():
+            soak.samples.append({"at": time.monotonic(), **look(server)})
+        if deaths.is_due():
+            soak.killer.kill()
+        if reloads.is_due():
             reload(server, soak)
-            next_reload = time.monotonic() + reload_every
-            say(f"{soak.reloads} reloads, master {soak.samples[-1]['master']}")
+            say(f"{soak.reloads} reloads, master {look(server)['master']}" + (f"; {soak.killer.text()}" if soak.killer else ""))
     for g in running:
         count(soak, generator.finish(g))
 
@@ -113,10 +166,16 @@ def count(soak, result):
     soak.again += [generator.describe(again) for again in result["retries"]]
     for what, n in result["outcomes"].items():
         soak.outcomes[what] = soak.outcomes.get(what, 0) + n
-    if result["failures"]:
-        soak.problems.append(f"{result['failures']} requests failed; the first: {result['first_failure']}")
-    if generator.sent_again(result):
+    failures = result["failures"] - (result["outcomes"]["closed"] if soak.killer else 0)
+    if failures:
+        soak.problems.append(f"{failures} requests failed; the first: {result['first_failure']}")
+    if generator.sent_again(result) and not soak.killer:
         soak.problems.append(generator.sent_again(result))
+
+
+def check_deaths(soak):
+    if soak.killer and soak.lost() > soak.killer.may_cost():
+        soak.problems.append(f"{soak.lost()} requests were lost or sent again, and those who were killed had {soak.killer.may_cost()} connections in hand; the first: {soak.again[:1]}")
 
 
 def compare(soak):
@@ -131,11 +190,13 @@ def compare(soak):
             soak.problems.append(f"{who} has {now['anonymous_kib']} KiB and had {was['anonymous_kib']}")
 
 
-def read_log(server, soak):
-    n_cut_off = 0
+def read_log(server, soak, n_expected):
+    n_cut_off = n_killed = 0
     for line in server.log().splitlines():
         if CUT_OFF.search(line):
             n_cut_off += 1
+        elif KILLED.search(line):
+            n_killed += 1
         elif UNEXPECTED.search(line):
             kind = re.sub(r"\d+(\.\d+)?", "N", line.partition("] ")[2])
             soak.log[kind] = soak.log.get(kind, 0) + 1
@@ -143,22 +204,29 @@ def read_log(server, soak):
         soak.problems.append("the log has lines of unexpected kinds")
     if n_cut_off > soak.outcomes.get("aborted", 0):
         soak.problems.append(f"{n_cut_off} bodies were cut off, more than clients have left")
+    if n_killed > n_expected:  # of a worker that was told to end it tells at level debug alone
+        soak.problems.append(f"the log tells of {n_killed} processes that were killed, and {n_expected} were")
 
 
-def run(requests, reload_every, seed, say):
+def run(plan, say):
     """The whole soak; a Soak."""
-    soak, began = Soak(), time.monotonic()
-    directives = dict(pm="static", pm_max_children=WORKERS, pm_max_requests=100)
+    soak, warm_up, began = Soak(), Soak(), time.monotonic()
+    directives = dict(pm="static", pm_max_children=WORKERS, pm_max_requests=plan.max_requests)
     with peers.Fpmd(peers.pools(LISTENS, **directives)).prepare() as server:
-        warm_up = Soak()
-        run_load(server, warm_up, min(max(requests // 4, WARM_UP[0]), WARM_UP[1]), reload_every, seed + 1000, say)
-        soak.problems += warm_up.problems
-        soak.again += warm_up.again
+        parts = (warm_up, soak)
+        if plan.kill_every:
+            for i, part in enumerate(parts):
+                part.killer = kills.Killer(server, LISTENS, plan.seed + i)
+        run_load(server, warm_up, replace(plan, seed=plan.seed + 1000), min(max(plan.requests // 4, WARM_UP[0]), WARM_UP[1]), say)
+        check_deaths(warm_up)
         settle(server, soak)
         soak.before = settle(server, soak)
-        run_load(server, soak, requests, reload_every, seed, say)
+        run_load(server, soak, plan, plan.requests, say)
         soak.after = settle(server, soak)
         compare(soak)
-        read_log(server, soak)
+        check_deaths(soak)
+        read_log(server, soak, sum(part.killer.n_killed() for part in parts if part.killer))
+        soak.problems += warm_up.problems
+        soak.again += warm_up.again
     soak.seconds = time.monotonic() - began
     return soak
