@@ -119,11 +119,11 @@ class Crowd:
             self.run(time.monotonic() + 0.02)
 
 
-def capacity(address, data, seconds):
+def capacity(address, data, seconds, n_workers=N_WORKERS):
     """Requests a second in a closed loop, as many at a time as there are workers."""
     crowd, begin = Crowd(address, data), time.monotonic()
     while time.monotonic() - begin < seconds:
-        for _ in range(N_WORKERS - len(crowd.open)):
+        for _ in range(n_workers - len(crowd.open)):
             crowd.send(time.monotonic())
         crowd.run(time.monotonic() + 0.0005)
     n, taken = sum(r.outcome == "answered" for r in crowd.done), time.monotonic() - begin
@@ -146,20 +146,29 @@ def percentile(values, share):
     return values[min(int(len(values) * share), len(values) - 1)] if values else None
 
 
-def measure(server, seconds):
-    address, script = server.address("unix" if "unix" in server.pools else "tcp"), server.script("slow.php", PAGE)
-    os.utime(script, (time.time() - 3600,) * 2)
-    data = fastcgi.request_bytes(fastcgi.environment(script))
-    can = capacity(address, data, 2)
+def crowded(address, data, rate, seconds):
+    """What becomes of so many requests a second, in an open loop: numbers, times in ms, and how many ended in each way."""
     crowd = Crowd(address, data)
-    end = crowd.offer(2 * can, seconds)
+    end = crowd.offer(rate, seconds)
     recovered = recovery(crowd, end)
     crowd.finish()
-    of = {what: [r.took() for r in crowd.done if r.outcome == what and r.due <= end] for what in ("answered", "refused", "given up", "failed")}
-    return {"capacity": can, "goodput": len(of["answered"]) / (can * seconds), "p99_ms": 1000 * (percentile(of["answered"], 0.99) or 0),
-            "refused_p50_ms": 1000 * percentile(of["refused"], 0.5) if of["refused"] else None,
-            "refused_p99_ms": 1000 * percentile(of["refused"], 0.99) if of["refused"] else None, "recovery_s": recovered,
-            **{what.replace(" ", "_"): len(of[what]) for what in of}}
+    of = {what: [1000 * r.took() for r in crowd.done if r.outcome == what and r.due <= end] for what in ("answered", "refused", "given up", "failed")}
+    return {"p50_ms": percentile(of["answered"], 0.5), "p99_ms": percentile(of["answered"], 0.99), "refused_p50_ms": percentile(of["refused"], 0.5),
+            "refused_p99_ms": percentile(of["refused"], 0.99), "recovery_s": recovered, **{what.replace(" ", "_"): len(of[what]) for what in of}}
+
+
+def page(server, name, code):
+    """A script that is old enough for opcache; a request for it."""
+    script = server.script(name, code)
+    os.utime(script, (time.time() - 3600,) * 2)
+    return fastcgi.request_bytes(fastcgi.environment(script))
+
+
+def measure(server, seconds):
+    address, data = server.address("unix" if "unix" in server.pools else "tcp"), page(server, "slow.php", PAGE)
+    can = capacity(address, data, 2)
+    found = crowded(address, data, 2 * can, seconds)
+    return {"capacity": can, "goodput": found["answered"] / (can * seconds), **found}
 
 
 def servers():
@@ -191,7 +200,7 @@ def row(read):
 
 def text(row):
     refused = f"{row['refused']}, p50 {row['refused_p50_ms']:.1f}, p99 {row['refused_p99_ms']:.1f} ms" if row["refused"] else "0"
-    return (f"{row['goodput']:.2f} of {row['capacity']:.0f}/s, p99 {row['p99_ms']:.0f} ms; refused {refused}; given up {row['given_up']}, failed {row['failed']};"
+    return (f"{row['goodput']:.2f} of {row['capacity']:.0f}/s, p99 {row['p99_ms'] or 0:.0f} ms; refused {refused}; given up {row['given_up']}, failed {row['failed']};"
             f" recovered after {row['recovery_s']:.2f} s")
 
 
