@@ -143,6 +143,8 @@ class Scene:
         self.logged.append(rf"park {pid} exited on signal 9 \(SIGKILL\); the connections that waited there are lost, "
                            r"with 0 requests on their way, 0 that waited for a worker, and 0 replies"
                            if pid == self.park else rf"child {pid} exited on signal 9 \(SIGKILL\)")
+        if pid == self.worker and any(c.held for c in self.clients):
+            self.logged.append(rf"child {pid} had script '.*' \(request: \"GET .*\"\) in hand")
 
     def must_have_logged_that_alone(self):
         for pattern in self.logged:

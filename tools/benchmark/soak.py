@@ -28,6 +28,7 @@ WARM_UP = (2000, 200000)  # requests at least, and at most: a park's memory grow
 SLACK_KIB = {"master": 128, "park": 384, "zygote": 256}
 UNEXPECTED = re.compile(r"\] (WARNING|ERROR|ALERT): ")
 KILLED = re.compile(r"\] WARNING: \[pool \w+\] (?:child|park) \d+ exited on signal 9 \(SIGKILL\)")
+IN_HAND = re.compile(r"\] WARNING: \[pool \w+\] child \d+ had script '.*' \(request: \".*\"\) in hand")  # of one of those
 # What scripts are told of clients that leave in the middle of a body: at most once for each of those.
 CUT_OFF = re.compile(r"\] WARNING: .* PHP Warning:  readfile\(\): the request's body is cut off after \d+ bytes")
 
@@ -191,12 +192,14 @@ def compare(soak):
 
 
 def read_log(server, soak, n_expected):
-    n_cut_off = n_killed = 0
+    n_cut_off = n_killed = n_in_hand = 0
     for line in server.log().splitlines():
         if CUT_OFF.search(line):
             n_cut_off += 1
         elif KILLED.search(line):
             n_killed += 1
+        elif IN_HAND.search(line):
+            n_in_hand += 1
         elif UNEXPECTED.search(line):
             kind = re.sub(r"\d+(\.\d+)?", "N", line.partition("] ")[2])
             soak.log[kind] = soak.log.get(kind, 0) + 1
@@ -204,7 +207,7 @@ def read_log(server, soak, n_expected):
         soak.problems.append("the log has lines of unexpected kinds")
     if n_cut_off > soak.outcomes.get("aborted", 0):
         soak.problems.append(f"{n_cut_off} bodies were cut off, more than clients have left")
-    if n_killed > n_expected:  # of a worker that was told to end it tells at level debug alone
+    if max(n_killed, n_in_hand) > n_expected:  # of a worker that was told to end it tells at level debug alone
         soak.problems.append(f"the log tells of {n_killed} processes that were killed, and {n_expected} were")
 
 
