@@ -36,6 +36,23 @@ def test_status_shows_who_is_who(start):
         assert re.search(rf"\b{pid}\b", full), (pid, full)
 
 
+def test_status_names_the_masters_beside_one_that_is_not_there(start):
+    s = start()
+    os.symlink(s.runtime, f"{s.folder}/fpmd-wp")
+    r = subprocess.run([programs.FPMCTL, "--runtime-dir", f"{s.folder}/fpmd", "status"], capture_output=True, text=True)
+    assert r.returncode == EX_UNAVAILABLE and f"there is no socket {s.folder}/fpmd/control" in r.stderr
+    assert r.stderr.endswith(f"fpmctl: another one: fpmctl --runtime-dir {s.folder}/fpmd-wp\n")
+
+
+def test_status_has_each_reason_of_a_refusal_on_a_line(start):
+    s = start()
+    with open(s.config_path, "a") as f:
+        f.write("nonsense = 1\nrubbish = 2\n")
+    assert s.ctl("reload").returncode == 1
+    shown = s.ctl("status").stdout
+    assert "\\n" not in shown and re.search(r"^  reload    refused  .*\n(            .*\n)*            .*rubbish", shown, re.M), shown
+
+
 def test_status_names_settings_files_and_addresses(start):
     s = start()
     said = s.ctl("status", "--full").stdout

@@ -384,6 +384,8 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     assert (pool["state"], pool["requests"], pool["workers"]) == ("running", 1, 1) and pool["last use"] > 0
     assert pool["user"] == "site0" and pool["uid"] == int(container.run("id", "-u", "site0").stdout)
     assert "site0" in container.run("fpmctl", "list").stdout
+    assert container.run("fpmctl", "get", "--pool", "site0", PAGE).stdout == sites.ask("site0"), "fpmd.conf has no such pool, its unit has"
+    assert container.run("fpmctl", "get", "--pool", "nosuch", PAGE, check=False).returncode == 78
     sites.write("site1", "pm.max_requests = many")
     done = container.run("fpmctl", "enable", "site1", check=False)
     assert done.returncode == 78 and f"{sites.path('site1')}:10" in done.stderr

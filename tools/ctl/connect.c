@@ -14,17 +14,49 @@
 #include "base/fd.h"
 #include "conf/load.h"
 #include "ctl.h"
+#include "unitlist.h"
+
+/* A pool that is a unit of its own has its file in one of units.conf's folders. "": there is none, or its unit has the
+ * address alone. */
+static char *connect_instance_address(const char *name) {
+        _cleanup_unitlist_ struct unitlist list = {};
+        const struct unitlist_pool *p;
+
+        if (unitlist_read(&list) < 0)
+                return strdup("");
+        p = unitlist_find(&list, name, strlen(name));
+        return strdup(p && !text_equal(p->listen, "systemd") ? p->listen : "");
+}
+
+static int connect_take_instance(const char *name, char **ret) {
+        _cleanup_free_ char *address = connect_instance_address(name);
+
+        if (address && !*address)
+                ctl_print_error("no pool '%s' in " CTL_CONFIG_DEFAULT
+                                ", nor one with an address in the folders of " FPMD_SYSCONFDIR
+                                "/units.conf; -y names another configuration, --connect an address",
+                                name);
+        *ret = address && *address ? TAKE_PTR(address) : NULL;
+        return *ret ? 0 : CTL_EXIT_CONFIG;
+}
 
 int ctl_connect_configured(const char *config, const char *pool_name, char **ret) {
         const struct conf_options options = { .text_only = true };
+        bool is_default = text_equal(config, CTL_CONFIG_DEFAULT);
+        _cleanup_text_ struct text problems = {};
         _cleanup_conf_ struct conf *conf = NULL;
         const struct conf_pool *pool;
+        int r;
 
-        if (ctl_load_conf(config, &options, &conf) < 0) {
+        r = conf_load(config, &options, &conf, &problems);
+        pool = r != 0 ? NULL : pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
+        if (!pool && pool_name && is_default)
+                return connect_take_instance(pool_name, ret);
+        if (r != 0) {
+                fputs(text_peek(&problems), stderr);
                 ctl_print_error("cannot take the address from %s; --connect names one", config);
                 return CTL_EXIT_CONFIG;
         }
-        pool = pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
         if (!pool || !pool->listen) {
                 ctl_print_error("%s has no pool '%s'", config, pool_name ? pool_name : "");
                 return CTL_EXIT_CONFIG;

@@ -25,6 +25,7 @@ static const char usage[] =
         "\n"
         "  running   its service is there\n"
         "  asleep    systemd listens, and the next connection starts the service\n"
+        "  shared    fpmd.service serves it, with the other pools of its configuration\n"
         "  off       nobody listens\n"
         "  failed    its service or its socket has failed: systemctl status fpmd@NAME\n"
         "  broken    its file has mistakes: it goes on as it is, and could not be started again\n"
@@ -37,26 +38,34 @@ struct list_numbers {
         uint64_t last_use; /* usec since the epoch; 0: never */
 };
 
-static const char *list_state(const struct unitlist_pool *p) {
+static const char *list_state(const struct unitlist *l, const struct unitlist_pool *p) {
         if (text_equal(p->service, "failed") || text_equal(p->socket, "failed"))
                 return "failed";
         if (p->problems)
                 return "broken";
         if (*p->service && !text_equal(p->service, "inactive"))
                 return "running";
-        return text_equal(p->socket, "active") ? "asleep" : "off";
+        if (text_equal(p->socket, "active"))
+                return "asleep";
+        return unitlist_is_shared(l, p) ? "shared" : "off";
 }
 
-/* The file's user; of a file that names none the one that systemd gives to the service. */
-static const char *list_user(const struct unitlist_pool *p) {
+/* The file's user; of a file that names none the one that systemd gives to the service. fpmd.service has one for all.
+ */
+static const char *list_user(const struct unitlist *l, const struct unitlist_pool *p) {
+        if (unitlist_is_shared(l, p) && *l->main_user)
+                return l->main_user;
         return *p->user ? p->user : p->runs_as;
 }
 
-static void list_count(const struct ctl_view *v, struct list_numbers *ret) {
-        *ret = (struct list_numbers){ .known = true };
+/* Of the one pool, or of one of those that fpmd.service has. */
+static void list_count(const struct ctl_view *v, const char *name, struct list_numbers *ret) {
         for (size_t i = 0; i < v->n_pools; i++) {
                 const struct status_snapshot *s = &v->pools[i].snapshot;
 
+                if (!text_equal(v->pools[i].message.pool.name, name))
+                        continue;
+                ret->known = true;
                 ret->requests = number_add(ret->requests, s->requests);
                 ret->workers += s->n_total;
                 ret->active += s->n_active;
@@ -66,15 +75,17 @@ static void list_count(const struct ctl_view *v, struct list_numbers *ret) {
 }
 
 /* Of one that runs: a folder without a control socket is one that starts or ends. */
-static void list_ask(const struct unitlist_pool *p, struct list_numbers *ret) {
+static void list_ask(const struct unitlist *l, const struct unitlist_pool *p, struct list_numbers *ret) {
+        bool shared = unitlist_is_shared(l, p);
         char path[sizeof("/run/fpmd-/" IPC_CONTROL_SOCKET) + 256];
         struct ctl ctl = { .socket = path };
         _cleanup_view_ struct ctl_view v = {};
 
         *ret = (struct list_numbers){};
-        snprintf(path, sizeof(path), "/run/fpmd-%.255s/" IPC_CONTROL_SOCKET, p->name);
-        if (text_equal(p->service, "active") && access(path, F_OK) == 0 && ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
-                list_count(&v, ret);
+        snprintf(path, sizeof(path), "/run/fpmd%s%.255s/" IPC_CONTROL_SOCKET, shared ? "" : "-", shared ? "" : p->name);
+        if ((shared || text_equal(p->service, "active")) && access(path, F_OK) == 0 &&
+            ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
+                list_count(&v, p->name, ret);
 }
 
 static void list_put_time(uint64_t wall, struct text *out) {
@@ -94,11 +105,12 @@ static void list_put_cell(uint64_t value, bool known, struct text *out) {
         ctl_print_cell(text, 10, out);
 }
 
-static void list_put_line(const struct unitlist_pool *p, const struct list_numbers *n, struct text *out) {
+static void list_put_line(const struct unitlist *l, const struct unitlist_pool *p, const struct list_numbers *n,
+                          struct text *out) {
         ctl_print_cell(p->name, 20, out);
         text_append_c(out, ' ');
-        ctl_print_cell(list_state(p), 9, out);
-        ctl_print_cell(list_user(p), 15, out);
+        ctl_print_cell(list_state(l, p), 9, out);
+        ctl_print_cell(list_user(l, p), 15, out);
         text_append_c(out, ' ');
         list_put_cell(p->memory >> 20, p->memory != UINT64_MAX, out);
         list_put_cell(n->requests, n->known, out);
@@ -120,11 +132,12 @@ static void list_put_number(const char *key, uint64_t value, bool known, struct 
                 text_printf(out, "\"%s\":null,", key);
 }
 
-static void list_put_object(const struct unitlist_pool *p, const struct list_numbers *n, struct text *out) {
+static void list_put_object(const struct unitlist *l, const struct unitlist_pool *p, const struct list_numbers *n,
+                            struct text *out) {
         text_append_c(out, '{');
         list_put_key("name", p->name, out);
-        list_put_key("state", list_state(p), out);
-        list_put_key("user", list_user(p), out);
+        list_put_key("state", list_state(l, p), out);
+        list_put_key("user", list_user(l, p), out);
         list_put_number("uid", p->uid, p->uid != UINT64_MAX, out);
         list_put_key("listen", p->listen, out);
         list_put_key("file", p->file, out);
@@ -145,10 +158,10 @@ static void list_print(const struct unitlist *l, bool json, struct text *out) {
         for (size_t i = 0; i < l->n; i++) {
                 struct list_numbers numbers;
 
-                list_ask(&l->pools[i], &numbers);
+                list_ask(l, &l->pools[i], &numbers);
                 if (json && i > 0)
                         text_append_c(out, ',');
-                (json ? list_put_object : list_put_line)(&l->pools[i], &numbers, out);
+                (json ? list_put_object : list_put_line)(l, &l->pools[i], &numbers, out);
         }
         if (json)
                 text_append(out, "]\n");

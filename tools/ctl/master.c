@@ -2,6 +2,7 @@
 /* The way to the master, and what to say when it does not answer: always which socket, and why. */
 
 #include <errno.h>
+#include <glob.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,30 @@
 #include "ctl.h"
 #include "ipc/exchange.h"
 
+#define MASTERS_MAX 8
+
+/* Instances and Debian's php-fpm have folders beside fpmd's. */
+static void master_tell_others(const char *path) {
+        static const char *const patterns[] = { "fpmd-*", "php*-fpm" };
+        const char *file = strrchr(path, '/');
+        const char *folder = file && file > path ? memrchr(path, '/', (size_t)(file - path)) : NULL;
+        glob_t found = {};
+
+        for (size_t i = 0; folder && i < ELEMENTSOF(patterns); i++) {
+                _cleanup_text_ struct text pattern = {};
+
+                text_printf(&pattern, "%.*s/%s%s", (int)(folder - path), path, patterns[i], file);
+                if (!pattern.failed)
+                        glob(text_peek(&pattern), i > 0 ? GLOB_APPEND : 0, NULL, &found);
+        }
+        for (size_t i = 0; i < found.gl_pathc && i < MASTERS_MAX; i++)
+                ctl_print_error("another one: fpmctl --runtime-dir %.*s",
+                                (int)(strrchr(found.gl_pathv[i], '/') - found.gl_pathv[i]), found.gl_pathv[i]);
+        if (found.gl_pathc > MASTERS_MAX)
+                ctl_print_error("and %zu more; fpmctl list shows them", found.gl_pathc - MASTERS_MAX);
+        globfree(&found);
+}
+
 static int tell_no_master(const char *path, int error) {
         const struct passwd *owner;
         struct stat st;
@@ -22,6 +47,7 @@ static int tell_no_master(const char *path, int error) {
                 ctl_print_error(
                         "no master answers: there is no socket %s (fpmd is not running, or has another --runtime-dir)",
                         path);
+                master_tell_others(path);
                 break;
         case ECONNREFUSED:
                 ctl_print_error("no master answers: nobody serves %s any more (fpmd has ended)", path);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/number.h"
-#include "conf/conf.h"
+#include "conf/load.h"
 #include "ctl.h"
 #include "systemctl.h"
 #include "units/instance.h"
@@ -110,8 +110,25 @@ static void unitlist_take_service(struct unitlist_pool *p, const char *name, con
                 snprintf(p->runs_as, sizeof(p->runs_as), "%s", value);
         else if (text_equal(name, "UID"))
                 p->uid = unitlist_number(value, UINT32_MAX - 1);
+        else if (text_equal(name, "UnitFileState"))
+                p->is_enabled |= text_has_prefix(value, "enabled");
         else if (text_equal(name, "MemoryCurrent"))
                 p->memory = unitlist_number(value, UINT64_MAX);
+}
+
+static void unitlist_take_socket(struct unitlist_pool *p, const char *name, const char *value) {
+        if (text_equal(name, "ActiveState"))
+                snprintf(p->socket, sizeof(p->socket), "%s", value);
+        else if (text_equal(name, "UnitFileState"))
+                p->is_enabled |= text_has_prefix(value, "enabled");
+}
+
+/* fpmd.service and fpmd.socket. */
+static void unitlist_take_main(struct unitlist *l, const char *name, const char *value) {
+        if (text_equal(name, "ActiveState"))
+                l->main_listens |= text_equal(value, "active") || text_equal(value, "reloading");
+        else if (text_equal(name, "User") && *value)
+                snprintf(l->main_user, sizeof(l->main_user), "%s", value);
 }
 
 /* NAME=VALUE lines of one unit, in systemd's order, in which Id= is not the first. */
@@ -119,19 +136,20 @@ static void unitlist_take_unit(struct unitlist *l, char *block) {
         const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId=");
         struct unitlist_pool *p;
         char *line, *name, unit[512];
-        bool service;
+        bool service = false, is_main;
 
         if (!id)
                 return;
         id = strchr(id, '=') + 1;
         snprintf(unit, sizeof(unit), "%.*s", (int)strcspn(id, "\n"), id);
         p = unitlist_find_unit(l, unit, &service);
-        while (p && (line = strsep(&block, "\n"))) {
+        is_main = text_equal(unit, "fpmd.service") || text_equal(unit, "fpmd.socket");
+        while ((p || is_main) && (line = strsep(&block, "\n"))) {
                 name = strsep(&line, "=");
-                if (line && service)
-                        unitlist_take_service(p, name, line);
-                else if (line && text_equal(name, "ActiveState"))
-                        snprintf(p->socket, sizeof(p->socket), "%s", line);
+                if (line && is_main)
+                        unitlist_take_main(l, name, line);
+                else if (line)
+                        (service ? unitlist_take_service : unitlist_take_socket)(p, name, line);
         }
 }
 
@@ -147,10 +165,34 @@ static void unitlist_take_states(struct unitlist *l, char *text) {
         }
 }
 
+/* Of a configuration with mistakes what reads. */
+static int unitlist_look_at_main(struct unitlist *l) {
+        const struct conf_options options = { .text_only = true, .no_environment = true };
+        _cleanup_conf_ struct conf *conf = NULL;
+        int r;
+
+        r = conf_load_unchecked(CTL_CONFIG_DEFAULT, &options, &conf);
+        for (size_t i = 0; r == 0 && i < conf->n_pools; i++) {
+                const struct conf_pool *pool = &conf->pools[i];
+                struct unitlist_pool *p = unitlist_find(l, pool->name, strlen(pool->name));
+
+                if (p && pool->where.file && text_equal(p->file, pool->where.file))
+                        p->is_read_by_main = true;
+        }
+        return r == -ENOMEM ? r : 0;
+}
+
+bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p) {
+        bool is_off = (!*p->service || text_equal(p->service, "inactive")) && !text_equal(p->socket, "active");
+
+        return is_off && !p->is_enabled && p->is_read_by_main && l->main_listens;
+}
+
 int unitlist_ask(struct unitlist *l) {
         static const char *const words[] = {
-                "show",          "--all", "--property=Id,ActiveState,MemoryCurrent,User,UID", "--", "fpmd@*.service",
-                "fpmd@*.socket", NULL
+                "show",         "--all",          "--property=Id,ActiveState,UnitFileState,MemoryCurrent,User,UID",
+                "--",           "fpmd@*.service", "fpmd@*.socket",
+                "fpmd.service", "fpmd.socket",    NULL
         };
         _cleanup_text_ struct text out = {};
         int r;
@@ -164,5 +206,8 @@ int unitlist_ask(struct unitlist *l) {
         }
         if (out.data)
                 unitlist_take_states(l, out.data);
-        return 0;
+        if (unitlist_look_at_main(l) == 0)
+                return 0;
+        ctl_print_error("out of memory");
+        return -CTL_EXIT_FAILED;
 }

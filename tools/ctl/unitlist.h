@@ -14,14 +14,20 @@ struct unitlist_pool {
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
+        bool is_enabled;  /* its socket or its service, for each boot */
         char runs_as[64]; /* the service's user */
         uint64_t memory;  /* bytes of its control group; UINT64_MAX: not known */
         uint64_t uid;     /* of that user, while the service runs; UINT64_MAX: not known */
+
+        bool is_read_by_main; /* fpmd.service has the file in its configuration too */
 };
 
 struct unitlist {
         struct unitlist_pool *pools;
         size_t n;
+
+        bool main_listens;  /* fpmd.service or fpmd.socket is up */
+        char main_user[64]; /* the service's */
 };
 void unitlist_done(struct unitlist *l);
 #define _cleanup_unitlist_ _cleanup_(unitlist_done)
@@ -32,5 +38,8 @@ int unitlist_read(struct unitlist *ret);
 
 /* Asks systemd for the state of their units. The same outcomes. */
 int unitlist_ask(struct unitlist *l);
+
+/* The pool's unit is off, and fpmd.service serves it, with the others of its configuration. */
+bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p);
 
 struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "log/out.h"
 #include "status/fields.h"
 #include "status/text.h"
@@ -26,6 +27,22 @@ static void view_text_print_label(const char *label, struct text *out) {
 static void view_text_print_file(const char *name, _unused_ size_t i, struct text *out) {
         text_append(out, "\n            ");
         status_text_clean(name, out);
+}
+
+/* Further lines below the first one. */
+static void view_text_print_lines(const char *s, struct text *out) {
+        const char *line;
+        size_t n;
+
+        for (unsigned i = 0; (line = text_word(&s, "\n", &n)); i++) {
+                _cleanup_text_ struct text one = {};
+
+                text_append_n(&one, line, n);
+                text_append(out, i > 0 ? "\n            " : "");
+                status_text_clean(text_peek(&one), out);
+                out->failed |= one.failed;
+        }
+        text_append_c(out, '\n');
 }
 
 static void view_text_print_service(const struct ipc_control_service *s, bool full, struct text *out) {
@@ -53,9 +70,9 @@ static void view_text_print_service(const struct ipc_control_service *s, bool fu
                 text_append(out, "  ");
                 status_fields_time(s->reload_wall, out);
                 text_append(out, "  ");
-                status_text_clean(s->reload_text, out);
-        }
-        text_append_c(out, '\n');
+                view_text_print_lines(s->reload_text, out);
+        } else
+                text_append_c(out, '\n');
 }
 
 static void view_text_print_workers(const struct status_snapshot *s, struct text *out) {
@@ -100,9 +117,47 @@ static void view_text_print_events(const struct status_snapshot *s, struct text 
         view_text_print_numbers("denied", denied, s->denied, ELEMENTSOF(denied), out);
 }
 
+static void view_text_print_lost(const struct status_snapshot *s, struct text *out) {
+        const char *separator = ", of ";
+        uint64_t n = 0;
+
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                n += s->logs_lost[k];
+        if (n == 0)
+                return;
+        text_printf(out, ", log entries lost %llu", (unsigned long long)n);
+        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
+                if (s->logs_lost[k] > 0)
+                        text_printf(out, "%s%s %llu", separator, log_out_kind_name((enum log_kind)k),
+                                    (unsigned long long)s->logs_lost[k]);
+}
+
+/* pm.max_children counts what php-fpm counts: a static pool never reaches it, whoever waits. */
+static void view_text_print_trouble(const struct status_snapshot *s, struct text *out) {
+        uint64_t n_waiting = number_add(s->listen_queue, s->park[SCOREBOARD_PARK_waiting]);
+        _cleanup_text_ struct text all = {};
+
+        if (n_waiting > 0 && s->max_children > 0 && s->n_active >= s->max_children) {
+                text_append(&all, ", ");
+                view_text_print_count(n_waiting, "client", &all);
+                text_printf(&all, " waiting with %u of %llu workers busy", s->n_active,
+                            (unsigned long long)s->max_children);
+        }
+        if (s->max_children_reached > 0)
+                text_printf(&all, ", pm.max_children reached %llu times", (unsigned long long)s->max_children_reached);
+        if (s->workers_died > 0)
+                text_printf(&all, ", workers died %llu, of want of memory %llu", (unsigned long long)s->workers_died,
+                            (unsigned long long)s->workers_oom);
+        view_text_print_lost(s, &all);
+        out->failed |= all.failed;
+        if (all.n == 0)
+                return;
+        view_text_print_label("trouble", out);
+        text_printf(out, "%s\n", text_peek(&all) + strlen(", "));
+}
+
 static void view_text_print_counters(const struct status_snapshot *s, struct text *out) {
         double seconds = (double)s->start_since / (double)USEC_PER_SEC;
-        uint64_t n_lost = 0;
 
         view_text_print_label("requests", out);
         text_printf(out, "%llu", (unsigned long long)s->requests);
@@ -116,22 +171,7 @@ static void view_text_print_counters(const struct status_snapshot *s, struct tex
         text_printf(out, "%llu waiting, most %llu of %llu\n", (unsigned long long)s->listen_queue,
                     (unsigned long long)s->max_listen_queue, (unsigned long long)s->listen_queue_len);
         view_text_print_events(s, out);
-
-        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
-                n_lost += s->logs_lost[k];
-        if (s->max_children_reached + s->workers_died + n_lost == 0)
-                return;
-        view_text_print_label("trouble", out);
-        text_printf(
-                out,
-                "pm.max_children reached %llu times, workers died %llu, of want of memory %llu, log entries lost %llu",
-                (unsigned long long)s->max_children_reached, (unsigned long long)s->workers_died,
-                (unsigned long long)s->workers_oom, (unsigned long long)n_lost);
-        for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
-                if (s->logs_lost[k] > 0)
-                        text_printf(out, ", of %s %llu", log_out_kind_name((enum log_kind)k),
-                                    (unsigned long long)s->logs_lost[k]);
-        text_append_c(out, '\n');
+        view_text_print_trouble(s, out);
 }
 
 /* Connections that wait for their clients. */
