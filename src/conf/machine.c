@@ -91,7 +91,7 @@ void conf_machine_check_names(const struct conf_check *k, const struct conf_pool
 
         if (k->options->text_only)
                 return;
-        if (testing || root) {
+        if ((testing && !k->options->keeps_user) || root) {
                 machine_check_user(k, pool, CONF_POOL_user, pool->user);
                 machine_check_group(k, pool, CONF_POOL_group, pool->group);
         }

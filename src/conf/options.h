@@ -9,6 +9,7 @@ struct conf_options {
         bool allow_root;      /* -R: they need not */
         bool testing;    /* names of users and groups must exist also where they cannot act: without root, or for a TCP
                             address */
+        bool keeps_user; /* with testing, of a service that is not root: a pool's user and group need not exist */
         bool opens_logs; /* the caller will open them: whether it may is looked at */
         bool text_only;  /* do not look at this machine: whether users, groups and folders exist */
         bool no_environment; /* ${NAME} is nothing, or its default: who uses the values has another environment */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """fpmctl doctor beside real programs: fpmd and php-fpm that listen, and configurations that nginx, Apache and Caddy accept."""
 
+import glob
 import json
 import os
 import shutil
@@ -147,6 +148,65 @@ def test_a_pool_that_nobody_serves(make, machine):
     assert list(found) == ["socket"] and "nobody listens there" in found["socket"]
 
 
+def test_a_socket_whose_file_is_gone(start, machine):
+    s = start()
+    os.unlink(s.address())
+    found = machine.findings(s, *machine.nginx(f"unix:{s.address()}"))
+    assert list(found) == ["socket"] and f"listens on {s.address()}" in found["socket"] and "has removed that file" in found["socket"]
+
+
+def test_a_link_to_the_pools_socket_is_the_pools(start, machine):
+    """As Debian has /run/php/php-fpm.sock: in two steps, one of which is relative."""
+    s = start()
+    os.symlink(s.address(), f"{machine.folder}/alternative.sock")
+    os.symlink("alternative.sock", f"{machine.folder}/link.sock")
+    assert machine.findings(s, *machine.nginx(f"unix:{machine.folder}/link.sock")) == {}
+    os.unlink(f"{machine.folder}/alternative.sock")
+    os.symlink("/run/nobody.sock", f"{machine.folder}/alternative.sock")
+    found = machine.findings(s, *machine.nginx(f"unix:{machine.folder}/link.sock"))
+    assert f"to /run/nobody.sock [{machine.folder}/shipped-nginx.conf" in found["address"] and f"by the link {machine.folder}/link.sock]" in found["address"]
+
+
+def test_a_reload_that_was_refused(start, machine):
+    s = start({"www": {"pm.max_children": "1"}, "other": {"pm.max_children": "1"}})
+    web = machine.nginx(f"unix:{s.address()}")
+    s.pools["other"]["php_admin_value[opcache.preload]"] = "/nope/preload.php"
+    s.write_config()
+    assert s.ctl("reload").returncode == 1
+    found = machine.findings(s, *web)
+    assert list(found) == ["reload"] and "The last reload of fpmd.service was refused: " in found["reload"] and "/nope/preload.php" in found["reload"]
+
+
+def test_php_that_has_changed_under_what_runs(start, machine):
+    extension = os.path.join(machine.folder, "own.so")
+    origin = glob.glob("/usr/lib/php/*/calendar.so")[0]
+    shutil.copy(origin, extension)
+    machine.write("scan/10-own.ini", f"extension={extension}\n")
+    s = start({"www": {"pm.max_children": "1"}}, env={"PHP_INI_SCAN_DIR": f"{machine.folder}/scan"})
+    web = machine.nginx(f"unix:{s.address()}")
+    assert machine.findings(s, *web) == {}
+
+    def said():
+        found = machine.findings(s, *web)
+        assert list(found) == ["reload"] and "fpmd.service runs PHP as it was: " in found["reload"]
+        return found["reload"]
+
+    machine.write("scan/20-new.ini", "memory_limit = 99M\n")
+    assert f"{machine.folder}/scan/20-new.ini has been added since" in said()
+    assert s.ctl("reload").returncode == 0
+    assert machine.findings(s, *web) == {}
+    machine.write("scan/20-new.ini", "memory_limit = 98M\n")
+    assert f"{machine.folder}/scan/20-new.ini has been changed since" in said()
+    os.unlink(f"{machine.folder}/scan/20-new.ini")
+    assert f"{machine.folder}/scan/20-new.ini has gone since" in said()
+    if programs.ROOT:  # whose memory it may look at
+        shutil.copy(origin, f"{extension}.new")
+        os.rename(f"{extension}.new", extension)
+        assert f"{extension} has been replaced since" in said()
+    assert s.ctl("reload").returncode == 0
+    assert machine.findings(s, *web) == {}
+
+
 def test_a_queue_that_is_full(make, machine):
     s = make()
     s.write_config()
@@ -190,9 +250,11 @@ def test_clients_that_wait_for_a_worker(start, machine):
         procs.until("the first one to have the worker", lambda: s.status()["pools"][0]["status"]["active processes"] == 1)
     procs.until("two clients to wait", lambda: s.status()["pools"][0]["status"]["listen queue"] == 2)
     found = machine.findings(s, *machine.nginx(f"unix:{s.address()}"))
+    shown = s.ctl("status").stdout
     open(flag, "w").close()
     assert all(c.read_response().complete for c in clients)
     assert list(found) == ["busy"] and "Pool 'www' has 1 worker, all of them busy, and 2 more connections" in found["busy"]
+    assert "trouble   2 clients waiting with 1 of 1 workers busy\n" in shown, "pm.max_children is not reached, by php-fpm's count"
 
 
 def test_a_pool_that_is_drained_and_workers_that_have_died(start, machine):

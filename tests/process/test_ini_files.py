@@ -66,7 +66,6 @@ def files():
     programs.shutil.rmtree(folder)
 
 
-@programs.as_php_fpm()
 @pytest.mark.parametrize("case", CASES)
 def test_as_php_fpm(files, case):
     args, env = CASES[case]

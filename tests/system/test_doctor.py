@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from container import wait_until
 from service import Instance
 
 
@@ -92,7 +93,8 @@ def test_a_service_that_has_failed(fpmd, doctor, container):
     fpmd.listen()
     container.systemctl("start", "fpmd.service", check=False)
     found = doctor()
-    assert "pm.max_childern" in found["configuration"] and "fpmd.service has failed" in found["unit"]
+    assert found["configuration"].count("unknown entry 'pm.max_childern'") == 1 and "failed to load" not in found["configuration"], "fpmd.service and the pool's own unit read the same file"
+    assert "fpmd.service has failed" in found["unit"]
 
 
 def test_a_reload_that_was_forgotten(fpmd, doctor, container):
@@ -151,3 +153,107 @@ def test_a_site_in_tmp(fpmd, doctor, nginx, container):
     found = doctor()
     site.write_text(text)
     assert list(found) == ["root"] and "has a /tmp of its own" in found["root"]
+
+
+def test_a_service_that_systemd_starts_again_and_again(fpmd, doctor, container):
+    """Its unit is never "failed" here: it would be after the start limit alone."""
+    fpmd.configure(pool="php_admin_value[opcache.preload] = /nope/preload.php")
+    fpmd.drop_in("fpmd.service", "[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart=on-failure\nRestartSec=1s\n")
+    fpmd.listen()
+    container.systemctl("enable", "fpmd.socket")
+    container.systemctl("start", "--no-block", "fpmd.service")
+    wait_until(lambda: int(container.show("fpmd.service", "NRestarts")) > 0, "a second start", limit=60)
+    found = doctor()
+    assert list(found) == ["unit"]
+    assert "fpmd.service ends while it starts, and systemd starts it again and again" in found["unit"]
+
+
+def test_a_socket_whose_file_is_gone(fpmd, doctor, nginx, container):
+    well(container, fpmd)
+    container.run("rm", "/run/fpmd-www.sock")
+    assert nginx.get("/load.php?us=0")[0] == 502
+    found = doctor()
+    assert list(found) == ["socket"] and "somebody has removed that file" in found["socket"]
+    container.systemctl("restart", "fpmd.socket", "fpmd.service")  # as it says
+    assert doctor() == {} and nginx.get("/load.php?us=0")[0] == 200
+
+
+def test_a_settings_file_that_php_does_not_understand(fpmd, doctor, container):
+    well(container, fpmd)
+    version = container.run("sh", "-c", "ls /etc/php").stdout.strip()
+    path = f"/etc/php/{version}/fpm/conf.d/99-broken.ini"
+    try:
+        container.write(path, "memory_limit = (((\n")
+        container.systemctl("reload", "fpmd")
+        found = doctor()
+        assert list(found) == ["ini"] and f"in {path} on line " in found["ini"] and "systemctl reload fpmd.service" in found["ini"]
+        container.write(path, "memory_limit = 99M\n")
+        container.systemctl("reload", "fpmd")
+        assert doctor() == {}
+    finally:
+        container.remove(path)
+
+
+def test_a_user_that_acts_nowhere(fpmd, doctor, container):
+    """fpmd.service is not root: the pool's user has no effect, and start and reload do not look for it."""
+    fpmd.configure(pool="user = nosuchuser")
+    well(container, fpmd)
+    container.systemctl("reload", "fpmd")
+    assert doctor() == {}
+
+
+@pytest.fixture
+def instance(fpmd, container):
+    made = Instance(container, "extra")
+    yield made
+    made.stop()
+
+
+def test_an_instance_whose_file_was_edited_and_reloaded(fpmd, doctor, instance, container):
+    container.systemctl("start", instance.unit)
+    path = "/etc/fpmd/pool.d/extra.conf"
+    container.write(path, (container.root / path[1:]).read_text().replace("max_children = 8", "max_children = 9"))
+    container.systemctl("reload", instance.unit)
+    assert container.show(instance.unit, "NeedDaemonReload") == "yes"
+    assert not any("extra" in text for text in doctor().values())
+
+
+def test_an_instance_whose_user_does_not_exist(fpmd, doctor, instance, container):
+    path = "/etc/fpmd/pool.d/extra.conf"
+    container.write(path, (container.root / path[1:]).read_text().replace("user = extra", "user = nosuchuser"))
+    container.systemctl("daemon-reload")
+    found = doctor()
+    assert f"fpmd@extra.service is to run as user 'nosuchuser', and there is no such user" in found["user"] and path in found["user"]
+
+
+def test_an_instance_that_is_enabled_and_off(fpmd, doctor, instance, container):
+    """Its pool is the instance's, not fpmd.service's, whose start would not help."""
+    container.systemctl("stop", instance.socket, instance.unit)
+    container.systemctl("daemon-reload")
+    found = container.run("fpmctl", "doctor", "--json", "--nginx", "/etc/nginx/nginx.conf", check=False)
+    said = [f"{row['what']} Next: {row['next']}" for row in json.loads(found.stdout)["findings"]]
+    assert any("fpmd@extra.socket is inactive" in row and "systemctl enable --now fpmd@extra.socket" in row for row in said), said
+
+
+def test_units_that_have_failed_and_have_no_pool(fpmd, doctor, instance, container):
+    """To start them again would stop what serves."""
+    container.systemctl("start", instance.unit)
+    container.remove("/etc/fpmd/pool.d/www.conf")
+    fpmd.drop_in("fpmd.service", "[Service]\nExecStartPre=/bin/false\n")
+    container.systemctl("start", "fpmd.service", check=False)
+    assert container.show("fpmd.service", "ActiveState") in ("failed", "activating")
+    wait_until(lambda: container.show("fpmd.service", "ActiveState") == "failed", "the start limit", limit=60)
+    assert not any("fpmd.service" in text for text in doctor().values())
+
+
+def test_the_list_says_which_pools_fpmd_service_has(fpmd, container):
+    """Right after the first steps of README: the pool's own unit is off, and it is served."""
+    assert listed(container)["www"]["state"] == "off"
+    fpmd.start()
+    pool = listed(container)["www"]
+    assert (pool["state"], pool["user"], pool["requests"]) == ("shared", container.show("fpmd.service", "User"), 0)
+    assert " shared " in container.run("fpmctl", "list").stdout
+
+
+def listed(container):
+    return {pool["name"]: pool for pool in json.loads(container.run("fpmctl", "list", "--json").stdout)}

@@ -35,12 +35,15 @@ static void doctor_collect(const struct ctl *ctl, const struct doctor_places *pl
         doctor_pools_collect(f, places->config);
         ctl_masters_collect(ctl, f);
         doctor_webservers_collect(f, places);
+        doctor_links_collect(f);
+        doctor_units_collect_wanted(f);
         doctor_sockets_collect(f);
         doctor_reach_collect(f);
         doctor_processes_collect(f);
         doctor_opcache_collect(f, places->php_ini_dir);
         doctor_machine_collect(f);
         doctor_denials_collect(f);
+        doctor_inierrors_collect(f);
 }
 
 static int doctor_run(const struct ctl *ctl, const struct doctor_places *places, bool json) {

@@ -8,19 +8,36 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "doctor/generation.h"
 #include "doctor/unitnames.h"
 #include "view.h"
 
 #define TIMEOUT (2 * USEC_PER_SEC)
 
-static void masters_take(struct doctor_facts *f, const struct ctl_view_pool *said, struct doctor_life *ret) {
+/* Of the generation that gets the requests. */
+static const char *masters_old_php(struct doctor_facts *f, const struct ipc_control_pool *pool) {
+        for (size_t i = 0; i < pool->n_generations; i++) {
+                const struct ipc_control_generation *g = &pool->generations[i];
+
+                if (g->life == IPC_CONTROL_LIFE_ACCEPTING && g->zygote_pid > 0)
+                        return doctor_generation_look(f, (pid_t)g->zygote_pid, g->ini_files);
+        }
+        return "";
+}
+
+static void masters_take(struct doctor_facts *f, const struct ctl_view *v, const struct ctl_view_pool *said,
+                         struct doctor_life *ret) {
         const struct ipc_control_pool *pool = &said->message.pool;
+        const struct ipc_control_service *service = &v->message.service;
         const struct status_snapshot *s = &said->snapshot;
+        bool refused = v->message.type == IPC_CONTROL_SERVICE && service->reload_outcome == IPC_CONTROL_OUTCOME_REFUSED;
 
         *ret = (struct doctor_life){
                 .known = true,
                 .health = doctor_facts_keep(f, pool->ready ? "" : pool->health),
                 .problem = doctor_facts_keep(f, pool->problem),
+                .old_php = masters_old_php(f, pool),
+                .reload_refusal = doctor_facts_keep(f, refused ? service->reload_text : ""),
                 .failed_starts = pool->failed_starts,
         };
         if (said->error != 0)
@@ -38,7 +55,7 @@ static void masters_take_all(struct doctor_facts *f, const char *unit, const str
         for (size_t i = 0; i < f->n_pools; i++)
                 for (size_t k = 0; text_equal(f->pools[i].unit, unit) && k < v->n_pools; k++)
                         if (text_equal(f->pools[i].name, v->pools[k].message.pool.name))
-                                masters_take(f, &v->pools[k], &f->pools[i].life);
+                                masters_take(f, v, &v->pools[k], &f->pools[i].life);
 }
 
 static void masters_ask(struct doctor_facts *f, const char *unit, const struct ctl *ctl) {

@@ -211,6 +211,8 @@ static void test_names_must_exist_where_they_act(void **state) {
                 assert_named(names[i].text, &(struct conf_options){}, names[i].user);
                 assert_named(names[i].text, &(struct conf_options){ .running_as_root = true }, names[i].root);
                 assert_named(names[i].text, &(struct conf_options){ .testing = true }, names[i].test);
+                assert_named(names[i].text, &(struct conf_options){ .testing = true, .keeps_user = true },
+                             names[i].test && !names[i].root);
         }
 }
 

@@ -1,87 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* tools/ctl/doctor/checks.h as tables of sentences: a machine, what is said of it, and what to do next. */
+/* tools/ctl/doctor/checks.h as tables of sentences: a machine, what is said of it, and what to do next. Units have a
+ * table of their own, unit-checks.c. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/macros.h"
-#include "base/text.h"
-#include "doctor/checks.h"
+#include "machine.h"
 
 #define MIB ((uint64_t)1 << 20)
-
-struct machine {
-        const char *sentence;
-        struct doctor_unit units[2];
-        struct doctor_pool pools[2];
-        struct doctor_file file;
-        struct doctor_backend backends[2];
-        const char *problems, *opcache_off, *php_fpm, *denial;
-        uint64_t worker_memory, memory_total, somaxconn;
-        bool lacks_opcache;
-        const char *check; /* of the first finding, the only one of its level; NULL: nothing is found */
-        enum doctor_level level;
-        const char *what, *next; /* parts of it */
-};
-
-/* What rows have in common. */
-#define SERVICE .name = "fpmd.service", .load = "loaded", .active = "active", .enabled = "enabled"
-#define SOCKET  .name = "fpmd.socket", .load = "loaded", .active = "active", .enabled = "enabled"
-#define SERVED  .holder = DOCTOR_HOLDER_FPMD, .exists = DOCTOR_YES
-#define POOL                                                                                                           \
-        .name = "www", .file = "/etc/fpmd/pool.d/www.conf", .line = 1, .listen = "/run/fpmd-www.sock",                 \
-        .unit = "fpmd.service", .user = "www-data", .backlog = -1
-#define NGINX .server = "nginx", .user = "www-data", .file = "/etc/nginx/site", .line = 7
 
 static const struct machine machines[] = {
         { "a machine that is as it should be", .units = { { SERVICE }, { SOCKET } },
           .pools = { { POOL, .socket = { SERVED } } },
           .backends = { { NGINX, .address = "/run/fpmd-www.sock", .socket = { SERVED }, .may_connect = DOCTOR_YES } } },
-        { "a configuration with mistakes is told with them", .problems = "[/etc/fpmd/fpmd.conf:3] unknown entry",
-          .check = "configuration", .what = "[/etc/fpmd/fpmd.conf:3] unknown entry", .next = "fpmd -t" },
-        { "a service that has failed, with systemd's reason",
-          .units = { { SERVICE },
-                     { .name = "fpmd.socket",
-                       .load = "loaded",
-                       .active = "failed",
-                       .result = "service-start-limit-hit" } },
-          .check = "unit", .what = "fpmd.socket has failed (service-start-limit-hit)",
-          .next = "journalctl -u fpmd.socket" },
-        { "a masked unit", .units = { { .name = "fpmd.service", .load = "masked" } }, .check = "unit",
-          .what = "fpmd.service is masked", .next = "systemctl unmask fpmd.service" },
-        { "a unit that systemd has not read again", .units = { { SERVICE, .is_changed_on_disk = true }, { SOCKET } },
-          .check = "unit", .what = "has been changed since systemd read it", .next = "systemctl daemon-reload" },
-        { "nobody has enabled the socket",
-          .units = { { .name = "fpmd.service", .load = "loaded", .active = "inactive" },
-                     { .name = "fpmd.socket", .load = "loaded", .active = "inactive" } },
-          .pools = { { POOL, .socket = { .holder = DOCTOR_HOLDER_NOBODY } } }, .check = "unit",
-          .what = "fpmd.socket is inactive, so nobody listens", .next = "systemctl enable --now fpmd.socket" },
-        { "the units are not installed",
-          .units = { { .name = "fpmd.service", .load = "not-found", .active = "inactive" },
-                     { .name = "fpmd.socket", .load = "not-found", .active = "inactive" } },
-          .pools = { { POOL } }, .check = "unit", .what = "fpmd's units are not installed", .next = "install" },
-        { "an instance that nobody asks for may be off",
-          .units = { { SERVICE }, { .name = "fpmd@b.service", .load = "loaded", .active = "inactive" } },
-          .pools = { { POOL, .socket = { SERVED } },
-                     { .name = "b", .listen = "/run/b.sock", .unit = "fpmd@b.service", .backlog = -1 } },
-          .check = "unit", .level = DOCTOR_NOTE, .what = "fpmd@b.service is inactive",
-          .next = "systemctl enable --now" },
-        { "it must not be when a web server sends requests there",
-          .units = { { SERVICE }, { .name = "fpmd@b.service", .load = "loaded", .active = "inactive" } },
-          .pools = { { POOL, .socket = { SERVED } },
-                     { .name = "b", .listen = "/run/b.sock", .unit = "fpmd@b.service", .backlog = -1 } },
-          .backends = { { NGINX, .address = "/run/b.sock" } }, .check = "unit",
-          .what = "and a web server sends requests there", .next = "systemctl enable --now" },
-        { "it runs, and will not after a boot",
-          .units = { { .name = "fpmd.service", .load = "loaded", .active = "active", .enabled = "disabled" },
-                     { .name = "fpmd.socket", .load = "loaded", .active = "active", .enabled = "disabled" } },
-          .pools = { { POOL, .socket = { SERVED } } }, .check = "unit", .what = "does not after the next boot",
-          .next = "systemctl enable fpmd.socket" },
         { "the web server has another path than the pool", .units = { { SERVICE }, { SOCKET } },
           .pools = { { POOL, .socket = { SERVED } } },
           .backends = { { NGINX, .address = "/run/php/fpm.sock", .socket = { .holder = DOCTOR_HOLDER_NOBODY } },
@@ -89,6 +17,12 @@ static const struct machine machines[] = {
           .check = "address",
           .what = "nginx sends PHP requests to /run/php/fpm.sock [/etc/nginx/site:7, and 1 more place]",
           .next = "\"fastcgi_pass unix:/run/fpmd-www.sock\" (pool 'www')" },
+        { "a link that leads nowhere is told with where it leads", .pools = { { POOL, .socket = { SERVED } } },
+          .backends = { { NGINX, .address = "/run/php/php8.2-fpm.sock", .link = "/run/php/php-fpm.sock",
+                          .socket = { .holder = DOCTOR_HOLDER_NOBODY } } },
+          .check = "address",
+          .what = "to /run/php/php8.2-fpm.sock [/etc/nginx/site:7, by the link /run/php/php-fpm.sock]",
+          .next = "fastcgi_pass unix:/run/fpmd-www.sock" },
         { "Apache writes it differently", .pools = { { POOL, .socket = { SERVED } } },
           .backends = { { .server = "Apache", .address = "/x", .socket = { .holder = DOCTOR_HOLDER_NOBODY } } },
           .check = "address", .what = "Apache sends PHP requests to /x",
@@ -118,34 +52,6 @@ static const struct machine machines[] = {
           .backends = { { NGINX, .address = "/run/fpmd-www.sock", .socket = { SERVED }, .may_connect = DOCTOR_NO,
                           .obstacle = "/run" } },
           .check = "rights", .what = "the folder /run is closed to it", .next = "let www-data enter /run" },
-        { "php-fpm has the pool's path",
-          .pools = { { POOL, .socket = { .holder = DOCTOR_HOLDER_PHP_FPM, .holder_name = "php-fpm8.2" } } },
-          .check = "socket",
-          .what = "Pool 'www' is to listen on /run/fpmd-www.sock [/etc/fpmd/pool.d/www.conf:1], and php-fpm8.2 does",
-          .next = "systemctl disable --now" },
-        { "a file that nobody listens on",
-          .pools = { { POOL, .socket = { .holder = DOCTOR_HOLDER_NOBODY, .exists = DOCTOR_YES } } }, .check = "socket",
-          .what = "nobody listens there: the file is what somebody has left behind", .next = "start fpmd" },
-        { "a pool of a unit that nobody has started may be off", .units = { { SERVICE }, { SOCKET } },
-          .pools = { { POOL, .socket = { SERVED } },
-                     { .name = "b",
-                       .listen = "/run/b.sock",
-                       .unit = "fpmd@b.service",
-                       .backlog = -1,
-                       .socket = { .holder = DOCTOR_HOLDER_NOBODY } } } },
-        { "the unit listens elsewhere", .units = { { SERVICE }, { SOCKET } },
-          .pools = { { POOL, .socket = { .holder = DOCTOR_HOLDER_NOBODY, .exists = DOCTOR_NO } } }, .check = "socket",
-          .what = "and nobody listens there", .next = "ListenStream= and the pool's listen must be the same" },
-        { "an instance that listens elsewhere, by its own units' names",
-          .units = { { .name = "fpmd@b.service", .active = "active" },
-                     { .name = "fpmd@b.socket", .active = "active" } },
-          .pools = { { .name = "b",
-                       .listen = "/run/b.sock",
-                       .unit = "fpmd@b.service",
-                       .socket = { .holder = DOCTOR_HOLDER_NOBODY } } },
-          .check = "socket", .what = "and nobody listens there",
-          .next = "systemctl status fpmd@b.socket shows in its line Listen where it listens: ListenStream= and the "
-                  "pool's listen must be the same; after a change systemctl restart fpmd@b.socket fpmd@b.service" },
         { "PHP that does not start",
           .pools = { { POOL, .socket = { SERVED },
                        .life = { .known = true,
@@ -204,13 +110,10 @@ static const struct machine machines[] = {
                           .root_obstacle = "/home/a" } },
           .check = "root", .what = "The user of pool 'www', www-data, cannot read /home/a/site",
           .next = "open /home/a to it" },
-        { "a file that is younger than what runs", .units = { { SERVICE, .since = 1000 }, { SOCKET } },
-          .file = { .path = "/etc/fpmd/pool.d/www.conf", .unit = "fpmd.service", .written = 1001 }, .check = "reload",
-          .what = "was written after fpmd.service last read its configuration",
-          .next = "systemctl reload fpmd.service" },
-        { "a service that is not up reads it when it starts",
-          .units = { { .name = "fpmd.service", .active = "inactive", .since = 1000 }, { SOCKET } },
-          .file = { .path = "/etc/fpmd/pool.d/www.conf", .unit = "fpmd.service", .written = 1001 } },
+        { "a settings file that PHP does not understand",
+          .ini_error = "syntax error, unexpected '(' in /etc/php.ini on line 3", .ini_unit = "fpmd@b.service",
+          .check = "ini", .what = "in /etc/php.ini on line 3",
+          .next = "mend that line, then systemctl reload fpmd@b.service" },
         { "a full queue", .pools = { { POOL, .socket = { SERVED, .has_queue = true, .waiting = 128, .limit = 128 } } },
           .check = "queue", .what = "128 connections wait on /run/fpmd-www.sock", .next = "fpmctl status --full" },
         { "a queue with room",
@@ -265,104 +168,15 @@ static const struct machine machines[] = {
           .check = "use", .level = DOCTOR_NOTE, .what = "where php-fpm8.2 listens, not fpmd",
           .next = "man fpmd-from-php-fpm" },
         { "php-fpm beside", .php_fpm = "process 7 (php-fpm8.2)", .check = "beside", .level = DOCTOR_NOTE,
-          .what = "php-fpm runs beside fpmd: process 7 (php-fpm8.2)", .next = "systemctl disable --now" },
+          .what = "php-fpm runs beside fpmd: process 7 (php-fpm8.2)",
+          .next = "systemctl disable --now of the service" },
+        { "and its service", .php_fpm = "process 7 (php-fpm8.2)", .php_fpm_unit = "php8.2-fpm.service",
+          .check = "beside", .level = DOCTOR_NOTE, .what = "process 7",
+          .next = "systemctl disable --now php8.2-fpm.service" },
 };
 
-static const char *text_or_none(const char *s) {
-        return s ?: "";
-}
-
-static void fill_socket(struct doctor_socket *s, const struct doctor_socket *from) {
-        *s = *from;
-        s->owner = text_or_none(from->owner);
-        s->group = text_or_none(from->group);
-        s->holder_name = text_or_none(from->holder_name);
-}
-
-static void fill_unit(struct doctor_facts *f, const struct doctor_unit *from) {
-        struct doctor_unit *u = doctor_facts_add_unit(f);
-
-        *u = *from;
-        u->load = text_or_none(from->load);
-        u->active = text_or_none(from->active);
-        u->enabled = text_or_none(from->enabled);
-        u->result = text_or_none(from->result);
-        u->user = text_or_none(from->user);
-        u->memory_max = from->memory_max ?: UINT64_MAX;
-}
-
-static void fill_pool(struct doctor_facts *f, const struct doctor_pool *from) {
-        struct doctor_pool *p = doctor_facts_add_pool(f);
-
-        *p = *from;
-        p->file = text_or_none(from->file);
-        p->user = text_or_none(from->user);
-        p->open_basedir = text_or_none(from->open_basedir);
-        p->exec_basedirs = text_or_none(from->exec_basedirs);
-        p->opcache_off = text_or_none(from->opcache_off);
-        p->life.health = text_or_none(from->life.health);
-        p->life.problem = text_or_none(from->life.problem);
-        fill_socket(&p->socket, &from->socket);
-}
-
-static void fill_backend(struct doctor_facts *f, const struct doctor_backend *from) {
-        struct doctor_backend *b = doctor_facts_add_backend(f);
-
-        *b = *from;
-        b->user = text_or_none(from->user);
-        b->file = text_or_none(from->file);
-        b->root = text_or_none(from->root);
-        b->obstacle = text_or_none(from->obstacle);
-        b->root_obstacle = text_or_none(from->root_obstacle);
-        fill_socket(&b->socket, &from->socket);
-}
-
-static void fill(const struct machine *m, struct doctor_facts *f) {
-        doctor_facts_init(f);
-        for (size_t i = 0; i < 2; i++) {
-                if (m->units[i].name)
-                        fill_unit(f, &m->units[i]);
-                if (m->pools[i].name)
-                        fill_pool(f, &m->pools[i]);
-                if (m->backends[i].address)
-                        fill_backend(f, &m->backends[i]);
-        }
-        if (m->file.path)
-                *doctor_facts_add_file(f) = m->file;
-        f->config_problems = text_or_none(m->problems);
-        f->opcache_off = text_or_none(m->opcache_off);
-        f->php_fpm = text_or_none(m->php_fpm);
-        f->denial = text_or_none(m->denial);
-        f->n_denials = m->denial != NULL;
-        f->worker_memory = m->worker_memory;
-        f->memory_total = m->memory_total;
-        f->somaxconn = m->somaxconn;
-        f->has_opcache = m->lacks_opcache ? DOCTOR_NO : DOCTOR_UNKNOWN;
-}
-
-static void expect(const struct machine *m, const struct doctor_findings *l) {
-        if (!m->check) {
-                if (l->n > 0)
-                        fail_msg("%s: %s", m->sentence, text_peek(&l->items[0].what));
-                return;
-        }
-        if (doctor_findings_count(l, m->level) != 1)
-                fail_msg("%s: %zu findings: %s", m->sentence, l->n, l->n > 0 ? text_peek(&l->items[0].what) : "");
-        if (!text_equal(l->items[0].check, m->check) || l->items[0].level != m->level ||
-            !strstr(text_peek(&l->items[0].what), m->what) || !strstr(text_peek(&l->items[0].next), m->next))
-                fail_msg("%s: %s: %s\nNext: %s", m->sentence, l->items[0].check, text_peek(&l->items[0].what),
-                         text_peek(&l->items[0].next));
-}
-
 static void test_a_machine_is_told_what_is_wrong(void **state) {
-        for (size_t i = 0; i < ELEMENTSOF(machines); i++) {
-                _cleanup_findings_ struct doctor_findings found = {};
-                _cleanup_facts_ struct doctor_facts f;
-
-                fill(&machines[i], &f);
-                doctor_checks_run(&f, &found);
-                expect(&machines[i], &found);
-        }
+        machines_check(machines, ELEMENTSOF(machines));
 }
 
 /* What is likelier comes first, and notes last. */
@@ -379,7 +193,7 @@ static void test_order(void **state) {
         _cleanup_findings_ struct doctor_findings found = {};
         _cleanup_facts_ struct doctor_facts f;
 
-        fill(&broken, &f);
+        machine_fill(&broken, &f);
         doctor_checks_run(&f, &found);
         assert_int_equal(found.n, ELEMENTSOF(order));
         for (size_t i = 0; i < found.n; i++)

@@ -21,6 +21,7 @@ void doctor_web_check_rights(const struct doctor_facts *f, struct doctor_finding
 void doctor_web_check_roots(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_use(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_health(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_counters(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findings *out);
@@ -28,5 +29,6 @@ void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findin
 void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_backlog(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_limit_check_ini(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_denials(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_beside(const struct doctor_facts *f, struct doctor_findings *out);

@@ -11,11 +11,16 @@ struct doctor_places {
 };
 
 void doctor_units_collect(struct doctor_facts *f);
+/* Units of pools to which a web server sends requests, where systemd has not loaded them: they are off. */
+void doctor_units_collect_wanted(struct doctor_facts *f);
 void doctor_pools_collect(struct doctor_facts *f, const char *config);
 void doctor_webservers_collect(struct doctor_facts *f, const struct doctor_places *places);
+/* Backends' addresses that are links. */
+void doctor_links_collect(struct doctor_facts *f);
 void doctor_sockets_collect(struct doctor_facts *f);
 void doctor_reach_collect(struct doctor_facts *f);
 void doctor_processes_collect(struct doctor_facts *f);
 void doctor_opcache_collect(struct doctor_facts *f, const char *php_ini_dir);
 void doctor_machine_collect(struct doctor_facts *f);
 void doctor_denials_collect(struct doctor_facts *f);
+void doctor_inierrors_collect(struct doctor_facts *f);

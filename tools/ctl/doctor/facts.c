@@ -9,13 +9,22 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "conf/lines.h"
 #include "doctor/address.h"
 
-static const struct doctor_socket no_socket = { .owner = "", .group = "", .holder_name = "" };
+static const struct doctor_socket no_socket = { .owner = "", .group = "", .holder_name = "", .holder_unit = "" };
 
 void doctor_facts_init(struct doctor_facts *f) {
         *f = (struct doctor_facts){
-                .config = "", .config_problems = "", .opcache_off = "", .php_ini_dir = "", .php_fpm = "", .denial = ""
+                .config = "",
+                .config_problems = "",
+                .opcache_off = "",
+                .php_ini_dir = "",
+                .php_fpm = "",
+                .php_fpm_unit = "",
+                .ini_error = "",
+                .ini_unit = "",
+                .denial = "",
         };
 }
 
@@ -79,6 +88,7 @@ struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f) {
                 *u = (struct doctor_unit){ .name = "",
                                            .load = "",
                                            .active = "",
+                                           .sub = "",
                                            .enabled = "",
                                            .result = "",
                                            .user = "",
@@ -101,7 +111,8 @@ struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f) {
                                            .exec_basedirs = "",
                                            .opcache_off = "",
                                            .socket = no_socket,
-                                           .life = { .health = "", .problem = "" } };
+                                           .life = {
+                                                   .health = "", .problem = "", .old_php = "", .reload_refusal = "" } };
         return p;
 }
 
@@ -120,6 +131,7 @@ struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f) {
                 *b = (struct doctor_backend){ .server = "",
                                               .user = "",
                                               .address = "",
+                                              .link = "",
                                               .file = "",
                                               .root = "",
                                               .socket = no_socket,
@@ -151,4 +163,16 @@ const struct doctor_pool *doctor_facts_find_pool(const struct doctor_facts *f, c
                 if (doctor_address_is_same(f->pools[i].listen, address))
                         return &f->pools[i];
         return NULL;
+}
+
+void doctor_facts_add_problems(struct doctor_facts *f, const char *problems) {
+        const char *line;
+        size_t n;
+
+        while ((line = text_word(&problems, "\n", &n))) {
+                const char *one = doctor_facts_print(f, "%.*s\n", (int)n, line);
+
+                if (!conf_lines_is_outcome(one) && !strstr(f->config_problems, one))
+                        f->config_problems = doctor_facts_print(f, "%s%s", f->config_problems, one);
+        }
 }

@@ -31,28 +31,33 @@ struct doctor_socket {
         mode_t mode;
         enum doctor_holder holder;
         const char *holder_name; /* "", or the program's */
+        const char *holder_unit; /* php-fpm's service; "": not known */
         bool has_queue;          /* the next two are known */
         uint64_t waiting, limit;
 };
 
 struct doctor_unit {
         const char *name;
-        const char *load, *active, *enabled,
-                *result; /* systemd's words: LoadState, ActiveState, UnitFileState, Result */
+        /* systemd's words: LoadState, ActiveState, SubState, UnitFileState, Result */
+        const char *load, *active, *sub, *enabled, *result;
         const char *user;
-        const char *listen;      /* of a socket: its first address; "" */
-        bool is_changed_on_disk; /* NeedDaemonReload */
+        enum doctor_answer has_user; /* there is such a user */
+        const char *listen;          /* of a socket: its first address; "" */
+        bool is_changed_on_disk;     /* NeedDaemonReload */
         bool has_private_tmp;
         uint64_t files;      /* LimitNOFILE; 0: not known */
         uint64_t memory_max; /* bytes; UINT64_MAX: none */
+        uint64_t restarts;   /* NRestarts: since somebody has started it */
         uint64_t since;      /* usec since the epoch: its last change of state, a reload among them; 0: not known */
 };
 
 /* What its master says of a pool. Counters are since its start. */
 struct doctor_life {
-        bool known;          /* it was asked, and has answered */
-        const char *health;  /* why it wants no requests, in one line; "": it wants some */
-        const char *problem; /* why PHP does not start */
+        bool known;                 /* it was asked, and has answered */
+        const char *health;         /* why it wants no requests, in one line; "": it wants some */
+        const char *problem;        /* why PHP does not start */
+        const char *old_php;        /* what of PHP is another on the disk since it has started; "" */
+        const char *reload_refusal; /* of its service's last reload; "" */
         uint64_t failed_starts;
         uint64_t active, max_children, waiting; /* workers with a request, of at most; connections that wait for one */
         uint64_t died, oom;                     /* workers; of them those that the kernel has killed for memory */
@@ -84,6 +89,7 @@ struct doctor_backend {
         const char *server; /* "nginx" */
         const char *user;   /* the web server's; "": not known */
         const char *address;
+        const char *link; /* what the server names, where that is a link to the address; "" */
         const char *file;
         unsigned line;
         const char *root; /* the document root; "": not known */
@@ -100,6 +106,7 @@ struct doctor_unseen {
 
 struct doctor_facts {
         const char *config, *config_problems; /* problems: lines; "": none */
+        bool lacks_pools;                     /* the configuration does not even tell which pools it has */
         struct doctor_unit *units;
         size_t n_units;
         struct doctor_pool *pools;
@@ -113,8 +120,11 @@ struct doctor_facts {
         enum doctor_answer has_opcache;
         const char *opcache_off; /* "FILE:LINE" that turns it off for all pools; "" */
         const char *php_ini_dir;
-        const char *php_fpm; /* a php-fpm that runs: "PID (NAME)"; "" */
-        const char *denial;  /* the youngest line of the journal about something denied to fpmd; "" */
+        const char *php_fpm;      /* a php-fpm that runs: "PID (NAME)"; "" */
+        const char *php_fpm_unit; /* its service; "" */
+        const char *ini_error;    /* what PHP has said of a settings file that has not been written since; "" */
+        const char *ini_unit;     /* whose service read it */
+        const char *denial;       /* the youngest line of the journal about something denied to fpmd; "" */
         uint64_t n_denials;
         uint64_t somaxconn;     /* 0: not known */
         uint64_t memory_total;  /* bytes; 0: not known */
@@ -139,6 +149,10 @@ struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f);
 struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f);
 struct doctor_file *doctor_facts_add_file(struct doctor_facts *f);
 struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f);
+
+/* Lines about a configuration. One that is there already, since two services read the file, is not told again, nor what
+ * only follows from others. */
+void doctor_facts_add_problems(struct doctor_facts *f, const char *problems);
 
 /* Once for each what. */
 void doctor_facts_unseen(struct doctor_facts *f, const char *what, const char *why);

@@ -13,9 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/text.h"
 
-#define HOLDERS_PATH 320
+#define HOLDERS_PATH       320
+#define HOLDERS_CGROUP_MAX 65536
 
 static void holders_cleanup_dir(DIR **dir) {
         if (*dir)
@@ -44,6 +46,23 @@ bool doctor_holders_program(const char *pid, char *buf, size_t n) {
         return true;
 }
 
+const char *doctor_holders_unit(struct doctor_facts *f, const char *pid) {
+        static const char suffix[] = ".service";
+        _cleanup_free_ char *data = NULL;
+        char path[HOLDERS_PATH], *end = NULL, *slash;
+
+        snprintf(path, sizeof(path), "/proc/%.32s/cgroup", pid);
+        if (fd_read_file(path, HOLDERS_CGROUP_MAX, &data, NULL) < 0)
+                return "";
+        for (char *next = data; (next = strstr(next, suffix)); next++)
+                end = next; /* a user's manager has services in its own */
+        if (!end)
+                return "";
+        end[strlen(suffix)] = '\0';
+        slash = strrchr(data, '/');
+        return slash ? doctor_facts_keep(f, slash + 1) : "";
+}
+
 enum doctor_holder doctor_holders_kind(const char *program) {
         if (text_has_prefix(program, "php-fpm"))
                 return DOCTOR_HOLDER_PHP_FPM;
@@ -52,7 +71,7 @@ enum doctor_holder doctor_holders_kind(const char *program) {
 }
 
 /* php-fpm and fpmd say more than any other program. */
-static void holders_take(struct doctor_facts *f, struct doctor_listener *one, const char *program) {
+static void holders_take(struct doctor_facts *f, struct doctor_listener *one, const char *pid, const char *program) {
         enum doctor_holder kind = doctor_holders_kind(program);
 
         if (one->holder == DOCTOR_HOLDER_FPMD || one->holder == DOCTOR_HOLDER_PHP_FPM)
@@ -61,6 +80,7 @@ static void holders_take(struct doctor_facts *f, struct doctor_listener *one, co
                 return;
         one->holder = kind;
         one->holder_name = doctor_facts_keep(f, program);
+        one->holder_unit = doctor_holders_unit(f, pid);
 }
 
 static void holders_take_inode(struct doctor_facts *f, struct doctor_listeners *l, uint64_t inode, const char *pid) {
@@ -68,7 +88,7 @@ static void holders_take_inode(struct doctor_facts *f, struct doctor_listeners *
 
         for (size_t i = 0; i < l->n; i++)
                 if (l->items[i].inode == inode && doctor_holders_program(pid, program, sizeof(program)))
-                        holders_take(f, &l->items[i], program);
+                        holders_take(f, &l->items[i], pid, program);
 }
 
 static void holders_look_at(struct doctor_facts *f, struct doctor_listeners *l, const char *pid) {

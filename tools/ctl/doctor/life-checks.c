@@ -54,6 +54,41 @@ void doctor_life_check_health(const struct doctor_facts *f, struct doctor_findin
         }
 }
 
+static void life_check_refusal(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
+
+        text_printf(&found->what,
+                    "The last reload of %s was refused: %.*s; it goes on with what it had, and may not start again",
+                    p->unit, (int)strcspn(p->life.reload_refusal, "\n"), p->life.reload_refusal);
+        text_printf(&found->next, "mend that, then systemctl reload %s", p->unit);
+}
+
+static void life_check_old_php(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "%s runs PHP as it was: %s", p->unit, p->life.old_php);
+        text_printf(&found->next, "systemctl reload %s", p->unit);
+}
+
+/* Pools of a service have their reloads in common, and most have the same PHP. */
+void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                bool refused = *p->life.reload_refusal != '\0', is_old = *p->life.old_php != '\0';
+
+                for (size_t k = 0; k < i; k++) {
+                        bool same = text_equal(f->pools[k].unit, p->unit);
+
+                        refused &= !same || !*f->pools[k].life.reload_refusal;
+                        is_old &= !same || !*f->pools[k].life.old_php;
+                }
+                if (refused)
+                        life_check_refusal(p, out);
+                if (is_old)
+                        life_check_old_php(p, out);
+        }
+}
+
 /* A queue that is full is told as that. */
 void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_pools; i++) {

@@ -166,6 +166,18 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
                         limit_check_opcache_off(f->pools[i].opcache_off, f->pools[i].unit, out);
 }
 
+void doctor_limit_check_ini(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (!*f->ini_error)
+                return;
+        found = doctor_findings_add(out, "ini", DOCTOR_PROBLEM);
+        text_printf(&found->what,
+                    "PHP could not read one of its settings files to the end, and goes on without the rest of it: %s",
+                    f->ini_error);
+        text_printf(&found->next, "mend that line, then systemctl reload %s", *f->ini_unit ? f->ini_unit : "fpmd");
+}
+
 void doctor_limit_check_denials(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
 
@@ -187,5 +199,6 @@ void doctor_limit_check_beside(const struct doctor_facts *f, struct doctor_findi
                 return;
         found = doctor_findings_add(out, "beside", DOCTOR_NOTE);
         text_printf(&found->what, "php-fpm runs beside fpmd: %s", f->php_fpm);
-        text_append(&found->next, "nothing, if a site needs it; else systemctl disable --now of its service");
+        text_append(&found->next, "nothing, if a site needs it; else ");
+        doctor_unitname_put_disable(f->php_fpm_unit, &found->next);
 }

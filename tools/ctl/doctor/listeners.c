@@ -67,7 +67,7 @@ bool doctor_listeners_take_tcp(const char *line, struct doctor_listener *ret) {
         unsigned port, state;
         char hex[33];
 
-        *ret = (struct doctor_listener){ .path = "", .holder_name = "" };
+        *ret = (struct doctor_listener){ .path = "", .holder_name = "", .holder_unit = "" };
         if (sscanf(line, "%*s %32[0-9A-Fa-f]:%x %*s %x %*x:%" SCNx64 " %*s %*s %*s %*s %" SCNu64, hex, &port, &state,
                    &ret->waiting, &ret->inode) != 5)
                 return false;
@@ -87,7 +87,7 @@ static void listeners_add(struct doctor_facts *f, struct doctor_listeners *l, co
 }
 
 static void listeners_add_unix(struct doctor_facts *f, struct doctor_listeners *l, const char *line) {
-        struct doctor_listener one = { .holder_name = "" };
+        struct doctor_listener one = { .holder_name = "", .holder_unit = "" };
         struct unixdiag diag;
 
         if (!doctor_listeners_take_unix(line, &one.inode, &one.path))

@@ -12,7 +12,7 @@ struct doctor_listener {
         bool has_queue;
         uint64_t waiting, limit; /* limit 0: not known */
         enum doctor_holder holder;
-        const char *holder_name;
+        const char *holder_name, *holder_unit;
 };
 
 struct doctor_listeners {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/account.h"
 #include "base/text.h"
 #include "conf/load.h"
 #include "doctor/collect.h"
@@ -104,21 +105,22 @@ static void pools_add_file(struct doctor_facts *f, const char *path, const char 
         file->written = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
 }
 
-static void pools_add_problems(struct doctor_facts *f, const char *problems) {
-        f->config_problems = doctor_facts_print(f, "%s%s", f->config_problems, problems);
-}
-
 /* A configuration's pools, and its files. */
 static void pools_load(struct doctor_facts *f, const char *path, const char *unit, bool as_root) {
-        const struct conf_options options = { .testing = true, .running_as_root = as_root, .no_environment = true };
+        const struct doctor_unit *u = doctor_facts_find_unit(f, unit);
+        const struct conf_options options = { .testing = true,
+                                              .running_as_root = as_root,
+                                              .keeps_user = u && *u->user && !account_is_root_user(u->user),
+                                              .no_environment = true };
         _cleanup_text_ struct text problems = {};
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
 
         r = conf_load(path, &options, &conf, &problems);
         if (r == CONF_E_INVALID) {
-                pools_add_problems(f, text_peek(&problems));
+                doctor_facts_add_problems(f, text_peek(&problems));
                 r = conf_load_unchecked(path, &options, &conf);
+                f->lacks_pools |= r != 0;
         }
         if (r < 0)
                 doctor_facts_unseen(f, path, strerror(-r));
@@ -130,18 +132,21 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
                 pools_add_file(f, conf->files[i], unit);
 }
 
-/* The pool of a file that fpmd.service reads as well: there it is, unless its instance has been started. */
+/* The instance has been started or enabled. */
+static bool pools_is_own(struct doctor_facts *f, const char *name) {
+        const struct doctor_unit *socket = doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.socket", name));
+        const struct doctor_unit *service = doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.service", name));
+
+        return (socket && (text_equal(socket->active, "active") || text_has_prefix(socket->enabled, "enabled"))) ||
+               (service && text_equal(service->active, "active"));
+}
+
+/* The pool of a file that fpmd.service reads as well: there it is, unless it is its instance's. */
 static bool pools_is_elsewhere(struct doctor_facts *f, const char *file, const struct conf_pool *pool,
                                const char *unit) {
-        const struct doctor_unit *socket =
-                doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.socket", pool->name));
-        const struct doctor_unit *service = doctor_facts_find_unit(f, unit);
-        bool is_up =
-                (socket && text_equal(socket->active, "active")) || (service && text_equal(service->active, "active"));
-
         for (size_t i = 0; i < f->n_pools; i++)
                 if (text_equal(f->pools[i].name, pool->name) && text_equal(f->pools[i].file, file)) {
-                        if (is_up) {
+                        if (pools_is_own(f, pool->name)) {
                                 f->pools[i].unit = unit;
                                 f->pools[i].user = pools_user(f, pool, unit);
                         }
@@ -157,6 +162,8 @@ static int pools_on_instance(const char *file, const struct conf_pool *pool, voi
 
         if (pools_is_elsewhere(f, file, pool, unit))
                 return 0;
+        if (f->lacks_pools && text_has_prefix(file, FPMD_SYSCONFDIR "/pool.d/") && !pools_is_own(f, pool->name))
+                unit = "fpmd.service"; /* whose fpmd.conf cannot be read, and has these files */
         pools_add(f, pool, unit, 0);
         pools_add_file(f, file, unit);
         return 0;
@@ -164,12 +171,12 @@ static int pools_on_instance(const char *file, const struct conf_pool *pool, voi
 
 static int pools_on_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
         pools_on_instance(file, pool, userdata);
-        pools_add_problems(userdata, problems);
+        doctor_facts_add_problems(userdata, problems);
         return 0;
 }
 
 static int pools_on_remark(const char *line, void *userdata) {
-        pools_add_problems(userdata, line);
+        doctor_facts_add_problems(userdata, line);
         return 0;
 }
 
@@ -182,7 +189,7 @@ static void pools_collect_instances(struct doctor_facts *f) {
         int r;
 
         r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
-        pools_add_problems(f, text_peek(&problems));
+        doctor_facts_add_problems(f, text_peek(&problems));
         if (r == 0)
                 r = poolfiles_visit(conf.folders, conf.n_folders, &visitor);
         if (r < 0)

@@ -44,8 +44,10 @@ static void processes_look_at(struct processes *p, const char *pid) {
                         p->closed = true;
                 return;
         }
-        if (doctor_holders_kind(program) == DOCTOR_HOLDER_PHP_FPM && !*p->f->php_fpm)
+        if (doctor_holders_kind(program) == DOCTOR_HOLDER_PHP_FPM && !*p->f->php_fpm) {
                 p->f->php_fpm = doctor_facts_print(p->f, "process %s (%s)", pid, program);
+                p->f->php_fpm_unit = doctor_holders_unit(p->f, pid);
+        }
         if (text_equal(program, "fpmd-zygote"))
                 processes_add_worker(p, pid);
 }

@@ -44,6 +44,7 @@ static void sockets_look_at(struct doctor_facts *f, const struct doctor_listener
         }
         s->holder = one->holder;
         s->holder_name = one->holder_name;
+        s->holder_unit = one->holder_unit;
         s->has_queue = one->has_queue;
         s->waiting = one->waiting;
         s->limit = one->limit;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The configuration, units, and the sockets that they should have. */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -36,24 +37,104 @@ static bool unit_check_listens(const struct doctor_facts *f, const char *service
                unit_check_is_up(unit_check_socket_of(f, service));
 }
 
-static void unit_check_failed(const struct doctor_unit *u, struct doctor_findings *out) {
+/* No pool has the unit, or the socket unit of a service that is its own. */
+static bool unit_check_is_spare(const struct doctor_facts *f, const struct doctor_unit *u) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_equal(f->pools[i].unit, u->name) || unit_check_socket_of(f, f->pools[i].unit) == u)
+                        return false;
+        return f->n_pools > 0;
+}
+
+/* To start a spare one may stop what has its address now. */
+static void unit_check_failed(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
+        bool spare = unit_check_is_spare(f, u);
+        struct doctor_finding *found = doctor_findings_add(out, "unit", spare ? DOCTOR_NOTE : DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "%s has failed (%s)%s", u->name, *u->result ? u->result : "no reason is known",
+                    spare ? ", and no pool is its own" : "");
+        if (spare)
+                text_printf(&found->next, "systemctl %s %s",
+                            text_has_prefix(u->enabled, "enabled") ? "disable --now" : "reset-failed", u->name);
+        else
+                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl start %s",
+                            u->name, u->name);
+}
+
+static bool unit_check_is_looping(const struct doctor_unit *u) {
+        return text_equal(u->active, "activating") && (text_has_prefix(u->sub, "auto-restart") || u->restarts > 0);
+}
+
+static void unit_check_loop(const struct doctor_unit *u, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+
+        text_printf(&found->what,
+                    "%s ends while it starts, and systemd starts it again and again (%" PRIu64
+                    " times so far): its clients wait: 504",
+                    u->name, u->restarts);
+        text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl restart %s",
+                    u->name, u->name);
+}
+
+/* systemd made an instance of its pool's file, which a reload of the service reads by itself. */
+static void unit_check_changed_instance(const struct doctor_facts *f, const struct doctor_unit *u,
+                                        struct doctor_findings *out) {
+        const struct doctor_unit *socket = unit_check_socket_of(f, u->name);
+        struct doctor_finding *found;
+
+        if (!socket) /* it is the socket itself: told with its service */
+                return;
+        found = doctor_findings_add(out, "unit", DOCTOR_NOTE);
+        text_printf(&found->what,
+                    "The file of which systemd made %s, or a drop-in of it, has been changed since: a new user or "
+                    "listen does not act yet",
+                    u->name);
+        text_printf(&found->next,
+                    "systemctl daemon-reload; after a change of the user or a drop-in systemctl restart %s too, after "
+                    "one of listen systemctl restart %s",
+                    u->name, socket->name);
+}
+
+static void unit_check_changed(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (text_has_prefix(u->name, "fpmd@")) {
+                unit_check_changed_instance(f, u, out);
+                return;
+        }
+        found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+        text_printf(&found->what, "%s, or a drop-in of it, has been changed since systemd read it", u->name);
+        text_printf(&found->next, "systemctl daemon-reload, then systemctl restart %s", u->name);
+}
+
+static void unit_check_user(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "user", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "%s is to run as user '%s', and there is no such user: it does not start", u->name,
+                    u->user);
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_has_prefix(u->name, "fpmd@") && text_equal(f->pools[i].unit, u->name)) {
+                        text_printf(&found->next, "make the user, or name another in %s; then systemctl daemon-reload",
+                                    f->pools[i].file);
+                        return;
+                }
+        text_printf(&found->next, "make the user, or User= of another by systemctl edit %s", u->name);
+}
+
+static void unit_check_unit(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
         struct doctor_finding *found;
 
         if (text_equal(u->load, "masked")) {
                 found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
                 text_printf(&found->what, "%s is masked, so nothing starts it", u->name);
                 text_printf(&found->next, "systemctl unmask %s", u->name);
-        } else if (text_equal(u->active, "failed")) {
-                found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
-                text_printf(&found->what, "%s has failed (%s)", u->name, *u->result ? u->result : "no reason is known");
-                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl start %s",
-                            u->name, u->name);
-        }
-        if (u->is_changed_on_disk) {
-                found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
-                text_printf(&found->what, "%s, or a drop-in of it, has been changed since systemd read it", u->name);
-                text_printf(&found->next, "systemctl daemon-reload, then systemctl restart %s", u->name);
-        }
+        } else if (text_equal(u->active, "failed"))
+                unit_check_failed(f, u, out);
+        else if (unit_check_is_looping(u))
+                unit_check_loop(u, out);
+        if (u->is_changed_on_disk)
+                unit_check_changed(f, u, out);
+        if (u->has_user == DOCTOR_NO && !unit_check_is_spare(f, u))
+                unit_check_user(f, u, out);
 }
 
 static bool unit_check_is_wanted(const struct doctor_facts *f, const char *service) {
@@ -104,7 +185,8 @@ static void unit_check_boot(const struct doctor_facts *f, const struct doctor_un
         const char *enabled = socket ? socket->enabled : "disabled";
         struct doctor_finding *found;
 
-        if (!text_equal(service->enabled, "disabled") || !text_equal(enabled, "disabled"))
+        if (!text_equal(service->enabled, "disabled") || !text_equal(enabled, "disabled") ||
+            unit_check_has_trouble(service) || unit_check_has_trouble(socket))
                 return;
         found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
         text_printf(&found->what, "%s runs now, and does not after the next boot: it is not enabled", service->name);
@@ -120,7 +202,7 @@ static bool unit_check_is_first(const struct doctor_facts *f, size_t i) {
 
 void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_units; i++)
-                unit_check_failed(&f->units[i], out);
+                unit_check_unit(f, &f->units[i], out);
         for (size_t i = 0; i < f->n_pools; i++) {
                 const struct doctor_unit *u = doctor_facts_find_unit(f, f->pools[i].unit);
 
@@ -138,8 +220,9 @@ static void unit_check_taken(const struct doctor_pool *p, struct doctor_findings
 
         text_printf(&found->what, "Pool '%s' is to listen on %s [%s:%u], and %s does so", p->name, p->listen, p->file,
                     p->line, p->socket.holder_name);
-        text_append(&found->next, "end php-fpm (systemctl disable --now of its service), or let the pool listen "
-                                  "elsewhere; then ");
+        text_append(&found->next, "end php-fpm (");
+        doctor_unitname_put_disable(p->socket.holder_unit, &found->next);
+        text_append(&found->next, "), or let the pool listen elsewhere; then ");
         doctor_unitname_put_restart(p->unit, &found->next);
 }
 
@@ -159,6 +242,21 @@ static void unit_check_put_start(const struct doctor_facts *f, const struct doct
         doctor_unitname_put_restart(p->unit, out);
 }
 
+static bool unit_check_has_lost_file(const struct doctor_socket *s) {
+        return s->exists == DOCTOR_NO && (s->holder == DOCTOR_HOLDER_FPMD || s->holder == DOCTOR_HOLDER_OTHER);
+}
+
+static void unit_check_lost_file(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+
+        text_printf(&found->what,
+                    "Pool '%s' listens on %s [%s:%u], and somebody has removed that file: web servers find nothing "
+                    "there: 502",
+                    p->name, p->listen, p->file, p->line);
+        doctor_unitname_put_restart(p->unit, &found->next);
+        text_append(&found->next, " makes it anew");
+}
+
 void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_pools; i++) {
                 const struct doctor_pool *p = &f->pools[i];
@@ -166,6 +264,8 @@ void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findi
 
                 if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
                         unit_check_taken(p, out);
+                if (p->listen[0] == '/' && unit_check_has_lost_file(&p->socket))
+                        unit_check_lost_file(p, out);
                 if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen ||
                     (f->n_units > 0 && !unit_check_listens(f, p->unit)))
                         continue; /* a unit that is not up is told as that, or is off on purpose */

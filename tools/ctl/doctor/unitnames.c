@@ -49,3 +49,7 @@ void doctor_unitname_put_restart(const char *service, struct text *out) {
                 text_append_c(out, ' ');
         text_append(out, service);
 }
+
+void doctor_unitname_put_disable(const char *service, struct text *out) {
+        text_printf(out, "systemctl disable --now %s", *service ? service : "of the service that it is in, if any");
+}

@@ -15,6 +15,9 @@ bool doctor_unitname_put_folder(const char *service, struct text *out);
 /* fpmctl as it is to be called for that service: with its folder where that is not fpmctl's own. */
 void doctor_unitname_put_ctl(const char *service, struct text *out);
 
+/* "systemctl disable --now SERVICE"; of "" in words. */
+void doctor_unitname_put_disable(const char *service, struct text *out);
+
 /* What has to be started anew for another address: the socket unit and the service, or of php-fpm's package the service
  * alone. */
 void doctor_unitname_put_restart(const char *service, struct text *out);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Units, asked of systemd over D-Bus. A unit that is not loaded is loaded for the question, as systemctl show does. */
 
+#include <errno.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "base/account.h"
 #include "base/text.h"
 #include "doctor/collect.h"
+#include "doctor/unitnames.h"
 
 #define UNITS_SYSTEMD "org.freedesktop.systemd1"
 #define UNITS_MANAGER "org.freedesktop.systemd1.Manager"
@@ -35,6 +38,14 @@ static uint64_t units_number(const struct units_question *q, const char *interfa
         return value;
 }
 
+static uint64_t units_count(const struct units_question *q, const char *property) {
+        uint32_t value;
+
+        if (sd_bus_get_property_trivial(q->bus, UNITS_SYSTEMD, q->path, UNITS_SERVICE, property, NULL, 'u', &value) < 0)
+                return 0;
+        return value;
+}
+
 static bool units_boolean(const struct units_question *q, const char *interface, const char *property) {
         int value;
 
@@ -56,12 +67,20 @@ static const char *units_listen(const struct units_question *q) {
         return kept;
 }
 
+/* One that systemd makes for the service is there while that runs. */
+static enum doctor_answer units_has_user(const struct units_question *q, const char *user) {
+        if (!*user || units_boolean(q, UNITS_SERVICE, "DynamicUser"))
+                return DOCTOR_UNKNOWN;
+        return account_user(user, &(struct account){}) == -ENOENT ? DOCTOR_NO : DOCTOR_YES;
+}
+
 static void units_ask(const struct units_question *q, struct doctor_unit *u) {
         bool is_service = text_has_suffix(u->name, ".service");
         const char *own = is_service ? UNITS_SERVICE : UNITS_SOCKET;
 
         u->load = units_text(q, UNITS_UNIT, "LoadState");
         u->active = units_text(q, UNITS_UNIT, "ActiveState");
+        u->sub = units_text(q, UNITS_UNIT, "SubState");
         u->enabled = units_text(q, UNITS_UNIT, "UnitFileState");
         u->is_changed_on_disk = units_boolean(q, UNITS_UNIT, "NeedDaemonReload");
         u->since = units_number(q, UNITS_UNIT, "StateChangeTimestamp");
@@ -71,6 +90,8 @@ static void units_ask(const struct units_question *q, struct doctor_unit *u) {
                 return;
         }
         u->user = units_text(q, own, "User");
+        u->has_user = units_has_user(q, u->user);
+        u->restarts = units_count(q, "NRestarts");
         u->has_private_tmp = units_boolean(q, own, "PrivateTmp");
         u->files = units_number(q, own, "LimitNOFILE");
         u->memory_max = units_number(q, own, "MemoryMax");
@@ -137,17 +158,41 @@ static void units_list(sd_bus *bus, struct doctor_facts *f) {
         sd_bus_error_free(&error);
 }
 
-void doctor_units_collect(struct doctor_facts *f) {
-        sd_bus *bus = NULL;
+static sd_bus *units_open(struct doctor_facts *f) {
+        sd_bus *bus;
         int r;
 
         r = sd_bus_open_system(&bus);
-        if (r < 0) {
-                doctor_facts_unseen(f, "units", doctor_facts_print(f, "systemd cannot be asked: %s", strerror(-r)));
+        if (r >= 0)
+                return bus;
+        doctor_facts_unseen(f, "units", doctor_facts_print(f, "systemd cannot be asked: %s", strerror(-r)));
+        return NULL;
+}
+
+void doctor_units_collect(struct doctor_facts *f) {
+        sd_bus *bus = units_open(f);
+
+        if (!bus)
                 return;
-        }
         units_add(bus, f, "fpmd.socket");
         units_add(bus, f, "fpmd.service");
         units_list(bus, f);
+        sd_bus_flush_close_unref(bus);
+}
+
+void doctor_units_collect_wanted(struct doctor_facts *f) {
+        sd_bus *bus = f->n_units > 0 ? units_open(f) : NULL;
+
+        for (size_t i = 0; bus && i < f->n_backends; i++) {
+                const struct doctor_pool *pool = doctor_facts_find_pool(f, f->backends[i].address);
+                _cleanup_text_ struct text socket = {};
+
+                if (!pool || doctor_facts_find_unit(f, pool->unit))
+                        continue;
+                units_add(bus, f, pool->unit);
+                if (doctor_unitname_put_socket(pool->unit, &socket))
+                        units_add(bus, f, text_peek(&socket));
+                f->failed |= socket.failed;
+        }
         sd_bus_flush_close_unref(bus);
 }

@@ -42,6 +42,8 @@ static bool web_check_is_first(const struct doctor_facts *f, size_t i, bool root
 
 static void web_check_put_place(const struct doctor_backend *b, size_t n, struct text *out) {
         text_printf(out, " [%s:%u", b->file, b->line);
+        if (*b->link)
+                text_printf(out, ", by the link %s", b->link);
         if (n > 1)
                 text_printf(out, ", and %zu more place%s", n - 1, n == 2 ? "" : "s");
         text_append_c(out, ']');
