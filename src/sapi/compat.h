@@ -14,6 +14,10 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wundef"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#include <php_config.h>
+#if defined(ZTS) && !defined(_REENTRANT)
+#define _REENTRANT 1 /* such a PHP is compiled with -pthread, which defines it, and a structure of its goes by that */
+#endif
 #include <SAPI.h>
 #include <ext/pcre/php_pcre.h>
 #include <ext/random/php_random.h>

@@ -79,6 +79,12 @@ def thread_safe():
     return "--enable-zts" in r.stdout.split()
 
 
+def as_php_fpm():
+    """The mark of tests in which PHP itself has to be that of php-fpm."""
+    import pytest  # which tools that use this library need not have
+    return pytest.mark.skipif(thread_safe(), reason="the thread-safe PHP has other extensions, settings and numbers than php-fpm's")
+
+
 @functools.cache
 def embeds_another_release():
     """The build's PHP is not, to the last number, php-fpm's: that of tools/lib/zts.sh is the newest whose source can be had."""

@@ -70,6 +70,7 @@ def test_help_names_every_option_of_php_fpm(twins):
     assert options <= set(re.findall(r"(?<!\w)(-\w|--[a-z-]+)\b", ours))
 
 
+@programs.as_php_fpm()
 @pytest.mark.parametrize("what", VERSION)
 def test_version_is_phps(twins, what):
     reference, ours = (twin.ask(*VERSION[what]) for twin in twins)
@@ -80,6 +81,7 @@ def test_version_is_phps(twins, what):
     assert ours[1].splitlines()[1:] == reference[1].splitlines()[1:]
 
 
+@programs.as_php_fpm()
 @pytest.mark.parametrize("what", MODULES)
 def test_modules_are_php_fpms(twins, what):
     reference, ours = (twin.ask(*MODULES[what]) for twin in twins)
@@ -87,6 +89,7 @@ def test_modules_are_php_fpms(twins, what):
     assert ours[1].splitlines() == reference[1].splitlines()
 
 
+@programs.as_php_fpm()
 @pytest.mark.parametrize("what", INFO)
 def test_info_is_php_fpms(twins, what):
     reference, ours = (twin.ask(*INFO[what]) for twin in twins)

@@ -426,6 +426,7 @@ STARTUP = {"a time zone": ["-d", "date.timezone=Nowhere/City"], "an extension": 
            "without display": ["-d", "extension=nothere", "-d", "display_startup_errors=0"], "logged too": ["-d", "extension=nothere", "-d", "log_errors=1"]}
 
 
+@programs.as_php_fpm()
 @pytest.mark.parametrize("what", STARTUP)
 def test_what_php_says_at_its_startup_is_said_in_php_fpms_words_or_not_at_all(twins, what):
     """php-fpm starts PHP before it runs, fpmd in the pool after that: the order and the pool differ."""

@@ -66,6 +66,7 @@ def files():
     programs.shutil.rmtree(folder)
 
 
+@programs.as_php_fpm()
 @pytest.mark.parametrize("case", CASES)
 def test_as_php_fpm(files, case):
     args, env = CASES[case]

@@ -184,7 +184,8 @@ def test_another_sites_files_are_out_of_reach(start, sites):
     """'a program that it has written' is one below a folder that is read, and so may be started: only folders apart keep it from that."""
     s = start({"open": sites.pool("no"), "fenced": sites.pool("yes"), "strict": sites.pool("strict", more=["/usr", "/lib", "/lib64", "/bin"])})
     every = sites.attacks(s, "open")
-    assert every == set(json.loads(sites.ask(s, sites.attack, "fenced"))), "attacks that do not even succeed where nothing keeps them out"
+    vain = {"read by the folder of /proc"} if programs.thread_safe() else set()  # the process's directory stays the worker's
+    assert every == set(json.loads(sites.ask(s, sites.attack, "fenced"))) - vain, "attacks that do not even succeed where nothing keeps them out"
     below = {"run a program that it has written"}
     assert sites.attacks(s, "fenced") == below
     assert sites.attacks(s, "strict") == below

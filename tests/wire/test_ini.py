@@ -44,7 +44,7 @@ KINDS = {
 OTHERWISE = {"constants": {"PHP_BINARY"}, "settings": {"fastcgi.script_path_encoded"} if programs.php_version() < (8, 5) else set()}
 
 
-@pytest.mark.skipif(programs.thread_safe(), reason="it is about Debian's libphp and Debian's php-fpm")
+@programs.as_php_fpm()
 @pytest.mark.parametrize("kind", KINDS)
 def test_php_is_php_fpms(both, kind):
     """Name by name: programs of a site must not find more than they do under php-fpm, nor less."""
