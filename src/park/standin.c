@@ -115,9 +115,11 @@ static void standin_refuse(struct park *park, struct connection *c, const uint8_
 /* Its client has been answered, and is waited for as long as one that has just connected: a process that only refuses
  * is no place to idle. */
 static void standin_wait(struct park *park, struct connection *c) {
-        if (*park->stopping && c->scan.in_request)
+        const bool ends = *park->stopping || park->standin.ended;
+
+        if (ends && c->scan.in_request)
                 standin_refuse(park, c, c->in, c->n_in);
-        else if (*park->stopping)
+        else if (ends)
                 connection_close(park, c);
         else if (c->n_in > 0)
                 receiving_look(park, c, NULL, 0);

@@ -431,6 +431,20 @@ def test_who_has_only_asked_is_let_go(broken):
                 and not [p for p in procs.children(s.pid) if procs.comm(p) == "fpmd-refuse"])
 
 
+def test_who_asks_when_nobody_is_refused_any_more_is_answered_and_let_go(broken):
+    """Or the process that refuses would stay for as long as somebody asks now and then, and refuse requests that others serve."""
+    s, missing = broken(**{"park.first_byte_timeout": "60s"})
+    with s.connect("p0", timeout=20) as c:
+        c.send(question("FCGI_MPXS_CONNS"))
+        told(c)
+        mend(missing)
+        procs.until("PHP to start", lambda: s.run(s.pid_script, "p0").status == 200)
+        c.send(question("FCGI_MPXS_CONNS"))
+        told(c)
+        assert c.read_eof(timeout=20) == b""
+    procs.until("nobody to refuse any more", lambda: not [p for p in procs.children(s.pid) if procs.comm(p) == "fpmd-refuse"])
+
+
 def test_php_that_does_not_start_is_an_error_of_the_start(make):
     s = make({"www": {**SLEEPER, BROWSCAP: "/nonexistent/browscap.ini"}})
     status, said = s.start_expecting_failure()
