@@ -102,7 +102,8 @@ bool sapi_signals_begin_request(void);
  * the process's CPU clock stood then. signals_changed: what sapi_signals_begin_request() said. decide: all of them are
  * known, and PHP's request start-up goes on. execute: the script is next. end: no user code runs any more. */
 void sapi_limit_begin_worker(void);
-void sapi_limit_make_timer(void); /* in a fork of a process that has begun */
+#define SAPI_LIMIT_SIGNAL (SIGRTMAX - 5) /* the timer's own: one that no other part of PHP uses */
+void sapi_limit_make_timer(void);        /* in a fork of a process that has begun */
 void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed);
 void sapi_limit_decide(void);
 void sapi_limit_execute(void);

@@ -32,9 +32,6 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-/* The timer's own signal: one that no other part of PHP uses. */
-#define LIMIT_SIGNAL (SIGRTMAX - 5)
-
 #define NSEC_PER_SEC 1000000000ULL
 
 static struct {
@@ -128,15 +125,15 @@ static bool limit_take_signal(void) {
         sigset_t set;
 
         sigemptyset(&set);
-        sigaddset(&set, LIMIT_SIGNAL);
+        sigaddset(&set, SAPI_LIMIT_SIGNAL);
         sigfillset(&sa.sa_mask);
         sigdelset(&sa.sa_mask, SIGPROF);
-        return sigaction(LIMIT_SIGNAL, &sa, NULL) == 0 && sigprocmask(SIG_UNBLOCK, &set, NULL) == 0;
+        return sigaction(SAPI_LIMIT_SIGNAL, &sa, NULL) == 0 && sigprocmask(SIG_UNBLOCK, &set, NULL) == 0;
 }
 
 /* A fork has none of its parent's timers. */
 void sapi_limit_make_timer(void) {
-        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL };
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SAPI_LIMIT_SIGNAL };
 
         event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
         limit.armed = 0;
@@ -164,7 +161,7 @@ void sapi_limit_begin(uint64_t cpu_nsec, bool signals_changed) {
 
 /* PHP is told in its own way, so its message says where the script is. */
 void sapi_limit_begin_boot(uint64_t usec) {
-        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = LIMIT_SIGNAL };
+        struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SAPI_LIMIT_SIGNAL };
         uint64_t over = time_read_nsec(CLOCK_MONOTONIC) + usec * NSEC_PER_USEC;
         struct itimerspec when = { .it_value = { .tv_sec = (time_t)(over / NSEC_PER_SEC),
                                                  .tv_nsec = (long)(over % NSEC_PER_SEC) } };

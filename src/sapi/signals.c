@@ -126,7 +126,8 @@ void sapi_signals_put_back(void) {
         if (!signals.changed)
                 return;
         for (int sig = 1; sig < NSIG; sig++)
-                (void)sigaction(sig, &signals.actions[sig], NULL); /* of some numbers nobody has a say */
+                if (sig != SAPI_LIMIT_SIGNAL) /* the timer may go off before the next request takes it back */
+                        (void)sigaction(sig, &signals.actions[sig], NULL); /* of some numbers nobody has a say */
         (void)sigprocmask(SIG_SETMASK, &signals.mask, NULL);
 }
 
