@@ -123,11 +123,10 @@ static void logger_on_signal(struct logger *l) {
                 logger_finish(l);
 }
 
-/* What was said after the order for a new file goes there, so orders come first. */
+/* What was said after the order for a new file goes there, so all orders come first. */
 static void logger_handle(struct logger *l, const struct epoll_event *events, int n) {
-        for (int i = 0; i < n; i++)
-                if (events[i].data.ptr == &l->orders)
-                        logger_on_order(l);
+        while (logger_on_order(l))
+                ;
         for (int i = 0; i < n && !l->finishing; i++)
                 if (events[i].data.ptr == &l->signal_fd)
                         logger_on_signal(l);
