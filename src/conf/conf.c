@@ -128,6 +128,7 @@ void conf_free(struct conf *c) {
         free(c->pools);
         conf_free_strings(c->files);
         conf_free_strings(c->notices);
+        conf_free_strings(c->left);
         free(c);
 }
 
@@ -208,6 +209,20 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) {
         text_vprintf(&line, fmt, ap);
         va_end(ap);
         return line.failed ? -ENOMEM : conf_add_string(&c->notices, text_peek(&line), &copy);
+}
+
+int conf_add_left(struct conf *c, const char *pool) {
+        char *copy;
+        int r = conf_add_string(&c->left, pool, &copy);
+
+        return r < 0 ? r : conf_add_notice(c, "[pool %s] is left to fpmd@%s.socket, which is enabled", pool, pool);
+}
+
+bool conf_is_left(const struct conf *c, const char *pool) {
+        for (char *const *name = c->left; name && *name; name++)
+                if (text_equal(*name, pool))
+                        return true;
+        return false;
 }
 
 void conf_count_notices(struct conf *c, const struct text *problems) {

@@ -38,6 +38,12 @@ int conf_add_pool(struct conf *c, const char *name, struct conf_where where, str
 int conf_add_file(struct conf *c, const char *path, const char **ret);
 int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
 
+/* Takes down that the pool is left to a unit of its own, with a notice. 0 or -ENOMEM. */
+int conf_add_left(struct conf *c, const char *pool);
+
+/* It is one of these. */
+bool conf_is_left(const struct conf *c, const char *pool);
+
 /* Sets n_noticed, as long as there is no problem. */
 void conf_count_notices(struct conf *c, const struct text *problems);
 int conf_pairs_add(struct conf_pairs *pairs, const char *key, const char *value, struct conf_where where);

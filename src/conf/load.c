@@ -255,28 +255,12 @@ static bool load_is_named(void *ctx, const struct conf_pool *pool) {
         return text_equal(pool->name, ctx);
 }
 
-static bool load_is_ours(void *ctx, const struct conf_pool *pool) {
-        struct loader *l = ctx;
-
-        if (!ownunit_is_enabled(l->options->units, pool->name))
-                return true;
-        if (conf_add_notice(l->entries.conf, "[pool %s] is left to fpmd@%s.socket, which is enabled", pool->name,
-                            pool->name) < 0)
-                l->entries.problems->failed = true;
-        return false;
-}
-
-static void load_keep_pools(struct loader *l) {
+static void load_keep_pool(struct loader *l) {
         struct conf *c = l->entries.conf;
         const char *name = l->options->pool;
 
         if (name && conf_keep_pools(c, load_is_named, (void *)name) == 0)
                 text_printf(l->entries.problems, "[%s:0] option --pool: no pool '%s' is defined\n", c->files[0], name);
-        if (l->options->units && c->n_pools > 0 && conf_keep_pools(c, load_is_ours, l) == 0)
-                text_printf(l->entries.problems,
-                            "[%s:0] option --leave-to-units: nothing is left to serve, as each pool has a unit of its "
-                            "own that is enabled\n",
-                            c->files[0]);
 }
 
 /* Everything after the first file is on the stack. */
@@ -290,7 +274,9 @@ static int load(struct loader *l, struct conf **ret) {
                 return r;
         if (e->n_problems > CONF_ENTRIES_PROBLEMS_MAX)
                 text_printf(e->problems, "%zu more problems\n", e->n_problems - CONF_ENTRIES_PROBLEMS_MAX);
-        load_keep_pools(l);
+        load_keep_pool(l);
+        if (l->options->units)
+                conf_ownunit_leave(e->conf, l->options->units, e->problems);
         r = conf_rules_check(e->conf, l->options, e->problems);
         if (r < 0)
                 return r;

@@ -115,4 +115,5 @@ struct conf {
          * that is not a notice. */
         char **notices;
         size_t n_noticed; /* of them, before the first problem */
+        char **left;      /* NULL-terminated: pools that are left to units of their own */
 };

@@ -16,6 +16,6 @@ struct conf_options {
         bool php_fpm;        /* php-fpm's defaults where fpmd has others: daemonize, error_log, syslog.ident */
         const char *prefix; /* -p: where relative paths begin; NULL: where those of php-fpm do, in /usr, logs in /var */
         const char *pool;   /* --pool: the one pool that is taken of those that the files have; NULL: all */
-        const char *units; /* --leave-to-units: a folder of systemd's; pools whose unit is enabled there are left out */
-        const char *pid;   /* -g, or NULL: pid, where no file sets it */
+        const char *units;  /* --leave-to-units: folders of systemd's; pools whose unit is enabled there are left out */
+        const char *pid;    /* -g, or NULL: pid, where no file sets it */
 };

@@ -1,42 +1,220 @@
 /* SPDX-License-Identifier: MIT */
-/* See ownunit.h. Where a link leads is of no interest: systemd makes the unit of the template. */
+/*
+ * See ownunit.h. The folders are read once for all pools. Where a link leads is of no interest: systemd makes the unit
+ * of the template. A name alone says little, since another folder may have a pool of that name (php-fpm's, above all).
+ */
 
 #include "conf/ownunit.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/macros.h"
 #include "base/text.h"
-#include "conf/conf.h"
 
-#define OWNUNIT_NAME "fpmd@%s.socket"
+#define OWNUNIT_HEAD   "fpmd@"
+#define OWNUNIT_TAIL   ".socket"
+#define OWNUNIT_DROPIN "50-pool.conf" /* the generator's */
+#define OWNUNIT_SOURCE "SourcePath="
+#define OWNUNIT_MAX    ((size_t)1 << 20)
+
+/* Instances that "systemctl enable" has made links for. */
+struct ownunits {
+        char **names; /* NULL-terminated */
+        const char *path;
+};
 
 static void ownunit_closedirp(DIR **d) {
         if (*d)
                 closedir(*d);
 }
 
-static bool ownunit_is_wanted(int folder, const char *target, const char *pool) {
-        char path[sizeof(((struct dirent *)0)->d_name) + sizeof("/" OWNUNIT_NAME) + CONF_POOL_NAME_MAX];
-        struct stat st;
+/* The next folder of a path, into buf. False: there is none. */
+static bool ownunit_next_folder(const char **path, char buf[static PATH_MAX]) {
+        size_t n = strcspn(*path, ":");
 
-        snprintf(path, sizeof(path), "%s/" OWNUNIT_NAME, target, pool);
-        return fstatat(folder, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        if (!**path)
+                return false;
+        snprintf(buf, PATH_MAX, "%.*s", (int)MIN(n, (size_t)PATH_MAX - 1), *path);
+        *path += n + ((*path)[n] == ':');
+        return true;
 }
 
-bool ownunit_is_enabled(const char *folder, const char *pool) {
-        _cleanup_(ownunit_closedirp) DIR *dir = opendir(folder);
+static int ownunit_add(struct ownunits *u, size_t *n, const char *name, size_t n_name) {
+        char **names = reallocarray(u->names, *n + 2, sizeof(*names));
+
+        if (!names)
+                return -ENOMEM;
+        u->names = names;
+        names[*n] = strndup(name, n_name);
+        if (!names[*n])
+                return -ENOMEM;
+        names[++*n] = NULL;
+        return 0;
+}
+
+/* Calls take() for each entry. A folder that is not there has none. */
+static int ownunit_list(int at, const char *folder, int (*take)(void *ctx, int dir, const char *name), void *ctx) {
+        _cleanup_(ownunit_closedirp) DIR *dir = NULL;
+        int fd = openat(at, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
         const struct dirent *entry;
 
-        if (!dir || strchr(pool, '/') || strlen(pool) > CONF_POOL_NAME_MAX)
+        if (fd < 0)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+        dir = fdopendir(fd);
+        if (!dir) {
+                r = -errno;
+                close(fd);
+                return r;
+        }
+        while (r == 0 && (errno = 0, entry = readdir(dir)))
+                r = take(ctx, dirfd(dir), entry->d_name);
+        return r == 0 ? -errno : r;
+}
+
+struct ownunit_reader {
+        struct ownunits *units;
+        size_t n;
+};
+
+static int ownunit_take_link(void *ctx, _unused_ int dir, const char *name) {
+        struct ownunit_reader *k = ctx;
+        size_t head = strlen(OWNUNIT_HEAD), tail = strlen(OWNUNIT_TAIL), n = strlen(name);
+
+        if (n <= head + tail || !text_has_prefix(name, OWNUNIT_HEAD) || !text_has_suffix(name, OWNUNIT_TAIL))
+                return 0;
+        return ownunit_add(k->units, &k->n, name + head, n - head - tail);
+}
+
+static int ownunit_take_target(void *ctx, int dir, const char *name) {
+        if (!text_has_suffix(name, ".wants") && !text_has_suffix(name, ".requires"))
+                return 0;
+        return ownunit_list(dir, name, ownunit_take_link, ctx);
+}
+
+static int ownunit_read(const char *path, struct ownunits *ret) {
+        struct ownunit_reader k = { .units = ret };
+        char folder[PATH_MAX];
+        int r = 0;
+
+        *ret = (struct ownunits){ .names = calloc(1, sizeof(*ret->names)), .path = path };
+        if (!ret->names)
+                return -ENOMEM;
+        while (r == 0 && ownunit_next_folder(&path, folder))
+                r = ownunit_list(AT_FDCWD, folder, ownunit_take_target, &k);
+        return r;
+}
+
+static void ownunit_done(struct ownunits *u) {
+        for (char **name = u->names; name && *name; name++)
+                free(*name);
+        free(u->names);
+        *u = (struct ownunits){};
+}
+
+/* "%%" is a unit's way to say "%". */
+static void ownunit_unescape(char *s) {
+        char *to = s;
+
+        for (; *s; s++) {
+                *to++ = *s;
+                s += s[0] == '%' && s[1] == '%';
+        }
+        *to = '\0';
+}
+
+static bool ownunit_is_same_file(const char *a, const char *b) {
+        struct stat x, y;
+
+        return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool ownunit_is_of(const char *folder, const char *pool, const char *file) {
+        _cleanup_free_ char *all = NULL;
+        char path[PATH_MAX], *line, *rest;
+
+        if (snprintf(path, sizeof(path), "%s/" OWNUNIT_HEAD "%s.service.d/" OWNUNIT_DROPIN, folder, pool) >= PATH_MAX ||
+            fd_read_file(path, OWNUNIT_MAX, &all, NULL) < 0)
                 return false;
-        while ((entry = readdir(dir)))
-                if ((text_has_suffix(entry->d_name, ".wants") || text_has_suffix(entry->d_name, ".requires")) &&
-                    ownunit_is_wanted(dirfd(dir), entry->d_name, pool))
+        rest = all;
+        while ((line = strsep(&rest, "\n"))) {
+                if (!text_has_prefix(line, OWNUNIT_SOURCE))
+                        continue;
+                line += strlen(OWNUNIT_SOURCE);
+                ownunit_unescape(line);
+                return ownunit_is_same_file(line, file);
+        }
+        return false;
+}
+
+static bool ownunit_is_masked(const char *folder, const char *pool, const char *kind) {
+        char path[PATH_MAX], to[sizeof("/dev/null")];
+        ssize_t n;
+
+        if (snprintf(path, sizeof(path), "%s/" OWNUNIT_HEAD "%s.%s", folder, pool, kind) >= PATH_MAX)
+                return false;
+        n = readlink(path, to, sizeof(to));
+        return n == (ssize_t)sizeof(to) - 1 && strncmp(to, "/dev/null", (size_t)n) == 0;
+}
+
+static bool ownunit_is_enabled(const struct ownunits *u, const char *pool) {
+        for (char **name = u->names; *name; name++)
+                if (text_equal(*name, pool))
                         return true;
         return false;
+}
+
+/* The unit is made of the file, and not masked. */
+static bool ownunit_has(const struct ownunits *u, const char *pool, const char *file) {
+        const char *path = u->path;
+        char folder[PATH_MAX];
+        bool made = false;
+
+        if (!ownunit_is_enabled(u, pool))
+                return false;
+        while (ownunit_next_folder(&path, folder)) {
+                if (ownunit_is_masked(folder, pool, "socket") || ownunit_is_masked(folder, pool, "service"))
+                        return false;
+                made = made || ownunit_is_of(folder, pool, file);
+        }
+        return made;
+}
+
+struct ownunit_leaving {
+        struct ownunits units;
+        struct conf *conf;
+        bool failed;
+};
+
+static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
+        struct ownunit_leaving *k = ctx;
+
+        if (!ownunit_has(&k->units, pool->name, pool->where.file))
+                return true;
+        k->failed = k->failed || conf_add_left(k->conf, pool->name) < 0;
+        return false;
+}
+
+void conf_ownunit_leave(struct conf *c, const char *path, struct text *problems) {
+        struct ownunit_leaving k = { .conf = c };
+        int r = c->n_pools > 0 ? ownunit_read(path, &k.units) : 0;
+
+        if (r < 0)
+                text_printf(problems, "[%s:0] option --leave-to-units: '%s' cannot be read: %s\n", c->files[0], path,
+                            strerror(-r));
+        else if (c->n_pools > 0 && conf_keep_pools(c, ownunit_is_ours, &k) == 0)
+                text_printf(problems,
+                            "[%s:0] option --leave-to-units: nothing is left to serve, as each pool has a unit of its "
+                            "own that is enabled\n",
+                            c->files[0]);
+        problems->failed = problems->failed || k.failed;
+        ownunit_done(&k.units);
 }

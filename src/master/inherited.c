@@ -15,6 +15,8 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "base/nowait.h"
+#include "conf/conf.h"
+#include "log/log.h"
 #include "master/sockets.h"
 #include "master/store.h"
 
@@ -118,12 +120,25 @@ void inherited_list(const struct inherited *all, struct text *out) {
         text_append(out, all->n ? "" : " nothing");
 }
 
-int inherited_check_claimed(const struct inherited *all, const struct conf *conf, struct text *problems) {
+/* Nobody would serve its clients: the pool's own unit has a socket. */
+static void inherited_close_left(struct inherited_socket *i) {
+        log_warning("the socket '%s' (%s) from the service manager is closed, since its pool is left to "
+                    "fpmd@%s.socket: disable the other socket unit",
+                    i->name, i->address ?: "?", i->name);
+        stored_shut(i->fd);
+        i->claimed = true;
+}
+
+int inherited_check_claimed(struct inherited *all, const struct conf *conf, struct text *problems) {
         int r = 0;
 
         for (size_t i = 0; i < all->n; i++) {
                 if (all->items[i].claimed)
                         continue;
+                if (conf_is_left(conf, all->items[i].name)) {
+                        inherited_close_left(&all->items[i]);
+                        continue;
+                }
                 text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
                             all->items[i].name, all->items[i].address ?: "?");
                 for (size_t k = 0; k < conf->n_pools; k++)

@@ -39,7 +39,7 @@ void inherited_done(struct inherited *all);
 size_t inherited_claim(struct inherited *all, const struct conf_pool *pool, struct listen_set *s);
 
 /* After every pool has its set: an unclaimed descriptor is an error that lists both sides. 0 or LISTEN_E_PROBLEM. */
-int inherited_check_claimed(const struct inherited *all, const struct conf *conf, struct text *problems);
+int inherited_check_claimed(struct inherited *all, const struct conf *conf, struct text *problems);
 
 /* Appends "the service manager passed: ...". */
 void inherited_list(const struct inherited *all, struct text *out);

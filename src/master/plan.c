@@ -86,7 +86,7 @@ static int plan_drop(const struct plan_running *r, struct plan_step *ret, struct
         *ret = (struct plan_step){ .action = PLAN_DROP,
                                    .address = PLAN_ADDRESS_GIVEN_UP,
                                    .page = r->page ? PLAN_PAGE_CLOSED : PLAN_PAGE_KEPT };
-        if (!r->of_systemd)
+        if (!r->of_systemd || r->left)
                 return 0;
         text_printf(problems,
                     "the pool '%s' is gone from the configuration, but its socket is the service manager's: "

@@ -20,6 +20,7 @@ struct plan_running {
         struct addr bound;  /* their address; .n = 0: unknown */
         const char *page;   /* pm.status_listen of the page it has, or NULL */
         bool of_systemd;    /* the service manager opened its listeners */
+        bool left;          /* the configuration leaves it to a unit of its own, which has sockets */
         bool ends;          /* an earlier reload has dropped it, and it still drains */
         uid_t uid;          /* of its processes, which have its listeners; for plan_check_heirs() */
 };

@@ -134,6 +134,7 @@ static struct plan_running reload_picture(const struct master *m, const struct m
                 .listen = mp->listeners->listen,
                 .page = statuspage_address(mp->status),
                 .of_systemd = mp->listeners->inherited,
+                .left = conf_is_left(m->reload.conf, mp->pool->name),
                 .ends = mp->state == STATE_POOL_LEAVES,
         };
 

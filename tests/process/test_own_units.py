@@ -2,27 +2,44 @@
 """--leave-to-units: pools whose own unit is enabled are that one's, and the service for all others does without them."""
 
 import os
+import socket
 
 import pytest
 
 import procs
 
 
+class Units:
+    """Folders as systemd has them: one with what systemctl(1) does, one of the generator."""
+
+    def __init__(self, folder):
+        self.own, self.generator = folder / "system", folder / "generator"
+        self.own.mkdir()
+        self.generator.mkdir()
+        self.path = f"{folder}/none:{self.own}:{self.generator}"
+
+    def enable(self, pool, target="fpmd.target.wants"):
+        (self.own / target).mkdir(exist_ok=True)
+        os.symlink("/usr/lib/systemd/system/fpmd@.socket", self.own / target / f"fpmd@{pool}.socket")
+
+    def made_of(self, pool, file):
+        folder = self.generator / f"fpmd@{pool}.service.d"
+        folder.mkdir(exist_ok=True)
+        (folder / "50-pool.conf").write_text(f"# Made by a test.\n\n[Unit]\nSourcePath={file.replace('%', '%%')}\n\n[Service]\n")
+
+
 @pytest.fixture
 def units(tmp_path):
-    """enable(pool): as systemctl(1) does."""
-    def enable(pool, target="fpmd.target.wants"):
-        (tmp_path / target).mkdir(exist_ok=True)
-        os.symlink("/usr/lib/systemd/system/fpmd@.socket", tmp_path / target / f"fpmd@{pool}.socket")
-    enable.folder = tmp_path
-    return enable
+    return Units(tmp_path)
 
 
 @pytest.fixture
 def service(make, units):
     def build(pools):
-        s = make(pools, args=["--leave-to-units", str(units.folder)])
+        s = make(pools, args=["--leave-to-units", units.path])
         s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+        for pool in pools:
+            units.made_of(pool, s.config_path)
         return s
     return build
 
@@ -32,8 +49,8 @@ def pools(s):
 
 
 def test_a_pool_with_a_unit_of_its_own_is_left_out(service, units):
-    units("shop")
-    units("ww")  # another one's name is part of it
+    units.enable("shop")
+    units.enable("ww")  # another one's name is part of it
     s = service({"www": {}, "shop": {"listen": "systemd"}}).start()
     s.wait_log(r"\[pool shop\] is left to fpmd@shop\.socket, which is enabled")
     assert pools(s) == {"www"} and s.run(s.pid_script).status == 200
@@ -44,19 +61,19 @@ def test_a_pool_with_a_unit_of_its_own_is_left_out(service, units):
 def test_a_reload_gives_up_a_pool_that_has_got_a_unit_and_takes_it_back(service, units, target):
     s = service({"www": {}, "shop": {}}).start()
     assert pools(s) == {"www", "shop"} and s.run(s.pid_script, "shop").status == 200
-    units("shop", target)
+    units.enable("shop", target)
     s.reload()
     s.wait_log(r"\[pool shop\] is left to fpmd@shop\.socket")
     procs.until("the pool to go", lambda: pools(s) == {"www"})
     procs.until("the socket of the pool to go", lambda: not os.path.exists(s.address("shop")))
-    (units.folder / target / "fpmd@shop.socket").unlink()
+    (units.own / target / "fpmd@shop.socket").unlink()
     s.reload()
     assert pools(s) == {"www", "shop"} and s.run(s.pid_script, "shop").status == 200
     assert s.stop() == 0
 
 
 def test_a_service_for_which_nothing_is_left_says_so(service, units):
-    units("www")
+    units.enable("www")
     s = service({"www": {}})
     s.spawn(s.command())
     assert s.wait_exit() == 78
@@ -64,7 +81,74 @@ def test_a_service_for_which_nothing_is_left_says_so(service, units):
 
 
 def test_without_the_folder_all_are_served(service, units):
-    os.rmdir(units.folder)
+    os.rmdir(units.own)
     s = service({"www": {}}).start()
     assert pools(s) == {"www"}
+    assert s.stop() == 0
+
+
+def masked(s, units):
+    os.symlink("/dev/null", units.own / "fpmd@shop.socket")
+
+
+def of_another_file(s, units):
+    other = os.path.join(s.folder, "other.conf")
+    open(other, "w").close()
+    units.made_of("shop", other)
+
+
+def by_hand(s, units):
+    (units.generator / "fpmd@shop.service.d/50-pool.conf").unlink()
+
+
+@pytest.mark.parametrize("what", [masked, of_another_file, by_hand])
+def test_a_unit_that_does_not_serve_this_pool_leaves_it_here(service, units, what):
+    units.enable("shop")
+    s = service({"www": {}, "shop": {}})
+    what(s, units)
+    s.start()
+    assert pools(s) == {"www", "shop"} and s.run(s.pid_script, "shop").status == 200
+    assert s.stop() == 0
+
+
+def test_folders_that_cannot_be_read_are_a_mistake(make, tmp_path):
+    os.symlink("circle", tmp_path / "circle")
+    s = make({"www": {}}, args=["--leave-to-units", f"/nowhere:{tmp_path}/circle"])
+    s.spawn(s.command())
+    assert s.wait_exit() == 78
+    assert "option --leave-to-units:" in s.log() + s.output()
+
+
+def test_a_socket_of_a_pool_that_is_left_is_closed_and_keeps_nobody_from_serving(service, units):
+    """systemd may pass both: the other pools go on."""
+    units.enable("shop")
+    s = service({"www": {}, "shop": {}})
+    sockets = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for name, listener in zip(("www", "shop"), sockets):
+        listener.bind(s.address(name))
+        listener.listen()
+    s.start_with_sockets([listener.fileno() for listener in sockets], ["www", "shop"])
+    s.wait_log("ready to handle connections")
+    s.wait_log(r"the socket 'shop' \(.*\) from the service manager is closed, since its pool is left to fpmd@shop\.socket")
+    assert s.run(s.pid_script).status == 200
+    with pytest.raises(OSError), socket.socket(socket.AF_UNIX) as client:
+        client.connect(s.address("shop"))
+    s.reload()
+    assert pools(s) == {"www"}
+    assert s.stop() == 0
+
+
+def test_a_reload_leaves_a_pool_whose_socket_is_systemds(service, units):
+    s = service({"www": {}, "shop": {}})
+    sockets = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    for name, listener in zip(("www", "shop"), sockets):
+        listener.bind(s.address(name))
+        listener.listen()
+    s.start_with_sockets([listener.fileno() for listener in sockets], ["www", "shop"])
+    s.wait_log("ready to handle connections")
+    assert s.run(s.pid_script, "shop").status == 200
+    units.enable("shop")
+    s.reload()
+    procs.until("the pool to go", lambda: pools(s) == {"www"})
+    assert s.run(s.pid_script).status == 200
     assert s.stop() == 0
