@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """security.landlock: which files a pool's PHP can reach, by attacks. Each is made in a pool without it too, where it succeeds."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -134,7 +135,8 @@ class Sites:
         for folder in ("a/up", "b/drop"):
             for name in os.listdir(f"{self.folder}/{folder}"):
                 path = f"{self.folder}/{folder}/{name}"
-                os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+                with contextlib.suppress(FileNotFoundError):  # PHP removes what was uploaded when the request is over
+                    os.rmdir(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
         for path in (f"{self.a}/new.php", self.dropped):
             if os.path.exists(path):
                 os.unlink(path)

@@ -150,7 +150,10 @@ class Scene:
         for pattern in self.logged:
             self.s.wait_log(r"WARNING: \[pool www\] " + pattern)
         told = re.findall(r"(?:WARNING|ERROR|ALERT): .*", self.s.log())
-        assert len(told) == len(self.logged), told
+
+        def others(lines):  # a worker that dies may be at the end of a request that it has answered
+            return [line for line in lines if "had script" not in line]
+        assert len(others(told)) == len(others(self.logged)), told
 
 
 # --- the states. Behind each there is what its clients do next.
