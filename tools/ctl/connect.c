@@ -16,28 +16,17 @@
 #include "ctl.h"
 #include "unitlist.h"
 
-/* A pool that is a unit of its own has its file in one of units.conf's folders. "": there is none, or its unit has the
- * address alone. */
-static char *connect_instance_address(const char *name) {
+/* A pool that is a unit of its own has its file in one of units.conf's folders. False: there is none of that name, or
+ * its unit alone has the address. */
+static bool connect_take_instance(const char *name, char **ret) {
         _cleanup_unitlist_ struct unitlist list = {};
         const struct unitlist_pool *p;
 
         if (unitlist_read(&list) < 0)
-                return strdup("");
+                return false;
         p = unitlist_find(&list, name, strlen(name));
-        return strdup(p && !text_equal(p->listen, "systemd") ? p->listen : "");
-}
-
-static int connect_take_instance(const char *name, char **ret) {
-        _cleanup_free_ char *address = connect_instance_address(name);
-
-        if (address && !*address)
-                ctl_print_error("no pool '%s' in " CTL_CONFIG_DEFAULT
-                                ", nor one with an address in the folders of " FPMD_SYSCONFDIR
-                                "/units.conf; -y names another configuration, --connect an address",
-                                name);
-        *ret = address && *address ? TAKE_PTR(address) : NULL;
-        return *ret ? 0 : CTL_EXIT_CONFIG;
+        *ret = p && *p->listen && !text_equal(p->listen, "systemd") ? strdup(p->listen) : NULL;
+        return *ret != NULL;
 }
 
 int ctl_connect_configured(const char *config, const char *pool_name, char **ret) {
@@ -50,15 +39,18 @@ int ctl_connect_configured(const char *config, const char *pool_name, char **ret
 
         r = conf_load(config, &options, &conf, &problems);
         pool = r != 0 ? NULL : pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
-        if (!pool && pool_name && is_default)
-                return connect_take_instance(pool_name, ret);
+        if (!pool && pool_name && is_default && connect_take_instance(pool_name, ret))
+                return 0;
         if (r != 0) {
                 fputs(text_peek(&problems), stderr);
                 ctl_print_error("cannot take the address from %s; --connect names one", config);
                 return CTL_EXIT_CONFIG;
         }
         if (!pool || !pool->listen) {
-                ctl_print_error("%s has no pool '%s'", config, pool_name ? pool_name : "");
+                ctl_print_error("%s has no pool '%s'%s", config, pool_name ? pool_name : "",
+                                is_default ? ", nor have the folders of " FPMD_SYSCONFDIR
+                                             "/units.conf one with an address; -y names another file"
+                                           : "");
                 return CTL_EXIT_CONFIG;
         }
         *ret = strdup(pool->listen);

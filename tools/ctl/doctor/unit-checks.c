@@ -60,8 +60,23 @@ static void unit_check_failed(const struct doctor_facts *f, const struct doctor_
                             u->name, u->name);
 }
 
+/* Between its end and the next start there are moments of other states; systemctl stop has "stop-sigterm". */
 static bool unit_check_is_looping(const struct doctor_unit *u) {
-        return text_equal(u->active, "activating") && (text_has_prefix(u->sub, "auto-restart") || u->restarts > 0);
+        if (text_equal(u->active, "activating"))
+                return text_has_prefix(u->sub, "auto-restart") || u->restarts > 0;
+        return text_equal(u->active, "deactivating") && u->restarts > 0 &&
+               (text_has_prefix(u->sub, "final-") || text_has_prefix(u->sub, "stop-post"));
+}
+
+/* Whether it goes on the number does not say. */
+static void unit_check_restarts(const struct doctor_unit *u, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "unit", DOCTOR_NOTE);
+
+        text_printf(&found->what,
+                    "%s has failed %" PRIu64 " time%s since somebody has started it, and systemd has started it again: "
+                    "502 for each request that it had",
+                    u->name, u->restarts, u->restarts == 1 ? "" : "s");
+        text_printf(&found->next, "journalctl -u %s -x -p warning says why", u->name);
 }
 
 static void unit_check_loop(const struct doctor_unit *u, struct doctor_findings *out) {
@@ -131,6 +146,8 @@ static void unit_check_unit(const struct doctor_facts *f, const struct doctor_un
                 unit_check_failed(f, u, out);
         else if (unit_check_is_looping(u))
                 unit_check_loop(u, out);
+        else if (text_equal(u->active, "active") && u->restarts > 0)
+                unit_check_restarts(u, out);
         if (u->is_changed_on_disk)
                 unit_check_changed(f, u, out);
         if (u->has_user == DOCTOR_NO && !unit_check_is_spare(f, u))
