@@ -48,8 +48,7 @@ def told_to_leave(pid):
     status = content(pid, "status")
     return not status or int(re.search(r"ShdPnd:\\s+(\\w+)", status).group(1), 16)
 
-until(lambda: not find("zygote"))
-while True:
+def keep_busy():
     intake.send(b"again")
     park = until(lambda: find("park"))[0]
     until(lambda: not unread())
@@ -58,6 +57,13 @@ while True:
     intake.send(b"again")
     os.kill(park, signal.SIGCONT)
     until(lambda: park not in find("park"))
+
+until(lambda: not find("zygote"))
+while True:
+    try:
+        keep_busy()
+    except ProcessLookupError:
+        pass  # it was quicker, and has gone
 """
 
 
