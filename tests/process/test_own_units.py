@@ -87,6 +87,16 @@ def test_without_the_folder_all_are_served(service, units):
     assert s.stop() == 0
 
 
+def start_with_systemds_sockets(s):
+    """One for each pool."""
+    sockets = [socket.socket(socket.AF_UNIX) for _ in s.pools]
+    for name, listener in zip(s.pools, sockets):
+        listener.bind(s.address(name))
+        listener.listen()
+    s.start_with_sockets([listener.fileno() for listener in sockets], list(s.pools))
+    s.wait_log("ready to handle connections")
+
+
 def masked(s, units):
     os.symlink("/dev/null", units.own / "fpmd@shop.socket")
 
@@ -123,12 +133,7 @@ def test_a_socket_of_a_pool_that_is_left_is_closed_and_keeps_nobody_from_serving
     """systemd may pass both: the other pools go on."""
     units.enable("shop")
     s = service({"www": {}, "shop": {}})
-    sockets = [socket.socket(socket.AF_UNIX) for _ in range(2)]
-    for name, listener in zip(("www", "shop"), sockets):
-        listener.bind(s.address(name))
-        listener.listen()
-    s.start_with_sockets([listener.fileno() for listener in sockets], ["www", "shop"])
-    s.wait_log("ready to handle connections")
+    start_with_systemds_sockets(s)
     s.wait_log(r"the socket 'shop' \(.*\) from the service manager is closed, since its pool is left to fpmd@shop\.socket")
     assert s.run(s.pid_script).status == 200
     with pytest.raises(OSError), socket.socket(socket.AF_UNIX) as client:
@@ -140,12 +145,7 @@ def test_a_socket_of_a_pool_that_is_left_is_closed_and_keeps_nobody_from_serving
 
 def test_a_reload_leaves_a_pool_whose_socket_is_systemds(service, units):
     s = service({"www": {}, "shop": {}})
-    sockets = [socket.socket(socket.AF_UNIX) for _ in range(2)]
-    for name, listener in zip(("www", "shop"), sockets):
-        listener.bind(s.address(name))
-        listener.listen()
-    s.start_with_sockets([listener.fileno() for listener in sockets], ["www", "shop"])
-    s.wait_log("ready to handle connections")
+    start_with_systemds_sockets(s)
     assert s.run(s.pid_script, "shop").status == 200
     units.enable("shop")
     s.reload()
