@@ -273,9 +273,9 @@ def test_a_soak():
 @pytest.mark.skipif(not programs.ROOT, reason="needs root: what a process has that is to die is read in its memory")
 def test_a_soak_with_kills():
     """Of workers and parks, beside clients that behave: what is lost is what those had in hand."""
-    r = bench("--soak", "60000", "--reload-every", "3", "--kill-every", "0.4", "--kept", "8")
+    r = bench("--soak", "150000", "--reload-every", "3", "--kill-every", "0.4", "--kept", "8")
     assert r.returncode == 0, r.stdout + r.stderr
-    assert "PROBLEM" not in r.stdout and "60000 requests" in r.stdout
+    assert "PROBLEM" not in r.stdout and "150000 requests" in r.stdout
     assert re.search(r"[1-9]\d* workers killed, .* [1-9]\d* parks killed", r.stdout), r.stdout
 
 

@@ -9,7 +9,6 @@ That is the table in ARCHITECTURE.md ("Shelves"). A connection is lost with one 
 connections a process has, and which of them are where on a shelf, is read in /proc, and from the kernel; that takes root.
 """
 
-import collections
 import contextlib
 import os
 import random
@@ -152,7 +151,7 @@ class Killer:
 
     def __init__(self, server, pools, seed):
         self.server, self.pools, self.random = server, list(pools), random.Random(seed)
-        self.costs = collections.defaultdict(list)
+        self.costs = {kind: [] for kind in KINDS}
         self.n = 0
 
     def kill(self):
