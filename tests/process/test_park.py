@@ -521,6 +521,7 @@ def test_park_that_somebody_ends_is_replaced(start):
         os.kill(park, sig)
         procs.wait_gone(park)
         wait_park(s, [park])
+        procs.until("the new park to say that it has nothing", lambda: n_waiting(s, "www") == 0)
         again = Parked(s, 3, "half")
         assert all(again.finish(c).complete for c in again.connections)
         again.close()
