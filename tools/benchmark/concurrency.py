@@ -3,7 +3,7 @@
 """What could a limit win that adapts itself to the load? The overload of overload.py, for pools with 1 to 32 workers: whatever such a limit chose at a moment
 is one of these numbers, so what the best of them answers in time is the most that it could, and what the largest does is without it.
 
-    concurrency.py [--seconds N] [--rounds N] [--workers N...] [--only LOAD...] [--listen unix|tcp] [--json FILE]
+    concurrency.py [--seconds N] [--rounds N] [--workers N...] [--only LOAD...] [--listen unix|tcp] [--abort] [--json FILE]
 
 Each load is a page; twice as many are asked for as the best number of workers can do, or MOST a second where that is less, so that the clients are not measured
 in place of the server. They give up after a second. queue.max_wait is on. The numbers of workers take turns, in each round in another order.
@@ -61,15 +61,15 @@ def request(server, load, per_ms):
     return overload.page(server, "load.php", code)
 
 
-def pool(listen, n_workers):
+def pool(listen, n_workers, more):
     found = peers.pools([listen], pm="static", pm_max_children=n_workers)
-    found[listen]["queue.max_wait"] = MAX_WAIT
+    found[listen] |= more
     return found
 
 
-def measure(load, n_workers, per_ms, listen, seconds, rate=None):
+def measure(load, n_workers, per_ms, listen, more, seconds, rate=None):
     """Without a rate what it can do in a closed loop, in requests a second; else what crowded() says."""
-    with peers.Fpmd(pool(listen, n_workers)) as s:
+    with peers.Fpmd(pool(listen, n_workers, more)) as s:
         data = request(s, load, per_ms)
         overload.capacity(s.address(listen), data, 0.3, n_workers)  # PHP has seen the page
         if rate is None:
@@ -93,12 +93,13 @@ def median(taken, what):
 
 def run(load, args, per_ms):
     """Numbers of each number of workers."""
-    can = {n: measure(load, n, per_ms, args.listen, args.seconds) for n in args.workers}
+    more = {"queue.max_wait": MAX_WAIT} | ({"request.on_disconnect": "abort"} if args.abort else {})
+    can = {n: measure(load, n, per_ms, args.listen, more, args.seconds) for n in args.workers}
     rate = min(2 * max(can.values()), MOST)
     taken = {n: [] for n in args.workers}
     for i in range(args.rounds):
         for n in args.workers[i % len(args.workers):] + args.workers[:i % len(args.workers)]:
-            taken[n].append(measure_again(load, n, per_ms, args.listen, args.seconds, rate))
+            taken[n].append(measure_again(load, n, per_ms, args.listen, more, args.seconds, rate))
     rows = {n: {"capacity": can[n], **{what: median(taken[n], what) for what in taken[n][0]}} for n in args.workers}
     best = max(r["answered_per_second"] for r in rows.values())
     for r in rows.values():
@@ -119,6 +120,7 @@ def main():
     p.add_argument("--workers", type=int, nargs="+", default=list(WORKERS), help="pm.max_children (%(default)s)")
     p.add_argument("--only", nargs="+", choices=list(LOADS), default=list(LOADS), metavar="LOAD", help="these pages: " + "; ".join(LOADS))
     p.add_argument("--listen", choices=("unix", "tcp"), default="unix")
+    p.add_argument("--abort", action="store_true", help="with request.on_disconnect = abort: whose client gives up is not run to its end")
     p.add_argument("--json", metavar="FILE", help="write all numbers there")
     args = p.parse_args()
     procs.become_subreaper()
