@@ -19,6 +19,7 @@
 #include "park/shelves.h"
 #include "park/writing.h"
 #include "probe/probes.h"
+#include "scoreboard/offered.h"
 
 /* Connections taken in one turn of the loop, so that those that are here have their turn. */
 #define INTAKE_AT_ONCE 64
@@ -88,6 +89,8 @@ void intake_on_event(struct park *park) {
                 int fd, r;
 
                 r = handover_receive(park->intake, &note, park->buf, sizeof(park->buf), &fd);
+                if (r <= 0 && park->standin.answer)
+                        offered_count_taken(park->scoreboard);
                 if (r == HANDOVER_E_EMPTY)
                         return;
                 if (r == HANDOVER_E_END && (park->last || *park->stopping))

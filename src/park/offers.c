@@ -16,6 +16,7 @@
 #include "park/connection.h"
 #include "park/queue.h"
 #include "probe/probes.h"
+#include "scoreboard/offered.h"
 
 /* When the kernel is asked again that was short of something else than room in the socket. */
 #define OFFERS_RETRY (10 * USEC_PER_MSEC)
@@ -52,7 +53,7 @@ static int offers_send(struct park *park, struct connection *c, const uint8_t *i
         }
         queue_on_offered(park, c->state);
         if (r == 0) {
-                atomic_fetch_add_explicit(&park->numbers->offered, 1, memory_order_relaxed);
+                offered_count(park->numbers);
                 if (PROBE_ENABLED(park_offer))
                         PROBE_PARK_OFFER(park->pool->name, park->n, n, (time_now() - c->arrived) * NSEC_PER_USEC);
         } else

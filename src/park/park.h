@@ -99,8 +99,8 @@ struct park {
         _Atomic uint64_t *overload;      /* numbers by enum scoreboard_overload_number */
         _Atomic uint64_t *denied;        /* numbers by enum scoreboard_denied_number; NULL: not counted */
         struct scoreboard_park *numbers;
-        const struct scoreboard *scoreboard; /* NULL: nobody is known to be idle */
-        const volatile uint32_t *stopping;   /* in shared memory: the pool ends, so no other park will follow */
+        struct scoreboard *scoreboard;     /* NULL: nobody is known to be idle; never of one that stands in */
+        const volatile uint32_t *stopping; /* in shared memory: the pool ends, so no other park will follow */
         int epoll_fd;
         int intake; /* -1: no more come in */
         int offers;
@@ -123,7 +123,7 @@ struct park {
         uint64_t n_silenced[_COMPLAINT_MAX];
 
         struct { /* standin.h */
-                /* NULL: it does not stand in for workers */
+                /* NULL: it does not stand in for workers; else what it takes in are offers */
                 void (*answer)(struct park *park, struct connection *c, const uint8_t *in, size_t n);
                 int *listeners;
                 size_t n_listeners;

@@ -27,6 +27,7 @@
 #include "pool/timelimit.h"
 #include "pool/timeouts.h"
 #include "scoreboard/layout.h"
+#include "untrusted/board.h"
 
 struct pool;
 struct wakes;
@@ -301,6 +302,10 @@ struct pool {
                 struct queuewait wait;
                 usec_t last_wait; /* of the connections taken before the last look; of those that wait, if none were */
         } queue;
+        struct { /* sample.h: of the park's */
+                struct untrusted_board_offers seen;
+                bool unsettled; /* those counts are to be looked at again */
+        } offers;
         struct { /* health.h; numbers are of the last look */
                 struct stuck stuck;
                 usec_t stuck_for; /* 0: it is not */

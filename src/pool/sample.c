@@ -8,13 +8,15 @@
 
 #include "pool/sample.h"
 
+#include <poll.h>
+
 #include "pool/losses.h"
 #include "pool/queue.h"
 #include "scoreboard/slot.h"
 #include "untrusted/board.h"
 
 uint64_t sample_count_taken(const struct pool *p) {
-        return untrusted_board_taken(p->scoreboard, p->n_used) + untrusted_board_offered(p->scoreboard);
+        return untrusted_board_taken(p->scoreboard, p->n_used) + untrusted_board_offers_taken(p->scoreboard);
 }
 
 /* Of the pool's listeners. */
@@ -97,6 +99,21 @@ static usec_t sample_mean_wait(const struct pool *p, const struct queuewait_shar
         return p->queue.now > 0 && p->queue.wait.n_points > 0 ? time_now() - p->queue.wait.points[0].when : 0;
 }
 
+/* A pool without pairs has had no park, nor will there be one while it stops. */
+static bool sample_has_offers(const struct pool *p) {
+        struct pollfd fd = { .fd = p->parks.offers[0], .events = POLLIN };
+
+        return fd.fd >= 0 && poll(&fd, 1, 0) > 0 && (fd.revents & POLLIN);
+}
+
+static void sample_offers(struct pool *p) {
+        struct untrusted_board_offers *seen = &p->offers.seen;
+
+        if (untrusted_board_look_at_offers(p->scoreboard, seen) && !sample_has_offers(p))
+                untrusted_board_settle_offers(p->scoreboard, seen);
+        p->offers.unsettled = seen->sent != seen->taken;
+}
+
 void sample_pool(struct pool *p) {
         struct scoreboard_header *h = &p->scoreboard->header;
         struct queuewait_share shares[QUEUEWAIT_SHARES];
@@ -104,6 +121,7 @@ void sample_pool(struct pool *p) {
         uint32_t n_shares;
 
         losses_look(p, false);
+        sample_offers(p);
         if (!p->current)
                 return;
         queue = sample_queue(p, &length);

@@ -114,8 +114,10 @@ static void wake_go_to_sleep(struct pool *p) {
 
         if (r < 0)
                 log_error("[pool %s] cannot go to sleep: %s", p->name, strerror(-r));
-        else
+        else {
                 log_debug("[pool %s] goes to sleep", p->name);
+                p->offers.unsettled = true; /* of the last looks of its workers nobody has looked at the counts */
+        }
 }
 
 static usec_t wake_go_to_sleep_in_time(struct pool *p, usec_t now) {
@@ -192,5 +194,5 @@ usec_t wake_supervise(struct pool *p, usec_t now) {
 
 bool wake_is_quiet(const struct pool *p) {
         return p->current && p->current->asleep && !p->current->next && p->generations == p->current && !p->starting &&
-               !p->parks.processes && p->losses.since == 0;
+               !p->parks.processes && p->losses.since == 0 && !p->offers.unsettled;
 }

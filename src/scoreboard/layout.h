@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define SCOREBOARD_MAGIC   0x6462736d70662121ULL
-#define SCOREBOARD_VERSION 10U
+#define SCOREBOARD_VERSION 11U
 
 #define SCOREBOARD_WORKERS_MAX 8192U /* the most that pm.max_children may say */
 #define SCOREBOARD_SLOTS       (SCOREBOARD_WORKERS_MAX + SCOREBOARD_WORKERS_MAX / 4U)
@@ -197,6 +197,9 @@ struct scoreboard_header {
         struct scoreboard_earlier earlier;
 
         struct scoreboard_park park __attribute__((__aligned__(64))); /* the park's, and outside of seq */
+
+        /* offered.h: of park.offered, how many have been received; the workers', and outside of seq */
+        _Atomic uint64_t offers_taken __attribute__((__aligned__(64)));
 
         /* log entries given up by processes that are no workers; every process's, and outside of seq */
         _Atomic uint64_t logs_lost[SCOREBOARD_LOGS] __attribute__((__aligned__(64)));

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/number.h"
+#include "scoreboard/offered.h"
 #include "scoreboard/read.h"
 
 static uint64_t snapshot_since(usec_t now, uint64_t then) {
@@ -79,6 +81,7 @@ static void snapshot_header(const struct scoreboard *board, bool at_once, struct
 #define X(field, name, kind, help) s->park[SCOREBOARD_PARK_##field] = h.park.field;
         SCOREBOARD_PARK_NUMBERS(X)
 #undef X
+        s->park[SCOREBOARD_PARK_waiting] = number_add(s->park[SCOREBOARD_PARK_waiting], offered_waiting(&h));
         s->connections += s->park[SCOREBOARD_PARK_accepted];
         for (size_t k = 0; k < _SCOREBOARD_OVERLOAD_MAX; k++)
                 s->overload[k] = h.overload[k];

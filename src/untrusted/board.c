@@ -6,6 +6,8 @@
 #include <limits.h>
 
 #include "base/macros.h"
+#include "base/number.h"
+#include "scoreboard/offered.h"
 #include "scoreboard/stages.h"
 
 /* More than any process has, and little enough to be added up for all slots. */
@@ -48,12 +50,16 @@ uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n) {
         return taken;
 }
 
-uint64_t untrusted_board_offered(const struct scoreboard *board) {
-        return atomic_load_explicit(&board->header.park.offered, memory_order_relaxed);
+uint64_t untrusted_board_offers_taken(const struct scoreboard *board) {
+        return atomic_load_explicit(&board->header.offers_taken, memory_order_relaxed);
+}
+
+static uint64_t board_count(const _Atomic uint64_t *number) {
+        return MIN(atomic_load_explicit(number, memory_order_relaxed), (uint64_t)UINT_MAX);
 }
 
 unsigned untrusted_board_waiting(const struct scoreboard *board) {
-        uint64_t n = atomic_load_explicit(&board->header.park.waiting, memory_order_relaxed);
+        uint64_t n = number_add(board_count(&board->header.park.waiting), offered_waiting(&board->header));
 
         return (unsigned)MIN(n, (uint64_t)UINT_MAX);
 }
@@ -63,8 +69,20 @@ bool untrusted_board_park_has_work(const struct scoreboard *board) {
                untrusted_board_waiting(board) > 0;
 }
 
-static uint64_t board_count(const _Atomic uint64_t *number) {
-        return MIN(atomic_load_explicit(number, memory_order_relaxed), (uint64_t)UINT_MAX);
+bool untrusted_board_look_at_offers(const struct scoreboard *board, struct untrusted_board_offers *seen) {
+        const struct untrusted_board_offers before = *seen;
+
+        seen->taken = untrusted_board_offers_taken(board);
+        seen->sent = atomic_load_explicit(&board->header.park.offered, memory_order_relaxed);
+        return seen->sent != seen->taken && seen->sent == before.sent && seen->taken == before.taken;
+}
+
+/* A process that has been stopped, and counts after all, makes a difference that the next looks find. */
+void untrusted_board_settle_offers(struct scoreboard *board, const struct untrusted_board_offers *seen) {
+        uint64_t taken = seen->taken;
+
+        (void)atomic_compare_exchange_strong_explicit(&board->header.offers_taken, &taken, seen->sent,
+                                                      memory_order_relaxed, memory_order_relaxed);
 }
 
 void untrusted_board_parked(const struct scoreboard *board, struct untrusted_board_parked *ret) {

@@ -28,11 +28,23 @@ bool untrusted_board_memory(const struct scoreboard *board, uint32_t slot, uint6
 /* Connections that workers say they have taken, in the slots below n. */
 uint64_t untrusted_board_taken(const struct scoreboard *board, uint32_t n);
 
-/* Connections that workers have got from the park, as that says. */
-uint64_t untrusted_board_offered(const struct scoreboard *board);
+/* Connections that workers say they have got from the park. */
+uint64_t untrusted_board_offers_taken(const struct scoreboard *board);
 
-/* Connections that wait for a worker in the park, as that says. */
+/* Connections that wait for a worker, in the park or on the way from there, as those two say. */
 unsigned untrusted_board_waiting(const struct scoreboard *board);
+
+/* What the two ends of the park's offers have counted (scoreboard/offered.h) when that was last looked at. */
+struct untrusted_board_offers {
+        uint64_t sent, taken;
+};
+
+/* Looks, some time after the last look, of which seen tells. True: the counts differ by what they did then, and nothing
+ * has been counted since. Where nothing is in the socket, that is a difference of processes that have been killed. */
+bool untrusted_board_look_at_offers(const struct scoreboard *board, struct untrusted_board_offers *seen);
+
+/* Makes the counts equal, unless something is counted meanwhile. */
+void untrusted_board_settle_offers(struct scoreboard *board, const struct untrusted_board_offers *seen);
 
 /* The park has half a request, or a connection that waits for a worker, as it says. */
 bool untrusted_board_park_has_work(const struct scoreboard *board);

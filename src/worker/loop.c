@@ -23,6 +23,7 @@
 #include "log/peer.h"
 #include "sapi/sapi.h"
 #include "scoreboard/denied.h"
+#include "scoreboard/offered.h"
 #include "worker/abandoned.h"
 #include "worker/exchange.h"
 #include "worker/hand.h"
@@ -198,6 +199,8 @@ static int worker_take_offer(struct worker *w) {
         int fd, r;
 
         r = handover_receive(w->acceptor.offers, &note, t->stream.buf, sizeof(t->stream.buf), &fd);
+        if (r <= 0)
+                offered_count_taken(w->setup->scoreboard);
         if (r == 0) {
                 w->turn = self_now(w);
                 track_offer(&w->track, note.whole);

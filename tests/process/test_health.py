@@ -130,6 +130,27 @@ def test_busy_pool_is_ready_and_its_watchdog_is_fed(server):
     assert "renewed" not in s.log()
 
 
+def test_requests_that_the_park_offers_wait(server):
+    """Those on kept connections, which wait in no listener's queue."""
+    s = server({"www": {"pm.max_children": 1}}).start()
+    params = fastcgi.environment(s.pid_script)
+    kept = [s.connect() for _ in range(5)]
+    for c in kept:
+        assert c.request(params).complete
+    with Held(s) as held:
+        held.wait_running()
+        for c in kept:
+            c.send(fastcgi.request_bytes(params, keep=True))
+        wait_ready(s, 200, "ready: 1 of 1 workers busy, 5 connections wait")
+        assert s.status()["pools"][0]["park"]["waiting"] == 5
+        assert "5 clients waiting with 1 of 1 workers busy" in s.ctl("status").stdout
+        assert held.finish().complete
+    for c in kept:
+        assert c.read_response().complete
+    wait_ready(s, 200, "ready: 0 of 1 workers busy, 0 connections wait")
+    assert s.status()["pools"][0]["park"]["waiting"] == 0
+
+
 def test_pool_that_does_not_start_is_failing_and_takes_nobody_down(server):
     s = server({"www": {}, "bad": {}}, watchdog=WATCHDOG)
     path = make_unstartable(s, "bad")

@@ -268,8 +268,8 @@ def is_refused(response, status=503, after="1"):
 
 
 def wait_waiting(s, n):
-    """Until so many wait for a worker, of which one is offered."""
-    procs.until(f"{n} requests to wait", lambda: s.status()["pools"][0]["park"]["waiting"] == n - 1)
+    """Until so many wait for a worker, one of them in the offers."""
+    procs.until(f"{n} requests to wait", lambda: s.status()["pools"][0]["park"]["waiting"] == n)
 
 
 def test_requests_beyond_the_length_are_refused_at_once(busy, network):

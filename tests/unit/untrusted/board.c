@@ -106,12 +106,46 @@ static void test_park(void **state) {
         }
 }
 
+static void test_offers(void **state) {
+        struct scoreboard *board = *state;
+        _Atomic uint64_t *sent = &board->header.park.offered, *taken = &board->header.offers_taken;
+        struct untrusted_board_offers seen = {};
+
+        *sent = 3;
+        *taken = 1;
+        board->header.park.waiting = 4; /* those for which the socket has no room */
+        assert_int_equal(untrusted_board_waiting(board), 6);
+        assert_false(untrusted_board_look_at_offers(board, &seen)); /* for the first time */
+        assert_true(untrusted_board_look_at_offers(board, &seen));
+        *taken = 2;
+        assert_false(untrusted_board_look_at_offers(board, &seen)); /* something is counted still */
+        assert_true(untrusted_board_look_at_offers(board, &seen));
+        untrusted_board_settle_offers(board, &seen);
+        assert_int_equal(*taken, 3);
+        assert_int_equal(untrusted_board_waiting(board), 4);
+        assert_false(untrusted_board_look_at_offers(board, &seen)); /* nothing to put right */
+
+        *taken = 5; /* the park was killed before it counted, or a worker that had been stopped goes on */
+        assert_int_equal(untrusted_board_waiting(board), 4);
+        assert_false(untrusted_board_look_at_offers(board, &seen));
+        assert_true(untrusted_board_look_at_offers(board, &seen));
+        *taken = 6; /* between the look and what comes of it */
+        untrusted_board_settle_offers(board, &seen);
+        assert_int_equal(*taken, 6);
+
+        *sent = UINT64_MAX;
+        *taken = 0;
+        board->header.park.waiting = UINT64_MAX;
+        assert_int_equal(untrusted_board_waiting(board), UINT_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_idle, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_has_served, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_sums, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_park, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_offers, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
