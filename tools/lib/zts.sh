@@ -59,6 +59,7 @@ zts_download() {
 }
 
 zts_compile() {
+        umask 022
         cd "$zts_work/source" || return 1
         sed -i 's,/@DEBIAN_PHP_API@,,' scripts/php-config.in scripts/phpize.in # Debian's rules put it there
         ./configure --prefix="$1" --with-config-file-path="$1/fpm" CFLAGS=-O1 CXXFLAGS=-O1 "${zts_options[@]}" &&
@@ -79,12 +80,29 @@ zts_settings() {
         done
 }
 
+# zts_trusted FOLDER: nobody but root and who asks can have put anything there. Its parent may be everybody's, as /var/tmp is; then nobody else can
+# replace it, if that has the sticky bit.
+zts_trusted() {
+        local kind owner mode
+        read -r owner mode kind < <(stat -c '%u %a %F' "$1")
+        if [ "$kind" = directory ] && { [ "$owner" = 0 ] || [ "$owner" = "$(id -u)" ]; } && ! ((8#$mode & 8#022)); then
+                return
+        fi
+        echo "$1 is not used: it is a $kind of user $owner, mode $mode; what is run must be a directory of root's, or of one's own, that nobody else can write to."
+        echo "Remove it, and it is built anew."
+        return 1
+}
+
 # zts_build FOLDER: it is there, built unless it was before; what is said goes to stdout.
 zts_build() {
         local version
         version=$(php-config --version) || return 1
-        [ "$(cat "$1/built" 2>/dev/null)" != "$version ${zts_options[*]}" ] || return 0
-        rm -rf "$1"
+        if [ -e "$1" ] || [ -L "$1" ]; then
+                zts_trusted "$1" || return 1
+                [ "$(cat "$1/built" 2>/dev/null)" != "$version ${zts_options[*]}" ] || return 0
+                rm -rf "$1"
+        fi
+        mkdir -m 0755 "$1" || return 1 # not by make: it would take one that somebody has just made
         zts_work=$(mktemp -d "$1.XXXXXX")
         chmod 0755 "$zts_work"
         (zts_download && zts_compile "$1" && zts_settings "$1" && echo "$version ${zts_options[*]}" >"$1/built")
