@@ -7,6 +7,7 @@ import visits
 def story(v):
     """A visit, step by step: (what, the reply)."""
     yield "home", v.get("/")
+    yield "small page", v.get(f"/plain?title=of+{v.name}")
     yield "page", v.get(f"/page?title=of+{v.name}")
     yield "a page that wants a login", v.get("/account")
     yield "form", v.get("/login")

@@ -51,6 +51,15 @@ def test_a_request_is_what_a_web_server_sends(peer):
     assert params[b"DOCUMENT_ROOT"] == b"/srv" and params[b"REQUEST_URI"] == b"/hello.php?a=b" and params[b"QUERY_STRING"] == b"a=b"
 
 
+def test_the_address_and_cookies_of_a_browser(peer):
+    p = peer(lambda request: page())
+    load(p, fail=True, requests=1)
+    load(p, fail=True, requests=1, uri="/page?a=b", query="a=b", cookie="id=1; lang=en")
+    plain, asked = (request.params for request in p.requests)
+    assert b"HTTP_COOKIE" not in plain
+    assert asked[b"REQUEST_URI"] == b"/page?a=b" and asked[b"SCRIPT_NAME"] == b"/hello.php" and asked[b"HTTP_COOKIE"] == b"id=1; lang=en"
+
+
 def test_a_form_is_sent_as_it_stands_in_its_file(peer, folder):
     path = os.path.join(folder, "form")
     with open(path, "wb") as f:

@@ -410,7 +410,7 @@ class PhpFpm(Server):
     program = "php-fpm"
 
     def command(self):
-        return [php_fpm(), "--nodaemonize", "--fpm-config", self.config_path, *self.args]
+        return [*self.wrapper, php_fpm(), "--nodaemonize", "--fpm-config", self.config_path, *self.args]
 
     def wait_ready(self):
         def connects():

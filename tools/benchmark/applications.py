@@ -3,12 +3,13 @@
 """Applications that boot once, beside those that boot for each request: Symfony, Laravel (Debian's packages of them, packages_apps of tools/lib/packages.sh) and a
 hello, under php-fpm, classic, in worker mode, and as forks of a booted process (worker.requests = 1).
 
-    applications.py pages [--only NAME...]   time on a CPU and latency of a request, one after the other
+    applications.py pages [--only NAME...]   time on a CPU of a request, one after the other, and how long one takes that comes alone
     applications.py calls                    system calls of a hello in worker mode, on a kept connection
+    applications.py leaks                    what a request costs that fpmctl leaks examines
     applications.py reload                   the first 1,000 requests after a reload under load, with worker.warmup[] and without
 
-Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode. Time on a CPU is that of all processes of a server, those
-that have ended included.
+Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode. Servers have one CPU, the client another. Time on a CPU is
+that of all processes of a server, those that have ended included.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import dataclass, field
+from typing import Callable
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
@@ -30,28 +33,91 @@ import sites
 from result import Bar, Spread
 from visitor import Visitor
 
-# name: (application, path, bars of CPU and of p50 by mode)
+
+@dataclass
+class Work:
+    application: Callable
+    path: str
+    bars: dict = field(default_factory=dict)  # by mode: of CPU and of p50
+    login: bool = False
+    keep: bool = False
+    times: int = 1  # so many requests are measured in place of one
+
+
 WORK = {
-    "Symfony page with Twig": (sites.symfony, "/page?title=x", {"worker": (1 / 8, None), "forks": (0.65, 0.35)}),
-    "Symfony JSON route": (sites.symfony, "/api/x", {"worker": (1 / 15, None)}),
-    "Laravel page with Blade and session": (sites.laravel, "/page?title=x", {"worker": (1 / 5, None)}),
-    "hello": (sites.hello, "/", {"worker": (0.6, None)}),
+    "Symfony page with Twig": Work(sites.symfony, "/plain?title=x", {"worker": (1 / 8, None), "forks": (0.65, 0.35)}),
+    "Symfony page with Twig, a table of 20 rows": Work(sites.symfony, "/page?title=x"),
+    "Symfony page with Twig, session and user": Work(sites.symfony, "/account", login=True),
+    "Symfony JSON route": Work(sites.symfony, "/api/x", {"worker": (1 / 15, None)}),
+    "Laravel page with Blade and session": Work(sites.laravel, "/page?title=x", {"worker": (1 / 5, None)}),
+    "hello": Work(sites.hello, "/", {"worker": (0.6, None)}, times=10),
+    "hello, kept": Work(sites.hello, "/", {"worker": (0.6, None)}, keep=True, times=10),
 }
+LEAKS = ("Symfony page with Twig", "Laravel page with Blade and session", "hello")
+CPUS = sorted(os.sched_getaffinity(0))
 SETTINGS = {"pm.max_children": "4", "php_admin_value[opcache.revalidate_freq]": "2", "env[FRANKENPHP_LOOP_MAX]": "0", "env[MAX_REQUESTS]": "1000000000"}
-TICK_NS = 10**9 // os.sysconf("SC_CLK_TCK")
 
 
-def start(application, mode, path, warm=True, **more):
-    """A site that runs, and the bytes of a request of one who has been there before."""
+def prepare(work, mode, warm=True, **more):
+    """A site that has not started yet."""
     settings = {**SETTINGS, **more}
-    if warm and mode in sites.BOOTED:
-        settings["worker.warmup[]"] = f'"{path}"'
-    site = application(mode, **settings).start()
+    if warm and mode in sites.BOOTED and not work.login:
+        settings["worker.warmup[]"] = f'"{work.path}"'
+    return work.application(mode, **settings)
+
+
+def visit(site, work):
+    """The visitor, who has been there before."""
     visitor = Visitor(site, "anna")
+    if work.login:
+        visitor.get("/login")
+        visitor.post("/login", _username="anna", _password="secret-anna")
     for _ in range(3):
-        reply = visitor.get(path)
-        assert reply.complete and reply.status == 200, (mode, path, reply.stdout, reply.stderr)
-    return site, fastcgi.request_bytes(visitor.environment(path, "GET", b"", None))
+        reply = visitor.get(work.path)
+        assert reply.complete and reply.status == 200, (site.mode, work.path, reply.stdout, reply.stderr)
+    return visitor
+
+
+def start(work, mode, **how):
+    """A site that runs, and the bytes of a request of one who has been there before."""
+    site = prepare(work, mode, **how).start()
+    return site, fastcgi.request_bytes(visit(site, work).environment(work.path, "GET", b"", None))
+
+
+class Measured:
+    """A site that runs on a CPU of its own, and whose time on it is counted."""
+
+    def __init__(self, work, mode, **more):
+        self.work, self.site, self.account = work, prepare(work, mode, **more), None
+        try:
+            self.account = machine.CpuAccount(self.site.server)
+            os.sched_setaffinity(0, CPUS)  # a server counts them when it starts
+            self.site.start()
+            machine.place(machine.family(self.site.server), CPUS[0])
+            machine.place([0], CPUS[-1])
+            self.cookies = visit(self.site, work).cookies
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self, **how):
+        path, _, query = self.work.path.partition("?")
+        return generator.load(self.site.server.address(), self.site.front, keep=self.work.keep, query=query, uri=path + ("?" + query if query else ""),
+                              cookie="; ".join(f"{name}={value}" for name, value in self.cookies.items()) or None, **how)
+
+    def cpu_us(self, n):
+        """Of a request, of one client that asks without a pause."""
+        before = self.account.ns()
+        self.load(requests=n * self.work.times)
+        return (self.account.ns() - before) / (n * self.work.times) / 1000
+
+    def p50_us(self, n, rate):
+        return self.load(requests=n, rate=rate)["latency_us"]["p50"]
+
+    def close(self):
+        self.site.cleanup()
+        if self.account:
+            self.account.close()
 
 
 def ask(address, data):
@@ -69,29 +135,9 @@ def ask(address, data):
     return taken
 
 
-def cpu_ns(server):
-    """Of its processes, and of their children that have been reaped."""
-    def reaped(pid):
-        try:
-            with open(f"/proc/{pid}/stat") as f:
-                fields = f.read().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            return 0  # a fork that has ended since: the zygote's children have its time, from the next look on
-        return (int(fields[13]) + int(fields[14])) * TICK_NS
-    pids = machine.family(server)
-    return machine.cpu_ns(pids) + sum(reaped(pid) for pid in pids)
-
-
 def percentile(values, share):
     values = sorted(values)
     return values[min(int(len(values) * share), len(values) - 1)]
-
-
-def measure(site, data, n):
-    """(µs of CPU, µs of p50)"""
-    before = cpu_ns(site.server)
-    took = [ask(site.server.address(), data) for _ in range(n)]
-    return (cpu_ns(site.server) - before) / n / 1000, percentile(took, 0.5) * 1e6
 
 
 def extensions(site):
@@ -102,34 +148,48 @@ def verdict(limit, ratio):
     return "" if limit is None else f" ({'met' if Bar('ours', '<=', limit).met(ratio) else 'missed'}: <= {limit:.3g})"
 
 
+def measure(running, args):
+    """{mode: [(µs of CPU, µs of p50) of each round]}"""
+    found = {mode: [] for mode in running}
+    for m in running.values():
+        m.cpu_us(args.warm)
+    for n in range(args.rounds):
+        order = list(running)
+        for mode in order[n % len(order):] + order[:n % len(order)]:
+            m = running[mode]
+            found[mode].append((m.cpu_us(args.requests), m.p50_us(args.paced, args.rate)))
+    return found
+
+
+def report(name, bars, found):
+    print(f"\n{name}:", flush=True)
+    for mode, rounds in found.items():
+        cpu, p50 = (Spread([a[i] for a in rounds]) for i in (0, 1))
+        to_cpu, to_p50 = (Spread([a[i] / b[i] for a, b in zip(rounds, found["classic"])]) for i in (0, 1))
+        limits = bars.get(mode, (None, None))
+        print(f"  {mode:<8} CPU {cpu.median:8.1f} µs, ratio {to_cpu.text(3)}{verdict(limits[0], to_cpu.median)};"
+              f" p50 {p50.median:8.0f} µs, ratio {to_p50.text(3)}{verdict(limits[1], to_p50.median)}", flush=True)
+
+
 def pages(args):
     for name in args.only or WORK:
-        application, path, bars = WORK[name]
-        running = {}
+        work, running = WORK[name], {}
         try:
-            for mode in sites.MODES:
-                running[mode] = start(application, mode, path)
-            assert extensions(running["php-fpm"][0]) == extensions(running["classic"][0]), "the servers have not the same extensions"
-            found = {mode: [] for mode in running}
-            for n in range(args.rounds):
-                order = list(running)
-                for mode in order[n % len(order):] + order[:n % len(order)]:
-                    found[mode].append(measure(*running[mode], args.requests))
+            for mode in args.modes:
+                running[mode] = Measured(work, mode)
+            if len(running) > 1 and "php-fpm" in running:
+                assert extensions(running["php-fpm"].site) == extensions(running["classic"].site), "the servers have not the same extensions"
+            found = measure(running, args)
+            how = running["classic"].account.how
         finally:
-            for site, _ in running.values():
-                site.cleanup()
-        print(f"\n{name}:", flush=True)
-        for mode, rounds in found.items():
-            cpu, p50 = (Spread([a[i] for a in rounds]) for i in (0, 1))
-            to_cpu, to_p50 = (Spread([a[i] / b[i] for a, b in zip(rounds, found["classic"])]) for i in (0, 1))
-            limits = bars.get(mode, (None, None))
-            print(f"  {mode:<8} CPU {cpu.median:8.0f} µs, ratio {to_cpu.text(3)}{verdict(limits[0], to_cpu.median)};"
-                  f" p50 {p50.median:8.0f} µs, ratio {to_p50.text(3)}{verdict(limits[1], to_p50.median)}", flush=True)
+            for m in running.values():
+                m.close()
+        report(f"{name} (time on a CPU {how})", work.bars, found)
 
 
 def calls(args):
     for mode in ("classic", "worker"):
-        site, _ = start(sites.hello, mode, "/", **{"pm.max_children": "1"})
+        site, _ = start(WORK["hello, kept"], mode, **{"pm.max_children": "1"})
         try:
             def load(n):
                 generator.load(site.server.address(), site.front, requests=n, keep=True)
@@ -140,6 +200,29 @@ def calls(args):
             print(f"hello, {mode}, kept: {counted.total / args.requests:.2f} system calls ({each})", flush=True)
         finally:
             site.cleanup()
+
+
+def leaks(args):
+    """Rounds of requests that are not examined, and of such as are."""
+    for name in LEAKS:
+        m = Measured(WORK[name], "worker", **{"pm.max_children": "1"})
+        try:
+            m.cpu_us(args.warm)
+            found = []
+            for _ in range(args.rounds):
+                plain = m.cpu_us(args.requests)
+                want_examined(m.site.server, args.examined * m.work.times)
+                found.append((plain, m.cpu_us(args.examined)))
+        finally:
+            m.close()
+        plain, examined = (Spread([a[i] for a in found]) for i in (0, 1))
+        print(f"{name}: {plain.text(1)} µs of CPU, {examined.text(0)} µs where it is examined", flush=True)
+
+
+def want_examined(server, n):
+    """The next n requests are; fpmctl does not wait for them, since they are to be measured."""
+    asked = server.ctl("leaks", "--requests", str(n), "--timeout", "1", "www")
+    assert asked.stdout == "0 requests examined\n", asked
 
 
 class Askers:
@@ -167,13 +250,13 @@ class Askers:
 
 
 def reload(args):
-    application, path, _ = WORK["Symfony page with Twig"]
+    work = WORK["Symfony page with Twig"]
     for mode in ("php-fpm", "classic", "worker", "forks"):
         for warm in (False, True) if mode != "php-fpm" else (False,):
-            site, data = start(application, mode, path, warm=warm)
+            site, data = start(work, mode, warm=warm)
             try:
                 if warm and mode == "classic":
-                    site.server.pools["www"][f"worker.warmup[{site.front}]"] = f'"{path}"'
+                    site.server.pools["www"][f"worker.warmup[{site.front}]"] = f'"{work.path}"'
                     site.server.write_config()
                     assert site.server.ctl("reload").returncode == 0
                 steady, first = [], []
@@ -202,13 +285,20 @@ def reload(args):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=("pages", "calls", "reload"))
+    p.add_argument("what", choices=("pages", "calls", "leaks", "reload"))
     p.add_argument("--only", nargs="+", choices=WORK, help="of the pages")
+    p.add_argument("--modes", nargs="+", choices=sites.MODES, default=sites.MODES, help="of the pages; classic is what ratios are to")
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--requests", type=int, default=300, help="of a server in a round")
+    p.add_argument("--warm", type=int, default=500, help="requests before the first round")
+    p.add_argument("--requests", type=int, default=2000, help="of a server in a round, on end")
+    p.add_argument("--paced", type=int, default=200, help="and then, so many a second as --rate says: how long they take")
+    p.add_argument("--rate", type=int, default=50)
+    p.add_argument("--examined", type=int, default=100, help="of the requests that leaks are looked for in, in a round")
     args = p.parse_args()
+    if "classic" not in args.modes:
+        p.error("--modes: ratios are to classic")
     procs.become_subreaper()
-    {"pages": pages, "calls": calls, "reload": reload}[args.what](args)
+    {"pages": pages, "calls": calls, "leaks": leaks, "reload": reload}[args.what](args)
     return 0
 
 

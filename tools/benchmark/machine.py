@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import groups
 import procs
 import server as programs
 
@@ -53,11 +54,38 @@ def cpu_ms_of_all(server):
     return _sum(family(server), read) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
+class CpuAccount:
+    """Time on a CPU of all processes of a server that has not started yet, those that have ended included."""
+
+    def __init__(self, server):
+        self.server, self.group, self.how = server, None, "to the microsecond, by a cgroup"
+        try:
+            self.group = groups.Account()
+            server.wrapper = self.group.wrapper
+        except OSError as e:
+            self.how = f"to a clock tick, as no cgroup can be made ({e})"
+
+    def ns(self):
+        return self.group.cpu_ns() if self.group else int(cpu_ms_of_all(self.server) * 1e6)
+
+    def close(self):
+        """After the server's end."""
+        if self.group:
+            self.group.close()
+
+
 def cpu_us_each(pids, n, serve):
     """Time on a CPU in µs for each of n requests; serve(n) has them served."""
     before = cpu_ns(pids)
     serve(n)
     return (cpu_ns(pids) - before) / n / 1000
+
+
+def place(pids, cpu):
+    """These processes, and those that they fork from now on, run on that CPU alone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # a worker that has ended
+            os.sched_setaffinity(pid, {cpu})
 
 
 @contextlib.contextmanager

@@ -30,6 +30,8 @@ static const char help[] =
         "  -k, --keep               keep connections between requests\n"
         "      --method=NAME        (GET, or POST with a body)\n"
         "      --query=STRING\n"
+        "      --uri=STRING         what the browser has asked for: REQUEST_URI (the script's name and the query)\n"
+        "      --cookie=STRING      what it has of cookies\n"
         "      --body=BYTES\n"
         "      --form=FILE          the body is a form's fields, as they are in the file\n"
         "      --expect-status=N    (200)\n"
@@ -62,6 +64,8 @@ static const struct cli_row rows[] = {
         T("method", method),
         T("script", script),
         T("query", query),
+        T("uri", uri),
+        T("cookie", cookie),
         N("body", n_body, 0, 64U << 20),
         T("form", form),
         N("expect-status", expect_status, 100, 999),
@@ -84,6 +88,8 @@ static int options_check_together(struct load_options *o) {
                 return cli_refuse(&cli, "--requests or --duration must set an end");
         if (o->form && o->n_body > 0)
                 return cli_refuse(&cli, "a body is --body's or --form's");
+        if (o->http && (o->uri || o->cookie))
+                return cli_refuse(&cli, "--uri and --cookie are parameters of FastCGI");
         if (o->chaos && (o->http || o->form || o->rate > 0 || o->n_body > 0 || *o->query))
                 return cli_refuse(&cli, "--chaos chooses what it sends, as FastCGI and in a closed loop");
         o->nonblocking = text_equal(o->connecting, "nonblocking");

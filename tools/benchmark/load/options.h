@@ -25,6 +25,8 @@ struct load_options {
         const char *method;
         const char *script;
         const char *query;
+        const char *uri;    /* NULL: of script and query */
+        const char *cookie; /* NULL: none */
         uint64_t n_body;
         const char *form; /* a file: the body is a form's fields, as it is there */
         uint64_t expect_status;

@@ -27,7 +27,10 @@ static int request_encode_fastcgi(const struct load_request *q, uint8_t **ret, s
         if (q->n_body > 0)
                 snprintf(length, sizeof(length), "%zu", q->n_body);
         text_append_n(&root, q->script, (size_t)(name - q->script));
-        text_printf(&uri, "%s%s%s", name, *q->query ? "?" : "", q->query);
+        if (q->uri)
+                text_append(&uri, q->uri);
+        else
+                text_printf(&uri, "%s%s%s", name, *q->query ? "?" : "", q->query);
         if (root.failed || uri.failed)
                 return -ENOMEM;
 
@@ -54,12 +57,13 @@ static int request_encode_fastcgi(const struct load_request *q, uint8_t **ret, s
                 request_pair("HTTP_HOST", "localhost"),
                 request_pair("HTTP_USER_AGENT", "fpmd-load"),
                 request_pair("HTTP_ACCEPT", "*/*"),
+                request_pair("HTTP_COOKIE", q->cookie ? q->cookie : ""), /* the last one: not every client has any */
         };
         const struct fcgi_client_request request = {
                 .request_id = LOAD_REQUEST_ID,
                 .keep_conn = q->keep,
                 .params = params,
-                .n_params = ELEMENTSOF(params),
+                .n_params = ELEMENTSOF(params) - !q->cookie,
                 .body = q->body,
                 .n_body = q->n_body,
         };

@@ -14,7 +14,9 @@ struct load_request {
         const char *method;
         const char *script; /* SCRIPT_FILENAME; with HTTP the path */
         const char *query;
-        const char *type; /* of the body */
+        const char *uri;    /* REQUEST_URI; NULL: of script and query */
+        const char *cookie; /* NULL: none */
+        const char *type;   /* of the body */
         const void *body;
         size_t n_body;
 };

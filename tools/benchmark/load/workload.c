@@ -47,6 +47,8 @@ static struct load_request workload_describe(const struct load_workload *w, bool
                 .method = o->method,
                 .script = o->script,
                 .query = o->query,
+                .uri = o->uri,
+                .cookie = o->cookie,
                 .type = o->form ? "application/x-www-form-urlencoded" : "application/octet-stream",
                 .body = w->noise,
                 .n_body = w->n_body,

@@ -70,8 +70,8 @@ class Kernel extends BaseKernel
 
     protected function configureRoutes(RoutingConfigurator $routes): void
     {
-        foreach (['home' => '/', 'page' => '/page', 'api' => '/api/{name}', 'away' => '/away', 'fail' => '/fail', 'leave' => '/leave',
-            'upload' => '/upload', 'download' => '/download', 'streamed' => '/stream', 'state' => '/state'] as $name => $path) {
+        foreach (['home' => '/', 'plain' => '/plain', 'page' => '/page', 'api' => '/api/{name}', 'away' => '/away', 'fail' => '/fail',
+            'leave' => '/leave', 'upload' => '/upload', 'download' => '/download', 'streamed' => '/stream', 'state' => '/state'] as $name => $path) {
             $routes->add($name, $path)->controller([Pages::class, $name]);
         }
         foreach (['login' => '/login', 'account' => '/account', 'notes' => '/notes'] as $name => $path) {

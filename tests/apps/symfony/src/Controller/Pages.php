@@ -16,7 +16,13 @@ class Pages extends AbstractController
         return $this->render('home.html.twig');
     }
 
-    /** A page without a session, of some size: what is measured. */
+    /** A page without a session, as small as one is: what is measured. */
+    public function plain(Request $request): Response
+    {
+        return $this->render('plain.html.twig', ['title' => $request->query->get('title', 'none'), 'text' => 'a & b']);
+    }
+
+    /** And of some size. */
     public function page(Request $request): Response
     {
         $rows = [];
