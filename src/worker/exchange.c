@@ -14,6 +14,7 @@
 #include "base/macros.h"
 #include "conn/accept.h"
 #include "conn/handover.h"
+#include "sapi/sapi.h"
 #include "worker/access.h"
 #include "worker/body.h"
 #include "worker/disconnect.h"
@@ -128,6 +129,11 @@ static bool exchange_abort_is_next(struct transport *t) {
         return h.type == FCGI_ABORT_REQUEST && h.request_id == t->decoder.request_id;
 }
 
+/* Nothing more comes, and nothing more is wanted: the end of STDIN alone may be missing. */
+static bool exchange_has_all(const struct transport *t) {
+        return transport_allows(t)->sends && (t->scan.no_body || sapi_body_left() <= spool_pending(&t->exchange.spool));
+}
+
 /* The peer may have aborted while the script ran: look without waiting, but leave body bytes that PHP has not read
  * where they are. A peer that has closed only its sending side still waits for the reply. */
 static int exchange_look_for_abort(struct transport *t) {
@@ -137,7 +143,7 @@ static int exchange_look_for_abort(struct transport *t) {
                 struct fcgi_event event;
                 int r = input_next(t, true, &event);
 
-                if (r == STREAM_E_EMPTY)
+                if (r == STREAM_E_EMPTY || (r < 0 && exchange_has_all(t)))
                         break;
                 if (r == TRANSPORT_E_ANSWER)
                         continue;

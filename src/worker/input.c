@@ -31,6 +31,8 @@ static int input_body(struct transport *t, bool dont_wait) {
 
         if (r == 0)
                 body_receive(t, &event);
+        if (r < 0 && t->scan.no_body && transport_allows(t)->sends)
+                return STREAM_E_EMPTY; /* its client has closed its sending side, and nothing is missing */
         return r == TRANSPORT_E_ANSWER ? 0 : r;
 }
 

@@ -310,6 +310,18 @@ def test_client_that_closes_its_sending_side_gets_the_answer(backend):
         assert c.read_response().text == "answered"
 
 
+@pytest.mark.parametrize("body", [b"", b"12345"])
+@pytest.mark.parametrize("read", ["", "file_get_contents('php://input');"])
+def test_client_that_closes_its_sending_side_before_the_end_of_stdin(backend, body, read):
+    """Nothing is missing; that it has not gone is seen when the script flushes."""
+    code = f"<?php {read} for ($i = 0; $i < 5; $i++) {{ echo $i; flush(); usleep(5000); }} echo ' end';"
+    with backend.connect() as c:
+        params = backend.params(code, body, method="POST" if body else "GET", CONTENT_TYPE="x/y")
+        c.send(begin() + stream(PARAMS, 1, pairs(params)) + (record(STDIN, 1, body) if body else b""))
+        c.finish_sending()
+        assert c.read_response().text == "01234 end"
+
+
 @pytest.mark.parametrize("method, kind", [("POST", "x/y"), ("POST", "application/x-www-form-urlencoded"), ("PUT", "x/y")])
 @pytest.mark.parametrize("closes", [False, True])
 @pytest.mark.parametrize("pieces", [False, True])
