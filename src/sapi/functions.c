@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The PHP module "cgi-fcgi": the functions and ini directives that php-fpm offers under that name. Its end-of-request
- * hook is also where the reply ends: by then shutdown functions and destructors have run and output buffers are
- * flushed, and what is left of PHP's request shutdown only frees memory. The session is the exception: it is saved by
- * its own hook, which may run after ours. A client that has the whole reply may come back at once and must find its
- * session saved, so it is saved here first.
+ * The PHP module "cgi-fcgi": the functions and ini directives that php-fpm offers under that name. Its last hook is
+ * also where the reply ends: by then the session is saved, and files, locks, database connections and whatever else the
+ * request had open are closed. A client that has the whole reply may come back at once, and must find them so. What is
+ * left of PHP's request shutdown only frees memory.
  */
 
 #include "sapi/booted.h"
@@ -140,6 +139,8 @@ static void functions_send_headers(void) {
         zend_end_try();
 }
 
+/* Where PHP goes on in its own way, or not at all, after a request has ended. Its session is saved here, as that's own
+ * hook may not run any more. */
 void sapi_functions_end(void) {
         bool saved;
 
@@ -154,8 +155,18 @@ void sapi_functions_end(void) {
 }
 
 static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
-        if (sapi_current.io)
+        if (!sapi_current.io)
+                return SUCCESS;
+        sapi_limit_end();
+        sapi_current.memory_peak = zend_memory_peak_usage(true);
+        if (sapi_request_is_fatal())
                 sapi_functions_end();
+        return SUCCESS;
+}
+
+static ZEND_MODULE_POST_ZEND_DEACTIVATE_D(sapi_functions) {
+        if (sapi_current.io)
+                sapi_request_finish(false);
         return SUCCESS;
 }
 
@@ -177,5 +188,7 @@ zend_module_entry sapi_functions_module = {
         PHP_RSHUTDOWN(sapi_functions),
         PHP_MINFO(sapi_functions),
         PHP_VERSION,
-        STANDARD_MODULE_PROPERTIES,
+        NO_MODULE_GLOBALS,
+        ZEND_MODULE_POST_ZEND_DEACTIVATE_N(sapi_functions),
+        STANDARD_MODULE_PROPERTIES_EX,
 };

@@ -49,8 +49,10 @@ void sapi_request_fill_info(void);
 /* Its answer when its form is cut off; the header of a reply that a fatal error has ended. */
 void sapi_request_refuse_cut_form(void);
 void sapi_request_put_error_header(void);
-/* request.c: ends the reply once. */
-void sapi_request_abandon(void); /* does not return, where the pool has pm.exit_after_fatal and that was one */
+/* request.c: a fatal error has ended it, after which PHP is not to clean up (pm.exit_after_fatal). */
+bool sapi_request_is_fatal(void);
+void sapi_request_abandon(void); /* does not return where that is so */
+/* Ends the reply once. */
 void sapi_request_finish(bool php_goes_on);
 uint32_t sapi_request_status(void); /* as sent */
 int sapi_request_activate(void);

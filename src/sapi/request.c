@@ -194,13 +194,13 @@ static void request_answer(void) {
 
 /* pm.exit_after_fatal: PHP left its own code by a long jump, from wherever it was: out of memory, out of time, or an
  * error that it cannot go on after. Not an uncaught exception or exit(), which unwind, nor a client that has gone. */
-static bool request_is_fatal(void) {
+bool sapi_request_is_fatal(void) {
         return sapi_module_pool()->exit_after_fatal && CG(unclean_shutdown) && EG(exit_status) == EXIT_FATAL;
 }
 
 /* The reply and the session are out. Files of uploads would stay for ever. */
 void sapi_request_abandon(void) {
-        if (!request_is_fatal())
+        if (!sapi_request_is_fatal())
                 return;
         if (SG(rfc1867_uploaded_files))
                 destroy_uploaded_files_hash();
@@ -267,7 +267,7 @@ void sapi_request_run(const struct sapi_request *request, struct sapi_result *re
                 .exit_status = (uint32_t)EG(exit_status),
                 .memory_peak = sapi_current.memory_peak,
                 .memory_left = zend_memory_usage(true),
-                .worker_must_end = !sound || sapi_current.lasting || request_is_fatal(),
+                .worker_must_end = !sound || sapi_current.lasting || sapi_request_is_fatal(),
                 .disconnected = sapi_current.disconnected,
                 .abandoned = sapi_current.abandoned,
                 .denied = sapi_current.denied,
