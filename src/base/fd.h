@@ -4,6 +4,7 @@
  * File descriptors: closed by scope, close-on-exec from birth, handed to a child only by an explicit list.
  */
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -17,6 +18,13 @@ static inline void fd_closep(int *fd) {
         fd_close(*fd);
 }
 #define _cleanup_fd_ _cleanup_(fd_closep)
+
+/* Of a folder's stream. */
+static inline void fd_closedirp(DIR **dir) {
+        if (*dir)
+                closedir(*dir);
+}
+#define _cleanup_dir_ _cleanup_(fd_closedirp)
 
 /* Sets or clears FD_CLOEXEC. 0, or -errno (fcntl(2)). */
 int fd_set_cloexec(int fd, bool on);

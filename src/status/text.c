@@ -21,6 +21,22 @@ void status_text_clean(const char *s, struct text *out) {
         printable_append(out, s, SIZE_MAX, PRINTABLE_TERMINAL);
 }
 
+void status_text_lines(const char *s, unsigned indent, struct text *out) {
+        const char *line;
+        size_t n;
+
+        for (unsigned i = 0; (line = text_word(&s, "\n", &n)); i++) {
+                _cleanup_text_ struct text one = {};
+
+                text_append_n(&one, line, n);
+                if (i > 0)
+                        text_printf(out, "\n%*s", (int)indent, "");
+                status_text_clean(text_peek(&one), out);
+                out->failed |= one.failed;
+        }
+        text_append_c(out, '\n');
+}
+
 static void text_line(const struct status_value *v, struct text *out) {
         size_t begin = out->n;
 

@@ -16,11 +16,9 @@ import os
 import statistics
 import sys
 
-TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
-sys.path[:0] = [os.path.join(TREE, "tests", "lib")]
 
-import overload
+import overload  # which makes the modules of tests/lib be found
 import peers
 import procs
 

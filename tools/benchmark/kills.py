@@ -89,57 +89,75 @@ def _n_arriving(pid, but):
     return n
 
 
+def _has_ended(pidfd):
+    return bool(select.select([pidfd], [], [], 0)[0])
+
+
+def _send(pidfd, number):
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, number)
+
+
 @contextlib.contextmanager
-def _stopped(pids):
-    """Those that could be stopped, and are. They go on at the end, if they are there."""
-    done = []
+def _stopped(chosen):
+    """Those of {pid: title} that could be stopped, and are: {pid: pidfd}. They go on at the end, if they are there. Signals go to a pidfd whose process had that title:
+    a number may be another process's by now."""
+    held = {}
     try:
-        for pid in pids:
+        for pid, title in chosen.items():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                done.append(pid)
-        for pid in done:
-            procs.until(f"process {pid} to be stopped", lambda pid=pid: not procs.alive(pid) or procs.stat_fields(pid)[0] == "T")
-        yield [pid for pid in done if procs.alive(pid)]
+                held[pid] = os.pidfd_open(pid)
+        ours = {pid: fd for pid, fd in held.items() if procs.title(pid) == chosen[pid] and not _has_ended(fd)}
+        for fd in ours.values():
+            _send(fd, signal.SIGSTOP)
+        for pid, fd in ours.items():
+            procs.until(f"process {pid} to be stopped", lambda pid=pid, fd=fd: _has_ended(fd) or (procs.stat_fields(pid) or "T")[0] == "T")
+        yield {pid: fd for pid, fd in ours.items() if not _has_ended(fd)}
     finally:
-        for pid in done:
-            procs.kill(pid, signal.SIGCONT)
+        for fd in held.values():
+            _send(fd, signal.SIGCONT)
+            os.close(fd)
 
 
-def _kill(pid):
-    os.kill(pid, signal.SIGKILL)
-    procs.wait_gone(pid)
+def _kill(pid, pidfd):
+    _send(pidfd, signal.SIGKILL)
+    procs.until(f"process {pid} to end", lambda: _has_ended(pidfd))
+
+
+def _titles(pids, ending):
+    """{pid: title} of those whose title ends so."""
+    return {pid: title for pid in pids if (title := procs.title(pid)).endswith(ending)}
 
 
 def kill_worker(server, pool, choose):
     """What it may cost; None: there was none."""
-    workers = [w for w in server.workers() if procs.title(w).endswith(f" {pool}")]
+    workers = _titles(server.workers(), f" {pool}")
     if not workers:
         return None
-    with _stopped([choose(workers)]) as stopped:
+    one = choose(list(workers))
+    with _stopped({one: workers[one]}) as stopped:
         if not stopped:
             return None
-        worker, = stopped
-        shelved = Shelved(worker)
+        shelved = Shelved(one)
         safe = {inode for inode, state in shelved.states.items() if state in ("IDLE", "PARKED")} if not shelved.is_orphaned else set()
-        n = len((_connections(server.address(pool)) & set(_sockets(worker))) - safe)
-        _kill(worker)
+        n = len((_connections(server.address(pool)) & set(_sockets(one))) - safe)
+        _kill(one, stopped[one])
     return n
 
 
 def kill_park(server, pool, choose):
     """The same. All workers of the pool are stopped meanwhile, as they put connections on their shelves, and take them from there."""
-    park = next((p for p in server.parks() if procs.title(p).endswith(f"park {pool}")), None)
-    workers = [w for w in server.workers() if procs.title(w).endswith(f" {pool}")]
-    if not park:
+    parks = _titles(server.parks(), f"park {pool}")
+    if not parks:
         return None
-    with _stopped([park, *workers]) as stopped:
+    park = next(iter(parks))
+    with _stopped({park: parks[park], **_titles(server.workers(), f" {pool}")}) as stopped:
         if park not in stopped:
             return None
         kept = {inode for w in stopped if w != park for inode in Shelved(w).of_worker()}
         has = _connections(server.address(pool)) & set(_sockets(park))
         n = len(has - kept) + max(0, _n_arriving(park, _sockets(server.pid)) - len(kept - has))
-        _kill(park)
+        _kill(park, stopped[park])
     return n
 
 

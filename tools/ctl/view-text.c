@@ -15,6 +15,7 @@
 #include "status/text.h"
 
 #define PIDS_PER_LINE 12
+#define VIEW_INDENT   12 /* of a row's further lines */
 
 static void view_text_print_count(uint64_t n, const char *one, struct text *out) {
         text_printf(out, "%llu %s%s", (unsigned long long)n, one, n == 1 ? "" : "s");
@@ -27,22 +28,6 @@ static void view_text_print_label(const char *label, struct text *out) {
 static void view_text_print_file(const char *name, _unused_ size_t i, struct text *out) {
         text_append(out, "\n            ");
         status_text_clean(name, out);
-}
-
-/* Further lines below the first one. */
-static void view_text_print_lines(const char *s, struct text *out) {
-        const char *line;
-        size_t n;
-
-        for (unsigned i = 0; (line = text_word(&s, "\n", &n)); i++) {
-                _cleanup_text_ struct text one = {};
-
-                text_append_n(&one, line, n);
-                text_append(out, i > 0 ? "\n            " : "");
-                status_text_clean(text_peek(&one), out);
-                out->failed |= one.failed;
-        }
-        text_append_c(out, '\n');
 }
 
 static void view_text_print_service(const struct ipc_control_service *s, bool full, struct text *out) {
@@ -70,7 +55,7 @@ static void view_text_print_service(const struct ipc_control_service *s, bool fu
                 text_append(out, "  ");
                 status_fields_time(s->reload_wall, out);
                 text_append(out, "  ");
-                view_text_print_lines(s->reload_text, out);
+                status_text_lines(s->reload_text, VIEW_INDENT, out);
         } else
                 text_append_c(out, '\n');
 }

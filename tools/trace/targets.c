@@ -29,11 +29,6 @@
 /* worker, zygote, master: what -p may name, as in the BPF program. */
 #define GENERATIONS 4
 
-static void targets_closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
 void trace_targets_done(struct trace_targets *t) {
         for (size_t i = 0; i < t->n; i++) {
                 fd_close(t->items[i].fd);
@@ -139,7 +134,7 @@ static int targets_visit(struct trace_targets *t, pid_t pid, pid_t only) {
 }
 
 int trace_targets_scan(struct trace_targets *t, pid_t pid) {
-        _cleanup_(targets_closedirp) DIR *proc = opendir("/proc");
+        _cleanup_dir_ DIR *proc = opendir("/proc");
         struct dirent *d;
 
         if (!proc)

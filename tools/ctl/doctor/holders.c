@@ -19,11 +19,6 @@
 #define HOLDERS_PATH       320
 #define HOLDERS_CGROUP_MAX 65536
 
-static void holders_cleanup_dir(DIR **dir) {
-        if (*dir)
-                closedir(*dir);
-}
-
 static bool holders_read_link(const char *path, char *buf, size_t n) {
         ssize_t length = readlink(path, buf, n - 1);
 
@@ -93,7 +88,7 @@ static void holders_take_inode(struct doctor_facts *f, struct doctor_listeners *
 
 static void holders_look_at(struct doctor_facts *f, struct doctor_listeners *l, const char *pid) {
         char path[HOLDERS_PATH], target[64];
-        _cleanup_(holders_cleanup_dir) DIR *dir = NULL;
+        _cleanup_dir_ DIR *dir = NULL;
         const struct dirent *entry;
         uint64_t inode;
 
@@ -108,7 +103,7 @@ static void holders_look_at(struct doctor_facts *f, struct doctor_listeners *l, 
 }
 
 void doctor_holders_find(struct doctor_facts *f, struct doctor_listeners *l) {
-        _cleanup_(holders_cleanup_dir) DIR *proc = opendir("/proc");
+        _cleanup_dir_ DIR *proc = opendir("/proc");
         const struct dirent *entry;
 
         while (proc && (entry = readdir(proc)))

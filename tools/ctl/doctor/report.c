@@ -6,26 +6,13 @@
 #include "base/json.h"
 #include "status/text.h"
 
-/* Line by line, the further ones moved in. */
-static void report_put_lines(const char *s, struct text *out) {
-        const char *line;
-        size_t n;
-
-        for (unsigned i = 0; (line = text_word(&s, "\n", &n)); i++) {
-                _cleanup_text_ struct text one = {};
-
-                text_append_n(&one, line, n);
-                text_append(out, i > 0 ? "\n     " : "");
-                status_text_clean(text_peek(&one), out);
-        }
-        text_append_c(out, '\n');
-}
+#define REPORT_INDENT 5
 
 static void report_put_finding(const struct doctor_finding *found, size_t number, struct text *out) {
         text_printf(out, "%2zu. %s", number, found->level == DOCTOR_NOTE ? "(note) " : "");
-        report_put_lines(text_peek(&found->what), out);
+        status_text_lines(text_peek(&found->what), REPORT_INDENT, out);
         text_append(out, "    Next: ");
-        report_put_lines(text_peek(&found->next), out);
+        status_text_lines(text_peek(&found->next), REPORT_INDENT, out);
 }
 
 void doctor_report_text(const struct doctor_facts *f, const struct doctor_findings *l, struct text *out) {
