@@ -220,6 +220,8 @@ void sapi_warmup_begin(uint64_t timeout);
 void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup_end *ret);
 void sapi_warmup_over(void);
 
+        uint32_t http_status; /* of one that counts */
+        char *location;       /* where it leads to, in one line; the caller frees; NULL: it says nothing */
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
  * extension with 403, a fatal error before any output with 500.
  * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request

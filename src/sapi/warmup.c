@@ -10,6 +10,7 @@
 
 #include "sapi/booted.h"
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "conf/warmup.h"
@@ -19,8 +20,9 @@
 
 static struct {
         struct sapi_io io;
-        bool ran;   /* the script has been begun */
-        char *last; /* PHP's last message, when the reply ended */
+        bool ran;       /* the script has been begun */
+        char *last;     /* PHP's last message, when the reply ended */
+        char *location; /* the reply's header */
 } warmup;
 
 static int warmup_drop(_unused_ void *ctx, _unused_ const void *buf, _unused_ size_t n) {
@@ -31,9 +33,23 @@ static void warmup_note_begin(_unused_ void *ctx, _unused_ const char *script, _
         warmup.ran = true;
 }
 
-/* PHP forgets the message soon. */
+static void warmup_note_location(void) {
+        size_t n;
+        const char *header = sapi_facts_header("Location", &n);
+        _cleanup_text_ struct text t = { 0 };
+
+        if (!header)
+                return;
+        printable_append(&t, header, n, PRINTABLE_LOG);
+        free(TAKE_PTR(warmup.location));
+        (void)text_finish(&t, &warmup.location, NULL);
+}
+
+/* PHP forgets the message and the headers soon. */
 static int warmup_note_end(_unused_ void *ctx, uint32_t app_status, _unused_ bool php_goes_on) {
         _cleanup_text_ struct text t = { 0 };
+
+        warmup_note_location();
 
         if (!PG(last_error_message) || (app_status != WARMUP_FATAL && sapi_request_status() < 500))
                 return 0;
@@ -137,6 +153,8 @@ void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup
         ret->abandoned = result.abandoned;
         ret->exit_status = result.exit_status;
         ret->problem = warmup_problem(&result);
+        ret->http_status = result.http_status;
+        ret->location = TAKE_PTR(warmup.location);
         free(TAKE_PTR(warmup.last));
 }
 

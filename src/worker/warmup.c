@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "log/log.h"
@@ -11,6 +12,21 @@
 
 void warmup_init(struct warmup *w, const struct conf_pool *pool, bool refuses, bool cold) {
         *w = (struct warmup){ .pool = pool, .refuses = refuses, .over = cold || pool->warmups.n == 0 };
+}
+
+/* The workers of a generation ask the same, and one of them tells. */
+static bool *warmup_told;
+
+void warmup_share(const struct conf_pool *pool) {
+        size_t n = MAX(pool->warmups.n, (size_t)1) * sizeof(*warmup_told);
+        void *shared = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        if (shared != MAP_FAILED)
+                warmup_told = shared;
+}
+
+static bool warmup_is_told(const struct warmup *w, const struct conf_pair *line) {
+        return warmup_told && __atomic_exchange_n(&warmup_told[line - w->pool->warmups.items], true, __ATOMIC_RELAXED);
 }
 
 /* As its line in the configuration. */
@@ -24,8 +40,25 @@ static void warmup_fail(struct warmup *w, const struct conf_pair *line, const st
                 w->over = true;
                 return;
         }
-        log_warning("%s", w->reason);
+        if (!warmup_is_told(w, line))
+                log_warning("%s", w->reason);
         w->reason[0] = '\0';
+}
+
+/* A reply that is one, and warms little. */
+static void warmup_remark(const struct warmup *w, const struct conf_pair *line, const struct sapi_warmup_end *end) {
+        if (end->http_status < 300 || warmup_is_told(w, line))
+                return;
+        if (end->http_status < 400)
+                log_notice(
+                        "worker.warmup[%s] = %s: status %u%s%s: what is behind a redirect is not warmed up, only what "
+                        "makes it: name the address that it leads to",
+                        line->key, line->value, (unsigned)end->http_status, end->location ? ", to " : "",
+                        end->location ?: "");
+        else
+                log_warning("worker.warmup[%s] = %s: status %u: what makes the error page is warmed up, and nothing "
+                            "else",
+                            line->key, line->value, (unsigned)end->http_status);
 }
 
 void warmup_next(struct warmup *w) {
@@ -40,7 +73,10 @@ void warmup_next(struct warmup *w) {
         w->abandoned = end.abandoned;
         if (end.problem)
                 warmup_fail(w, line, &end);
+        else
+                warmup_remark(w, line, &end);
         free(end.problem);
+        free(end.location);
 }
 
 void warmup_note_end(struct warmup *w) {

@@ -21,6 +21,9 @@ struct warmup {
         char reason[WARMUP_REASON_MAX]; /* over by a failure: the process is not to go on. "": it may */
 };
 
+/* Before any of these processes is there: what one of them has told of an address the others do not tell again. */
+void warmup_share(const struct conf_pool *pool);
+
 /* cold: there is none to do. */
 void warmup_init(struct warmup *w, const struct conf_pool *pool, bool refuses, bool cold);
 

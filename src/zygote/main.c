@@ -34,6 +34,7 @@
 #include "sapi/sapi.h"
 #include "scoreboard/scoreboard.h"
 #include "worker/setup.h"
+#include "worker/warmup.h"
 #include "zygote/chroot.h"
 #include "zygote/expendable.h"
 #include "zygote/reading.h"
@@ -356,6 +357,7 @@ int main(int argc, char **argv) {
                 r = zygote_check_identity(&z, &options);
         }
         if (r == 0)
+                warmup_share(z.pool);
                 r = zygote_take_signals(&z);
         if (r == 0)
                 r = setup_prepare(z.pool);

@@ -20,6 +20,8 @@ PAGE = """
     $client || match ($what) {
         'fine' => 0,
         'status' => http_response_code(503),
+        'gone' => http_response_code(404),
+        'moved' => header('Location: https://site.test/login', true, 302),
         'throw' => throw new LogicException('thrown by the page'),
         'spin' => (function () { for (;;) { usleep(1000); } })(),
         'exit' => exit('leaves'),
@@ -137,6 +139,20 @@ def test_one_that_fails_does_not_keep_a_pool_from_starting(site, mode, what):
     if what != "exit":
         s.wait_log(re.escape(line))
     get(s)
+
+
+@pytest.mark.parametrize("what, level, told", [("moved", "NOTICE", "status 302, to https://site.test/login: what is behind a redirect is not warmed up"),
+                                              ("gone", "WARNING", "status 404: what makes the error page is warmed up, and nothing else")])
+def test_one_that_warms_little_is_told_once(site, mode, what, level, told):
+    s = site(what, addresses=("/warm?a=1",)).start()
+    procs.until("both workers", lambda: len(s.workers()) == 2)
+    procs.until("both to be warm", lambda: mode != "worker" or len(seen(s)) == 2)
+    line = f"{level}: [pool www] worker.warmup[{s.app if mode == 'classic' else ''}] = /warm?a=1: {told}"
+    s.wait_log(re.escape(line))
+    get(s)
+    assert s.log().count("worker.warmup[") == 1, s.log()
+    assert s.ctl("reload").returncode == 0
+    procs.until("the next generation to tell", lambda: s.log().count(line) == 2)
 
 
 def test_one_that_ends_a_worker_costs_the_pool_no_other(site, mode):
