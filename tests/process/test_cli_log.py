@@ -115,7 +115,7 @@ def be_dropped(twin):
         twin.request(twin.script("hello.php", "<?php echo 'hello';"))
     except (OSError, EOFError):
         pass
-    twin.wait_said("has been dropped")
+    twin.wait_said("has been dropped", 2)  # the connection of start() is one, too
 
 
 def occupy(twin):

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """One pool whose PHP does not start, beside others that serve: who serves, who waits, who says so, and how it comes back."""
 
+import itertools
+import json
 import os
 import re
+import time
 
 import pytest
 
@@ -129,3 +132,30 @@ def test_one_that_is_tried_again_does_not_keep_a_failed_start_from_ending(make):
     gate.open()
     assert s.wait_exit() == 70
     assert "[pool quick]" in s.log() and "[pool slow]" in s.log() and not s.notify.count("READY")
+
+
+SLOWLY = ("<?php $begin = microtime(true); usleep(1200000);"
+          " file_put_contents('{}', json_encode([$begin, microtime(true)]) . \"\\n\", FILE_APPEND); throw new Exception('no');")
+
+
+def test_one_that_takes_long_to_fail_is_tried_less_and_less_often(make):
+    """As long as PHP is on its way nobody spins, and after each try the pause is twice as long; the other pool serves all the time."""
+    s = make({"good": {}, "slow": {}})
+    tries = os.path.join(s.shared_folder(), "tries")
+    s.pools["slow"]["php_admin_value[opcache.preload]"] = s.script("slow.php", SLOWLY.format(tries))
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    cpu, waits = procs.cpu_seconds(s.pid), []
+
+    def seen():
+        begin = time.monotonic()
+        assert s.run(s.pid_script, "good").complete
+        waits.append(time.monotonic() - begin)
+        return [json.loads(line) for line in procs.content(tries).splitlines()] if os.path.exists(tries) else []
+    procs.until("four tries", lambda: len(seen()) >= 4, limit=60)
+    pauses = [after[0] - before[1] for before, after in itertools.pairwise(seen())]
+    assert all(pause >= 0.1 * 2 ** i for i, pause in enumerate(pauses)), pauses
+    assert procs.cpu_seconds(s.pid) - cpu < 1, "the master is busy with a pool that does not start"
+    assert max(waits) < 1, "the other pool's clients wait"
+    assert pool(s, "slow")["failed starts"] >= 3 and s.run(s.pid_script, "good").complete
+    assert s.stop() == 0
