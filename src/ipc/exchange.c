@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -59,19 +60,19 @@ static int ipc_exchange_socket(const char *path, int flags, struct sockaddr_un *
         return fd < 0 ? -errno : fd;
 }
 
-static int ipc_exchange_try(const char *path, int flags) {
+int ipc_exchange_connect(const char *path, usec_t timeout) {
+        struct timeval tv = { .tv_sec = (time_t)(timeout / USEC_PER_SEC),
+                              .tv_usec = (suseconds_t)(timeout % USEC_PER_SEC) };
         struct sockaddr_un sun;
-        _cleanup_fd_ int fd = ipc_exchange_socket(path, flags, &sun);
+        _cleanup_fd_ int fd = ipc_exchange_socket(path, 0, &sun);
 
         if (fd < 0)
                 return fd;
+        if (timeout > 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
+                return -errno;
         if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
                 return -errno;
         return TAKE_FD(fd);
-}
-
-int ipc_exchange_connect(const char *path) {
-        return ipc_exchange_try(path, 0);
 }
 
 int ipc_exchange_listen(const char *path, mode_t mode) {

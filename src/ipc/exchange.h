@@ -25,9 +25,10 @@
  */
 int ipc_exchange_listen(const char *path, mode_t mode);
 
-/* A blocking connection. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master); -EACCES; other -errno.
- */
-int ipc_exchange_connect(const char *path);
+/* A blocking connection. timeout: of the wait for room in the listener's queue, which a master that does not run fills,
+ * and of each packet that is sent; 0: none. The descriptor (close-on-exec); -ENOENT or -ECONNREFUSED (no master);
+ * -EACCES; -EAGAIN (not in time); other -errno. */
+int ipc_exchange_connect(const char *path, usec_t timeout);
 
 /*
  * Takes one packet and decodes it. The scoreboard attached to a POOL becomes the message's; descriptors that belong to

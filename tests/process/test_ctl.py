@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """fpmctl against a running fpmd."""
 
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,17 @@ def test_status_names_the_masters_beside_one_that_is_not_there(start):
     r = subprocess.run([programs.FPMCTL, "--runtime-dir", f"{s.folder}/fpmd", "status"], capture_output=True, text=True)
     assert r.returncode == EX_UNAVAILABLE and f"there is no socket {s.folder}/fpmd/control" in r.stderr
     assert r.stderr.endswith(f"fpmctl: another one: fpmctl --runtime-dir {s.folder}/fpmd-wp\n")
+
+
+def test_a_master_that_is_stopped_is_told_of_in_time_however_many_wait(start):
+    """Its queue is full of those who have asked before, and gone."""
+    s = start()
+    with procs.stopped(s.pid):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                s.connect_control().close()
+        r = s.ctl("status", "--timeout", "1", limit=20)
+    assert r.returncode == EX_UNAVAILABLE and f"the master did not answer in time on {s.runtime}/control: ps -o pid,stat" in r.stderr, r
 
 
 def test_status_has_each_reason_of_a_refusal_on_a_line(start):

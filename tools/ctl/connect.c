@@ -63,13 +63,13 @@ static void connect_tell_no_access(const char *path) {
         struct stat st;
 
         if (stat(path, &st) < 0) {
-                ctl_print_error("no permission to reach %s", path);
+                ctl_print_error("no permission to reach %s: sudo asks as root", path);
                 return;
         }
         user = getpwuid(st.st_uid);
         group = getgrgid(st.st_gid);
-        ctl_print_error("no permission to connect to %s: it is for user %s and group %s (mode %04o)", path,
-                        user ? user->pw_name : "?", group ? group->gr_name : "?", (unsigned)st.st_mode & 07777U);
+        ctl_print_error("no permission to connect to %s: it is for user %s and group %s (mode %04o); sudo asks as root",
+                        path, user ? user->pw_name : "?", group ? group->gr_name : "?", (unsigned)st.st_mode & 07777U);
 }
 
 static int tell_no_connection(const char *address, int error) {
@@ -79,10 +79,12 @@ static int tell_no_connection(const char *address, int error) {
                 connect_tell_no_access(address);
                 break;
         case ENOENT:
-                ctl_print_error("nobody listens on %s: there is no such socket", address);
+                ctl_print_error("nobody listens on %s: there is no such socket; sudo fpmctl doctor says what to start",
+                                address);
                 break;
         case ECONNREFUSED:
-                ctl_print_error("nobody listens on %s: connection refused", address);
+                ctl_print_error("nobody listens on %s: connection refused; sudo fpmctl doctor says what to start",
+                                address);
                 break;
         default:
                 ctl_print_error("cannot connect to %s: %s", address, strerror(error));

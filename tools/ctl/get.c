@@ -109,10 +109,15 @@ static int get_judge(const struct get *g, struct ctl_reply *reply) {
 static int get_tell_broken(const char *address, int error, enum fcgi_violation violation) {
         switch (error) {
         case ETIME:
-                ctl_print_error("no complete reply from %s in time", address);
+                ctl_print_error(
+                        "no complete reply from %s in time: fpmctl status --full shows what workers do, and how many "
+                        "clients wait",
+                        address);
                 break;
         case ECONNRESET:
-                ctl_print_error("%s closed the connection before the reply ended", address);
+                ctl_print_error("%s closed the connection before the reply ended: its worker has died, or was ended; "
+                                "journalctl -t fpmd -x -e says how",
+                                address);
                 break;
         case EPROTO:
                 ctl_print_error("what %s answered is not FastCGI: %s", address, fcgi_decoder_violation_text(violation));

@@ -34,6 +34,7 @@ static const char usage[] =
 
 struct list_numbers {
         bool known;
+        bool closed; /* to this user */
         uint64_t requests, workers, active;
         uint64_t last_use; /* usec since the epoch; 0: never */
 };
@@ -83,8 +84,10 @@ static void list_ask(const struct unitlist *l, const struct unitlist_pool *p, st
 
         *ret = (struct list_numbers){};
         snprintf(path, sizeof(path), "/run/fpmd%s%.255s/" IPC_CONTROL_SOCKET, shared ? "" : "-", shared ? "" : p->name);
-        if ((shared || text_equal(p->service, "active")) && access(path, F_OK) == 0 &&
-            ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
+        if ((!shared && !text_equal(p->service, "active")) || access(path, F_OK) < 0)
+                return;
+        ret->closed = access(path, W_OK) < 0;
+        if (!ret->closed && ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
                 list_count(&v, p->name, ret);
 }
 
@@ -152,6 +155,8 @@ static void list_put_object(const struct unitlist *l, const struct unitlist_pool
 }
 
 static void list_print(const struct unitlist *l, bool json, struct text *out) {
+        bool closed = false;
+
         text_append(out, json ? "["
                               : "NAME                 STATE    USER            MEMORY/MB REQUESTS  LAST USE"
                                 "             LISTEN\n");
@@ -159,12 +164,15 @@ static void list_print(const struct unitlist *l, bool json, struct text *out) {
                 struct list_numbers numbers;
 
                 list_ask(l, &l->pools[i], &numbers);
+                closed |= numbers.closed;
                 if (json && i > 0)
                         text_append_c(out, ',');
                 (json ? list_put_object : list_put_line)(l, &l->pools[i], &numbers, out);
         }
         if (json)
                 text_append(out, "]\n");
+        if (closed)
+                ctl_print_error("requests and last use of pools that run are told to root, and to the services' users");
 }
 
 int ctl_list_main(struct ctl *ctl, int argc, char *argv[]) {

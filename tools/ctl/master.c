@@ -15,6 +15,7 @@
 #include "ipc/exchange.h"
 
 #define MASTERS_MAX 8
+#define UNIT_MAX    300
 
 /* Instances and Debian's php-fpm have folders beside fpmd's. */
 static void master_tell_others(const char *path) {
@@ -38,25 +39,58 @@ static void master_tell_others(const char *path) {
         globfree(&found);
 }
 
+/* "/run/fpmd-NAME/control" is of fpmd@NAME.service; other folders have the service's name. */
+static const char *master_unit(const char *path, char buf[static UNIT_MAX]) {
+        const char *file = strrchr(path, '/');
+        const char *folder = file && file > path ? memrchr(path, '/', (size_t)(file - path)) : NULL;
+        int n = folder ? (int)(file - folder) - 1 : 0;
+
+        if (n == 0)
+                snprintf(buf, UNIT_MAX, "fpmd.service");
+        else if (text_has_prefix(folder, "/fpmd-"))
+                snprintf(buf, UNIT_MAX, "fpmd@%.*s.service", n - (int)strlen("fpmd-"), folder + strlen("/fpmd-"));
+        else
+                snprintf(buf, UNIT_MAX, "%.*s.service", n, folder + 1);
+        return buf;
+}
+
+static int master_tell_silent(const char *path) {
+        char unit[UNIT_MAX];
+
+        ctl_print_error("the master did not answer in time on %s: ps -o pid,stat,wchan,args -C fpmd shows whether "
+                        "somebody has stopped it (state T: kill -CONT PID) or it waits for a disk (D); else systemctl "
+                        "restart %s",
+                        path, master_unit(path, unit));
+        return -CTL_EXIT_UNAVAILABLE;
+}
+
 static int tell_no_master(const char *path, int error) {
         const struct passwd *owner;
+        char unit[UNIT_MAX];
         struct stat st;
 
         switch (error) {
         case ENOENT:
                 ctl_print_error(
-                        "no master answers: there is no socket %s (fpmd is not running, or has another --runtime-dir)",
-                        path);
+                        "no master answers: there is no socket %s (fpmd is not running, or has another --runtime-dir): "
+                        "systemctl start %s starts it, sudo fpmctl doctor says why it does not start",
+                        path, master_unit(path, unit));
                 master_tell_others(path);
                 break;
         case ECONNREFUSED:
-                ctl_print_error("no master answers: nobody serves %s any more (fpmd has ended)", path);
+                ctl_print_error(
+                        "no master answers: nobody serves %s any more (fpmd has ended): journalctl -u %s -e says "
+                        "why, systemctl restart %s starts another one",
+                        path, master_unit(path, unit), unit);
                 break;
         case EACCES:
                 owner = stat(path, &st) == 0 ? getpwuid(st.st_uid) : NULL;
-                ctl_print_error("no permission to ask the master: %s is for user %s alone", path,
-                                owner ? owner->pw_name : "root");
+                ctl_print_error(
+                        "no permission to ask the master: %s is for user %s alone; ask as that user, or as root", path,
+                        owner ? owner->pw_name : "root");
                 break;
+        case EAGAIN:
+                return master_tell_silent(path);
         default:
                 ctl_print_error("no master answers on %s: %s", path, strerror(error));
         }
@@ -66,7 +100,7 @@ static int tell_no_master(const char *path, int error) {
 static int master_connect(const struct ctl *ctl, usec_t timeout) {
         struct timeval tv = { .tv_sec = (time_t)(timeout / USEC_PER_SEC),
                               .tv_usec = (suseconds_t)(timeout % USEC_PER_SEC) };
-        _cleanup_fd_ int fd = ipc_exchange_connect(ctl->socket);
+        _cleanup_fd_ int fd = ipc_exchange_connect(ctl->socket, timeout);
 
         if (fd < 0)
                 return tell_no_master(ctl->socket, -fd);
@@ -77,13 +111,16 @@ static int master_connect(const struct ctl *ctl, usec_t timeout) {
 
 /* What went wrong after the connection stood. */
 static int master_tell_lost(const struct ctl *ctl, int error) {
+        char unit[UNIT_MAX];
+
         switch (error) {
         case EAGAIN:
-                ctl_print_error("the master did not answer in time on %s", ctl->socket);
-                break;
+                return master_tell_silent(ctl->socket);
         case EPIPE:
         case ECONNRESET:
-                ctl_print_error("the master closed %s before it answered", ctl->socket);
+                ctl_print_error("the master closed %s before it answered: it has ended meanwhile, journalctl -u %s -e "
+                                "says why",
+                                ctl->socket, master_unit(ctl->socket, unit));
                 break;
         case EPROTONOSUPPORT:
                 ctl_print_error(

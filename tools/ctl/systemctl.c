@@ -59,7 +59,7 @@ int systemctl_run(const char *const *arguments, struct text *out) {
         }
         r = systemctl_spawn(arguments, writer, &pid);
         if (r < 0) {
-                ctl_print_error("cannot run systemctl: %s", strerror(-r));
+                ctl_print_error("cannot run systemctl, which this command is about: %s", strerror(-r));
                 return -CTL_EXIT_UNAVAILABLE;
         }
         writer = fd_close(writer);

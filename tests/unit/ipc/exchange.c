@@ -163,19 +163,19 @@ static void test_listen(void **state) {
 
         assert_non_null(mkdtemp(dir));
         snprintf(path, sizeof(path), "%s/" IPC_CONTROL_SOCKET, dir);
-        assert_int_equal(ipc_exchange_connect(path), -ENOENT);
+        assert_int_equal(ipc_exchange_connect(path, 0), -ENOENT);
 
         umask(0);
         listener = ipc_exchange_listen(path, 0600);
         assert_true(listener >= 0);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0600);
-        client = ipc_exchange_connect(path);
+        client = ipc_exchange_connect(path, 0);
         assert_true(client >= 0);
         assert_int_equal(ipc_exchange_listen(path, 0600), -EADDRINUSE);
 
         listener = fd_close(listener);
-        assert_int_equal(ipc_exchange_connect(path), -ECONNREFUSED);
+        assert_int_equal(ipc_exchange_connect(path, 0), -ECONNREFUSED);
         listener = ipc_exchange_listen(path, 0600); /* over the file that was left behind */
         assert_true(listener >= 0);
 
@@ -188,7 +188,7 @@ static void test_listen(void **state) {
         memset(long_path, 'a', sizeof(long_path) - 1);
         long_path[sizeof(long_path) - 1] = '\0';
         assert_int_equal(ipc_exchange_listen(long_path, 0600), -ENAMETOOLONG);
-        assert_int_equal(ipc_exchange_connect(long_path), -ENAMETOOLONG);
+        assert_int_equal(ipc_exchange_connect(long_path, 0), -ENAMETOOLONG);
 }
 
 int main(void) {
