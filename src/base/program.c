@@ -9,6 +9,8 @@
 
 #include "base/program.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,4 +117,26 @@ const char *program_command(void) {
 
 const char *program_path(void) {
         return program.path;
+}
+
+int program_open(const char *name) {
+        char self[PATH_MAX], path[PATH_MAX + 32];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        int fd;
+
+        if (n > 0) {
+                char *slash;
+
+                self[n] = '\0';
+                slash = strrchr(self, '/');
+                if (slash)
+                        *slash = '\0';
+                snprintf(path, sizeof(path), "%s/%s", self, name);
+                fd = open(path, O_PATH | O_CLOEXEC);
+                if (fd >= 0)
+                        return fd;
+        }
+        snprintf(path, sizeof(path), "%s/%s", FPMD_LIBEXECDIR, name);
+        fd = open(path, O_PATH | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
 }

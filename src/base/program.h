@@ -17,6 +17,10 @@ bool program_is_php_fpm(void);
  * it. Static. */
 const char *program_command(void);
 
+/* Another program of ours, which is beside this one in a build tree, else where it was installed: a descriptor for
+ * execveat(2), or -errno. */
+int program_open(const char *name);
+
 /* The program's path for scripts, PHP_BINARY; "" when it is not to be had. Under php-fpm's name it ends in such a name.
  * Static. */
 const char *program_path(void);

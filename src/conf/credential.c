@@ -34,12 +34,12 @@ bool conf_credential_is_name(const char *name) {
         return true;
 }
 
-_printf_(3, 4) static void credential_problem(const struct conf_check *k, const struct conf_pair *pair, const char *fmt,
-                                              ...) {
+_printf_(4, 5) static void credential_problem(const struct conf_check *k, const struct conf_pool *pool,
+                                              const struct conf_pair *pair, const char *fmt, ...) {
         va_list ap;
 
-        text_printf(k->problems, "[%s:%u] directive '%s': env[%s] = %s: ", pair->where.file, pair->where.line,
-                    conf_pool_arrays[CONF_ARRAY_ENV].name, pair->key, pair->source);
+        text_printf(k->problems, "[%s:%u] directive '%s': pool '%s': env[%s] = %s: ", pair->where.file,
+                    pair->where.line, conf_pool_arrays[CONF_ARRAY_ENV].name, pool->name, pair->key, pair->source);
         va_start(ap, fmt);
         text_vprintf(k->problems, fmt, ap);
         va_end(ap);
@@ -60,7 +60,8 @@ static void credential_forget(char *value, size_t n) {
         free(value);
 }
 
-static void credential_read_one(const struct conf_check *k, struct conf_pair *pair, const char *folder) {
+static void credential_read_one(const struct conf_check *k, const struct conf_pool *pool, struct conf_pair *pair,
+                                const char *folder) {
         _cleanup_text_ struct text path = {};
         const char *wrong;
         char *value;
@@ -70,15 +71,15 @@ static void credential_read_one(const struct conf_check *k, struct conf_pair *pa
         text_printf(&path, "%s/%s", folder, conf_credential_of(pair));
         r = path.failed ? -ENOMEM : fd_read_plain_file(text_peek(&path), CREDENTIAL_BYTES_MAX, &value, &n);
         if (r == -EFBIG)
-                credential_problem(k, pair, "it has more than %zu bytes", CREDENTIAL_BYTES_MAX);
+                credential_problem(k, pool, pair, "it has more than %zu bytes", CREDENTIAL_BYTES_MAX);
         else if (r < 0)
-                credential_problem(k, pair, "'%s': %s%s", text_peek(&path), strerror(-r),
+                credential_problem(k, pool, pair, "'%s': %s%s", text_peek(&path), strerror(-r),
                                    r == -ENOENT ? " (LoadCredential= of the service's unit)" : "");
         if (r < 0)
                 return;
         wrong = credential_check(value, n);
         if (wrong) {
-                credential_problem(k, pair, "%s", wrong);
+                credential_problem(k, pool, pair, "%s", wrong);
                 credential_forget(value, n);
                 return;
         }
@@ -87,11 +88,11 @@ static void credential_read_one(const struct conf_check *k, struct conf_pair *pa
 }
 
 /* Whoever tests a configuration need not be the service. */
-static void credential_unknown(const struct conf_check *k, const struct conf_pair *pair) {
+static void credential_unknown(const struct conf_check *k, const struct conf_pool *pool, const struct conf_pair *pair) {
         int r;
 
         if (!k->options->testing) {
-                credential_problem(k, pair,
+                credential_problem(k, pool, pair,
                                    "the service has no credentials: $CREDENTIALS_DIRECTORY is not set "
                                    "(LoadCredential= of its unit)");
                 return;
@@ -113,8 +114,8 @@ void conf_credential_read(const struct conf_check *k, struct conf_pool *pool) {
                 if (!conf_credential_of(pair))
                         continue;
                 if (folder && folder[0] == '/')
-                        credential_read_one(k, pair, folder);
+                        credential_read_one(k, pool, pair, folder);
                 else
-                        credential_unknown(k, pair);
+                        credential_unknown(k, pool, pair);
         }
 }

@@ -5,7 +5,7 @@
  * but the reader goes through the same parser and the same checks as for a file.
  *
  *     "pool" "www" ""     "where" "/etc/x.conf" "12"     "global" "log_level" "notice"     "set" "pm" "static"
- *     "env" "PATH" "/bin"     "php_admin_flag" "log_errors" "1"
+ *     "at" "/etc/x.conf" "19"     "env" "PATH" "/bin"     "php_admin_flag" "log_errors" "1"
  */
 
 #include <errno.h>
@@ -60,6 +60,7 @@ static void pack_put_pairs(struct text *out, const char *name, const struct conf
         for (size_t i = 0; pairs && i < pairs->n; i++) {
                 const struct conf_pair *pair = &pairs->items[i];
 
+                pack_put_where(out, "at", &pair->where);
                 pack_put_record(out, name, pair->key, pair->value);
                 if (pair->source)
                         pack_put_record(out, "env_source", pair->key, pair->source);
@@ -84,6 +85,7 @@ int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **re
         for (size_t i = 0; i < pool->n_php_settings; i++) {
                 const struct conf_php_setting *s = &pool->php_settings[i];
 
+                pack_put_where(&out, "at", &s->where);
                 pack_put_record(&out, conf_pool_arrays[conf_php_setting_kind(s)].name, s->key, s->value);
         }
         return text_finish(&out, ret, ret_n);
@@ -94,6 +96,7 @@ struct reader {
         const char *end;
         struct conf *conf;
         struct conf_pool *pool; /* NULL before its record */
+        struct conf_where at;   /* of the next array directives; file NULL: the pool's */
 };
 
 static const char *pack_get(struct reader *k) {
@@ -127,6 +130,8 @@ static int pack_take_where(struct reader *k, const char *file, const char *value
         if (number_parse_u64(value, UINT32_MAX, &line) < 0)
                 return CONF_E_INVALID;
         ret->line = (unsigned)line;
+        if (ret->file && text_equal(ret->file, file))
+                return 0;
         return conf_add_file(k->conf, file, &ret->file);
 }
 
@@ -146,20 +151,21 @@ static int pack_take_peers(struct conf_pool *pool, const char *uids) {
         return pool->peer_uids ? 0 : -ENOMEM;
 }
 
-static int pack_take_array(struct conf_pool *pool, int kind, const char *key, const char *value) {
+static int pack_take_array(struct reader *k, int kind, const char *key, const char *value) {
+        struct conf_where where = k->at.file ? k->at : k->pool->where;
         struct conf_php_setting setting;
         struct conf_pairs *pairs;
         bool on;
 
         if (kind < 0)
                 return CONF_E_INVALID;
-        pairs = conf_pool_pairs(pool, (enum conf_array_kind)kind);
+        pairs = conf_pool_pairs(k->pool, (enum conf_array_kind)kind);
         if (pairs)
-                return conf_pairs_add(pairs, key, value, pool->where);
-        setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, pool->where);
+                return conf_pairs_add(pairs, key, value, where);
+        setting = conf_php_setting_of((enum conf_array_kind)kind, key, value, where);
         if (setting.flag && conf_boolean_parse(value, &on) < 0)
                 return CONF_E_INVALID;
-        return conf_add_php_setting(pool, &setting);
+        return conf_add_php_setting(k->pool, &setting);
 }
 
 /* 0; CONF_E_INVALID; -ENOMEM. */
@@ -181,7 +187,9 @@ static int pack_take(struct reader *k, const char *kind, const char *name, const
                 return pack_take_peers(k->pool, value);
         if (text_equal(kind, "env_source"))
                 return pack_take_env_source(k->pool, name, value);
-        return pack_take_array(k->pool, conf_rows_find_array(kind), name, value);
+        if (text_equal(kind, "at"))
+                return pack_take_where(k, name, value, &k->at);
+        return pack_take_array(k, conf_rows_find_array(kind), name, value);
 }
 
 static int pack_read_records(struct reader *k) {

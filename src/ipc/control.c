@@ -57,6 +57,7 @@ static const struct field generation_fields[] = {
         F(35, NUMBER, generation, n_workers),
         F(36, TEXT,   generation, php_version),
         F(37, TEXT,   generation, ini_files),
+        F(38, TEXT,   generation, remarks),
         {},
 };
 static const struct field pool_fields[] = {

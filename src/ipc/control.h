@@ -119,6 +119,7 @@ struct ipc_control_generation {
         uint64_t n_workers;
         const char *php_version;
         const char *ini_files; /* comma-separated, as sapi_module_start() tells them */
+        const char *remarks;   /* what PHP has not taken of its settings, a line for each */
 };
 
 struct ipc_control_pool {

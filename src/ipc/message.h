@@ -29,7 +29,8 @@
         X(PARK_LEAVES, 0) /* somebody else has told it to end: it takes no more connections */                         \
         /* zygote to master */                                                                                         \
         X(READY, 1)   /* PHP is up; text: its version; status: 1 when its pages tell that to clients (expose_php),     \
-                              else 0; descriptor: memfd with the names of the ini files */                             \
+                              else 0; descriptor: memfd with the names of the ini files, and lines                     \
+                              about what PHP has not taken */                                                          \
         X(FAILED, 0)  /* PHP is not up; text: why */                                                                   \
         X(SPAWNED, 1) /* worker pid has slot; descriptor: its pidfd */                                                 \
         X(SPAWN_FAILED, 0) /* no worker for slot; text: why */                                                         \

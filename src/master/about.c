@@ -15,9 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/program.h"
 #include "master/exit.h"
-#include "master/programs.h"
+#include "phpcheck/phpcheck.h"
 #include "pool/spawn.h"
 
 static int about_leave_root(void) {
@@ -35,20 +36,27 @@ static int about_leave_root(void) {
         return 0;
 }
 
-/* Returns only when it fails. */
-static int about_become(const struct options *options, const char *what) {
+/* The program's command line; free() frees it. */
+static char **about_arguments(const struct options *options, const char *what) {
         const struct pool_env env = {
                 .php_ini = options->php_ini,
                 .no_php_ini = options->no_php_ini,
                 .php_defines = options->defines,
         };
-        char *first[] = { (char *)what, NULL }, **argv;
+        char *first[] = { (char *)what, NULL };
+
+        return spawn_zygote_arguments(&env, first);
+}
+
+/* Returns only when it fails. */
+static int about_become(const struct options *options, const char *what) {
+        char **argv;
         int fd, r;
 
-        fd = programs_open("fpmd-zygote");
+        fd = program_open("fpmd-zygote");
         if (fd < 0)
                 return fd;
-        argv = spawn_zygote_arguments(&env, first);
+        argv = about_arguments(options, what);
         r = argv ? about_leave_root() : -ENOMEM;
         if (r < 0)
                 return r;
@@ -71,4 +79,14 @@ int about_print(const struct options *options) {
         r = about_become(options, orders[options->task]);
         fprintf(stderr, "%s: cannot run fpmd-zygote: %s\n", program_name(), strerror(-r));
         return EXIT_SOFTWARE;
+}
+
+int about_check(const struct options *options, const struct conf *conf, struct text *ret) {
+        _cleanup_free_ char **argv = about_arguments(options, "--check");
+        _cleanup_fd_ int program = program_open("fpmd-zygote");
+
+        if (program < 0 || !argv)
+                return program < 0 ? program : -ENOMEM;
+        return phpcheck_run(&(struct phpcheck){ .program = program, .argv = argv, .allow_root = options->allow_root },
+                            conf, ret);
 }

@@ -119,10 +119,21 @@ static void master_open_log(const struct options *options) {
                                               .level = conf->global.log_level });
 }
 
+/* What PHP does not take, which php-fpm does not ask. */
+static void master_tell_php(const struct options *options, const struct conf *conf) {
+        _cleanup_text_ struct text said = {};
+        int r = program_is_php_fpm() ? 0 : about_check(options, conf, &said);
+
+        logs_write_lines(LOG_LEVEL_WARNING, text_peek(&said));
+        if (r < 0)
+                log_notice("whether PHP takes its settings was not looked at: %s", strerror(-r));
+}
+
 static int master_test(const struct options *options, const struct conf *conf) {
         if (program_is_php_fpm())
                 log_set_level(conf->global.log_level);
         logs_tell_remarks(conf);
+        master_tell_php(options, conf);
         if (options->dump) {
                 _cleanup_text_ struct text dump = {};
 

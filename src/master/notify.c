@@ -79,6 +79,24 @@ static void notify_add_problems(const struct master *m, struct text *line) {
                             (int)strcspn(first->starts.problem ?: "", "\n"), first->starts.problem ?: "");
 }
 
+/* Settings that PHP has not taken: the first of them in words. */
+static void notify_add_remarks(const struct master *m, struct text *line) {
+        const char *first = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const char *remarks = pool_remarks(m->pools[i]->pool);
+
+                first = *remarks && !first ? remarks : first;
+                for (const char *p = remarks; (p = strchr(p, '\n')); p++)
+                        n++;
+        }
+        if (first)
+                text_printf(line, "; PHP has not taken all settings: %.*s", (int)strcspn(first, "\n"), first);
+        if (n > 1)
+                text_printf(line, " (and %zu more)", n - 1);
+}
+
 /* Pools to which load balancers are to send nothing, though PHP starts. */
 static void notify_add_health(const struct master *m, struct text *line) {
         for (size_t i = 0; i < m->n_pools; i++) {
@@ -125,6 +143,7 @@ void notify_status(struct master *m, usec_t now) {
                                     m->reload.text ?: "");
                 notify_add_problems(m, &line);
                 notify_add_health(m, &line);
+                notify_add_remarks(m, &line);
         }
         notify_line(m, &line);
 }

@@ -5,8 +5,5 @@
 #include "base/text.h"
 #include "pool/pool.h"
 
-/* A descriptor for execveat(2), or -errno. */
-int programs_open(const char *name);
-
 /* Those that pools run; they stay open for as long as the master lives. 0, or -errno, told in problems. */
 int programs_open_all(struct pool_env *env, struct text *problems);

@@ -308,10 +308,30 @@ static void reload_summarise(size_t n, bool all, struct text *summary) {
                             n == 1 ? "" : "s");
 }
 
+/* What PHP has not taken of the settings of those that are renewed, each line once. The log has it already. */
+static void reload_list_remarks(const struct master *m, struct text *ret) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const char *lines = m->pools[i]->state == STATE_POOL_RENEWS ? pool_next_remarks(m->pools[i]->pool) : "";
+                const char *line;
+                size_t n;
+
+                while ((line = text_word(&lines, "\n", &n))) {
+                        _cleanup_text_ struct text one = {};
+
+                        text_printf(&one, "\nwarning: %.*s", (int)n, line);
+                        if (!strstr(text_peek(ret), text_peek(&one)))
+                                text_append(ret, text_peek(&one));
+                }
+        }
+}
+
 static void reload_commit(struct master *m) {
-        _cleanup_text_ struct text summary = {};
+        _cleanup_text_ struct text summary = {}, remarks = {};
         bool all;
-        size_t n = apply_commit(m, &all);
+        size_t n;
+
+        reload_list_remarks(m, &remarks);
+        n = apply_commit(m, &all);
 
         keep_update(m);
         logs_replaced(m, m->logs.old_file_fd);
@@ -322,9 +342,10 @@ static void reload_commit(struct master *m) {
         m->state = STATE_RUNNING;
 
         reload_summarise(n, all, &summary);
-        reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
+        text_append(&summary, text_peek(&remarks));
+        reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         if (!program_is_php_fpm())
                 logs_tell_remarks(m->conf);
         reload_log_done(m);

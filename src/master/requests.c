@@ -91,6 +91,7 @@ static int requests_add_pool(struct control_client *c, const struct master_pool 
                         .n_workers = g->n_workers,
                         .php_version = g->php.version,
                         .ini_files = g->php.ini_files,
+                        .remarks = g->php.remarks,
                 };
         }
         r = control_add(c, &answer);

@@ -41,6 +41,7 @@ void generation_free(struct generation *g) {
         free(g->reason);
         free(g->php.version);
         free(g->php.ini_files);
+        free(g->php.remarks);
         free(g);
 }
 

@@ -17,6 +17,9 @@
 
 #include "base/fd.h"
 #include "base/nowait.h"
+#include "base/program.h"
+#include "base/text.h"
+#include "conf/lines.h"
 #include "log/log.h"
 #include "pool/exits.h"
 #include "pool/generation.h"
@@ -29,6 +32,9 @@
 
 /* Messages taken in one turn of the loop, so that a zygote that floods has only its share. */
 #define MESSAGES_PER_TURN 256U
+
+/* Lines that one start has for the log. */
+#define MESSAGES_REMARKS_MAX 20U
 
 static struct untrusted_slot messages_slot(void *userdata, uint32_t slot) {
         static const int states[] = { [WORKER_ASKED] = UNTRUSTED_SLOT_ASKED,
@@ -77,8 +83,33 @@ static bool messages_wakes(const struct generation *g) {
         return g == g->pool->starting && g->pool->current && g->pool->current->asleep;
 }
 
+/* What PHP has not taken; under php-fpm's name, which has no such lines, for the journal alone. The caller's. */
+static char *messages_take_remarks(const struct generation *g, const char *lines) {
+        enum log_level level = LOG_LEVEL_ERROR;
+        _cleanup_text_ struct text kept = {};
+        char *remarks = NULL;
+        const char *p;
+        size_t n, i = 0;
+
+        for (; i < MESSAGES_REMARKS_MAX && conf_lines_next(&lines, &level, &p, &n); level = LOG_LEVEL_ERROR, i++) {
+                _cleanup_text_ struct text line = {};
+
+                text_append_n(&line, p, n);
+                log_write(&(struct log_entry){ .level = level,
+                                               .pool = g->pool->name,
+                                               .journal_only = program_is_php_fpm(),
+                                               .message = text_peek(&line) });
+                text_printf(&kept, "%s\n", text_peek(&line));
+        }
+        return text_finish(&kept, &remarks, NULL) < 0 ? NULL : remarks;
+}
+
 static void messages_on_ready(struct generation *g, struct untrusted_fact *fact) {
-        fact->document[strcspn(fact->document, "\n")] = '\0'; /* one line: the names of files */
+        size_t n = strcspn(fact->document, "\n"); /* one line: the names of files; the others are remarks */
+        const char *rest = fact->document + n + (fact->document[n] == '\n');
+
+        g->php.remarks = messages_take_remarks(g, rest);
+        fact->document[n] = '\0';
         g->php.ini_files = TAKE_PTR(fact->document);
         g->php.version = strdup(fact->text);
         g->php.exposed = fact->status == 1;

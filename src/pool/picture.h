@@ -160,6 +160,7 @@ struct generation {
                 char *version;
                 bool exposed; /* replies have it, as X-Powered-By */
                 char *ini_files;
+                char *remarks; /* lines about settings that it has not taken; NULL as "" */
         } php;
 
         struct {           /* the process, and what it owes */

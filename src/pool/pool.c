@@ -163,6 +163,14 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
         return r;
 }
 
+const char *pool_remarks(const struct pool *p) {
+        return p->current && p->current->php.remarks ? p->current->php.remarks : "";
+}
+
+const char *pool_next_remarks(const struct pool *p) {
+        return p->starting && p->starting->php.remarks ? p->starting->php.remarks : "";
+}
+
 bool pool_is_ready(const struct pool *p) {
         return p->prepared ||
                (p->starting && !p->starting_is_replacement && p->starting->state == GENERATION_ACCEPTING);

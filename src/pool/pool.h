@@ -25,6 +25,11 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
 /* What was begun may be promoted. */
 bool pool_is_ready(const struct pool *p);
 
+/* What PHP has not taken of its settings, a line for each: of the generation that serves, of the one that is to. ""
+ * where that is none, or has no PHP yet. */
+const char *pool_remarks(const struct pool *p);
+const char *pool_next_remarks(const struct pool *p);
+
 /* Why it never will be; NULL: it may. */
 const char *pool_failure(const struct pool *p);
 

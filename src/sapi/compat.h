@@ -128,3 +128,6 @@ extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
 #else
 #define SAPI_COMPAT_MAKE_TIMER() ((void)0)
 #endif
+
+/* What PHP's functions have that succeed or fail: an int at first, then a type of its own. */
+typedef __typeof__(zend_parse_ini_file(NULL, false, 0, NULL, NULL)) sapi_compat_outcome;

@@ -92,6 +92,8 @@ int sapi_ini_compose(const struct sapi_options *options, char **ret) {
         for (size_t i = 0; i < pool->n_php_settings; i++)
                 if (pool->php_settings[i].admin)
                         ini_put_pool_setting(&t, &pool->php_settings[i]);
+        if (options->tries)
+                text_append(&t, "opcache.preload =\n");
         return text_finish(&t, ret, NULL);
 }
 
@@ -142,16 +144,18 @@ static bool ini_disable(enum ini_kind kind, const char *list) {
         return kind == INI_DISABLE_CLASSES && ini_disable_classes(list);
 }
 
-/* Settings that PHP did not take, one a line, for workers under php-fpm's name. */
+/* php-fpm's lines about settings that PHP did not take, for workers under that name. */
 static struct text ini_refused;
 
 static void ini_is_refused(const struct conf_php_setting *s) {
+        bool known = zend_hash_str_exists(EG(ini_directives), s->key, strlen(s->key));
         const char *kind = s->admin ? "admin_" : "";
 
         if (program_is_php_fpm())
                 text_printf(&ini_refused, "Unable to set php_%svalue '%s'\n", kind, s->key);
-        else
-                log_error("Unable to set php_%svalue '%s'", kind, s->key);
+        sapi_remarks_add("[%s:%u] pool '%s': Unable to set php_%svalue '%s': %s", s->where.file ?: "", s->where.line,
+                         sapi_module_pool()->name, kind, s->key,
+                         known ? "PHP does not take the value" : "PHP, with its extensions, has no such setting");
 }
 
 void sapi_ini_say_refused(void) {

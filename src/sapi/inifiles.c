@@ -7,24 +7,36 @@
  * Where else PHP looks, and in which order, is as in php-fpm: -c alone; else the file or folder that PHPRC names, the
  * program's folder, the compiled-in one. PHP_INI_SCAN_DIR is a list of folders for further files; an empty one in it
  * means the compiled-in folder, and an empty list none.
+ *
+ * Of a file with a mistake PHP says so on stderr, and goes on without the rest of it. Such a file is read once more, by
+ * nobody, for what is said of it (sapi_remarks_add()).
  */
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sapi/internal.h"
 
+#include "base/fd.h"
 #include "base/text.h"
 
 #define SITE_FILES   FPMD_PHP_INI_DIR
 #define SITE_SCANNED FPMD_PHP_INI_DIR "/conf.d"
 
+#define SAID_BYTES_MAX ((size_t)64 << 10)
+
 #define ROW_CELLS_MAX 16 /* more than PHP's and extensions' tables have */
 
 static struct {
         bool site;           /* there is such a folder */
+        bool reading;        /* PHP is */
         bool changed;        /* PHP_INI_SCAN_DIR is not what was given */
         char *given;         /* PHP_INI_SCAN_DIR; NULL: not set */
         char *search;        /* where PHP looks for php.ini */
@@ -98,6 +110,7 @@ int sapi_inifiles_begin(const struct sapi_options *options, sapi_module_struct *
                 r = inifiles_compose_search(options);
         if (r == 0 && files.site)
                 r = inifiles_point_scan();
+        files.reading = r == 0;
         m->php_ini_ignore = options->no_ini;
         m->php_ini_path_override = options->ini_path ? (char *)options->ini_path : files.search;
         return r;
@@ -126,6 +139,7 @@ void sapi_inifiles_tell(const struct sapi_options *options) {
 }
 
 void sapi_inifiles_end(void) {
+        files.reading = false;
         if (files.changed && files.given)
                 (void)setenv("PHP_INI_SCAN_DIR", files.given, 1);
         else if (files.changed)
@@ -166,4 +180,69 @@ PHPAPI ZEND_COLD void php_info_print_table_row(int n, ...) {
         if (n == 2 && files.site && text_equal(c[0], "Configuration File (php.ini) Path"))
                 c[1] = SITE_FILES;
         real(n, c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10], c[11], c[12], c[13], c[14], c[15]);
+}
+
+typedef __typeof__(zend_parse_ini_file) inifiles_reader;
+
+static void inifiles_take_nothing(zval *key, zval *value, zval *index, int type, void *arg) {
+}
+
+/* What is said of the file; the caller's. NULL: nothing that can be had. */
+static char *inifiles_ask(inifiles_reader *real, const char *name, int scanner_mode) {
+        _cleanup_fd_ int said = fd_new_memfd("php-ini"), saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        FILE *f = fopen(name, "re");
+        zend_file_handle fh;
+        char *all = NULL;
+
+        fflush(stderr);
+        if (!f || said < 0 || saved < 0 || dup2(said, STDERR_FILENO) < 0) {
+                if (f)
+                        fclose(f);
+                return NULL;
+        }
+        zend_stream_init_fp(&fh, f, name);
+        (void)real(&fh, true, scanner_mode, inifiles_take_nothing, NULL);
+        zend_destroy_file_handle(&fh);
+        fflush(stderr);
+        (void)dup2(saved, STDERR_FILENO);
+        if (lseek(said, 0, SEEK_SET) < 0 || fd_read_all(said, SAID_BYTES_MAX, &all, NULL) < 0)
+                return NULL;
+        return all;
+}
+
+/* "PHP:  syntax error, unexpected '(' in FILE on line 3"; the name may have these words too. */
+static void inifiles_remark(const char *name, char *said) {
+        static const char head[] = "PHP:  ", on[] = " on line ";
+        char *line = said ? strstr(said, head) : NULL, *number = NULL, *in = NULL;
+
+        for (char *next = line; next && (next = strstr(next, on)); next++)
+                number = next;
+        if (number)
+                *number = '\0';
+        for (char *next = line; number && (next = strstr(next, " in ")); next++)
+                if (!in && text_equal(next + strlen(" in "), name))
+                        in = next;
+        if (in)
+                *in = '\0';
+        sapi_remarks_add("WARNING: [%s:%d] %s: PHP goes on without the rest of this file", name,
+                         in ? atoi(number + strlen(on)) : 0, in ? line + strlen(head) : "PHP cannot read it");
+}
+
+/* In place of libphp's, which calls it for php.ini and each file of the folder. */
+ZEND_API sapi_compat_outcome zend_parse_ini_file(zend_file_handle *fh, bool unbuffered_errors, int scanner_mode,
+                                                 zend_ini_parser_cb_t ini_parser_cb, void *arg) {
+        static inifiles_reader *real;
+        _cleanup_free_ char *name = files.reading && fh->filename ? strdup(ZSTR_VAL(fh->filename)) : NULL;
+        sapi_compat_outcome r;
+
+        if (!real)
+                real = (inifiles_reader *)dlsym(RTLD_NEXT, "zend_parse_ini_file");
+        assert(real); /* as above */
+        r = real(fh, unbuffered_errors, scanner_mode, ini_parser_cb, arg);
+        if (r != SUCCESS && name) {
+                _cleanup_free_ char *said = inifiles_ask(real, name, scanner_mode);
+
+                inifiles_remark(name, said);
+        }
+        return r;
 }

@@ -193,6 +193,9 @@ void sapi_inifiles_tell(const struct sapi_options *options);
 void sapi_inifiles_end(void);
 int sapi_inifiles_list(char **ret);
 
+/* remarks.c: one line more, without its end; a level in front is conf/lines.h's. */
+void sapi_remarks_add(const char *fmt, ...) _printf_(1, 2);
+
 /* userini.c: [HOST=] and [PATH=] sections and .user.ini files, as the request's host and script want them. */
 void sapi_userini_activate(const char *script);
 void sapi_userini_stop(void);

@@ -26,6 +26,7 @@ struct sapi_options {
         bool no_ini;          /* -n: none but the one of -c, and no folder of further ones */
         bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
+        bool tries;           /* to see what PHP takes of its settings, and for nothing else: no preload script runs */
         uint32_t n_slots;     /* workers have numbers below this, see sapi_module_worker_begin(); 0: there are none */
 };
 
@@ -34,6 +35,10 @@ struct sapi_options {
  * only a warning, as with php-fpm, but a preload script that fails is a failure); other -errno. */
 int sapi_module_start(const struct sapi_options *options, char **ret_ini_files, char **ret_reason);
 void sapi_module_stop(void);
+
+/* What PHP has not taken by then: values of the pool, and the rest of settings files with mistakes. A line for each
+ * that begins with its place ("[FILE:LINE] "), with a level in front of that where it is no error (conf/lines.h). */
+const char *sapi_remarks_get(void);
 
 /* For a process that does nothing else: starts PHP, without a pool, prints to stdout and stops it. As
  * sapi_module_start(), and -EIO when PHP ended it. */
@@ -215,13 +220,13 @@ struct sapi_warmup_end {
         bool abandoned;       /* and nothing of it may be called any more */
         uint32_t exit_status; /* exit()'s */
         char *problem;        /* why the reply does not count, in one line; the caller frees; NULL: it does */
+        uint32_t http_status; /* of one that counts */
+        char *location;       /* where it leads to, in one line; the caller frees; NULL: it says nothing */
 };
 void sapi_warmup_begin(uint64_t timeout);
 void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup_end *ret);
 void sapi_warmup_over(void);
 
-        uint32_t http_status; /* of one that counts */
-        char *location;       /* where it leads to, in one line; the caller frees; NULL: it says nothing */
 /* Runs one request from request start-up to request shutdown. Always answers: a missing script with 404, a refused
  * extension with 403, a fatal error before any output with 500.
  * Calls io->finish(), when the script did not, as soon as PHP code has ended and the session is saved: early in request

@@ -56,6 +56,7 @@ struct zygote_options {
         bool allow_root; /* the master was told -R */
         bool is_reload;
         bool no_journal, no_log; /* what was not inherited */
+        bool check;              /* say what PHP does not take, and nothing else */
         int print;               /* what to print of PHP, and nothing else, or -1 */
         struct sapi_options sapi;
         char *defines[ZYGOTE_DEFINES_MAX + 1];
@@ -63,21 +64,14 @@ struct zygote_options {
 
 static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
         static const struct option table[] = {
-                { "generation", required_argument, NULL, 'g' },
-                { "listeners", required_argument, NULL, 'l' },
-                { "log-level", required_argument, NULL, 'L' },
-                { "program", required_argument, NULL, 'p' },
-                { "php-ini", required_argument, NULL, 'c' },
-                { "no-php-ini", no_argument, NULL, 'n' },
-                { "define", required_argument, NULL, 'd' },
-                { "extended-info", no_argument, NULL, 'e' },
-                { "print-version", no_argument, NULL, 'V' },
-                { "print-modules", no_argument, NULL, 'M' },
-                { "print-info", no_argument, NULL, 'I' },
-                { "version", no_argument, NULL, 'v' },
-                { "allow-to-run-as-root", no_argument, NULL, 'R' },
-                { "reload", no_argument, NULL, 'r' },
-                {},
+                { "generation", required_argument, NULL, 'g' }, { "listeners", required_argument, NULL, 'l' },
+                { "log-level", required_argument, NULL, 'L' },  { "program", required_argument, NULL, 'p' },
+                { "php-ini", required_argument, NULL, 'c' },    { "no-php-ini", no_argument, NULL, 'n' },
+                { "define", required_argument, NULL, 'd' },     { "extended-info", no_argument, NULL, 'e' },
+                { "print-version", no_argument, NULL, 'V' },    { "print-modules", no_argument, NULL, 'M' },
+                { "print-info", no_argument, NULL, 'I' },       { "check", no_argument, NULL, 'k' },
+                { "version", no_argument, NULL, 'v' },          { "allow-to-run-as-root", no_argument, NULL, 'R' },
+                { "reload", no_argument, NULL, 'r' },           {},
         };
         size_t n_defines = 0;
         int c, r = 0;
@@ -123,6 +117,9 @@ static int zygote_parse_options(int argc, char **argv, struct zygote_options *o)
                         break;
                 case 'I':
                         o->print = SAPI_PRINT_INFO;
+                        break;
+                case 'k':
+                        o->check = true;
                         break;
                 case 'v':
                         printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_module_version());
@@ -273,6 +270,14 @@ int zygote_say_ready(struct zygote *z) {
         return r;
 }
 
+/* The first line names the files that PHP has read, the others are remarks. A descriptor, or -errno. */
+static int zygote_describe_php(const char *ini_files) {
+        _cleanup_text_ struct text all = {};
+
+        text_printf(&all, "%s\n%s", ini_files, sapi_remarks_get());
+        return all.failed ? -ENOMEM : fd_new_sealed("fpmd-php", text_peek(&all), all.n);
+}
+
 /* PHP's start, and the news of it. */
 static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         _cleanup_free_ char *ini_files = NULL, *reason = NULL;
@@ -289,7 +294,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         if (r == 0)
                 r = zygote_enter_chroot(z->pool, &reason);
         if (r == 0) {
-                z->ready_fd = fd_new_sealed("fpmd-ini-files", ini_files, strlen(ini_files));
+                z->ready_fd = zygote_describe_php(ini_files);
                 r = MIN(z->ready_fd, 0);
         }
         if (r < 0) {
@@ -326,6 +331,8 @@ int main(int argc, char **argv) {
 
         program_init(argv[0]);
         r = zygote_parse_options(argc, argv, &options);
+        if (r == 0 && options.check)
+                return check_run(&options.sapi);
         if (r == 0 && options.print >= 0)
                 return zygote_print(&options);
         if (r < 0 || options.n_listeners == 0 || zygote_check_descriptors(&options) < 0) {
@@ -350,6 +357,7 @@ int main(int argc, char **argv) {
         if (r == 0) {
                 fd_close(INHERIT_SCOREBOARD);
                 log_out_init(MIN(z.conf->global.log_timeout, ZYGOTE_LOG_PATIENCE), 0, z.scoreboard->header.logs_lost);
+                warmup_share(z.pool);
                 z.watchers = watchers_new(SCOREBOARD_SLOTS, ZYGOTE_WATCHERS * process_n_cpus());
                 zygote_set_title(&z);
                 zygote_set_dumpable(z.pool);
@@ -357,7 +365,6 @@ int main(int argc, char **argv) {
                 r = zygote_check_identity(&z, &options);
         }
         if (r == 0)
-                warmup_share(z.pool);
                 r = zygote_take_signals(&z);
         if (r == 0)
                 r = setup_prepare(z.pool);

@@ -20,6 +20,8 @@
 #include "scoreboard/layout.h"
 #include "worker/worker.h"
 
+struct sapi_options;
+
 struct zygote_child {
         pid_t pid; /* 0: waits to be replaced, from replace_at on (only without a master) */
         uint32_t slot;
@@ -65,6 +67,10 @@ struct zygote {
 int zygote_say_ready(struct zygote *z);
 /* main.c: as many descriptors as there may be; PHP's limit is kept. */
 void zygote_raise_files(struct zygote *z);
+
+/* check.c: for a process that does nothing else: says on stdout what PHP does not take of the settings in
+ * INHERIT_FIRST, and of its own files, as sapi_remarks_get() does. An exit status. */
+int check_run(struct sapi_options *options);
 
 /* warm.c: the requests of worker.warmup[] in a pool without worker.script, by a process of its own that ends with them.
  * 0; -ECANCELED: one has failed, the reload is refused, and the master has been told why. */

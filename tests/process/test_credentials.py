@@ -71,7 +71,7 @@ def test_a_reload_takes_another_secret_and_refuses_none(make):
     assert service.show("www")["getenv"] == "second\n", "one line feed is left out"
     os.unlink(f"{service.folder}/db_password")
     refused = s.ctl("reload")
-    why = f"directive 'env': env[DB_PASSWORD] = @cred:db_password: '{service.folder}/db_password': No such file or directory (LoadCredential="
+    why = f"directive 'env': pool 'www': env[DB_PASSWORD] = @cred:db_password: '{service.folder}/db_password': No such file or directory (LoadCredential="
     assert refused.returncode != 0 and why in refused.stdout + refused.stderr + s.log()
     assert f"[{s.config_path}:" in s.log()
     assert service.show("www")["getenv"] == "second\n"

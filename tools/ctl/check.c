@@ -6,16 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/program.h"
 #include "conf/dump.h"
 #include "conf/load.h"
 #include "ctl.h"
 #include "danger.h"
+#include "phpcheck/phpcheck.h"
 
 static const char usage[] =
         "fpmctl check [-R] [-y FILE]\n"
         "\n"
         "Reads the configuration and prints each problem with its file and line. Ends with 78 when there are\n"
-        "any. Warns of settings that are valid and dangerous.\n"
+        "any. Warns of settings that are valid and dangerous, and of those that PHP does not take: it is\n"
+        "started for that, as each pool's user.\n"
         "\n"
         "  -R         for an fpmd -R: a pool may run as root\n"
         "  -y FILE    the configuration (" CTL_CONFIG_DEFAULT ")\n";
@@ -32,6 +36,18 @@ static void check_tell_notices(const struct conf *conf) {
         fputs(text_peek(&dangers), stderr);
 }
 
+/* What only PHP knows. */
+static void check_ask_php(const struct conf *conf, bool allow_root) {
+        char *const argv[] = { (char *)"fpmd-zygote", (char *)"--check", NULL };
+        _cleanup_fd_ int program = program_open("fpmd-zygote");
+        _cleanup_text_ struct text said = {};
+        int r = program < 0 ? program : phpcheck_run(&(struct phpcheck){ program, argv, allow_root }, conf, &said);
+
+        fputs(text_peek(&said), stderr);
+        if (r < 0)
+                ctl_print_error("whether PHP takes its settings was not looked at: fpmd-zygote: %s", strerror(-r));
+}
+
 static int check(const char *path, bool allow_root) {
         const struct conf_options options = { .running_as_root = geteuid() == 0,
                                               .allow_root = allow_root,
@@ -44,6 +60,7 @@ static int check(const char *path, bool allow_root) {
         if (r < 0)
                 return -r;
         check_tell_notices(conf);
+        check_ask_php(conf, allow_root);
         while (conf->files && conf->files[n_files])
                 n_files++;
         printf("%s: valid, %zu pool%s, %zu file%s\n", path, conf->n_pools, conf->n_pools == 1 ? "" : "s", n_files,

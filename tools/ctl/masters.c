@@ -25,6 +25,14 @@ static const char *masters_old_php(struct doctor_facts *f, const struct ipc_cont
         return "";
 }
 
+/* Of the same one. */
+static const char *masters_remarks(struct doctor_facts *f, const struct ipc_control_pool *pool) {
+        for (size_t i = 0; i < pool->n_generations; i++)
+                if (pool->generations[i].life == IPC_CONTROL_LIFE_ACCEPTING)
+                        return doctor_facts_keep(f, pool->generations[i].remarks);
+        return "";
+}
+
 static void masters_take(struct doctor_facts *f, const struct ctl_view *v, const struct ctl_view_pool *said,
                          struct doctor_life *ret) {
         const struct ipc_control_pool *pool = &said->message.pool;
@@ -37,6 +45,7 @@ static void masters_take(struct doctor_facts *f, const struct ctl_view *v, const
                 .health = doctor_facts_keep(f, pool->ready ? "" : pool->health),
                 .problem = doctor_facts_keep(f, pool->problem),
                 .old_php = masters_old_php(f, pool),
+                .remarks = masters_remarks(f, pool),
                 .reload_refusal = doctor_facts_keep(f, refused ? service->reload_text : ""),
                 .failed_starts = pool->failed_starts,
         };

@@ -55,7 +55,10 @@ static void view_json_print_generation(const struct ipc_control_generation *g, s
         view_json_key_text("php version", g->php_version, out);
         text_append(out, "\"ini files\":[");
         ctl_view_each_file(g->ini_files, view_json_print_item, out);
-        text_append(out, "]}");
+        text_append(out, "],");
+        view_json_key_text("warnings", g->remarks, out);
+        out->n--; /* the last comma */
+        text_append_c(out, '}');
 }
 
 static void view_json_print_pool(const struct ctl_view_pool *p, bool full, struct text *out) {

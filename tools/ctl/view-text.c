@@ -265,6 +265,11 @@ static void view_text_print_generation(const struct ctl_view_pool *p, const stru
                 text_append(out, strchr(g->ini_files, ',') ? ", ..." : "");
         }
         text_append_c(out, '\n');
+        if (g->life != IPC_CONTROL_LIFE_DRAINING && g->remarks[0] != '\0') {
+                view_text_print_label("warning", out);
+                text_append(out, "PHP has not taken all of its settings:\n            ");
+                status_text_lines(g->remarks, VIEW_INDENT, out);
+        }
 
         view_text_print_processes(p, g, full, out);
 }

@@ -50,6 +50,25 @@ static void test_round_trip(void **state) {
         }
 }
 
+/* PHP names the line of what it does not take. */
+static void test_lines_are_kept(void **state) {
+        _cleanup_conf_ struct conf *c = given_conf("env[A] = a\nphp_value[x] = 1\n\nphp_admin_flag[y] = on\n"),
+                                   *back = NULL;
+        _cleanup_free_ char *bytes = NULL;
+        _cleanup_text_ struct text problems = {};
+        size_t n;
+
+        assert_int_equal(conf_pack_pool(c, &c->pools[0], &bytes, &n), 0);
+        assert_int_equal(conf_pack_take(bytes, n, &back, &problems), 0);
+        assert_int_equal(back->pools[0].n_php_settings, 2);
+        for (size_t i = 0; i < 2; i++) {
+                assert_string_equal(back->pools[0].php_settings[i].where.file, "x");
+                assert_int_equal(back->pools[0].php_settings[i].where.line, c->pools[0].php_settings[i].where.line);
+        }
+        assert_int_equal(back->pools[0].env.items[0].where.line, c->pools[0].env.items[0].where.line);
+        assert_int_equal(back->pools[0].php_settings[1].where.line, back->pools[0].php_settings[0].where.line + 2);
+}
+
 /* Every cut is either refused or, between two records, a shorter list of settings; never a read behind the end. */
 static void test_cut_bytes(void **state) {
         _cleanup_conf_ struct conf *c = given_conf(texts[4]);
@@ -135,6 +154,7 @@ static void test_read_from_a_descriptor(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trip),
+                cmocka_unit_test(test_lines_are_kept),
                 cmocka_unit_test(test_cut_bytes),
                 cmocka_unit_test(test_bad_bytes),
                 cmocka_unit_test(test_read_from_a_descriptor),

@@ -22,7 +22,7 @@ struct machine {
         struct doctor_backend backends[2];
         const char *problems, *opcache_off, *php_fpm, *php_fpm_unit, *ini_error, *ini_unit, *denial;
         uint64_t worker_memory, memory_total, somaxconn;
-        bool lacks_opcache;
+        bool lacks_opcache, run_is_full;
         const char *check; /* of the first finding, the only one of its level; NULL: nothing is found */
         enum doctor_level level;
         const char *what, *next; /* parts of it */
@@ -74,6 +74,7 @@ static void machine_fill_pool(struct doctor_facts *f, const struct doctor_pool *
         p->life.health = machine_text(from->life.health);
         p->life.problem = machine_text(from->life.problem);
         p->life.old_php = machine_text(from->life.old_php);
+        p->life.remarks = machine_text(from->life.remarks);
         p->life.reload_refusal = machine_text(from->life.reload_refusal);
         machine_fill_socket(&p->socket, &from->socket);
 }
@@ -114,6 +115,7 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
         f->worker_memory = m->worker_memory;
         f->memory_total = m->memory_total;
         f->somaxconn = m->somaxconn;
+        f->run_is_full = m->run_is_full;
         f->has_opcache = m->lacks_opcache ? DOCTOR_NO : DOCTOR_UNKNOWN;
 }
 

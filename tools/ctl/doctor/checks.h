@@ -12,6 +12,7 @@ typedef void (*doctor_check)(const struct doctor_facts *f, struct doctor_finding
 void doctor_checks_run(const struct doctor_facts *f, struct doctor_findings *out);
 
 /* The checks, by file. */
+void doctor_unit_check_room(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out);
@@ -23,6 +24,7 @@ void doctor_web_check_use(const struct doctor_facts *f, struct doctor_findings *
 void doctor_life_check_health(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_life_check_settings(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_counters(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findings *out);

@@ -101,18 +101,19 @@ struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f) {
         struct doctor_pool *p = facts_grow(f, &f->pools, &f->n_pools, sizeof(*p));
 
         if (p)
-                *p = (struct doctor_pool){ .name = "",
-                                           .file = "",
-                                           .listen = "",
-                                           .unit = "",
-                                           .user = "",
-                                           .backlog = -1,
-                                           .open_basedir = "",
-                                           .exec_basedirs = "",
-                                           .opcache_off = "",
-                                           .socket = no_socket,
-                                           .life = {
-                                                   .health = "", .problem = "", .old_php = "", .reload_refusal = "" } };
+                *p = (struct doctor_pool){
+                        .name = "",
+                        .file = "",
+                        .listen = "",
+                        .unit = "",
+                        .user = "",
+                        .backlog = -1,
+                        .open_basedir = "",
+                        .exec_basedirs = "",
+                        .opcache_off = "",
+                        .socket = no_socket,
+                        .life = { .health = "", .problem = "", .old_php = "", .remarks = "", .reload_refusal = "" }
+                };
         return p;
 }
 

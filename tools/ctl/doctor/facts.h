@@ -57,6 +57,7 @@ struct doctor_life {
         const char *health;         /* why it wants no requests, in one line; "": it wants some */
         const char *problem;        /* why PHP does not start */
         const char *old_php;        /* what of PHP is another on the disk since it has started; "" */
+        const char *remarks;        /* what PHP has not taken of its settings, a line for each; "" */
         const char *reload_refusal; /* of its service's last reload; "" */
         uint64_t failed_starts;
         uint64_t active, max_children, waiting; /* workers with a request, of at most; connections that wait for one */
@@ -126,6 +127,7 @@ struct doctor_facts {
         const char *ini_unit;     /* whose service read it */
         const char *denial;       /* the youngest line of the journal about something denied to fpmd; "" */
         uint64_t n_denials;
+        bool run_is_full;       /* nothing can be made below /run */
         uint64_t somaxconn;     /* 0: not known */
         uint64_t memory_total;  /* bytes; 0: not known */
         uint64_t worker_memory; /* bytes of an average worker (PSS); 0: not known */

@@ -89,6 +89,32 @@ void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findin
         }
 }
 
+/* Pools of a service may have the same lines, about PHP's own files; those are told with the first. */
+static bool life_check_is_told(const struct doctor_facts *f, size_t i) {
+        for (size_t k = 0; k < i; k++)
+                if (text_equal(f->pools[k].unit, f->pools[i].unit) &&
+                    text_equal(f->pools[k].life.remarks, f->pools[i].life.remarks))
+                        return true;
+        return false;
+}
+
+void doctor_life_check_settings(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                struct doctor_finding *found;
+
+                if (!p->life.known || !*p->life.remarks || life_check_is_told(f, i))
+                        continue;
+                found = doctor_findings_add(out, "settings", DOCTOR_PROBLEM);
+                text_printf(&found->what,
+                            "PHP of pool '%s' has not taken all of its settings, and goes on without:\n%s", p->name,
+                            p->life.remarks);
+                text_printf(&found->next,
+                            "mend these lines; \"fpmd -t\" says whether any are left; then systemctl reload %s",
+                            p->unit);
+        }
+}
+
 /* A queue that is full is told as that. */
 void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_pools; i++) {

@@ -166,10 +166,19 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
                         limit_check_opcache_off(f->pools[i].opcache_off, f->pools[i].unit, out);
 }
 
+/* Its master says so too, with the same words before the place. */
+static bool limit_check_is_known(const struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_equal(f->pools[i].unit, f->ini_unit) && strstr(f->pools[i].life.remarks, "] syntax error"))
+                        return true;
+        return false;
+}
+
+/* Of services that do not run, or whose pools sleep, the journal alone tells. */
 void doctor_limit_check_ini(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
 
-        if (!*f->ini_error)
+        if (!*f->ini_error || limit_check_is_known(f))
                 return;
         found = doctor_findings_add(out, "ini", DOCTOR_PROBLEM);
         text_printf(&found->what,

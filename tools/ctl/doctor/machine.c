@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -25,7 +26,15 @@ static uint64_t machine_number(struct doctor_facts *f, const char *path, const c
         return number ? strtoull(number, NULL, 10) : 0;
 }
 
+/* A tmpfs may be full of bytes or of files. */
+static bool machine_is_full(const char *path) {
+        struct statvfs st;
+
+        return statvfs(path, &st) == 0 && st.f_blocks > 0 && (st.f_bavail == 0 || (st.f_files > 0 && st.f_favail == 0));
+}
+
 void doctor_machine_collect(struct doctor_facts *f) {
+        f->run_is_full = machine_is_full("/run");
         f->somaxconn = machine_number(f, "/proc/sys/net/core/somaxconn", NULL);
         f->memory_total = machine_number(f, "/proc/meminfo", "MemTotal") * 1024;
 }

@@ -8,6 +8,16 @@
 #include "doctor/checks.h"
 #include "doctor/unitnames.h"
 
+void doctor_unit_check_room(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (!f->run_is_full)
+                return;
+        found = doctor_findings_add(out, "room", DOCTOR_PROBLEM);
+        text_printf(&found->what, "The file system of /run is full: no service and no socket can be started anew");
+        text_printf(&found->next, "df -h /run; df -i /run; du -xh -d 2 /run says what has filled it");
+}
+
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
 
@@ -217,12 +227,34 @@ static bool unit_check_is_first(const struct doctor_facts *f, size_t i) {
         return true;
 }
 
+/* fpmd.service leaves a pool to an instance that is enabled. */
+static void unit_check_both(const struct doctor_facts *f, const struct doctor_pool *p, struct doctor_findings *out) {
+        _cleanup_text_ struct text name = {};
+        const struct doctor_unit *own;
+        struct doctor_finding *found;
+
+        if (!text_equal(p->unit, "fpmd.service"))
+                return;
+        text_printf(&name, "fpmd@%s.socket", p->name);
+        own = doctor_facts_find_unit(f, text_peek(&name));
+        if (!own || !text_equal(own->active, "active") || text_has_prefix(own->enabled, "enabled"))
+                return;
+        found = doctor_findings_add(out, "unit", DOCTOR_NOTE);
+        text_printf(&found->what,
+                    "%s runs and is not enabled, so fpmd.service has pool '%s' as well, from its next start on at the "
+                    "latest",
+                    own->name, p->name);
+        text_printf(&found->next, "fpmctl enable %s, which leaves it to its unit, or fpmctl disable %s", p->name,
+                    p->name);
+}
+
 void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_units; i++)
                 unit_check_unit(f, &f->units[i], out);
         for (size_t i = 0; i < f->n_pools; i++) {
                 const struct doctor_unit *u = doctor_facts_find_unit(f, f->pools[i].unit);
 
+                unit_check_both(f, &f->pools[i], out);
                 if (!u || !unit_check_is_first(f, i))
                         continue;
                 if (unit_check_listens(f, u->name))
