@@ -347,6 +347,8 @@ int conf_load_unchecked(const char *path, const struct conf_options *options, st
                 r = load_read_files(&l);
         if (r == 0 && l.entries.n_problems > 0)
                 r = CONF_E_INVALID;
+        if (r == 0 && options->units)
+                conf_ownunit_leave(l.entries.conf, options->units, &broken);
         if (r == 0)
                 r = conf_rules_check(l.entries.conf, options, &broken); /* completes it */
         if (r == 0)

@@ -32,11 +32,6 @@ struct ownunits {
         const char *path;
 };
 
-static void ownunit_closedirp(DIR **d) {
-        if (*d)
-                closedir(*d);
-}
-
 /* The next folder of a path, into buf. False: there is none. */
 static bool ownunit_next_folder(const char **path, char buf[static PATH_MAX]) {
         size_t n = strcspn(*path, ":");
@@ -63,7 +58,7 @@ static int ownunit_add(struct ownunits *u, size_t *n, const char *name, size_t n
 
 /* Calls take() for each entry. A folder that is not there has none. */
 static int ownunit_list(int at, const char *folder, int (*take)(void *ctx, int dir, const char *name), void *ctx) {
-        _cleanup_(ownunit_closedirp) DIR *dir = NULL;
+        _cleanup_dir_ DIR *dir = NULL;
         int fd = openat(at, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
         const struct dirent *entry;
 
@@ -165,27 +160,37 @@ static bool ownunit_is_masked(const char *folder, const char *pool, const char *
         return n == (ssize_t)sizeof(to) - 1 && strncmp(to, "/dev/null", (size_t)n) == 0;
 }
 
-static bool ownunit_is_enabled(const struct ownunits *u, const char *pool) {
-        for (char **name = u->names; *name; name++)
-                if (text_equal(*name, pool))
+static bool ownunit_is_any_masked(const char *path, const char *pool) {
+        char folder[PATH_MAX];
+
+        while (ownunit_next_folder(&path, folder))
+                if (ownunit_is_masked(folder, pool, "socket") || ownunit_is_masked(folder, pool, "service"))
                         return true;
         return false;
 }
 
-/* The unit is made of the file, and not masked. */
-static bool ownunit_has(const struct ownunits *u, const char *pool, const char *file) {
-        const char *path = u->path;
+static bool ownunit_is_made_of(const char *path, const char *pool, const char *file) {
         char folder[PATH_MAX];
-        bool made = false;
 
-        if (!ownunit_is_enabled(u, pool))
-                return false;
-        while (ownunit_next_folder(&path, folder)) {
-                if (ownunit_is_masked(folder, pool, "socket") || ownunit_is_masked(folder, pool, "service"))
-                        return false;
-                made = made || ownunit_is_of(folder, pool, file);
-        }
-        return made;
+        while (ownunit_next_folder(&path, folder))
+                if (ownunit_is_of(folder, pool, file))
+                        return true;
+        return false;
+}
+
+static bool ownunit_is_enabled(const struct ownunits *u, const char *pool) {
+        for (char **name = u->names; *name; name++)
+                if (text_equal(*name, pool))
+                        return !ownunit_is_any_masked(u->path, pool);
+        return false;
+}
+
+bool conf_ownunit_is_enabled(const char *path, const char *pool) {
+        struct ownunits units = {};
+        bool is = ownunit_read(path, &units) == 0 && ownunit_is_enabled(&units, pool);
+
+        ownunit_done(&units);
+        return is;
 }
 
 struct ownunit_leaving {
@@ -197,7 +202,8 @@ struct ownunit_leaving {
 static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
         struct ownunit_leaving *k = ctx;
 
-        if (!ownunit_has(&k->units, pool->name, pool->where.file))
+        if (!ownunit_is_enabled(&k->units, pool->name) ||
+            !ownunit_is_made_of(k->units.path, pool->name, pool->where.file))
                 return true;
         k->failed = k->failed || conf_add_left(k->conf, pool->name) < 0;
         return false;
@@ -211,10 +217,8 @@ void conf_ownunit_leave(struct conf *c, const char *path, struct text *problems)
                 text_printf(problems, "[%s:0] option --leave-to-units: '%s' cannot be read: %s\n", c->files[0], path,
                             strerror(-r));
         else if (c->n_pools > 0 && conf_keep_pools(c, ownunit_is_ours, &k) == 0)
-                text_printf(problems,
-                            "[%s:0] option --leave-to-units: nothing is left to serve, as each pool has a unit of its "
-                            "own that is enabled\n",
-                            c->files[0]);
+                k.failed = k.failed || conf_add_notice(c, "each pool has a unit of its own that is enabled: nothing is "
+                                                          "left to serve here") < 0;
         problems->failed = problems->failed || k.failed;
         ownunit_done(&k.units);
 }

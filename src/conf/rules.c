@@ -367,7 +367,7 @@ int conf_rules_check(struct conf *c, const struct conf_options *options, struct 
                 return r;
         conf_machine_check_global(&k);
         rules_mechanism(&k);
-        if (c->n_pools == 0)
+        if (c->n_pools == 0 && !c->left)
                 text_printf(problems,
                             "No pool defined. at least one pool section must be specified in config file\n"
                             "[%s:0] directive 'include': no pool is defined: at least one [section] is needed, here or "

@@ -26,6 +26,7 @@
 #include "master/about.h"
 #include "master/daemon.h"
 #include "master/exit.h"
+#include "master/inherited.h"
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/options.h"
@@ -204,6 +205,23 @@ static int master_run(const struct options *options, struct conf *conf) {
         return r < 0 ? EXIT_SOFTWARE : r;
 }
 
+/* Each pool has a unit of its own, so this service is over before it has begun, and has not failed. Sockets that it got
+ * all the same would start it again and again. */
+static int master_rest(const struct conf *conf) {
+        _cleanup_text_ struct text problems = {};
+        struct inherited inherited = {};
+        int r = inherited_take(&inherited, &problems);
+
+        logs_tell_remarks(conf);
+        if (r == 0)
+                r = inherited_check_claimed(&inherited, conf, &problems);
+        inherited_done(&inherited);
+        if (r != 0)
+                return master_fail(&problems, r, STDERR_FILENO);
+        sd_notify(0, "READY=1\nSTATUS=Each pool has a unit of its own that is enabled: nothing is left to serve here");
+        return EXIT_SUCCESS;
+}
+
 static int master_load(const struct options *options, struct conf **ret, struct text *problems) {
         const struct conf_options conf_options = options_for_conf(options);
         struct stat st;
@@ -248,6 +266,11 @@ int main(int argc, char **argv) {
                 return master_fail(&problems, r, STDERR_FILENO);
         if (options.task == OPTIONS_TEST) {
                 r = master_test(&options, conf);
+                conf_free(conf);
+                return r;
+        }
+        if (conf->n_pools == 0) {
+                r = master_rest(conf);
                 conf_free(conf);
                 return r;
         }

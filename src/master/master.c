@@ -267,6 +267,8 @@ void master_advance(struct master *m) {
         }
         if (m->state == STATE_RUNNING && m->reload.asked && pools_are_settled(m))
                 reload_begin(m);
+        if (m->state == STATE_RUNNING && m->conf->n_pools == 0)
+                master_stop(m, false); /* a reload has left all to units of their own */
 }
 
 bool master_is_stopping(const struct master *m) {

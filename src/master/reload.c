@@ -300,8 +300,11 @@ void reload_begin(struct master *m) {
                 reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }
 
-static void reload_summarise(size_t n, bool all, struct text *summary) {
-        if (n == 0)
+static void reload_summarise(const struct conf *conf, size_t n, bool all, struct text *summary) {
+        if (conf->n_pools == 0)
+                text_append(summary,
+                            "reload done: each pool has a unit of its own that is enabled, and the service ends");
+        else if (n == 0)
                 text_append(summary, "reload done, no pool's settings have changed");
         else
                 text_printf(summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
@@ -341,7 +344,7 @@ static void reload_commit(struct master *m) {
         attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = STATE_RUNNING;
 
-        reload_summarise(n, all, &summary);
+        reload_summarise(m->conf, n, all, &summary);
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
         text_append(&summary, text_peek(&remarks));

@@ -8,6 +8,7 @@
 #include "units/instance.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/check.h"
@@ -19,6 +20,9 @@
 #include "units/syntax.h"
 
 #define DEFAULT_SOCKET "/run/fpmd-www.sock" /* of fpmd.socket */
+
+/* It can have one owner: fpmd.socket removes the file when it stops, before the other one makes it. */
+#define DEFAULT_SOCKET_IS_OWN "Conflicts=fpmd.socket\nAfter=fpmd.socket\n"
 
 const char *instance_name_error(const char *name) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -64,20 +68,35 @@ static int instance_refuse_directive(const struct instance *i, enum conf_pool_ro
         return instance_refuse(i, text_peek(&problem), ret);
 }
 
+bool instance_has_main_socket(const struct conf_pool *pool) {
+        char address[CONF_PATH_BYTES + 1];
+
+        if (text_equal(pool->listen, "systemd")) /* the template's own */
+                snprintf(address, sizeof(address), "/run/fpmd-%s.sock", pool->name);
+        else if (!pool->listen || socketunit_address(pool->listen, address) != 0)
+                return false;
+        return text_equal(address, DEFAULT_SOCKET);
+}
+
 /* 0; SOCKETUNIT_E_NAME or SOCKETUNIT_E_UNFIT, and there is no text. */
 static int instance_put_socket(const struct instance *i, struct text *out, enum conf_pool_row *ret) {
         char address[CONF_PATH_BYTES + 1];
         int r;
 
         *ret = CONF_POOL_listen;
-        if (!i->pool->listen || text_equal(i->pool->listen, "systemd"))
-                return 0; /* the template's own */
+        if (!i->pool->listen || text_equal(i->pool->listen, "systemd")) { /* the template's own */
+                if (instance_has_main_socket(i->pool)) {
+                        instance_put_head(i->file, "", out);
+                        text_append(out, DEFAULT_SOCKET_IS_OWN);
+                }
+                return 0;
+        }
         if (i->taken || i->pool->listen_where.varies == CONF_VARIES_NOTHING ||
             socketunit_address(i->pool->listen, address) != 0)
                 return SOCKETUNIT_E_NAME;
         instance_put_head(i->file, "", out);
-        if (text_equal(address, DEFAULT_SOCKET)) /* it can have one owner */
-                text_append(out, "Conflicts=fpmd.socket\n");
+        if (instance_has_main_socket(i->pool))
+                text_append(out, DEFAULT_SOCKET_IS_OWN);
         text_append(out, "\n[Socket]\nListenStream=\n");
         r = socketunit_put(i->pool, address, conf_pool_shards(i->pool), out, ret);
         if (r != 0)

@@ -2,6 +2,8 @@
 #pragma once
 /* A pool as an instance of the template units: the drop-ins of fpmd@NAME.service and fpmd@NAME.socket. */
 
+#include <stdbool.h>
+
 #include "base/text.h"
 #include "base/time.h"
 #include "conf/model.h"
@@ -9,6 +11,9 @@
 /* NULL: the pool's name can be an instance's name, a file's name and FileDescriptorName= as it stands. Else a constant
  * text that says what it would have to be. */
 const char *instance_name_error(const char *name);
+
+/* Its address is that of fpmd.socket, which gives way to it. */
+bool instance_has_main_socket(const struct conf_pool *pool);
 
 struct instance {
         const char *file; /* that the pool stands in */

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 import procs
+from load import Held
 
 
 class Units:
@@ -72,12 +73,41 @@ def test_a_reload_gives_up_a_pool_that_has_got_a_unit_and_takes_it_back(service,
     assert s.stop() == 0
 
 
-def test_a_service_for_which_nothing_is_left_says_so(service, units):
+NOTHING_LEFT = "each pool has a unit of its own that is enabled: nothing is left to serve here"
+
+
+def test_a_service_for_which_nothing_is_left_has_not_failed(service, units):
+    """As at a boot after the only pool has got a unit."""
     units.enable("www")
     s = service({"www": {}})
     s.spawn(s.command())
-    assert s.wait_exit() == 78
-    assert "option --leave-to-units: nothing is left to serve, as each pool has a unit of its own that is enabled" in s.log() + s.output()
+    assert s.wait_exit() == 0
+    assert NOTHING_LEFT in s.output() and "[pool www] is left to fpmd@www.socket" in s.output()
+    assert s.notify.count("READY") == 1 and NOTHING_LEFT in s.notify.messages[-1]["STATUS"].lower()
+
+
+def test_a_socket_for_which_nothing_is_left_does_not_start_it_again_and_again(service, units):
+    units.enable("www")
+    s = service({"www": {}})
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(s.address())
+        listener.listen()
+        s.start_with_sockets([listener.fileno()], ["www"])
+        assert s.wait_exit() == 0
+        assert "the socket 'www'" in s.output() and "is closed, since its pool is left to fpmd@www.socket" in s.output()
+
+
+def test_a_reload_that_leaves_nothing_ends_the_service(service, units):
+    """What is in hand is served to its end."""
+    s = service({"www": {}}).start()
+    with Held(s) as held:
+        held.wait_running()
+        units.enable("www")
+        done = s.ctl("reload")
+        assert done.returncode == 0 and "each pool has a unit of its own that is enabled, and the service ends" in done.stdout, done
+        assert s.running()
+        assert held.finish().complete
+    assert s.wait_exit() == 0
 
 
 def test_without_the_folder_all_are_served(service, units):

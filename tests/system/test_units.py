@@ -6,6 +6,7 @@ import json
 import pytest
 
 from container import wait_until
+from load import Load
 from service import documented
 
 
@@ -123,6 +124,104 @@ def test_a_second_pool_in_one_service_as_the_page_says(fpmd, container):
             container.run("fpmctl", "get", "--connect", f"/run/fpmd-{pool}.sock", "/var/www/html/load.php")
     finally:
         container.systemctl("disable", "--now", "fpmd-shop.socket")
+
+
+def asked(container, pool):
+    """Clients with a connection for each request, from now on."""
+    outside = f"/proc/{container.leader}/root/run/fpmd-{pool}.sock"
+    return Load(container, 4, path="/var/www/html/load.php", more=["--fastcgi", outside, "--least-us", "2000"])
+
+
+def wait_served(container, *names):
+    """A pool that leaves is there until its last request has ended."""
+    def served():
+        return {pool["name"] for pool in json.loads(container.run("fpmctl", "status", "--json").stdout)["pools"]}
+    wait_until(lambda: served() == set(names), f"fpmd.service to have {names}")
+
+
+@pytest.fixture
+def two_pools(fpmd, container):
+    """fpmd.service with the pool of fpmd.socket and a second one, as fpmd.service(7) says."""
+    fpmd.configure(max_children=4)
+    fpmd.configure(name="shop", max_children=4, listen="/run/fpmd-shop.sock")
+    fpmd.dropins.append("/etc/systemd/system/fpmd-shop.socket")
+    container.write("/etc/systemd/system/fpmd-shop.socket", "\n".join(documented("[Socket]\nListenStream=/run/fpmd-shop.sock")) + "\n")
+    container.systemctl("enable", "fpmd.socket", "fpmd-shop.socket")
+    container.systemctl("start", "fpmd.socket", "fpmd-shop.socket", "fpmd.service")
+    wait_served(container, "www", "shop")
+    yield fpmd
+    container.run("fpmctl", "disable", "www", check=False)
+    container.systemctl("disable", "--now", "fpmd.socket", "fpmd-shop.socket")
+
+
+def answered(*loads):
+    """A hundred more of each."""
+    for load in loads:
+        goal = len(load.records) - len(load.failures) + 100
+        wait_until(lambda: len(load.records) - len(load.failures) >= goal, f"{goal} answers; {load.explain()}", limit=60)
+
+
+def test_one_of_two_pools_moves_to_its_unit_while_both_are_asked(two_pools, container):
+    """It has fpmd.socket's address, which fpmd.service requires. The other pool loses nothing; of this one those are refused that connect between two sockets."""
+    with asked(container, "shop") as shop, asked(container, "www") as www:
+        answered(shop, www)
+        master = two_pools.master
+        assert "fpmd.service has been reloaded, and has left pool 'www' to fpmd@www.socket" in container.run("fpmctl", "enable", "www").stdout
+        wait_served(container, "shop")
+        assert two_pools.master == master
+        answered(shop, www)
+        own = container.show("fpmd@www.service", "MainPID")
+        assert own != "0" and container.show("fpmd.socket", "ActiveState") == "inactive"
+        container.systemctl("restart", "fpmd.service")
+        answered(shop, www)
+        wait_served(container, "shop")
+        assert container.show("fpmd@www.service", "MainPID") == own
+        assert "fpmd.socket" not in container.show("sockets.target", "Wants") + container.show("fpmd.service", "Requires"), "the next boot"
+    assert not shop.failures, shop.explain()
+    unconnected = ("FileNotFoundError", "ConnectionRefusedError", "PermissionError")
+    assert all(r.error.startswith(unconnected) for r in www.failures), www.explain()
+    print(f"{len(shop.records)} and {len(www.records)} requests, {len(www.failures)} without a connection")
+
+    with asked(container, "shop") as shop:
+        answered(shop)
+        assert "systemctl restart fpmd.service" in container.run("fpmctl", "disable", "www").stdout
+        assert "fpmd.socket" in container.show("sockets.target", "Wants") and "fpmd.socket" in container.show("fpmd.service", "Requires")
+        container.systemctl("restart", "fpmd.service")
+        wait_served(container, "www", "shop")
+        container.run("fpmctl", "get", "--connect", "/run/fpmd-www.sock", "/var/www/html/load.php")
+        answered(shop)
+    assert not shop.failures, shop.explain()
+
+
+def test_a_pool_does_not_move_while_another_socket_unit_has_its_address(two_pools, container):
+    done = container.run("fpmctl", "enable", "shop", check=False)
+    assert done.returncode == 1 and "fpmd-shop.socket listens on /run/fpmd-shop.sock: systemctl disable --now fpmd-shop.socket" in done.stderr
+    wait_served(container, "www", "shop")
+    container.run("fpmctl", "get", "--connect", "/run/fpmd-shop.sock", "/var/www/html/load.php")
+    container.systemctl("disable", "--now", "fpmd-shop.socket")
+    container.run("fpmctl", "enable", "shop")
+    try:
+        wait_served(container, "www")
+        container.run("fpmctl", "get", "--connect", "/run/fpmd-shop.sock", "/var/www/html/load.php")
+    finally:
+        container.run("fpmctl", "disable", "shop")
+
+
+def test_the_service_whose_only_pool_has_moved_has_not_failed(fpmd, container):
+    fpmd.start()
+    container.systemctl("enable", "fpmd.service")
+    try:
+        container.run("fpmctl", "enable", "www")
+        container.wait_for("fpmd.service", "inactive")
+        container.systemctl("start", "fpmd.service")  # as the next boot does
+        container.wait_for("fpmd.service", "inactive")
+        assert container.show("fpmd.service", "Result") == "success" and container.show("fpmd.service", "ExecMainStatus") == "0"
+        assert container.show("fpmd@www.socket", "ActiveState") == "active"
+        container.run("fpmctl", "get", "--connect", "/run/fpmd-www.sock", "/var/www/html/load.php")
+        assert container.systemctl("list-units", "--failed", "--no-legend", "fpmd*").stdout == ""
+    finally:
+        container.run("fpmctl", "disable", "www")
+        container.systemctl("disable", "fpmd.service", "fpmd.socket")
 
 
 def test_what_applications_need_works_in_the_sandbox(fpmd, nginx, container):

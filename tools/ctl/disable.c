@@ -2,25 +2,49 @@
 /* fpmctl disable: the opposite of enable. The pool's file is not looked at, since a site's may have gone before it. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "conf/model.h"
 #include "ctl.h"
 #include "enable.h"
+#include "unitlist.h"
 
 static const char usage[] = "fpmctl disable NAME\n"
                             "\n"
                             "Stops fpmd@NAME.socket and its service, and takes them out of the boot. The pool's\n"
-                            "file may have been removed already. Ends with 1 when systemd refuses.\n";
+                            "file may have been removed already; where it is one that fpmd.service reads, what\n"
+                            "brings the pool back there is said. Ends with 1 when systemd refuses.\n";
+
+/* A pool whose file is still there is fpmd.service's again, which gets sockets at a start alone. */
+static void disable_tell_main(const char *name) {
+        _cleanup_unitlist_ struct unitlist list = {};
+        const struct unitlist_pool *pool;
+
+        if (unitlist_read(&list) < 0 || unitlist_ask(&list) < 0)
+                return;
+        pool = unitlist_find(&list, name, strlen(name));
+        if (!pool || !pool->is_read_by_main || !list.main_listens)
+                return;
+        printf("fpmd.service reads %s too, and has pool '%s' again from its next start on, with the socket unit that "
+               "it "
+               "had:\n"
+               "  systemctl restart fpmd.service\n"
+               "Until then its reloads are refused, unless that file is removed or gets another ending\n",
+               pool->file, name);
+}
 
 int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
         char socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX], service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX];
         const char *const words[] = { "disable", "--now", "--quiet", "--", socket, service, NULL };
         const char *name;
-        int code;
+        int r, code;
 
         if (enable_take_name(ctl, argc, argv, usage, &name, &code) != 0)
                 return code;
         snprintf(socket, sizeof(socket), "fpmd@%s.socket", name);
         snprintf(service, sizeof(service), "fpmd@%s.service", name);
-        return enable_run(words);
+        r = enable_run(words);
+        if (r == CTL_EXIT_OK)
+                disable_tell_main(name);
+        return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fpmctl enable: a pool's socket unit, now and at each boot. What it does is systemctl's; what is checked before is the
- * pool's file, of which systemd knows nothing. */
+ * pool's file, of which systemd knows nothing, and who has its address: of two units at one path systemd gives the file
+ * to the second, and removes it with the first. */
 
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +11,15 @@
 #include "systemctl.h"
 #include "unitlist.h"
 #include "units/instance.h"
+#include "units/socketunit.h"
 
-static const char enable_usage[] =
-        "fpmctl enable NAME\n"
-        "\n"
-        "Checks the file of that pool, has systemd make its units (daemon-reload), and\n"
-        "enables and starts fpmd@NAME.socket. Other pools are not touched. Ends with 1 when\n"
-        "there is no such pool or systemd refuses, with 78 when its file is wrong.\n";
+static const char enable_usage[] = "fpmctl enable NAME\n"
+                                   "\n"
+                                   "Checks the file of that pool, has systemd make its units (daemon-reload), and\n"
+                                   "enables and starts fpmd@NAME.socket. Where fpmd.service has served the pool it is\n"
+                                   "reloaded, and leaves it to its unit. Ends with 1 when there is no such pool, when\n"
+                                   "another socket unit has its address, or systemd refuses, with 78 when its file is\n"
+                                   "wrong.\n";
 
 int enable_take_name(struct ctl *ctl, int argc, char *argv[], const char *usage, const char **ret, int *ret_exit) {
         static const struct option options[] = { CTL_COMMON_OPTIONS, {} };
@@ -40,21 +43,88 @@ int enable_take_name(struct ctl *ctl, int argc, char *argv[], const char *usage,
         return 0;
 }
 
-static int enable_check(const char *name) {
+/* "Listen=/run/a.sock (Stream)" of a unit's lines. */
+static bool enable_listens_at(const char *block, const char *address) {
+        const char *line;
+        size_t n;
+
+        while ((line = text_word(&block, "\n", &n))) {
+                if (!text_has_prefix(line, "Listen="))
+                        continue;
+                line += strlen("Listen=");
+                if (strcspn(line, " \n") == strlen(address) && strncmp(line, address, strlen(address)) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool enable_has_line(const char *block, const char *line) {
+        size_t n = strlen(line);
+
+        for (const char *p = block; (p = strstr(p, line)); p++)
+                if ((p == block || p[-1] == '\n') && (p[n] == '\n' || p[n] == '\0'))
+                        return true;
+        return false;
+}
+
+/* A socket unit that is up at the pool's address, and does not give way to the pool's own, as fpmd.socket does: when it
+ * stops it would take away the file that the pool's own has made. Its name, into ret. */
+static bool enable_is_in_the_way(const char *block, const char *own, const char *address, char ret[static 256]) {
+        const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId=");
+
+        if (!id || !enable_has_line(block, "ActiveState=active") || !enable_listens_at(block, address))
+                return false;
+        id = strchr(id, '=') + 1;
+        snprintf(ret, 256, "%.*s", (int)strcspn(id, "\n"), id);
+        return !text_equal(ret, own) && !text_equal(ret, "fpmd.socket");
+}
+
+static int enable_check_address(const char *unit, const char *listen) {
+        static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
+        char address[CONF_PATH_BYTES + 1], other[256];
+        _cleanup_text_ struct text out = {};
+        int r = systemctl_run(words, &out);
+
+        if (r < 0)
+                return r;
+        if (r > 0 || !out.data || socketunit_address(listen, address) != 0)
+                return 0; /* systemd says itself what is wrong */
+        for (char *block = out.data, *end; block; block = end) {
+                end = strstr(block, "\n\n");
+                if (end) {
+                        *end = '\0';
+                        end += 2;
+                }
+                if (!enable_is_in_the_way(block, unit, address, other))
+                        continue;
+                ctl_print_error("%s listens on %s: systemctl disable --now %s, then the same command again", other,
+                                address, other);
+                return -CTL_EXIT_FAILED;
+        }
+        return 0;
+}
+
+/* *ret_shared: fpmd.service has the pool as well. */
+static int enable_check(const char *name, const char *unit, bool *ret_shared) {
         _cleanup_unitlist_ struct unitlist list = {};
         const struct unitlist_pool *pool;
         int r;
 
         r = unitlist_read(&list);
+        if (r == 0)
+                r = unitlist_ask(&list);
         if (r < 0)
                 return r;
         pool = unitlist_find(&list, name, strlen(name));
         if (!pool) {
-                ctl_print_error("no pool '%s' in the folders of " FPMD_SYSCONFDIR "/units.conf", name);
+                ctl_print_error("no pool '%s' in the folders of " FPMD_SYSCONFDIR
+                                "/units.conf; fpmctl list shows those that are there",
+                                name);
                 return -CTL_EXIT_FAILED;
         }
+        *ret_shared = pool->is_read_by_main;
         if (!pool->problems)
-                return 0;
+                return enable_check_address(unit, pool->listen);
         fputs(pool->problems, stderr);
         return -CTL_EXIT_CONFIG;
 }
@@ -65,19 +135,40 @@ int enable_run(const char *const *words) {
         return r < 0 ? -r : r > 0 ? CTL_EXIT_FAILED : CTL_EXIT_OK;
 }
 
+/* The instance is enabled: a reload of fpmd.service leaves the pool to it. */
+static int enable_take_over(const char *name) {
+        static const char *const is_active[] = { "is-active", "--quiet", "--", "fpmd.service", NULL };
+        static const char *const reload[] = { "reload", "--", "fpmd.service", NULL };
+        int r;
+
+        if (systemctl_run(is_active, NULL) != 0)
+                return CTL_EXIT_OK;
+        r = enable_run(reload);
+        if (r == CTL_EXIT_OK)
+                printf("fpmd.service has been reloaded, and has left pool '%s' to fpmd@%s.socket\n", name, name);
+        else
+                ctl_print_error("fpmd.service has pool '%s' as well until it is reloaded: mend what it says, then "
+                                "systemctl reload fpmd.service",
+                                name);
+        return r;
+}
+
 int ctl_enable_main(struct ctl *ctl, int argc, char *argv[]) {
         char unit[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
         const char *const reload[] = { "daemon-reload", NULL };
         const char *const enable[] = { "enable", "--now", "--quiet", "--", unit, NULL };
+        bool shared = false;
         const char *name;
         int r, code;
 
         if (enable_take_name(ctl, argc, argv, enable_usage, &name, &code) != 0)
                 return code;
-        r = enable_check(name);
+        snprintf(unit, sizeof(unit), "fpmd@%s.socket", name);
+        r = enable_check(name, unit, &shared);
         if (r < 0)
                 return -r;
-        snprintf(unit, sizeof(unit), "fpmd@%s.socket", name);
         r = enable_run(reload);
-        return r != CTL_EXIT_OK ? r : enable_run(enable);
+        if (r == CTL_EXIT_OK)
+                r = enable_run(enable);
+        return r == CTL_EXIT_OK && shared ? enable_take_over(name) : r;
 }

@@ -110,8 +110,6 @@ static void unitlist_take_service(struct unitlist_pool *p, const char *name, con
                 snprintf(p->runs_as, sizeof(p->runs_as), "%s", value);
         else if (text_equal(name, "UID"))
                 p->uid = unitlist_number(value, UINT32_MAX - 1);
-        else if (text_equal(name, "UnitFileState"))
-                p->is_enabled |= text_has_prefix(value, "enabled");
         else if (text_equal(name, "MemoryCurrent"))
                 p->memory = unitlist_number(value, UINT64_MAX);
 }
@@ -119,8 +117,6 @@ static void unitlist_take_service(struct unitlist_pool *p, const char *name, con
 static void unitlist_take_socket(struct unitlist_pool *p, const char *name, const char *value) {
         if (text_equal(name, "ActiveState"))
                 snprintf(p->socket, sizeof(p->socket), "%s", value);
-        else if (text_equal(name, "UnitFileState"))
-                p->is_enabled |= text_has_prefix(value, "enabled");
 }
 
 /* fpmd.service and fpmd.socket. */
@@ -167,7 +163,7 @@ static void unitlist_take_states(struct unitlist *l, char *text) {
 
 /* Of a configuration with mistakes what reads. */
 static int unitlist_look_at_main(struct unitlist *l) {
-        const struct conf_options options = { .text_only = true, .no_environment = true };
+        const struct conf_options options = { .text_only = true, .no_environment = true, .units = FPMD_UNIT_FOLDERS };
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
 
@@ -185,12 +181,12 @@ static int unitlist_look_at_main(struct unitlist *l) {
 bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p) {
         bool is_off = (!*p->service || text_equal(p->service, "inactive")) && !text_equal(p->socket, "active");
 
-        return is_off && !p->is_enabled && p->is_read_by_main && l->main_listens;
+        return is_off && p->is_read_by_main && l->main_listens;
 }
 
 int unitlist_ask(struct unitlist *l) {
         static const char *const words[] = {
-                "show",         "--all",          "--property=Id,ActiveState,UnitFileState,MemoryCurrent,User,UID",
+                "show",         "--all",          "--property=Id,ActiveState,MemoryCurrent,User,UID",
                 "--",           "fpmd@*.service", "fpmd@*.socket",
                 "fpmd.service", "fpmd.socket",    NULL
         };
@@ -201,7 +197,7 @@ int unitlist_ask(struct unitlist *l) {
         if (r < 0)
                 return r;
         if (r > 0 || out.failed) {
-                ctl_print_error("systemd does not say what its units do");
+                ctl_print_error("systemd does not say what its units do: the line above says why");
                 return -CTL_EXIT_UNAVAILABLE;
         }
         if (out.data)

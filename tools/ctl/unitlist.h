@@ -14,12 +14,12 @@ struct unitlist_pool {
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
-        bool is_enabled;  /* its socket or its service, for each boot */
         char runs_as[64]; /* the service's user */
         uint64_t memory;  /* bytes of its control group; UINT64_MAX: not known */
         uint64_t uid;     /* of that user, while the service runs; UINT64_MAX: not known */
 
-        bool is_read_by_main; /* fpmd.service has the file in its configuration too */
+        bool is_read_by_main; /* fpmd.service has the file in its configuration too, and does not leave the pool to its
+                                 unit */
 };
 
 struct unitlist {

@@ -18,6 +18,7 @@
 
 #include "base/fd.h"
 #include "conf/conf.h"
+#include "conf/ownunit.h"
 #include "output.h"
 #include "report.h"
 #include "units/addresses.h"
@@ -32,7 +33,7 @@
 struct generator {
         struct unitsconf conf;
         struct claims names, addresses;
-        int folder_fd;
+        int folder_fd, early_fd; /* what is in the second comes before what an administrator has */
 };
 
 static void generator_done(struct generator *g) {
@@ -40,6 +41,7 @@ static void generator_done(struct generator *g) {
         claims_done(&g->names);
         claims_done(&g->addresses);
         fd_close(g->folder_fd);
+        fd_close(g->early_fd);
 }
 
 static int generator_remark(const char *line, _unused_ void *userdata) {
@@ -87,6 +89,19 @@ static int generator_tell_unwritten(const char *unit, int r) {
         return problem.failed ? -ENOMEM : 0;
 }
 
+/* fpmd.socket has the instance's address, and gives way to it: at the next boot, and when fpmd.service starts, which
+ * goes on with its other pools. Both are as they were when the instance is disabled. */
+static int generator_hide_main(struct generator *g, const struct conf_pool *pool) {
+        int r;
+
+        if (!instance_has_main_socket(pool) || !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, pool->name))
+                return 0;
+        r = output_hide(g->folder_fd, "fpmd.service.requires", "fpmd.socket");
+        if (r == 0)
+                r = output_hide(g->early_fd, "sockets.target.wants", "fpmd.socket");
+        return generator_tell_unwritten("fpmd.socket", r);
+}
+
 static int generator_write(struct generator *g, const char *name, const struct instance_texts *texts) {
         char unit[128];
         int r;
@@ -130,6 +145,8 @@ static int generator_take(struct generator *g, struct instance *instance) {
                 return r;
         instance->taken = taken;
         r = instance_describe(instance, &texts);
+        if (r >= 0 && !taken)
+                r = generator_hide_main(g, pool);
         return r < 0 ? r : generator_write(g, pool->name, &texts);
 }
 
@@ -161,12 +178,13 @@ static int generator_run(struct generator *g) {
 }
 
 int main(int argc, char *argv[]) {
-        _cleanup_(generator_done) struct generator g = { .folder_fd = -1 };
+        _cleanup_(generator_done) struct generator g = { .folder_fd = -1, .early_fd = -1 };
         int r;
 
         if (argc != 2 && argc != 4) {
                 fputs("fpmd-generator FOLDER [EARLY LATE]\n"
-                      "Writes drop-ins of the units fpmd@NAME into FOLDER. systemd runs it.\n",
+                      "Writes drop-ins of the units fpmd@NAME into FOLDER, and into EARLY what fpmd.socket\n"
+                      "gives up for one of them. systemd runs it.\n",
                       stderr);
                 return EXIT_FAILURE;
         }
@@ -174,7 +192,8 @@ int main(int argc, char *argv[]) {
         alarm(SECONDS_MAX);
         umask(022);
         g.folder_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = g.folder_fd < 0 ? -errno : generator_run(&g);
+        g.early_fd = open(argv[argc == 4 ? 2 : 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = g.folder_fd < 0 || g.early_fd < 0 ? -errno : generator_run(&g);
         if (r >= 0)
                 return EXIT_SUCCESS;
         report_lines(NULL, strerror(-r));

@@ -102,7 +102,7 @@ static const struct row rows[] = {
         { "the socket of fpmd.socket",
           OWN "listen = /run/fpmd-www.sock\n" PM,
           0,
-          { "Conflicts=fpmd.socket\n" },
+          { "Conflicts=fpmd.socket\nAfter=fpmd.socket\n\n[Socket]\nListenStream=\nListenStream=/run/fpmd-www.sock\n" },
           NULL,
           NULL },
         { "specifiers are not expanded",
@@ -285,6 +285,34 @@ static void test_a_user_for_the_time(void **state) {
         check_dynamic("www.example.org", "", "User=fpmd_123dddb8f063a358\n", NULL);
 }
 
+/* fpmd.socket gives way, whichever way the file says it. */
+static void test_the_address_of_fpmd_socket(void **state) {
+        static const struct {
+                const char *text;
+                bool is;
+        } places[] = { { "[www]\nlisten = systemd\n" PM, true },
+                       { "[www]\nlisten = /run/a.sock\n" PM, false },
+                       { "[a]\nlisten = /run/fpmd-www.sock\n" PM, true },
+                       { "[a]\nlisten = systemd\n" PM, false } };
+        static const struct conf_options options = { .text_only = true, .no_environment = true };
+
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                _cleanup_instance_texts_ struct instance_texts texts = {};
+                _cleanup_text_ struct text problems = {};
+                _cleanup_conf_ struct conf *conf = NULL;
+                struct instance instance = { .file = "/etc/x.conf" };
+
+                assert_int_equal(conf_load_text("/etc/x.conf", places[i].text, strlen(places[i].text), &options, &conf,
+                                                &problems),
+                                 0);
+                instance.pool = &conf->pools[0];
+                assert_int_equal(instance_describe(&instance, &texts), 0);
+                assert_int_equal(instance_has_main_socket(instance.pool), places[i].is);
+                assert_int_equal(strstr(text_peek(&texts.socket), "Conflicts=fpmd.socket\nAfter=fpmd.socket\n") != NULL,
+                                 places[i].is);
+        }
+}
+
 static void test_names(void **state) {
         assert_null(instance_name_error("shop"));
         assert_null(instance_name_error("www.shop-1.example_"));
@@ -319,6 +347,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_units_of_a_pool),
                 cmocka_unit_test(test_a_user_for_the_time),
+                cmocka_unit_test(test_the_address_of_fpmd_socket),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_a_broken_file_has_its_problems_as_comments),
         };

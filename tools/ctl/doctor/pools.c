@@ -14,6 +14,7 @@
 #include "base/account.h"
 #include "base/text.h"
 #include "conf/load.h"
+#include "conf/ownunit.h"
 #include "doctor/collect.h"
 #include "units/poolfiles.h"
 #include "units/unitsconf.h"
@@ -111,7 +112,10 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
         const struct conf_options options = { .testing = true,
                                               .running_as_root = as_root,
                                               .keeps_user = u && *u->user && !account_is_root_user(u->user),
-                                              .no_environment = true };
+                                              .no_environment = true,
+                                              .units = text_equal(path, FPMD_SYSCONFDIR "/fpmd.conf")
+                                                               ? FPMD_UNIT_FOLDERS
+                                                               : NULL };
         _cleanup_text_ struct text problems = {};
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
@@ -132,26 +136,11 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
                 pools_add_file(f, conf->files[i], unit);
 }
 
-/* The instance has been started or enabled. */
-static bool pools_is_own(struct doctor_facts *f, const char *name) {
-        const struct doctor_unit *socket = doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.socket", name));
-        const struct doctor_unit *service = doctor_facts_find_unit(f, doctor_facts_print(f, "fpmd@%s.service", name));
-
-        return (socket && (text_equal(socket->active, "active") || text_has_prefix(socket->enabled, "enabled"))) ||
-               (service && text_equal(service->active, "active"));
-}
-
-/* The pool of a file that fpmd.service reads as well: there it is, unless it is its instance's. */
-static bool pools_is_elsewhere(struct doctor_facts *f, const char *file, const struct conf_pool *pool,
-                               const char *unit) {
+/* fpmd.service has the pool, and does not leave it to its unit. */
+static bool pools_is_elsewhere(const struct doctor_facts *f, const char *file, const struct conf_pool *pool) {
         for (size_t i = 0; i < f->n_pools; i++)
-                if (text_equal(f->pools[i].name, pool->name) && text_equal(f->pools[i].file, file)) {
-                        if (pools_is_own(f, pool->name)) {
-                                f->pools[i].unit = unit;
-                                f->pools[i].user = pools_user(f, pool, unit);
-                        }
+                if (text_equal(f->pools[i].name, pool->name) && text_equal(f->pools[i].file, file))
                         return true;
-                }
         return false;
 }
 
@@ -160,9 +149,10 @@ static int pools_on_instance(const char *file, const struct conf_pool *pool, voi
         struct doctor_facts *f = userdata;
         const char *unit = doctor_facts_print(f, "fpmd@%s.service", pool->name);
 
-        if (pools_is_elsewhere(f, file, pool, unit))
+        if (pools_is_elsewhere(f, file, pool))
                 return 0;
-        if (f->lacks_pools && text_has_prefix(file, FPMD_SYSCONFDIR "/pool.d/") && !pools_is_own(f, pool->name))
+        if (f->lacks_pools && text_has_prefix(file, FPMD_SYSCONFDIR "/pool.d/") &&
+            !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, pool->name))
                 unit = "fpmd.service"; /* whose fpmd.conf cannot be read, and has these files */
         pools_add(f, pool, unit, 0);
         pools_add_file(f, file, unit);
