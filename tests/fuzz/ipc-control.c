@@ -47,9 +47,11 @@ static void check_message(const struct ipc_control_message *m, size_t n) {
                 assert(p->n_generations <= IPC_CONTROL_GENERATIONS_MAX && p->scoreboard_fd == -1);
                 check_texts((const char *const[]){ p->name, p->problem }, 2, n);
                 check_list(&p->listen, n);
-                for (size_t i = 0; i < p->n_generations; i++)
-                        check_texts((const char *const[]){ p->generations[i].php_version, p->generations[i].ini_files },
-                                    2, n);
+                for (size_t i = 0; i < p->n_generations; i++) {
+                        const struct ipc_control_generation *g = &p->generations[i];
+
+                        check_texts((const char *const[]){ g->php_version, g->ini_files, g->remarks }, 3, n);
+                }
                 break;
         case IPC_CONTROL_DONE:
         case IPC_CONTROL_REFUSED:

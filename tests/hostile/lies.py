@@ -97,6 +97,11 @@ def act(z):
     z.ready(ini=KINDS["memfd-terabyte"]())
 
 
+@lie("ready-remarks-flood", r"WARNING: \[pool POOL\] \S*\[31mflood", never=r"(?s)(\[31mflood.*?){21}")
+def act(z):
+    z.ready(ini=memfd(b"\n" + b"WARNING: \x1b[31mflood\n" * 2000, WRITE | GROW | SHRINK))
+
+
 for name, text in {"empty": b"", "space": b"8 2", "html": b"<b>8</b>", "percent": b"%s%n", "c1": b"8\xc2\x9b2", "no-end": b"\n" * 1000}.items():
     @lie(f"ready-text-{name}")
     def act(z, text=text):

@@ -179,6 +179,7 @@ def test_a_socket_whose_file_is_gone(fpmd, doctor, nginx, container):
 
 
 def test_a_settings_file_that_php_does_not_understand(fpmd, doctor, container):
+    """The master says so while it runs, the journal afterwards."""
     well(container, fpmd)
     version = container.run("sh", "-c", "ls /etc/php").stdout.strip()
     path = f"/etc/php/{version}/fpm/conf.d/99-broken.ini"
@@ -186,7 +187,11 @@ def test_a_settings_file_that_php_does_not_understand(fpmd, doctor, container):
         container.write(path, "memory_limit = (((\n")
         container.systemctl("reload", "fpmd")
         found = doctor()
+        assert list(found) == ["settings"] and f"[{path}:" in found["settings"] and "systemctl reload fpmd.service" in found["settings"]
+        container.systemctl("stop", "fpmd.service")
+        found = doctor()
         assert list(found) == ["ini"] and f"in {path} on line " in found["ini"] and "systemctl reload fpmd.service" in found["ini"]
+        container.systemctl("start", "fpmd.service")
         container.write(path, "memory_limit = 99M\n")
         container.systemctl("reload", "fpmd")
         assert doctor() == {}

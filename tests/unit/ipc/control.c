@@ -42,7 +42,8 @@ static const struct ipc_control_message pool = {
                                      .life = IPC_CONTROL_LIFE_ACCEPTING,
                                      .n_workers = 5,
                                      .php_version = "8.2.28",
-                                     .ini_files = "/a, /b" },
+                                     .ini_files = "/a, /b",
+                                     .remarks = "[/a:1] one\n[/b:2] two\n" },
                                    { .number = 1, .zygote_pid = 9, .life = IPC_CONTROL_LIFE_DRAINING } },
                   .n_generations = 2 },
 };
@@ -92,6 +93,7 @@ static void test_pool(void **state) {
         assert_int_equal(m.pool.ready, 1);
         assert_string_equal(m.pool.health, pool.pool.health);
         assert_string_equal(m.pool.generations[0].ini_files, "/a, /b");
+        assert_string_equal(m.pool.generations[0].remarks, "[/a:1] one\n[/b:2] two\n");
         assert_int_equal(m.pool.generations[1].number, 1);
         assert_int_equal(m.pool.generations[1].life, IPC_CONTROL_LIFE_DRAINING);
         assert_string_equal(m.pool.generations[1].php_version, "");
