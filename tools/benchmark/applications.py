@@ -8,8 +8,8 @@ hello, under php-fpm, classic, in worker mode, and as forks of a booted process 
     applications.py leaks                    what a request costs that fpmctl leaks examines
     applications.py reload                   the first 1,000 requests after a reload under load, with worker.warmup[] and without
 
-Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode. Servers have one CPU, the client another. Time on a CPU is
-that of all processes of a server, those that have ended included.
+Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode. Servers have one CPU, the client another, but for a hello.
+Time on a CPU is that of all processes of a server, those that have ended included.
 """
 
 import argparse
@@ -42,6 +42,7 @@ class Work:
     login: bool = False
     keep: bool = False
     times: int = 1  # so many requests are measured in place of one
+    together: bool = False  # with the client on the server's CPU: to wake an idle one takes longer than a hello, and as long for every server
 
 
 WORK = {
@@ -50,8 +51,8 @@ WORK = {
     "Symfony page with Twig, session and user": Work(sites.symfony, "/account", login=True),
     "Symfony JSON route": Work(sites.symfony, "/api/x", {"worker": (1 / 15, None)}),
     "Laravel page with Blade and session": Work(sites.laravel, "/page?title=x", {"worker": (1 / 5, None)}),
-    "hello": Work(sites.hello, "/", {"worker": (0.6, None)}, times=10),
-    "hello, kept": Work(sites.hello, "/", {"worker": (0.6, None)}, keep=True, times=10),
+    "hello": Work(sites.hello, "/", {"worker": (0.6, None)}, times=10, together=True),
+    "hello, kept": Work(sites.hello, "/", {"worker": (0.6, None)}, keep=True, times=10, together=True),
 }
 LEAKS = ("Symfony page with Twig", "Laravel page with Blade and session", "hello")
 CPUS = sorted(os.sched_getaffinity(0))
@@ -94,13 +95,13 @@ class Measured:
             os.sched_setaffinity(0, CPUS)  # a server counts them when it starts
             self.site.start()
             machine.place(machine.family(self.site.server), CPUS[0])
-            machine.place([0], CPUS[-1])
             self.cookies = visit(self.site, work).cookies
         except BaseException:
             self.close()
             raise
 
     def load(self, **how):
+        machine.place([0], CPUS[0 if self.work.together else -1])
         path, _, query = self.work.path.partition("?")
         return generator.load(self.site.server.address(), self.site.front, keep=self.work.keep, query=query, uri=path + ("?" + query if query else ""),
                               cookie="; ".join(f"{name}={value}" for name, value in self.cookies.items()) or None, **how)
