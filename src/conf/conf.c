@@ -129,6 +129,9 @@ void conf_free(struct conf *c) {
         conf_free_strings(c->files);
         conf_free_strings(c->notices);
         conf_free_strings(c->left);
+        conf_free_strings(c->left_files);
+        conf_free_strings(c->absent);
+        conf_free_strings(c->absent_lines);
         free(c);
 }
 
@@ -211,18 +214,36 @@ int conf_add_notice(struct conf *c, const char *fmt, ...) {
         return line.failed ? -ENOMEM : conf_add_string(&c->notices, text_peek(&line), &copy);
 }
 
-int conf_add_left(struct conf *c, const char *pool) {
+int conf_add_left(struct conf *c, const char *pool, const char *file) {
         char *copy;
         int r = conf_add_string(&c->left, pool, &copy);
+
+        if (r == 0)
+                r = conf_add_string(&c->left_files, file, &copy);
 
         return r < 0 ? r : conf_add_notice(c, "[pool %s] is left to fpmd@%s.socket, which is enabled", pool, pool);
 }
 
-bool conf_is_left(const struct conf *c, const char *pool) {
-        for (char *const *name = c->left; name && *name; name++)
-                if (text_equal(*name, pool))
+int conf_add_absent(struct conf *c, const char *pool, const char *line) {
+        char *copy;
+        int r = conf_add_string(&c->absent, pool, &copy);
+
+        return r < 0 ? r : conf_add_string(&c->absent_lines, line, &copy);
+}
+
+static bool conf_has_string(char *const *strings, const char *s) {
+        for (; strings && *strings; strings++)
+                if (text_equal(*strings, s))
                         return true;
         return false;
+}
+
+bool conf_is_absent(const struct conf *c, const char *pool) {
+        return conf_has_string(c->absent, pool);
+}
+
+bool conf_is_left(const struct conf *c, const char *pool) {
+        return conf_has_string(c->left, pool);
 }
 
 void conf_count_notices(struct conf *c, const struct text *problems) {

@@ -38,10 +38,14 @@ int conf_add_pool(struct conf *c, const char *name, struct conf_where where, str
 int conf_add_file(struct conf *c, const char *path, const char **ret);
 int conf_add_notice(struct conf *c, const char *fmt, ...) _printf_(2, 3);
 
-/* Takes down that the pool is left to a unit of its own, with a notice. 0 or -ENOMEM. */
-int conf_add_left(struct conf *c, const char *pool);
+/* Takes down that the pool of that file is left to a unit of its own, with a notice. 0 or -ENOMEM. */
+int conf_add_left(struct conf *c, const char *pool, const char *file);
 
-/* It is one of these. */
+/* Takes down that the pool is left out, since it has no socket, with the line that tells so. 0 or -ENOMEM. */
+int conf_add_absent(struct conf *c, const char *pool, const char *line);
+bool conf_is_absent(const struct conf *c, const char *pool);
+
+/* It is one of those that conf_add_left() has taken down. */
 bool conf_is_left(const struct conf *c, const char *pool);
 
 /* Sets n_noticed, as long as there is no problem. */

@@ -114,6 +114,9 @@ struct conf {
         /* NULL-terminated: "[FILE:LINE] ..." lines that are no errors, for a log; a line begins with its level where
          * that is not a notice. */
         char **notices;
-        size_t n_noticed; /* of them, before the first problem */
-        char **left;      /* NULL-terminated: pools that are left to units of their own */
+        size_t n_noticed;  /* of them, before the first problem */
+        char **left;       /* NULL-terminated: pools that are left to units of their own */
+        char **left_files; /* the file of each, in the same order */
+        /* NULL-terminated: pools for which the service manager has no socket, and a line about each, in one order */
+        char **absent, **absent_lines;
 };

@@ -205,7 +205,7 @@ static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
         if (!ownunit_is_enabled(&k->units, pool->name) ||
             !ownunit_is_made_of(k->units.path, pool->name, pool->where.file))
                 return true;
-        k->failed = k->failed || conf_add_left(k->conf, pool->name) < 0;
+        k->failed = k->failed || conf_add_left(k->conf, pool->name, pool->where.file) < 0;
         return false;
 }
 

@@ -48,6 +48,7 @@ static const struct field service_fields[] = {
         F(7,  TEXT,   service,    reload_text),
         F(8,  NUMBER, service,    reload_wall),
         F(9,  LIST,   service,    config_files),
+        F(10, LIST,   service,    absent),
         {},
 };
 static const struct field generation_fields[] = {

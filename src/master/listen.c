@@ -231,7 +231,7 @@ int listen_open(struct inherited *inherited, const struct conf_pool *pool, struc
                             pool->listen_where.file, pool->listen_where.line, pool->name, pool->listen);
                 inherited_list(inherited, problems);
                 text_append(problems, "\n");
-                return LISTEN_E_PROBLEM;
+                return inherited->n > 0 ? LISTEN_E_ABSENT : LISTEN_E_PROBLEM;
         }
         listen_set_log(s);
         listen_compare_shards(s, pool);

@@ -11,7 +11,8 @@
 
 struct inherited;
 
-/* The set of one pool: claimed from the inherited ones when there are any, else bound. 0; LISTEN_E_PROBLEM; -errno. */
+/* The set of one pool: claimed from the inherited ones when there are any, else bound. 0; LISTEN_E_ABSENT;
+ * LISTEN_E_PROBLEM; -errno. */
 int listen_open(struct inherited *inherited, const struct conf_pool *pool, struct listen_set **ret,
                 struct text *problems);
 

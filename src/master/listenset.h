@@ -9,7 +9,8 @@
 #include "conf/model.h"
 #include "master/unixsocket.h"
 
-enum { LISTEN_E_PROBLEM = 1 }; /* the outcome of what opens sockets: told in problems */
+/* The outcomes of what opens sockets, told in problems. ABSENT: systemd has passed sockets, and none for this pool. */
+enum { LISTEN_E_PROBLEM = 1, LISTEN_E_ABSENT };
 
 struct listen_set {
         char *pool;

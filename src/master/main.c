@@ -255,6 +255,9 @@ int main(int argc, char **argv) {
                                       .to_stderr = true,
                                       .level = LOG_LEVEL_NOTICE });
 
+        if (options.refusal.n > 0) /* lines of a unit, which does not change with what it is made of */
+                text_append(&options.refusal,
+                            "when that is mended: systemctl daemon-reload, which makes the unit anew\n");
         if (options.refusal.n > 0)
                 return master_fail(&options.refusal, CONF_E_INVALID, STDERR_FILENO);
         account_remember();

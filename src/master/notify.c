@@ -108,6 +108,19 @@ static void notify_add_health(const struct master *m, struct text *line) {
         }
 }
 
+/* Pools that are not served at all, of which one is named. */
+static void notify_add_absent(const struct master *m, struct text *line) {
+        size_t n = 0;
+
+        while (m->conf->absent && m->conf->absent[n])
+                n++;
+        if (n == 1)
+                text_printf(line, "; pool '%s' has no socket and is not served", m->conf->absent[0]);
+        else if (n > 1)
+                text_printf(line, "; %zu pools have no socket and are not served, among them '%s'", n,
+                            m->conf->absent[0]);
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -141,6 +154,7 @@ void notify_status(struct master *m, usec_t now) {
                 if (m->reload.outcome == IPC_CONTROL_OUTCOME_REFUSED)
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
                                     m->reload.text ?: "");
+                notify_add_absent(m, &line);
                 notify_add_problems(m, &line);
                 notify_add_health(m, &line);
                 notify_add_remarks(m, &line);

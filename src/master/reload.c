@@ -25,6 +25,7 @@
 #include "conf/diff.h"
 #include "conf/lines.h"
 #include "log/log.h"
+#include "master/absent.h"
 #include "master/apply.h"
 #include "master/control.h"
 #include "master/keep.h"
@@ -240,6 +241,8 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         int r;
 
         r = conf_load(m->options->conf_name, &options, &m->reload.conf, problems);
+        if (r == 0)
+                r = absent_leave_again(m->reload.conf, m->conf, scope->names);
         if (r != 0)
                 return r < 0 ? r : LISTEN_E_PROBLEM;
         reload_log_sockets(m);
@@ -328,11 +331,18 @@ static void reload_list_remarks(const struct master *m, struct text *ret) {
         }
 }
 
+/* Pools that the service goes on without. */
+static void reload_list_absent(const struct conf *conf, struct text *ret) {
+        for (char *const *line = conf->absent_lines; line && *line; line++)
+                text_printf(ret, "\nwarning: %s", *line);
+}
+
 static void reload_commit(struct master *m) {
         _cleanup_text_ struct text summary = {}, remarks = {};
         bool all;
         size_t n;
 
+        reload_list_absent(m->reload.conf, &remarks);
         reload_list_remarks(m, &remarks);
         n = apply_commit(m, &all);
 
@@ -351,6 +361,7 @@ static void reload_commit(struct master *m) {
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         if (!program_is_php_fpm())
                 logs_tell_remarks(m->conf);
+        absent_log(m->conf);
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));

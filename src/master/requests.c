@@ -39,11 +39,14 @@ static int requests_add_service(const struct master *m, struct control_client *c
                         .reload_text = m->reload.text,
                         .reload_wall = m->reload.wall,
                         .config_files = { .items = m->conf->files },
+                        .absent = { .items = m->conf->absent_lines },
                 },
         };
 
         while (m->conf->files && m->conf->files[answer.service.config_files.n])
                 answer.service.config_files.n++;
+        while (m->conf->absent_lines && m->conf->absent_lines[answer.service.absent.n])
+                answer.service.absent.n++;
         return control_add(c, &answer);
 }
 

@@ -14,6 +14,7 @@
 #include "base/title.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "master/absent.h"
 #include "master/control.h"
 #include "master/idle.h"
 #include "master/keep.h"
@@ -30,7 +31,25 @@
 #include "master/signal.h"
 #include "master/tick.h"
 
+static bool start_is_absent(void *ctx, const struct conf_pool *settings) {
+        return !pools_find(ctx, settings->name);
+}
+
+/* Pools without a socket are left out where others have theirs; told: about them, should the start end here. */
+static int start_leave_absent(struct master *m, int result, const struct text *told, struct text *problems) {
+        int r;
+
+        if (m->n_pools == 0 || result != 0) {
+                text_append(problems, text_peek(told));
+                return LISTEN_E_PROBLEM;
+        }
+        r = absent_leave(m->conf, start_is_absent, m);
+        absent_log(m->conf);
+        return r;
+}
+
 static int start_pools(struct master *m, struct text *problems) {
+        _cleanup_text_ struct text absent = {};
         int result = 0;
 
         stored_drop_unwanted(&m->inherited.stored, m->conf);
@@ -38,8 +57,12 @@ static int start_pools(struct master *m, struct text *problems) {
                 const struct conf_pool *settings = &m->conf->pools[i];
                 struct listen_set *set = NULL;
                 struct master_pool *mp;
-                int r = listen_open(&m->inherited, settings, &set, problems);
+                _cleanup_text_ struct text told = {};
+                int r = listen_open(&m->inherited, settings, &set, &told);
 
+                text_append(r == LISTEN_E_ABSENT ? &absent : problems, text_peek(&told));
+                if (r == LISTEN_E_ABSENT)
+                        continue;
                 if (r == 0) {
                         r = pools_add(m, settings->name, set, &mp);
                         if (r < 0)
@@ -55,6 +78,8 @@ static int start_pools(struct master *m, struct text *problems) {
         }
         if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
+        if (absent.n > 0)
+                result = start_leave_absent(m, result, &absent, problems);
         handed_done(&m->inherited.handed);
         if (result == 0)
                 stored_drop_rest(&m->inherited.stored);

@@ -294,13 +294,65 @@ def test_listen_systemd_without_a_socket_is_a_start_error(make):
     assert status == 78 and "www" in said and "systemd" in said
 
 
-def test_pool_without_its_socket_among_others_is_a_start_error(make):
-    s = make({"a": {"listen": "systemd", "listen.mode": None}, "b": {"listen": "systemd", "listen.mode": None}})
+def names_of(s):
+    return {pool["name"] for pool in s.status()["pools"]}
+
+
+NEXT = "fpmctl enable b gives it a unit of its own"
+
+
+@pytest.mark.parametrize("listen", ["systemd", None])
+def test_pool_without_its_socket_among_others_is_left_out(make, listen):
+    """The others serve, and log, status line, status and the next reload say of which pool nobody is there, and what to do."""
+    s = make({"a": {"listen": "systemd", "listen.mode": None}, "b": {"listen": listen, "listen.mode": None} if listen else {}})
     with unix_listener(s.folder + "/a.sock") as listener:
-        s.start_with_sockets([listener], ["a"])
-        status = s.wait_exit()
+        activated(s, [listener], ["a"])
+        entry = s.wait_log(r"WARNING: \[.*\] directive 'listen': the pool 'b' \(listen = .*\) has no socket from the service manager, and is not served: .*")
+        assert NEXT in entry.group() and ask(s, s.folder + "/a.sock") and names_of(s) == {"a"}
+        procs.until("the service's status to say so", lambda: "; pool 'b' has no socket and is not served" in s.notify.messages[-1].get("STATUS", ""))
+        status = s.status()
+        assert len(status["not served"]) == 1 and NEXT in status["not served"][0]
+        assert "  warning   [" in s.ctl("status").stdout and NEXT in s.ctl("status").stdout
+        done = s.ctl("reload")
+        assert done.returncode == 0 and "reload done, 1 pool renewed\nwarning: [" in done.stdout and NEXT in done.stdout, done
+        assert ask(s, s.folder + "/a.sock") and names_of(s) == {"a"} and len(s.status()["not served"]) == 1
+        refused = s.ctl("reload", "b")
+        assert refused.returncode == 1 and "the pool 'b'" in refused.stderr and NEXT in refused.stderr, refused
+        assert s.stop() == 0
+
+
+def test_pool_without_a_socket_is_served_when_a_start_brings_it(make):
+    s = make({"a": {}, "b": {}})
+    with unix_listener(s.address("a")) as a, unix_listener(s.address("b")) as b:
+        activated(s, [a], ["a"])
+        assert names_of(s) == {"a"}
+        assert s.stop() == 0
+        activated(s, [a, b], ["a", "b"])
+        assert names_of(s) == {"a", "b"} and s.status()["not served"] == [] and ask(s, s.address("b"))
+
+
+def test_reload_that_adds_a_pool_without_a_socket_is_refused(make):
+    """Nothing is lost by that, and whoever wrote its file hears of it."""
+    s = make({"a": {}, "b": {}})
+    pool = s.pools.pop("b")
+    s.write_config()
+    with unix_listener(s.address("a")) as listener:
+        activated(s, [listener], ["a"])
+        s.pools["b"] = pool
+        s.write_config()
+        refused = s.ctl("reload")
+        assert refused.returncode == 1 and "the pool 'b'" in refused.stderr and NEXT in refused.stderr, refused
+        assert ask(s, s.address("a")) and names_of(s) == {"a"}
+
+
+def test_pools_that_are_all_without_their_sockets_are_a_start_error(make):
+    s = make({"a": {"listen": "systemd", "listen.mode": None}, "b": {}})
+    with unix_listener(s.folder + "/c.sock") as listener:
+        s.start_with_sockets([listener], ["c"])
+        assert s.wait_exit() == 78
         said = s.output() + s.log()
-    assert status == 78 and re.search(r"\bb\b", said) and "a.sock" in said, said
+    for pool in ("a", "b"):
+        assert re.search(rf"the pool '{pool}' \(listen = .*\) has no socket; the service manager passed: 'c'", said), said
 
 
 def test_socket_that_does_not_listen_is_refused(make):

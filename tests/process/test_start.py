@@ -337,3 +337,11 @@ def test_home_and_user_of_a_pool_without_a_user(make):
     s.start()
     r = s.run(s.script("who.php", "<?php echo $_SERVER['USER'], ' ', $_SERVER['HOME'], ' ', getenv('USER'), ' ', getenv('HOME');"))
     assert r.text == f"{who.pw_name} {who.pw_dir} {who.pw_name} {who.pw_dir}"
+
+
+def test_a_refusal_says_how_the_unit_is_made_anew(make):
+    """A unit has its --refuse until systemd makes it anew: to mend the pool's file is not enough."""
+    s = make(args=["--refuse", "[/etc/fpmd/pool.d/x.conf:3] directive 'pm': invalid"])
+    status, said = s.start_expecting_failure()
+    assert status == 78 and "[/etc/fpmd/pool.d/x.conf:3] directive 'pm': invalid" in said
+    assert "when that is mended: systemctl daemon-reload" in said

@@ -58,6 +58,11 @@ static void view_text_print_service(const struct ipc_control_service *s, bool fu
                 status_text_lines(s->reload_text, VIEW_INDENT, out);
         } else
                 text_append_c(out, '\n');
+        for (size_t i = 0; i < s->absent.n; i++) {
+                view_text_print_label("warning", out);
+                status_text_clean(s->absent.items[i], out);
+                text_append_c(out, '\n');
+        }
 }
 
 static void view_text_print_workers(const struct status_snapshot *s, struct text *out) {

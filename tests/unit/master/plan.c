@@ -191,14 +191,18 @@ static const struct {
           { { "a", "/a" }, { "n", "/n" } },
           ALL,
           true,
-          .problems =
-                  "the pool 'n' (listen = /n) has no socket: the service manager passes sockets only at a start\n" },
+          .problems = "the pool 'n' (listen = /n) has no socket: the service manager passes sockets only at a start; "
+                      "fpmctl enable n gives it a unit of its own; or make a socket unit with FileDescriptorName=n "
+                      "for this service, and restart that (fpmd.service(7)); or give its file another ending than "
+                      ".conf\n" },
         { "nor for one of our own that waits for it",
           { { "a", "/a" } },
           { { "a", "systemd" } },
           ALL,
           .problems = "the pool 'a' (listen = systemd) has no socket: the service manager passes sockets only at a "
-                      "start\n" },
+                      "start; fpmctl enable a gives it a unit of its own; or make a socket unit with "
+                      "FileDescriptorName=a for this service, and restart that (fpmd.service(7)); or give its file "
+                      "another ending than .conf\n" },
 
         /* pages */
         { "a page stays",
