@@ -200,3 +200,15 @@ def test_import_of_what_is_out_there(make, folder, what):
         assert f"[{path}:{line}] {directive}: " in out.stdout, (line, directive)
     assert {d for d in found if " is not set" not in d} <= {d for _, d in told} | {"emergency_restart_interval", "rlimit_files", "rlimit_core"}
     assert stream in out.stdout.splitlines()
+
+
+def test_get_asks_the_first_pool_that_has_a_socket_and_says_so(start, tmp_path):
+    """pool.d is read by names of files: one that nobody serves yet may come first."""
+    s = start()
+    config = tmp_path / "two.conf"
+    config.write_text("".join(f"[{name}]\nlisten = {listen}\npm = static\npm.max_children = 1\n" for name, listen in
+                              [("app", tmp_path / "app.sock"), ("www", s.address())]))
+    script = s.script("hello.php", "<?php echo 'hello';")
+    done = s.ctl("get", "-y", str(config), script)
+    assert (done.returncode, done.stdout) == (0, "hello") and "pool 'www', as nobody listens for 'app', the first one" in done.stderr, done
+    assert s.ctl("get", "-y", str(config), "--pool", "app", script).returncode == 69

@@ -392,7 +392,14 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     assert listed(container)["site1"]["state"] == "broken"
     assert container.run("fpmctl", "enable", "nosuch", check=False).returncode == 1
     assert container.run("fpmctl", "enable", "../x", check=False).returncode == 2
+    sites.write("site1", user="nosuchuser")
+    done = container.run("fpmctl", "enable", "site1", check=False)
+    assert done.returncode == 78 and "no such user" in done.stderr and container.show("fpmd@site1.socket", "UnitFileState") == "disabled"
     container.remove(sites.path("site0"))
+    gone = listed(container)["site0"]
+    assert (gone["state"], gone["file"], gone["listen"], gone["user"]) == ("gone", "", sites.socket("site0"), "site0")
     container.run("fpmctl", "disable", "site0")
+    done = container.run("fpmctl", "disable", "site0", check=False)
+    assert done.returncode == 1 and "there is no pool 'site0', and no unit of that name" in done.stderr
     assert container.show("fpmd@site0.socket", "ActiveState") == container.show("fpmd@site0.service", "ActiveState") == "inactive"
     assert "site0" not in listed(container)

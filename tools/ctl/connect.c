@@ -29,6 +29,24 @@ static bool connect_take_instance(const char *name, char **ret) {
         return *ret != NULL;
 }
 
+/* Somebody may listen there; the file of a socket is there for as long as systemd or a pool has it. */
+static bool connect_is_there(const struct conf_pool *pool) {
+        return pool->listen && (pool->listen[0] != '/' || access(pool->listen, F_OK) == 0);
+}
+
+/* The first one, unless that has no socket, and another has. */
+static const struct conf_pool *connect_choose(const struct conf *conf) {
+        for (size_t i = 0; i < conf->n_pools; i++)
+                if (connect_is_there(&conf->pools[i])) {
+                        if (i > 0)
+                                ctl_print_error(
+                                        "pool '%s', as nobody listens for '%s', the first one; --pool names another",
+                                        conf->pools[i].name, conf->pools[0].name);
+                        return &conf->pools[i];
+                }
+        return &conf->pools[0];
+}
+
 int ctl_connect_configured(const char *config, const char *pool_name, char **ret) {
         const struct conf_options options = { .text_only = true };
         bool is_default = text_equal(config, CTL_CONFIG_DEFAULT);
@@ -38,7 +56,7 @@ int ctl_connect_configured(const char *config, const char *pool_name, char **ret
         int r;
 
         r = conf_load(config, &options, &conf, &problems);
-        pool = r != 0 ? NULL : pool_name ? conf_find_pool(conf, pool_name) : &conf->pools[0];
+        pool = r != 0 ? NULL : pool_name ? conf_find_pool(conf, pool_name) : connect_choose(conf);
         if (!pool && pool_name && is_default && connect_take_instance(pool_name, ret))
                 return 0;
         if (r != 0) {

@@ -24,7 +24,8 @@ enum {
 #define CTL_CONFIG_DEFAULT FPMD_SYSCONFDIR "/fpmd.conf"
 
 struct ctl {
-        char *socket; /* path of the control socket */
+        char *socket;  /* path of the control socket */
+        bool is_given; /* by an option or by $RUNTIME_DIRECTORY */
 };
 
 /* Every subcommand: argv[0] is its name. Returns an exit code. */

@@ -7,13 +7,32 @@
 #include "conf/model.h"
 #include "ctl.h"
 #include "enable.h"
+#include "systemctl.h"
 #include "unitlist.h"
 
 static const char usage[] = "fpmctl disable NAME\n"
                             "\n"
                             "Stops fpmd@NAME.socket and its service, and takes them out of the boot. The pool's\n"
                             "file may have been removed already; where it is one that fpmd.service reads, what\n"
-                            "brings the pool back there is said. Ends with 1 when systemd refuses.\n";
+                            "brings the pool back there is said. Ends with 1 when there is no such pool or unit,\n"
+                            "or systemd refuses.\n";
+
+/* It has a file, or a unit that is up or enabled. 0, or an exit code. */
+static int disable_check(const char *name, const char *socket, const char *service) {
+        const char *const words[] = { "is-enabled", "--quiet", "--", socket, service, NULL };
+        _cleanup_unitlist_ struct unitlist list = {};
+        int r = unitlist_read(&list);
+
+        if (r == 0)
+                r = unitlist_ask(&list);
+        if (r < 0)
+                return -r;
+        if (unitlist_find(&list, name, strlen(name)) || systemctl_run(words, NULL) == 0)
+                return CTL_EXIT_OK;
+        ctl_print_error("there is no pool '%s', and no unit of that name; fpmctl list shows those that are there",
+                        name);
+        return CTL_EXIT_FAILED;
+}
 
 /* A pool whose file is still there is fpmd.service's again, which gets sockets at a start alone. */
 static void disable_tell_main(const char *name) {
@@ -23,14 +42,14 @@ static void disable_tell_main(const char *name) {
         if (unitlist_read(&list) < 0 || unitlist_ask(&list) < 0)
                 return;
         pool = unitlist_find(&list, name, strlen(name));
-        if (!pool || !pool->is_read_by_main || !list.main_listens)
+        if (!pool || !pool->is_read_by_main || !(list.main_runs || list.main_listens))
                 return;
-        printf("fpmd.service reads %s too, and has pool '%s' again from its next start on, with the socket unit that "
-               "it "
-               "had:\n"
+        printf("Nobody listens for pool '%s' now. fpmd.service reads %s too, and serves the pool from its next start "
+               "on, if "
+               "it has a socket unit for it; else it leaves it out:\n"
                "  systemctl restart fpmd.service\n"
                "Until then its reloads are refused, unless that file is removed or gets another ending\n",
-               pool->file, name);
+               name, pool->file);
 }
 
 int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
@@ -43,7 +62,9 @@ int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
                 return code;
         snprintf(socket, sizeof(socket), "fpmd@%s.socket", name);
         snprintf(service, sizeof(service), "fpmd@%s.service", name);
-        r = enable_run(words);
+        r = disable_check(name, socket, service);
+        if (r == CTL_EXIT_OK)
+                r = enable_run(words);
         if (r == CTL_EXIT_OK)
                 disable_tell_main(name);
         return r;

@@ -3,12 +3,15 @@
  * pool's file, of which systemd knows nothing, and who has its address: of two units at one path systemd gives the file
  * to the second, and removes it with the first. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "ctl.h"
 #include "enable.h"
 #include "systemctl.h"
+#include "unitblock.h"
 #include "unitlist.h"
 #include "units/instance.h"
 #include "units/socketunit.h"
@@ -19,7 +22,7 @@ static const char enable_usage[] = "fpmctl enable NAME\n"
                                    "enables and starts fpmd@NAME.socket. Where fpmd.service has served the pool it is\n"
                                    "reloaded, and leaves it to its unit. Ends with 1 when there is no such pool, when\n"
                                    "another socket unit has its address, or systemd refuses, with 78 when its file is\n"
-                                   "wrong.\n";
+                                   "wrong, or names a user that does not exist.\n";
 
 int enable_take_name(struct ctl *ctl, int argc, char *argv[], const char *usage, const char **ret, int *ret_exit) {
         static const struct option options[] = { CTL_COMMON_OPTIONS, {} };
@@ -43,45 +46,16 @@ int enable_take_name(struct ctl *ctl, int argc, char *argv[], const char *usage,
         return 0;
 }
 
-/* "Listen=/run/a.sock (Stream)" of a unit's lines. */
-static bool enable_listens_at(const char *block, const char *address) {
-        const char *line;
-        size_t n;
-
-        while ((line = text_word(&block, "\n", &n))) {
-                if (!text_has_prefix(line, "Listen="))
-                        continue;
-                line += strlen("Listen=");
-                if (strcspn(line, " \n") == strlen(address) && strncmp(line, address, strlen(address)) == 0)
-                        return true;
-        }
-        return false;
-}
-
-static bool enable_has_line(const char *block, const char *line) {
-        size_t n = strlen(line);
-
-        for (const char *p = block; (p = strstr(p, line)); p++)
-                if ((p == block || p[-1] == '\n') && (p[n] == '\n' || p[n] == '\0'))
-                        return true;
-        return false;
-}
-
 /* A socket unit that is up at the pool's address, and does not give way to the pool's own, as fpmd.socket does: when it
  * stops it would take away the file that the pool's own has made. Its name, into ret. */
 static bool enable_is_in_the_way(const char *block, const char *own, const char *address, char ret[static 256]) {
-        const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId=");
-
-        if (!id || !enable_has_line(block, "ActiveState=active") || !enable_listens_at(block, address))
-                return false;
-        id = strchr(id, '=') + 1;
-        snprintf(ret, 256, "%.*s", (int)strcspn(id, "\n"), id);
-        return !text_equal(ret, own) && !text_equal(ret, "fpmd.socket");
+        return unitblock_id(block, ret) && unitblock_has_line(block, "ActiveState=active") &&
+               unitblock_listens_at(block, address) && !text_equal(ret, own) && !text_equal(ret, "fpmd.socket");
 }
 
 static int enable_check_address(const char *unit, const char *listen) {
         static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
-        char address[CONF_PATH_BYTES + 1], other[256];
+        char address[CONF_PATH_BYTES + 1], other[256], *rest, *block;
         _cleanup_text_ struct text out = {};
         int r = systemctl_run(words, &out);
 
@@ -89,12 +63,8 @@ static int enable_check_address(const char *unit, const char *listen) {
                 return r;
         if (r > 0 || !out.data || socketunit_address(listen, address) != 0)
                 return 0; /* systemd says itself what is wrong */
-        for (char *block = out.data, *end; block; block = end) {
-                end = strstr(block, "\n\n");
-                if (end) {
-                        *end = '\0';
-                        end += 2;
-                }
+        rest = out.data;
+        while ((block = unitblock_next(&rest))) {
                 if (!enable_is_in_the_way(block, unit, address, other))
                         continue;
                 ctl_print_error("%s listens on %s: systemctl disable --now %s, then the same command again", other,
@@ -104,29 +74,49 @@ static int enable_check_address(const char *unit, const char *listen) {
         return 0;
 }
 
-/* *ret_shared: fpmd.service has the pool as well. */
-static int enable_check(const char *name, const char *unit, bool *ret_shared) {
-        _cleanup_unitlist_ struct unitlist list = {};
+/* Those that systemd looks for when the service starts, which is late: each request would fail then. */
+static int enable_check_user(const struct unitlist_pool *pool) {
+        struct account user;
+        gid_t group;
+
+        if (*pool->user && account_user(pool->user, &user) == -ENOENT)
+                ctl_print_error(
+                        "pool '%s' is to run as user '%s' (%s), and there is no such user: sudo useradd --system "
+                        "--no-create-home %s makes it",
+                        pool->name, pool->user, pool->file, pool->user);
+        else if (*pool->group && account_group(pool->group, &group) == -ENOENT)
+                ctl_print_error("pool '%s' is to run as group '%s' (%s), and there is no such group: sudo groupadd "
+                                "--system %s makes it",
+                                pool->name, pool->group, pool->file, pool->group);
+        else
+                return 0;
+        return -CTL_EXIT_CONFIG;
+}
+
+/* *ret: for the caller, borrowed of the list. */
+static int enable_check(const char *name, const char *unit, const struct unitlist_pool **ret, struct unitlist *list) {
         const struct unitlist_pool *pool;
         int r;
 
-        r = unitlist_read(&list);
+        r = unitlist_read(list);
         if (r == 0)
-                r = unitlist_ask(&list);
+                r = unitlist_ask(list);
         if (r < 0)
                 return r;
-        pool = unitlist_find(&list, name, strlen(name));
-        if (!pool) {
+        pool = unitlist_find(list, name, strlen(name));
+        if (!pool || pool->is_stray) {
                 ctl_print_error("no pool '%s' in the folders of " FPMD_SYSCONFDIR
                                 "/units.conf; fpmctl list shows those that are there",
                                 name);
                 return -CTL_EXIT_FAILED;
         }
-        *ret_shared = pool->is_read_by_main;
-        if (!pool->problems)
-                return enable_check_address(unit, pool->listen);
-        fputs(pool->problems, stderr);
-        return -CTL_EXIT_CONFIG;
+        *ret = pool;
+        if (pool->problems) {
+                fputs(pool->problems, stderr);
+                return -CTL_EXIT_CONFIG;
+        }
+        r = enable_check_user(pool);
+        return r < 0 ? r : enable_check_address(unit, pool->listen);
 }
 
 int enable_run(const char *const *words) {
@@ -153,22 +143,53 @@ static int enable_take_over(const char *name) {
         return r;
 }
 
-int ctl_enable_main(struct ctl *ctl, int argc, char *argv[]) {
-        char unit[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
+/* A unit that has failed, of a file that has been mended since maybe: systemd's limits count from here on. */
+static int enable_forget_failure(const struct unitlist_pool *pool) {
+        char socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX], service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX];
+        const char *const words[] = { "reset-failed", "--", socket, service, NULL };
+
+        if (!text_equal(pool->socket, "failed") && !text_equal(pool->service, "failed"))
+                return CTL_EXIT_OK;
+        snprintf(socket, sizeof(socket), "fpmd@%s.socket", pool->name);
+        snprintf(service, sizeof(service), "fpmd@%s.service", pool->name);
+        return enable_run(words);
+}
+
+/* Clients that wait may have started the service, and it may have failed, by now. */
+static int enable_look(const char *unit) {
+        const char *const words[] = { "is-active", "--quiet", "--", unit, NULL };
+        int r = systemctl_run(words, NULL);
+
+        if (r == 0)
+                return CTL_EXIT_OK;
+        ctl_print_error("%s does not listen: systemctl status %s; fpmctl doctor says why", unit, unit);
+        return r < 0 ? -r : CTL_EXIT_FAILED;
+}
+
+static int enable_all(const struct unitlist_pool *pool, const char *unit) {
         const char *const reload[] = { "daemon-reload", NULL };
         const char *const enable[] = { "enable", "--now", "--quiet", "--", unit, NULL };
-        bool shared = false;
+        int r = enable_run(reload);
+
+        if (r == CTL_EXIT_OK)
+                r = enable_forget_failure(pool);
+        if (r == CTL_EXIT_OK)
+                r = enable_run(enable);
+        if (r == CTL_EXIT_OK && pool->is_read_by_main)
+                r = enable_take_over(pool->name);
+        return r == CTL_EXIT_OK ? enable_look(unit) : r;
+}
+
+int ctl_enable_main(struct ctl *ctl, int argc, char *argv[]) {
+        char unit[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
+        _cleanup_unitlist_ struct unitlist list = {};
+        const struct unitlist_pool *pool;
         const char *name;
         int r, code;
 
         if (enable_take_name(ctl, argc, argv, enable_usage, &name, &code) != 0)
                 return code;
         snprintf(unit, sizeof(unit), "fpmd@%s.socket", name);
-        r = enable_check(name, unit, &shared);
-        if (r < 0)
-                return -r;
-        r = enable_run(reload);
-        if (r == CTL_EXIT_OK)
-                r = enable_run(enable);
-        return r == CTL_EXIT_OK && shared ? enable_take_over(name) : r;
+        r = enable_check(name, unit, &pool, &list);
+        return r < 0 ? -r : enable_all(pool, unit);
 }

@@ -29,7 +29,7 @@ static const char usage[] =
         "Sends one FastCGI request and prints the reply's body. Ends with 22 when the HTTP status is 400 or above.\n"
         "\n"
         "  -y FILE              configuration that has the pool's address (" CTL_CONFIG_DEFAULT ")\n"
-        "  --pool NAME          the pool (the first one)\n"
+        "  --pool NAME          the pool (the first one that has a socket)\n"
         "  --connect ADDRESS    a socket path, HOST:PORT or PORT, instead of a configuration\n"
         "  --root DIR           document root: SCRIPT_FILENAME is DIR and the URI's path\n"
         "  -X METHOD            GET; POST with -d\n"

@@ -5,6 +5,7 @@
  */
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +30,7 @@ static const char usage[] =
         "  off       nobody listens\n"
         "  failed    its service or its socket has failed: systemctl status fpmd@NAME\n"
         "  broken    its file has mistakes: it goes on as it is, and could not be started again\n"
+        "  gone      its file has gone, and its unit is still there: fpmctl disable NAME\n"
         "\n"
         "  --json    for programs: one array, an object for each pool\n";
 
@@ -44,6 +46,8 @@ static const char *list_state(const struct unitlist *l, const struct unitlist_po
                 return "failed";
         if (p->problems)
                 return "broken";
+        if (p->is_stray && !*p->file)
+                return "gone";
         if (*p->service && !text_equal(p->service, "inactive"))
                 return "running";
         if (text_equal(p->socket, "active"))
@@ -51,9 +55,13 @@ static const char *list_state(const struct unitlist *l, const struct unitlist_po
         return unitlist_is_shared(l, p) ? "shared" : "off";
 }
 
-/* The file's user; of a file that names none the one that systemd gives to the service. fpmd.service has one for all.
- */
+/* Who it runs as, while it does; else the file's user; of a file that names none the one that systemd gives to the
+ * service. fpmd.service has one for all. */
 static const char *list_user(const struct unitlist *l, const struct unitlist_pool *p) {
+        const struct passwd *user = p->uid != UINT64_MAX ? getpwuid((uid_t)p->uid) : NULL;
+
+        if (user)
+                return user->pw_name;
         if (unitlist_is_shared(l, p) && *l->main_user)
                 return l->main_user;
         return *p->user ? p->user : p->runs_as;

@@ -56,9 +56,11 @@ int ctl_option(struct ctl *ctl, int c, const char *help, int *ret_exit) {
 
         switch (c) {
         case CTL_OPTION_SOCKET:
+                ctl->is_given = true;
                 r = ctl_set_socket(ctl, "", optarg);
                 break;
         case CTL_OPTION_RUNTIME_DIR:
+                ctl->is_given = true;
                 r = ctl_set_socket(ctl, optarg, IPC_CONTROL_SOCKET);
                 break;
         case 'h':
@@ -97,6 +99,7 @@ static int ctl_default_socket(struct ctl *ctl) {
         if (!dir)
                 return -ENOMEM;
         dir[strcspn(dir, ":")] = '\0';
+        ctl->is_given = env && env[0];
         return ctl_set_socket(ctl, dir, IPC_CONTROL_SOCKET);
 }
 

@@ -2,18 +2,24 @@
 /* fpmctl status: asks, collects until END, prints. */
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "ctl.h"
 #include "view.h"
 
-#define TIMEOUT (5 * USEC_PER_SEC)
+#define TIMEOUT          (5 * USEC_PER_SEC)
+#define STATUS_INSTANCES "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
 
 static const char usage[] = "fpmctl status [--full] [--json] [--timeout SECONDS] [POOL...]\n"
                             "\n"
                             "Shows the master, and each pool's zygotes and workers with their pids and numbers.\n"
+                            "The master of a pool with a unit of its own is asked where the pool is named, and\n"
+                            "where fpmd.service does not run.\n"
                             "\n"
                             "  --full               a line for each worker, and the names of all files read\n"
                             "  --json               for programs; with --full each worker too\n"
@@ -141,13 +147,67 @@ static int status_parse_options(struct ctl *ctl, int argc, char *argv[], struct 
         return 0;
 }
 
+static int status_of(const struct ctl *ctl, const struct options *o) {
+        _cleanup_view_ struct ctl_view v = {};
+        int r = status_collect(ctl, o, &v);
+
+        return r < 0 ? -r : status_show(o, &v);
+}
+
+/* A master of one pool; its folder has the pool's name. */
+static bool status_has_instance(const char *name, char ret[static PATH_MAX]) {
+        return !strchr(name, '/') &&
+               snprintf(ret, PATH_MAX, STATUS_INSTANCES "%s/" IPC_CONTROL_SOCKET, name) < PATH_MAX &&
+               access(ret, F_OK) == 0;
+}
+
+/* Names of units of their own are asked for there, and taken out of the list. */
+static int status_of_named(struct options *o, int *ret_n) {
+        struct options one = *o;
+        char path[PATH_MAX];
+        size_t n = 0;
+        int r = 0;
+
+        for (size_t i = 0; i < o->n_pools; i++) {
+                one.pools = &o->pools[i];
+                one.n_pools = 1;
+                if (!status_has_instance(o->pools[i], path))
+                        o->pools[n++] = o->pools[i];
+                else
+                        r = MAX(r, status_of(&(struct ctl){ .socket = path }, &one));
+        }
+        *ret_n = (int)(o->n_pools - n);
+        o->n_pools = n;
+        return r;
+}
+
+/* Where there is no other master: all of them. */
+static int status_of_instances(const struct ctl *ctl, const struct options *o) {
+        glob_t found = {};
+        int r = 0;
+
+        if (glob(STATUS_INSTANCES "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) != 0 || (o->json && found.gl_pathc > 1))
+                r = status_of(ctl, o); /* which names them */
+        else
+                for (size_t i = 0; i < found.gl_pathc; i++) {
+                        fputs(i > 0 ? "\n" : "", stdout);
+                        r = MAX(r, status_of(&(struct ctl){ .socket = found.gl_pathv[i] }, o));
+                }
+        globfree(&found);
+        return r;
+}
+
 int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
         struct options o = { .timeout = TIMEOUT };
-        _cleanup_view_ struct ctl_view v = {};
-        int r, code;
+        int r = 0, code, n_named = 0;
 
         if (status_parse_options(ctl, argc, argv, &o, &code) != 0)
                 return code;
-        r = status_collect(ctl, &o, &v);
-        return r < 0 ? -r : status_show(&o, &v);
+        if (!ctl->is_given && !(o.json && o.n_pools > 1))
+                r = status_of_named(&o, &n_named);
+        if (n_named > 0 && o.n_pools == 0)
+                return r;
+        if (!ctl->is_given && o.n_pools == 0 && access(ctl->socket, F_OK) < 0 && errno == ENOENT)
+                return status_of_instances(ctl, &o);
+        return MAX(r, status_of(ctl, &o));
 }

@@ -4,16 +4,20 @@
 #include "unitlist.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/number.h"
 #include "conf/load.h"
 #include "ctl.h"
 #include "systemctl.h"
+#include "unitblock.h"
 #include "units/instance.h"
 #include "units/poolfiles.h"
+#include "units/socketunit.h"
 #include "units/unitsconf.h"
 
 void unitlist_done(struct unitlist *l) {
@@ -21,6 +25,7 @@ void unitlist_done(struct unitlist *l) {
                 free(l->pools[i].name);
                 free(l->pools[i].file);
                 free(l->pools[i].user);
+                free(l->pools[i].group);
                 free(l->pools[i].listen);
                 free(l->pools[i].problems);
         }
@@ -48,11 +53,12 @@ static int unitlist_add(struct unitlist *l, const char *file, const struct conf_
         *p = (struct unitlist_pool){ .name = strdup(pool->name),
                                      .file = strdup(file),
                                      .user = strdup(pool->user ?: ""),
+                                     .group = strdup(pool->group ?: ""),
                                      .listen = strdup(pool->listen ?: ""),
                                      .problems = problems ? strdup(problems) : NULL,
                                      .memory = UINT64_MAX,
                                      .uid = UINT64_MAX };
-        return p->name && p->file && p->user && p->listen && (p->problems || !problems) ? 0 : -ENOMEM;
+        return p->name && p->file && p->user && p->group && p->listen && (p->problems || !problems) ? 0 : -ENOMEM;
 }
 
 static int unitlist_on_pool(const char *file, const struct conf_pool *pool, void *userdata) {
@@ -90,7 +96,7 @@ int unitlist_read(struct unitlist *ret) {
 static struct unitlist_pool *unitlist_find_unit(const struct unitlist *l, const char *unit, bool *ret_service) {
         const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
 
-        if (!at || !dot || dot < at)
+        if (!at || !dot || dot < at || !text_has_prefix(unit, "fpmd@"))
                 return NULL;
         *ret_service = text_equal(dot, ".service");
         return unitlist_find(l, at + 1, (size_t)(dot - at - 1));
@@ -117,29 +123,70 @@ static void unitlist_take_service(struct unitlist_pool *p, const char *name, con
 static void unitlist_take_socket(struct unitlist_pool *p, const char *name, const char *value) {
         if (text_equal(name, "ActiveState"))
                 snprintf(p->socket, sizeof(p->socket), "%s", value);
+        else if (text_equal(name, "Listen") && p->is_stray && !*p->listen) {
+                char *address = strndup(value, strcspn(value, " "));
+
+                free(address ? p->listen : NULL);
+                p->listen = address ?: p->listen;
+        }
 }
 
-/* fpmd.service and fpmd.socket. */
+/* fpmd.service. */
 static void unitlist_take_main(struct unitlist *l, const char *name, const char *value) {
         if (text_equal(name, "ActiveState"))
-                l->main_listens |= text_equal(value, "active") || text_equal(value, "reloading");
+                l->main_runs |= text_equal(value, "active") || text_equal(value, "reloading");
         else if (text_equal(name, "User") && *value)
                 snprintf(l->main_user, sizeof(l->main_user), "%s", value);
 }
 
-/* NAME=VALUE lines of one unit, in systemd's order, in which Id= is not the first. */
+/* A socket unit that is up for fpmd.service, of whatever name: its pools have it by their names or their addresses. */
+static void unitlist_take_main_socket(struct unitlist *l, const char *block) {
+        if (!unitblock_has_line(block, "ActiveState=active") || !unitblock_has_line(block, "Triggers=fpmd.service"))
+                return;
+        l->main_listens = true;
+        for (size_t i = 0; i < l->n; i++) {
+                struct unitlist_pool *p = &l->pools[i];
+                char address[CONF_PATH_BYTES + 1];
+                _cleanup_text_ struct text line = {};
+
+                text_printf(&line, "FileDescriptorName=%s", p->name);
+                p->has_main_socket |= unitblock_has_line(block, text_peek(&line)) ||
+                                      (*p->listen && socketunit_address(p->listen, address) == 0 &&
+                                       unitblock_listens_at(block, address));
+        }
+}
+
+/* One that is up, of no file of the folders: of /etc/fpmd/instances, or of one that has gone. NULL: it is neither. */
+static struct unitlist_pool *unitlist_add_stray(struct unitlist *l, const char *unit, const char *block) {
+        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+        char name[CONF_POOL_NAME_MAX + 1], file[PATH_MAX];
+        struct conf_pool pool = { .name = name };
+        size_t n = l->n;
+
+        if (!at || !dot || !text_has_prefix(unit, "fpmd@") || (size_t)(dot - at) > sizeof(name) ||
+            unitblock_has_line(block, "ActiveState=inactive"))
+                return NULL;
+        text_copy(name, sizeof(name), at + 1, (size_t)(dot - at - 1));
+        snprintf(file, sizeof(file), FPMD_SYSCONFDIR "/instances/%s.conf", name);
+        if (unitlist_add(l, access(file, F_OK) == 0 ? file : "", &pool, NULL) < 0 || l->n == n)
+                return NULL;
+        l->pools[l->n - 1].is_stray = true;
+        return &l->pools[l->n - 1];
+}
+
+/* NAME=VALUE lines of one unit, in systemd's order. */
 static void unitlist_take_unit(struct unitlist *l, char *block) {
-        const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId=");
         struct unitlist_pool *p;
-        char *line, *name, unit[512];
+        char *line, *name, unit[256];
         bool service = false, is_main;
 
-        if (!id)
+        if (!unitblock_id(block, unit))
                 return;
-        id = strchr(id, '=') + 1;
-        snprintf(unit, sizeof(unit), "%.*s", (int)strcspn(id, "\n"), id);
+        unitlist_take_main_socket(l, block);
         p = unitlist_find_unit(l, unit, &service);
-        is_main = text_equal(unit, "fpmd.service") || text_equal(unit, "fpmd.socket");
+        if (!p && (p = unitlist_add_stray(l, unit, block)))
+                service = text_has_suffix(unit, ".service");
+        is_main = text_equal(unit, "fpmd.service");
         while ((p || is_main) && (line = strsep(&block, "\n"))) {
                 name = strsep(&line, "=");
                 if (line && is_main)
@@ -149,16 +196,11 @@ static void unitlist_take_unit(struct unitlist *l, char *block) {
         }
 }
 
-/* An empty line is between two units. */
 static void unitlist_take_states(struct unitlist *l, char *text) {
-        for (char *end; text; text = end) {
-                end = strstr(text, "\n\n");
-                if (end) {
-                        *end = '\0';
-                        end += 2;
-                }
-                unitlist_take_unit(l, text);
-        }
+        char *block;
+
+        while ((block = unitblock_next(&text)))
+                unitlist_take_unit(l, block);
 }
 
 /* Of a configuration with mistakes what reads. */
@@ -181,14 +223,19 @@ static int unitlist_look_at_main(struct unitlist *l) {
 bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p) {
         bool is_off = (!*p->service || text_equal(p->service, "inactive")) && !text_equal(p->socket, "active");
 
-        return is_off && p->is_read_by_main && l->main_listens;
+        return is_off && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
 }
 
 int unitlist_ask(struct unitlist *l) {
         static const char *const words[] = {
-                "show",         "--all",          "--property=Id,ActiveState,MemoryCurrent,User,UID",
-                "--",           "fpmd@*.service", "fpmd@*.socket",
-                "fpmd.service", "fpmd.socket",    NULL
+                "show",
+                "--all",
+                "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,FileDescriptorName",
+                "--",
+                "fpmd@*.service",
+                "*.socket",
+                "fpmd.service",
+                NULL
         };
         _cleanup_text_ struct text out = {};
         int r;

@@ -9,8 +9,8 @@
 #include "base/text.h"
 
 struct unitlist_pool {
-        char *name, *file, *user, *listen; /* user: "" where the file has none, and listen likewise */
-        char *problems;                    /* of its file; NULL: none */
+        char *name, *file, *user, *group, *listen; /* "" where the file has none of the last three */
+        char *problems;                            /* of its file; NULL: none */
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
@@ -20,13 +20,16 @@ struct unitlist_pool {
 
         bool is_read_by_main; /* fpmd.service has the file in its configuration too, and does not leave the pool to its
                                  unit */
+        bool has_main_socket; /* a socket unit of fpmd.service's is up for it */
+        bool is_stray;        /* of no folder: its unit is up all the same. file: /etc/fpmd/instances', or "" */
 };
 
 struct unitlist {
         struct unitlist_pool *pools;
         size_t n;
 
-        bool main_listens;  /* fpmd.service or fpmd.socket is up */
+        bool main_runs;     /* fpmd.service is up */
+        bool main_listens;  /* a socket unit of it is */
         char main_user[64]; /* the service's */
 };
 void unitlist_done(struct unitlist *l);
@@ -39,7 +42,8 @@ int unitlist_read(struct unitlist *ret);
 /* Asks systemd for the state of their units. The same outcomes. */
 int unitlist_ask(struct unitlist *l);
 
-/* The pool's unit is off, and fpmd.service serves it, with the others of its configuration. */
+/* The pool's unit is off, and fpmd.service serves it, with the others of its configuration: where that has socket
+ * units, with one of these. */
 bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p);
 
 struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "unitblock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+char *unitblock_next(char **rest) {
+        char *block = *rest, *end = block ? strstr(block, "\n\n") : NULL;
+
+        *rest = end ? end + 2 : NULL;
+        if (end)
+                *end = '\0';
+        return block;
+}
+
+bool unitblock_id(const char *block, char ret[static 256]) {
+        const char *id = text_has_prefix(block, "Id=") ? block : strstr(block, "\nId="); /* it is not the first line */
+
+        if (!id)
+                return false;
+        id = strchr(id, '=') + 1;
+        snprintf(ret, 256, "%.*s", (int)strcspn(id, "\n"), id);
+        return true;
+}
+
+bool unitblock_has_line(const char *block, const char *line) {
+        size_t n = strlen(line);
+
+        for (const char *p = block; (p = strstr(p, line)); p++)
+                if ((p == block || p[-1] == '\n') && (p[n] == '\n' || p[n] == '\0'))
+                        return true;
+        return false;
+}
+
+/* "Listen=/run/a.sock (Stream)". */
+bool unitblock_listens_at(const char *block, const char *address) {
+        const char *line;
+        size_t n;
+
+        while ((line = text_word(&block, "\n", &n))) {
+                if (!text_has_prefix(line, "Listen="))
+                        continue;
+                line += strlen("Listen=");
+                if (strcspn(line, " \n") == strlen(address) && strncmp(line, address, strlen(address)) == 0)
+                        return true;
+        }
+        return false;
+}
