@@ -7,7 +7,7 @@ import pytest
 
 from container import wait_until
 from load import Load
-from service import documented
+from service import Instance, documented
 
 
 def test_the_first_connection_starts_the_service(fpmd, nginx, container):
@@ -222,6 +222,59 @@ def test_the_service_whose_only_pool_has_moved_has_not_failed(fpmd, container):
     finally:
         container.run("fpmctl", "disable", "www")
         container.systemctl("disable", "fpmd.service", "fpmd.socket")
+
+
+def test_a_pool_file_without_a_socket_costs_the_other_pools_nothing(fpmd, nginx, container):
+    """A file that somebody has only written, and one whose unit was disabled: the service starts without the pool, and says what is to be done."""
+    fpmd.configure(name="app", max_children=2, listen="/run/fpmd-app.sock")
+    fpmd.start()
+    try:
+        for _ in range(2):
+            wait_served(container, "www")
+            assert nginx.json("/load.php")["worker"] in fpmd.workers()
+            status = container.systemctl("status", "--no-pager", "-l", "-n0", "fpmd.service").stdout
+            assert "pool 'app' has no socket and is not served" in status
+            assert "fpmctl enable app" in container.run("fpmctl", "status").stdout + str(fpmd.journal())
+            assert "fpmctl enable app" in container.run("fpmctl", "doctor", check=False).stdout
+            assert {p["name"]: p["state"] for p in json.loads(container.run("fpmctl", "list", "--json").stdout)} == {"app": "off", "www": "shared"}
+            container.run("fpmctl", "enable", "app")
+            container.run("fpmctl", "get", "--connect", "/run/fpmd-app.sock", "/var/www/html/load.php")
+            wait_served(container, "www")
+            assert "/etc/fpmd/pool.d/app.conf was written" not in container.run("fpmctl", "doctor", check=False).stdout
+            assert "Nobody listens for pool 'app' now" in container.run("fpmctl", "disable", "app").stdout
+            container.systemctl("restart", "fpmd.service")
+    finally:
+        container.run("fpmctl", "disable", "app", check=False)
+
+
+def test_a_pool_that_was_moved_is_listed_beside_one_with_a_socket_unit_of_another_name(two_pools, container):
+    """fpmd.service goes on with the second pool alone, by a socket unit of which fpmd.socket knows nothing."""
+    def states():
+        return {pool["name"]: pool["state"] for pool in json.loads(container.run("fpmctl", "list", "--json").stdout)}
+    container.run("fpmctl", "enable", "www")
+    for service in ("start", "stop"):
+        container.systemctl(service, "fpmd.service")
+        assert states()["shop"] == "shared"
+        found = json.loads(container.run("fpmctl", "doctor", "--json", check=False).stdout)["findings"]
+        assert not [row for row in found if "fpmd.socket" in row["what"] + row["next"] or "next boot" in row["what"]], found
+    container.run("fpmctl", "get", "--connect", "/run/fpmd-shop.sock", "/var/www/html/load.php")
+
+
+def test_status_asks_the_masters_of_units_where_they_are_named_or_alone(fpmd, container):
+    def said(*arguments):
+        done = container.run("fpmctl", "status", *arguments, check=False)
+        return done.returncode, [line.split()[1] for line in done.stdout.splitlines() if line.startswith("pool ")]
+    app = Instance(container, "app")
+    try:
+        assert said()[0] == 69 and said("app")[0] == 69, "nobody runs"
+        container.run("fpmctl", "get", "--connect", app.socket_path, "/var/www/html/load.php")
+        assert said() == said("app") == (0, ["app"])
+        assert [pool["name"] for pool in json.loads(container.run("fpmctl", "status", "--json").stdout)["pools"]] == ["app"]
+        fpmd.start()
+        assert said() == (0, ["www"]) and said("app") == (0, ["app"]) and sorted(said("www", "app")[1]) == ["app", "www"]
+        assert said("nosuch")[0] == 1 and said("--runtime-dir", "/run/fpmd", "app")[0] == 1
+    finally:
+        app.stop()
 
 
 def test_what_applications_need_works_in_the_sandbox(fpmd, nginx, container):

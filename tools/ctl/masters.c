@@ -60,7 +60,21 @@ static void masters_take(struct doctor_facts *f, const struct ctl_view *v, const
         ret->peers = s->denied[SCOREBOARD_DENIED_peers];
 }
 
+/* A line of the service's about a pool that it leaves out. */
+static bool masters_is_absent(const struct ctl_view *v, const char *name) {
+        const struct ipc_control_list *lines = &v->message.service.absent;
+        _cleanup_text_ struct text pool = {};
+
+        text_printf(&pool, "the pool '%s' (", name);
+        for (size_t i = 0; v->message.type == IPC_CONTROL_SERVICE && i < lines->n; i++)
+                if (strstr(lines->items[i], text_peek(&pool)))
+                        return true;
+        return false;
+}
+
 static void masters_take_all(struct doctor_facts *f, const char *unit, const struct ctl_view *v) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                f->pools[i].life.absent |= text_equal(f->pools[i].unit, unit) && masters_is_absent(v, f->pools[i].name);
         for (size_t i = 0; i < f->n_pools; i++)
                 for (size_t k = 0; text_equal(f->pools[i].unit, unit) && k < v->n_pools; k++)
                         if (text_equal(f->pools[i].name, v->pools[k].message.pool.name))

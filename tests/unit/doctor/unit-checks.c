@@ -131,6 +131,35 @@ static const struct machine machines[] = {
         { "the unit listens elsewhere", .units = { { SERVICE }, { SOCKET } },
           .pools = { { POOL, .socket = { .holder = DOCTOR_HOLDER_NOBODY, .exists = DOCTOR_NO } } }, .check = "socket",
           .what = "and nobody listens there", .next = "ListenStream= and the pool's listen must be the same" },
+        { "a pool that fpmd.service goes on without", .units = { { SERVICE }, { SOCKET } },
+          .pools = { { POOL, .socket = { SERVED } },
+                     { .name = "app",
+                       .file = "/etc/fpmd/pool.d/app.conf",
+                       .line = 1,
+                       .listen = "/run/fpmd-app.sock",
+                       .unit = "fpmd.service",
+                       .life = { .absent = true },
+                       .socket = { .holder = DOCTOR_HOLDER_NOBODY } } },
+          .file = { .path = "/etc/fpmd/pool.d/app.conf", .unit = "fpmd.service", .written = 1001 }, .check = "socket",
+          .what = "Pool 'app' has listen = /run/fpmd-app.sock [/etc/fpmd/pool.d/app.conf:1], and nobody listens there: "
+                  "fpmd.service has no socket for it",
+          .next = "fpmctl enable app gives it a unit of its own" },
+        { "one that has failed, and whose file has been mended since",
+          .units = { { .name = "fpmd@b.service", .active = "failed", .is_changed_on_disk = true } },
+          .pools = { { .name = "b", .unit = "fpmd@b.service", .listen = "" } }, .check = "unit",
+          .what = "fpmd@b.service has failed", .next = "systemctl daemon-reload, as what the unit is made of" },
+        { "a service that a socket unit of another name listens for",
+          .units = { { .name = "fpmd.service",
+                       .load = "loaded",
+                       .active = "active",
+                       .enabled = "disabled",
+                       .is_triggered = true },
+                     { .name = "fpmd.socket", .load = "loaded", .active = "inactive", .enabled = "disabled" } },
+          .pools = { { .name = "two", .listen = "/run/two.sock", .unit = "fpmd.service", .socket = { SERVED } } } },
+        { "also while the service is off",
+          .units = { { .name = "fpmd.service", .load = "loaded", .active = "inactive", .enabled = "disabled" },
+                     { .name = "fpmd.socket", .load = "loaded", .active = "inactive", .enabled = "disabled" } },
+          .pools = { { .name = "two", .listen = "/run/two.sock", .unit = "fpmd.service", .socket = { SERVED } } } },
         { "an instance that listens elsewhere, by its own units' names",
           .units = { { .name = "fpmd@b.service", .active = "active" },
                      { .name = "fpmd@b.socket", .active = "active" } },
@@ -197,10 +226,30 @@ static void test_a_problem_is_told_once(void **state) {
         assert_string_equal(f.config_problems, "[a:1] x\n[a:2] y\n[b:1] z\n");
 }
 
+/* Whoever does the first thing first does not take a service that serves into the broken file. */
+static void test_a_broken_settings_file_comes_before_the_reload_that_would_read_it(void **state) {
+        static const struct machine machine = {
+                .pools = { { POOL, .socket = { SERVED },
+                             .life = { .known = true, .old_php = "x.ini has been changed" } } },
+                .ini_error = "syntax error in x.ini on line 3",
+                .ini_unit = "other.service"
+        };
+        _cleanup_findings_ struct doctor_findings found = {};
+        _cleanup_facts_ struct doctor_facts f;
+
+        machine_fill(&machine, &f);
+        doctor_checks_run(&f, &found);
+        assert_int_equal(doctor_findings_count(&found, DOCTOR_PROBLEM), 2);
+        assert_string_equal(found.items[0].check, "ini");
+        assert_string_equal(found.items[1].check, "reload");
+        assert_non_null(strstr(text_peek(&found.items[1].next), "mend first what PHP says of its settings files"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_units),
                 cmocka_unit_test(test_a_problem_is_told_once),
+                cmocka_unit_test(test_a_broken_settings_file_comes_before_the_reload_that_would_read_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,11 +12,12 @@ typedef void (*doctor_check)(const struct doctor_facts *f, struct doctor_finding
 void doctor_checks_run(const struct doctor_facts *f, struct doctor_findings *out);
 
 /* The checks, by file. */
-void doctor_unit_check_room(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out);
-void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out);
-void doctor_unit_check_reload(const struct doctor_facts *f, struct doctor_findings *out);
+/* What may be off on purpose: as long as it is, it is told after all else. */
+void doctor_unit_check_off(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_socket_check_reload(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_addresses(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_rights(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_web_check_roots(const struct doctor_facts *f, struct doctor_findings *out);
@@ -26,6 +27,7 @@ void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findin
 void doctor_life_check_busy(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_settings(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_life_check_counters(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_limit_check_room(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_queues(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out);

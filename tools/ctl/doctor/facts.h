@@ -45,6 +45,7 @@ struct doctor_unit {
         const char *listen;          /* of a socket: its first address; "" */
         bool is_changed_on_disk;     /* NeedDaemonReload */
         bool has_private_tmp;
+        bool is_triggered;   /* a socket unit that starts it, of whatever name, is enabled */
         uint64_t files;      /* LimitNOFILE; 0: not known */
         uint64_t memory_max; /* bytes; UINT64_MAX: none */
         uint64_t restarts;   /* NRestarts: since somebody has started it */
@@ -54,6 +55,7 @@ struct doctor_unit {
 /* What its master says of a pool. Counters are since its start. */
 struct doctor_life {
         bool known;                 /* it was asked, and has answered */
+        bool absent;                /* it goes on without this pool, for which systemd has no socket */
         const char *health;         /* why it wants no requests, in one line; "": it wants some */
         const char *problem;        /* why PHP does not start */
         const char *old_php;        /* what of PHP is another on the disk since it has started; "" */

@@ -63,11 +63,14 @@ static void life_check_refusal(const struct doctor_pool *p, struct doctor_findin
         text_printf(&found->next, "mend that, then systemctl reload %s", p->unit);
 }
 
-static void life_check_old_php(const struct doctor_pool *p, struct doctor_findings *out) {
+/* A reload reads a file with mistakes as well. */
+static void life_check_old_php(const struct doctor_facts *f, const struct doctor_pool *p, struct doctor_findings *out) {
         struct doctor_finding *found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
 
         text_printf(&found->what, "%s runs PHP as it was: %s", p->unit, p->life.old_php);
-        text_printf(&found->next, "systemctl reload %s", p->unit);
+        text_printf(&found->next, "%ssystemctl reload %s",
+                    *f->ini_error ? "mend first what PHP says of its settings files, as told here too; then " : "",
+                    p->unit);
 }
 
 /* Pools of a service have their reloads in common, and most have the same PHP. */
@@ -85,7 +88,7 @@ void doctor_life_check_reload(const struct doctor_facts *f, struct doctor_findin
                 if (refused)
                         life_check_refusal(p, out);
                 if (is_old)
-                        life_check_old_php(p, out);
+                        life_check_old_php(f, p, out);
         }
 }
 

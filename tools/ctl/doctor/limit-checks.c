@@ -211,3 +211,13 @@ void doctor_limit_check_beside(const struct doctor_facts *f, struct doctor_findi
         text_append(&found->next, "nothing, if a site needs it; else ");
         doctor_unitname_put_disable(f->php_fpm_unit, &found->next);
 }
+
+void doctor_limit_check_room(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+
+        if (!f->run_is_full)
+                return;
+        found = doctor_findings_add(out, "room", DOCTOR_PROBLEM);
+        text_printf(&found->what, "The file system of /run is full: no service and no socket can be started anew");
+        text_printf(&found->next, "df -h /run; df -i /run; du -xh -d 2 /run says what has filled it");
+}

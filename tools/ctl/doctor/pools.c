@@ -106,6 +106,17 @@ static void pools_add_file(struct doctor_facts *f, const char *path, const char 
         file->written = (uint64_t)st.st_mtim.tv_sec * USEC_PER_SEC + (uint64_t)st.st_mtim.tv_nsec / 1000;
 }
 
+/* A file whose pools are all left to their units, which have it. */
+static bool pools_is_left(const struct conf *conf, const char *path) {
+        for (size_t i = 0; i < conf->n_pools; i++)
+                if (text_equal(conf->pools[i].where.file, path))
+                        return false;
+        for (char *const *file = conf->left_files; file && *file; file++)
+                if (text_equal(*file, path))
+                        return true;
+        return false;
+}
+
 /* A configuration's pools, and its files. */
 static void pools_load(struct doctor_facts *f, const char *path, const char *unit, bool as_root) {
         const struct doctor_unit *u = doctor_facts_find_unit(f, unit);
@@ -133,7 +144,8 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
         for (size_t i = 0; i < conf->n_pools; i++)
                 pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global));
         for (size_t i = 0; conf->files && conf->files[i]; i++)
-                pools_add_file(f, conf->files[i], unit);
+                if (!pools_is_left(conf, conf->files[i]))
+                        pools_add_file(f, conf->files[i], unit);
 }
 
 /* fpmd.service has the pool, and does not leave it to its unit. */

@@ -1,22 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration, units, and the sockets that they should have. */
+/* The configuration, and units. */
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "doctor/checks.h"
-#include "doctor/unitnames.h"
-
-void doctor_unit_check_room(const struct doctor_facts *f, struct doctor_findings *out) {
-        struct doctor_finding *found;
-
-        if (!f->run_is_full)
-                return;
-        found = doctor_findings_add(out, "room", DOCTOR_PROBLEM);
-        text_printf(&found->what, "The file system of /run is full: no service and no socket can be started anew");
-        text_printf(&found->next, "df -h /run; df -i /run; du -xh -d 2 /run says what has filled it");
-}
+#include "doctor/unitstates.h"
 
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
@@ -29,28 +19,10 @@ void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findin
         text_printf(&found->next, "mend them; \"fpmd -t\" says whether any are left");
 }
 
-/* "fpmd@NAME.socket" of "fpmd@NAME.service". */
-static const struct doctor_unit *unit_check_socket_of(const struct doctor_facts *f, const char *service) {
-        _cleanup_text_ struct text name = {};
-
-        return doctor_unitname_put_socket(service, &name) ? doctor_facts_find_unit(f, text_peek(&name)) : NULL;
-}
-
-static bool unit_check_is_up(const struct doctor_unit *u) {
-        return u && (text_equal(u->active, "active") || text_equal(u->active, "reloading") ||
-                     text_equal(u->active, "activating"));
-}
-
-/* Somebody listens for the pools of that service. */
-static bool unit_check_listens(const struct doctor_facts *f, const char *service) {
-        return unit_check_is_up(doctor_facts_find_unit(f, service)) ||
-               unit_check_is_up(unit_check_socket_of(f, service));
-}
-
 /* No pool has the unit, or the socket unit of a service that is its own. */
 static bool unit_check_is_spare(const struct doctor_facts *f, const struct doctor_unit *u) {
         for (size_t i = 0; i < f->n_pools; i++)
-                if (text_equal(f->pools[i].unit, u->name) || unit_check_socket_of(f, f->pools[i].unit) == u)
+                if (text_equal(f->pools[i].unit, u->name) || doctor_unitstate_socket(f, f->pools[i].unit) == u)
                         return false;
         return f->n_pools > 0;
 }
@@ -65,6 +37,12 @@ static void unit_check_failed(const struct doctor_facts *f, const struct doctor_
         if (spare)
                 text_printf(&found->next, "systemctl %s %s",
                             text_has_prefix(u->enabled, "enabled") ? "disable --now" : "reset-failed", u->name);
+        else if (u->is_changed_on_disk) /* else it is started as it was, with the mistake */
+                text_printf(
+                        &found->next,
+                        "systemctl daemon-reload, as what the unit is made of has been changed since it failed; then "
+                        "systemctl start %s, or journalctl -u %s -x -e, which says why it failed",
+                        u->name, u->name);
         else
                 text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl start %s",
                             u->name, u->name);
@@ -103,7 +81,7 @@ static void unit_check_loop(const struct doctor_unit *u, struct doctor_findings 
 /* systemd made an instance of its pool's file, which a reload of the service reads by itself. */
 static void unit_check_changed_instance(const struct doctor_facts *f, const struct doctor_unit *u,
                                         struct doctor_findings *out) {
-        const struct doctor_unit *socket = unit_check_socket_of(f, u->name);
+        const struct doctor_unit *socket = doctor_unitstate_socket(f, u->name);
         struct doctor_finding *found;
 
         if (!socket) /* it is the socket itself: told with its service */
@@ -158,7 +136,7 @@ static void unit_check_unit(const struct doctor_facts *f, const struct doctor_un
                 unit_check_loop(u, out);
         else if (text_equal(u->active, "active") && u->restarts > 0)
                 unit_check_restarts(u, out);
-        if (u->is_changed_on_disk)
+        if (u->is_changed_on_disk && !text_equal(u->active, "failed"))
                 unit_check_changed(f, u, out);
         if (u->has_user == DOCTOR_NO && !unit_check_is_spare(f, u))
                 unit_check_user(f, u, out);
@@ -176,7 +154,7 @@ static bool unit_check_is_wanted(const struct doctor_facts *f, const char *servi
 
 static bool unit_check_any_listens(const struct doctor_facts *f) {
         for (size_t i = 0; i < f->n_pools; i++)
-                if (unit_check_listens(f, f->pools[i].unit))
+                if (doctor_unitstate_listens(f, f->pools[i].unit))
                         return true;
         return false;
 }
@@ -185,17 +163,22 @@ static bool unit_check_has_trouble(const struct doctor_unit *u) {
         return u && (text_equal(u->load, "masked") || text_equal(u->active, "failed"));
 }
 
-/* One that has failed is told as that. A pool that no web server asks for may be off on purpose. */
+/* A pool that no web server asks for may be off on purpose. */
+static enum doctor_level unit_check_silence(const struct doctor_facts *f, const char *service) {
+        return unit_check_is_wanted(f, service) || !unit_check_any_listens(f) ? DOCTOR_PROBLEM : DOCTOR_NOTE;
+}
+
+/* One that has failed is told as that. */
 static void unit_check_silent(const struct doctor_facts *f, const struct doctor_unit *service,
                               struct doctor_findings *out) {
-        const struct doctor_unit *socket = unit_check_socket_of(f, service->name);
+        const struct doctor_unit *socket = doctor_unitstate_socket(f, service->name);
         bool wanted = unit_check_is_wanted(f, service->name);
         const char *start = socket ? socket->name : service->name;
         struct doctor_finding *found;
 
         if (unit_check_has_trouble(service) || unit_check_has_trouble(socket))
                 return;
-        found = doctor_findings_add(out, "unit", wanted || !unit_check_any_listens(f) ? DOCTOR_PROBLEM : DOCTOR_NOTE);
+        found = doctor_findings_add(out, "unit", unit_check_silence(f, service->name));
         if (text_equal(socket ? socket->load : service->load, "not-found")) {
                 text_printf(&found->what, "systemd knows no %s: fpmd's units are not installed", start);
                 text_printf(&found->next, "install the package, or \"meson install\", then systemctl daemon-reload");
@@ -208,11 +191,11 @@ static void unit_check_silent(const struct doctor_facts *f, const struct doctor_
 
 static void unit_check_boot(const struct doctor_facts *f, const struct doctor_unit *service,
                             struct doctor_findings *out) {
-        const struct doctor_unit *socket = unit_check_socket_of(f, service->name);
+        const struct doctor_unit *socket = doctor_unitstate_socket(f, service->name);
         const char *enabled = socket ? socket->enabled : "disabled";
         struct doctor_finding *found;
 
-        if (!text_equal(service->enabled, "disabled") || !text_equal(enabled, "disabled") ||
+        if (!text_equal(service->enabled, "disabled") || !text_equal(enabled, "disabled") || service->is_triggered ||
             unit_check_has_trouble(service) || unit_check_has_trouble(socket))
                 return;
         found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
@@ -248,6 +231,17 @@ static void unit_check_both(const struct doctor_facts *f, const struct doctor_po
                     p->name);
 }
 
+/* Services of that level for whose pools nobody listens. */
+static void unit_check_each_silent(const struct doctor_facts *f, enum doctor_level level, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_unit *u = doctor_facts_find_unit(f, f->pools[i].unit);
+
+                if (u && unit_check_is_first(f, i) && !doctor_unitstate_listens(f, u->name) &&
+                    unit_check_silence(f, u->name) == level)
+                        unit_check_silent(f, u, out);
+        }
+}
+
 void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findings *out) {
         for (size_t i = 0; i < f->n_units; i++)
                 unit_check_unit(f, &f->units[i], out);
@@ -255,87 +249,12 @@ void doctor_unit_check_states(const struct doctor_facts *f, struct doctor_findin
                 const struct doctor_unit *u = doctor_facts_find_unit(f, f->pools[i].unit);
 
                 unit_check_both(f, &f->pools[i], out);
-                if (!u || !unit_check_is_first(f, i))
-                        continue;
-                if (unit_check_listens(f, u->name))
+                if (u && unit_check_is_first(f, i) && doctor_unitstate_runs(f, u->name))
                         unit_check_boot(f, u, out);
-                else
-                        unit_check_silent(f, u, out);
         }
+        unit_check_each_silent(f, DOCTOR_PROBLEM, out);
 }
 
-static void unit_check_taken(const struct doctor_pool *p, struct doctor_findings *out) {
-        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
-
-        text_printf(&found->what, "Pool '%s' is to listen on %s [%s:%u], and %s does so", p->name, p->listen, p->file,
-                    p->line, p->socket.holder_name);
-        text_append(&found->next, "end php-fpm (");
-        doctor_unitname_put_disable(p->socket.holder_unit, &found->next);
-        text_append(&found->next, "), or let the pool listen elsewhere; then ");
-        doctor_unitname_put_restart(p->unit, &found->next);
-}
-
-/* Whose address a socket unit has, it must be the same in both; else the service makes the socket itself. */
-static void unit_check_put_start(const struct doctor_facts *f, const struct doctor_pool *p, struct text *out) {
-        const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit), *socket = unit_check_socket_of(f, p->unit);
-
-        if (!u) {
-                text_append(out, "start fpmd");
-                return;
-        }
-        if (unit_check_is_up(socket))
-                text_printf(out,
-                            "systemctl status %s shows in its line Listen where it listens: ListenStream= and the "
-                            "pool's listen must be the same; after a change ",
-                            socket->name);
-        doctor_unitname_put_restart(p->unit, out);
-}
-
-static bool unit_check_has_lost_file(const struct doctor_socket *s) {
-        return s->exists == DOCTOR_NO && (s->holder == DOCTOR_HOLDER_FPMD || s->holder == DOCTOR_HOLDER_OTHER);
-}
-
-static void unit_check_lost_file(const struct doctor_pool *p, struct doctor_findings *out) {
-        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
-
-        text_printf(&found->what,
-                    "Pool '%s' listens on %s [%s:%u], and somebody has removed that file: web servers find nothing "
-                    "there: 502",
-                    p->name, p->listen, p->file, p->line);
-        doctor_unitname_put_restart(p->unit, &found->next);
-        text_append(&found->next, " makes it anew");
-}
-
-void doctor_unit_check_sockets(const struct doctor_facts *f, struct doctor_findings *out) {
-        for (size_t i = 0; i < f->n_pools; i++) {
-                const struct doctor_pool *p = &f->pools[i];
-                struct doctor_finding *found;
-
-                if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
-                        unit_check_taken(p, out);
-                if (p->listen[0] == '/' && unit_check_has_lost_file(&p->socket))
-                        unit_check_lost_file(p, out);
-                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen ||
-                    (f->n_units > 0 && !unit_check_listens(f, p->unit)))
-                        continue; /* a unit that is not up is told as that, or is off on purpose */
-                found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
-                text_printf(&found->what, "Pool '%s' has listen = %s [%s:%u], and nobody listens there%s", p->name,
-                            p->listen, p->file, p->line,
-                            p->socket.exists == DOCTOR_YES ? ": the file is what somebody has left behind" : "");
-                unit_check_put_start(f, p, &found->next);
-        }
-}
-
-void doctor_unit_check_reload(const struct doctor_facts *f, struct doctor_findings *out) {
-        for (size_t i = 0; i < f->n_files; i++) {
-                const struct doctor_unit *u = doctor_facts_find_unit(f, f->files[i].unit);
-                struct doctor_finding *found;
-
-                if (!unit_check_is_up(u) || u->since == 0 || f->files[i].written <= u->since)
-                        continue;
-                found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
-                text_printf(&found->what, "%s was written after %s last read its configuration", f->files[i].path,
-                            u->name);
-                text_printf(&found->next, "fpmd -t, then systemctl reload %s", u->name);
-        }
+void doctor_unit_check_off(const struct doctor_facts *f, struct doctor_findings *out) {
+        unit_check_each_silent(f, DOCTOR_NOTE, out);
 }

@@ -2,6 +2,7 @@
 /* Units, asked of systemd over D-Bus. A unit that is not loaded is loaded for the question, as systemctl show does. */
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
@@ -67,6 +68,32 @@ static const char *units_listen(const struct units_question *q) {
         return kept;
 }
 
+static bool units_is_enabled(const struct units_question *q, const char *name) {
+        sd_bus_message *reply = NULL;
+        const char *state = "";
+        bool is = sd_bus_call_method(q->bus, UNITS_SYSTEMD, "/org/freedesktop/systemd1", UNITS_MANAGER,
+                                     "GetUnitFileState", NULL, &reply, "s", name) >= 0 &&
+                  sd_bus_message_read(reply, "s", &state) >= 0 && text_has_prefix(state, "enabled");
+
+        sd_bus_message_unref(reply);
+        return is;
+}
+
+/* A pool's socket may have a unit of any name. */
+static bool units_is_triggered(const struct units_question *q) {
+        char **names = NULL;
+        bool any = false;
+
+        if (sd_bus_get_property_strv(q->bus, UNITS_SYSTEMD, q->path, UNITS_UNIT, "TriggeredBy", NULL, &names) < 0)
+                return false;
+        for (char **name = names; name && *name; name++) {
+                any |= units_is_enabled(q, *name);
+                free(*name);
+        }
+        free(names);
+        return any;
+}
+
 /* One that systemd makes for the service is there while that runs. */
 static enum doctor_answer units_has_user(const struct units_question *q, const char *user) {
         if (!*user || units_boolean(q, UNITS_SERVICE, "DynamicUser"))
@@ -92,6 +119,7 @@ static void units_ask(const struct units_question *q, struct doctor_unit *u) {
         u->user = units_text(q, own, "User");
         u->has_user = units_has_user(q, u->user);
         u->restarts = units_count(q, "NRestarts");
+        u->is_triggered = units_is_triggered(q);
         u->has_private_tmp = units_boolean(q, own, "PrivateTmp");
         u->files = units_number(q, own, "LimitNOFILE");
         u->memory_max = units_number(q, own, "MemoryMax");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What web servers are told, beside what pools are. */
 
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -49,15 +50,67 @@ static void web_check_put_place(const struct doctor_backend *b, size_t n, struct
         text_append_c(out, ']');
 }
 
+/* How many characters are to be changed, put in or taken out to make b of a; paths of sockets are short. */
+static unsigned web_check_distance(const char *a, const char *b) {
+        unsigned row[128], n = (unsigned)strlen(b);
+
+        if (n >= ELEMENTSOF(row))
+                return UINT_MAX;
+        for (unsigned k = 0; k <= n; k++)
+                row[k] = k;
+        for (; *a; a++) {
+                unsigned above = row[0]++;
+
+                for (unsigned k = 1; k <= n; k++) {
+                        unsigned changed = above + (*a != b[k - 1]), shorter = MIN(row[k], row[k - 1]) + 1;
+
+                        above = row[k];
+                        row[k] = MIN(changed, shorter);
+                }
+        }
+        return row[n];
+}
+
+static bool web_check_is_used(const struct doctor_facts *f, const struct doctor_pool *p) {
+        for (size_t i = 0; i < f->n_backends; i++)
+                if (doctor_address_is_same(f->backends[i].address, p->listen))
+                        return true;
+        return false;
+}
+
+/* The pool that is meant: the only one; or of those to which nobody sends requests the one whose address is the likest,
+ * since one that has another site must not get this one's code. NULL: none. */
+static const struct doctor_pool *web_check_meant(const struct doctor_facts *f, const char *address) {
+        const struct doctor_pool *best = NULL;
+        unsigned least = UINT_MAX;
+
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                unsigned distance = web_check_distance(p->listen, address);
+
+                if (!*p->listen || (f->n_pools > 1 && web_check_is_used(f, p)) || (best && distance >= least))
+                        continue;
+                best = p;
+                least = distance;
+        }
+        return best;
+}
+
 static void web_check_put_next(const struct doctor_facts *f, const struct doctor_backend *b, struct text *out) {
+        const struct doctor_pool *meant = web_check_meant(f, b->address);
+
         if (f->n_pools == 0) {
                 text_append(out, *f->config_problems ? "mend the configuration first"
                                                      : "no pool is configured: \"fpmd -t\" says what is read");
                 return;
         }
-        text_printf(out, "start what listens there, or write \"");
-        web_check_put_address(b->server, f->pools[0].listen, out);
-        text_printf(out, "\" (pool '%s') and reload %s", f->pools[0].name, b->server);
+        text_append(out, "start what listens there, ");
+        if (meant) {
+                text_append(out, "or write \"");
+                web_check_put_address(b->server, meant->listen, out);
+                text_printf(out, "\" (pool '%s') and reload %s, ", meant->name, b->server);
+        }
+        text_printf(out, "or take that out of %s's configuration, where its site has gone", b->server);
 }
 
 static void web_check_nobody(const struct doctor_facts *f, size_t i, struct doctor_findings *out) {

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets that pools should have, and the files that say so. */
+
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/checks.h"
+#include "doctor/unitnames.h"
+#include "doctor/unitstates.h"
+
+static void socket_check_taken(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "Pool '%s' is to listen on %s [%s:%u], and %s does so", p->name, p->listen, p->file,
+                    p->line, p->socket.holder_name);
+        text_append(&found->next, "end php-fpm (");
+        doctor_unitname_put_disable(p->socket.holder_unit, &found->next);
+        text_append(&found->next, "), or let the pool listen elsewhere; then ");
+        doctor_unitname_put_restart(p->unit, &found->next);
+}
+
+/* Whose address a socket unit has, it must be the same in both; else the service makes the socket itself. */
+static void socket_check_put_start(const struct doctor_facts *f, const struct doctor_pool *p, struct text *out) {
+        const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit), *socket = doctor_unitstate_socket(f, p->unit);
+
+        if (!u) {
+                text_append(out, "start fpmd");
+                return;
+        }
+        if (doctor_unitstate_is_up(socket))
+                text_printf(out,
+                            "systemctl status %s shows in its line Listen where it listens: ListenStream= and the "
+                            "pool's listen must be the same; after a change ",
+                            socket->name);
+        doctor_unitname_put_restart(p->unit, out);
+}
+
+/* fpmd.service has no socket for it. Where its master does not say so, all but fpmd.socket's own may be such. */
+static bool socket_check_is_absent(const struct doctor_facts *f, const struct doctor_pool *p) {
+        return p->life.absent ||
+               (text_equal(p->unit, "fpmd.service") && !p->life.known && !text_equal(p->name, "www") &&
+                doctor_unitstate_is_up(doctor_unitstate_socket(f, p->unit)));
+}
+
+static void socket_check_absent(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+
+        text_printf(&found->what,
+                    "Pool '%s' has listen = %s [%s:%u], and nobody listens there: %s has no socket for it, and serves "
+                    "its other pools",
+                    p->name, p->listen, p->file, p->line, p->unit);
+        text_printf(
+                &found->next,
+                "fpmctl enable %s gives it a unit of its own; or make a socket unit with FileDescriptorName=%s for %s, "
+                "and restart that (fpmd.service(7)); or give its file another ending than .conf",
+                p->name, p->name, p->unit);
+}
+
+static bool socket_check_has_lost_file(const struct doctor_socket *s) {
+        return s->exists == DOCTOR_NO && (s->holder == DOCTOR_HOLDER_FPMD || s->holder == DOCTOR_HOLDER_OTHER);
+}
+
+static void socket_check_lost_file(const struct doctor_pool *p, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+
+        text_printf(&found->what,
+                    "Pool '%s' listens on %s [%s:%u], and somebody has removed that file: web servers find nothing "
+                    "there: 502",
+                    p->name, p->listen, p->file, p->line);
+        doctor_unitname_put_restart(p->unit, &found->next);
+        text_append(&found->next, " makes it anew");
+}
+
+void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+                struct doctor_finding *found;
+
+                if (p->socket.holder == DOCTOR_HOLDER_PHP_FPM)
+                        socket_check_taken(p, out);
+                if (p->listen[0] == '/' && socket_check_has_lost_file(&p->socket))
+                        socket_check_lost_file(p, out);
+                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen ||
+                    (f->n_units > 0 && !doctor_unitstate_listens(f, p->unit)))
+                        continue; /* a unit that is not up is told as that, or is off on purpose */
+                if (socket_check_is_absent(f, p)) {
+                        socket_check_absent(p, out);
+                        continue;
+                }
+                found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+                text_printf(&found->what, "Pool '%s' has listen = %s [%s:%u], and nobody listens there%s", p->name,
+                            p->listen, p->file, p->line,
+                            p->socket.exists == DOCTOR_YES ? ": the file is what somebody has left behind" : "");
+                socket_check_put_start(f, p, &found->next);
+        }
+}
+
+/* A file whose pools nobody serves is told with them: a reload would be refused. */
+static bool socket_check_serves(const struct doctor_facts *f, const struct doctor_file *file) {
+        bool any = false;
+
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i];
+
+                if (!text_equal(p->file, file->path) || !text_equal(p->unit, file->unit))
+                        continue;
+                if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !socket_check_is_absent(f, p))
+                        return true;
+                any = true;
+        }
+        return !any;
+}
+
+void doctor_socket_check_reload(const struct doctor_facts *f, struct doctor_findings *out) {
+        for (size_t i = 0; i < f->n_files; i++) {
+                const struct doctor_unit *u = doctor_facts_find_unit(f, f->files[i].unit);
+                struct doctor_finding *found;
+
+                if (!doctor_unitstate_is_up(u) || u->since == 0 || f->files[i].written <= u->since ||
+                    !socket_check_serves(f, &f->files[i]))
+                        continue;
+                found = doctor_findings_add(out, "reload", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s was written after %s last read its configuration", f->files[i].path,
+                            u->name);
+                text_printf(&found->next, "fpmd -t, then systemctl reload %s", u->name);
+        }
+}
