@@ -159,6 +159,7 @@ static PHP_RSHUTDOWN_FUNCTION(sapi_functions) {
                 return SUCCESS;
         sapi_limit_end();
         sapi_current.memory_peak = zend_memory_peak_usage(true);
+        sapi_warmup_note();
         if (sapi_request_is_fatal())
                 sapi_functions_end();
         return SUCCESS;

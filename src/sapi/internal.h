@@ -52,6 +52,8 @@ void sapi_request_put_error_header(void);
 /* request.c: a fatal error has ended it, after which PHP is not to clean up (pm.exit_after_fatal). */
 bool sapi_request_is_fatal(void);
 void sapi_request_abandon(void); /* does not return where that is so */
+/* warmup.c: a request ends, and PHP has its last message yet. */
+void sapi_warmup_note(void);
 /* Ends the reply once. */
 void sapi_request_finish(bool php_goes_on);
 uint32_t sapi_request_status(void); /* as sent */

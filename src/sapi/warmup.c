@@ -45,18 +45,27 @@ static void warmup_note_location(void) {
         (void)text_finish(&t, &warmup.location, NULL);
 }
 
-/* PHP forgets the message and the headers soon. */
-static int warmup_note_end(_unused_ void *ctx, uint32_t app_status, _unused_ bool php_goes_on) {
+static void warmup_note_message(uint32_t app_status) {
         _cleanup_text_ struct text t = { 0 };
 
-        warmup_note_location();
-
         if (!PG(last_error_message) || (app_status != WARMUP_FATAL && sapi_request_status() < 500))
-                return 0;
+                return;
         text_printf(&t, "%s in %s on line %d", ZSTR_VAL(PG(last_error_message)),
                     PG(last_error_file) ? ZSTR_VAL(PG(last_error_file)) : "?", (int)PG(last_error_lineno));
         free(TAKE_PTR(warmup.last));
         (void)text_finish(&t, &warmup.last, NULL);
+}
+
+/* Where PHP ends the request itself it has forgotten the message by the reply's end. */
+void sapi_warmup_note(void) {
+        if (sapi_current.io == &warmup.io)
+                warmup_note_message((uint32_t)EG(exit_status));
+}
+
+/* It forgets the headers soon. */
+static int warmup_note_end(_unused_ void *ctx, uint32_t app_status, _unused_ bool php_goes_on) {
+        warmup_note_location();
+        warmup_note_message(app_status);
         return 0;
 }
 
