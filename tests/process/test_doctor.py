@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """fpmctl doctor beside real programs: fpmd and php-fpm that listen, and configurations that nginx, Apache and Caddy accept."""
 
-import glob
 import json
 import os
 import shutil
@@ -179,7 +178,8 @@ def test_a_reload_that_was_refused(start, machine):
 
 def test_php_that_has_changed_under_what_runs(start, machine):
     extension = os.path.join(machine.folder, "own.so")
-    origin = glob.glob("/usr/lib/php/*/calendar.so")[0]
+    folder = subprocess.run([programs.php_config(), "--extension-dir"], check=True, capture_output=True, text=True).stdout.strip()
+    origin = os.path.join(folder, "calendar.so")
     shutil.copy(origin, extension)
     machine.write("scan/10-own.ini", f"extension={extension}\n")
     s = start({"www": {"pm.max_children": "1"}}, env={"PHP_INI_SCAN_DIR": f"{machine.folder}/scan"})
