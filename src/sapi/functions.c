@@ -105,6 +105,7 @@ static PHP_MINIT_FUNCTION(sapi_functions) {
                 sapi_callables_register();
                 sapi_between_start();
                 sapi_leaksites_start();
+                sapi_cachememory_start();
         }
         return SUCCESS;
 }

@@ -152,6 +152,11 @@ void sapi_cachelock_take(void);
 void sapi_cachelock_leave(void);
 void sapi_cachelock_free(uint32_t slot);
 
+/* cachememory.c: opcache's memory. start: in PHP's start, before opcache's own. gather: before the first fork, when it
+ * has what forks will read. */
+void sapi_cachememory_start(void);
+void sapi_cachememory_gather(void);
+
 /* import.c: from now on the loaded object of that file name calls this function where its code says symbol. False: it
  * does not. */
 bool sapi_import_replace(const char *object, const char *symbol, void (*function)(void));

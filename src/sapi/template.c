@@ -93,6 +93,7 @@ const char *sapi_template_stream(int fd) {
 void sapi_template_remember(void) {
         (void)zend_gc_collect_cycles();
         (void)zend_mm_gc(zend_mm_get_heap());
+        sapi_cachememory_gather();
         template.next_resource = (zend_ulong)EG(regular_list).nNextFreeElement;
         template.objects = calloc(EG(objects_store).top, sizeof(*template.objects));
         if (!template.objects)

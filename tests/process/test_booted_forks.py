@@ -54,6 +54,27 @@ def boots(s):
     return len(procs.content(os.path.join(s.shared, "boots")))
 
 
+def collapses():
+    """The kernel lays shared memory together when it is asked to."""
+    shared = procs.content("/sys/kernel/mm/transparent_hugepage/shmem_enabled")
+    return shared and "[deny]" not in shared and tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 1)
+
+
+def in_large_pieces(pid):
+    """KiB of memory without a file that a process shares and has in pieces of 2 MiB."""
+    with open(f"/proc/{pid}/smaps") as f:
+        parts = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", f.read(), flags=re.M)
+    return sum(int(re.search(r"^ShmemPmdMapped:\s*(\d+)", part, re.M)[1]) for part in parts if "/dev/zero" in part)
+
+
+@pytest.mark.skipif(not collapses(), reason="this kernel does not lay shared memory together")
+def test_forks_have_opcaches_memory_in_large_pieces(app):
+    """They fault once for each, and not for each 64 KiB."""
+    s = app()
+    assert get(s).body == b"hello"
+    assert in_large_pieces(s.zygotes()[0]) >= 2048, s.log()
+
+
 def test_one_boot_for_all_and_a_process_for_each(app):
     s = app()
     replies = [get(s, "return getmypid();") for _ in range(12)]
