@@ -197,29 +197,45 @@ static bool ini_load_extension(const char *name) {
         return ok;
 }
 
-static bool ini_set_request_value(zval *key, zval *value, int mode) {
-        enum ini_kind kind = ini_kind_of(Z_STRVAL_P(key));
-        zend_string *v;
-        bool ok;
+/* PHP locks an entry for an admin setting before it knows whether it takes the value; a refused one locks nothing. */
+static bool ini_alter(zval *key, zval *value, int mode) {
+        zend_ini_entry *e = zend_hash_find_ptr(EG(ini_directives), Z_STR_P(key));
+        uint8_t modifiable = e ? e->modifiable : 0;
+        zend_string *v = zend_string_init(Z_STRVAL_P(value), Z_STRLEN_P(value), false);
+        bool ok = zend_alter_ini_entry_ex(Z_STR_P(key), v, mode, ZEND_INI_STAGE_ACTIVATE, true) == SUCCESS;
 
-        if (kind == INI_EXTENSION)
-                return ini_load_extension(Z_STRVAL_P(value));
-        v = zend_string_init(Z_STRVAL_P(value), Z_STRLEN_P(value), false);
-        ok = zend_alter_ini_entry_ex(Z_STR_P(key), v, mode, ZEND_INI_STAGE_ACTIVATE, true) == SUCCESS;
         zend_string_release(v);
-        if (ok)
-                sapi_current.lasting |= ini_disable(kind, Z_STRVAL_P(value));
+        if (!ok && e)
+                e->modifiable = modifiable;
         return ok;
 }
 
+static bool ini_set_request_value(zval *key, zval *value, int mode) {
+        enum ini_kind kind = ini_kind_of(Z_STRVAL_P(key));
+
+        if (kind == INI_EXTENSION)
+                return *Z_STRVAL_P(value) && ini_load_extension(Z_STRVAL_P(value));
+        if (!ini_alter(key, value, mode))
+                return false;
+        sapi_current.lasting |= ini_disable(kind, Z_STRVAL_P(value));
+        return true;
+}
+
+#define INI_PASSING "Passing INI directive through FastCGI: "
+
 static void ini_on_request_line(zval *key, zval *value, zval *index, int type, void *arg) {
         const int *mode = arg;
+        const char *name;
 
-        if (type != ZEND_INI_PARSER_ENTRY || !key || !value)
+        if (!key)
                 return;
-        if (Z_TYPE_P(key) != IS_STRING || Z_TYPE_P(value) != IS_STRING || !ini_set_request_value(key, value, *mode))
-                sapi_message_printf(LOG_LEVEL_ERROR, "Passing INI directive through FastCGI: unable to set '%s'",
-                                    Z_TYPE_P(key) == IS_STRING ? Z_STRVAL_P(key) : "");
+        name = Z_TYPE_P(key) == IS_STRING ? Z_STRVAL_P(key) : "";
+        if (type != ZEND_INI_PARSER_ENTRY)
+                sapi_message_printf(LOG_LEVEL_ERROR, INI_PASSING "only classic entries are allowed");
+        else if (!value)
+                sapi_message_printf(LOG_LEVEL_ERROR, INI_PASSING "empty value for key '%s'", name);
+        else if (!*name || Z_TYPE_P(value) != IS_STRING || !ini_set_request_value(key, value, *mode))
+                sapi_message_printf(LOG_LEVEL_ERROR, INI_PASSING "unable to set '%s'", name);
 }
 
 static void ini_apply_request_text(const char *lines, int mode) {

@@ -147,6 +147,50 @@ def test_php_value_of_a_request_ends_with_it(backend):
     assert json.loads(r.text) == ["14", ""]
 
 
+# What php-fpm tells the web server of each form: (lines, what is told).
+PASSING = "Passing INI directive through FastCGI: "
+TOLD = {
+    "a key alone": ("precision", ["empty value for key 'precision'"]),
+    "a key alone that is none": ("nosuch", ["empty value for key 'nosuch'"]),
+    "an empty value": ("precision=", []),
+    "a section": ("[foo]", ["only classic entries are allowed"]),
+    "a section without a name": ("[]", ["only classic entries are allowed"]),
+    "a section of php.ini": ("[HOST=www]\nprecision=5", ["only classic entries are allowed"]),
+    "an array": ("precision[]=5", ["only classic entries are allowed"]),
+    "an array with a key": ("precision[a]=5", ["only classic entries are allowed"]),
+    "an unknown key": ("nosuch=1", ["unable to set 'nosuch'"]),
+    "a number as key": ("0=1", ["unable to set '0'"]),
+    "no extension": ("extension=", ["unable to set 'extension'"]),
+    "no extension of the engine": ("zend_extension=", ["unable to set 'zend_extension'"]),
+    "several": ("[a]\nprecision[]=5\nprecision\nnosuch=4", ["only classic entries are allowed", "only classic entries are allowed",
+                                                          "empty value for key 'precision'", "unable to set 'nosuch'"]),
+    "none": ("; a comment", []),
+}
+
+
+@pytest.mark.parametrize("name", ["PHP_VALUE", "PHP_ADMIN_VALUE"])
+@pytest.mark.parametrize("what", TOLD)
+def test_what_is_no_setting_is_told_to_the_web_server(backend, what, name):
+    lines, told = TOLD[what]
+    r = backend.run("<?php echo 'page';", pool="values", **{name: lines})
+    assert (r.text, r.stderr.decode()) == ("page", "; ".join(PASSING + t for t in told))
+
+
+# The name is not in the script: opcache makes a constant of ini_get('NAME') where that is locked when it compiles.
+CHANGE = "<?php var_dump(ini_set($_GET['n'], '77M'), ini_get($_GET['n']));"
+
+
+def test_admin_value_that_php_refuses_locks_nothing(backend):
+    r = backend.run(CHANGE, pool="values", query="n=memory_limit", PHP_ADMIN_VALUE="memory_limit=1")
+    assert r.text == 'string(4) "128M"\nstring(3) "77M"\n'
+    assert "Failed to set memory limit to 1 bytes" in r.stderr.decode()
+
+
+def test_admin_value_stays_locked_when_php_refuses_another(backend):
+    r = backend.run(CHANGE, pool="values", query="n=memory_limit", PHP_ADMIN_VALUE="memory_limit=66M\nmemory_limit=1")
+    assert r.text == 'bool(false)\nstring(3) "66M"\n'
+
+
 # --- .user.ini
 
 def test_user_ini_of_the_scripts_folder(backend):
