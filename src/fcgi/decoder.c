@@ -14,7 +14,8 @@
  *   violation.
  * - Records of a request that is not in hand are ignored, of whatever known type: they are the rest of one that was
  *   ended or refused.
- * - DATA belongs to the filter role; a responder skips it.
+ * - Authorizers and filters are served as responders are, and DATA, which belongs to the filter role, is skipped: so it
+ *   is with php-fpm.
  */
 
 #include "fcgi/decoder.h"
@@ -278,12 +279,14 @@ static void decoder_take_content(struct fcgi_decoder *d, const struct fcgi_slice
 
 static void decoder_close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         bool keep_conn = d->p->small[2] & FCGI_KEEP_CONN;
+        unsigned role = fcgi_record_read_u16(d->p->small);
 
-        if (fcgi_record_read_u16(d->p->small) != FCGI_RESPONDER) {
+        if (!fcgi_record_serves_role(role)) {
                 decoder_refuse_request(d, FCGI_UNKNOWN_ROLE, !keep_conn, ret);
                 return;
         }
         d->request_id = d->p->record.header.request_id;
+        d->role = (enum fcgi_role)role;
         d->keep_conn = keep_conn;
         d->in_request = true;
         d->head_done = d->body_done = d->aborted = false;

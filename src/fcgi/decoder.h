@@ -45,7 +45,7 @@ const char *fcgi_decoder_violation_text(enum fcgi_violation v);
 
 enum fcgi_event_type {
         FCGI_EVENT_MORE,      /* all input is consumed: read more */
-        FCGI_EVENT_BEGIN,     /* a request has begun: id, role RESPONDER, keep_conn are set in the decoder */
+        FCGI_EVENT_BEGIN,     /* a request has begun: id, role, keep_conn are set in the decoder */
         FCGI_EVENT_HEAD,      /* the PARAMS stream has ended: params/n_params are complete and well-formed */
         FCGI_EVENT_BODY,      /* data/n: a slice of the STDIN stream inside the caller's buffer */
         FCGI_EVENT_BODY_END,  /* the STDIN stream has ended */
@@ -68,6 +68,7 @@ struct fcgi_event {
 /* Where the current request is. Bytes of fields below "private" are the decoder's own business. */
 struct fcgi_decoder {
         uint16_t request_id; /* valid from BEGIN to the next BEGIN */
+        enum fcgi_role role;
         bool keep_conn;
         bool in_request; /* between BEGIN and fcgi_decoder_end_request() */
         bool head_done;

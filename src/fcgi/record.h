@@ -34,6 +34,10 @@ enum fcgi_type {
 
 enum fcgi_role { FCGI_RESPONDER = 1, FCGI_AUTHORIZER = 2, FCGI_FILTER = 3 };
 
+static inline bool fcgi_record_serves_role(unsigned role) {
+        return role >= FCGI_RESPONDER && role <= FCGI_FILTER;
+}
+
 enum fcgi_protocol_status {
         FCGI_REQUEST_COMPLETE = 0,
         FCGI_CANT_MPX_CONN = 1,

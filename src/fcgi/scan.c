@@ -40,14 +40,15 @@ static bool scan_method_is(const struct fcgi_pair *method, const char *name) {
         return method->n_value == strlen(name) && memcmp(method->value, name, method->n_value) == 0;
 }
 
-/* CONTENT_LENGTH is 0; or it is not there, and the method is one that has no body. */
-static bool scan_has_no_body(const uint8_t *block, size_t n) {
+/* CONTENT_LENGTH is 0; or it is not there, and the method is one that has no body, or the role, whose requests have no
+ * STDIN (section 6.3). */
+static bool scan_has_no_body(const uint8_t *block, size_t n, bool authorizes) {
         struct fcgi_pair pair;
 
         if (fcgi_params_find(block, n, "CONTENT_LENGTH", &pair) && pair.n_value > 0)
                 return fcgi_params_content_length(pair.value, pair.n_value) == 0;
-        return fcgi_params_find(block, n, "REQUEST_METHOD", &pair) &&
-               (scan_method_is(&pair, "GET") || scan_method_is(&pair, "HEAD"));
+        return authorizes || (fcgi_params_find(block, n, "REQUEST_METHOD", &pair) &&
+                              (scan_method_is(&pair, "GET") || scan_method_is(&pair, "HEAD")));
 }
 
 static uint64_t scan_length(const uint8_t *block, size_t n) {
@@ -68,7 +69,7 @@ __attribute__((__noinline__)) static enum fcgi_scan_verdict scan_head(struct fcg
                 return FCGI_SCAN_MORE;
         if (!fcgi_params_well_formed(block, n_block))
                 return FCGI_SCAN_TAKE;
-        s->no_body = s->at >= n && scan_has_no_body(block, n_block);
+        s->no_body = s->at >= n && scan_has_no_body(block, n_block, s->authorizes);
         s->length = scan_length(block, n_block);
         return FCGI_SCAN_MORE;
 }
@@ -80,13 +81,14 @@ static enum fcgi_scan_verdict scan_begin(struct fcgi_scan *s, const struct fcgi_
                 return FCGI_SCAN_TAKE;
         if (n < h->n_content)
                 return FCGI_SCAN_MORE;
-        if (s->in_request || fcgi_record_read_u16(content) != FCGI_RESPONDER)
+        if (s->in_request || !fcgi_record_serves_role(fcgi_record_read_u16(content)))
                 return FCGI_SCAN_ANSWER;
         s->in_request = true;
         s->head_done = s->head_checked = s->no_body = s->enough = false;
         s->length = FCGI_PARAMS_LENGTH_UNKNOWN;
         s->n_body = 0;
         s->request_id = h->request_id;
+        s->authorizes = fcgi_record_read_u16(content) == FCGI_AUTHORIZER;
         s->first = s->at;
         return FCGI_SCAN_MORE;
 }

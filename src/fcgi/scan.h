@@ -19,6 +19,7 @@ struct fcgi_scan {
         uint16_t answered;  /* a request of this id has been answered; 0: none. The one field that its user sets */
         bool answered_over; /* no more of its body comes: FCGI_STDIN has ended, or it is aborted */
         bool in_request;
+        bool authorizes; /* its role is AUTHORIZER */
         bool head_done;
         bool head_checked; /* the parameters are well-formed, and no_body is known */
         bool no_body;      /* by its parameters it has none, and none has come: it is whole without the end of STDIN, as

@@ -47,7 +47,7 @@ static void booted_load_env(const char *script) {
         const char *slash = strrchr(script, '/');
         size_t n_root = slash && slash > script ? (size_t)(slash - script) : 1;
 
-        sapi_env_load(NULL, 0);
+        sapi_env_load(FCGI_RESPONDER, NULL, 0);
         SAPI_ENV_SET("FRANKENPHP_WORKER", "1", 1);
         SAPI_ENV_SET("DOCUMENT_ROOT", slash ? script : "/", n_root);
         SAPI_ENV_SET("SCRIPT_FILENAME", script, strlen(script));
@@ -179,7 +179,7 @@ static void booted_begin(const struct sapi_request *request) {
         php_output_deactivate();
         EG(exit_status) = 0;
         zend_memory_reset_peak_usage();
-        sapi_env_load(request->params, request->n_params);
+        sapi_env_load(request->role, request->params, request->n_params);
         booted_fill_request_info();
         sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
         sapi_ini_apply_request();

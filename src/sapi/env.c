@@ -105,7 +105,20 @@ static struct env_var *env_find(const char *name, size_t n) {
         return v ? env_terminate(v) : NULL;
 }
 
-void sapi_env_load(const uint8_t *params, size_t n) {
+static void env_put_role(enum fcgi_role role) {
+        static const char *const names[] = {
+                [FCGI_RESPONDER] = "RESPONDER",
+                [FCGI_AUTHORIZER] = "AUTHORIZER",
+                [FCGI_FILTER] = "FILTER",
+        };
+
+        env_put(&(struct env_var){ .name = "FCGI_ROLE",
+                                   .n_name = sizeof("FCGI_ROLE") - 1,
+                                   .value = (char *)names[role],
+                                   .n_value = strlen(names[role]) });
+}
+
+void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n) {
         struct fcgi_pair pair;
         size_t pos = 0;
 
@@ -115,10 +128,7 @@ void sapi_env_load(const uint8_t *params, size_t n) {
                 env.size_arena = n;
         }
         env.end = env.arena;
-        env_put(&(struct env_var){ .name = "FCGI_ROLE",
-                                   .n_name = sizeof("FCGI_ROLE") - 1,
-                                   .value = (char *)"RESPONDER",
-                                   .n_value = sizeof("RESPONDER") - 1 });
+        env_put_role(role);
         while (fcgi_params_next(params, n, &pos, &pair) == 1)
                 env_put(&(struct env_var){ .name = pair.name,
                                            .n_name = pair.n_name,

@@ -65,7 +65,7 @@ bool sapi_status_fill(zval *ret);
 
 /* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live
  * to the request's end. */
-void sapi_env_load(const uint8_t *params, size_t n);
+void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n);
 void sapi_env_reset(void);
 char *sapi_env_get(const char *name, size_t n);
 #define SAPI_ENV(name) sapi_env_get(name, sizeof(name) - 1)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/macros.h"
+#include "fcgi/record.h"
 
 struct conf_pool;
 
@@ -134,6 +135,7 @@ const char *sapi_body_folder(void);
 struct sapi_request {
         const struct sapi_io *io;
         void *ctx;
+        enum fcgi_role role;
         const uint8_t *params;
         size_t n_params;
         uint64_t cpu_nsec; /* CLOCK_PROCESS_CPUTIME_ID when the request began; max_execution_time counts from there */

@@ -154,6 +154,7 @@ void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup
         warmup.io.finish = warmup_note_end;
         warmup.ran = false;
         sapi_request_run(&(struct sapi_request){ .io = &warmup.io,
+                                                 .role = FCGI_RESPONDER,
                                                  .params = params,
                                                  .n_params = n_params,
                                                  .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) },

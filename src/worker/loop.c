@@ -47,6 +47,7 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
         w->called = true;
         sapi_request_run(&(struct sapi_request){ .io = &exchange_io,
                                                  .ctx = t,
+                                                 .role = t->decoder.role,
                                                  .params = t->decoder.params,
                                                  .n_params = t->decoder.n_params,
                                                  .cpu_nsec = track_cpu_begun(&w->track) },

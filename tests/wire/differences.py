@@ -4,8 +4,8 @@ uses fails test_compare.py's last test."""
 
 DIFFERENCES = {
     "unknown-role":
-        "php-fpm serves AUTHORIZER and FILTER as if they were RESPONDER, and resets the connection on other roles. fpmd is a"
-        " responder: END_REQUEST with FCGI_UNKNOWN_ROLE (section 5.5).",
+        "php-fpm resets the connection on a role that the specification does not have. fpmd answers END_REQUEST with"
+        " FCGI_UNKNOWN_ROLE (section 5.5).",
     "multiplexing":
         "php-fpm takes a second BEGIN_REQUEST as a broken first request and answers the first with nothing. fpmd answers"
         " FCGI_CANT_MPX_CONN for the second (section 5.5) and goes on with the first.",

@@ -34,11 +34,11 @@ static const struct {
         { "a question that ends inside a pair", { R(FCGI_GET_VALUES, 0, "\5") }, {} },
         { "a second request beside the first", { BEGIN(1), BEGIN(2) }, END(2, "\0\0\0\0\1\0\0\0") },
         { "a role that is not served",
-          { R(FCGI_BEGIN_REQUEST, 3, "\0\2\0\0\0\0\0\0") },
+          { R(FCGI_BEGIN_REQUEST, 3, "\0\4\0\0\0\0\0\0") },
           END(3, "\0\0\0\0\3\0\0\0"),
           .close = true },
         { "the same on a connection that is kept",
-          { R(FCGI_BEGIN_REQUEST, 3, "\0\2\1\0\0\0\0\0") },
+          { R(FCGI_BEGIN_REQUEST, 3, "\0\4\1\0\0\0\0\0") },
           END(3, "\0\0\0\0\3\0\0\0") },
         { "an unknown type", { R(77, 0, "x") }, R(FCGI_UNKNOWN_TYPE, 0, "\115\0\0\0\0\0\0\0") },
 };
