@@ -26,8 +26,9 @@ struct env_var {
         char *value; /* NULL: removed */
         size_t n_name;
         size_t n_value;
-        uint32_t next; /* in its bucket: index + 1; 0: the last */
-        bool raw;      /* name and value lie in the block, not terminated */
+        size_t n_whole; /* of a parameter of the request: with what follows a NUL */
+        uint32_t next;  /* in its bucket: index + 1; 0: the last */
+        bool raw;       /* name and value lie in the block, not terminated */
 };
 
 static struct {
@@ -93,6 +94,7 @@ static struct env_var *env_terminate(struct env_var *v) {
         if (v->raw) {
                 v->name = env_store(v->name, v->n_name);
                 v->value = env_store(v->value, v->n_value);
+                v->n_whole = v->n_value;
                 v->n_value = strlen(v->value);
                 v->raw = false;
         }
@@ -275,13 +277,13 @@ void sapi_env_server(zval *array) {
         efree(self);
 }
 
-/* The request's HTTP headers, their names as PHP rebuilds them from HTTP_X_Y. */
+/* The request's HTTP headers, their names as PHP rebuilds them from HTTP_X_Y; whole, as php-fpm has them here. */
 void sapi_env_headers(zval *array) {
         for (size_t i = env.n_vars; i > 0; i--) {
                 const struct env_var *v = env_terminate(&env.vars[i - 1]);
 
                 if (v->value)
-                        sapi_add_request_header(v->name, (unsigned int)v->n_name, v->value, (unsigned int)v->n_value,
-                                                array);
+                        sapi_add_request_header(v->name, (unsigned int)v->n_name, v->value,
+                                                (unsigned int)MAX(v->n_value, v->n_whole), array);
         }
 }

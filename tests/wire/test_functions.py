@@ -42,6 +42,12 @@ def test_header_names_are_capitalised(backend):
     assert {"X-All-Caps", "Dnt", "X-Y-9z", "Host"} <= set(r.text.split(","))
 
 
+def test_getallheaders_has_values_whole(backend):
+    """$_SERVER ends them at a NUL."""
+    r = backend.run("<?php echo json_encode([getallheaders()['X-A'], $_SERVER['HTTP_X_A']]);", HTTP_X_A="one\0two")
+    assert json.loads(r.text) == ["one\0two", "one"]
+
+
 def test_getallheaders_as_in_php_fpm(both):
     a, b = [x.run("<?php var_dump(getallheaders());", CONTENT_TYPE="a/b", CONTENT_LENGTH="0", HTTP_A="", HTTP_A_B_C="x", HTTP_9="y",
                   HTTP_="z", HTTP_PROXY="p", http_lower="l") for x in both]
