@@ -30,7 +30,7 @@ int unixfile_clear(const struct sockaddr_un *a, int type) {
         if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : -errno;
         if (!S_ISSOCK(st.st_mode))
-                return -EADDRINUSE;
+                return -EEXIST;
         r = unixfile_check_left(a, type);
         if (r < 0)
                 return r;

@@ -8,7 +8,7 @@
 /*
  * Makes room for a socket of a type (SOCK_...) at an address with a path: removes the file of one whose process is
  * gone. No link is followed that another user could have put there (trusted.h). 0: nothing has the name; -EADDRINUSE: a
- * socket that is served, or of another type, so that it cannot be asked, or a file of another kind; other -errno.
+ * socket that is served, or of another type, so that it cannot be asked; -EEXIST: what is no socket; other -errno.
  */
 int unixfile_clear(const struct sockaddr_un *a, int type);
 

@@ -20,8 +20,8 @@
 
 /*
  * A listening, nonblocking socket at path, whose file has the mode from birth. A socket file that nobody serves any
- * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -ENAMETOOLONG; other -errno;
- * for root -ELOOP, see base/trusted.h.
+ * more is replaced. The descriptor (close-on-exec); -EADDRINUSE (somebody serves there); -EEXIST (a file that is no
+ * socket has the name); -ENAMETOOLONG; other -errno; for root -ELOOP, see base/trusted.h.
  */
 int ipc_exchange_listen(const char *path, mode_t mode);
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -33,6 +34,26 @@ static unsigned listen_n_shards(const struct conf_pool *pool) {
         return pool->listen_shards == 0 && geteuid() != 0 ? 1 : conf_pool_shards(pool);
 }
 
+/* What has the name of a socket, and is none. */
+static const char *listen_what_is_there(const char *path) {
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return "something";
+        return S_ISDIR(st.st_mode) ? "a folder" : S_ISLNK(st.st_mode) ? "a symbolic link" : "a file that is no socket";
+}
+
+static void listen_tell_place(const struct conf_pool *pool, const char *directive, int error, struct text *problems) {
+        text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': ", pool->listen_where.file,
+                    pool->listen_where.line, directive, pool->listen);
+        if (error == -EEXIST)
+                text_printf(problems, "%s has that name, and stays\n", listen_what_is_there(pool->listen));
+        else
+                text_printf(problems, "%s%s\n", strerror(-error),
+                            error == -EADDRINUSE ? "; another process listens there, php-fpm or a second fpmd maybe"
+                                                 : "");
+}
+
 /* The line that php-fpm has for it, and where the address stands. */
 static int listen_tell_failure(const struct conf_pool *pool, const char *directive, int error, struct text *problems) {
         const char *colon = strrchr(pool->listen, ':');
@@ -48,9 +69,7 @@ static int listen_tell_failure(const struct conf_pool *pool, const char *directi
         else
                 text_printf(problems, "unable to bind listening socket for address '%s': %s (%d)\n", pool->listen,
                             strerror(told), told);
-        text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': %s%s\n", pool->listen_where.file,
-                    pool->listen_where.line, directive, pool->listen, strerror(-error),
-                    taken ? "; another process listens there, php-fpm or a second fpmd maybe" : "");
+        listen_tell_place(pool, directive, error, problems);
         return LISTEN_E_PROBLEM;
 }
 

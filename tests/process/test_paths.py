@@ -172,6 +172,24 @@ def test_a_live_socket_of_another_kind_is_not_removed(make, kind):
             c.connect(s.address())
 
 
+NO_SOCKETS = {
+    "a file that is no socket": lambda path: open(path, "w").close(),
+    "a folder": os.mkdir,
+    "a symbolic link": lambda path: os.symlink("/no/such/file", path),
+}
+
+
+@pytest.mark.parametrize("what", NO_SOCKETS)
+def test_what_is_no_socket_is_named_and_stays(make, what):
+    s = make()
+    NO_SOCKETS[what](s.address())
+    before = os.lstat(s.address())
+    status, said = s.start_expecting_failure()
+    assert status == 78 and f"cannot listen on '{s.address()}': {what} has that name, and stays" in said
+    assert "Another FPM instance" not in said
+    assert os.lstat(s.address()) == before
+
+
 def test_the_mode_does_not_depend_on_the_umask(make):
     s = make({"www": {"listen.mode": "0622"}})
     s.wrapper = ["/bin/sh", "-c", 'umask 077; exec "$@"', "sh"]

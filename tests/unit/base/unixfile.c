@@ -74,9 +74,9 @@ static void test_what_is_no_socket_stays(void **state) {
         fd_close(served(&left, SOCK_STREAM));
         assert_int_equal(symlink("left", link.sun_path), 0);
         assert_int_equal(mkdir(dir.sun_path, 0700), 0);
-        assert_int_equal(unixfile_clear(&file, SOCK_STREAM), -EADDRINUSE);
-        assert_int_equal(unixfile_clear(&link, SOCK_STREAM), -EADDRINUSE);
-        assert_int_equal(unixfile_clear(&dir, SOCK_STREAM), -EADDRINUSE);
+        assert_int_equal(unixfile_clear(&file, SOCK_STREAM), -EEXIST);
+        assert_int_equal(unixfile_clear(&link, SOCK_STREAM), -EEXIST);
+        assert_int_equal(unixfile_clear(&dir, SOCK_STREAM), -EEXIST);
         assert_true(exists(&file) && exists(&left));
         assert_int_equal(unlink(link.sun_path) | unlink(left.sun_path) | unlink(file.sun_path) | rmdir(dir.sun_path),
                          0);

@@ -181,7 +181,7 @@ static void test_listen(void **state) {
 
         assert_int_equal(unlink(path), 0);
         fd_close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-        assert_int_equal(ipc_exchange_listen(path, 0600), -EADDRINUSE); /* not a socket: it stays */
+        assert_int_equal(ipc_exchange_listen(path, 0600), -EEXIST); /* not a socket: it stays */
         assert_int_equal(unlink(path), 0);
         assert_int_equal(rmdir(dir), 0);
 

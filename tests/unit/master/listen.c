@@ -112,6 +112,8 @@ static void a_file_that_is_no_socket_stays(void **state) {
         place_write(p, "sock", "precious");
         assert_int_equal(open_at(place_name(p, "sock"), &s, &problems), LISTEN_E_PROBLEM);
         assert_true(place_has(p, "sock", "precious"));
+        assert_non_null(strstr(text_peek(&problems), ": Address already in use (98)\n"));
+        assert_non_null(strstr(text_peek(&problems), "a file that is no socket has that name"));
 }
 
 static void a_socket_that_is_served_stays(void **state) {
