@@ -275,9 +275,12 @@ int options_parse(int argc, char **argv, struct options *ret) {
         while (r == 0) {
                 at = optind;
                 row = -1;
-                c = getopt_long(argc, argv, "+c:nd:ey:p:g:tDFORhimv", table, &row);
+                optopt = 0;
+                c = getopt_long(argc, argv, "+c:nd:ey:p:g:tDFORhimv?", table, &row);
                 if (c < 0)
                         break;
+                if (c == '?' && optopt == 0 && argv[at][1] != '-') /* php-fpm's letter, and not getopt's refusal */
+                        c = 'h';
                 r = row >= 0 && !options_is_whole(argv[at], table[row].name) ? -EINVAL : options_take(ret, c);
         }
         if (r == 0 && optind < argc) {
