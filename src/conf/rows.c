@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "conf/model.h"
 
 #define ROW(section, row_name, field, row_type, row_min, row_max, row_initial, row_acts, row_applies)                  \
@@ -60,7 +61,7 @@ int conf_rows_find_pool(const char *name) {
 
 int conf_rows_find_array(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(conf_pool_arrays); i++)
-                if (strcasecmp(conf_pool_arrays[i].name, name) == 0)
+                if (text_equal(conf_pool_arrays[i].name, name)) /* letter by letter, as php-fpm */
                         return (int)i;
         return -1;
 }

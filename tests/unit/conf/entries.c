@@ -53,6 +53,7 @@ static const struct given_row rows[] = {
         { "a bad flag", "php_flag[x] = 2\n",
           "[x:6] error while parsing 'php_flag[x]' : invalid boolean value\n"
           "[x:6] directive 'php_flag': '2' is neither yes nor no\n" },
+        { "an array's name in another case", "Php_value[x] = 3\n", "[x:6] unknown directive 'Php_value'\n" },
         { "$pool in global", "[global]\npid = /$pool\n",
           "[x:7] unable to parse value for entry 'pid': Can't use '$pool' when the pool is not defined\n" },
         { "an empty variable", "env[A] =\n", "[x:6] empty value\n[x:6] directive 'env': env[A] is given nothing\n" },
