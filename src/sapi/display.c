@@ -3,7 +3,8 @@
  * With display_startup_errors and display_errors, which are on where no php.ini says otherwise, PHP prints what is
  * wrong with its start-up to stdout, as HTML, instead of handing it to the log. That is caught here and told as text:
  * the service's stdout is no place for it, and workers would have the rest of it in their buffers. Under php-fpm's name
- * it goes nowhere, as there, unless the start-up failed for it.
+ * it goes nowhere, as there, unless the start-up failed for it; or it stays on stdout, where the command line asks PHP
+ * about itself.
  */
 
 #include <errno.h>
@@ -22,10 +23,18 @@
 #define DISPLAY_BYTES_MAX ((size_t)1 << 20)
 
 static int display_saved = -1;
+static bool display_stays;
+
+void sapi_display_stay(void) {
+        display_stays = program_is_php_fpm();
+}
 
 int sapi_display_begin(void) {
-        _cleanup_fd_ int file = fd_new_memfd("php-start-up"), saved = -1;
+        _cleanup_fd_ int file = -1, saved = -1;
 
+        if (display_stays)
+                return 0;
+        file = fd_new_memfd("php-start-up");
         if (file < 0)
                 return file;
         fflush(stdout);
@@ -80,9 +89,12 @@ static bool display_line(const char **p, struct text *ret) {
 
 char *sapi_display_end(bool failed, bool told) {
         _cleanup_text_ struct text reason = { 0 };
-        char *all = display_take(), *ret = NULL;
+        char *all, *ret = NULL;
         bool more;
 
+        if (display_stays)
+                return failed ? strdup("its module start-up failed") : NULL;
+        all = display_take();
         for (const char *p = all; p; p = more ? p : NULL) {
                 _cleanup_text_ struct text line = { 0 };
 

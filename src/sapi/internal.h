@@ -181,6 +181,7 @@ void sapi_message_observe(void);
 void sapi_message_forget(void);
 /* Start-up: what PHP prints to stdout instead of logging it is caught between these two, and told as text, unless it is
  * told already. The text of a start-up that failed is the caller's; NULL: nothing was printed. 0 or -errno. */
+void sapi_display_stay(void); /* for a process that prints what PHP says of itself, and serves nobody */
 int sapi_display_begin(void);
 char *sapi_display_end(bool failed, bool told);
 /* Start-up: messages are collected between these two. The text is the caller's; NULL: nothing was said. */

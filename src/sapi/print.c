@@ -91,6 +91,7 @@ int sapi_print(const struct sapi_options *options, enum sapi_print what, char **
         int r;
 
         with_pool.pool = &none;
+        sapi_display_stay();
         r = sapi_module_start(&with_pool, &ini_files, ret_reason);
         if (r < 0)
                 return r;

@@ -15,6 +15,8 @@ import twins
 HELP = {
     "short": ["-h"],
     "long": ["--help"],
+    "question mark": ["-?"],
+    "question mark among letters": ["-n?"],
     "another word": ["--usage"],
     "before other options": ["-h", "-v"],
     "with a test": ["-t", "-h"],
@@ -98,6 +100,28 @@ def test_info_is_php_fpms(twins, what):
                 "max_execution_time"):
         line = re.search(rf"^{re.escape(key)} => .*$", reference[1], re.M)
         assert line and line[0] in ours[1].splitlines(), key
+
+
+# What PHP prints of its start where no php.ini says otherwise.
+DISPLAYED = {
+    "an extension that is not there": (["-d", "extension=nosuch"], "PHP Startup: Unable to load dynamic library 'nosuch'"),
+    "an extension of the engine that is not there": (["-d", "zend_extension=nosuch"], "Failed loading Zend extension 'nosuch'"),
+    "a value that PHP refuses": (["-d", "memory_limit=1"], "Failed to set memory limit to 1 bytes"),
+    "as text": (["-d", "html_errors=0", "-d", "extension=nosuch"], "PHP Startup: Unable to load dynamic library 'nosuch'"),
+}
+
+
+@programs.as_php_fpm()
+@pytest.mark.parametrize("task", ["-m", "-v", "-i"])
+@pytest.mark.parametrize("what", DISPLAYED)
+def test_what_php_prints_of_its_start_is_there(twins, what, task):
+    args, text = DISPLAYED[what]
+    found = []
+    for twin in twins:
+        status, out, err = twin.ask("-n", *args, task)
+        assert (status, err) == (0, ""), twin.program
+        found.append([line for line in out.splitlines() if "Warning" in line and text in line])
+    assert found[0] == found[1] and len(found[0]) == 1
 
 
 def test_what_php_prints_is_not_printed_by_root(twins):
@@ -223,6 +247,18 @@ def test_a_socket_that_somebody_has(twins):
         assert "Address already in use" in err
         results.append((status, twin.lines(err)[-1]))
     assert results[0] == results[1] == (78, "ERROR: FPM initialization failed")
+
+
+def test_a_folder_at_the_sockets_path(twins):
+    results = []
+    for twin in twins:
+        twin.write_conf()
+        os.mkdir(twin.pool["listen"])
+        status, _, err = twin.ask("-n", "-F", "-O", "-y", "fpm.conf")
+        results.append((status, twin.lines(err)))
+    assert results[0] == results[1]
+    assert results[0] == (78, ["ERROR: unable to bind listening socket for address '{d}/www.sock': Address already in use (98)",
+                               "ERROR: FPM initialization failed"])
 
 
 def test_a_pool_as_root_is_refused_without_R(twins):
