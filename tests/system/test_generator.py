@@ -398,6 +398,10 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     container.remove(sites.path("site0"))
     gone = listed(container)["site0"]
     assert (gone["state"], gone["file"], gone["listen"], gone["user"]) == ("gone", "", sites.socket("site0"), "site0")
+    said = container.run("fpmctl", "doctor", check=False).stdout
+    assert "fpmd@site0.socket is up, and the file of its pool has gone" in said and "fpmctl disable site0" in said
+    container.systemctl("daemon-reload")
+    assert listed(container)["site0"]["state"] == "gone" and "fpmctl disable site0" in container.run("fpmctl", "doctor", check=False).stdout
     container.run("fpmctl", "disable", "site0")
     done = container.run("fpmctl", "disable", "site0", check=False)
     assert done.returncode == 1 and "there is no pool 'site0', and no unit of that name" in done.stderr

@@ -125,6 +125,15 @@ int enable_run(const char *const *words) {
         return r < 0 ? -r : r > 0 ? CTL_EXIT_FAILED : CTL_EXIT_OK;
 }
 
+/* What systemctl does not say of a reload that was refused. */
+static void enable_tell_refusal(void) {
+        static const char *const words[] = { "show", "--property=StatusText", "--value", "--", "fpmd.service", NULL };
+        _cleanup_text_ struct text out = {};
+
+        if (systemctl_run(words, &out) == 0 && out.n > 1)
+                fprintf(stderr, "fpmd.service: %s", text_peek(&out));
+}
+
 /* The instance is enabled: a reload of fpmd.service leaves the pool to it. */
 static int enable_take_over(const char *name) {
         static const char *const is_active[] = { "is-active", "--quiet", "--", "fpmd.service", NULL };
@@ -136,10 +145,12 @@ static int enable_take_over(const char *name) {
         r = enable_run(reload);
         if (r == CTL_EXIT_OK)
                 printf("fpmd.service has been reloaded, and has left pool '%s' to fpmd@%s.socket\n", name, name);
-        else
+        else {
+                enable_tell_refusal();
                 ctl_print_error("fpmd.service has pool '%s' as well until it is reloaded: mend what it says, then "
                                 "systemctl reload fpmd.service",
                                 name);
+        }
         return r;
 }
 

@@ -45,6 +45,7 @@ struct doctor_unit {
         const char *listen;          /* of a socket: its first address; "" */
         bool is_changed_on_disk;     /* NeedDaemonReload */
         bool has_private_tmp;
+        bool is_gone;        /* an instance whose file is in no folder any more */
         bool is_triggered;   /* a socket unit that starts it, of whatever name, is enabled */
         uint64_t files;      /* LimitNOFILE; 0: not known */
         uint64_t memory_max; /* bytes; UINT64_MAX: none */

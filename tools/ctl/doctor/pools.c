@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/account.h"
 #include "base/text.h"
@@ -213,6 +215,29 @@ static void pools_collect_php_fpm(struct doctor_facts *f) {
         globfree(&found);
 }
 
+/* A pool of units.conf's folders, or a configuration in /etc/fpmd/instances. */
+static bool pools_has_file(const struct doctor_facts *f, const char *pool) {
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_equal(f->pools[i].name, pool))
+                        return true;
+        snprintf(path, sizeof(path), FPMD_SYSCONFDIR "/instances/%s.conf", pool);
+        return access(path, F_OK) == 0;
+}
+
+static void pools_find_gone(struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_units; i++) {
+                const char *name = f->units[i].name, *dot = strrchr(name, '.');
+                _cleanup_text_ struct text pool = {};
+
+                if (!text_has_prefix(name, "fpmd@") || !dot)
+                        continue;
+                text_append_n(&pool, name + strlen("fpmd@"), (size_t)(dot - name) - strlen("fpmd@"));
+                f->units[i].is_gone = !f->lacks_pools && !pools_has_file(f, text_peek(&pool));
+        }
+}
+
 void doctor_pools_collect(struct doctor_facts *f, const char *config) {
         f->config = doctor_facts_keep(f, config ? config : FPMD_SYSCONFDIR "/fpmd.conf");
         pools_load(f, f->config, "fpmd.service", false);
@@ -220,4 +245,5 @@ void doctor_pools_collect(struct doctor_facts *f, const char *config) {
                 return;
         pools_collect_instances(f);
         pools_collect_php_fpm(f);
+        pools_find_gone(f);
 }

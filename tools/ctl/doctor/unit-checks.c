@@ -123,6 +123,22 @@ static void unit_check_user(const struct doctor_facts *f, const struct doctor_un
         text_printf(&found->next, "make the user, or User= of another by systemctl edit %s", u->name);
 }
 
+/* Told once, with the socket where that is up. */
+static void unit_check_gone(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
+        const struct doctor_unit *socket = doctor_unitstate_socket(f, u->name);
+        const char *name = u->name + strlen("fpmd@");
+        struct doctor_finding *found;
+
+        if (!doctor_unitstate_is_up(u) || doctor_unitstate_is_up(socket))
+                return;
+        found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
+        text_printf(&found->what,
+                    "%s is up, and the file of its pool has gone: it serves as it did, and cannot be started again",
+                    u->name);
+        text_printf(&found->next, "fpmctl disable %.*s, or bring the file back", (int)(strrchr(name, '.') - name),
+                    name);
+}
+
 static void unit_check_unit(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
         struct doctor_finding *found;
 
@@ -136,7 +152,9 @@ static void unit_check_unit(const struct doctor_facts *f, const struct doctor_un
                 unit_check_loop(u, out);
         else if (text_equal(u->active, "active") && u->restarts > 0)
                 unit_check_restarts(u, out);
-        if (u->is_changed_on_disk && !text_equal(u->active, "failed"))
+        if (u->is_gone)
+                unit_check_gone(f, u, out);
+        else if (u->is_changed_on_disk && !text_equal(u->active, "failed"))
                 unit_check_changed(f, u, out);
         if (u->has_user == DOCTOR_NO && !unit_check_is_spare(f, u))
                 unit_check_user(f, u, out);
