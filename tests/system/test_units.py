@@ -243,6 +243,8 @@ def test_a_pool_file_without_a_socket_costs_the_other_pools_nothing(fpmd, nginx,
             assert "/etc/fpmd/pool.d/app.conf was written" not in container.run("fpmctl", "doctor", check=False).stdout
             assert "Nobody listens for pool 'app' now" in container.run("fpmctl", "disable", "app").stdout
             container.systemctl("restart", "fpmd.service")
+        fpmd.configure(name="app", pool="pm.max_childern = 2", listen="/run/fpmd-app.sock")
+        assert {p["name"]: p["state"] for p in json.loads(container.run("fpmctl", "list", "--json").stdout)} == {"app": "broken", "www": "shared"}
     finally:
         container.run("fpmctl", "disable", "app", check=False)
 

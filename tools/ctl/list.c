@@ -64,7 +64,7 @@ static const char *list_user(const struct unitlist *l, const struct unitlist_poo
                 return user->pw_name;
         if (unitlist_is_shared(l, p) && *l->main_user)
                 return l->main_user;
-        return *p->user ? p->user : p->runs_as;
+        return *p->user || p->problems ? p->user : p->runs_as; /* a unit of a broken file has the template's */
 }
 
 /* Of the one pool, or of one of those that fpmd.service has. */

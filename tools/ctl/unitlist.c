@@ -12,6 +12,7 @@
 
 #include "base/number.h"
 #include "conf/load.h"
+#include "conf/ownunit.h"
 #include "ctl.h"
 #include "systemctl.h"
 #include "unitblock.h"
@@ -203,13 +204,21 @@ static void unitlist_take_states(struct unitlist *l, char *text) {
                 unitlist_take_unit(l, block);
 }
 
-/* Of a configuration with mistakes what reads. */
+/* Of one that does not read: the files that it has as it is shipped, and that are not left to units. */
+static void unitlist_guess_main(struct unitlist *l) {
+        for (size_t i = 0; i < l->n; i++)
+                l->pools[i].is_read_by_main = text_has_prefix(l->pools[i].file, FPMD_SYSCONFDIR "/pool.d/") &&
+                                              !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, l->pools[i].name);
+}
+
 static int unitlist_look_at_main(struct unitlist *l) {
         const struct conf_options options = { .text_only = true, .no_environment = true, .units = FPMD_UNIT_FOLDERS };
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
 
         r = conf_load_unchecked(CTL_CONFIG_DEFAULT, &options, &conf);
+        if (r > 0)
+                unitlist_guess_main(l);
         for (size_t i = 0; r == 0 && i < conf->n_pools; i++) {
                 const struct conf_pool *pool = &conf->pools[i];
                 struct unitlist_pool *p = unitlist_find(l, pool->name, strlen(pool->name));
