@@ -87,8 +87,7 @@ static int unixsocket_tell_unknown(const struct conf_pool *pool, const struct so
 
 static int unixsocket_resolve_owner(const struct conf_pool *pool, struct unixsocket_access *ret,
                                     struct text *problems) {
-        const char *user = pool->listen_owner ?: (geteuid() == 0 ? pool->user : NULL);
-        const char *group = pool->listen_group ?: (geteuid() == 0 ? pool->group : NULL);
+        const char *user = pool->listen_owner, *group = pool->listen_group;
         struct socketacl_unknown no_user = { CONF_POOL_listen_owner, "user", user };
         struct socketacl_unknown no_group = { CONF_POOL_listen_group, "group", group };
         struct account owner;

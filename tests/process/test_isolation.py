@@ -127,6 +127,17 @@ def test_a_unix_socket_has_no_addresses_to_compare(program):
     assert s.run(s.script("p.php", "<?php echo 'served';")).text == "served"
 
 
+# --- the socket's owner
+
+@needs_root
+@pytest.mark.parametrize("how, owner", [({}, (0, 0)), ({"listen.group": "daemon"}, (0, 1)), ({"listen.owner": "www-data"}, (33, 33))])
+def test_socket_belongs_to_the_master_unless_told(program, how, owner):
+    """What the pool runs must not reach its own socket, and be trusted with settings, because nobody said whose it is."""
+    s = program({"www": {"user": "www-data", "group": "www-data", **how}})
+    seen = os.stat(s.address())
+    assert (seen.st_uid, seen.st_gid) == owner
+
+
 # --- the socket's ACL
 
 @needs_root
