@@ -6,6 +6,7 @@
  *   Apache       SCRIPT_FILENAME is "proxy:fcgi://host:port/path", also "proxy:balancer://" and, from a unix socket,
  *                "proxy:unix:/socket|fcgi://host/path"; a rewritten query string may hang on it. PATH_INFO is never
  *                split off
+ *   IIS          PATH_INFO begins with SCRIPT_NAME
  *   CGI wrappers SCRIPT_FILENAME is the PHP binary, the file is in PATH_TRANSLATED, its name in REDIRECT_URL
  *   bare clients SCRIPT_FILENAME or PATH_TRANSLATED, and little else
  *
@@ -304,6 +305,21 @@ static void script_resolve_with_path_info(struct script *s) {
         }
 }
 
+/* IIS puts the whole path into PATH_INFO, the script's name included. */
+static void script_cut_iis_path_info(struct script *s) {
+        const char *server = SAPI_ENV("SERVER_SOFTWARE");
+        size_t n_name = s->given_name ? strlen(s->given_name) : 0;
+
+        if (!server || !s->path_info || !s->given_name || strncmp(server, "Microsoft-IIS", 13) != 0 ||
+            strncmp(s->path_info, s->given_name, n_name) != 0)
+                return;
+        script_keep_original("ORIG_PATH_INFO", s->path_info);
+        s->path_info += n_name;
+        s->path_info = *s->path_info ? SAPI_ENV_SET("PATH_INFO", s->path_info, strlen(s->path_info)) : NULL;
+        if (!s->path_info)
+                script_set_env("PATH_INFO", NULL);
+}
+
 const char *sapi_script_resolve(void) {
         struct script s = {
                 .filename = SAPI_ENV("SCRIPT_FILENAME"),
@@ -319,6 +335,7 @@ const char *sapi_script_resolve(void) {
         if (!s.path)
                 return NULL;
         script_strip_proxy(&s);
+        script_cut_iis_path_info(&s);
         if (sapi_settings.fix_pathinfo)
                 script_resolve_with_path_info(&s);
         else {

@@ -71,6 +71,13 @@ FORMS = {
     "Apache, a rewritten page": (
         {"REDIRECT_URL": "/pretty", "REQUEST_URI": "/pretty"},
         {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PHP_SELF": "/d.php"}),
+    "IIS": (
+        {"SERVER_SOFTWARE": "Microsoft-IIS/10.0", "PATH_INFO": "/d.php/x/y"},
+        {"SCRIPT_FILENAME": "{S}", "SCRIPT_NAME": "/d.php", "PATH_INFO": "/x/y", "ORIG_PATH_INFO": "/d.php/x/y", "PHP_SELF": "/d.php/x/y"}),
+    "IIS, without": (
+        {"SERVER_SOFTWARE": "Microsoft-IIS/10.0", "PATH_INFO": "/d.php"}, None),
+    "IIS, glued on": (
+        {"SERVER_SOFTWARE": "Microsoft-IIS/10.0", "SCRIPT_FILENAME": "{S}/x/y", "PATH_INFO": "/d.php/x/y"}, None),
     "two slashes": (
         {"SCRIPT_FILENAME": "{R}//d.php", "SCRIPT_NAME": "//d.php"},
         {"SCRIPT_FILENAME": "{R}//d.php", "SCRIPT_NAME": "//d.php", "PHP_SELF": "//d.php"}),
