@@ -48,6 +48,7 @@ static void exchange_reset_request(struct transport *t) {
         t->exchange.waited = false;
         t->exchange.n_out = t->exchange.n_sent = 0;
         t->exchange.out_type = 0;
+        t->exchange.out_limit = REPLY_LIMIT_FIRST;
         t->stream.n_written = 0;
         t->stream.time_left = exchange_time_left(t);
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reply of a request as records. Its bytes gather in one buffer as the content of an open record; a full buffer, a
- * flush or the end of the reply closes the record and sends. What is larger than the buffer is not copied but sent from
- * where it lies.
+ * The reply of a request as records. Its bytes gather in one buffer as the content of an open record; a limit, a flush
+ * or the end of the reply closes the record and sends. What is larger than the buffer is not copied but sent from where
+ * it lies.
+ *
+ * The limit is php-fpm's first, and doubles with each time it is reached, up to the buffer's size. So a client that
+ * waits, or has gone, is met as early as there, and a large reply takes few calls: a script that writes no more has at
+ * least half of its output with its client. One that writes slowly is sent for as with php-fpm.
  */
 
 #include "worker/reply.h"
@@ -26,6 +30,9 @@
  * it over costs about 20 us. */
 #define REPLY_LAST_WAIT  (10 * USEC_PER_MSEC)
 #define REPLY_LAST_PAUSE 2
+
+/* A script that takes longer than this for a piece as large as the first limit is slow. */
+#define REPLY_QUICK USEC_PER_MSEC
 
 /* Closes the open record: its length becomes known, padding goes behind it. */
 static void reply_close_record(struct transport *t) {
@@ -145,37 +152,99 @@ static int reply_send_direct(struct transport *t, uint8_t type, const uint8_t *d
         return (int)n;
 }
 
+/* How many bytes may follow those that have gathered before the first limit is met. */
+static size_t reply_room_to_limit(const struct transport *t) {
+        size_t used = t->exchange.n_out + (t->exchange.out_type ? 0 : FCGI_HEADER_SIZE);
+
+        return used < REPLY_LIMIT_FIRST ? REPLY_LIMIT_FIRST - used : 0;
+}
+
+/* The first limit parts what goes beyond it, if less than another such piece is left. What is larger goes in one, and
+ * what has gathered before it: where the client has gone, the second one of them tells. In pieces of 8 KiB a block of
+ * headers that is too large for HAProxy (2.6) ends that. */
+static bool reply_is_large(const struct transport *t, size_t n) {
+        return t->exchange.out_limit == REPLY_LIMIT_FIRST && n >= reply_room_to_limit(t) + REPLY_LIMIT_FIRST;
+}
+
+static size_t reply_piece(const struct transport *t, size_t n) {
+        size_t k = MIN(n, reply_room(t)), first = reply_room_to_limit(t);
+
+        return t->exchange.out_limit == REPLY_LIMIT_FIRST && first > 0 && !reply_is_large(t, n) ? MIN(k, first) : k;
+}
+
+static void reply_copy(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
+        reply_open_record(t, type);
+        memcpy(t->exchange.out + t->exchange.n_out, data, n);
+        t->exchange.n_out += n;
+}
+
+static void reply_raise_limit(struct transport *t) {
+        t->exchange.out_limit = MIN(2 * t->exchange.out_limit, sizeof(t->exchange.out));
+}
+
+/* Whether what has gathered is to go now. */
+static bool reply_is_due(struct transport *t) {
+        usec_t now;
+
+        if (t->exchange.n_out < REPLY_LIMIT_FIRST)
+                return false;
+        now = time_now();
+        if (t->exchange.n_out < t->exchange.out_limit && now - t->exchange.out_sent < REPLY_QUICK)
+                return false;
+        reply_raise_limit(t);
+        t->exchange.out_sent = now;
+        return true;
+}
+
+/* What goes without waiting: a client that does not read must not hold the worker before the buffer is full. */
+static int reply_send_now(struct transport *t) {
+        ssize_t k;
+
+        reply_close_record(t);
+        k = stream_write_now(&t->stream, t->exchange.out, t->exchange.n_out, false);
+        if (k < 0)
+                return transport_fail(t, (int)k);
+        t->exchange.n_out -= (size_t)k;
+        memmove(t->exchange.out, t->exchange.out + k, t->exchange.n_out);
+        return 0;
+}
+
+/* Some of the bytes: how many, or -errno. */
+static int reply_gather(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
+        size_t k;
+        int r = 0;
+
+        if (t->exchange.out_type != type)
+                reply_close_record(t);
+        if (t->exchange.n_out > 0 && reply_is_large(t, n)) {
+                reply_raise_limit(t);
+                r = reply_send_now(t);
+                if (r < 0)
+                        return r;
+        }
+        k = reply_piece(t, n);
+        if (k > 0)
+                reply_copy(t, type, data, k);
+        if (k < n && reply_room(t) == 0)
+                r = reply_send(t);
+        else if (reply_is_due(t))
+                r = reply_send_now(t);
+        return r < 0 ? r : (int)k;
+}
+
 int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n) {
         if (setup_is_copy())
                 return 0; /* its output would get between the records of the worker's */
         while (n > 0) {
-                size_t k;
-                int r;
+                int k;
 
                 if (!transport_allows(t)->sends || !transport_exchange_allows(t)->replies)
                         return -EPIPE;
-                if (n >= FCGI_CONTENT_MAX) {
-                        r = reply_send_direct(t, type, data);
-                        if (r < 0)
-                                return r;
-                        k = (size_t)r;
-                } else {
-                        if (t->exchange.out_type != type)
-                                reply_close_record(t);
-                        k = MIN(n, reply_room(t));
-                        if (k > 0) {
-                                reply_open_record(t, type);
-                                memcpy(t->exchange.out + t->exchange.n_out, data, k);
-                                t->exchange.n_out += k;
-                        }
-                        if (k < n) {
-                                r = reply_send(t);
-                                if (r < 0)
-                                        return r;
-                        }
-                }
+                k = n >= FCGI_CONTENT_MAX ? reply_send_direct(t, type, data) : reply_gather(t, type, data, n);
+                if (k < 0)
+                        return k;
                 data += k;
-                n -= k;
+                n -= (size_t)k;
         }
         return 0;
 }

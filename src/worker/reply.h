@@ -5,6 +5,9 @@
 
 #include "worker/transport.h"
 
+/* How many bytes of a reply gather before the first of them are sent: as many as with php-fpm. */
+#define REPLY_LIMIT_FIRST 8192U
+
 /* Content of that type. In a process that PHP has forked it goes nowhere. */
 int reply_append(struct transport *t, uint8_t type, const uint8_t *data, size_t n);
 

@@ -37,6 +37,8 @@ struct exchange {
         size_t n_sent;     /* bytes of them that are out already, at the end of a reply */
         size_t out_record; /* where the open record's header is, when out_type is set */
         uint8_t out_type;  /* type of the open record, or 0 */
+        size_t out_limit;  /* so many bytes are sent at once: see worker/reply.c */
+        usec_t out_sent;   /* when some were sent last because of that */
         uint8_t out[TRANSPORT_OUT_SIZE];
 };
 

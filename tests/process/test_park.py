@@ -746,7 +746,7 @@ def test_oldest_half_makes_room_for_bytes(start):
 
 def test_stalled_readers_make_room_for_bytes(start):
     s = start({"www": {"pm.max_children": 1, "park.max_bytes": "131072"}})
-    large, length = s.script("large.php", "<?php echo str_repeat('x', 256000);"), s.script("length.php", LENGTH)
+    large, length = s.script("large.php", "<?php echo str_repeat('x', 262000);"), s.script("length.php", LENGTH)
     stalled = [s.connect() for _ in range(2)]
     for i, c in enumerate(stalled, 1):
         c.send(request_bytes(environment(large)))

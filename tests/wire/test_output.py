@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 import fastcgi
+import procs
 import server
 
 TYPE = b"Content-type: text/html; charset=UTF-8\r\n\r\n"
@@ -208,3 +209,50 @@ def test_zlib_output_compression(backend):
     r = backend.run("<?php ini_set('zlib.output_compression', '1'); echo str_repeat('compress me ', 1000);", HTTP_ACCEPT_ENCODING="gzip")
     assert r.header("Content-Encoding") == "gzip"
     assert zlib.decompress(r.body, 31) == b"compress me " * 1000
+
+
+# --- when a reply's bytes leave
+
+def hold(backend, name, code):
+    """(params, function that lets the script go on after HOLD)."""
+    mark = backend.site.writable("marks") + f"/{name}-{backend.name}"
+    wait = f"while (!file_exists('{mark}')) {{ usleep(1000); clearstatcache(); }}"
+    return backend.params("<?php " + code.replace("HOLD", wait)), lambda: open(mark, "w").close()
+
+
+def read_content(c, n):
+    """Until n bytes of STDOUT have come."""
+    got = 0
+    while got < n:
+        r = c.read_record()
+        assert r.kind == fastcgi.STDOUT, r
+        got += len(r.content)
+
+
+@pytest.mark.parametrize("kind, code, n", [
+    ("at once", "echo str_repeat('x', 10000); HOLD", 8000),
+    ("in pieces", "for ($i = 0; $i < 30; $i++) echo str_repeat('x', 1000); HOLD", 16000),
+    ("slowly", "for ($i = 0; $i < 30; $i++) { echo str_repeat('x', 2500); usleep(2000); } HOLD", 64000),
+])
+def test_what_a_script_has_written_does_not_wait_for_its_end(backend, kind, code, n):
+    """Web servers give up a reply that does not begin."""
+    params, go_on = hold(backend, "written-" + kind.replace(" ", "-"), code)
+    with backend.connect() as c:
+        c.send(fastcgi.request_bytes(params))
+        read_content(c, n)
+        go_on()
+
+
+@pytest.mark.parametrize("pool", ["www", "tcp"])
+@pytest.mark.parametrize("kind, code", [
+    ("output", "ob_start(); HOLD echo str_repeat('x', 60000); ob_end_flush();"),
+    ("errors", "HOLD for ($i = 0; $i < 60; $i++) error_log(str_repeat('x', 1000));"),
+])
+def test_client_that_has_gone_is_noticed_by_what_is_written(backend, kind, code, pool):
+    seen = backend.site.writable("marks") + f"/gone-{kind}-{pool}-{backend.name}"
+    params, go_on = hold(backend, f"goes-{kind}-{pool}", f"register_shutdown_function(function () {{ file_put_contents('{seen}.new', connection_aborted());"
+                         f" rename('{seen}.new', '{seen}'); }}); " + code)
+    with backend.connect(pool) as c:
+        c.send(fastcgi.request_bytes(params))
+    go_on()
+    assert procs.until("the script's end", lambda: procs.content(seen)) == "1"
