@@ -65,17 +65,21 @@ static bool output_has_status_header(sapi_headers_struct *headers) {
 }
 
 /* The line that a reply other than a plain 200 begins with; "HTTP/1.1 404 Gone fishing" becomes "Status: 404 Gone
- * fishing". False: none is written, and a "Status:" header, if the script has set one, stands. */
-static bool output_put_status(smart_str *out, sapi_headers_struct *headers) {
-        const char *line = headers->http_status_line, *reason, *blank;
+ * fishing". False: none is written, and a "Status:" header, if the script has set one, stands. *ret_status: what the
+ * client sees, which a status line says whatever code was set after it. */
+static bool output_put_status(smart_str *out, sapi_headers_struct *headers, int *ret_status) {
+        const char *line = headers->http_status_line, *reason, *blank = line ? strchr(line, ' ') : NULL;
         size_t room = STATUS_LINE_MAX;
         int code = headers->http_response_code;
 
+        *ret_status = code;
         if (!sapi_settings.nph && code == 200)
                 return false;
+        if (blank)
+                *ret_status = atoi(blank);
         if (line && sapi_settings.rfc2616_headers)
                 smart_str_appendl(out, line, strnlen(line, room));
-        else if (line && (blank = strchr(line, ' '))) {
+        else if (blank) {
                 smart_str_appends(out, "Status:");
                 room -= strlen("Status:");
                 smart_str_appendl(out, blank, strnlen(blank, room));
@@ -92,14 +96,14 @@ static bool output_put_status(smart_str *out, sapi_headers_struct *headers) {
 /* PHP calls this once per reply; the whole block is one write. */
 int sapi_output_headers(sapi_headers_struct *headers) {
         smart_str out = { 0 };
-        bool said_status = output_put_status(&out, headers);
+        int status;
+        bool said_status = output_put_status(&out, headers, &status);
         zend_llist_position at;
         sapi_header_struct *h;
 
         for (h = zend_llist_get_first_ex(&headers->headers, &at); h;
              h = zend_llist_get_next_ex(&headers->headers, &at)) {
-                if (h->header_len == 0 ||
-                    (headers->http_response_code == 304 && output_is_header(h, "Content-Type:", 13)))
+                if (h->header_len == 0 || (status == 304 && output_is_header(h, "Content-Type:", 13)))
                         continue;
                 if (output_is_header(h, "Status:", 7)) {
                         if (said_status)

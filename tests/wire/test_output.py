@@ -256,3 +256,10 @@ def test_client_that_has_gone_is_noticed_by_what_is_written(backend, kind, code,
         c.send(fastcgi.request_bytes(params))
     go_on()
     assert procs.until("the script's end", lambda: procs.content(seen)) == "1"
+
+
+@pytest.mark.parametrize("code", ["header('HTTP/1.1 404 N'); http_response_code(304);", "header('HTTP/1.1 304 NM'); http_response_code(404);",
+                                  "header('HTTP/1.1 304 NM');", "http_response_code(304);", "header('Status: 304 NM');"])
+def test_content_type_of_a_304(both, code):
+    r, reference = (b.run("<?php header('Content-Type: text/plain'); " + code) for b in both)
+    assert r.stdout == reference.stdout
