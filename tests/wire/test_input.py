@@ -302,7 +302,7 @@ def test_more_queries_than_are_answered_later(backend):
         part = len(LARGE) // 4
         c.send(begin(flags=KEEP_CONN) + stream(PARAMS, 1, pairs(params)) + stream(STDIN, 1, LARGE[:part], end=False)
                + record(GET_VALUES, 0, pairs({"FCGI_MPXS_CONNS": ""})) * 300)
-        procs.until("all to be received", lambda: procs.unsent(c.sock) == 0)
+        procs.until("all but some queries to be received", lambda: procs.unsent(c.sock) < 100_000)
         rest = threading.Thread(target=c.sock.sendall, args=(stream(STDIN, 1, LARGE[part:]),))
         rest.start()
         r = c.read_response()
