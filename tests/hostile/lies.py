@@ -28,6 +28,7 @@ class Lie:
     who: str = "zygote"
     settings: dict = field(default_factory=dict)
     never: str = ""  # the log must not say
+    most: tuple = ("", 0)  # a text, and how often the log may have it
     again: bool = False  # it is told by each process that takes the liar's place; else those are silent
 
     @property
@@ -97,7 +98,7 @@ def act(z):
     z.ready(ini=KINDS["memfd-terabyte"]())
 
 
-@lie("ready-remarks-flood", r"WARNING: \[pool POOL\] \S*\[31mflood", never=r"(?s)(\[31mflood.*?){21}")
+@lie("ready-remarks-flood", r"WARNING: \[pool POOL\] \S*\[31mflood", most=("[31mflood", 20))
 def act(z):
     z.ready(ini=memfd(b"\n" + b"WARNING: \x1b[31mflood\n" * 2000, WRITE | GROW | SHRINK))
 

@@ -36,8 +36,9 @@ def find(what):
     title = ["fpmd:", what, pool]
     return [int(p) for p in os.listdir("/proc") if p.isdigit() and content(p, "cmdline").replace("\\0", " ").split()[:3] == title]
 
-def until(holds):
-    while not (found := holds()):
+def until(holds, limit=float("inf")):
+    end = time.monotonic() + limit
+    while not (found := holds()) and time.monotonic() < end:
         select.select([], [], [], 0.005)
     return found
 
@@ -53,7 +54,7 @@ def keep_busy():
     park = until(lambda: find("park"))[0]
     until(lambda: not unread())
     os.kill(park, signal.SIGSTOP)
-    until(lambda: told_to_leave(park))
+    until(lambda: told_to_leave(park), 3)  # or it was told before it was stopped, and knows
     intake.send(b"again")
     os.kill(park, signal.SIGCONT)
     until(lambda: park not in find("park"))

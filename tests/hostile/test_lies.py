@@ -113,6 +113,7 @@ def check_end(c):
     for one in c.liars:
         assert log.count(f"[pool {one.pool}]") < LINES, one.pool
         assert not one.never or not re.search(one.never.replace("POOL", one.pool), log), log
+        assert not one.most[0] or log.count(one.most[0]) <= one.most[1], log
     family, began = procs.descendants(s.pid), time.monotonic()
     s.signal(15)
     assert s.wait_exit(40) == 0, s.story()
