@@ -182,14 +182,16 @@ static void reply_raise_limit(struct transport *t) {
         t->exchange.out_limit = MIN(2 * t->exchange.out_limit, sizeof(t->exchange.out));
 }
 
-/* Whether what has gathered is to go now. */
+/* Whether what has gathered is to go now. Only output is waited for: nginx (1.22) ends a request with much of
+ * FCGI_STDERR where a record's header lies over the end of its buffer, so the fewer records there are the better. */
 static bool reply_is_due(struct transport *t) {
         usec_t now;
 
         if (t->exchange.n_out < REPLY_LIMIT_FIRST)
                 return false;
         now = time_now();
-        if (t->exchange.n_out < t->exchange.out_limit && now - t->exchange.out_sent < REPLY_QUICK)
+        if (t->exchange.n_out < t->exchange.out_limit &&
+            (t->exchange.out_type != FCGI_STDOUT || now - t->exchange.out_sent < REPLY_QUICK))
                 return false;
         reply_raise_limit(t);
         t->exchange.out_sent = now;
