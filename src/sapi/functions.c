@@ -140,7 +140,7 @@ static void functions_send_headers(void) {
         zend_end_try();
 }
 
-/* Where PHP goes on in its own way, or not at all, after a request has ended. Its session is saved here, as that's own
+/* Where PHP goes on in its own way, or not at all, after a request has ended. The session is saved here, as its own
  * hook may not run any more. */
 void sapi_functions_end(void) {
         bool saved;

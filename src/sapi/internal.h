@@ -52,13 +52,14 @@ void sapi_request_put_error_header(void);
 /* request.c: a fatal error has ended it, after which PHP is not to clean up (pm.exit_after_fatal). */
 bool sapi_request_is_fatal(void);
 void sapi_request_abandon(void); /* does not return where that is so */
-/* warmup.c: a request ends, and PHP has its last message yet. */
-void sapi_warmup_note(void);
 /* Ends the reply once. */
 void sapi_request_finish(bool php_goes_on);
 uint32_t sapi_request_status(void); /* as sent */
 int sapi_request_activate(void);
 int sapi_request_deactivate(void);
+
+/* warmup.c: a request ends, and PHP has its last message yet. */
+void sapi_warmup_note(void);
 
 /* status.c: fpm_get_status(). False: PHP gets false. */
 bool sapi_status_fill(zval *ret);
