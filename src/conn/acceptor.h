@@ -57,9 +57,9 @@ struct acceptor_sources {
         int offers, doorbell, lifeline;
         struct watchers *watchers;
         uint32_t slot;
-        unsigned first; /* any number, another one for each worker: which of the listeners and the offers it sees first
-                         * when several are ready from the start. Were it the same one for all, workers that end after a
-                         * request each would never come to the others. */
+        unsigned first; /* which of the listeners and the offers it sees first when several are ready from the start,
+                         * modulo their number: one more for each worker. Were it the same one for all, workers that end
+                         * after a request each would never come to the others; process ids may all be even. */
 };
 
 /* Takes over the descriptors (closed by acceptor_done()); the list is copied. 0 or -errno. */

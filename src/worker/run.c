@@ -88,7 +88,7 @@ static int run_prepare(struct worker *w) {
                                                                     .lifeline = s->lifeline,
                                                                     .watchers = s->watchers,
                                                                     .slot = s->slot,
-                                                                    .first = w->track.pid });
+                                                                    .first = s->turn });
         if (r < 0)
                 return r;
         acceptor_set_generation(&w->acceptor, &s->scoreboard->header.generation, s->generation);

@@ -19,6 +19,7 @@ struct worker_setup {
         struct scoreboard *scoreboard;
         uint32_t slot;
         uint32_t generation;
+        uint32_t turn; /* how many workers its zygote has forked before it */
         struct watchers *watchers;
         const int *listeners;
         size_t n_listeners;

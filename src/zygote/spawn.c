@@ -129,6 +129,7 @@ static void spawn_child(struct zygote *z, uint32_t slot, const struct spawn_ends
                 .scoreboard = z->scoreboard,
                 .slot = slot,
                 .generation = z->generation,
+                .turn = z->n_spawned,
                 .watchers = z->watchers,
                 .listeners = z->listeners,
                 .n_listeners = z->n_listeners,
@@ -218,6 +219,7 @@ static int spawn_fork(struct zygote *z, uint32_t slot, usec_t now, struct zygote
                 if (z->forked)
                         return 0;
                 r = pid < 0 ? -errno : 0;
+                z->n_spawned++;
                 expendable_end();
                 ends.reading[1] = fd_close(ends.reading[1]);
         }

@@ -51,6 +51,7 @@ struct zygote {
         bool stopping;
         usec_t kill_at;     /* when workers that ignored SIGTERM are killed */
         uint32_t last_slot; /* of the worker that was forked last */
+        uint32_t n_spawned; /* workers forked so far */
         struct zygote_child *children;
         size_t n_children;
         bool is_reload;             /* the generation before this one serves until this one does */
