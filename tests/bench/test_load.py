@@ -6,6 +6,7 @@ import select
 import socket
 import subprocess
 import threading
+import time
 
 import fastcgi
 import generator
@@ -119,6 +120,26 @@ def test_no_answer_is_a_timeout(peer):
     r = load(p, requests=2, keep=True, timeout=200)
     assert r["outcomes"]["timeout"] == 1 and r["outcomes"]["ok"] == 1
     assert r["latency_us"]["max"] >= 200000
+
+
+def test_time_in_which_the_generator_stood_still_is_no_timeout(peer):
+    """The answer comes once it has looked at its clock again; a machine that is paused does the same to it."""
+    asked, looked = threading.Event(), threading.Event()
+
+    def answer(request):
+        asked.set()
+        assert looked.wait(20)
+        return page()
+    process = generator.start(peer(answer).address, HELLO, requests=1, keep=True, timeout=1000)
+    assert asked.wait(20)
+    with procs.stopped(process.pid):
+        stopped = time.monotonic()
+        procs.until("more than the limit to be over", lambda: time.monotonic() - stopped > 2.5)
+    procs.until("its wait to be a new one", lambda: procs.stat_fields(process.pid)[0] == "S")
+    looked.set()
+    r = generator.finish(process, 20)
+    assert r["outcomes"]["ok"] == 1 and r["outcomes"]["timeout"] == 0, r
+    assert 2 < r["stood_still"] < 20
 
 
 def test_nobody_listens(folder):

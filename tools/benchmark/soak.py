@@ -53,6 +53,7 @@ class Soak:
     outcomes: dict = field(default_factory=dict)
     killer: kills.Killer = None
     retried: int = 0
+    stood_still: float = 0.0  # seconds, of the generators
     again: list = field(default_factory=list)   # the first of those, in words
     reloads: int = 0
     seconds: float = 0.0
@@ -71,6 +72,8 @@ class Soak:
             lines.append(f"{self.killer.text()}: that may cost {self.killer.may_cost()} requests, and has cost {self.lost()}")
         else:
             lines += [f"sent again: {line}" for line in self.again]
+        if self.stood_still:
+            lines.append(f"the generators stood still for {self.stood_still:.0f} s, as on a machine that is paused")
         lines += [f"unexpected in the log, {n} times: {line}" for line, n in self.log.items()]
         lines += [f"PROBLEM: {p}" for p in self.problems]
         return "\n".join(lines)
@@ -164,6 +167,7 @@ def run_load(server, soak, plan, requests, say):
 def count(soak, result):
     soak.requests += result["requests"]
     soak.retried += result["connections"]["retried"]
+    soak.stood_still += result["stood_still"]
     soak.again += [generator.describe(again) for again in result["retries"]]
     for what, n in result["outcomes"].items():
         soak.outcomes[what] = soak.outcomes.get(what, 0) + n

@@ -31,8 +31,9 @@ void load_report_render(const struct load_options *o, const struct load_result *
                     (unsigned long long)load_run_failures(r), (unsigned long long)r->n_unsent);
         report_append_outcomes(r, out);
         text_printf(out, ", \"first_failure\": \"%s\", ", r->first_failure);
-        text_printf(out, "\"seconds\": %.6f, \"rate\": %.3f, \"cpu_seconds\": %.6f, ", seconds,
-                    seconds > 0 ? (double)r->outcomes[LOAD_OUTCOME_OK] / seconds : 0.0, (double)r->cpu / 1e9);
+        text_printf(out, "\"seconds\": %.6f, \"rate\": %.3f, \"cpu_seconds\": %.6f, \"stood_still\": %.3f, ", seconds,
+                    seconds > 0 ? (double)r->outcomes[LOAD_OUTCOME_OK] / seconds : 0.0, (double)r->cpu / 1e9,
+                    (double)r->stood_still / 1e9);
         report_append_times(&r->times, out);
         text_printf(out,
                     ", \"connections\": {\"at_a_time\": %llu, \"opened\": %llu, \"retried\": %llu, \"jain\": %.6f, "

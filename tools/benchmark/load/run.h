@@ -15,8 +15,9 @@ struct load_result {
         uint64_t n_unsent; /* open loop: due, but no connection was free until the end */
         uint64_t n_opened;
         struct load_retries retries;
-        uint64_t elapsed; /* ns */
-        uint64_t cpu;     /* ns, of this process */
+        uint64_t elapsed;     /* ns */
+        uint64_t cpu;         /* ns, of this process */
+        uint64_t stood_still; /* ns in which this process did not run, though it had to: no time-out counts them */
         double jain;
         uint64_t replies_min, replies_max; /* of a connection */
         char first_failure[256];           /* printable, without quotes and backslashes */
