@@ -142,3 +142,27 @@ const char *text_word(const char **list, const char *separators, size_t *ret_n) 
         *list = word + *ret_n;
         return *ret_n > 0 ? word : NULL;
 }
+
+/* line: with its end. */
+static bool text_has_line(const struct text *t, const char *line) {
+        const char *all = text_peek(t);
+
+        for (const char *p = all; (p = strstr(p, line)); p++)
+                if (p == all || p[-1] == '\n')
+                        return true;
+        return false;
+}
+
+void text_append_lines_once(struct text *t, const char *before, const char *lines) {
+        const char *line;
+        size_t n;
+
+        while ((line = text_word(&lines, "\n", &n))) {
+                _cleanup_text_ struct text one = {};
+
+                text_printf(&one, "%s%.*s\n", before, (int)n, line);
+                t->failed |= one.failed;
+                if (!text_has_line(t, text_peek(&one)))
+                        text_append(t, text_peek(&one));
+        }
+}

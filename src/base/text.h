@@ -41,6 +41,9 @@ bool text_has_suffix(const char *s, const char *suffix) _pure_;
 /* The next word of a list whose words have any of the separators between them, *list moved behind it; NULL: no more. */
 const char *text_word(const char **list, const char *separators, size_t *ret_n);
 
+/* Appends each of the lines with before in front of it, but those that are there so already. */
+void text_append_lines_once(struct text *t, const char *before, const char *lines);
+
 /* In a text of lines "KEY: VALUE" or "KEY VALUE", as files of /proc and of control groups are: what is behind the first
  * such key, blanks included, up to the text's end; NULL: no line begins with it. */
 const char *text_behind_key(const char *text, const char *key) _pure_;

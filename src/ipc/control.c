@@ -49,6 +49,7 @@ static const struct field service_fields[] = {
         F(8,  NUMBER, service,    reload_wall),
         F(9,  LIST,   service,    config_files),
         F(10, LIST,   service,    absent),
+        F(11, LIST,   service,    spare),
         {},
 };
 static const struct field generation_fields[] = {

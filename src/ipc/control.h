@@ -111,6 +111,7 @@ struct ipc_control_service {
         uint64_t reload_wall; /* usec since the epoch */
         struct ipc_control_list config_files;
         struct ipc_control_list absent; /* a line about each pool that is not served, since it has no socket */
+        struct ipc_control_list spare;  /* name and address of each socket that no pool uses, for people */
 };
 
 struct ipc_control_generation {

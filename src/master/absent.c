@@ -6,6 +6,7 @@
 
 #include "conf/conf.h"
 #include "log/log.h"
+#include "units/advice.h"
 
 struct absent_leaving {
         struct conf *conf;
@@ -13,13 +14,6 @@ struct absent_leaving {
         void *ctx;
         bool failed;
 };
-
-void absent_put_next(const char *pool, struct text *out) {
-        text_printf(out,
-                    "fpmctl enable %s gives it a unit of its own; or make a socket unit with FileDescriptorName=%s for "
-                    "this service, and restart that (fpmd.service(7)); or give its file another ending than .conf",
-                    pool, pool);
-}
 
 static bool absent_stays(void *ctx, const struct conf_pool *pool) {
         struct absent_leaving *k = ctx;
@@ -31,7 +25,7 @@ static bool absent_stays(void *ctx, const struct conf_pool *pool) {
                     "[%s:%u] directive 'listen': the pool '%s' (listen = %s) has no socket from the service manager, "
                     "and is not served: ",
                     pool->listen_where.file, pool->listen_where.line, pool->name, pool->listen);
-        absent_put_next(pool->name, &line);
+        advice_put_absent(pool->name, "this service", &line);
         k->failed = k->failed || line.failed || conf_add_absent(k->conf, pool->name, text_peek(&line)) < 0;
         return false;
 }

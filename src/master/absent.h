@@ -15,7 +15,4 @@ int absent_leave(struct conf *c, bool (*are)(void *ctx, const struct conf_pool *
 /* A reload: those that the running configuration has left out, unless names, a line each, has them. 0 or -ENOMEM. */
 int absent_leave_again(struct conf *c, const struct conf *running, const char *names);
 
-/* What brings it its socket, in words for the operator. */
-void absent_put_next(const char *pool, struct text *out);
-
 void absent_log(const struct conf *c);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sockets of the service manager; see inherited.h. Each is claimed by one pool at most, and one that nobody claims is a
- * mistake in a unit or in a pool's file, not something to close silently.
+ * mistake in a unit or in a pool's file, not something to close silently: an error where no pool has its socket, else
+ * for spare.h.
  */
 
 #include "master/inherited.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,10 +31,13 @@ static int inherited_check(struct inherited_socket *i, struct text *problems) {
         i->address = strdup(r == 0 ? addr_format(&a, text) : "no socket");
         if (!i->address)
                 return -ENOMEM;
+        if (asprintf(&i->label, "'%s' (%s)", i->name, i->address) < 0) {
+                i->label = NULL;
+                return -ENOMEM;
+        }
         if (sockets_check(i->fd, &a) < 0) {
-                text_printf(problems,
-                            "descriptor %d '%s' (%s) from the service manager is not a listening stream socket\n",
-                            i->fd, i->name, i->address);
+                text_printf(problems, "descriptor %d %s from the service manager is not a listening stream socket\n",
+                            i->fd, i->label);
                 return LISTEN_E_PROBLEM;
         }
         return sockets_prepare(i->fd);
@@ -82,6 +87,7 @@ void inherited_done(struct inherited *all) {
                         nowait_close(all->items[i].fd);
                 free(all->items[i].name);
                 free(all->items[i].address);
+                free(all->items[i].label);
         }
         free(all->items);
         handed_done(&all->handed);
@@ -116,31 +122,33 @@ size_t inherited_claim(struct inherited *all, const struct conf_pool *pool, stru
 void inherited_list(const struct inherited *all, struct text *out) {
         text_append(out, "the service manager passed:");
         for (size_t i = 0; i < all->n; i++)
-                text_printf(out, "%s '%s' (%s)", i ? "," : "", all->items[i].name, all->items[i].address ?: "?");
+                text_printf(out, "%s %s", i ? "," : "", all->items[i].label ?: "?");
         text_append(out, all->n ? "" : " nothing");
 }
 
 /* Nobody would serve its clients: the pool's own unit has a socket. */
-static void inherited_close_left(struct inherited_socket *i) {
-        log_warning("the socket '%s' (%s) from the service manager is closed, since its pool is left to "
-                    "fpmd@%s.socket: disable the other socket unit",
-                    i->name, i->address ?: "?", i->name);
+static void inherited_close_left_one(struct inherited_socket *i) {
+        log_warning("the socket %s from the service manager is closed, since its pool is left to fpmd@%s.socket: "
+                    "disable the other socket unit",
+                    i->label ?: "?", i->name);
         stored_shut(i->fd);
         i->claimed = true;
 }
 
-int inherited_check_claimed(struct inherited *all, const struct conf *conf, struct text *problems) {
+void inherited_close_left(struct inherited *all, const struct conf *conf) {
+        for (size_t i = 0; i < all->n; i++)
+                if (!all->items[i].claimed && conf_is_left(conf, all->items[i].name))
+                        inherited_close_left_one(&all->items[i]);
+}
+
+int inherited_check_claimed(const struct inherited *all, const struct conf *conf, struct text *problems) {
         int r = 0;
 
         for (size_t i = 0; i < all->n; i++) {
                 if (all->items[i].claimed)
                         continue;
-                if (conf_is_left(conf, all->items[i].name)) {
-                        inherited_close_left(&all->items[i]);
-                        continue;
-                }
-                text_printf(problems, "no pool claims the socket '%s' (%s) from the service manager; the pools are:",
-                            all->items[i].name, all->items[i].address ?: "?");
+                text_printf(problems, "no pool claims the socket %s from the service manager; the pools are:",
+                            all->items[i].label ?: "?");
                 for (size_t k = 0; k < conf->n_pools; k++)
                         text_printf(problems, "%s '%s' (listen = %s)", k ? "," : "", conf->pools[k].name,
                                     conf->pools[k].listen);

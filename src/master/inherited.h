@@ -18,7 +18,9 @@ struct inherited_socket {
         int fd;
         char *name; /* FileDescriptorName= */
         char *address;
+        char *label; /* both, for people */
         bool claimed;
+        bool spare; /* no pool is its own (spare.h) */
 };
 
 struct inherited {
@@ -38,8 +40,11 @@ void inherited_done(struct inherited *all);
  * address. How many the set has. */
 size_t inherited_claim(struct inherited *all, const struct conf_pool *pool, struct listen_set *s);
 
+/* Closes those whose pool is left to a unit of its own. */
+void inherited_close_left(struct inherited *all, const struct conf *conf);
+
 /* After every pool has its set: an unclaimed descriptor is an error that lists both sides. 0 or LISTEN_E_PROBLEM. */
-int inherited_check_claimed(struct inherited *all, const struct conf *conf, struct text *problems);
+int inherited_check_claimed(const struct inherited *all, const struct conf *conf, struct text *problems);
 
 /* Appends "the service manager passed: ...". */
 void inherited_list(const struct inherited *all, struct text *out);

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "master/alive.h"
+#include "master/spare.h"
 #include "pool/health.h"
 #include "pool/timeouts.h"
 #include "status/snapshot.h"
@@ -121,6 +122,19 @@ static void notify_add_absent(const struct master *m, struct text *line) {
                             m->conf->absent[0]);
 }
 
+/* Likewise of sockets that nobody serves. */
+static void notify_add_spare(const struct master *m, struct text *line) {
+        const struct inherited_socket *s, *first = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; (s = spare_next(&m->inherited, &i)); n++)
+                first = first ?: s;
+        if (n == 1)
+                text_printf(line, "; the socket %s has no pool", first->label);
+        else if (n > 1)
+                text_printf(line, "; %zu sockets have no pool, among them %s", n, first->label);
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -155,6 +169,7 @@ void notify_status(struct master *m, usec_t now) {
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
                                     m->reload.text ?: "");
                 notify_add_absent(m, &line);
+                notify_add_spare(m, &line);
                 notify_add_problems(m, &line);
                 notify_add_health(m, &line);
                 notify_add_remarks(m, &line);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/names.h"
-#include "master/absent.h"
+#include "units/advice.h"
 
 bool plan_starts(const struct plan_step *s) {
         return s->action == PLAN_START || s->action == PLAN_REPLACE;
@@ -179,7 +179,7 @@ static int plan_wanted(struct plan_maker *k, size_t i) {
         text_printf(k->problems,
                     "the pool '%s' (listen = %s) has no socket: the service manager passes sockets only at a start; ",
                     w->name, w->listen);
-        absent_put_next(w->name, k->problems);
+        advice_put_absent(w->name, "this service", k->problems);
         text_append(k->problems, "\n");
         return PLAN_E_REFUSED;
 }

@@ -34,6 +34,7 @@
 #include "master/memory.h"
 #include "master/notify.h"
 #include "master/pools.h"
+#include "master/spare.h"
 #include "pool/attributes.h"
 #include "pool/spawn.h"
 
@@ -317,24 +318,17 @@ static void reload_summarise(const struct conf *conf, size_t n, bool all, struct
 /* What PHP has not taken of the settings of those that are renewed, each line once. The log has it already. */
 static void reload_list_remarks(const struct master *m, struct text *ret) {
         for (size_t i = 0; i < m->n_pools; i++) {
-                const char *lines = m->pools[i]->state == STATE_POOL_RENEWS ? pool_next_remarks(m->pools[i]->pool) : "";
-                const char *line;
-                size_t n;
+                const struct master_pool *mp = m->pools[i];
 
-                while ((line = text_word(&lines, "\n", &n))) {
-                        _cleanup_text_ struct text one = {};
-
-                        text_printf(&one, "\nwarning: %.*s", (int)n, line);
-                        if (!strstr(text_peek(ret), text_peek(&one)))
-                                text_append(ret, text_peek(&one));
-                }
+                if (mp->state == STATE_POOL_RENEWS)
+                        text_append_lines_once(ret, "warning: ", pool_next_remarks(mp->pool));
         }
 }
 
 /* Pools that the service goes on without. */
 static void reload_list_absent(const struct conf *conf, struct text *ret) {
         for (char *const *line = conf->absent_lines; line && *line; line++)
-                text_printf(ret, "\nwarning: %s", *line);
+                text_printf(ret, "warning: %s\n", *line);
 }
 
 static void reload_commit(struct master *m) {
@@ -343,6 +337,7 @@ static void reload_commit(struct master *m) {
         size_t n;
 
         reload_list_absent(m->reload.conf, &remarks);
+        spare_list(&m->inherited, "warning: ", &remarks);
         reload_list_remarks(m, &remarks);
         n = apply_commit(m, &all);
 
@@ -357,11 +352,13 @@ static void reload_commit(struct master *m) {
         reload_summarise(m->conf, n, all, &summary);
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
-        text_append(&summary, text_peek(&remarks));
+        if (remarks.n > 0)
+                text_printf(&summary, "\n%.*s", (int)remarks.n - 1, text_peek(&remarks));
         reload_remember(m, IPC_CONTROL_OUTCOME_DONE, text_peek(&summary));
         if (!program_is_php_fpm())
                 logs_tell_remarks(m->conf);
         absent_log(m->conf);
+        spare_log(&m->inherited);
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));

@@ -12,6 +12,7 @@
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/pools.h"
+#include "master/spare.h"
 #include "pool/health.h"
 #include "scoreboard/leaks.h"
 
@@ -27,6 +28,7 @@ static uint64_t requests_state(const struct master *m) {
 }
 
 static int requests_add_service(const struct master *m, struct control_client *c) {
+        _cleanup_free_ char **spare = NULL;
         struct ipc_control_message answer = {
                 .type = IPC_CONTROL_SERVICE,
                 .service = {
@@ -43,6 +45,10 @@ static int requests_add_service(const struct master *m, struct control_client *c
                 },
         };
 
+        spare = spare_names(&m->inherited, &answer.service.spare.n);
+        if (!spare)
+                return -ENOMEM;
+        answer.service.spare.items = spare;
         while (m->conf->files && m->conf->files[answer.service.config_files.n])
                 answer.service.config_files.n++;
         while (m->conf->absent_lines && m->conf->absent_lines[answer.service.absent.n])

@@ -29,6 +29,7 @@
 #include "master/programs.h"
 #include "master/requests.h"
 #include "master/signal.h"
+#include "master/spare.h"
 #include "master/tick.h"
 
 static bool start_is_absent(void *ctx, const struct conf_pool *settings) {
@@ -76,7 +77,11 @@ static int start_pools(struct master *m, struct text *problems) {
                         return r;
                 result = MAX(result, r);
         }
-        if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
+        inherited_close_left(&m->inherited, m->conf);
+        if (result == 0 && m->n_pools > 0) {
+                spare_close(&m->inherited);
+                spare_log(&m->inherited);
+        } else if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
         if (absent.n > 0)
                 result = start_leave_absent(m, result, &absent, problems);

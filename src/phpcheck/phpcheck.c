@@ -125,22 +125,6 @@ static int phpcheck_ask(const struct phpcheck *k, const struct phpcheck_start *s
         return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-/* Each line once: a mistake in php.ini is every pool's. */
-static void phpcheck_add(const char *said, struct text *ret) {
-        const char *line;
-        size_t n;
-
-        while ((line = text_word(&said, "\n", &n))) {
-                _cleanup_text_ struct text one = {};
-
-                text_append_n(&one, line, n);
-                text_append_c(&one, '\n');
-                if (!strstr(text_peek(ret), text_peek(&one)))
-                        text_append(ret, text_peek(&one));
-                ret->failed |= one.failed;
-        }
-}
-
 /* What its log says of PHP, without the times; nothing, where it has said nothing. */
 static void phpcheck_last_words(int errors, struct text *ret) {
         _cleanup_free_ char *all = NULL;
@@ -190,7 +174,7 @@ static int phpcheck_pool(const struct phpcheck *k, const struct conf *conf, cons
         r = phpcheck_find_user(k, pool, &s.who);
         if (r == 0)
                 r = phpcheck_ask(k, &s, &said);
-        phpcheck_add(text_peek(&said), ret);
+        text_append_lines_once(ret, "", text_peek(&said)); /* a mistake in php.ini is every pool's */
         if (r < 0)
                 phpcheck_tell_failure(pool, &s, -r, ret);
         return said.failed ? -ENOMEM : 0;

@@ -2,6 +2,7 @@
 """Listen sockets: inherited from a service manager, or bound by the master."""
 
 import grp
+import json
 import os
 import pwd
 import re
@@ -329,6 +330,47 @@ def test_pool_without_a_socket_is_served_when_a_start_brings_it(make):
         assert s.stop() == 0
         activated(s, [a, b], ["a", "b"])
         assert names_of(s) == {"a", "b"} and s.status()["not served"] == [] and ask(s, s.address("b"))
+
+
+AWAY = "systemctl list-sockets names its unit, and systemctl disable --now with that name takes it away"
+
+
+def spare_findings(s):
+    return [f for f in json.loads(s.ctl("doctor", "--json", "-y", s.config_path).stdout)["findings"] if f["check"] == "socket" and "no pool for it" in f["what"]]
+
+
+def holds(pid, sock):
+    folder = f"/proc/{pid}/fd"
+    return f"socket:[{os.fstat(sock.fileno()).st_ino}]" in [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+
+
+def test_socket_whose_pool_has_gone_stops_no_other(make):
+    """Log, status line, status and reload say so; what clients have sent there waits for a start that brings the pool back."""
+    s = make({"a": {}, "b": {}})
+    pool = s.pools.pop("b")
+    path = s.folder + "/b.sock"
+    with unix_listener(s.address("a")) as a, unix_listener(path) as b:
+        activated(s, [a, b], ["a", "b"])
+        label = f"'b' ({path})"
+        assert AWAY in s.wait_log(rf"WARNING: the socket {re.escape(label)} from the service manager has no pool, and nobody serves its clients: .*").group()
+        assert ask(s, s.address("a")) and names_of(s) == {"a"}
+        procs.until("the service's status to say so", lambda: f"; the socket {label} has no pool" in s.notify.messages[-1].get("STATUS", ""))
+        assert not holds(s.pid, b), "the master has closed it"
+        assert s.status()["sockets without a pool"] == [label]
+        assert f"  warning   the socket {label} from" in s.ctl("status").stdout
+        assert [(f["level"], AWAY in f["next"]) for f in spare_findings(s)] == [("note", True)]
+        done = s.ctl("reload")
+        assert done.returncode == 0 and f"reload done, 1 pool renewed\nwarning: the socket {label} from" in done.stdout, done
+        with socket.socket(socket.AF_UNIX) as waiting:
+            waiting.connect(path)
+            waiting.sendall(fastcgi.request_bytes(fastcgi.environment(s.script("late.php", "<?php echo 'late';"))))
+            assert s.stop() == 0 and os.path.exists(path)
+            s.pools["b"] = {**pool, "listen": path}
+            activated(s, [a, b], ["a", "b"])
+            assert names_of(s) == {"a", "b"} and s.status()["sockets without a pool"] == [] and spare_findings(s) == []
+            waiting.settimeout(10)
+            assert b"late" in waiting.recv(4096)
+        assert s.stop() == 0
 
 
 def test_reload_that_adds_a_pool_without_a_socket_is_refused(make):

@@ -72,6 +72,19 @@ static bool masters_is_absent(const struct ctl_view *v, const char *name) {
         return false;
 }
 
+static void masters_take_spares(struct doctor_facts *f, const char *unit, const struct ctl_view *v) {
+        const struct ipc_control_list *sockets = &v->message.service.spare;
+
+        for (size_t i = 0; v->message.type == IPC_CONTROL_SERVICE && i < sockets->n; i++) {
+                struct doctor_spare *s = doctor_facts_add_spare(f);
+
+                if (!s)
+                        return;
+                s->unit = unit;
+                s->socket = doctor_facts_keep(f, sockets->items[i]);
+        }
+}
+
 static void masters_take_all(struct doctor_facts *f, const char *unit, const struct ctl_view *v) {
         for (size_t i = 0; i < f->n_pools; i++)
                 f->pools[i].life.absent |= text_equal(f->pools[i].unit, unit) && masters_is_absent(v, f->pools[i].name);
@@ -79,6 +92,7 @@ static void masters_take_all(struct doctor_facts *f, const char *unit, const str
                 for (size_t k = 0; text_equal(f->pools[i].unit, unit) && k < v->n_pools; k++)
                         if (text_equal(f->pools[i].name, v->pools[k].message.pool.name))
                                 masters_take(f, v, &v->pools[k], &f->pools[i].life);
+        masters_take_spares(f, unit, v);
 }
 
 static void masters_ask(struct doctor_facts *f, const char *unit, const struct ctl *ctl) {

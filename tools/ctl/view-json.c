@@ -40,6 +40,7 @@ static void view_json_print_service(const struct ipc_control_service *s, struct 
         view_json_key_list("config files", &s->config_files, out);
         view_json_key_number("config files left out", s->config_files.n_left_out, out);
         view_json_key_list("not served", &s->absent, out);
+        view_json_key_list("sockets without a pool", &s->spare, out);
 
         text_append(out, "\"last reload\":{");
         view_json_key_text("outcome", ipc_control_outcome_name(s->reload_outcome), out);

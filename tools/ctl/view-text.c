@@ -13,6 +13,7 @@
 #include "log/out.h"
 #include "status/fields.h"
 #include "status/text.h"
+#include "units/advice.h"
 
 #define PIDS_PER_LINE 12
 #define VIEW_INDENT   12 /* of a row's further lines */
@@ -28,6 +29,24 @@ static void view_text_print_label(const char *label, struct text *out) {
 static void view_text_print_file(const char *name, _unused_ size_t i, struct text *out) {
         text_append(out, "\n            ");
         status_text_clean(name, out);
+}
+
+static void view_text_print_warning(const char *line, struct text *out) {
+        view_text_print_label("warning", out);
+        status_text_clean(line, out);
+        text_append_c(out, '\n');
+}
+
+/* Pools without a socket, and sockets without a pool. */
+static void view_text_print_warnings(const struct ipc_control_service *s, struct text *out) {
+        for (size_t i = 0; i < s->absent.n; i++)
+                view_text_print_warning(s->absent.items[i], out);
+        for (size_t i = 0; i < s->spare.n; i++) {
+                _cleanup_text_ struct text line = {};
+
+                advice_put_spare_line(s->spare.items[i], "this service", &line);
+                view_text_print_warning(text_peek(&line), out);
+        }
 }
 
 static void view_text_print_service(const struct ipc_control_service *s, bool full, struct text *out) {
@@ -58,11 +77,7 @@ static void view_text_print_service(const struct ipc_control_service *s, bool fu
                 status_text_lines(s->reload_text, VIEW_INDENT, out);
         } else
                 text_append_c(out, '\n');
-        for (size_t i = 0; i < s->absent.n; i++) {
-                view_text_print_label("warning", out);
-                status_text_clean(s->absent.items[i], out);
-                text_append_c(out, '\n');
-        }
+        view_text_print_warnings(s, out);
 }
 
 static void view_text_print_workers(const struct status_snapshot *s, struct text *out) {

@@ -146,6 +146,19 @@ static void test_words_of_a_list(void **state) {
         }
 }
 
+static void test_each_line_once(void **state) {
+        _cleanup_text_ struct text t = {};
+
+        text_append_lines_once(&t, "", "");
+        assert_string_equal(text_peek(&t), "");
+        text_append_lines_once(&t, "", "b\na b\n\nb\n");
+        text_append_lines_once(&t, "", "a\na b");
+        assert_string_equal(text_peek(&t), "b\na b\na\n"); /* "a" begins a line, and is none yet; "b" ends one */
+        text_append_lines_once(&t, "note: ", "b\n");
+        text_append_lines_once(&t, "note: ", "b\nc");
+        assert_string_equal(text_peek(&t), "b\na b\na\nnote: b\nnote: c\n");
+}
+
 static void test_keys_begin_lines(void **state) {
         static const char text[] = "Pid:\t7\nPss_Dirty: 1\nPss: 2\noom_kill 3\nmax";
 
@@ -169,6 +182,7 @@ int main(void) {
                 cmocka_unit_test(test_comparisons),
                 cmocka_unit_test(test_copy_terminates),
                 cmocka_unit_test(test_words_of_a_list),
+                cmocka_unit_test(test_each_line_once),
                 cmocka_unit_test(test_keys_begin_lines),
         };
 

@@ -20,6 +20,7 @@ struct machine {
         struct doctor_pool pools[2];
         struct doctor_file file;
         struct doctor_backend backends[2];
+        struct doctor_spare spare;
         const char *problems, *opcache_off, *php_fpm, *php_fpm_unit, *ini_error, *ini_unit, *denial;
         uint64_t worker_memory, memory_total, somaxconn;
         bool lacks_opcache, run_is_full;
@@ -104,6 +105,8 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
         }
         if (m->file.path)
                 *doctor_facts_add_file(f) = m->file;
+        if (m->spare.unit)
+                *doctor_facts_add_spare(f) = m->spare;
         f->config_problems = machine_text(m->problems);
         f->opcache_off = machine_text(m->opcache_off);
         f->php_fpm = machine_text(m->php_fpm);

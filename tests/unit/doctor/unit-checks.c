@@ -144,6 +144,17 @@ static const struct machine machines[] = {
           .what = "Pool 'app' has listen = /run/fpmd-app.sock [/etc/fpmd/pool.d/app.conf:1], and nobody listens there: "
                   "fpmd.service has no socket for it",
           .next = "fpmctl enable app gives it a unit of its own" },
+        { "a socket whose pool's file has gone", .units = { { SERVICE }, { SOCKET } },
+          .pools = { { POOL, .socket = { SERVED } } },
+          .spare = { .unit = "fpmd.service", .socket = "'app' (/run/fpmd-app.sock)" }, .check = "socket",
+          .level = DOCTOR_NOTE,
+          .what = "fpmd.service has the socket 'app' (/run/fpmd-app.sock), and no pool for it: nobody serves its "
+                  "clients",
+          .next = "systemctl list-sockets names its unit" },
+        { "and where a web server still sends requests", .units = { { SERVICE }, { SOCKET } },
+          .pools = { { POOL, .socket = { SERVED } } }, .backends = { { NGINX, .address = "/run/fpmd-app.sock" } },
+          .spare = { .unit = "fpmd.service", .socket = "'app' (/run/fpmd-app.sock)" }, .check = "socket",
+          .what = "and a web server sends requests there", .next = "or give a pool the socket's name or address" },
         { "one that has failed, and whose file has been mended since",
           .units = { { .name = "fpmd@b.service", .active = "failed", .is_changed_on_disk = true } },
           .pools = { { .name = "b", .unit = "fpmd@b.service", .listen = "" } }, .check = "unit",

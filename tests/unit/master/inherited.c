@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* master/inherited.h: which pool gets which of the service manager's sockets. */
+/* master/inherited.h and master/spare.h: which pool gets which of the service manager's sockets, and what is left. */
 
 #include "master/inherited.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/macros.h"
 #include "listeners.h"
+#include "master/spare.h"
 
 #define SOCKETS_MAX 4
 
@@ -27,12 +31,16 @@ struct passed {
 static void pass(struct passed *p, const char *const names[], size_t n) {
         p->all.items = calloc(n, sizeof(*p->all.items));
         assert_non_null(p->all.items);
-        for (size_t i = 0; i < n; i++)
-                p->all.items[p->all.n++] = (struct inherited_socket){
+        for (size_t i = 0; i < n; i++) {
+                struct inherited_socket *s = &p->all.items[p->all.n++];
+
+                *s = (struct inherited_socket){
                         .fd = listeners_tcp(true, p->addresses[i]),
                         .name = strdup(names[i]),
                         .address = strdup(p->addresses[i]),
                 };
+                assert_true(asprintf(&s->label, "'%s' (%s)", s->name, s->address) > 0);
+        }
 }
 
 /* How many sockets the pool of that name and `listen` gets; each is closed. */
@@ -107,6 +115,30 @@ static void what_nobody_claims_is_told_with_both_sides(void **state) {
         inherited_done(&p.all);
 }
 
+/* Shards are one address; a descriptor that is closed is told of all the same. */
+static void what_is_spare_is_told_once(void **state) {
+        _cleanup_text_ struct text expected = {}, lines = {};
+        _cleanup_free_ char **names = NULL;
+        struct passed p = {};
+        size_t n;
+
+        pass(&p, (const char *const[]){ "a", "b", "b" }, 3);
+        free(p.all.items[2].label);
+        p.all.items[2].label = strdup(p.all.items[1].label);
+        assert_int_equal(claim(&p, "a", "systemd"), 1);
+        spare_close(&p.all);
+        assert_int_equal(fcntl(p.all.items[1].fd, F_GETFD), -1);
+        assert_int_equal(fcntl(p.all.items[2].fd, F_GETFD), -1);
+        names = spare_names(&p.all, &n);
+        assert_int_equal(n, 1);
+        assert_string_equal(names[0], p.all.items[1].label);
+        spare_list(&p.all, "warning: ", &lines);
+        text_printf(&expected, "warning: the socket 'b' (%s) from the service manager has no pool", p.addresses[1]);
+        assert_true(text_has_prefix(text_peek(&lines), text_peek(&expected)));
+        assert_ptr_equal(strchr(lines.data, '\n'), lines.data + lines.n - 1);
+        inherited_done(&p.all);
+}
+
 static void nothing_passed_is_said(void **state) {
         _cleanup_text_ struct text list = {};
 
@@ -120,6 +152,7 @@ int main(void) {
                 cmocka_unit_test(all_of_a_name_are_one_pools),
                 cmocka_unit_test(an_address_is_enough),
                 cmocka_unit_test(what_nobody_claims_is_told_with_both_sides),
+                cmocka_unit_test(what_is_spare_is_told_once),
                 cmocka_unit_test(nothing_passed_is_said),
         };
 

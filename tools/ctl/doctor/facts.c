@@ -36,6 +36,7 @@ void doctor_facts_done(struct doctor_facts *f) {
         free(f->pools);
         free(f->files);
         free(f->backends);
+        free(f->spares);
         free(f->unseen);
         doctor_facts_init(f);
 }
@@ -141,6 +142,14 @@ struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f) {
         return b;
 }
 
+struct doctor_spare *doctor_facts_add_spare(struct doctor_facts *f) {
+        struct doctor_spare *s = facts_grow(f, &f->spares, &f->n_spares, sizeof(*s));
+
+        if (s)
+                *s = (struct doctor_spare){ .unit = "", .socket = "" };
+        return s;
+}
+
 void doctor_facts_unseen(struct doctor_facts *f, const char *what, const char *why) {
         struct doctor_unseen *u;
 
@@ -167,13 +176,17 @@ const struct doctor_pool *doctor_facts_find_pool(const struct doctor_facts *f, c
 }
 
 void doctor_facts_add_problems(struct doctor_facts *f, const char *problems) {
+        _cleanup_text_ struct text all = {};
         const char *line;
         size_t n;
 
+        text_append(&all, f->config_problems);
         while ((line = text_word(&problems, "\n", &n))) {
                 const char *one = doctor_facts_print(f, "%.*s\n", (int)n, line);
 
-                if (!conf_lines_is_outcome(one) && !strstr(f->config_problems, one))
-                        f->config_problems = doctor_facts_print(f, "%s%s", f->config_problems, one);
+                if (!conf_lines_is_outcome(one))
+                        text_append_lines_once(&all, "", one);
         }
+        f->failed |= all.failed;
+        f->config_problems = doctor_facts_keep(f, text_peek(&all));
 }

@@ -104,6 +104,12 @@ struct doctor_backend {
         const char *root_obstacle;
 };
 
+/* A socket of systemd's that a service has, and no pool for it. */
+struct doctor_spare {
+        const char *unit;   /* the service */
+        const char *socket; /* "'NAME' (ADDRESS)" */
+};
+
 struct doctor_unseen {
         const char *what, *why;
 };
@@ -119,6 +125,8 @@ struct doctor_facts {
         size_t n_files;
         struct doctor_backend *backends;
         size_t n_backends;
+        struct doctor_spare *spares;
+        size_t n_spares;
         struct doctor_unseen *unseen;
         size_t n_unseen;
         enum doctor_answer has_opcache;
@@ -154,6 +162,7 @@ struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f);
 struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f);
 struct doctor_file *doctor_facts_add_file(struct doctor_facts *f);
 struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f);
+struct doctor_spare *doctor_facts_add_spare(struct doctor_facts *f);
 
 /* Lines about a configuration. One that is there already, since two services read the file, is not told again, nor what
  * only follows from others. */

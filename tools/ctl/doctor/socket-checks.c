@@ -7,6 +7,7 @@
 #include "doctor/checks.h"
 #include "doctor/unitnames.h"
 #include "doctor/unitstates.h"
+#include "units/advice.h"
 
 static void socket_check_taken(const struct doctor_pool *p, struct doctor_findings *out) {
         struct doctor_finding *found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
@@ -49,11 +50,7 @@ static void socket_check_absent(const struct doctor_pool *p, struct doctor_findi
                     "Pool '%s' has listen = %s [%s:%u], and nobody listens there: %s has no socket for it, and serves "
                     "its other pools",
                     p->name, p->listen, p->file, p->line, p->unit);
-        text_printf(
-                &found->next,
-                "fpmctl enable %s gives it a unit of its own; or make a socket unit with FileDescriptorName=%s for %s, "
-                "and restart that (fpmd.service(7)); or give its file another ending than .conf",
-                p->name, p->name, p->unit);
+        advice_put_absent(p->name, p->unit, &found->next);
 }
 
 static bool socket_check_has_lost_file(const struct doctor_socket *s) {
@@ -69,6 +66,25 @@ static void socket_check_lost_file(const struct doctor_pool *p, struct doctor_fi
                     p->name, p->listen, p->file, p->line);
         doctor_unitname_put_restart(p->unit, &found->next);
         text_append(&found->next, " makes it anew");
+}
+
+/* As long as no web server sends requests there it is something left behind. */
+static void socket_check_spare(const struct doctor_facts *f, const struct doctor_spare *s,
+                               struct doctor_findings *out) {
+        enum doctor_level level = DOCTOR_NOTE;
+        struct doctor_finding *found;
+
+        for (size_t i = 0; i < f->n_backends; i++) {
+                _cleanup_text_ struct text address = {};
+
+                text_printf(&address, "(%s)", f->backends[i].address);
+                if (text_has_suffix(s->socket, text_peek(&address)))
+                        level = DOCTOR_PROBLEM;
+        }
+        found = doctor_findings_add(out, "socket", level);
+        text_printf(&found->what, "%s has the socket %s, and no pool for it: nobody serves its clients%s", s->unit,
+                    s->socket, level == DOCTOR_PROBLEM ? ", and a web server sends requests there" : "");
+        advice_put_spare(s->unit, &found->next);
 }
 
 void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_findings *out) {
@@ -93,6 +109,8 @@ void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_finding
                             p->socket.exists == DOCTOR_YES ? ": the file is what somebody has left behind" : "");
                 socket_check_put_start(f, p, &found->next);
         }
+        for (size_t i = 0; i < f->n_spares; i++)
+                socket_check_spare(f, &f->spares[i], out);
 }
 
 /* A file whose pools nobody serves is told with them: a reload would be refused. */
