@@ -118,8 +118,9 @@ def test_bad_requests_are_refused_and_cost_their_client_alone(server):
 
 def test_busy_pool_is_ready_and_its_watchdog_is_fed(server):
     s = server(watchdog=WATCHDOG).start()
-    with Held(s) as a, Held(s) as b, Held(s) as waits:
+    with Held(s) as a, Held(s) as b:
         a.wait_running(), b.wait_running()
+        waits = Held(s)
         wait_ready(s, 200, "ready: 2 of 2 workers busy, 1 connections wait")
         wait_fed(s, 3)
         assert ready(s) == (200, "ready: 2 of 2 workers busy, 1 connections wait\n")
@@ -127,6 +128,7 @@ def test_busy_pool_is_ready_and_its_watchdog_is_fed(server):
         procs.until("the weight to fall", lambda: weight(s) < 50, LIMIT)
         for h in (a, b, waits):
             assert h.finish().complete
+        waits.close()
     assert "renewed" not in s.log()
 
 

@@ -83,6 +83,7 @@ def test_a_service_for_which_nothing_is_left_has_not_failed(service, units):
     s.spawn(s.command())
     assert s.wait_exit() == 0
     assert NOTHING_LEFT in s.output() and "[pool www] is left to fpmd@www.socket" in s.output()
+    s.notify.wait("READY", "1")  # is read by a thread
     assert s.notify.count("READY") == 1 and NOTHING_LEFT in s.notify.messages[-1]["STATUS"].lower()
 
 

@@ -265,7 +265,7 @@ def test_slow_reader_holds_no_worker_when_the_script_has_ended(start):
             c = s.connect()
             c.send(request_bytes(environment(code, query=f"n={n}"), keep=keep))
             readers.append((c, n))
-        assert s.client(timeout=5).request(environment(s.pid_script)).complete
+        assert s.client().request(environment(s.pid_script)).complete
         for c, n in readers:
             assert c.read_response().text == "0123456789" * n
             if keep:

@@ -15,6 +15,9 @@ import procs
 import server as programs
 from load import Gate, Held, Load
 
+# Seconds; a pool that takes no connection is renewed after ten, so who waits for longer than this may have been helped by that.
+STUCK = 8.0
+
 
 def reload_and_wait(s):
     """Until the workers of before, none of which is busy, have ended."""
@@ -118,7 +121,7 @@ def test_new_requests_do_not_wait_for_an_old_slow_one(start):
         old = {held.wait_running(), held2.wait_running()}
         s.reload()
         for _ in range(20):
-            r = s.client(timeout=2.0).request(fastcgi.environment(s.pid_script))
+            r = s.client(timeout=STUCK).request(fastcgi.environment(s.pid_script))
             assert int(r.text) not in old
         for h in (held, held2):
             r = h.finish()
@@ -382,7 +385,7 @@ def test_first_connection_at_an_address_that_changes_hands(start, how):
         s.write_config()
         done = s.ctl("reload")
         assert done.returncode == 0, done.stderr
-        assert [s.run(code, name, timeout=3).text for name in names] == list(names)
+        assert [s.run(code, name, timeout=STUCK).text for name in names] == list(names)
         procs.until("the old ones to be gone", lambda: len(s.zygotes()) == 2)
 
 

@@ -285,7 +285,7 @@ def test_ondemand_outlives_its_master(start):
     zygote, = s.zygotes()
     s.process.kill()
     s.process.wait(10)
-    assert s.run(s.pid_script, timeout=5).complete
+    assert s.run(s.pid_script).complete
     procs.kill(zygote, signal.SIGTERM)
     procs.wait_gone(zygote)
 

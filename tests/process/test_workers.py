@@ -329,7 +329,7 @@ def test_client_that_stays_does_not_hold_the_worker(start):
     open_ones = []
     began = time.monotonic()
     for _ in range(10):
-        c = s.connect(timeout=5)
+        c = s.connect()
         open_ones.append(c)
         c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         assert c.read_response().complete
@@ -394,7 +394,7 @@ def test_forked_copy_that_lives_on_keeps_nothing_open(start, kept, finish):
         if kept:
             assert c.request(fastcgi.environment(s.pid_script), keep=True).complete
         assert c.request(fastcgi.environment(code, query="m=" + mark), keep=False).text == "parent"
-        assert c.read_eof(timeout=2) == b""
+        assert c.read_eof(timeout=20) == b""
     child = procs.until("the copy to live", lambda: procs.children(worker))[0]
     procs.assert_does_not_spin(worker)
     with open("/proc/net/unix", encoding="ascii") as f:
