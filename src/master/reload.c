@@ -55,6 +55,14 @@ static void reload_log_mistake(const char *line, size_t n) {
                 .level = LOG_LEVEL_ERROR, .event = LOG_EVENT_RELOAD_REFUSED, .message = text_peek(&message) });
 }
 
+/* php-fpm's words for what ours say in the next line, with its place, or for what mistakes that have been told lead to.
+ */
+static bool reload_is_told_twice(const char *line, const char *next, bool told) {
+        if (program_is_php_fpm())
+                return false;
+        return conf_lines_is_outcome(line) ? told : !conf_lines_is_place(line) && conf_lines_is_ours(next);
+}
+
 /* Logs a line for each; remarks that are made on the way are not the reason. */
 static void reload_log_lines(const char *lines, struct text *ret_reason) {
         enum log_level level = LOG_LEVEL_ERROR;
@@ -69,7 +77,8 @@ static void reload_log_lines(const char *lines, struct text *ret_reason) {
                         log_write(&(struct log_entry){ .level = level, .message = text_peek(&remark) });
                         continue;
                 }
-                reload_log_mistake(line, n);
+                if (!reload_is_told_twice(line, lines, ret_reason->n > 0))
+                        reload_log_mistake(line, n);
                 text_printf(ret_reason, "%s%s", *text_peek(ret_reason) ? "\n" : "", text_peek(&remark));
         }
 }

@@ -226,10 +226,10 @@ struct scoreboard_slot {
         uint64_t start_wall;   /* usec since the epoch */
         uint64_t request_id;   /* number of the request in hand or last in hand, from 1, per worker */
         uint64_t request_mono; /* usec: the request's start */
-        uint64_t request_wall;
-        uint64_t duration; /* usec: the last finished request's time */
-        uint64_t cpu;      /* usec of CPU: the last finished request's; see worker/cputime.h about short ones */
-        uint64_t memory;   /* bytes: PHP's peak in the last finished request */
+        uint64_t request_wall; /* usec since the epoch: the same, also of workers this slot has had before */
+        uint64_t duration;     /* usec: the last finished request's time */
+        uint64_t cpu;          /* usec of CPU: the last finished request's; see worker/cputime.h about short ones */
+        uint64_t memory;       /* bytes: PHP's peak in the last finished request */
         uint64_t content_length;
         uint64_t held; /* bytes: the worker's share of memory (PSS) between two requests, when it last looked; 0: not
                           yet */

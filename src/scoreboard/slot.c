@@ -15,7 +15,7 @@ static void slot_reset(struct scoreboard_slot *slot, enum stage stage, uint32_t 
         slot->pid = 0;
         slot->generation = generation;
         slot->stage_mono = slot->start_mono = slot->start_wall = 0;
-        slot->request_id = slot->request_mono = slot->request_wall = 0;
+        slot->request_id = slot->request_mono = 0;
         slot->duration = slot->cpu = slot->memory = slot->content_length = 0;
         slot->held = slot->need = 0;
         memset(slot->method, 0, sizeof(slot->method));

@@ -124,6 +124,7 @@ static void snapshot_add(struct status_snapshot *s, const struct scoreboard_slot
         s->connections += w->accepted;
         s->requests += w->requests;
         s->memory_peak = MAX(s->memory_peak, w->memory_peak);
+        s->last_use = MAX(s->last_use, w->request_wall);
         for (size_t k = 0; k < SCOREBOARD_LOGS; k++)
                 s->logs_lost[k] += w->logs_lost[k];
         s->duration_sum += w->duration_sum;

@@ -32,6 +32,7 @@ struct status_snapshot {
         uint64_t max_children;
         uint64_t max_children_reached;
         uint64_t memory_peak;   /* bytes: of any request so far */
+        uint64_t last_use;      /* usec since the epoch: when a request was begun last; 0: never */
         uint64_t slow_requests; /* requests that took longer than request_slowlog_timeout */
         uint64_t reloads;
         uint64_t workers_died;

@@ -3,6 +3,7 @@
 
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -764,3 +765,15 @@ def test_the_reason_of_a_refusal_is_the_mistake_and_no_remark(start):
     assert last["outcome"] == "refused" and "/nowhere" in last["text"] and "start_servers" not in last["text"]
     s.wait_log(r"NOTICE: \[pool www\] pm\.start_servers is not set")
     assert "reload refused, everything stays as it was: NOTICE" not in s.log()
+
+
+def test_a_mistake_is_logged_once(start):
+    """In our words, which have its place: not in php-fpm's too, nor what it has led to."""
+    s = start({"www": {}})
+    s.pools["www"]["pm.max_children"] = "0"
+    s.write_config()
+    done = s.ctl("reload")
+    line = s.config().splitlines().index("pm.max_children = 0") + 1
+    assert done.returncode == 1 and f"[{s.config_path}:{line}] directive 'pm.max_children'" in done.stderr, done
+    s.wait_log(re.escape(f"reload refused, everything stays as it was: [{s.config_path}:{line}] directive 'pm.max_children'"))
+    assert s.log().count("reload refused") == 1, s.log()

@@ -374,7 +374,8 @@ def listed(container):
 def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     sites.reload()
     assert listed(container)["site0"]["state"] == "off"
-    container.run("fpmctl", "enable", "site0")
+    said = container.run("fpmctl", "enable", "site0").stdout
+    assert f"fpmd@site0.socket is enabled, and listens on {sites.socket('site0')}" in said and "systemctl reload fpmd@site0" in said
     assert container.show("fpmd@site0.socket", "UnitFileState") == "enabled"
     pool = listed(container)["site0"]
     assert (pool["state"], pool["user"], pool["listen"], pool["file"]) == ("asleep", "site0", sites.socket("site0"), sites.path("site0"))
@@ -382,6 +383,8 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     assert sites.ask("site0")
     pool = listed(container)["site0"]
     assert (pool["state"], pool["requests"], pool["workers"]) == ("running", 1, 1) and pool["last use"] > 0
+    container.systemctl("reload", "fpmd@site0.service")
+    assert listed(container)["site0"]["last use"] == pool["last use"]
     assert pool["user"] == "site0" and pool["uid"] == int(container.run("id", "-u", "site0").stdout)
     assert "site0" in container.run("fpmctl", "list").stdout
     assert container.run("fpmctl", "get", "--pool", "site0", PAGE).stdout == sites.ask("site0"), "fpmd.conf has no such pool, its unit has"
@@ -402,7 +405,7 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     assert "fpmd@site0.socket is up, and the file of its pool has gone" in said and "fpmctl disable site0" in said
     container.systemctl("daemon-reload")
     assert listed(container)["site0"]["state"] == "gone" and "fpmctl disable site0" in container.run("fpmctl", "doctor", check=False).stdout
-    container.run("fpmctl", "disable", "site0")
+    assert container.run("fpmctl", "disable", "site0").stdout == "fpmd@site0.socket and fpmd@site0.service are stopped, and start at no boot\n"
     done = container.run("fpmctl", "disable", "site0", check=False)
     assert done.returncode == 1 and "there is no pool 'site0', and no unit of that name" in done.stderr
     assert container.show("fpmd@site0.socket", "ActiveState") == container.show("fpmd@site0.service", "ActiveState") == "inactive"

@@ -12,10 +12,9 @@
 
 static const char usage[] = "fpmctl disable NAME\n"
                             "\n"
-                            "Stops fpmd@NAME.socket and its service, and takes them out of the boot. The pool's\n"
-                            "file may have been removed already; where it is one that fpmd.service reads, what\n"
-                            "brings the pool back there is said. Ends with 1 when there is no such pool or unit,\n"
-                            "or systemd refuses.\n";
+                            "Stops fpmd@NAME.socket and its service, takes them out of the boot, and says what\n"
+                            "brings the pool back. Its file may have been removed already. Ends with 1 when there\n"
+                            "is no such pool or unit, or systemd refuses.\n";
 
 /* It has a file, or a unit that is up or enabled. 0, or an exit code. */
 static int disable_check(const char *name, const char *socket, const char *service) {
@@ -34,22 +33,29 @@ static int disable_check(const char *name, const char *socket, const char *servi
         return CTL_EXIT_FAILED;
 }
 
-/* A pool whose file is still there is fpmd.service's again, which gets sockets at a start alone. */
-static void disable_tell_main(const char *name) {
+/* A pool whose file is still there may be fpmd.service's again, which gets sockets at a start alone. */
+static void disable_tell_pool(const struct unitlist *list, const struct unitlist_pool *pool) {
+        if (!pool->is_read_by_main || !(list->main_runs || list->main_listens))
+                printf("Nobody listens for pool '%s' now: fpmctl enable %s brings it back\n", pool->name, pool->name);
+        else
+                printf("Nobody listens for pool '%s' now. fpmd.service reads %s too, and serves the pool from its next "
+                       "start on, if it has a socket unit for it; else it leaves it out:\n"
+                       "  systemctl restart fpmd.service\n"
+                       "Until then its reloads are refused, unless that file is removed or gets another ending\n",
+                       pool->name, pool->file);
+}
+
+/* What was done, and what comes next; of a pool whose file has gone nothing does. */
+static void disable_tell(const char *name) {
         _cleanup_unitlist_ struct unitlist list = {};
         const struct unitlist_pool *pool;
 
+        printf("fpmd@%s.socket and fpmd@%s.service are stopped, and start at no boot\n", name, name);
         if (unitlist_read(&list) < 0 || unitlist_ask(&list) < 0)
                 return;
         pool = unitlist_find(&list, name, strlen(name));
-        if (!pool || !pool->is_read_by_main || !(list.main_runs || list.main_listens))
-                return;
-        printf("Nobody listens for pool '%s' now. fpmd.service reads %s too, and serves the pool from its next start "
-               "on, if "
-               "it has a socket unit for it; else it leaves it out:\n"
-               "  systemctl restart fpmd.service\n"
-               "Until then its reloads are refused, unless that file is removed or gets another ending\n",
-               name, pool->file);
+        if (pool && *pool->file)
+                disable_tell_pool(&list, pool);
 }
 
 int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
@@ -66,6 +72,6 @@ int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
         if (r == CTL_EXIT_OK)
                 r = enable_run(words);
         if (r == CTL_EXIT_OK)
-                disable_tell_main(name);
+                disable_tell(name);
         return r;
 }

@@ -177,6 +177,15 @@ static int enable_look(const char *unit) {
         return r < 0 ? -r : CTL_EXIT_FAILED;
 }
 
+static void enable_tell(const struct unitlist_pool *pool, const char *unit) {
+        char address[CONF_PATH_BYTES + 1];
+        bool known = socketunit_address(pool->listen, address) == 0;
+
+        printf("%s is enabled, and listens on %s: the first connection starts the service\n"
+               "fpmctl list shows what it does; after a change of %s: systemctl reload fpmd@%s\n",
+               unit, known ? address : pool->listen, pool->file, pool->name);
+}
+
 static int enable_all(const struct unitlist_pool *pool, const char *unit) {
         const char *const reload[] = { "daemon-reload", NULL };
         const char *const enable[] = { "enable", "--now", "--quiet", "--", unit, NULL };
@@ -188,7 +197,11 @@ static int enable_all(const struct unitlist_pool *pool, const char *unit) {
                 r = enable_run(enable);
         if (r == CTL_EXIT_OK && pool->is_read_by_main)
                 r = enable_take_over(pool->name);
-        return r == CTL_EXIT_OK ? enable_look(unit) : r;
+        if (r == CTL_EXIT_OK)
+                r = enable_look(unit);
+        if (r == CTL_EXIT_OK)
+                enable_tell(pool, unit);
+        return r;
 }
 
 int ctl_enable_main(struct ctl *ctl, int argc, char *argv[]) {

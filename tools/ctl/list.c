@@ -78,8 +78,7 @@ static void list_count(const struct ctl_view *v, const char *name, struct list_n
                 ret->requests = number_add(ret->requests, s->requests);
                 ret->workers += s->n_total;
                 ret->active += s->n_active;
-                for (uint32_t k = 0; k < s->n_workers; k++)
-                        ret->last_use = MAX(ret->last_use, s->workers[k].request_wall);
+                ret->last_use = MAX(ret->last_use, s->last_use);
         }
 }
 

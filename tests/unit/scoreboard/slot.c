@@ -22,6 +22,7 @@ static void slot_use(struct scoreboard_slot *slot) {
         slot->accepted = 100;
         slot->requests = 200;
         slot->logs_lost[1] = 300;
+        slot->request_wall = 400;
 }
 
 static void assert_nothing_of_the_last_request(const struct scoreboard_slot *slot) {
@@ -30,7 +31,6 @@ static void assert_nothing_of_the_last_request(const struct scoreboard_slot *slo
         assert_int_equal(slot->pid, 0);
         assert_int_equal(slot->request_id, 0);
         assert_int_equal(slot->request_mono, 0);
-        assert_int_equal(slot->request_wall, 0);
         assert_int_equal(slot->duration, 0);
         assert_int_equal(slot->cpu, 0);
         assert_int_equal(slot->memory, 0);
@@ -46,6 +46,7 @@ static void assert_sums_stay(const struct scoreboard_slot *slot) {
         assert_int_equal(slot->accepted, 100);
         assert_int_equal(slot->requests, 200);
         assert_int_equal(slot->logs_lost[1], 300);
+        assert_int_equal(slot->request_wall, 400);
 }
 
 static void test_assign(void **state) {
