@@ -37,6 +37,7 @@
 #include <php_variables.h>
 #include <zend_closures.h>
 #include <zend_exceptions.h>
+#include <zend_extensions.h>
 #include <zend_generators.h>
 #include <zend_ini.h>
 #include <zend_ini_scanner.h>
@@ -130,4 +131,5 @@ extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
 #endif
 
 /* What PHP's functions have that succeed or fail: an int at first, then a type of its own. */
+typedef __typeof__(php_load_extension(NULL, 0, 0)) sapi_compat_loaded;
 typedef __typeof__(zend_parse_ini_file(NULL, false, 0, NULL, NULL)) sapi_compat_outcome;

@@ -14,7 +14,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +23,10 @@
 
 #include "sapi/internal.h"
 
-#include "base/fd.h"
 #include "base/text.h"
 
 #define SITE_FILES   FPMD_PHP_INI_DIR
 #define SITE_SCANNED FPMD_PHP_INI_DIR "/conf.d"
-
-#define SAID_BYTES_MAX ((size_t)64 << 10)
 
 #define ROW_CELLS_MAX 16 /* more than PHP's and extensions' tables have */
 
@@ -189,13 +185,11 @@ static void inifiles_take_nothing(zval *key, zval *value, zval *index, int type,
 
 /* What is said of the file; the caller's. NULL: nothing that can be had. */
 static char *inifiles_ask(inifiles_reader *real, const char *name, int scanner_mode) {
-        _cleanup_fd_ int said = fd_new_memfd("php-ini"), saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        struct sapi_aside aside;
         FILE *f = fopen(name, "re");
         zend_file_handle fh;
-        char *all = NULL;
 
-        fflush(stderr);
-        if (!f || said < 0 || saved < 0 || dup2(said, STDERR_FILENO) < 0) {
+        if (!f || !sapi_aside_begin(&aside)) {
                 if (f)
                         fclose(f);
                 return NULL;
@@ -203,11 +197,7 @@ static char *inifiles_ask(inifiles_reader *real, const char *name, int scanner_m
         zend_stream_init_fp(&fh, f, name);
         (void)real(&fh, true, scanner_mode, inifiles_take_nothing, NULL);
         zend_destroy_file_handle(&fh);
-        fflush(stderr);
-        (void)dup2(saved, STDERR_FILENO);
-        if (lseek(said, 0, SEEK_SET) < 0 || fd_read_all(said, SAID_BYTES_MAX, &all, NULL) < 0)
-                return NULL;
-        return all;
+        return sapi_aside_end(&aside);
 }
 
 /* "PHP:  syntax error, unexpected '(' in FILE on line 3"; the name may have these words too. */

@@ -202,6 +202,18 @@ void sapi_inifiles_tell(const struct sapi_options *options);
 void sapi_inifiles_end(void);
 int sapi_inifiles_list(char **ret);
 
+/* aside.c: what goes to stderr between these two. The text is the caller's; NULL: it cannot be had. */
+struct sapi_aside {
+        int said, saved;
+};
+bool sapi_aside_begin(struct sapi_aside *a); /* false: it goes where it goes */
+char *sapi_aside_end(struct sapi_aside *a);
+
+/* extensions.c: between these two, the first of which is called when PHP's engine has been started, what is not loaded
+ * becomes a remark. */
+void sapi_extensions_begin(void);
+void sapi_extensions_end(void);
+
 /* remarks.c: one line more, without its end; a level in front is conf/lines.h's. */
 void sapi_remarks_add(const char *fmt, ...) _printf_(1, 2);
 

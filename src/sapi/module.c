@@ -32,6 +32,7 @@ const struct conf_pool *sapi_module_pool(void) {
 static void sapi_module_ini_defaults(HashTable *configuration) {
         zval on;
 
+        sapi_extensions_begin(); /* nothing is read yet */
         ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
         zend_hash_str_update(configuration, "display_errors", sizeof("display_errors") - 1, &on);
         if (!module.options->pool->worker_script)
@@ -118,6 +119,7 @@ static int module_start_with_settings(const struct sapi_options *options, bool *
                 return r;
         module_sapi.ini_entries = SAPI_COMPAT_INI_ENTRIES(module.ini_entries);
         *ret_ok = module_start_php();
+        sapi_extensions_end();
         sapi_inifiles_end();
         return 0;
 }

@@ -146,3 +146,44 @@ def test_under_php_fpms_name_a_test_asks_php_nothing(refused):
     done = subprocess.run([os.path.join(folder, "php-fpm8.2"), "-t", "-y", refused.config_path], capture_output=True, text=True, timeout=60)
     shutil.rmtree(folder)
     assert done.returncode == 0 and "nonsense" not in done.stderr
+
+
+NOT_LOADED = ": PHP goes on without it: "
+
+
+@pytest.mark.parametrize("directive, says", [("extension", "Unable to load dynamic library 'nosuch' (tried: "), ("zend_extension", "Failed loading Zend extension 'nosuch' (tried: ")])
+def test_an_extension_that_is_not_there(make, directive, says):
+    """In php.ini and in a pool: told by the log, a reload, status, doctor, -t, each once, with file and line."""
+    s = make({"shop": {f"php_admin_value[{directive}]": "/nowhere/other.so"}, "www": {}})
+    s.ini = os.path.join(s.folder, "php.ini")
+    s.args = ["-c", s.ini]
+    write_ini(s, f"precision = 9\n; {directive} = nosuch\n{directive} = \"nosuch\" ; not there\nserialize_precision = 7\n")
+    ini = f"[{s.ini}:3] {directive} = nosuch{NOT_LOADED}{says}"
+    line = s.config().splitlines().index(f"php_admin_value[{directive}] = /nowhere/other.so") + 1
+    pool = f"[{s.config_path}:{line}] pool 'shop': php_admin_value[{directive}] = /nowhere/other.so{NOT_LOADED}"
+    tested = run_fpmd(s, "-t")
+    assert tested.returncode == 0 and tested.stderr.count(f"WARNING: {ini}") == 1 == tested.stderr.count(f"WARNING: {pool}"), tested
+    s.start()
+    s.wait_log(r"WARNING: \[pool www\] " + re.escape(ini))
+    s.wait_log(r"WARNING: \[pool shop\] " + re.escape(ini))
+    assert "/nowhere/other.so" in s.wait_log(r"WARNING: \[pool shop\] " + re.escape(pool) + ".*").group().split(NOT_LOADED)[1]
+    page = s.script("page.php", "<?php echo ini_get('precision'), ' ', ini_get('serialize_precision');")
+    assert s.run(page).text == "9 7", "what is behind it is read"
+    done = s.ctl("reload")
+    assert done.returncode == 0 and done.stdout.count(f"\nwarning: WARNING: {ini}") + done.stdout.count(f"\nwarning: {ini}") == 1, done
+    assert ini in s.ctl("status").stdout and pool in s.ctl("status").stdout
+    said = json.loads(s.ctl("doctor", "--json", "-y", s.config_path).stdout)["findings"]
+    assert any(f["check"] == "settings" and ini in f["what"] for f in said), said
+    write_ini(s, "precision = 9\n")
+    del s.pools["shop"][f"php_admin_value[{directive}]"]
+    s.write_config()
+    assert s.ctl("reload").stdout == "reload done, 2 pools renewed\n"
+
+
+def test_a_file_that_is_no_extension(make):
+    """PHP loads the library, and says of it on stderr, or as an error, what it is not."""
+    library = subprocess.run(["gcc", "-print-file-name=libm.so.6"], capture_output=True, text=True).stdout.strip()
+    s = make({"www": {"php_admin_value[extension]": library, "php_value[zend_extension]": library}})
+    done = run_fpmd(s, "-t")
+    assert re.search(re.escape(f"php_admin_value[extension] = {library}{NOT_LOADED}") + ".*Invalid library", done.stderr), done
+    assert re.search(re.escape(f"php_value[zend_extension] = {library}{NOT_LOADED}") + ".*doesn't appear to be a valid Zend extension", done.stderr), done
