@@ -81,12 +81,19 @@ static void workers_log_exit(const struct pool_worker *w, int status, bool known
                                        .generation = w->generation->number });
 }
 
+static bool workers_left_untold(const struct pool_worker *w) {
+        return !w->leaving && !w->old_log && !w->generation->drain.begun;
+}
+
 /* It left before its time, and nobody has told it to. */
 static bool workers_left_early(const struct pool *p, uint32_t slot) {
-        const struct pool_worker *w = &p->workers[slot];
+        return workers_left_untold(&p->workers[slot]) && !untrusted_board_has_begun(p->scoreboard, slot);
+}
 
-        return !w->leaving && !w->old_log && !w->generation->drain.begun &&
-               !untrusted_board_has_begun(p->scoreboard, slot);
+/* It has served until its time was over, so its pool can: those that die are not one after another. */
+static bool workers_left_well(const struct pool *p, uint32_t slot, bool bad, bool status_known) {
+        return !bad && status_known && workers_left_untold(&p->workers[slot]) &&
+               untrusted_board_has_begun(p->scoreboard, slot);
 }
 
 /* A worker that has served several requests was no failure from the start, however short its life; one that leaves in
@@ -161,7 +168,7 @@ void workers_exited(struct pool *p, uint32_t slot, int status, bool status_known
                                                        .message =
                                                                "workers die soon after their start, one after another; "
                                                                "replacements are being delayed" });
-        } else if (now - w->started >= SCALE_YOUNG)
+        } else if (now - w->started >= SCALE_YOUNG || workers_left_well(p, slot, bad, status_known))
                 p->deaths.n_young = 0;
         if (bad && WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS))
                 workers_count_crash(w->generation, now);

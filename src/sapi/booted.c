@@ -202,13 +202,18 @@ static void booted_begin(const struct sapi_request *request) {
 
 /* As at the end of a script. */
 static void booted_on_exception(void) {
+        zend_execute_data *frame = EG(current_execute_data);
+
         if (zend_is_unwind_exit(EG(exception))) {
                 booted.exited = true;
                 zend_clear_exception();
                 return;
         }
-        if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF)
+        if (Z_TYPE(EG(user_exception_handler)) != IS_UNDEF) {
+                EG(current_execute_data) = NULL; /* as at the end of a script: what it throws itself is told then */
                 zend_user_exception_handler();
+                EG(current_execute_data) = frame;
+        }
         if (EG(exception) && zend_is_unwind_exit(EG(exception)))
                 booted_on_exception();
         else if (EG(exception))

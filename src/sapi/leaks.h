@@ -49,7 +49,8 @@ struct leakwalk_node {
         const zend_class_entry *owner; /* of a property */
         const zend_op_array *function; /* of a variable */
         const zval *initial;           /* of a static one: before code has changed it */
-        const zval *value;             /* during the walk */
+        const zval *value;             /* while it is added */
+        const void *container;         /* during the walk: a zend_array or zend_object; NULL: neither */
         size_t label;                  /* in names */
         uint32_t parent;               /* UINT32_MAX: it is a root */
         uint32_t handle;               /* an object's, a resource's */

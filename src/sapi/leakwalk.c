@@ -2,7 +2,8 @@
 /*
  * A picture of all values that can be reached from the roots, by name: what each is, how large, and for what is no
  * container a digest. Breadth first, so that a value with several names gets the shortest. The list of nodes is the
- * queue of the walk; no PHP code runs during it, so values are pointed to.
+ * queue of the walk; no PHP code runs during it, so arrays and objects are pointed to. Not the values that hold them:
+ * get_gc() of PHP's own classes has one buffer for all their objects, and the next one overwrites it.
  *
  * An array or object is entered once. Arrays that cannot change (opcache's) are measured and not entered.
  */
@@ -81,6 +82,12 @@ static bool leakwalk_reserve(struct leakwalk *w) {
         return true;
 }
 
+static const void *leakwalk_get_container(const zval *value) {
+        if (Z_TYPE_P(value) == IS_ARRAY)
+                return Z_ARRVAL_P(value);
+        return Z_TYPE_P(value) == IS_OBJECT ? Z_OBJ_P(value) : NULL;
+}
+
 void sapi_leakwalk_add(struct leakwalk *w, struct leakwalk_node n, const char *label, size_t n_label) {
         uint64_t above = n.parent == UINT32_MAX ? 0 : w->nodes[n.parent].key;
 
@@ -100,6 +107,8 @@ void sapi_leakwalk_add(struct leakwalk *w, struct leakwalk_node n, const char *l
         text_append_n(&w->names, label, n.how == LEAKWALK_ROOT ? n_label : MIN(n_label, (size_t)LEAKWALK_LABEL));
         text_append_c(&w->names, '\0');
         sapi_leakwalk_measure(&n, n.value);
+        n.container = leakwalk_get_container(n.value);
+        n.value = NULL;
         w->nodes[w->n_nodes++] = n;
 }
 
@@ -181,20 +190,15 @@ static void leakwalk_enter_inner(struct leakwalk *w, uint32_t at, zend_object *o
 }
 
 static void leakwalk_enter(struct leakwalk *w, uint32_t at) {
-        const zval *v = w->nodes[at].value;
-        const void *container = Z_TYPE_P(v) == IS_ARRAY ? (const void *)Z_ARRVAL_P(v) : Z_OBJ_P(v);
+        const void *container = w->nodes[at].container;
 
-        if (Z_TYPE_P(v) == IS_ARRAY && (GC_FLAGS(Z_ARRVAL_P(v)) & GC_IMMUTABLE))
-                return;
         if (!sapi_leakmap_put(&w->seen, leakwalk_mix((uintptr_t)container, 0), at))
                 return;
-        if (Z_TYPE_P(v) == IS_ARRAY) {
-                leakwalk_add_elements(w, (struct leakwalk_node){ .parent = at, .how = LEAKWALK_ELEMENT },
-                                      Z_ARRVAL_P(v));
-                return;
-        }
-        leakwalk_enter_slots(w, at, Z_OBJ_P(v));
-        leakwalk_enter_inner(w, at, Z_OBJ_P(v));
+        if (w->nodes[at].type == IS_OBJECT) {
+                leakwalk_enter_slots(w, at, container);
+                leakwalk_enter_inner(w, at, (zend_object *)container);
+        } else if (!(GC_FLAGS((const zend_array *)container) & GC_IMMUTABLE))
+                leakwalk_add_elements(w, (struct leakwalk_node){ .parent = at, .how = LEAKWALK_ELEMENT }, container);
 }
 
 static struct leakwalk_class *leakwalk_find_class(struct leakwalk *w, struct leakmap *m, const zend_class_entry *ce) {

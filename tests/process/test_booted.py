@@ -29,6 +29,9 @@ $handler = static function () use (&$n, $boot) {
     switch ($_GET['do'] ?? '') {
     case 'exit': echo 'exits'; exit(3);
     case 'throw': echo 'throws'; throw new RuntimeException('thrown here');
+    case 'again': set_exception_handler(fn () => throw new LogicException('thrown by the handler')); throw new RuntimeException('thrown here');
+    case 'handled': set_exception_handler(function ($e) { echo 'handles ', $e->getMessage(); }); throw new RuntimeException('what was thrown');
+    case 'leave': set_exception_handler(function () { echo 'leaves'; exit(4); }); throw new RuntimeException('thrown here');
     case 'error': echo 'calls'; no_such_function();
     case 'memory': str_repeat('x', 1 << 28);
     case 'time': echo 'spins'; set_time_limit(1); for (;;);
@@ -137,6 +140,18 @@ def test_an_uncaught_exception_ends_its_request(app, do, message):
     assert r.header("Status").startswith("500") and message in r.stderr.decode()
     after = get(s)
     assert (after.text, after.header("X-Boot"), after.header("X-N")) == ("hello", boot, "3")
+
+
+def test_an_exception_handler_acts_as_in_a_script(app):
+    """What it throws itself is told, what it handles is no fault, and it may end the script."""
+    s = app()
+    assert (get(s, "handled").text, get(s).header("X-N")) == ("handles what was thrown", "2")
+    r = get(s, "again")
+    assert r.header("Status").startswith("500") and "Uncaught LogicException: thrown by the handler" in r.stderr.decode() and r.app_status == 255
+    assert get(s).text == "hello"
+    r = get(s, "leave")
+    assert (r.text, r.app_status) == ("leaves", 4)
+    assert (get(s).text, get(s).header("X-N")) == ("hello", "2")
 
 
 def test_a_killed_worker_is_replaced(app):

@@ -217,6 +217,17 @@ def test_crash_loop_is_slowed_down(start):
     assert s.run(s.pid_script).complete
 
 
+def test_deaths_with_good_lives_between_are_no_crash_loop(start):
+    """Where a worker lives for a request, none is ever old; those that serve theirs show that the pool can."""
+    s = start({"www": {"pm.max_children": "1", "pm.max_requests": "1"}})
+    for _ in range(12):
+        victim, = s.wait_workers(1)
+        os.kill(victim, signal.SIGKILL)
+        s.wait_log(rf"child {victim} exited on signal 9")
+        assert s.run(s.pid_script).complete
+    assert "soon after their start" not in s.log()
+
+
 def test_crash_loop_of_one_pool_does_not_slow_another(start):
     s = start({"bad": {"pm.max_children": "2"}, "good": {"pm.max_children": "2"}})
     crash = s.script("crash.php", "<?php posix_kill(getmypid(), 11);")

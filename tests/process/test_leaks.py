@@ -235,3 +235,41 @@ def test_it_ends_in_time_without_requests(app):
 def test_it_says_where_there_is_nothing_to_search(app, args, status, said):
     r = app.ctl("leaks", *args)
     assert (r.returncode, r.stdout, r.stderr) == (status, "", said)
+
+
+INNER = r"""<?php
+class Kept { public static $queue, $strings, $storage, $map, $generator, $fiber, $iterator; }
+Kept::$queue = new SplQueue;
+Kept::$queue[] = new stdClass;
+Kept::$strings = new SplQueue;
+for ($i = 0; $i < 50; $i++) Kept::$strings[] = "a string that is none of the compiler's $i";
+Kept::$storage = new SplObjectStorage;
+for ($i = 0; $i < 30; $i++) Kept::$storage[$o = new stdClass] = [$i, $held[] = $o];
+Kept::$map = new WeakMap;
+Kept::$map[$o] = [new stdClass];
+Kept::$generator = (function () { $list = [new stdClass]; while (true) yield $list; })();
+Kept::$generator->current();
+Kept::$fiber = new Fiber(function () { $list = [new stdClass]; while (true) Fiber::suspend($list); });
+Kept::$fiber->start();
+Kept::$iterator = new CachingIterator(new ArrayIterator([[1], [2], new stdClass]));
+Kept::$iterator->next();
+while (fpmd_handle_request(function () {
+    echo 50;
+    Kept::$queue[] = 'of a request';
+    Kept::$storage[new stdClass] = new stdClass;
+})) {
+}
+"""
+
+
+def test_objects_of_phps_own_classes_are_looked_into(make):
+    """Several of them tell of what they hold in a buffer that they share."""
+    s = make({"www": {"pm.max_children": "1"}})
+    s.app = s.pools["www"]["worker.script"] = s.script("app.php", INNER)
+    s.start()
+    get(s)
+    workers = s.wait_workers(1)
+    found = findings(search(s, "", "", ""), GREW)
+    for of in ("queue", "storage"):
+        assert any(re.match(rf"Kept::\$(?:{of}) grew from \d+ to \d+ elements", what) for what in found), found
+    assert s.workers() == workers
