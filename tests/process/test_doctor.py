@@ -270,6 +270,12 @@ def test_a_pool_that_is_drained_and_workers_that_have_died(start, machine):
     assert list(machine.findings(s, *web)) == ["deaths"]
 
 
+def test_a_document_root_that_is_not_there(start, machine):
+    s = start()
+    found = machine.findings(s, *machine.nginx(f"unix:{s.address()}", root=f"{s.folder}/publik"))
+    assert list(found) == ["root"] and f"nginx serves {s.folder}/publik [{machine.folder}/nginx.conf:" in found["root"] and "no such folder: 404" in found["root"]
+
+
 def test_a_site_outside_of_what_the_pool_may_open(start, machine):
     s = start({"www": {"php_admin_value[open_basedir]": "/srv/site:/usr/share/php"}})
     found = machine.findings(s, *machine.nginx(f"unix:{s.address()}", root=s.folder))

@@ -88,6 +88,7 @@ static void machine_fill_backend(struct doctor_facts *f, const struct doctor_bac
         b->link = machine_text(from->link);
         b->file = machine_text(from->file);
         b->root = machine_text(from->root);
+        b->root_place = machine_text(from->root_place);
         b->obstacle = machine_text(from->obstacle);
         b->root_obstacle = machine_text(from->root_obstacle);
         machine_fill_socket(&b->socket, &from->socket);

@@ -39,6 +39,16 @@ static const struct file files[] = {
         { "the document root of the block around it, also where it comes later", doctor_nginx_read,
           "http { root /outer; server { location ~ \\.php$ { fastcgi_pass a:1; } root '/in ner'; } fastcgi_pass b:1; }",
           .found = { { "a:1", "/in ner", "nobody", 1 }, { "b:1", "/outer", "nobody", 1 } } },
+        { "the folder of SCRIPT_FILENAME, which is more than the document root", doctor_nginx_read,
+          "root /r;\nlocation / { fastcgi_param SCRIPT_FILENAME /srv/a$fastcgi_script_name; fastcgi_pass a:1; }\n"
+          "location /b { fastcgi_pass b:1; fastcgi_param SCRIPT_FILENAME /srv/b/public/index.php; }\n"
+          "location /c { fastcgi_pass c:1; fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; }\n",
+          .found = { { "a:1", "/srv/a", "nobody", 2 },
+                     { "b:1", "/srv/b/public", "nobody", 3 },
+                     { "c:1", "/r", "nobody", 4 } } },
+        { "of one that is partly made at run time the part that is not", doctor_nginx_read,
+          "fastcgi_pass a:1; fastcgi_param SCRIPT_FILENAME /srv/site-$host/index.php;",
+          .found = { { "a:1", "/srv", "nobody", 1 } } },
         { "an upstream that comes later, each of its servers", doctor_nginx_read,
           "server { fastcgi_pass fpm; }\nupstream fpm { server unix:/a; server 127.0.0.1:1 backup; }",
           .found = { { "/a", "", "nobody", 1 }, { "127.0.0.1:1", "", "nobody", 1 } } },

@@ -136,6 +136,7 @@ struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f) {
                                               .link = "",
                                               .file = "",
                                               .root = "",
+                                              .root_place = "",
                                               .socket = no_socket,
                                               .obstacle = "",
                                               .root_obstacle = "" };

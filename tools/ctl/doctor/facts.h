@@ -76,6 +76,7 @@ struct doctor_pool {
         unsigned max_children;                    /* 0: auto */
         unsigned service_max;                     /* workers of all pools of its service; 0: no limit */
         int backlog;                              /* -1: the default */
+        bool has_chroot;                          /* in which folders are others */
         const char *open_basedir, *exec_basedirs; /* folders with colons between; "": any */
         const char *opcache_off;                  /* "FILE:LINE" of the pool's opcache.enable = 0; "" */
         struct doctor_socket socket;
@@ -96,7 +97,9 @@ struct doctor_backend {
         const char *link; /* what the server names, where that is a link to the address; "" */
         const char *file;
         unsigned line;
-        const char *root; /* the document root; "": not known */
+        const char *root;               /* the document root, or the folder of its scripts; "": not known */
+        const char *root_place;         /* "FILE:LINE" that names it; "": as above */
+        enum doctor_answer root_exists; /* there is such a folder */
         struct doctor_socket socket;
         enum doctor_answer may_connect; /* the web server's user, by the rights of files */
         const char *obstacle;           /* the first part of the path that is closed to it; "" */

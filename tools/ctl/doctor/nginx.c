@@ -18,9 +18,10 @@
 #define NGINX_BLOCKS 32U
 
 struct nginx_block {
-        const char *upstream; /* its name; NULL: it is none */
-        const char *root;     /* "" */
-        size_t first;         /* of its backends */
+        const char *upstream;              /* its name; NULL: it is none */
+        const char *root, *root_place;     /* "" */
+        const char *script, *script_place; /* the folder of SCRIPT_FILENAME where it is written out; "" */
+        size_t first;                      /* of its backends */
 };
 
 struct nginx_server {
@@ -114,6 +115,34 @@ static void nginx_add_server(struct nginx *n, const char *upstream, const char *
                                        text_has_prefix(address, "unix:") ? address + strlen("unix:") : address };
 }
 
+static const char *nginx_place(const struct nginx_cursor *c) {
+        return doctor_facts_print(c->nginx->f, "%s:%u", c->path, c->first_line);
+}
+
+/* "/srv/site$fastcgi_script_name": what comes before a path, or before the last part of which a variable is made. */
+static void nginx_take_script(struct nginx_cursor *c, struct nginx_block *block) {
+        static const char *const paths[] = { "$fastcgi_script_name", "$uri", "$document_uri" };
+        const char *value = c->n_words > 2 ? c->words[2] : "";
+        size_t n = strcspn(value, "$");
+        bool is_folder = false;
+
+        if (value[0] != '/')
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++)
+                is_folder |= text_equal(value + n, paths[i]);
+        while (n > 1 && !is_folder && value[n - 1] != '/')
+                n--;
+        while (n > 1 && value[n - 1] == '/')
+                n--;
+        block->script = doctor_facts_print(c->nginx->f, "%.*s", (int)n, value);
+        block->script_place = nginx_place(c);
+}
+
+static void nginx_take_root(struct nginx_cursor *c, struct nginx_block *block) {
+        block->root = c->words[1];
+        block->root_place = nginx_place(c);
+}
+
 static void nginx_read_file(const char *path, void *userdata);
 
 static void nginx_take_directive(struct nginx_cursor *c) {
@@ -124,7 +153,9 @@ static void nginx_take_directive(struct nginx_cursor *c) {
         if (text_equal(name, "fastcgi_pass"))
                 nginx_add_backend(c);
         else if (text_equal(name, "root") && !strchr(c->words[1], '$'))
-                block->root = c->words[1];
+                nginx_take_root(c, block);
+        else if (text_equal(name, "fastcgi_param") && text_equal(c->words[1], "SCRIPT_FILENAME"))
+                nginx_take_script(c, block);
         else if (text_equal(name, "user") && n->n_blocks == 1)
                 n->user = c->words[1];
         else if (text_equal(name, "server") && block->upstream)
@@ -144,11 +175,14 @@ static void nginx_open_block(struct nginx_cursor *c, unsigned *lost) {
         else
                 n->blocks[n->n_blocks++] = (struct nginx_block){ .upstream = upstream ? c->words[1] : NULL,
                                                                  .root = "",
+                                                                 .root_place = "",
+                                                                 .script = "",
+                                                                 .script_place = "",
                                                                  .first = n->f->n_backends };
         c->n_words = 0;
 }
 
-/* What is inside and has no document root of its own has the block's. */
+/* What is inside and has no folder of its own has the block's. */
 static void nginx_close_block(struct nginx *n, unsigned *lost) {
         const struct nginx_block *block = &n->blocks[n->n_blocks - 1];
 
@@ -156,9 +190,14 @@ static void nginx_close_block(struct nginx *n, unsigned *lost) {
                 (*lost)--;
                 return;
         }
-        for (size_t i = block->first; i < n->f->n_backends; i++)
-                if (!*n->f->backends[i].root)
-                        n->f->backends[i].root = block->root;
+        for (size_t i = block->first; i < n->f->n_backends; i++) {
+                struct doctor_backend *b = &n->f->backends[i];
+
+                if (*b->root)
+                        continue;
+                b->root = *block->script ? block->script : block->root;
+                b->root_place = *block->script ? block->script_place : block->root_place;
+        }
         if (n->n_blocks > 1)
                 n->n_blocks--;
 }
@@ -222,7 +261,8 @@ bool doctor_nginx_read(struct doctor_facts *f, const char *path) {
         size_t first = f->n_backends;
         unsigned lost = 0;
 
-        n.blocks[0] = (struct nginx_block){ .root = "", .first = first };
+        n.blocks[0] =
+                (struct nginx_block){ .root = "", .root_place = "", .script = "", .script_place = "", .first = first };
         _cleanup_free_ char *there = doctor_webfile_read(f, path);
         if (!there || !folder)
                 return false;

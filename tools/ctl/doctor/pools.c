@@ -87,6 +87,7 @@ static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, cons
         p->max_children = pool->max_children > 0 ? (unsigned)pool->max_children : 0;
         p->service_max = service_max;
         p->backlog = pool->listen_backlog;
+        p->has_chroot = pool->chroot;
         if (!pool->chroot) { /* else folders are other ones inside */
                 p->open_basedir = doctor_facts_keep(f, pools_php_value(pool, "open_basedir"));
                 p->exec_basedirs = pools_exec_basedirs(f, pool);

@@ -124,6 +124,16 @@ static enum doctor_answer reach_ask(struct doctor_facts *f, const char *user, co
         return DOCTOR_NO;
 }
 
+static enum doctor_answer reach_exists(const char *folder) {
+        struct stat st;
+
+        if (folder[0] != '/')
+                return DOCTOR_UNKNOWN;
+        if (stat(folder, &st) < 0)
+                return errno == ENOENT || errno == ENOTDIR ? DOCTOR_NO : DOCTOR_UNKNOWN;
+        return S_ISDIR(st.st_mode) ? DOCTOR_YES : DOCTOR_NO;
+}
+
 void doctor_reach_collect(struct doctor_facts *f) {
         for (size_t i = 0; i < f->n_backends; i++) {
                 struct doctor_backend *b = &f->backends[i];
@@ -131,6 +141,7 @@ void doctor_reach_collect(struct doctor_facts *f) {
                 const struct reach_question connect = { .path = b->address, .wanted = W_OK };
                 const struct reach_question root = { .path = b->root, .wanted = R_OK | X_OK };
 
+                b->root_exists = reach_exists(b->root);
                 b->may_connect = reach_ask(f, b->user, &connect, &b->obstacle);
                 if (b->may_connect == DOCTOR_UNKNOWN && b->socket.exists == DOCTOR_YES)
                         doctor_facts_unseen(f,

@@ -223,11 +223,34 @@ static void web_check_fence(const struct doctor_backend *b, const struct doctor_
                     pool->unit);
 }
 
+/* In the file and line that name it. */
+static void web_check_put_root_place(const struct doctor_backend *b, struct text *out) {
+        if (*b->root_place)
+                text_append(out, b->root_place);
+        else
+                text_printf(out, "%s:%u", b->file, b->line);
+}
+
+static void web_check_no_root(const struct doctor_backend *b, struct doctor_findings *out) {
+        struct doctor_finding *found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+
+        text_printf(&found->what, "%s serves %s [", b->server, b->root);
+        web_check_put_root_place(b, &found->what);
+        text_append(&found->what, "], and there is no such folder: 404");
+        text_append(&found->next, "write the site's folder there (");
+        web_check_put_root_place(b, &found->next);
+        text_printf(&found->next, ") and reload %s, or make it: mkdir -p %s", b->server, b->root);
+}
+
 static void web_check_root(const struct doctor_facts *f, const struct doctor_backend *b, const struct doctor_pool *pool,
                            struct doctor_findings *out) {
         const struct doctor_unit *u = doctor_facts_find_unit(f, pool->unit);
         struct doctor_finding *found;
 
+        if (b->root_exists == DOCTOR_NO && !pool->has_chroot) {
+                web_check_no_root(b, out);
+                return;
+        }
         web_check_fence(b, pool, "open_basedir", out);
         web_check_fence(b, pool, "security.exec_basedir", out);
         if (u && u->has_private_tmp &&
