@@ -82,7 +82,8 @@ class Container:
         return "fpmd-" + re.sub("[^a-z0-9]", "", self.dir.name.partition(".")[2].lower()) + f"-{os.getpid()}"
 
     def boot(self, limit=60.0):
-        """Returns when its systemd says READY=1, which is after its default target was reached."""
+        """Returns when its systemd says READY=1, which is after its default target was reached. Again after power_off()."""
+        (self.dir / "notify").unlink(missing_ok=True)
         notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         notify.bind(str(self.dir / "notify"))
         self.console = open(self.dir / "console", "wb")
@@ -116,16 +117,21 @@ class Container:
     def _console_tail(self):
         return (self.dir / "console").read_text(errors="replace")[-4000:]
 
+    def power_off(self):
+        if not self.nspawn:
+            return
+        self.nspawn.terminate()  # nspawn asks the container's init for an orderly power-off
+        try:
+            self.nspawn.wait(30)
+        except subprocess.TimeoutExpired:
+            self.nspawn.kill()
+            self.nspawn.wait()
+        self.nspawn = None
+        self.console.close()
+        self.cgroup.remove()
+
     def shutdown(self):
-        if self.nspawn:
-            self.nspawn.terminate()  # nspawn asks the container's init for an orderly power-off
-            try:
-                self.nspawn.wait(30)
-            except subprocess.TimeoutExpired:
-                self.nspawn.kill()
-                self.nspawn.wait()
-            self.console.close()
-            self.cgroup.remove()
+        self.power_off()
         for where in self.mounts:
             subprocess.run(["umount", where], check=True)
         self.dir.rmdir()

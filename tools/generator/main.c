@@ -90,8 +90,10 @@ static int generator_tell_unwritten(const char *unit, int r) {
 }
 
 /* fpmd.socket has the instance's address, and gives way to it: at the next boot, and when fpmd.service starts, which
- * goes on with its other pools. Both are as they were when the instance is disabled. */
+ * goes on with its other pools. Both are as they were when the instance is disabled. "systemctl status" says why it is
+ * inactive. */
 static int generator_hide_main(struct generator *g, const struct conf_pool *pool) {
+        _cleanup_text_ struct text why = {};
         int r;
 
         if (!instance_has_main_socket(pool) || !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, pool->name))
@@ -99,18 +101,26 @@ static int generator_hide_main(struct generator *g, const struct conf_pool *pool
         r = output_hide(g->folder_fd, "fpmd.service.requires", "fpmd.socket");
         if (r == 0)
                 r = output_hide(g->early_fd, "sockets.target.wants", "fpmd.socket");
+        text_printf(
+                &why,
+                "[Unit]\nDescription=Listen socket of fpmd, which gives way to fpmd@%s.socket: that is enabled, and "
+                "has its address\n",
+                pool->name);
+        if (r == 0)
+                r = why.failed ? -ENOMEM : output_write(g->folder_fd, "fpmd.socket", &why);
         return generator_tell_unwritten("fpmd.socket", r);
 }
 
 static int generator_write(struct generator *g, const char *name, const struct instance_texts *texts) {
-        char unit[128];
+        char unit[128], socket[128];
         int r;
 
         snprintf(unit, sizeof(unit), "fpmd@%s.service", name);
+        snprintf(socket, sizeof(socket), "fpmd@%s.socket", name);
         report_lines(unit, text_peek(&texts->remarks));
-        r = output_write(g->folder_fd, name, "service", &texts->service);
+        r = output_write(g->folder_fd, unit, &texts->service);
         if (r == 0 && texts->socket.n > 0)
-                r = output_write(g->folder_fd, name, "socket", &texts->socket);
+                r = output_write(g->folder_fd, socket, &texts->socket);
         return generator_tell_unwritten(unit, r);
 }
 

@@ -20,11 +20,11 @@ static int output_open_folder(int folder_fd, const char *folder) {
         return fd < 0 ? -errno : fd;
 }
 
-int output_write(int folder_fd, const char *name, const char *kind, const struct text *text) {
+int output_write(int folder_fd, const char *unit, const struct text *text) {
         _cleanup_fd_ int dir_fd = -1, fd = -1;
         char folder[256];
 
-        if (snprintf(folder, sizeof(folder), "fpmd@%s.%s.d", name, kind) >= (int)sizeof(folder))
+        if (snprintf(folder, sizeof(folder), "%s.d", unit) >= (int)sizeof(folder))
                 return -ENAMETOOLONG;
         dir_fd = output_open_folder(folder_fd, folder);
         if (dir_fd < 0)
