@@ -213,6 +213,7 @@ static int master_rest(const struct conf *conf) {
         int r = inherited_take(&inherited, &problems);
 
         logs_tell_remarks(conf);
+        inherited_close_left(&inherited, conf);
         if (r == 0)
                 r = inherited_check_claimed(&inherited, conf, &problems);
         inherited_done(&inherited);

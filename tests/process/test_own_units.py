@@ -98,6 +98,18 @@ def test_a_socket_for_which_nothing_is_left_does_not_start_it_again_and_again(se
         assert "the socket 'www'" in s.output() and "is closed, since its pool is left to fpmd@www.socket" in s.output()
 
 
+def test_a_socket_of_no_pool_is_a_mistake_where_nothing_is_left(service, units):
+    """Else it would start the service again and again."""
+    units.enable("www")
+    s = service({"www": {}})
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(s.folder + "/stray.sock")
+        listener.listen()
+        s.start_with_sockets([listener.fileno()], ["stray"])
+        assert s.wait_exit() == 78
+        assert f"no pool claims the socket 'stray' ({s.folder}/stray.sock) from the service manager" in s.output()
+
+
 def test_a_reload_that_leaves_nothing_ends_the_service(service, units):
     """What is in hand is served to its end."""
     s = service({"www": {}}).start()
