@@ -22,7 +22,7 @@
 #include "master/sockets.h"
 #include "master/store.h"
 
-static int inherited_check(struct inherited_socket *i, struct text *problems) {
+static int inherited_check(struct inherited_socket *i, const struct conf *conf, struct text *problems) {
         char text[ADDR_TEXT_MAX];
         struct addr a;
         int r;
@@ -36,6 +36,9 @@ static int inherited_check(struct inherited_socket *i, struct text *problems) {
                 return -ENOMEM;
         }
         if (sockets_check(i->fd, &a) < 0) {
+                i->deaf = conf_is_left(conf, i->name);
+                if (i->deaf)
+                        return fd_set_cloexec(i->fd, true);
                 text_printf(problems, "descriptor %d %s from the service manager is not a listening stream socket\n",
                             i->fd, i->label);
                 return LISTEN_E_PROBLEM;
@@ -52,17 +55,18 @@ static bool inherited_is_stored(int fd, const char *name) {
 }
 
 /* name: ours from here on. */
-static int inherited_take_one(struct inherited *all, int fd, char *name, struct text *problems) {
+static int inherited_take_one(struct inherited *all, const struct conf *conf, int fd, char *name,
+                              struct text *problems) {
         struct inherited_socket *item;
 
         if (inherited_is_stored(fd, name))
                 return stored_add(&all->stored, fd, name);
         item = &all->items[all->n++];
         *item = (struct inherited_socket){ .fd = fd, .name = name };
-        return inherited_check(item, problems);
+        return inherited_check(item, conf, problems);
 }
 
-int inherited_take(struct inherited *ret, struct text *problems) {
+int inherited_take(struct inherited *ret, const struct conf *conf, struct text *problems) {
         char **names = NULL;
         int n, r = 0;
 
@@ -73,7 +77,7 @@ int inherited_take(struct inherited *ret, struct text *problems) {
         if (!ret->items)
                 r = -ENOMEM;
         for (int i = 0; i < n && ret->items; i++) {
-                int k = inherited_take_one(ret, SD_LISTEN_FDS_START + i, names[i], problems);
+                int k = inherited_take_one(ret, conf, SD_LISTEN_FDS_START + i, names[i], problems);
 
                 r = r < 0 ? r : k < 0 ? k : MAX(r, k);
         }
@@ -98,7 +102,7 @@ void inherited_done(struct inherited *all) {
 static bool inherited_is_for(const struct inherited_socket *i, const struct conf_pool *pool, const struct addr *addr) {
         struct addr bound;
 
-        return addr && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) &&
+        return addr && !i->deaf && addr_of_socket(i->fd, &bound) == 0 && addr_equal(&bound, addr) &&
                !text_equal(i->name, pool->name);
 }
 

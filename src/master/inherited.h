@@ -20,6 +20,7 @@ struct inherited_socket {
         char *address;
         char *label; /* both, for people */
         bool claimed;
+        bool deaf;  /* its pool is left to a unit of its own, and an earlier start has shut it */
         bool spare; /* no pool is its own (spare.h) */
 };
 
@@ -32,8 +33,8 @@ struct inherited {
 
 /* Takes what systemd has passed (sd_listen_fds_with_names(3)), checks that each is a listening stream socket, and makes
  * it ready (sockets_prepare()); what comes out of the fd store is found by its name (stored.h). LISTEN_* leave the
- * environment. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
-int inherited_take(struct inherited *ret, struct text *problems);
+ * environment. One that is deaf is no problem. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+int inherited_take(struct inherited *ret, const struct conf *conf, struct text *problems);
 void inherited_done(struct inherited *all);
 
 /* Gives the set, which has room, the sockets whose name is the pool's; only when there are none, those bound to its

@@ -210,7 +210,7 @@ static int master_run(const struct options *options, struct conf *conf) {
 static int master_rest(const struct conf *conf) {
         _cleanup_text_ struct text problems = {};
         struct inherited inherited = {};
-        int r = inherited_take(&inherited, &problems);
+        int r = inherited_take(&inherited, conf, &problems);
 
         logs_tell_remarks(conf);
         inherited_close_left(&inherited, conf);

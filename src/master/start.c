@@ -173,7 +173,7 @@ int start_service(struct master *m, struct text *problems) {
         if (r < 0)
                 return r;
         start_log_all_ignored(m);
-        r = inherited_take(&m->inherited, problems);
+        r = inherited_take(&m->inherited, m->conf, problems);
         if (r == 0)
                 r = handed_take(&m->inherited.handed, problems);
         if (r == 0)

@@ -195,3 +195,18 @@ def test_a_reload_leaves_a_pool_whose_socket_is_systemds(service, units):
     procs.until("the pool to go", lambda: pools(s) == {"www"})
     assert s.run(s.pid_script).status == 200
     assert s.stop() == 0
+
+
+def test_a_tcp_socket_of_a_pool_that_is_left_keeps_no_later_start_from_serving(service, units):
+    """The same socket comes again at each start: nobody listens there any more."""
+    units.enable("shop")
+    with socket.create_server(("127.0.0.1", 0)) as left, socket.socket(socket.AF_UNIX) as kept:
+        s = service({"www": {}, "shop": {"listen": "127.0.0.1:%d" % left.getsockname()[1]}})
+        kept.bind(s.address("www"))
+        os.chmod(s.address("www"), 0o666)
+        kept.listen()
+        for _ in range(2):
+            s.start_with_sockets([left.fileno(), kept.fileno()], ["shop", "www"])
+            s.wait_ready()
+            assert s.run(s.pid_script).status == 200 and pools(s) == {"www"}
+            assert s.stop() == 0
