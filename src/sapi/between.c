@@ -26,9 +26,7 @@
         X(loader, "libxml_set_external_entity_loader", "libxml_get_external_entity_loader")
 
 /*   name       begins                 ends */
-#define BETWEEN_ENDERS(X)                                                                                              \
-        X(rewriting, "output_add_rewrite_var", "output_reset_rewrite_vars")                                            \
-        X(syslog, "openlog", "closelog")
+#define BETWEEN_ENDERS(X) X(syslog, "openlog", "closelog")
 
 struct between_setter {
         const char *set, *get;
@@ -251,6 +249,16 @@ static void between_forget_strings(void) {
         PCRE_G(error_code) = PHP_PCRE_NO_ERROR;
 }
 
+/* Of URLs in pages: session.use_trans_sid, and output_add_rewrite_var(). Its output layer has gone with the request,
+ * and would not be made again. */
+static void between_end_rewriting(url_adapt_state_ex_t *s) {
+        smart_str *texts[] = { &s->form_app, &s->url_app, &s->result, &s->buf, &s->tag, &s->arg, &s->attr_val };
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+                smart_str_free(texts[i]);
+        s->active = s->tag_type = s->attr_type = 0;
+}
+
 static void between_forget_ticks(void) {
         if (!BG(user_tick_functions))
                 return;
@@ -290,6 +298,8 @@ void sapi_between_back(void) {
         between_put_table_back(&FG(stream_wrappers), between.wrappers);
         between_put_table_back(&FG(stream_filters), between.filters);
         between_forget_ticks();
+        between_end_rewriting(&BG(url_adapt_session_ex));
+        between_end_rewriting(&BG(url_adapt_output_ex));
         sapi_betweenhandlers_back();
         between_set_back();
         sapi_betweenini_back();

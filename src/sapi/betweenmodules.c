@@ -43,7 +43,7 @@ static const struct betweenmodules_row {
         { "phar", NOTHING },         /* archives, which the application may be in */
         { "random", PAIR },          /* seeds */
         { "readline", NOTHING },     /* completion */
-        { "session", EACH },         /* all of it */
+        { "session", EACH },         /* most of it; the rest: betweensession.c */
         { "soap", PAIR },            /* the error handler's switch */
         { "sockets", NOTHING },      /* a buffer */
         { "spl", NOTHING },          /* autoloaders */
@@ -105,6 +105,11 @@ void sapi_betweenmodules_say(void) {
         ZEND_HASH_FOREACH_END();
 }
 
+static void betweenmodules_shut_down(const zend_module_entry *m) {
+        if (m->request_shutdown_func)
+                (void)m->request_shutdown_func(m->type, m->module_number);
+}
+
 void sapi_betweenmodules_end_unknown(void) {
         const zend_module_entry *m;
 
@@ -112,8 +117,8 @@ void sapi_betweenmodules_end_unknown(void) {
                 bool known;
 
                 (void)betweenmodules_look_up(m->name, &known);
-                if (!known && m->request_shutdown_func)
-                        (void)m->request_shutdown_func(m->type, m->module_number);
+                if (!known)
+                        betweenmodules_shut_down(m);
         }
         ZEND_HASH_FOREACH_END();
 }
@@ -124,9 +129,17 @@ static void betweenmodules_startup(const zend_module_entry *m) {
 }
 
 void sapi_betweenmodules_begin(void) {
+        sapi_betweensession_begin();
         for (size_t i = 0; i < betweenmodules_n; i++)
                 if (betweenmodules[i].need == EACH)
                         betweenmodules_startup(betweenmodules[i].module);
+}
+
+void sapi_betweenmodules_end_between(void) {
+        for (size_t i = betweenmodules_n; i-- > 0;)
+                if (betweenmodules[i].need == EACH)
+                        betweenmodules_shut_down(betweenmodules[i].module);
+        sapi_betweensession_end();
 }
 
 /* In the reverse order of their start. */
@@ -136,12 +149,12 @@ void sapi_betweenmodules_end(void) {
         for (size_t i = betweenmodules_n; i-- > 0;) {
                 const zend_module_entry *m = betweenmodules[i].module;
 
-                if (m->request_shutdown_func)
-                        (void)m->request_shutdown_func(m->type, m->module_number);
+                betweenmodules_shut_down(m);
                 if (betweenmodules[i].need != PAIR)
                         continue;
                 if (m->post_deactivate_func)
                         (void)m->post_deactivate_func();
                 betweenmodules_startup(m);
         }
+        sapi_betweensession_end();
 }

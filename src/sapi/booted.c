@@ -103,6 +103,7 @@ static void booted_become_ready(void) {
         zend_end_try();
         zend_unset_timeout();
         sapi_between_remember_settings();
+        sapi_betweensession_remember();
         sapi_betweenmodules_end();
         booted_renew_output();
         sapi_directory_stay();
@@ -120,6 +121,7 @@ static void booted_become_ready(void) {
 /* What the script has begun since the last request. False: with an exception of an output layer's. */
 static bool booted_end_between(void) {
         php_output_end_all();
+        sapi_betweenmodules_end_between();
         booted_end_sapi();
         return !EG(exception);
 }
@@ -178,6 +180,8 @@ static void booted_start_output(void) {
 static void booted_begin(const struct sapi_request *request) {
         php_output_deactivate();
         EG(exit_status) = 0;
+        if (booted.boot->forks)
+                sapi_template_begin();
         zend_memory_reset_peak_usage();
         sapi_env_load(request->role, request->params, request->n_params);
         booted_fill_request_info();
@@ -326,8 +330,9 @@ static char *booted_reason(void) {
 static void booted_run_script(struct sapi_boot_end *ret) {
         zend_file_handle file;
 
-        if (php_request_startup() == FAILURE)
+        if (sapi_betweensession_start_request() == FAILURE)
                 return;
+        CG(compiler_options) |= ZEND_COMPILE_NO_CONSTANT_SUBSTITUTION; /* what a request defines is no later one's */
         if (sapi_module_options()->extended_info)
                 CG(compiler_options) |= ZEND_COMPILE_EXTENDED_INFO;
         if (php_fopen_primary_script(&file) == FAILURE)

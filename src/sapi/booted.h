@@ -54,6 +54,13 @@ void sapi_betweenglobals_remember(void);
 void sapi_betweenglobals_make(void);
 void sapi_betweenglobals_back(void);
 
+/* betweensession.c: sessions. start_request: PHP's own start, for the boot, whose session would be nobody's. remember:
+ * before the boot's ends; begin, end: before and after the extension's own, see betweenmodules.c. */
+zend_result sapi_betweensession_start_request(void);
+void sapi_betweensession_remember(void);
+void sapi_betweensession_begin(void);
+void sapi_betweensession_end(void);
+
 /* leaks.c: what a request leaves behind. begin: before it, decides whether it is examined; request_ends: its code has
  * come to its end; end: the script calls for the next one; give_up: it does not. callback: that of the call.
  * leaksites.c: for module start-up. */
@@ -63,14 +70,17 @@ bool sapi_leaks_end(const zval *callback); /* false: garbage has thrown, into th
 void sapi_leaks_give_up(void);
 void sapi_leaksites_start(void);
 
-/* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet. end:
- * of a fork, in place of PHP's request shutdown. */
+/* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet. begin:
+ * of a fork's request. end: of a fork, in place of PHP's request shutdown. */
 void sapi_template_look(void);
+void sapi_template_begin(void);
 void sapi_template_end(void);
 
-/* betweenmodules.c: what extensions need. say: names those that the table does not know; begin, end: of a request. */
+/* betweenmodules.c: what extensions need. say: names those that the table does not know; begin, end: of a request.
+ * end_between: of what the script has begun since then, before the next begin. */
 void sapi_betweenmodules_say(void);
 void sapi_betweenmodules_begin(void);
 void sapi_betweenmodules_end(void);
+void sapi_betweenmodules_end_between(void);
 /* The process ends: those that the table does not know. */
 void sapi_betweenmodules_end_unknown(void);

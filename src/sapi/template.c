@@ -8,10 +8,13 @@
  * have their request's end. What the boot has opened stays: it is the other forks' as well.
  */
 
+#include <dlfcn.h>
+
 #include "sapi/booted.h"
 
 static struct {
-        bool has_session; /* the boot has left one open */
+        bool has_session;                        /* the boot has left one open */
+        void (*sqlite_random)(int n, void *ret); /* sqlite3_randomness(); NULL: SQLite is not there */
         zend_object **objects;
         uint32_t n_objects;       /* in PHP's store when the boot had ended */
         zend_ulong next_resource; /* the first number of one that it has not made */
@@ -25,6 +28,13 @@ static const char *const template_plain[] = { "Core",      "SPL",       "standar
 
 void sapi_template_look(void) {
         template.has_session = SAPI_COMPAT_HAS_SESSION() && PS(session_status) == php_session_active;
+        template.sqlite_random = (void (*)(int, void *))dlsym(RTLD_DEFAULT, "sqlite3_randomness");
+}
+
+/* Generators of random numbers that have a state of their own, and do not see that this is another process. */
+void sapi_template_begin(void) {
+        if (template.sqlite_random)
+                template.sqlite_random(0, NULL); /* seeded anew: sqlite.org/c3ref/randomness.html */
 }
 
 static bool template_is_plain(const zend_object *o) {

@@ -144,9 +144,11 @@ def test_nothing_of_a_request_is_in_another(app):
 
 def test_each_fork_has_random_numbers_of_its_own(app):
     """Also where the boot has begun the sequences."""
-    s = app("mt_srand(5); mt_rand(); lcg_value(); openssl_random_pseudo_bytes(8);")
+    s = app("mt_srand(5); mt_rand(); lcg_value(); openssl_random_pseudo_bytes(8); $db = new PDO('sqlite::memory:'); $db->query('select random()')->fetchAll();"
+            "function drawn($db) { return $db->query('select hex(randomblob(8))')->fetchColumn(); }")
     code = ("return json_encode([mt_rand(), lcg_value(), random_int(0, PHP_INT_MAX), bin2hex(random_bytes(8)), bin2hex(openssl_random_pseudo_bytes(8)),"
-            "uniqid('', true), password_hash('a', PASSWORD_BCRYPT, ['cost' => 4]), session_create_id(), implode(array_rand(range(0, 999), 20)), str_shuffle('abcdefghijklmnopqrstuvwxyz')]);")
+            "uniqid('', true), password_hash('a', PASSWORD_BCRYPT, ['cost' => 4]), session_create_id(), implode(array_rand(range(0, 999), 20)), str_shuffle('abcdefghijklmnopqrstuvwxyz'),"
+            "drawn($GLOBALS['db']), drawn(new PDO('sqlite::memory:'))]);")
     seen = [json.loads(get(s, code).text) for _ in range(12)]
     for column in zip(*seen):
         assert len(set(column)) == 12, column
