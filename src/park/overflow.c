@@ -49,11 +49,12 @@ usec_t overflow_enforce(struct park *park) {
                                                              .since = queue_first(park)->since,
                                                              .now = park->now },
                                    max, &at);
+        n -= surplus;
         for (; surplus > 0; surplus--) {
                 struct connection *c = queue_last(park);
 
                 if (!refuse_request(park, c, SCOREBOARD_OVERLOAD_too_many))
                         connection_enter(park, c, CONNECTION_CHECK);
         }
-        return at;
+        return queue_length_limited(park) > n ? park->now : at; /* there was another behind one */
 }

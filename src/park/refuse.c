@@ -19,6 +19,8 @@
 #include "fcgi/reply.h"
 #include "log/log.h"
 #include "park/complaints.h"
+#include "park/limits.h"
+#include "park/receiving.h"
 #include "park/request.h"
 #include "park/writing.h"
 
@@ -49,18 +51,26 @@ static bool refuse_page_is(const struct stat *now) {
                now->st_ctim.tv_sec == then->st_ctim.tv_sec && now->st_ctim.tv_nsec == then->st_ctim.tv_nsec;
 }
 
-/* As it is: 0, or -errno, and it is empty then. */
+enum { REFUSE_E_NO_FILE = 1 };
+
+/* As it is: 0, -errno, or REFUSE_E_NO_FILE, and it is empty then. */
 static int refuse_read_page(const char *path) {
         _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-        ssize_t n = -1;
+        ssize_t n = 0;
+        int r = 0;
 
-        if (fd >= 0 && fstat(fd, &refuse_page.is) == 0)
+        if (fd < 0 || fstat(fd, &refuse_page.is) < 0)
+                r = -errno;
+        else if (!S_ISREG(refuse_page.is.st_mode))
+                r = REFUSE_E_NO_FILE;
+        else {
                 n = read(fd, refuse_page.bytes, sizeof(refuse_page.bytes));
+                r = n < 0 ? -errno : 0;
+        }
         refuse_page.n = n < 0 ? 0 : (size_t)n;
-        if (n >= 0)
-                return 0;
-        refuse_page.is = (struct stat){};
-        return -errno;
+        if (r != 0)
+                refuse_page.is = (struct stat){};
+        return r;
 }
 
 void refuse_look_at_page(struct park *park) {
@@ -74,8 +84,8 @@ void refuse_look_at_page(struct park *park) {
         if (stat(path, &now) == 0 && refuse_page_is(&now))
                 return;
         r = refuse_read_page(path);
-        if (r < 0)
-                refuse_complain_page(park, strerror(-r));
+        if (r != 0)
+                refuse_complain_page(park, r == REFUSE_E_NO_FILE ? "it is no regular file" : strerror(-r));
         if (refuse_page.n <= REFUSE_PAGE_MAX)
                 return;
         refuse_page.n = REFUSE_PAGE_MAX;
@@ -90,28 +100,64 @@ static void refuse_append_body(struct park *park, struct text *out) {
                 text_append(out, "Too many requests wait here. Try again later.\n");
 }
 
+/* The line is one of HTTP's only with a reason, and some web servers pass it on as it is. */
+static const char *refuse_reason(unsigned status) {
+        static const struct {
+                unsigned status;
+                const char *reason;
+        } rows[] = {
+                { 403, "Forbidden" },
+                { 404, "Not Found" },
+                { 408, "Request Timeout" },
+                { 429, "Too Many Requests" },
+                { 500, "Internal Server Error" },
+                { 502, "Bad Gateway" },
+                { 503, "Service Unavailable" },
+                { 504, "Gateway Timeout" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                if (rows[i].status == status)
+                        return rows[i].reason;
+        return "Refused";
+}
+
 /* What a web server takes for the reply of a script. */
-static void refuse_make_reply(struct park *park, struct text *out) {
+static void refuse_make_reply(struct park *park, bool no_body, struct text *out) {
         const struct conf_pool *pool = park->pool;
 
-        text_printf(out, "Status: %u%s\r\n", pool->queue_status,
-                    pool->queue_status == 503 ? " Service Unavailable" : "");
+        text_printf(out, "Status: %u %s\r\n", pool->queue_status, refuse_reason(pool->queue_status));
         if (pool->queue_retry_after > 0)
                 text_printf(out, "Retry-After: %llu\r\n", (unsigned long long)(pool->queue_retry_after / USEC_PER_SEC));
         text_append(out, "Cache-Control: no-store\r\n");
         text_printf(out, "Content-Type: %s\r\n\r\n",
                     pool->queue_body ? "text/html; charset=UTF-8" : "text/plain; charset=UTF-8");
-        refuse_append_body(park, out);
+        if (!no_body)
+                refuse_append_body(park, out);
 }
 
-/* Its bytes go: it is answered. What may still come of it is thrown away. */
-static void refuse_forget(struct park *park, struct connection *c, const struct request *r) {
+/* What has come behind it waits for its reply to be out, and is looked at then. Where it has no room its client is told
+ * by the connection's end. False: c had to be closed. */
+static bool refuse_keep_rest(struct park *park, struct connection *c, const uint8_t *rest, size_t n) {
+        c->begun = n > 0 ? park->now : 0;
+        if (c->n_in > 0) {
+                memmove(c->in, rest, n);
+                park->n_bytes -= c->n_in - n;
+                c->n_in = n;
+                return true;
+        }
+        if (limits_make_room(park, c, n))
+                return receiving_store(park, c, rest, n);
+        c->flags = HANDOVER_LINGER;
+        return true;
+}
+
+/* Its bytes go: it is answered. What may still come of it is thrown away. False: c had to be closed. */
+static bool refuse_forget(struct park *park, struct connection *c, const struct request *r) {
         c->flags = r->whole && r->keep ? HANDOVER_KEEP : r->ended ? 0 : HANDOVER_LINGER;
-        park->n_bytes -= c->n_in;
-        c->n_in = 0;
-        c->begun = 0;
-        c->skip = 0;
+        c->skip = r->keep ? r->n_missing : 0;
         c->scan = (struct fcgi_scan){};
+        return refuse_keep_rest(park, c, r->behind, r->keep ? r->n_behind : 0);
 }
 
 static void refuse_tell(struct park *park, const struct connection *c, enum complaint what) {
@@ -144,12 +190,13 @@ static bool refuse(struct park *park, struct connection *c, const struct request
 
         if (!r->begun || r->page)
                 return false;
-        refuse_make_reply(park, &reply);
+        refuse_make_reply(park, r->no_body, &reply);
         if (reply.failed)
                 return false;
-        n = fcgi_reply_whole(park->buf, r->id, text_peek(&reply), reply.n);
         refuse_tell(park, c, why);
-        refuse_forget(park, c, r);
+        if (!refuse_forget(park, c, r))
+                return true;
+        n = fcgi_reply_whole(park->buf, r->id, text_peek(&reply), reply.n);
         writing_begin(park, c, &(struct handover){ .flags = c->flags, .n_out = (uint32_t)n }, park->buf);
         return true;
 }

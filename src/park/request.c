@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "fcgi/decoder.h"
 #include "fcgi/params.h"
+#include "fcgi/record.h"
 #include "fcgi/scan.h"
 
 /* What is longer fits no pattern. */
@@ -44,8 +45,10 @@ static enum park_class request_class(const struct conf_pool *pool, const struct 
 }
 
 static void request_read_head(const struct conf_pool *pool, const struct fcgi_decoder *d, struct request *ret) {
-        struct fcgi_pair name;
+        struct fcgi_pair name, method;
 
+        ret->no_body = fcgi_params_find(d->params, d->n_params, "REQUEST_METHOD", &method) && method.n_value == 4 &&
+                       memcmp(method.value, "HEAD", 4) == 0;
         ret->class = request_class(pool, d);
         ret->page = fcgi_params_find(d->params, d->n_params, "SCRIPT_NAME", &name) &&
                     (request_is_page(&name, pool->ping_path) || request_is_page(&name, pool->status_path));
@@ -74,15 +77,28 @@ static void request_decode(struct fcgi_decoder *d, const uint8_t *in, size_t n, 
         }
 }
 
+/* end: where the empty record is that ends it. */
+static void request_find_behind(const uint8_t *in, size_t n, size_t end, struct request *ret) {
+        struct fcgi_header h;
+
+        fcgi_record_decode_header(in + end, &h);
+        end += FCGI_HEADER_SIZE + h.n_content + h.n_padding;
+        ret->behind = in + MIN(end, n);
+        ret->n_behind = n - MIN(end, n);
+        ret->n_missing = (uint32_t)(end - MIN(end, n));
+}
+
 void request_read(const struct conf_pool *pool, const uint8_t *in, size_t n, struct request *ret) {
         struct fcgi_decoder d;
         struct fcgi_scan scan = {};
 
-        *ret = (struct request){ .class = PARK_CLASS_NORMAL };
+        *ret = (struct request){ .class = PARK_CLASS_NORMAL, .behind = in };
         if (fcgi_decoder_init(&d, &(struct fcgi_limits){ .params_max = FCGI_PARAMS_MAX_DEFAULT }) < 0)
                 return;
         request_decode(&d, in, n, pool, ret);
         fcgi_decoder_done(&d);
         ret->whole = fcgi_scan(&scan, in, n) == FCGI_SCAN_WHOLE;
         ret->ended = ret->whole && scan.at < n;
+        if (ret->ended)
+                request_find_behind(in, n, scan.at, ret);
 }

@@ -337,6 +337,34 @@ def test_refused_client_keeps_its_connection(busy):
         assert c.request(fastcgi.environment(s.pid_script)).status == 200
 
 
+@pytest.mark.parametrize("limit", [{"queue.max_length": 1}, {"queue.max_wait": "100ms"}])
+def test_request_behind_a_refused_one_is_refused_in_its_turn(busy, limit):
+    s, held = busy(**limit)
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    with s.connect() as c:
+        c.send(r.request("a", keep=True) + r.request("b", keep=True) + r.request("c", keep=True)[:30])
+        assert [is_refused(c.read_response()) for _ in range(2)] == [True, True]
+        c.send(r.request("c", keep=True)[30:])
+        assert is_refused(c.read_response())
+        held.finish()
+        assert first.read_response().status == 200  # it was offered
+        assert c.request(fastcgi.environment(s.pid_script)).status == 200
+    assert r.names() == ["first"]
+
+
+def test_refusal_of_a_head_has_no_body(busy):
+    s, held = busy(**{"queue.max_length": 1, "queue.status": 429})
+    r = Ran(s)
+    first = r.send("first")
+    wait_waiting(s, 1)
+    response = r.send("refused", method="HEAD").read_response()
+    assert response.header("Status") == "429 Too Many Requests" and response.body == b""
+    held.finish()
+    assert first.read_response().status == 200
+
+
 def test_upload_is_refused_before_it_has_come(busy):
     s, held = busy(**{"queue.max_length": 1})
     r = Ran(s)
@@ -589,6 +617,40 @@ def test_request_of_a_kept_connection_that_does_not_fit_is_refused(start):
         assert [c.read_response().status for c in kept[:4]] == [200] * 4
     assert overload(s)["refused too many"] == 2
     s.wait_log(r"a request is answered 503: it does not fit beside those that wait for a worker, park.max_bytes = 65536 \(0 more")
+
+
+@pytest.mark.parametrize("size, fits", [(100, True), (20_000, False)])
+def test_request_behind_one_that_does_not_fit(start, size, fits):
+    """It waits where it does. Else it was never there, and its client hears so."""
+    s = start(pool(**{"park.max_bytes": "65536", "queue.max_wait": "1m"}))
+    r = Ran(s)
+
+    def request(name, n):
+        body = b"x" * n
+        return fastcgi.request_bytes(fastcgi.environment(r.script, query=str(name), method="POST", body=body, RAN=r.path), body, keep=True)
+
+    kept = [s.connect() for _ in range(5)]
+    for c in kept:
+        assert c.request(fastcgi.environment(s.pid_script)).complete
+    with Held(s) as held:
+        held.wait_running()
+        for n, c in enumerate(kept[:4]):
+            c.send(request(n, 20_000))
+            wait_waiting(s, n + 1)
+        kept[4].send(request("refused", 20_000) + request("behind", size))
+        assert is_refused(kept[4].read_response())
+        if not fits:
+            assert kept[4].read_eof() == b""
+        held.finish()
+        assert [c.read_response().status for c in (kept if fits else kept[:4])] == [200] * (4 + fits)
+
+
+def test_page_that_is_no_file_is_not_sent(make):
+    s = make(pool(**{"queue.max_length": 1, "queue.body": "/dev/zero"}))
+    r = Ran(s)
+    with crowded(s, r):
+        assert r.send("refused").read_response().text == "Too many requests wait here. Try again later.\n"
+        s.wait_log(r"WARNING: .*queue.body: /dev/zero: it is no regular file")
 
 
 # --- queue.priority
