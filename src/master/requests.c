@@ -136,10 +136,25 @@ static int requests_reload(struct master *m, struct control_client *c, const str
         return 0;
 }
 
+/* How many pools that are: one may be named twice. */
+static size_t requests_count_pools(const struct master *m, const struct ipc_control_list *names) {
+        size_t n = names->n > 0 ? 0 : m->n_pools;
+
+        for (size_t i = 0; i < names->n; i++) {
+                size_t first = 0;
+
+                while (!text_equal(names->items[first], names->items[i]))
+                        first++;
+                n += first == i;
+        }
+        return n;
+}
+
 /* Nothing else changes in the pools: who asks whether to send them requests is told. */
 static int requests_drain(struct master *m, struct control_client *c, const struct ipc_control_list *names,
                           bool drained) {
         _cleanup_text_ struct text text = {};
+        size_t n;
 
         if (master_is_stopping(m) && !drained)
                 return control_add_text(c, IPC_CONTROL_REFUSED, "the service is stopping");
@@ -153,8 +168,8 @@ static int requests_drain(struct master *m, struct control_client *c, const stru
         for (size_t i = 0; names->n == 0 && i < m->n_pools; i++)
                 health_set_drained(m->pools[i]->pool, drained);
         notify_status(m, time_now());
-        text_printf(&text, "%zu pool%s %s", names->n > 0 ? names->n : m->n_pools,
-                    (names->n > 0 ? names->n : m->n_pools) == 1 ? "" : "s", drained ? "drained" : "undrained");
+        n = requests_count_pools(m, names);
+        text_printf(&text, "%zu pool%s %s", n, n == 1 ? "" : "s", drained ? "drained" : "undrained");
         return control_add_text(c, IPC_CONTROL_DONE, text_peek(&text));
 }
 

@@ -4,11 +4,12 @@
 #include "status/http.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "fcgi/params.h"
 
 bool status_http_begins(uint8_t byte) {
-        return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+        return byte == '\r' || byte == '\n' || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
 }
 
 static bool http_is(const char *s, size_t n, const char *word) {
@@ -36,15 +37,56 @@ static unsigned http_check_version(const char *s, size_t n) {
         return s[5] == '1' && s[7] >= '0' && s[7] <= '9' ? 0 : 505;
 }
 
+/* RFC 9112, 2.2: empty lines in front of a request mean nothing. How many bytes they are. */
+static size_t http_count_blank(const char *data, size_t n) {
+        size_t k = 0;
+
+        while (k < n && (data[k] == '\n' || (data[k] == '\r' && k + 1 < n && data[k + 1] == '\n')))
+                k += data[k] == '\r' ? 2 : 1;
+        return k;
+}
+
+/* RFC 9112, 3.2.2: a target may begin with scheme and host, as for a proxy. How many bytes they are. */
+static size_t http_count_host(const char *target, size_t n) {
+        static const char *const schemes[] = { "http://", "https://" };
+
+        for (size_t i = 0; i < ELEMENTSOF(schemes); i++) {
+                size_t n_scheme = strlen(schemes[i]), k = n_scheme;
+
+                if (n < n_scheme || strncasecmp(target, schemes[i], n_scheme) != 0)
+                        continue;
+                while (k < n && target[k] != '/' && target[k] != '?')
+                        k++;
+                return k > n_scheme ? k : 0;
+        }
+        return 0;
+}
+
+/* Path and query of a target; false: it is none. */
+static bool http_parse_target(const char *target, size_t n, struct status_http_head *ret) {
+        size_t n_host = http_count_host(target, n);
+        const char *path = target + n_host, *end = target + n, *query = memchr(path, '?', (size_t)(end - path));
+
+        ret->path = path;
+        ret->n_path = (size_t)((query ?: end) - path);
+        ret->query = query ? query + 1 : "";
+        ret->n_query = query ? (size_t)(end - query) - 1 : 0;
+        if (n_host > 0 && ret->n_path == 0) {
+                ret->path = strchr(target, '/'); /* of the scheme: there is none of its own */
+                ret->n_path = 1;
+        }
+        return ret->n_path > 0 && ret->path[0] == '/';
+}
+
 /* Method, target, version: 0, or the status of the refusal. */
 static unsigned http_parse_line(const char *line, const char *end, struct status_http_head *ret) {
-        const char *method = line, *target, *query;
+        const char *method = line, *target;
         size_t n_method = http_word(&line, end), n_target;
         unsigned refusal;
 
         target = line;
         n_target = http_word(&line, end);
-        if (!http_is_printable(method, end) || n_target == 0 || target[0] != '/')
+        if (!http_is_printable(method, end) || !http_parse_target(target, n_target, ret))
                 return 400;
         refusal = http_check_version(line, (size_t)(end - line));
         if (refusal != 0)
@@ -52,11 +94,6 @@ static unsigned http_parse_line(const char *line, const char *end, struct status
         ret->no_body = http_is(method, n_method, "HEAD");
         if (!ret->no_body && !http_is(method, n_method, "GET"))
                 return 405;
-        query = memchr(target, '?', n_target);
-        ret->path = target;
-        ret->n_path = query ? (size_t)(query - target) : n_target;
-        ret->query = query ? query + 1 : "";
-        ret->n_query = query ? n_target - ret->n_path - 1 : 0;
         return 0;
 }
 
@@ -74,15 +111,16 @@ static bool http_has_end(const char *line_end, const char *end) {
 
 int status_http_parse(const char *data, size_t n, struct status_http_head *ret) {
         size_t n_seen = MIN(n, (size_t)STATUS_HTTP_HEAD_MAX);
-        const char *end = data + n_seen, *newline = memchr(data, '\n', n_seen), *line_end;
+        const char *line = data + http_count_blank(data, n_seen), *end = data + n_seen;
+        const char *newline = memchr(line, '\n', (size_t)(end - line)), *line_end;
 
         *ret = (struct status_http_head){};
         if (newline) {
-                line_end = newline - (newline > data && newline[-1] == '\r');
-                ret->agent = http_is(data, (size_t)(line_end - data), STATUS_HTTP_AGENT);
+                line_end = newline - (newline > line && newline[-1] == '\r');
+                ret->agent = http_is(line, (size_t)(line_end - line), STATUS_HTTP_AGENT);
                 if (ret->agent)
                         return 0;
-                ret->refusal = http_parse_line(data, line_end, ret);
+                ret->refusal = http_parse_line(line, line_end, ret);
                 if (ret->refusal != 0 || http_has_end(newline, end))
                         return 0;
         }

@@ -22,13 +22,14 @@ struct status_http_head {
         unsigned refusal; /* the status to answer with, or 0 */
         bool agent;       /* it is STATUS_HTTP_AGENT, and nothing below is set */
         bool no_body;     /* HEAD */
-        const char *path; /* of the target, as it was sent; not NUL-terminated */
+        const char *path; /* of the target, as it was sent, without scheme and host; not NUL-terminated */
         size_t n_path;
         const char *query; /* behind the question mark */
         size_t n_query;
 };
 
-/* A connection's first byte is one of HTTP's, or agent-check's; FastCGI begins with 1. */
+/* A connection's first byte is one of HTTP's, or agent-check's, or of an empty line before them; FastCGI begins with 1.
+ */
 bool status_http_begins(uint8_t byte);
 
 /* Reads a head from all that has come so far. 0: it is there, or is refused. STATUS_HTTP_E_MORE: it is not whole, and

@@ -246,6 +246,7 @@ def test_drain_tells_load_balancers_and_loses_nothing(server):
         s.reload()
         assert ready(s)[0] == 503 and agent(s) == "drain\n", "a reload ends no drain"
         load.wait_more(20)
+        assert s.ctl("drain", "www", "www").stdout == "1 pool drained\n"
         assert s.ctl("drain").stdout == "2 pools drained\n"
         r = s.ctl("drain", "--wait", "--timeout", "0.5", "other")
         assert r.returncode == 1 and "not drained in time: 1 requests are in hand" in r.stderr

@@ -32,6 +32,16 @@ static void heads_are_read(_unused_ void **state) {
                 { "with a query", "GET /status?openmetrics&full HTTP/1.1\r\n\r\n", 0, "/status", "openmetrics&full" },
                 { "with an empty one", "GET /status? HTTP/1.1\r\n\r\n", 0, "/status", "" },
                 { "what comes behind it is not looked at", "GET / HTTP/1.1\r\n\r\n\x01\x02", 0, "/", "" },
+                { "with scheme and host", "GET http://h:9/status?json HTTP/1.1\r\n\r\n", 0, "/status", "json" },
+                { "in capital letters", "GET HTTPS://h/ready HTTP/1.1\r\n\r\n", 0, "/ready", "" },
+                { "and no path", "GET http://h HTTP/1.1\r\n\r\n", 0, "/", "" },
+                { "but a query", "GET http://h?a/b HTTP/1.1\r\n\r\n", 0, "/", "a/b" },
+                { "without a host", "GET http:///ready HTTP/1.1\r\n\r\n", 400 },
+                { "of another scheme", "GET ftp://h/ready HTTP/1.1\r\n\r\n", 400 },
+                { "an empty line before it", "\r\nGET /ready HTTP/1.1\r\n\r\n", 0, "/ready", "" },
+                { "typed by hand", "\n\nGET /ready HTTP/1.1\n\n", 0, "/ready", "" },
+                { "and no more", "\r\n", MORE },
+                { "a CR alone", "\rGET /ready HTTP/1.1\r\n\r\n", 400 },
                 { "nothing yet", "", MORE },
                 { "half a line", "GET /rea", MORE },
                 { "half a head", "GET /ready HTTP/1.1\r\nHost: a\r\n", MORE },
@@ -83,8 +93,9 @@ static void agents_are_known_by_their_word(_unused_ void **state) {
 
 static void first_bytes_tell_the_protocol(_unused_ void **state) {
         for (unsigned byte = 0; byte < 256; byte++)
-                assert_int_equal(status_http_begins((uint8_t)byte),
-                                 (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z'));
+                assert_int_equal(status_http_begins((uint8_t)byte), (byte >= 'a' && byte <= 'z') ||
+                                                                            (byte >= 'A' && byte <= 'Z') ||
+                                                                            byte == '\r' || byte == '\n');
 }
 
 static void head_that_is_too_long_is_refused(_unused_ void **state) {
