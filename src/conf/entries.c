@@ -256,6 +256,23 @@ static int entries_read_env(struct conf_entries *e, const char *key, const char 
         return added->source ? 0 : -ENOMEM;
 }
 
+/* A [ that no ] ends is itself to fnmatch(3), so the pattern would hardly ever fit what was meant. */
+static bool entries_is_pattern_open(const char *p) {
+        bool open = false;
+
+        for (; *p; p++)
+                if (*p == '\\' && p[1])
+                        p++;
+                else if (open)
+                        open = *p != ']';
+                else if (*p == '[') {
+                        open = true;
+                        p += p[1] == '!' || p[1] == '^';
+                        p += p[1] == ']'; /* the first one is of what it fits */
+                }
+        return open;
+}
+
 /* A pattern of SCRIPT_NAME, or a parameter's name and a pattern of its value; in the order of the file. */
 static int entries_read_priority(struct conf_entries *e, const char *key, const char *value) {
         if (!text_equal(key, "high") && !text_equal(key, "low"))
@@ -265,6 +282,8 @@ static int entries_read_priority(struct conf_entries *e, const char *key, const 
                                      "directive 'queue.priority': it is written as queue.priority[%s] = /PATTERN or "
                                      "\"NAME=PATTERN\"",
                                      key);
+        else if (entries_is_pattern_open(value))
+                conf_entries_problem(e, "directive 'queue.priority': '%s' has a [ without its ]", value);
         else
                 return conf_pairs_add(&entries_pool(e)->queue_priorities, key, value, e->where);
         return 0;

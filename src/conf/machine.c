@@ -280,6 +280,24 @@ void conf_machine_check_user(const struct conf_check *k, const struct conf_pool 
                            pool->name);
 }
 
+/* A pool serves without it, and it may come later: a remark. */
+static void machine_check_page(const struct conf_check *k, const struct conf_pool *pool) {
+        const struct conf_where *where = &pool->given[CONF_POOL_queue_body];
+        const char *why;
+        struct stat st;
+
+        if (!pool->queue_body)
+                return;
+        if (stat(pool->queue_body, &st) == 0)
+                why = S_ISREG(st.st_mode) ? NULL : "it is no regular file";
+        else
+                why = errno != EACCES ? strerror(errno) : NULL; /* to this user */
+        if (!why)
+                return;
+        k->problems->failed |= conf_add_notice(k->conf, "WARNING: [%s:%u] directive 'queue.body': '%s': %s",
+                                               where->file ?: "", where->line, pool->queue_body, why) < 0;
+}
+
 void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool *pool) {
         if (k->options->text_only)
                 return;
@@ -289,4 +307,5 @@ void conf_machine_check_pool(const struct conf_check *k, const struct conf_pool 
         machine_check_paths(k, pool, CONF_ARRAY_EXEC_BASEDIR, machine_folder_error);
         machine_check_paths(k, pool, CONF_ARRAY_READ_PATH, machine_path_error);
         machine_check_paths(k, pool, CONF_ARRAY_WRITE_PATH, machine_path_error);
+        machine_check_page(k, pool);
 }

@@ -653,6 +653,16 @@ def test_page_that_is_no_file_is_not_sent(make):
         s.wait_log(r"WARNING: .*queue.body: /dev/zero: it is no regular file")
 
 
+@pytest.mark.parametrize("page, what", [("/nonexistent", "No such file or directory"), ("/dev/zero", "it is no regular file"), ("/etc/passwd", None)])
+def test_configuration_test_tells_of_a_page_that_is_no_file(make, page, what):
+    s = make(pool(**{"queue.max_length": 1, "queue.body": page}), args=["-t"])
+    s.write_config()
+    s.spawn(s.command())
+    assert s.wait_exit() == 0
+    said = s.output() + s.log()
+    assert re.search(rf"WARNING: \[.*:\d+\] directive 'queue.body': '{page}': {what}", said) if what else "queue.body" not in said
+
+
 # --- queue.priority
 
 PRIORITY = "queue.priority[{}]"
