@@ -7,10 +7,17 @@
 
 #include "sapi/booted.h"
 
+/* An array up to PHP 8.3, then a structure of as many. */
+#define BETWEENSESSION_HANDLERS (sizeof(((php_ps_globals *)NULL)->mod_user_names) / sizeof(zval))
+
 static struct {
-        zval handlers[PS_NUM_APIS]; /* session_set_save_handler() of the boot; UNDEF: none */
-        zend_string *class;         /* of its object */
+        zval handlers[BETWEENSESSION_HANDLERS]; /* session_set_save_handler() of the boot; UNDEF: none */
+        zend_string *class;                     /* of its object */
 } betweensession;
+
+static zval *betweensession_handler(size_t i) {
+        return (zval *)&PS(mod_user_names) + i;
+}
 
 zend_result sapi_betweensession_start_request(void) {
         zend_result result;
@@ -28,8 +35,8 @@ zend_result sapi_betweensession_start_request(void) {
 void sapi_betweensession_remember(void) {
         if (!SAPI_COMPAT_HAS_SESSION())
                 return;
-        for (size_t i = 0; i < PS_NUM_APIS; i++)
-                ZVAL_COPY(&betweensession.handlers[i], &PS(mod_user_names).names[i]);
+        for (size_t i = 0; i < BETWEENSESSION_HANDLERS; i++)
+                ZVAL_COPY(&betweensession.handlers[i], betweensession_handler(i));
         if (PS(mod_user_class_name))
                 betweensession.class = zend_string_copy(PS(mod_user_class_name));
 }
@@ -37,8 +44,8 @@ void sapi_betweensession_remember(void) {
 void sapi_betweensession_begin(void) {
         if (!SAPI_COMPAT_HAS_SESSION())
                 return;
-        for (size_t i = 0; i < PS_NUM_APIS; i++)
-                ZVAL_COPY(&PS(mod_user_names).names[i], &betweensession.handlers[i]);
+        for (size_t i = 0; i < BETWEENSESSION_HANDLERS; i++)
+                ZVAL_COPY(betweensession_handler(i), &betweensession.handlers[i]);
         if (betweensession.class)
                 PS(mod_user_class_name) = zend_string_copy(betweensession.class);
 }
