@@ -32,6 +32,10 @@ static struct {
         size_t size; /* 0: opcache has none, or it lies anywhere */
 } cachememory;
 
+static void *cachememory_align(const void *p) {
+        return (void *)(((uintptr_t)p + CACHEMEMORY_PIECE - 1) & ~(CACHEMEMORY_PIECE - 1));
+}
+
 /* Where so much is free, and begins as it should. This process has one thread. */
 static void *cachememory_look(size_t size, int prot, int flags) {
         void *p = mmap(NULL, size + CACHEMEMORY_PIECE, prot, flags, -1, 0);
@@ -39,25 +43,25 @@ static void *cachememory_look(size_t size, int prot, int flags) {
         if (p == MAP_FAILED)
                 return NULL;
         munmap(p, size + CACHEMEMORY_PIECE);
-        return (void *)(((uintptr_t)p + CACHEMEMORY_PIECE - 1) & ~(CACHEMEMORY_PIECE - 1));
+        return cachememory_align(p);
 }
 
-/* mmap(2), for opcache. */
+/* mmap(2), for opcache. It chooses the place itself in some versions of PHP (8.4), which begins as it should too. */
 static void *cachememory_map(void *at, size_t size, int prot, int flags, int fd, off_t offset) {
-        void *place;
+        const int kind = flags & ~(MAP_32BIT | MAP_FIXED);
+        void *place = NULL, *p;
 
-        if (at || size < CACHEMEMORY_PIECE || (flags & ~MAP_32BIT) != (MAP_SHARED | MAP_ANONYMOUS))
+        if (size < CACHEMEMORY_PIECE || kind != (MAP_SHARED | MAP_ANONYMOUS))
                 return mmap(at, size, prot, flags, fd, offset);
-        place = cachememory_look(size, prot, flags);
-        if (place)
-                place = mmap(place, size, prot, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-        if (!place || place == MAP_FAILED) {
-                cachememory.size = 0;
-                return mmap(at, size, prot, flags, fd, offset);
-        }
-        cachememory.from = place; /* the last one: those before it were trials */
-        cachememory.size = size;
-        return place;
+        if (!at)
+                place = cachememory_look(size, prot, flags);
+        p = place ? mmap(place, size, prot, kind | MAP_FIXED_NOREPLACE, -1, 0) : MAP_FAILED;
+        if (p == MAP_FAILED)
+                p = mmap(at, size, prot, flags, fd, offset);
+        /* The last one: those before it were trials. */
+        cachememory.from = p;
+        cachememory.size = p != MAP_FAILED && cachememory_align(p) == p ? size : 0;
+        return p;
 }
 
 void sapi_cachememory_start(void) {

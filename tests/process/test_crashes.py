@@ -220,11 +220,12 @@ def test_crash_loop_is_slowed_down(start):
 def test_deaths_with_good_lives_between_are_no_crash_loop(start):
     """Where a worker lives for a request, none is ever old; those that serve theirs show that the pool can."""
     s = start({"www": {"pm.max_children": "1", "pm.max_requests": "1"}})
+    served = None
     for _ in range(12):
-        victim, = s.wait_workers(1)
+        victim, = procs.until("a fresh worker alone", lambda: served not in s.workers() and s.workers())
         os.kill(victim, signal.SIGKILL)
         s.wait_log(rf"child {victim} exited on signal 9")
-        assert s.run(s.pid_script).complete
+        served = int(s.run(s.pid_script).text)
     assert "soon after their start" not in s.log()
 
 
