@@ -6,6 +6,22 @@
 
 #include "sapi/booted.h"
 
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "log/log.h"
+
+static bool callables_over;         /* a call has said that there is no next request */
+static atomic_bool *callables_told; /* one has been made all the same; of all processes of the pool, or NULL */
+
+/* A script that does not listen would call for ever. As by exit(). */
+static void callables_end_script(void) {
+        if (!callables_told || !atomic_exchange(callables_told, true))
+                log_warning("%s goes on to call fpmd_handle_request() after it has returned false, and is ended there",
+                            sapi_module_pool()->worker_script);
+        zend_throw_unwind_exit();
+}
+
 static PHP_FUNCTION(fpmd_handle_request) {
         struct sapi_booted_call call;
         bool served;
@@ -13,7 +29,12 @@ static PHP_FUNCTION(fpmd_handle_request) {
         ZEND_PARSE_PARAMETERS_START(1, 1)
         Z_PARAM_FUNC(call.fci, call.fcc)
         ZEND_PARSE_PARAMETERS_END();
+        if (callables_over) {
+                callables_end_script();
+                return;
+        }
         served = sapi_booted_serve(&call);
+        callables_over = !served && !EG(exception);
         RETURN_BOOL(served);
 }
 
@@ -122,5 +143,8 @@ static const zend_function_entry callables[] = {
 /* clang-format on */
 
 void sapi_callables_register(void) {
+        void *told = mmap(NULL, sizeof(atomic_bool), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+        callables_told = told != MAP_FAILED ? told : NULL;
         (void)zend_register_functions(NULL, callables, NULL, MODULE_PERSISTENT);
 }

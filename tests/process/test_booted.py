@@ -77,6 +77,14 @@ def get(s, do="", client=None, body=b"", **more):
                                           keep=client is not None)
 
 
+def test_a_script_that_does_not_hear_of_the_end_is_ended(app):
+    s = app(code="<?php while (true) { fpmd_handle_request(function () { echo getmypid(); }); }", **{"pm.max_requests": "2"})
+    pids = [int(get(s).text) for _ in range(4)]
+    assert len(set(pids)) == 2
+    procs.until("the first of them to end", lambda: not procs.alive(pids[0]))
+    assert re.findall(r"WARNING: .*app.php goes on to call fpmd_handle_request\(\) after it has returned false, and is ended there", s.log())
+
+
 def test_it_boots_once_for_many_requests(app):
     s = app()
     replies = [get(s) for _ in range(5)]

@@ -167,6 +167,16 @@ def test_times_and_timers_are_the_requests(app):
     assert get(s).text == "hello"
 
 
+def test_a_script_that_does_not_hear_of_the_end_is_ended(app):
+    s = app(started=False)
+    s.script("app.php", "<?php while (true) { fpmd_handle_request(function () { echo getmypid(); }); }")
+    s.start()
+    pids = {int(get(s).text) for _ in range(6)}
+    assert len(pids) == 6
+    procs.until("forks to end that have had their request", lambda: not any(procs.alive(p) for p in pids))
+    assert len(re.findall(r"goes on to call fpmd_handle_request\(\) after it has returned false, and is ended there", s.log())) == 1
+
+
 def test_what_runs_at_the_end_of_a_request(app):
     s = app("$told = new Told('the boot'); register_shutdown_function(fn () => fpmd_log('shutdown of the boot')); $file = tmpfile();"
             "$GLOBALS['of_boot'] = stream_get_meta_data($file)['uri'];", **{"php_admin_value[output_buffering]": "4096"})
