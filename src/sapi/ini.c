@@ -262,10 +262,23 @@ static bool ignore_request_ini(void) {
         return true;
 }
 
-/* Before the request's start-up: what it reads there, post_max_size for one, may be among them. */
+/* Before the request's start-up: what it reads there, post_max_size for one, may be among them. Extensions take their
+ * values as they do there, in a booted process too: where they are active, some answer one that they do not know with a
+ * fatal error, and else do without, and say so when it is used. */
 void sapi_ini_apply_request(void) {
+        bool active = PG(modules_activated);
+
         if (ignore_request_ini())
                 return;
-        ini_apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
-        ini_apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
+        PG(modules_activated) = false;
+        zend_try {
+                ini_apply_request_text(SAPI_ENV("PHP_VALUE"), ZEND_INI_USER);
+                ini_apply_request_text(SAPI_ENV("PHP_ADMIN_VALUE"), ZEND_INI_SYSTEM);
+        }
+        zend_catch {
+                PG(modules_activated) = active;
+                zend_bailout();
+        }
+        zend_end_try();
+        PG(modules_activated) = active;
 }

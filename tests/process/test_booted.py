@@ -85,6 +85,18 @@ def test_a_script_that_does_not_hear_of_the_end_is_ended(app):
     assert re.findall(r"WARNING: .*app.php goes on to call fpmd_handle_request\(\) after it has returned false, and is ended there", s.log())
 
 
+@pytest.mark.parametrize("setting", ["session.serialize_handler", "session.save_handler"])
+def test_a_setting_of_the_web_servers_that_is_no_value_costs_no_request(app, setting):
+    """As in other pools: who uses it hears of it."""
+    s = app(**{"php_value[display_errors]": "1"})
+    s.script("app.php", "<?php while (fpmd_handle_request(function () { echo ini_get($_GET['of']), ' ', json_encode(@session_start()), getmypid(); }));")
+    s.reload()
+    ask = lambda **more: s.client().request(fastcgi.environment(s.app, query=f"of={setting}", **more)).text
+    before = ask()
+    assert ask(PHP_VALUE=f"{setting}=zz") == before.replace(before.split()[0], "zz").replace("true", "false")
+    assert ask() == before
+
+
 def test_it_boots_once_for_many_requests(app):
     s = app()
     replies = [get(s) for _ in range(5)]
