@@ -13,23 +13,30 @@
 
 #include "sapi/booted.h"
 
-/*   name       sets                             reads */
+/* ASSERT_CALLBACK, which PHP has in no header. */
+#define BETWEEN_ASSERT_CALLBACK 2
+
+/*   name       sets                             reads                              of what, where a function is for
+ *                                                                                  several things */
 #define BETWEEN_SETTERS(X)                                                                                             \
-        X(timezone, "date_default_timezone_set", "date_default_timezone_get")                                          \
-        X(internal, "mb_internal_encoding", "mb_internal_encoding")                                                    \
-        X(output, "mb_http_output", "mb_http_output")                                                                  \
-        X(order, "mb_detect_order", "mb_detect_order")                                                                 \
-        X(substitute, "mb_substitute_character", "mb_substitute_character")                                            \
-        X(regex, "mb_regex_encoding", "mb_regex_encoding")                                                             \
-        X(options, "mb_regex_set_options", "mb_regex_set_options")                                                     \
-        X(libxml, "libxml_use_internal_errors", "libxml_use_internal_errors")                                          \
-        X(loader, "libxml_set_external_entity_loader", "libxml_get_external_entity_loader")
+        X(timezone, "date_default_timezone_set", "date_default_timezone_get", 0)                                       \
+        X(internal, "mb_internal_encoding", "mb_internal_encoding", 0)                                                 \
+        X(output, "mb_http_output", "mb_http_output", 0)                                                               \
+        X(order, "mb_detect_order", "mb_detect_order", 0)                                                              \
+        X(substitute, "mb_substitute_character", "mb_substitute_character", 0)                                         \
+        X(regex, "mb_regex_encoding", "mb_regex_encoding", 0)                                                          \
+        X(options, "mb_regex_set_options", "mb_regex_set_options", 0)                                                  \
+        X(libxml, "libxml_use_internal_errors", "libxml_use_internal_errors", 0)                                       \
+        X(loader, "libxml_set_external_entity_loader", "libxml_get_external_entity_loader", 0)                         \
+        X(extensions, "spl_autoload_extensions", "spl_autoload_extensions", 0)                                         \
+        X(assert, "assert_options", "assert_options", BETWEEN_ASSERT_CALLBACK)
 
 /*   name       begins                 ends */
 #define BETWEEN_ENDERS(X) X(syslog, "openlog", "closelog")
 
 struct between_setter {
         const char *set, *get;
+        zend_long what; /* 0: the one thing that they are for */
         bool changed;
         bool ends; /* the extension's own end resets it as well, see betweenmodules.c */
         zval boot; /* UNDEF: there is no such function */
@@ -40,10 +47,10 @@ struct between_ender {
         bool begun;
 };
 
-#define X(name, set, get) SETTER_##name,
+#define X(name, set, get, what) SETTER_##name,
 enum between_setter_row { BETWEEN_SETTERS(X) _SETTER_MAX };
 #undef X
-#define X(name, setter, getter) [SETTER_##name] = { .set = setter, .get = getter },
+#define X(name, setter, getter, option) [SETTER_##name] = { .set = setter, .get = getter, .what = option },
 static struct between_setter between_setters[] = { BETWEEN_SETTERS(X) };
 #undef X
 #define X(name, begin, end) ENDER_##name,
@@ -53,7 +60,7 @@ enum between_ender_row { BETWEEN_ENDERS(X) _ENDER_MAX };
 static struct between_ender between_enders[] = { BETWEEN_ENDERS(X) };
 #undef X
 
-#define X(name, set, get)                                                                                              \
+#define X(name, set, get, what)                                                                                        \
         static zif_handler between_set_##name;                                                                         \
         static ZEND_NAMED_FUNCTION(between_on_##name) {                                                                \
                 between_setters[SETTER_##name].changed |= ZEND_NUM_ARGS() > 0;                                         \
@@ -92,7 +99,7 @@ static ZEND_NAMED_FUNCTION(between_on_reset_cache) {
 }
 
 void sapi_between_start(void) {
-#define X(name, set, get) sapi_functions_watch(set, between_on_##name, &between_set_##name);
+#define X(name, set, get, what) sapi_functions_watch(set, between_on_##name, &between_set_##name);
         BETWEEN_SETTERS(X)
 #undef X
 #define X(name, begin, end) sapi_functions_watch(begin, between_on_##name, &between_begin_##name);
@@ -102,24 +109,42 @@ void sapi_between_start(void) {
         sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
 }
 
-static void between_call(const char *name, zval *argument, zval *ret) {
-        zval function;
+/* Nobody is told that a function is deprecated: no line of the application's calls it here. */
+static void between_call(const char *name, uint32_t n, zval *arguments, zval *ret) {
+        zend_function *f = zend_hash_str_find_ptr(CG(function_table), name, strlen(name));
+        uint32_t flags = f ? f->common.fn_flags : 0;
 
-        ZVAL_STRING(&function, name);
         ZVAL_UNDEF(ret);
-        (void)call_user_function(NULL, NULL, &function, ret, argument ? 1 : 0, argument);
-        zval_ptr_dtor(&function);
+        if (!f)
+                return;
+        f->common.fn_flags &= ~(uint32_t)ZEND_ACC_DEPRECATED;
+        zend_call_known_function(f, NULL, NULL, ret, n, arguments, NULL);
+        f->common.fn_flags = flags;
         if (EG(exception))
                 zend_clear_exception();
+}
+
+static void between_read(const struct between_setter *s, zval *ret) {
+        zval what;
+
+        ZVAL_LONG(&what, s->what);
+        between_call(s->get, s->what > 0, &what, ret);
+}
+
+static void between_set(const struct between_setter *s) {
+        zval arguments[2], result;
+
+        ZVAL_LONG(&arguments[0], s->what);
+        ZVAL_COPY_VALUE(&arguments[1], &s->boot);
+        between_call(s->set, s->what > 0 ? 2 : 1, arguments + (s->what > 0 ? 0 : 1), &result);
+        zval_ptr_dtor(&result);
 }
 
 void sapi_between_remember_settings(void) {
         for (size_t i = 0; i < ELEMENTSOF(between_setters); i++) {
                 struct between_setter *s = &between_setters[i];
 
-                ZVAL_UNDEF(&s->boot);
-                if (zend_hash_str_exists(CG(function_table), s->get, strlen(s->get)))
-                        between_call(s->get, NULL, &s->boot);
+                between_read(s, &s->boot);
                 s->changed = false;
         }
         between_setters[SETTER_libxml].ends = zend_is_true(&between_setters[SETTER_libxml].boot);
@@ -136,8 +161,7 @@ static void between_set_back(void) {
 
                 if (!s->changed && !s->ends)
                         continue;
-                between_call(s->set, &s->boot, &result);
-                zval_ptr_dtor(&result);
+                between_set(s);
                 s->changed = false;
         }
         for (size_t i = 0; i < ELEMENTSOF(between_enders); i++) {
@@ -145,7 +169,7 @@ static void between_set_back(void) {
 
                 if (!e->begun)
                         continue;
-                between_call(e->end, NULL, &result);
+                between_call(e->end, 0, NULL, &result);
                 zval_ptr_dtor(&result);
                 e->begun = false;
         }

@@ -27,6 +27,7 @@ static const struct betweenmodules_row {
         { "ffi", NOTHING },          /* callbacks, which the application holds */
         { "filter", PAIR },          /* copies of the input */
         { "gd", NOTHING },           /* a cache of fonts */
+        { "gmp", PAIR },             /* the state of its random numbers */
         { "imap", PAIR },            /* errors and alerts */
         { "intl", PAIR },            /* the last error */
         { "json", PAIR },            /* the last error */

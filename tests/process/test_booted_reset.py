@@ -99,6 +99,9 @@ ROWS = {
     "random": ("mt_srand(1);", "echo in_array(mt_rand(), [895547922, 2141438069]) ? 'known' : '';", "mt_srand(1);"),
     "shutdown function": ("register_shutdown_function(function () { echo 'canary'; });", "", ""),
     "tick function": ("register_tick_function(function () { echo 'tick'; });", "declare(ticks=1) { $x = 1; }", ""),
+    "assert_options": ("@assert_options(ASSERT_CALLBACK, 'strlen');", "echo json_encode(@assert_options(ASSERT_CALLBACK));",
+                       "@assert_options(ASSERT_CALLBACK, 'strrev');"),
+    "spl_autoload_extensions": ("spl_autoload_extensions('.canary');", "echo spl_autoload_extensions();", "spl_autoload_extensions('.boot');"),
     "assert callback": ("ini_set('assert.exception', '0');", "echo ini_get('assert.exception');", ""),
 }
 
