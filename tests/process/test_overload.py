@@ -346,7 +346,10 @@ def test_request_behind_a_refused_one_is_refused_in_its_turn(busy, limit):
     with s.connect() as c:
         c.send(r.request("a", keep=True) + r.request("b", keep=True) + r.request("c", keep=True)[:30])
         assert [is_refused(c.read_response()) for _ in range(2)] == [True, True]
-        c.send(r.request("c", keep=True)[30:])
+        padded = fastcgi.request_bytes(fastcgi.environment(r.script, query="d", RAN=r.path), keep=True, padding=7)
+        c.send(r.request("c", keep=True)[30:] + padded[:-3])
+        assert [is_refused(c.read_response()) for _ in range(2)] == [True, True]
+        c.send(padded[-3:] + r.request("e", keep=True))
         assert is_refused(c.read_response())
         held.finish()
         assert first.read_response().status == 200  # it was offered

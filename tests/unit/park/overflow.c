@@ -90,6 +90,29 @@ static void test_what_a_request_says(void **unused) {
         }
 }
 
+/* The padding of the record that ends a request is the request's, as far as it has come or is still to come. */
+static void test_what_is_behind_a_request(void **unused) {
+        struct conf_pool pool = {};
+        uint8_t buf[256];
+        size_t n = make_request(buf, 1, "/x.php", true);
+        struct request r;
+
+        (void)unused;
+        request_read(&pool, buf, n, &r);
+        assert_true(r.ended && r.n_behind == 0 && r.n_missing == 0);
+        memcpy(buf + n, "\1\1\0", 3);
+        request_read(&pool, buf, n + 3, &r);
+        assert_true(r.ended && r.behind == buf + n && r.n_behind == 3 && r.n_missing == 0);
+        buf[n - 2] = 2;
+        request_read(&pool, buf, n + 3, &r);
+        assert_true(r.ended && r.behind == buf + n + 2 && r.n_behind == 1 && r.n_missing == 0);
+        request_read(&pool, buf, n, &r);
+        assert_true(r.ended && r.n_behind == 0 && r.n_missing == 2);
+        n = make_request(buf, 1, "/x.php", false);
+        request_read(&pool, buf, n, &r);
+        assert_true(!r.ended && r.n_behind == 0 && r.n_missing == 0);
+}
+
 static void test_what_is_no_request_is_left_to_workers(void **unused) {
         struct conf_pool pool = {};
         uint8_t buf[256];
@@ -158,6 +181,7 @@ int main(void) {
                 cmocka_unit_test(test_surplus),
                 cmocka_unit_test(test_classes_take_turns),
                 cmocka_unit_test(test_what_a_request_says),
+                cmocka_unit_test(test_what_is_behind_a_request),
                 cmocka_unit_test(test_what_is_no_request_is_left_to_workers),
                 cmocka_unit_test(test_request_has_begun_whatever_comes_of_its_head),
         };
