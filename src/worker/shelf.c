@@ -116,8 +116,11 @@ static bool shelf_has_lost_park(const struct shelf *s) {
         return s->channel >= 0 && poll(&p, 1, 0) > 0;
 }
 
-/* At its end the park takes over what is not in hand; while there is none, its successor. */
+/* At its end the park takes over what is not in hand; while there is none, its successor. From the look on they are the
+ * park's, and go with it; that the channel is not listened to any more tells whoever looks from outside. */
 void shelf_close(struct shelf *s) {
+        if (s->channel >= 0)
+                shelf_listen_no_more(s, s->channel);
         if (shelf_has_lost_park(s))
                 shelf_on_park_gone(s, s->retry_at);
         for (int i = 0; i < (int)CLAIMS_PLACES; i++)

@@ -48,7 +48,7 @@ def _connections(address):
 
 class Shelved:
     """A worker's shelf: states, by inode; whether its channel is at its end; and whether the worker ends, and is letting go of what is there. That is the park's then,
-    though the words are as they were."""
+    though the words are as they were. Of one that is about to do that there is nothing: it does not listen to its channel any more."""
 
     def __init__(self, pid):
         self.states, self.is_orphaned, self.is_left = {}, False, False

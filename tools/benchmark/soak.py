@@ -109,11 +109,16 @@ def reload(server, soak):
         soak.problems.append(f"reload {soak.reloads} failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
+def is_whole(server):
+    """One generation alone; its workers there, and the master has heard of each."""
+    return (len(server.zygotes()) == len(LISTENS) and len(server.workers()) == len(LISTENS) * WORKERS
+            and all(p["status"]["idle processes"] == WORKERS for p in server.status()["pools"]))
+
+
 def settle(server, soak):
     """The same state each time: a generation that has just begun, whole, and nobody there."""
     reload(server, soak)
-    procs.until("the new generation to be alone and whole", lambda: len(server.zygotes()) == len(LISTENS)
-                and len(server.workers()) == len(LISTENS) * WORKERS, 60)
+    procs.until("the new generation to be alone and whole", lambda: is_whole(server), 60)
     return look(server)
 
 
