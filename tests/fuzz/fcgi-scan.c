@@ -36,6 +36,11 @@ static struct fcgi_event decode(const uint8_t *in, size_t n, bool *ret_head) {
         return e;
 }
 
+/* The decoder looks at the parameters when they end. The scan does not, and has whoever reads them find that out. */
+static bool is_of_params(const struct fcgi_event *e, bool head) {
+        return !head && e->violation == FCGI_VIOLATION_PARAMS_MALFORMED;
+}
+
 /* Who has no decoder that has seen all of it says the same. GET_VALUES may be malformed. */
 static void compare_answer(const struct fcgi_scan *s, const struct fcgi_event *e, const uint8_t *in, size_t n) {
         const struct fcgi_limits limits = { .params_max = FCGI_PARAMS_MAX_DEFAULT };
@@ -56,7 +61,7 @@ static void compare(const struct fcgi_scan *s, enum fcgi_scan_verdict verdict, c
         switch (verdict) {
         case FCGI_SCAN_WHOLE:
                 if (!head)
-                        assert(type == FCGI_EVENT_VIOLATION); /* of the parameters, which nobody has looked at yet */
+                        assert(type == FCGI_EVENT_VIOLATION);
                 else
                         assert(type == FCGI_EVENT_BODY_END || ((s->no_body || s->enough) && type == FCGI_EVENT_MORE));
                 break;
@@ -64,7 +69,8 @@ static void compare(const struct fcgi_scan *s, enum fcgi_scan_verdict verdict, c
                 assert(type == FCGI_EVENT_ABORT || type == FCGI_EVENT_VIOLATION);
                 break;
         case FCGI_SCAN_ANSWER:
-                compare_answer(s, &e, in, n);
+                if (!is_of_params(&e, head))
+                        compare_answer(s, &e, in, n);
                 break;
         case FCGI_SCAN_MORE:
                 /* records that are answered are waited for to the end of their padding */
