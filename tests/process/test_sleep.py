@@ -531,7 +531,7 @@ def test_wake_ups_are_rationed_and_in_order(sleepers):
     for line in procs.content(journal).splitlines():
         i, what, now, when_made, pid = line.split()
         if what == "begins":
-            made[int(i)] = int(when_made), int(pid)
+            made.setdefault(int(i), (int(when_made), int(pid)))  # where one is started again its first turn counts
             running[i] = int(when_made) / os.sysconf("SC_CLK_TCK")
         else:
             running.pop(i)
@@ -539,7 +539,7 @@ def test_wake_ups_are_rationed_and_in_order(sleepers):
         most = max(most, sum(float(now) - t < 0.9 for t in running.values()))
     assert most <= at_once, procs.content(journal)
     begun = sorted(made, key=made.get)  # the master's order; whose script runs first is the kernel's
-    assert max(abs(begun.index(i) - order.index(i)) for i in order) <= at_once, (order, begun)
+    assert max(abs(begun.index(i) - order.index(i)) for i in order) <= at_once, (order, begun, procs.content(journal))
 
 
 def test_one_that_cannot_start_when_its_turn_comes_tells_its_clients(sleepers):
