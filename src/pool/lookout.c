@@ -8,6 +8,7 @@
 #include "pool/lookout.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include "base/fd.h"
@@ -15,12 +16,21 @@
 /* Events taken in one turn of the loop, one by one: what follows from one may end another pool's entries. */
 #define LOOKOUT_EVENTS 64
 
-static int lookout_on_event(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, _unused_ void *userdata) {
+static int lookout_on_event(_unused_ sd_event_source *s, int fd, _unused_ uint32_t revents, void *userdata) {
+        struct lookout *l = userdata;
         struct epoll_event event;
 
+        l->tells = true;
         for (unsigned i = 0; i < LOOKOUT_EVENTS && epoll_wait(fd, &event, 1, 0) == 1; i++)
                 picture_changed(event.data.ptr);
+        l->tells = false;
         return 0;
+}
+
+bool lookout_has_more(const struct lookout *l) {
+        struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0;
 }
 
 int lookout_init(struct lookout *l, sd_event *event) {

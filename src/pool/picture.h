@@ -280,6 +280,7 @@ struct pool {
         struct {                                  /* wake.h */
                 const struct generation *watched; /* its listeners are, by the master, for it sleeps; or NULL */
                 bool failed;                      /* so they cannot be */
+                bool lets_pass;                   /* those whose clients came before */
                 struct ration_turn turn;          /* to start a zygote */
         } wake;
         struct budget_claim claim;

@@ -161,6 +161,15 @@ static usec_t wake_refuse(struct pool *p, bool waiting, usec_t now) {
         return at;
 }
 
+/* Something else than its client has had this pool looked at. Those whose clients came before go first: but once, as
+ * there may be no end of them. */
+static bool wake_lets_pass(struct pool *p) {
+        const struct lookout *l = &p->env->wakes->lookout;
+
+        p->wake.lets_pass = !p->wake.lets_pass && !l->tells && lookout_has_more(l);
+        return p->wake.lets_pass;
+}
+
 static usec_t wake_up(struct pool *p, usec_t now) {
         const struct start_settings settings = wake_settings(p);
         bool waiting = backlog_count(p->current) > 0 || p->wake.failed;
@@ -171,6 +180,8 @@ static usec_t wake_up(struct pool *p, usec_t now) {
                 return at;
         if (!waiting)
                 return USEC_INFINITY;
+        if (wake_lets_pass(p))
+                return now + USEC_PER_MSEC;
         log_debug("[pool %s] wakes up", p->name);
         sample_begin(p);
         r = start_generation(p, &settings, true);
