@@ -26,12 +26,6 @@
 #define OWNUNIT_SOURCE "SourcePath="
 #define OWNUNIT_MAX    ((size_t)1 << 20)
 
-/* Instances that "systemctl enable" has made links for. */
-struct ownunits {
-        char **names; /* NULL-terminated */
-        const char *path;
-};
-
 /* The next folder of a path, into buf. False: there is none. */
 static bool ownunit_next_folder(const char **path, char buf[static PATH_MAX]) {
         size_t n = strcspn(*path, ":");
@@ -43,17 +37,20 @@ static bool ownunit_next_folder(const char **path, char buf[static PATH_MAX]) {
         return true;
 }
 
-static int ownunit_add(struct ownunits *u, size_t *n, const char *name, size_t n_name) {
-        char **names = reallocarray(u->names, *n + 2, sizeof(*names));
+static int ownunit_add(struct conf_ownunits *u, const char *name, size_t n_name) {
+        char **names = reallocarray(u->names, u->n + 1, sizeof(*names));
+        size_t place;
 
         if (!names)
                 return -ENOMEM;
         u->names = names;
-        names[*n] = strndup(name, n_name);
-        if (!names[*n])
+        names[u->n] = strndup(name, n_name);
+        if (!names[u->n])
                 return -ENOMEM;
-        names[++*n] = NULL;
-        return 0;
+        u->n++;
+        if (names_find(&u->places, names[u->n - 1], &place)) /* another target wants it too */
+                return 0;
+        return names_put(&u->places, names[u->n - 1], u->n - 1);
 }
 
 /* Calls take() for each entry. A folder that is not there has none. */
@@ -75,18 +72,12 @@ static int ownunit_list(int at, const char *folder, int (*take)(void *ctx, int d
         return r == 0 ? -errno : r;
 }
 
-struct ownunit_reader {
-        struct ownunits *units;
-        size_t n;
-};
-
 static int ownunit_take_link(void *ctx, _unused_ int dir, const char *name) {
-        struct ownunit_reader *k = ctx;
         size_t head = strlen(OWNUNIT_HEAD), tail = strlen(OWNUNIT_TAIL), n = strlen(name);
 
         if (n <= head + tail || !text_has_prefix(name, OWNUNIT_HEAD) || !text_has_suffix(name, OWNUNIT_TAIL))
                 return 0;
-        return ownunit_add(k->units, &k->n, name + head, n - head - tail);
+        return ownunit_add(ctx, name + head, n - head - tail);
 }
 
 static int ownunit_take_target(void *ctx, int dir, const char *name) {
@@ -95,24 +86,24 @@ static int ownunit_take_target(void *ctx, int dir, const char *name) {
         return ownunit_list(dir, name, ownunit_take_link, ctx);
 }
 
-static int ownunit_read(const char *path, struct ownunits *ret) {
-        struct ownunit_reader k = { .units = ret };
+void conf_ownunit_done(struct conf_ownunits *u) {
+        names_done(&u->places);
+        for (size_t i = 0; i < u->n; i++)
+                free(u->names[i]);
+        free(u->names);
+        *u = (struct conf_ownunits){};
+}
+
+int conf_ownunit_read(const char *path, struct conf_ownunits *ret) {
         char folder[PATH_MAX];
         int r = 0;
 
-        *ret = (struct ownunits){ .names = calloc(1, sizeof(*ret->names)), .path = path };
-        if (!ret->names)
-                return -ENOMEM;
+        *ret = (struct conf_ownunits){ .path = path };
         while (r == 0 && ownunit_next_folder(&path, folder))
-                r = ownunit_list(AT_FDCWD, folder, ownunit_take_target, &k);
+                r = ownunit_list(AT_FDCWD, folder, ownunit_take_target, ret);
+        if (r < 0)
+                conf_ownunit_done(ret);
         return r;
-}
-
-static void ownunit_done(struct ownunits *u) {
-        for (char **name = u->names; name && *name; name++)
-                free(*name);
-        free(u->names);
-        *u = (struct ownunits){};
 }
 
 /* "%%" is a unit's way to say "%". */
@@ -178,23 +169,20 @@ static bool ownunit_is_made_of(const char *path, const char *pool, const char *f
         return false;
 }
 
-static bool ownunit_is_enabled(const struct ownunits *u, const char *pool) {
-        for (char **name = u->names; *name; name++)
-                if (text_equal(*name, pool))
-                        return !ownunit_is_any_masked(u->path, pool);
-        return false;
+bool conf_ownunit_has(const struct conf_ownunits *u, const char *pool) {
+        size_t place;
+
+        return names_find(&u->places, pool, &place) && !ownunit_is_any_masked(u->path, pool);
 }
 
 bool conf_ownunit_is_enabled(const char *path, const char *pool) {
-        struct ownunits units = {};
-        bool is = ownunit_read(path, &units) == 0 && ownunit_is_enabled(&units, pool);
+        _cleanup_ownunits_ struct conf_ownunits units = {};
 
-        ownunit_done(&units);
-        return is;
+        return conf_ownunit_read(path, &units) == 0 && conf_ownunit_has(&units, pool);
 }
 
 struct ownunit_leaving {
-        struct ownunits units;
+        struct conf_ownunits units;
         struct conf *conf;
         bool failed;
 };
@@ -202,7 +190,7 @@ struct ownunit_leaving {
 static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
         struct ownunit_leaving *k = ctx;
 
-        if (!ownunit_is_enabled(&k->units, pool->name) ||
+        if (!conf_ownunit_has(&k->units, pool->name) ||
             !ownunit_is_made_of(k->units.path, pool->name, pool->where.file))
                 return true;
         k->failed = k->failed || conf_add_left(k->conf, pool->name, pool->where.file) < 0;
@@ -211,7 +199,7 @@ static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
 
 void conf_ownunit_leave(struct conf *c, const char *path, struct text *problems) {
         struct ownunit_leaving k = { .conf = c };
-        int r = c->n_pools > 0 ? ownunit_read(path, &k.units) : 0;
+        int r = c->n_pools > 0 ? conf_ownunit_read(path, &k.units) : 0;
 
         if (r < 0)
                 text_printf(problems, "[%s:0] option --leave-to-units: '%s' cannot be read: %s\n", c->files[0], path,
@@ -220,5 +208,5 @@ void conf_ownunit_leave(struct conf *c, const char *path, struct text *problems)
                 k.failed = k.failed || conf_add_notice(c, "each pool has a unit of its own that is enabled: nothing is "
                                                           "left to serve here") < 0;
         problems->failed = problems->failed || k.failed;
-        ownunit_done(&k.units);
+        conf_ownunit_done(&k.units);
 }

@@ -118,6 +118,8 @@ static int poolfiles_leads_elsewhere(const char *data, size_t n) {
         const char *s, *reason;
         size_t n_line;
 
+        if (!memmem(data, n, "include", strlen("include")))
+                return false;
         while (conf_ini_next(&data, &n, &s, &n_line)) {
                 _cleanup_ini_line_ struct conf_ini_line line = {};
                 int r = conf_ini_parse(s, n_line, conf_scan_no_environment, &line, &reason);
@@ -130,6 +132,28 @@ static int poolfiles_leads_elsewhere(const char *data, size_t n) {
         return false;
 }
 
+/* "[a${B}]": its name is put together. */
+static bool poolfiles_is_made_up(const char *s, size_t n) {
+        while (n > 0 && conf_scan_is_blank(*s)) {
+                s++;
+                n--;
+        }
+        return n > 0 && *s == '[' && (memchr(s, '$', n) || memchr(s, '"', n) || memchr(s, '\'', n));
+}
+
+/* Whether a section of the file may have that name. */
+static bool poolfiles_may_have(const char *data, size_t n, const char *name) {
+        const char *s;
+        size_t n_line;
+
+        if (memmem(data, n, name, strlen(name)))
+                return true;
+        while (conf_ini_next(&data, &n, &s, &n_line))
+                if (poolfiles_is_made_up(s, n_line))
+                        return true;
+        return false;
+}
+
 static int poolfiles_tell_unread(const char *path, int error, const struct poolfiles_visitor *v) {
         _cleanup_text_ struct text problem = {};
 
@@ -138,8 +162,29 @@ static int poolfiles_tell_unread(const char *path, int error, const struct poolf
         return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
 }
 
-/* Those that include others and those that do not have a turn each. */
-static int poolfiles_visit_file(const char *path, bool with_include, const struct poolfiles_visitor *v) {
+/* Files that include others, for which it is not the time yet. */
+struct poolfiles_later {
+        char **paths;
+        size_t n;
+};
+
+static void poolfiles_later_done(struct poolfiles_later *l) {
+        for (size_t i = 0; i < l->n; i++)
+                free(l->paths[i]);
+        free(l->paths);
+}
+
+static int poolfiles_leave_for_later(struct poolfiles_later *l, const char *path) {
+        char **paths = reallocarray(l->paths, l->n + 1, sizeof(*paths));
+
+        if (!paths)
+                return -ENOMEM;
+        l->paths = paths;
+        paths[l->n] = strdup(path);
+        return paths[l->n] && ++l->n ? 0 : -ENOMEM;
+}
+
+static int poolfiles_visit_late(const char *path, const struct poolfiles_visitor *v) {
         _cleanup_(poolfiles_done) struct poolfile f = { .path = path };
         _cleanup_conf_ struct conf *conf = NULL;
         _cleanup_free_ char *data = NULL;
@@ -147,31 +192,44 @@ static int poolfiles_visit_file(const char *path, bool with_include, const struc
 
         if (v->begin)
                 v->begin(path);
-        r = fd_read_plain_file(path, FILE_BYTES_MAX, &data, &f.n);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0)
-                return with_include ? 0 : poolfiles_tell_unread(path, -r, v);
-        r = poolfiles_leads_elsewhere(data, f.n);
-        if (r < 0 || r != with_include)
-                return r < 0 ? r : 0;
-        f.data = data;
         r = conf_load(path, &poolfiles_options, &conf, &f.problems);
-        if (r == CONF_E_INVALID)
-                return poolfiles_visit_sections(&f, v);
-        return r < 0 ? r : poolfiles_visit_pools(path, conf, v);
+        if (r != CONF_E_INVALID)
+                return r < 0 ? r : poolfiles_visit_pools(path, conf, v);
+        r = fd_read_plain_file(path, FILE_BYTES_MAX, &data, &f.n);
+        if (r < 0)
+                return r == -ENOMEM ? r : poolfiles_tell_unread(path, -r, v);
+        f.data = data;
+        return poolfiles_visit_sections(&f, v);
+}
+
+static int poolfiles_visit_file(const char *path, struct poolfiles_later *later, const struct poolfiles_visitor *v) {
+        _cleanup_free_ char *data = NULL;
+        size_t n;
+        int r;
+
+        if (v->begin)
+                v->begin(path);
+        r = fd_read_plain_file(path, FILE_BYTES_MAX, &data, &n);
+        if (r < 0)
+                return r == -ENOMEM ? r : poolfiles_tell_unread(path, -r, v);
+        r = poolfiles_leads_elsewhere(data, n);
+        if (r != 0)
+                return r < 0 ? r : poolfiles_leave_for_later(later, path);
+        if (v->pool_name && !poolfiles_may_have(data, n, v->pool_name))
+                return 0;
+        return poolfiles_visit_text(path, data, n, v);
 }
 
 static int poolfiles_is_one(const struct dirent *entry) {
         return entry->d_name[0] != '.' && text_has_suffix(entry->d_name, ".conf");
 }
 
-static int poolfiles_visit_entry(const char *folder, const char *name, bool with_include,
+static int poolfiles_visit_entry(const char *folder, const char *name, struct poolfiles_later *later,
                                  const struct poolfiles_visitor *v) {
         _cleanup_text_ struct text path = {};
 
         text_printf(&path, "%s/%s", folder, name);
-        return path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), with_include, v);
+        return path.failed ? -ENOMEM : poolfiles_visit_file(text_peek(&path), later, v);
 }
 
 static int poolfiles_tell_folder(const char *folder, int error, const struct poolfiles_visitor *v) {
@@ -183,16 +241,17 @@ static int poolfiles_tell_folder(const char *folder, int error, const struct poo
         return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
 }
 
-static int poolfiles_visit_folder(const char *folder, bool with_include, const struct poolfiles_visitor *v) {
+static int poolfiles_visit_folder(const char *folder, struct poolfiles_later *later,
+                                  const struct poolfiles_visitor *v) {
         struct dirent **entries = NULL;
         int n, r = 0;
 
         n = scandir(folder, &entries, poolfiles_is_one, alphasort);
         if (n < 0)
-                return errno == ENOMEM ? -ENOMEM : with_include ? 0 : poolfiles_tell_folder(folder, errno, v);
+                return errno == ENOMEM ? -ENOMEM : poolfiles_tell_folder(folder, errno, v);
         for (int i = 0; i < n; i++) {
                 if (r == 0)
-                        r = poolfiles_visit_entry(folder, entries[i]->d_name, with_include, v);
+                        r = poolfiles_visit_entry(folder, entries[i]->d_name, later, v);
                 free(entries[i]);
         }
         free(entries);
@@ -200,9 +259,12 @@ static int poolfiles_visit_folder(const char *folder, bool with_include, const s
 }
 
 int poolfiles_visit(char *const *folders, size_t n, const struct poolfiles_visitor *v) {
+        _cleanup_(poolfiles_later_done) struct poolfiles_later later = {};
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < 2 * n; i++)
-                r = poolfiles_visit_folder(folders[i % n], i >= n, v);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = poolfiles_visit_folder(folders[i], &later, v);
+        for (size_t i = 0; r == 0 && i < later.n; i++)
+                r = poolfiles_visit_late(later.paths[i], v);
         return r;
 }

@@ -6,6 +6,8 @@
 #include "conf/model.h"
 
 struct poolfiles_visitor {
+        /* Where one pool alone is wanted: files that cannot have it are not taken apart. NULL: all are. */
+        const char *pool_name;
         /* The file is looked at now. May be NULL. */
         void (*begin)(const char *file);
         /* A pool of a good file. */
@@ -19,8 +21,7 @@ struct poolfiles_visitor {
 };
 
 /* Visits the folders' files in the order of their names, then those that include others. A folder that is not there has
- * none. A visitor's answer other
- * than 0 ends it, and is returned; else 0 or -errno. */
+ * none. A visitor's answer other than 0 ends it, and is returned; else 0 or -errno. */
 int poolfiles_visit(char *const *folders, size_t n, const struct poolfiles_visitor *visitor);
 
 /* The same for one file's n bytes, without includes. */

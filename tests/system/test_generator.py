@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -253,20 +254,22 @@ $_SESSION['x'] = 1;
 session_write_close();
 echo json_encode(['temporary' => file_put_contents($file, 'x') === 1, 'session' => is_file(session_save_path() . '/sess_' . session_id()),
     'state' => file_put_contents(getenv('STATE') . '/x', 'x') === 1,
-    'pattern' => preg_match('/^(a+)+b$/', 'aab') === 1 && ini_get('pcre.jit') === '1', 'me' => posix_getpwuid(posix_geteuid())['name'],
-    'shell' => trim((string) @shell_exec('/bin/echo shell')) === 'shell', 'load' => is_array(sys_getloadavg()),
+    'pattern' => preg_match('/^(a+)+b$/', 'aab') === 1, 'jit' => ini_get('pcre.jit') === '1', 'me' => posix_getpwuid(posix_geteuid())['name'],
+    'shell' => trim((string) @shell_exec('/bin/echo shell')) === 'shell', 'setgid' => trim((string) @shell_exec('/usr/local/bin/setgid-id -gn')) === 'mail', 'load' => is_array(sys_getloadavg()),
     'upload' => @file_put_contents('/var/www/html/up/x', 'x') === 1,
     'tcp' => is_resource(@stream_socket_client('tcp://127.0.0.1:9418', $no, $text, 1))]);
 """
 
 
 @pytest.mark.parametrize("preset, lost, won", [(None, [], []), ("uploads", [], ["upload"]), ("no-network", ["tcp"], []), ("no-exec", ["shell"], []),
-                                               ("mail", [], [])])
+                                               ("mail", [], ["setgid"]), ("no-jit", ["jit"], [])])
 def test_what_applications_need_works_in_the_instances_sandbox(sites, container, preset, lost, won):
     container.write("/var/www/html/needs.php", NEEDS)
     container.run("install", "-d", "-o", "site0", "/var/www/html/up")
     container.run("systemd-run", "--unit=echo9418", "systemd-socket-activate", "-l", "127.0.0.1:9418", "--inetd", "-a", "/bin/cat")
-    sites.write("site0", "env[STATE] = /var/lib/fpmd/site0\nprocess.priority = 3")
+    container.run("install", "-g", "mail", "-m", "2755", "/usr/bin/id", "/usr/local/bin/setgid-id")
+    jit = "\nphp_admin_value[pcre.jit] = 0\nphp_admin_value[opcache.jit] = disable" if preset == "no-jit" else ""  # as that file says
+    sites.write("site0", "env[STATE] = /var/lib/fpmd/site0\nprocess.priority = 3" + jit)
     if preset:
         container.run("install", "-D", f"/usr/share/fpmd/sandbox/{preset}.conf", f"/etc/systemd/system/fpmd@site0.service.d/{preset}.conf")
     sites.reload()
@@ -274,12 +277,12 @@ def test_what_applications_need_works_in_the_instances_sandbox(sites, container,
     try:
         wait_until(lambda: container.run("sh", "-c", "ss -ltn 2>/dev/null | grep -q 9418 || grep -q ':24CA ' /proc/net/tcp", check=False).returncode == 0, "the port")
         found = json.loads(container.run("fpmctl", "get", "--connect", sites.socket("site0"), "/var/www/html/needs.php").stdout)
-        wanted = {"temporary", "session", "state", "pattern", "shell", "load", "tcp"} - set(lost) | set(won)
+        wanted = {"temporary", "session", "state", "pattern", "jit", "shell", "load", "tcp"} - set(lost) | set(won)
         assert found.pop("me") == "site0"
         assert {name for name, met in found.items() if met} == wanted
         assert container.run("sh", "-c", f"ps -o ni= -p {container.show('fpmd@site0.service', 'MainPID')}").stdout.strip() == "3"
     finally:
-        container.run("sh", "-c", "rm -rf /etc/systemd/system/fpmd@site0.service.d /var/www/html/up /var/www/html/needs.php; systemctl stop echo9418", check=False)
+        container.run("sh", "-c", "rm -rf /etc/systemd/system/fpmd@site0.service.d /var/www/html/up /var/www/html/needs.php /usr/local/bin/setgid-id; systemctl stop echo9418", check=False)
 
 
 def test_a_chroot_works_in_the_instances_sandbox(sites, container):
@@ -365,6 +368,46 @@ php_admin_value[opcache.file_cache] = /var/cache/fpmd/{name}
     assert container.run("find", "/var/cache/fpmd/free/", "-name", "nothing.php.bin").stdout
     assert ask("free")["session"] == 1
     container.run("sh", "-c", "rm -rf /var/lib/php/sessions/sess_others /var/www/html/nothing.php")
+
+
+def test_a_site_is_added_and_removed_without_a_look_at_the_others(sites, container, tmp_path):
+    """systemd takes seconds to say what thousands of units do, and is asked for them only where somebody listens at the site's address."""
+    def run(*words):
+        calls = tmp_path / "calls"
+        done = subprocess.run(["strace", "-f", "-qq", "-s", "500", "-e", "trace=execve", "-o", calls, *container.enter("fpmctl", *words)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        asked = [line for line in calls.read_text().splitlines() if '"show"' in line]
+        assert asked
+        return done, [line for line in asked if "*" in line]
+    sites.write("site2", "pm.max_requests = many")  # a mistake of another one's
+    sites.reload()
+    sites.enable("site0")
+    assert sites.ask("site0")
+    before = container.show("fpmd@site0.service", "MainPID")
+    done, wide = run("enable", "site1")
+    assert (done.returncode, done.stderr, wide) == (0, "", [])
+    assert sites.ask("site1") == "site1 site1 fpm-fcgi" and container.show("fpmd@site0.service", "MainPID") == before
+    done, wide = run("list", "site1")
+    assert (done.returncode, done.stderr, wide) == (0, "", []) and "site1" in done.stdout and "site0" not in done.stdout
+    done, wide = run("disable", "site1")
+    assert (done.returncode, done.stderr, wide) == (0, "", []) and container.show("fpmd@site0.service", "MainPID") == before
+
+
+@pytest.mark.parametrize("listen", ["/run/php/taken.sock", "127.0.0.1:9419"])
+def test_an_address_that_another_socket_unit_has_is_refused(sites, container, listen):
+    container.write("/etc/systemd/system/taken.socket", f"[Socket]\nListenStream={listen}\n")
+    container.write("/etc/systemd/system/taken.service", "[Service]\nExecStart=/bin/true\n")
+    sites.add("shop", user="site1", listen=listen)
+    sites.reload()
+    container.systemctl("start", "taken.socket")
+    try:
+        done = container.run("fpmctl", "enable", "shop", check=False)
+        assert done.returncode == 1 and f"taken.socket listens on {listen}" in done.stderr
+    finally:
+        container.systemctl("stop", "taken.socket")
+        for kind in ("socket", "service"):
+            container.remove(f"/etc/systemd/system/taken.{kind}")
+    container.run("fpmctl", "enable", "shop")
 
 
 def listed(container):

@@ -2,6 +2,7 @@
 """The units as they are shipped: activation, who runs as whom, the sandbox, the journal, exit statuses."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -260,6 +261,16 @@ def test_a_pool_that_was_moved_is_listed_beside_one_with_a_socket_unit_of_anothe
         found = json.loads(container.run("fpmctl", "doctor", "--json", check=False).stdout)["findings"]
         assert not [row for row in found if "fpmd.socket" in row["what"] + row["next"] or "next boot" in row["what"]], found
     container.run("fpmctl", "get", "--connect", "/run/fpmd-shop.sock", "/var/www/html/load.php")
+
+
+def test_a_list_asks_the_service_once_for_all_of_its_pools(two_pools, container, tmp_path):
+    calls = tmp_path / "calls"
+    subprocess.run(["strace", "-f", "-qq", "-e", "trace=connect", "-o", calls, *container.enter("fpmctl", "list")], check=True, stdout=subprocess.DEVNULL)
+    assert calls.read_text().count('"/run/fpmd/control"') == 1
+    found = json.loads(container.run("fpmctl", "list", "--json", "shop").stdout)
+    assert [(pool["name"], pool["state"], pool["workers"]) for pool in found] == [("shop", "shared", 4)]
+    assert container.run("fpmctl", "list", "nosuch", check=False).returncode == 1
+    assert container.run("fpmctl", "list", "*", check=False).returncode == container.run("fpmctl", "list", "www", "shop", check=False).returncode == 2
 
 
 def test_status_asks_the_masters_of_units_where_they_are_named_or_alone(fpmd, container):

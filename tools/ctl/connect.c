@@ -22,9 +22,9 @@ static bool connect_take_instance(const char *name, char **ret) {
         _cleanup_unitlist_ struct unitlist list = {};
         const struct unitlist_pool *p;
 
-        if (unitlist_read(&list) < 0)
+        if (unitlist_read(name, &list) < 0)
                 return false;
-        p = unitlist_find(&list, name, strlen(name));
+        p = unitlist_find(&list, name);
         *ret = p && *p->listen && !text_equal(p->listen, "systemd") ? strdup(p->listen) : NULL;
         return *ret != NULL;
 }

@@ -20,13 +20,13 @@ static const char usage[] = "fpmctl disable NAME\n"
 static int disable_check(const char *name, const char *socket, const char *service) {
         const char *const words[] = { "is-enabled", "--quiet", "--", socket, service, NULL };
         _cleanup_unitlist_ struct unitlist list = {};
-        int r = unitlist_read(&list);
+        int r = unitlist_read(name, &list);
 
         if (r == 0)
                 r = unitlist_ask(&list);
         if (r < 0)
                 return -r;
-        if (unitlist_find(&list, name, strlen(name)) || systemctl_run(words, NULL) == 0)
+        if (unitlist_find(&list, name) || systemctl_run(words, NULL) == 0)
                 return CTL_EXIT_OK;
         ctl_print_error("there is no pool '%s', and no unit of that name; fpmctl list shows those that are there",
                         name);
@@ -51,9 +51,9 @@ static void disable_tell(const char *name) {
         const struct unitlist_pool *pool;
 
         printf("fpmd@%s.socket and fpmd@%s.service are stopped, and start at no boot\n", name, name);
-        if (unitlist_read(&list) < 0 || unitlist_ask(&list) < 0)
+        if (unitlist_read(name, &list) < 0 || unitlist_ask(&list) < 0)
                 return;
-        pool = unitlist_find(&list, name, strlen(name));
+        pool = unitlist_find(&list, name);
         if (pool && *pool->file)
                 disable_tell_pool(&list, pool);
 }

@@ -4,10 +4,15 @@
  * to the second, and removes it with the first. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/account.h"
+#include "base/addr.h"
+#include "base/fd.h"
 #include "ctl.h"
 #include "enable.h"
 #include "systemctl.h"
@@ -53,16 +58,34 @@ static bool enable_is_in_the_way(const char *block, const char *own, const char 
                unitblock_listens_at(block, address) && !text_equal(ret, own) && !text_equal(ret, "fpmd.socket");
 }
 
+/* Somebody may listen there: a socket has its file, or keeps others from the port. */
+static bool enable_may_be_taken(const char *address) {
+        _cleanup_fd_ int fd = -1;
+        struct addr a;
+        int yes = 1;
+
+        if (address[0] == '/')
+                return faccessat(AT_FDCWD, address, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+        if (addr_parse(address, &a) < 0)
+                return true;
+        fd = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        return fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 || bind(fd, &a.sa, a.n) < 0;
+}
+
+/* All socket units are asked for, which takes systemd long where there are thousands: so not where nobody listens. */
 static int enable_check_address(const char *unit, const char *listen) {
         static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
         char address[CONF_PATH_BYTES + 1], other[256], *rest, *block;
         _cleanup_text_ struct text out = {};
-        int r = systemctl_run(words, &out);
+        int r;
 
+        if (socketunit_address(listen, address) != 0 || !enable_may_be_taken(address))
+                return 0; /* systemd says itself what is wrong */
+        r = systemctl_run(words, &out);
         if (r < 0)
                 return r;
-        if (r > 0 || !out.data || socketunit_address(listen, address) != 0)
-                return 0; /* systemd says itself what is wrong */
+        if (r > 0 || !out.data)
+                return 0;
         rest = out.data;
         while ((block = unitblock_next(&rest))) {
                 if (!enable_is_in_the_way(block, unit, address, other))
@@ -98,12 +121,12 @@ static int enable_check(const char *name, const char *unit, const struct unitlis
         const struct unitlist_pool *pool;
         int r;
 
-        r = unitlist_read(list);
+        r = unitlist_read(name, list);
         if (r == 0)
                 r = unitlist_ask(list);
         if (r < 0)
                 return r;
-        pool = unitlist_find(list, name, strlen(name));
+        pool = unitlist_find(list, name);
         if (!pool || pool->is_stray) {
                 ctl_print_error("no pool '%s' in the folders of " FPMD_SYSCONFDIR
                                 "/units.conf; fpmctl list shows those that are there",

@@ -4,6 +4,7 @@
  * units do, and the master of one that runs what it has done; nobody is woken by being listed.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -12,17 +13,20 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/names.h"
 #include "base/number.h"
 #include "ctl.h"
 #include "unitlist.h"
+#include "units/instance.h"
 #include "view.h"
 
 #define TIMEOUT (2 * USEC_PER_SEC)
 
 static const char usage[] =
-        "fpmctl list [--json]\n"
+        "fpmctl list [--json] [NAME]\n"
         "\n"
-        "Lists the pools of the folders that units.conf names, which are instances of fpmd@.service:\n"
+        "Lists the pools of the folders that units.conf names, which are instances of fpmd@.service,\n"
+        "or that one alone, whose state is had sooner where there are thousands:\n"
         "\n"
         "  running   its service is there\n"
         "  asleep    systemd listens, and the next connection starts the service\n"
@@ -67,35 +71,69 @@ static const char *list_user(const struct unitlist *l, const struct unitlist_poo
         return *p->user || p->problems ? p->user : p->runs_as; /* a unit of a broken file has the template's */
 }
 
-/* Of the one pool, or of one of those that fpmd.service has. */
-static void list_count(const struct ctl_view *v, const char *name, struct list_numbers *ret) {
-        for (size_t i = 0; i < v->n_pools; i++) {
-                const struct status_snapshot *s = &v->pools[i].snapshot;
+/* What a master says of its pools. */
+struct list_master {
+        bool asked, closed; /* the latter: to this user */
+        struct ctl_view view;
+        struct names places; /* of its pools */
+};
 
-                if (!text_equal(v->pools[i].message.pool.name, name))
-                        continue;
-                ret->known = true;
-                ret->requests = number_add(ret->requests, s->requests);
-                ret->workers += s->n_total;
-                ret->active += s->n_active;
-                ret->last_use = MAX(ret->last_use, s->last_use);
-        }
+static void list_master_done(struct list_master *m) {
+        names_done(&m->places);
+        ctl_view_done(&m->view);
 }
 
-/* Of one that runs: a folder without a control socket is one that starts or ends. */
-static void list_ask(const struct unitlist *l, const struct unitlist_pool *p, struct list_numbers *ret) {
-        bool shared = unitlist_is_shared(l, p);
-        char path[sizeof("/run/fpmd-/" IPC_CONTROL_SOCKET) + 256];
+/* A folder without a control socket is of one that starts or ends. */
+static void list_ask(struct list_master *m, char *path) {
         struct ctl ctl = { .socket = path };
-        _cleanup_view_ struct ctl_view v = {};
+
+        m->asked = true;
+        m->closed = access(path, W_OK) < 0 && errno != ENOENT;
+        if (m->closed || access(path, F_OK) < 0 || ctl_status_collect(&ctl, TIMEOUT, &m->view) != 0)
+                return;
+        for (size_t i = 0; i < m->view.n_pools; i++)
+                (void)names_put(&m->places, m->view.pools[i].message.pool.name, i); /* it has no numbers, else */
+}
+
+static void list_count(const struct list_master *m, const char *name, struct list_numbers *ret) {
+        const struct status_snapshot *s;
+        size_t place;
+
+        ret->closed = m->closed;
+        if (!names_find(&m->places, name, &place) || m->view.pools[place].error != 0)
+                return;
+        s = &m->view.pools[place].snapshot;
+        *ret = (struct list_numbers){ .known = true,
+                                      .requests = s->requests,
+                                      .workers = s->n_total,
+                                      .active = s->n_active,
+                                      .last_use = s->last_use };
+}
+
+static void list_count_own(const struct unitlist_pool *p, struct list_numbers *ret) {
+        _cleanup_(list_master_done) struct list_master m = {};
+        char path[sizeof("/run/fpmd-/" IPC_CONTROL_SOCKET) + 256];
+
+        if (!text_equal(p->service, "active"))
+                return;
+        snprintf(path, sizeof(path), "/run/fpmd-%.255s/" IPC_CONTROL_SOCKET, p->name);
+        list_ask(&m, path);
+        list_count(&m, p->name, ret);
+}
+
+/* main: fpmd.service's, which is asked once for all of its pools. */
+static void list_count_pool(const struct unitlist *l, const struct unitlist_pool *p, struct list_master *main,
+                            struct list_numbers *ret) {
+        char path[] = "/run/fpmd/" IPC_CONTROL_SOCKET;
 
         *ret = (struct list_numbers){};
-        snprintf(path, sizeof(path), "/run/fpmd%s%.255s/" IPC_CONTROL_SOCKET, shared ? "" : "-", shared ? "" : p->name);
-        if ((!shared && !text_equal(p->service, "active")) || access(path, F_OK) < 0)
+        if (!unitlist_is_shared(l, p)) {
+                list_count_own(p, ret);
                 return;
-        ret->closed = access(path, W_OK) < 0;
-        if (!ret->closed && ctl_status_collect(&ctl, TIMEOUT, &v) == 0)
-                list_count(&v, p->name, ret);
+        }
+        if (!main->asked)
+                list_ask(main, path);
+        list_count(main, p->name, ret);
 }
 
 static void list_put_time(uint64_t wall, struct text *out) {
@@ -162,6 +200,7 @@ static void list_put_object(const struct unitlist *l, const struct unitlist_pool
 }
 
 static void list_print(const struct unitlist *l, bool json, struct text *out) {
+        _cleanup_(list_master_done) struct list_master main = {};
         bool closed = false;
 
         text_append(out, json ? "["
@@ -170,7 +209,7 @@ static void list_print(const struct unitlist *l, bool json, struct text *out) {
         for (size_t i = 0; i < l->n; i++) {
                 struct list_numbers numbers;
 
-                list_ask(l, &l->pools[i], &numbers);
+                list_count_pool(l, &l->pools[i], &main, &numbers);
                 closed |= numbers.closed;
                 if (json && i > 0)
                         text_append_c(out, ',');
@@ -195,15 +234,25 @@ int ctl_list_main(struct ctl *ctl, int argc, char *argv[]) {
                         json = true;
                 else if (ctl_option(ctl, c, usage, &code) != 0)
                         return code;
-        if (optind != argc) {
-                ctl_print_error("list takes no names; -h explains");
+        if (optind + 1 < argc) {
+                ctl_print_error("list takes one name at most; -h explains");
                 return CTL_EXIT_USAGE;
         }
-        r = unitlist_read(&list);
+        if (argv[optind] && instance_name_error(argv[optind])) {
+                ctl_print_error("'%s': %s", argv[optind], instance_name_error(argv[optind]));
+                return CTL_EXIT_USAGE;
+        }
+        r = unitlist_read(argv[optind], &list);
         if (r == 0)
                 r = unitlist_ask(&list);
         if (r < 0)
                 return -r;
+        if (argv[optind] && list.n == 0) {
+                ctl_print_error("no pool '%s' in the folders of " FPMD_SYSCONFDIR
+                                "/units.conf; fpmctl list shows those that are there",
+                                argv[optind]);
+                return CTL_EXIT_FAILED;
+        }
         list_print(&list, json, &out);
         if (out.failed) {
                 ctl_print_error("out of memory");

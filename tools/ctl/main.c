@@ -22,7 +22,7 @@ static const char usage[] =
         "  doctor [--json]                     look at the machine, say what is wrong and what to do next\n"
         "  check [-R] [-y FILE]                read the configuration, print what is wrong with it\n"
         "  import DIR|FILE                     read php-fpm's configuration, print what differs and the socket units\n"
-        "  list [--json]                       pools that are units of their own: state, user, memory, requests\n"
+        "  list [--json] [NAME]                pools that are units of their own: state, user, memory, requests\n"
         "  enable NAME                         check the pool's file, make its units, listen now and at each boot\n"
         "  disable NAME                        the opposite\n"
         "\n"

@@ -14,14 +14,12 @@
 #include "base/fd.h"
 #include "ctl.h"
 
-#define WORDS_MAX 8
-
 static int systemctl_spawn(const char *const *arguments, int out_fd, pid_t *ret) {
-        const char *words[WORDS_MAX + 2] = { "systemctl" };
+        const char *words[SYSTEMCTL_WORDS_MAX + 2] = { "systemctl" };
         posix_spawn_file_actions_t actions;
         int r;
 
-        for (size_t i = 0; i < WORDS_MAX && arguments[i]; i++)
+        for (size_t i = 0; i < SYSTEMCTL_WORDS_MAX && arguments[i]; i++)
                 words[i + 1] = arguments[i];
         r = posix_spawn_file_actions_init(&actions);
         if (r != 0)

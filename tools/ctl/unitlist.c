@@ -31,20 +31,21 @@ void unitlist_done(struct unitlist *l) {
                 free(l->pools[i].problems);
         }
         free(l->pools);
+        names_done(&l->places);
         *l = (struct unitlist){};
 }
 
-struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name) {
-        for (size_t i = 0; i < l->n; i++)
-                if (strlen(l->pools[i].name) == n_name && memcmp(l->pools[i].name, name, n_name) == 0)
-                        return &l->pools[i];
-        return NULL;
+struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name) {
+        size_t place;
+
+        return names_find(&l->places, name, &place) ? &l->pools[place] : NULL;
 }
 
 static int unitlist_add(struct unitlist *l, const char *file, const struct conf_pool *pool, const char *problems) {
         struct unitlist_pool *pools, *p;
 
-        if (instance_name_error(pool->name) || unitlist_find(l, pool->name, strlen(pool->name)))
+        if (instance_name_error(pool->name) || unitlist_find(l, pool->name) ||
+            (l->pool_name && !text_equal(l->pool_name, pool->name)))
                 return 0;
         pools = reallocarray(l->pools, l->n + 1, sizeof(*pools));
         if (!pools)
@@ -59,7 +60,9 @@ static int unitlist_add(struct unitlist *l, const char *file, const struct conf_
                                      .problems = problems ? strdup(problems) : NULL,
                                      .memory = UINT64_MAX,
                                      .uid = UINT64_MAX };
-        return p->name && p->file && p->user && p->group && p->listen && (p->problems || !problems) ? 0 : -ENOMEM;
+        if (!p->name || !p->file || !p->user || !p->group || !p->listen || (problems && !p->problems))
+                return -ENOMEM;
+        return names_put(&l->places, p->name, l->n - 1);
 }
 
 static int unitlist_on_pool(const char *file, const struct conf_pool *pool, void *userdata) {
@@ -75,14 +78,17 @@ static int unitlist_on_remark(const char *line, _unused_ void *userdata) {
         return 0;
 }
 
-int unitlist_read(struct unitlist *ret) {
-        const struct poolfiles_visitor visitor = {
-                .pool = unitlist_on_pool, .broken = unitlist_on_broken, .remark = unitlist_on_remark, .userdata = ret
-        };
+int unitlist_read(const char *name, struct unitlist *ret) {
+        const struct poolfiles_visitor visitor = { .pool_name = name,
+                                                   .pool = unitlist_on_pool,
+                                                   .broken = unitlist_on_broken,
+                                                   .remark = unitlist_on_remark,
+                                                   .userdata = ret };
         _cleanup_unitsconf_ struct unitsconf conf = {};
         _cleanup_text_ struct text problems = {};
         int r;
 
+        ret->pool_name = name;
         r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
         fputs(text_peek(&problems), stderr);
         if (r == 0)
@@ -93,14 +99,15 @@ int unitlist_read(struct unitlist *ret) {
         return -CTL_EXIT_FAILED;
 }
 
-/* "fpmd@NAME.service": the pool, and whether it is the service. */
-static struct unitlist_pool *unitlist_find_unit(const struct unitlist *l, const char *unit, bool *ret_service) {
-        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+/* "fpmd@NAME.service": NAME. False: it is no such unit. */
+static bool unitlist_take_name(const char *unit, char ret[static CONF_POOL_NAME_MAX + 1]) {
+        size_t head = strlen("fpmd@");
+        const char *dot = strrchr(unit, '.');
 
-        if (!at || !dot || dot < at || !text_has_prefix(unit, "fpmd@"))
-                return NULL;
-        *ret_service = text_equal(dot, ".service");
-        return unitlist_find(l, at + 1, (size_t)(dot - at - 1));
+        if (!text_has_prefix(unit, "fpmd@") || !dot || (size_t)(dot - unit) > head + CONF_POOL_NAME_MAX)
+                return false;
+        text_copy(ret, CONF_POOL_NAME_MAX + 1, unit + head, (size_t)(dot - unit) - head);
+        return true;
 }
 
 /* Words in place of a number ("[not set]"), and the numbers that systemd has for none. */
@@ -138,6 +145,8 @@ static void unitlist_take_main(struct unitlist *l, const char *name, const char 
                 l->main_runs |= text_equal(value, "active") || text_equal(value, "reloading");
         else if (text_equal(name, "User") && *value)
                 snprintf(l->main_user, sizeof(l->main_user), "%s", value);
+        else if (text_equal(name, "TriggeredBy"))
+                snprintf(l->main_sockets, sizeof(l->main_sockets), "%s", value);
 }
 
 /* A socket unit that is up for fpmd.service, of whatever name: its pools have it by their names or their addresses. */
@@ -158,16 +167,13 @@ static void unitlist_take_main_socket(struct unitlist *l, const char *block) {
 }
 
 /* One that is up, of no file of the folders: of /etc/fpmd/instances, or of one that has gone. NULL: it is neither. */
-static struct unitlist_pool *unitlist_add_stray(struct unitlist *l, const char *unit, const char *block) {
-        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
-        char name[CONF_POOL_NAME_MAX + 1], file[PATH_MAX];
+static struct unitlist_pool *unitlist_add_stray(struct unitlist *l, char *name, const char *block) {
         struct conf_pool pool = { .name = name };
+        char file[PATH_MAX];
         size_t n = l->n;
 
-        if (!at || !dot || !text_has_prefix(unit, "fpmd@") || (size_t)(dot - at) > sizeof(name) ||
-            unitblock_has_line(block, "ActiveState=inactive"))
+        if (unitblock_has_line(block, "ActiveState=inactive"))
                 return NULL;
-        text_copy(name, sizeof(name), at + 1, (size_t)(dot - at - 1));
         snprintf(file, sizeof(file), FPMD_SYSCONFDIR "/instances/%s.conf", name);
         if (unitlist_add(l, access(file, F_OK) == 0 ? file : "", &pool, NULL) < 0 || l->n == n)
                 return NULL;
@@ -175,25 +181,33 @@ static struct unitlist_pool *unitlist_add_stray(struct unitlist *l, const char *
         return &l->pools[l->n - 1];
 }
 
+/* The pool whose unit that is, or NULL. */
+static struct unitlist_pool *unitlist_take_pool(struct unitlist *l, const char *unit, const char *block) {
+        char name[CONF_POOL_NAME_MAX + 1];
+
+        if (!unitlist_take_name(unit, name))
+                return NULL;
+        return unitlist_find(l, name) ?: unitlist_add_stray(l, name, block);
+}
+
 /* NAME=VALUE lines of one unit, in systemd's order. */
 static void unitlist_take_unit(struct unitlist *l, char *block) {
+        bool is_service, is_main;
         struct unitlist_pool *p;
         char *line, *name, unit[256];
-        bool service = false, is_main;
 
         if (!unitblock_id(block, unit))
                 return;
         unitlist_take_main_socket(l, block);
-        p = unitlist_find_unit(l, unit, &service);
-        if (!p && (p = unitlist_add_stray(l, unit, block)))
-                service = text_has_suffix(unit, ".service");
+        p = unitlist_take_pool(l, unit, block);
+        is_service = text_has_suffix(unit, ".service");
         is_main = text_equal(unit, "fpmd.service");
         while ((p || is_main) && (line = strsep(&block, "\n"))) {
                 name = strsep(&line, "=");
                 if (line && is_main)
                         unitlist_take_main(l, name, line);
                 else if (line)
-                        (service ? unitlist_take_service : unitlist_take_socket)(p, name, line);
+                        (is_service ? unitlist_take_service : unitlist_take_socket)(p, name, line);
         }
 }
 
@@ -206,22 +220,28 @@ static void unitlist_take_states(struct unitlist *l, char *text) {
 
 /* Of one that does not read: the files that it has as it is shipped, and that are not left to units. */
 static void unitlist_guess_main(struct unitlist *l) {
+        _cleanup_ownunits_ struct conf_ownunits units = {};
+
+        (void)conf_ownunit_read(FPMD_UNIT_FOLDERS, &units); /* which are not there, else */
         for (size_t i = 0; i < l->n; i++)
                 l->pools[i].is_read_by_main = text_has_prefix(l->pools[i].file, FPMD_SYSCONFDIR "/pool.d/") &&
-                                              !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, l->pools[i].name);
+                                              !conf_ownunit_has(&units, l->pools[i].name);
 }
 
+/* Of a service that is neither up nor has a socket nobody asks whose pools it has. */
 static int unitlist_look_at_main(struct unitlist *l) {
         const struct conf_options options = { .text_only = true, .no_environment = true, .units = FPMD_UNIT_FOLDERS };
         _cleanup_conf_ struct conf *conf = NULL;
         int r;
 
+        if (!l->main_runs && !l->main_listens)
+                return 0;
         r = conf_load_unchecked(CTL_CONFIG_DEFAULT, &options, &conf);
         if (r > 0)
                 unitlist_guess_main(l);
         for (size_t i = 0; r == 0 && i < conf->n_pools; i++) {
                 const struct conf_pool *pool = &conf->pools[i];
-                struct unitlist_pool *p = unitlist_find(l, pool->name, strlen(pool->name));
+                struct unitlist_pool *p = unitlist_find(l, pool->name);
 
                 if (p && pool->where.file && text_equal(p->file, pool->where.file))
                         p->is_read_by_main = true;
@@ -235,17 +255,10 @@ bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p)
         return is_off && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
 }
 
-int unitlist_ask(struct unitlist *l) {
-        static const char *const words[] = {
-                "show",
-                "--all",
-                "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,FileDescriptorName",
-                "--",
-                "fpmd@*.service",
-                "*.socket",
-                "fpmd.service",
-                NULL
-        };
+#define UNITLIST_PROPERTIES                                                                                            \
+        "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,TriggeredBy,FileDescriptorName"
+
+static int unitlist_show(struct unitlist *l, const char *const *words) {
         _cleanup_text_ struct text out = {};
         int r;
 
@@ -258,8 +271,42 @@ int unitlist_ask(struct unitlist *l) {
         }
         if (out.data)
                 unitlist_take_states(l, out.data);
-        if (unitlist_look_at_main(l) == 0)
-                return 0;
+        return 0;
+}
+
+static int unitlist_show_main_sockets(struct unitlist *l) {
+        const char *words[SYSTEMCTL_WORDS_MAX + 1] = { "show", "--all", UNITLIST_PROPERTIES, "--" };
+        char *names = l->main_sockets, *name;
+        size_t n = 4;
+
+        while (n < SYSTEMCTL_WORDS_MAX && (name = strsep(&names, " ")))
+                if (*name)
+                        words[n++] = name;
+        return n > 4 ? unitlist_show(l, words) : 0;
+}
+
+/* systemd takes long to say what thousands of units do. */
+static int unitlist_show_one(struct unitlist *l) {
+        char service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX], socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
+        const char *const words[] = {
+                "show", "--all", UNITLIST_PROPERTIES, "--", service, socket, "fpmd.service", NULL
+        };
+        int r;
+
+        snprintf(service, sizeof(service), "fpmd@%s.service", l->pool_name);
+        snprintf(socket, sizeof(socket), "fpmd@%s.socket", l->pool_name);
+        r = unitlist_show(l, words);
+        return r < 0 ? r : unitlist_show_main_sockets(l);
+}
+
+int unitlist_ask(struct unitlist *l) {
+        static const char *const all[] = { "show",           "--all",    UNITLIST_PROPERTIES, "--",
+                                           "fpmd@*.service", "*.socket", "fpmd.service",      NULL };
+        int r;
+
+        r = l->pool_name ? unitlist_show_one(l) : unitlist_show(l, all);
+        if (r < 0 || unitlist_look_at_main(l) == 0)
+                return r;
         ctl_print_error("out of memory");
         return -CTL_EXIT_FAILED;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/names.h"
 #include "base/text.h"
 
 struct unitlist_pool {
@@ -27,17 +28,21 @@ struct unitlist_pool {
 struct unitlist {
         struct unitlist_pool *pools;
         size_t n;
+        struct names places;   /* of the pools, by name */
+        const char *pool_name; /* the one that is wanted alone; NULL: all are */
 
-        bool main_runs;     /* fpmd.service is up */
-        bool main_listens;  /* a socket unit of it is */
-        char main_user[64]; /* the service's */
+        bool main_runs;          /* fpmd.service is up */
+        bool main_listens;       /* a socket unit of it is */
+        char main_user[64];      /* the service's */
+        char main_sockets[1024]; /* names of its socket units, with blanks between */
 };
 void unitlist_done(struct unitlist *l);
 #define _cleanup_unitlist_ _cleanup_(unitlist_done)
 
-/* Reads the folders; remarks about files of no pool go to stderr. 0, or a negative exit code after the error was told.
- */
-int unitlist_read(struct unitlist *ret);
+/* Reads the folders; remarks about files of no pool go to stderr. Where one pool alone is wanted, who has thousands of
+ * others is not kept waiting: files that cannot have it are left aside, here and in unitlist_ask(). name: NULL, or
+ * borrowed. 0, or a negative exit code after the error was told. */
+int unitlist_read(const char *name, struct unitlist *ret);
 
 /* Asks systemd for the state of their units. The same outcomes. */
 int unitlist_ask(struct unitlist *l);
@@ -46,4 +51,5 @@ int unitlist_ask(struct unitlist *l);
  * units, with one of these. */
 bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p);
 
-struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name, size_t n_name);
+/* NULL: there is none. */
+struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name);

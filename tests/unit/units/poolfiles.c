@@ -124,6 +124,36 @@ static void test_files_with_an_include_come_last_and_wait_for_nobody(void **stat
         assert_int_equal(rmdir(folder), 0);
 }
 
+/* Of thousands of files those that cannot have the pool are left aside, so their mistakes are nobody's business. */
+static void test_one_pool_is_wanted(void **state) {
+        static const struct {
+                const char *name, *text;
+        } files[] = {
+                { "a.conf", "[a]\nlisten = 9000\n" PM },
+                { "b.conf", "[b]\nphp_value[x] = \"y\nlisten = 9001\n" },
+                { "c.conf", "include = /tmp/fpmd-no-such-*.conf\n[c]\nlisten = 9002\n" PM },
+                { "d.conf", " [ \"d\"'ee' ]\nlisten = 9003\n" PM },
+                { "e.conf", "nothing is right here\n" },
+        };
+        const struct poolfiles_visitor v = {
+                .pool_name = "dee", .pool = on_pool, .broken = on_broken, .remark = on_remark
+        };
+        char folder[] = "/tmp/fpmd-poolfiles-XXXXXX", path[128];
+
+        assert_non_null(mkdtemp(folder));
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                put(folder, files[i].name, files[i].text);
+        text_done(&heard);
+        assert_int_equal(poolfiles_visit((char *[]){ folder }, 1, &v), 0);
+        assert_string_equal(text_peek(&heard), "pool dee 9003\npool c 9002\n");
+        text_done(&heard);
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                snprintf(path, sizeof(path), "%s/%s", folder, files[i].name);
+                assert_int_equal(unlink(path), 0);
+        }
+        assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pools_of_a_good_file),
@@ -132,6 +162,7 @@ int main(void) {
                 cmocka_unit_test(test_the_environment_is_nobodys),
                 cmocka_unit_test(test_folders),
                 cmocka_unit_test(test_files_with_an_include_come_last_and_wait_for_nobody),
+                cmocka_unit_test(test_one_pool_is_wanted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
