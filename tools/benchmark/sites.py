@@ -8,6 +8,8 @@
     sites.py awake [N] [NAME=VALUE...]
                             N pools (100) with a worker each: memory, by program and kind, and what it is made of; with
                             these directives in each pool, such as php_admin_value[opcache.interned_strings_buffer]=2
+    sites.py panel [N]      what fpmd itself takes to list, add and remove one of N pools (4,000) that are units, beside systemd,
+                            whose systemctl is one here that knows its answers. As root; /etc/fpmd is another one for it
 
 FPMD_BUILD is the build that is measured. Memory is PSS, of the master and all its processes. Sockets are in /dev/shm: making 4,000
 files in a folder of a disk takes longer than all the rest. The number of descriptors must allow for it: ulimit -n.
@@ -16,8 +18,10 @@ files in a folder of a disk takes longer than all the rest. The number of descri
 import collections
 import os
 import re
+import resource
 import shutil
 import statistics
+import subprocess
 import sys
 import time
 
@@ -238,7 +242,86 @@ def awake(program, n, *directives):
         remove(s)
 
 
+# Of a hoster's pool.
+SITE = """[site{0}]
+user = www-data
+group = www-data
+listen = /run/php/site{0}.sock
+listen.owner = www-data
+listen.group = www-data
+pm = ondemand
+pm.max_children = 5
+pm.process_idle_timeout = 10s
+pm.max_requests = 500
+php_admin_value[open_basedir] = /srv/site{0}:/tmp
+php_admin_value[upload_tmp_dir] = /srv/site{0}/tmp
+php_admin_flag[log_errors] = on
+env[TMPDIR] = /srv/site{0}/tmp
+"""
+UNIT = """Id=fpmd@site{0}.{1}
+ActiveState={2}
+Listen=/run/php/site{0}.sock (Stream)
+Triggers=fpmd@site{0}.service
+
+"""
+SYSTEMCTL = """#!/bin/sh
+case "$*" in *'*'*) cat {0}/all ;; show*) cat {0}/one ;; esac
+"""
+ETC = "/etc/fpmd"
+
+
+def write(path, text, mode=0o644):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    os.chmod(path, mode)
+
+
+def time_used(*command):
+    """Seconds on a CPU, of it and of what it runs."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env={**os.environ, "PATH": f"{ETC}/bin:{os.environ['PATH']}"})
+    assert done.returncode == 0, done.stderr
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def panel(n):
+    """In a mount namespace of its own."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", ETC], check=True)
+    for folder in ("pool.d", "bin", "made"):
+        os.mkdir(f"{ETC}/{folder}")
+    for i in range(n):
+        write(f"{ETC}/pool.d/site{i}.conf", SITE.format(i))
+    write(f"{ETC}/all", "".join(UNIT.format(i, "socket", "active") for i in range(n)))
+    write(f"{ETC}/one", UNIT.format(n - 1, "socket", "active"))
+    write(f"{ETC}/bin/systemctl", SYSTEMCTL.format(ETC), 0o755)
+    generator = os.path.join(programs.BUILD, "tools", "generator", "fpmd-generator")
+    for what, command in (("fpmd-generator, in each daemon-reload", [generator, f"{ETC}/made"]), ("fpmctl list", [programs.FPMCTL, "list", "--json"]),
+                          ("fpmctl list NAME", [programs.FPMCTL, "list", "--json", f"site{n - 1}"]),
+                          ("fpmctl enable NAME", [programs.FPMCTL, "enable", f"site{n - 1}"]),
+                          ("fpmctl disable NAME", [programs.FPMCTL, "disable", f"site{n - 1}"])):
+        print(f"{n} units: {what:40} {time_used(*command) * 1000:8.1f} ms of a CPU", flush=True)
+
+
+def run_panel(n):
+    made = not os.path.isdir(ETC)
+    if made:
+        os.mkdir(ETC)
+    try:
+        subprocess.run(["unshare", "--mount", sys.executable, __file__, "panel-inside", str(n)], check=True)
+    finally:
+        if made:
+            os.rmdir(ETC)
+
+
 def main():
+    if sys.argv[1:2] == ["panel"]:
+        run_panel(int(sys.argv[2]) if len(sys.argv) > 2 else 4000)
+        return
+    if sys.argv[1:2] == ["panel-inside"]:
+        panel(int(sys.argv[2]))
+        return
     rows = {"idle": (idle, 400), "many": (many, 4000), "wake": (wake, 100), "awake": (awake, 100)}
     if len(sys.argv) < 2 or sys.argv[1] not in rows:
         sys.exit(__doc__)
