@@ -3,6 +3,7 @@
  * A process of fpmd-zygote's for each pool, which gets the pool's settings as a zygote does, and says on its stdout
  * what PHP does not take (zygote/check). It is the pool's user, and nobody where the pool names none and this process
  * is root. Its stderr is read where it has not come so far, as PHP ends a process in which an extension does not start.
+ * As many run at once as there are CPUs; what they say is told in the order of the pools.
  */
 
 #include "phpcheck/phpcheck.h"
@@ -21,28 +22,40 @@
 
 #include "base/account.h"
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/time.h"
 #include "conf/conf.h"
 #include "conf/pack.h"
 #include "ipc/inherit.h"
 
-#define PHPCHECK_POOLS_MAX 64U
-#define PHPCHECK_TIME      (10 * USEC_PER_SEC)
-#define PHPCHECK_SAID_MAX  ((size_t)64 << 10)
-#define PHPCHECK_NUMBERS   16 /* descriptors above those that the process has fixed numbers for */
+#define PHPCHECK_POOLS_MAX   64U
+#define PHPCHECK_TIME        (10 * USEC_PER_SEC)
+#define PHPCHECK_SAID_MAX    ((size_t)64 << 10)
+#define PHPCHECK_AT_ONCE_MAX ((size_t)16)
+#define PHPCHECK_NUMBERS     16 /* descriptors above those that the process has fixed numbers for */
 
 /* One start of PHP. */
 struct phpcheck_start {
+        const struct conf_pool *pool;
         struct account who;
         int conf, errors; /* descriptors: the settings, and a file for its stderr */
-        usec_t until;
+        int said;         /* what it says, to read; -1: it could not be started */
+        int error;        /* why: -errno */
+        pid_t pid;
 };
 
 static void phpcheck_start_done(struct phpcheck_start *s) {
         fd_close(s->conf);
         fd_close(s->errors);
+        fd_close(s->said);
 }
-#define _cleanup_start_ _cleanup_(phpcheck_start_done)
+
+/* Those that run at the same time, in the order of their pools. */
+struct phpcheck_row {
+        struct phpcheck_start starts[PHPCHECK_AT_ONCE_MAX];
+        size_t first, n;
+        size_t most; /* as many as there are CPUs, and two in any case */
+};
 
 /* 0 or -errno. who->uid: 0, it stays who it is. */
 static int phpcheck_find_user(const struct phpcheck *k, const struct conf_pool *pool, struct account *who) {
@@ -101,26 +114,34 @@ static int phpcheck_listen(int fd, usec_t until, struct text *said) {
         }
 }
 
-/* 0; -ETIMEDOUT; -EIO: it has ended otherwise than it should; other -errno. */
-static int phpcheck_ask(const struct phpcheck *k, const struct phpcheck_start *s, struct text *said) {
+/* 0 or -errno. */
+static int phpcheck_fork(const struct phpcheck *k, struct phpcheck_start *s) {
         _cleanup_fd_ int reader = -1, writer = -1;
-        int ends[2], status = 0, r;
-        pid_t pid;
+        int ends[2];
 
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
         reader = ends[0];
         writer = ends[1];
-        pid = fork();
-        if (pid < 0)
+        s->pid = fork();
+        if (s->pid < 0)
                 return -errno;
-        if (pid == 0)
+        if (s->pid == 0)
                 phpcheck_child(k, s, writer);
-        writer = fd_close(writer);
-        r = phpcheck_listen(reader, s->until, said);
+        s->said = TAKE_FD(reader);
+        return 0;
+}
+
+/* Waits for its end. 0; -ETIMEDOUT; -EIO: it has ended otherwise than it should; other -errno. */
+static int phpcheck_hear(const struct phpcheck_start *s, usec_t until, struct text *said) {
+        int status = 0, r;
+
+        if (s->said < 0)
+                return s->error;
+        r = phpcheck_listen(s->said, until, said);
         if (r < 0)
-                kill(pid, SIGKILL);
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                kill(s->pid, SIGKILL);
+        while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
@@ -142,8 +163,8 @@ static void phpcheck_last_words(int errors, struct text *ret) {
         }
 }
 
-static void phpcheck_tell_failure(const struct conf_pool *pool, const struct phpcheck_start *s, int error,
-                                  struct text *ret) {
+static void phpcheck_tell_failure(const struct phpcheck_start *s, int error, struct text *ret) {
+        const struct conf_pool *pool = s->pool;
         _cleanup_text_ struct text words = {};
 
         if (error == EIO)
@@ -157,30 +178,60 @@ static void phpcheck_tell_failure(const struct conf_pool *pool, const struct php
                             error == ETIMEDOUT ? "it takes too long to start" : strerror(error));
 }
 
-static int phpcheck_pool(const struct phpcheck *k, const struct conf *conf, const struct conf_pool *pool, usec_t until,
-                         struct text *ret) {
-        _cleanup_start_ struct phpcheck_start s = { .conf = -1, .errors = fd_new_memfd("php-check"), .until = until };
-        _cleanup_text_ struct text said = {};
+/* What keeps the one pool from being looked at is in ret->error. 0 or -errno. */
+static int phpcheck_begin(const struct phpcheck *k, const struct conf *conf, const struct conf_pool *pool,
+                          struct phpcheck_start *ret) {
         _cleanup_free_ char *packed = NULL;
         size_t n;
         int r;
 
+        *ret = (struct phpcheck_start){ .pool = pool, .conf = -1, .errors = fd_new_memfd("php-check"), .said = -1 };
         r = conf_pack_pool(conf, pool, &packed, &n);
         if (r < 0)
                 return r;
-        s.conf = fd_new_sealed("fpmd-conf", packed, n);
-        if (s.conf < 0 || s.errors < 0)
-                return MIN(s.conf, s.errors);
-        r = phpcheck_find_user(k, pool, &s.who);
-        if (r == 0)
-                r = phpcheck_ask(k, &s, &said);
+        ret->conf = fd_new_sealed("fpmd-conf", packed, n);
+        if (ret->conf < 0 || ret->errors < 0)
+                return MIN(ret->conf, ret->errors);
+        r = phpcheck_find_user(k, pool, &ret->who);
+        ret->error = r < 0 ? r : phpcheck_fork(k, ret);
+        return 0;
+}
+
+/* The first one's. 0 or -ENOMEM. */
+static int phpcheck_end(struct phpcheck_row *row, usec_t until, struct text *ret) {
+        struct phpcheck_start *s = &row->starts[row->first];
+        _cleanup_text_ struct text said = {};
+        int r = phpcheck_hear(s, until, &said);
+
         text_append_lines_once(ret, "", text_peek(&said)); /* a mistake in php.ini is every pool's */
         if (r < 0)
-                phpcheck_tell_failure(pool, &s, -r, ret);
+                phpcheck_tell_failure(s, -r, ret);
+        phpcheck_start_done(s);
+        row->first = (row->first + 1) % PHPCHECK_AT_ONCE_MAX;
+        row->n--;
         return said.failed ? -ENOMEM : 0;
 }
 
+static int phpcheck_add(const struct phpcheck *k, const struct conf *conf, const struct conf_pool *pool,
+                        struct phpcheck_row *row) {
+        struct phpcheck_start *s = &row->starts[(row->first + row->n) % PHPCHECK_AT_ONCE_MAX];
+        int r = phpcheck_begin(k, conf, pool, s);
+
+        if (r == 0)
+                row->n++;
+        else
+                phpcheck_start_done(s);
+        return r;
+}
+
+static size_t phpcheck_at_once(void) {
+        size_t n = MAX(process_n_cpus(), 2U);
+
+        return MIN(n, PHPCHECK_AT_ONCE_MAX);
+}
+
 int phpcheck_run(const struct phpcheck *k, const struct conf *conf, struct text *ret) {
+        struct phpcheck_row row = { .most = phpcheck_at_once() };
         usec_t until = time_now() + PHPCHECK_TIME;
         size_t n_asked = 0, n_left = 0;
         bool plain = false;
@@ -197,8 +248,12 @@ int phpcheck_run(const struct phpcheck *k, const struct conf *conf, struct text 
                 }
                 plain |= pool->n_php_settings == 0;
                 n_asked++;
-                r = phpcheck_pool(k, conf, pool, until, ret);
+                r = row.n < row.most ? 0 : phpcheck_end(&row, until, ret);
+                if (r == 0)
+                        r = phpcheck_add(k, conf, pool, &row);
         }
+        while (row.n > 0)
+                r = MIN(r, phpcheck_end(&row, r < 0 ? 0 : until, ret));
         if (n_left > 0)
                 text_printf(ret, "NOTICE: whether PHP takes the settings of %zu more pools was not looked at\n",
                             n_left);
