@@ -68,14 +68,18 @@ static int instance_refuse_directive(const struct instance *i, enum conf_pool_ro
         return instance_refuse(i, text_peek(&problem), ret);
 }
 
+int instance_address(const char *name, const char *listen, char buf[static CONF_PATH_BYTES + 1]) {
+        if (!text_equal(listen, "systemd"))
+                return socketunit_address(listen, buf);
+        snprintf(buf, CONF_PATH_BYTES + 1, "/run/fpmd-%s.sock", name);
+        return 0;
+}
+
 bool instance_has_main_socket(const struct conf_pool *pool) {
         char address[CONF_PATH_BYTES + 1];
 
-        if (text_equal(pool->listen, "systemd")) /* the template's own */
-                snprintf(address, sizeof(address), "/run/fpmd-%s.sock", pool->name);
-        else if (!pool->listen || socketunit_address(pool->listen, address) != 0)
-                return false;
-        return text_equal(address, DEFAULT_SOCKET);
+        return pool->listen && instance_address(pool->name, pool->listen, address) == 0 &&
+               text_equal(address, DEFAULT_SOCKET);
 }
 
 /* 0; SOCKETUNIT_E_NAME or SOCKETUNIT_E_UNFIT, and there is no text. */

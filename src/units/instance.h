@@ -12,6 +12,10 @@
  * text that says what it would have to be. */
 const char *instance_name_error(const char *name);
 
+/* Where the instance of that name listens, whose pool has that listen: the template's own address where systemd is to
+ * give it one. As socketunit_address(). */
+int instance_address(const char *name, const char *listen, char buf[static CONF_PATH_BYTES + 1]);
+
 /* Its address is that of fpmd.socket, which gives way to it. */
 bool instance_has_main_socket(const struct conf_pool *pool);
 

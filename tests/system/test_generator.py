@@ -393,21 +393,22 @@ def test_a_site_is_added_and_removed_without_a_look_at_the_others(sites, contain
     assert (done.returncode, done.stderr, wide) == (0, "", []) and container.show("fpmd@site0.service", "MainPID") == before
 
 
-@pytest.mark.parametrize("listen", ["/run/php/taken.sock", "127.0.0.1:9419"])
-def test_an_address_that_another_socket_unit_has_is_refused(sites, container, listen):
-    container.write("/etc/systemd/system/taken.socket", f"[Socket]\nListenStream={listen}\n")
+@pytest.mark.parametrize("listen, address", [("/run/php/taken.sock", "/run/php/taken.sock"), ("127.0.0.1:9419", "127.0.0.1:9419"),
+                                             ("systemd", "/run/fpmd-shop.sock")])
+def test_an_address_that_another_socket_unit_has_is_refused(sites, container, listen, address):
+    container.write("/etc/systemd/system/taken.socket", f"[Socket]\nListenStream={address}\n")
     container.write("/etc/systemd/system/taken.service", "[Service]\nExecStart=/bin/true\n")
     sites.add("shop", user="site1", listen=listen)
     sites.reload()
     container.systemctl("start", "taken.socket")
     try:
         done = container.run("fpmctl", "enable", "shop", check=False)
-        assert done.returncode == 1 and f"taken.socket listens on {listen}" in done.stderr
+        assert done.returncode == 1 and f"taken.socket listens on {address}" in done.stderr
     finally:
         container.systemctl("stop", "taken.socket")
         for kind in ("socket", "service"):
             container.remove(f"/etc/systemd/system/taken.{kind}")
-    container.run("fpmctl", "enable", "shop")
+    assert f"fpmd@shop.socket is enabled, and listens on {address}:" in container.run("fpmctl", "enable", "shop").stdout
 
 
 def listed(container):

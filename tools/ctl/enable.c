@@ -19,7 +19,6 @@
 #include "unitblock.h"
 #include "unitlist.h"
 #include "units/instance.h"
-#include "units/socketunit.h"
 
 static const char enable_usage[] = "fpmctl enable NAME\n"
                                    "\n"
@@ -73,13 +72,13 @@ static bool enable_may_be_taken(const char *address) {
 }
 
 /* All socket units are asked for, which takes systemd long where there are thousands: so not where nobody listens. */
-static int enable_check_address(const char *unit, const char *listen) {
+static int enable_check_address(const char *unit, const struct unitlist_pool *pool) {
         static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
         char address[CONF_PATH_BYTES + 1], other[256], *rest, *block;
         _cleanup_text_ struct text out = {};
         int r;
 
-        if (socketunit_address(listen, address) != 0 || !enable_may_be_taken(address))
+        if (instance_address(pool->name, pool->listen, address) != 0 || !enable_may_be_taken(address))
                 return 0; /* systemd says itself what is wrong */
         r = systemctl_run(words, &out);
         if (r < 0)
@@ -139,7 +138,7 @@ static int enable_check(const char *name, const char *unit, const struct unitlis
                 return -CTL_EXIT_CONFIG;
         }
         r = enable_check_user(pool);
-        return r < 0 ? r : enable_check_address(unit, pool->listen);
+        return r < 0 ? r : enable_check_address(unit, pool);
 }
 
 int enable_run(const char *const *words) {
@@ -202,7 +201,7 @@ static int enable_look(const char *unit) {
 
 static void enable_tell(const struct unitlist_pool *pool, const char *unit) {
         char address[CONF_PATH_BYTES + 1];
-        bool known = socketunit_address(pool->listen, address) == 0;
+        bool known = instance_address(pool->name, pool->listen, address) == 0;
 
         printf("%s is enabled, and listens on %s: the first connection starts the service\n"
                "fpmctl list shows what it does; after a change of %s: systemctl reload fpmd@%s\n",

@@ -25,7 +25,6 @@
 #include "units/claims.h"
 #include "units/instance.h"
 #include "units/poolfiles.h"
-#include "units/socketunit.h"
 #include "units/unitsconf.h"
 
 #define SECONDS_MAX 30
@@ -131,9 +130,7 @@ static int generator_claim_address(struct generator *g, const struct conf_pool *
         int r;
 
         *ret = NULL;
-        if (text_equal(pool->listen, "systemd"))
-                snprintf(address, sizeof(address), "/run/fpmd-%s.sock", pool->name); /* the template's */
-        else if (!pool->listen || socketunit_address(pool->listen, address) != 0)
+        if (!pool->listen || instance_address(pool->name, pool->listen, address) != 0)
                 return 0;
         r = addresses_take(&g->addresses, address, pool->listen_where.file ? pool->listen_where : pool->where, &who);
         if (r == ADDRESSES_E_TAKEN && asprintf(ret, "it is taken already, see %s", who) < 0)
