@@ -378,7 +378,7 @@ def test_a_site_is_added_and_removed_without_a_look_at_the_others(sites, contain
                               stderr=subprocess.PIPE, text=True)
         asked = [line for line in calls.read_text().splitlines() if '"show"' in line]
         assert asked
-        return done, [line for line in asked if "*" in line]
+        return done, [line for line in asked if "*." in line]
     sites.write("site2", "pm.max_requests = many")  # a mistake of another one's
     sites.reload()
     sites.enable("site0")

@@ -160,14 +160,20 @@ static bool pools_is_elsewhere(const struct doctor_facts *f, const char *file, c
 }
 
 /* Pools of units.conf's folders. */
+struct pools_visit {
+        struct doctor_facts *facts;
+        struct conf_ownunits own;
+};
+
 static int pools_on_instance(const char *file, const struct conf_pool *pool, void *userdata) {
-        struct doctor_facts *f = userdata;
+        const struct pools_visit *visit = userdata;
+        struct doctor_facts *f = visit->facts;
         const char *unit = doctor_facts_print(f, "fpmd@%s.service", pool->name);
 
         if (pools_is_elsewhere(f, file, pool))
                 return 0;
         if (f->lacks_pools && text_has_prefix(file, FPMD_SYSCONFDIR "/pool.d/") &&
-            !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, pool->name))
+            !conf_ownunit_has(&visit->own, pool->name))
                 unit = "fpmd.service"; /* whose fpmd.conf cannot be read, and has these files */
         pools_add(f, pool, unit, 0);
         pools_add_file(f, file, unit);
@@ -175,19 +181,24 @@ static int pools_on_instance(const char *file, const struct conf_pool *pool, voi
 }
 
 static int pools_on_broken(const char *file, const struct conf_pool *pool, const char *problems, void *userdata) {
+        const struct pools_visit *visit = userdata;
+
         pools_on_instance(file, pool, userdata);
-        doctor_facts_add_problems(userdata, problems);
+        doctor_facts_add_problems(visit->facts, problems);
         return 0;
 }
 
 static int pools_on_remark(const char *line, void *userdata) {
-        doctor_facts_add_problems(userdata, line);
+        const struct pools_visit *visit = userdata;
+
+        doctor_facts_add_problems(visit->facts, line);
         return 0;
 }
 
 static void pools_collect_instances(struct doctor_facts *f) {
+        struct pools_visit visit = { .facts = f };
         const struct poolfiles_visitor visitor = {
-                .pool = pools_on_instance, .broken = pools_on_broken, .remark = pools_on_remark, .userdata = f
+                .pool = pools_on_instance, .broken = pools_on_broken, .remark = pools_on_remark, .userdata = &visit
         };
         _cleanup_unitsconf_ struct unitsconf conf = {};
         _cleanup_text_ struct text problems = {};
@@ -195,8 +206,10 @@ static void pools_collect_instances(struct doctor_facts *f) {
 
         r = unitsconf_load(FPMD_SYSCONFDIR "/units.conf", &conf, &problems);
         doctor_facts_add_problems(f, text_peek(&problems));
+        (void)conf_ownunit_read(FPMD_UNIT_FOLDERS, &visit.own); /* it has none, else */
         if (r == 0)
                 r = poolfiles_visit(conf.folders, conf.n_folders, &visitor);
+        conf_ownunit_done(&visit.own);
         if (r < 0)
                 doctor_facts_unseen(f, FPMD_SYSCONFDIR "/units.conf", strerror(-r));
 }
