@@ -208,7 +208,7 @@ static void booted_begin(const struct sapi_request *request) {
 static void booted_on_exception(void) {
         zend_execute_data *frame = EG(current_execute_data);
 
-        if (zend_is_unwind_exit(EG(exception))) {
+        if (zend_is_unwind_exit(EG(exception)) || zend_is_graceful_exit(EG(exception))) { /* or that of a fiber */
                 booted.exited = true;
                 zend_clear_exception();
                 return;

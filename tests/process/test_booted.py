@@ -174,6 +174,19 @@ def test_an_exception_handler_acts_as_in_a_script(app):
     assert (get(s).text, get(s).header("X-N")) == ("hello", "2")
 
 
+def test_a_callback_that_a_fiber_has_left_ends_with_the_script(app):
+    """By PHP's own exception of a fiber that goes, which no handler of the script's hears of."""
+    s = app(code="""<?php
+        set_exception_handler(fn ($e) => fpmd_log('handler: ' . get_class($e)));
+        $fiber = new Fiber(fn () => fpmd_handle_request(function () { echo 'begun'; try { Fiber::suspend(); } finally { fpmd_log('left'); } echo 'never'; }));
+        $fiber->start();""")
+    for n in (1, 2):
+        r = get(s)
+        assert (r.text, r.complete) == ("begun", True)
+        procs.until("the callback to be left", lambda: s.log().count("left") == n)
+    assert "handler" not in s.log()
+
+
 def test_a_killed_worker_is_replaced(app):
     s = app()
     assert not get(s, "kill").complete
