@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Superglobals. A request gets its own, and outside of requests the script sees those of its boot. $_ENV is the boot's
- * in requests as well: it is where applications put the settings that they have read from files.
+ * in requests as well: it is where applications put the settings that they have read from files. $_SESSION is
+ * betweensession.c's.
  *
  * PHP makes $_SERVER and $_REQUEST when code that names them is compiled. That code is compiled already: one that has
  * been made before is made in each request.
@@ -21,12 +22,7 @@ static struct {
         { .name = "_SERVER", .track = TRACK_VARS_SERVER },
         { .name = "_ENV", .track = TRACK_VARS_ENV },
         { .name = "_REQUEST", .track = -1 },
-        { .name = "_SESSION", .track = -1 },
 };
-
-static bool betweenglobals_is_env(const zend_string *name) {
-        return zend_string_equals_literal(name, "_ENV");
-}
 
 static zval *betweenglobals_find(const char *name) {
         zval *v = zend_hash_str_find(&EG(symbol_table), name, strlen(name));
@@ -41,10 +37,15 @@ void sapi_betweenglobals_remember(void) {
                 zval *v = betweenglobals_find(betweenglobals[i].name);
 
                 ZVAL_UNDEF(&betweenglobals[i].boot);
-                if (v && strcmp(betweenglobals[i].name, "_SESSION") != 0)
+                if (v)
                         ZVAL_COPY_DEREF(&betweenglobals[i].boot, v);
         }
         sapi_betweenglobals_back();
+}
+
+/* $_ENV, where the boot has one. */
+static bool betweenglobals_stays(const zend_string *name) {
+        return zend_string_equals_literal(name, "_ENV") && betweenglobals_find("_ENV");
 }
 
 /* Callbacks put what they make in the place of what is there; but for uploads, which go into the array that is there,
@@ -55,7 +56,7 @@ void sapi_betweenglobals_make(void) {
         zval_ptr_dtor(&PG(http_globals)[TRACK_VARS_FILES]);
         ZVAL_UNDEF(&PG(http_globals)[TRACK_VARS_FILES]);
         ZEND_HASH_FOREACH_PTR(CG(auto_globals), g) {
-                if (!g->auto_global_callback || betweenglobals_is_env(g->name) || (g->jit && g->armed))
+                if (!g->auto_global_callback || betweenglobals_stays(g->name) || (g->jit && g->armed))
                         continue;
                 g->armed = g->auto_global_callback(g->name);
         }
