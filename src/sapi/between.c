@@ -31,8 +31,10 @@
         X(extensions, "spl_autoload_extensions", "spl_autoload_extensions", 0)                                         \
         X(assert, "assert_options", "assert_options", BETWEEN_ASSERT_CALLBACK)
 
-/*   name       begins                 ends */
-#define BETWEEN_ENDERS(X) X(syslog, "openlog", "closelog")
+/*   name       begins                 ends                   with */
+#define BETWEEN_ENDERS(X)                                                                                              \
+        X(syslog, "openlog", "closelog", NULL)                                                                         \
+        X(search, "mb_ereg_search_init", "mb_ereg_search_init", "") /* the text and what was found in it */
 
 struct between_setter {
         const char *set, *get;
@@ -44,6 +46,7 @@ struct between_setter {
 
 struct between_ender {
         const char *begin, *end;
+        const char *argument; /* NULL: none */
         bool begun;
 };
 
@@ -53,10 +56,10 @@ enum between_setter_row { BETWEEN_SETTERS(X) _SETTER_MAX };
 #define X(name, setter, getter, option) [SETTER_##name] = { .set = setter, .get = getter, .what = option },
 static struct between_setter between_setters[] = { BETWEEN_SETTERS(X) };
 #undef X
-#define X(name, begin, end) ENDER_##name,
+#define X(name, begin, end, with) ENDER_##name,
 enum between_ender_row { BETWEEN_ENDERS(X) _ENDER_MAX };
 #undef X
-#define X(name, first, last) [ENDER_##name] = { .begin = first, .end = last },
+#define X(name, first, last, with) [ENDER_##name] = { .begin = first, .end = last, .argument = with },
 static struct between_ender between_enders[] = { BETWEEN_ENDERS(X) };
 #undef X
 
@@ -69,7 +72,7 @@ static struct between_ender between_enders[] = { BETWEEN_ENDERS(X) };
 BETWEEN_SETTERS(X)
 #undef X
 
-#define X(name, begin, end)                                                                                            \
+#define X(name, begin, end, with)                                                                                      \
         static zif_handler between_begin_##name;                                                                       \
         static ZEND_NAMED_FUNCTION(between_on_##name) {                                                                \
                 between_enders[ENDER_##name].begun = true;                                                             \
@@ -83,10 +86,9 @@ static struct {
         zend_string *ctype;
         HashTable putenv; /* what the boot has put, and what was there before */
         HashTable *shutdown_functions;
-        HashTable *wrappers; /* a copy; NULL: PHP's own alone */
-        HashTable *filters;
-        php_stream_context *context;
-        zval context_options;
+        zend_llist *ticks; /* NULL: it has registered no tick function */
+        size_t n_ticks;
+        size_t n_tickers; /* PHP's own, of which one calls those */
 } between;
 
 static zif_handler between_reset_cache;
@@ -102,10 +104,11 @@ void sapi_between_start(void) {
 #define X(name, set, get, what) sapi_functions_watch(set, between_on_##name, &between_set_##name);
         BETWEEN_SETTERS(X)
 #undef X
-#define X(name, begin, end) sapi_functions_watch(begin, between_on_##name, &between_begin_##name);
+#define X(name, begin, end, with) sapi_functions_watch(begin, between_on_##name, &between_begin_##name);
         BETWEEN_ENDERS(X)
 #undef X
         sapi_betweenini_start();
+        sapi_betweenstreams_start();
         sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
 }
 
@@ -166,11 +169,16 @@ static void between_set_back(void) {
         }
         for (size_t i = 0; i < ELEMENTSOF(between_enders); i++) {
                 struct between_ender *e = &between_enders[i];
+                zval argument;
 
                 if (!e->begun)
                         continue;
-                between_call(e->end, 0, NULL, &result);
+                if (e->argument)
+                        ZVAL_STRING(&argument, e->argument);
+                between_call(e->end, e->argument ? 1 : 0, &argument, &result);
                 zval_ptr_dtor(&result);
+                if (e->argument)
+                        zval_ptr_dtor(&argument);
                 e->begun = false;
         }
 }
@@ -213,47 +221,33 @@ static void between_put_umask_back(void) {
         BG(umask) = -1;
 }
 
-static HashTable *between_copy_table(const HashTable *from) {
-        HashTable *copy;
+/* Opcache keeps the path of the current directory until chdir() is called, and finds included files by it. */
+static void between_put_directory_back(void) {
+        int reporting = EG(error_reporting);
+        zval here, result;
 
-        if (!from)
-                return NULL;
-        ALLOC_HASHTABLE(copy);
-        zend_hash_init(copy, zend_hash_num_elements(from), NULL, NULL, false);
-        zend_hash_copy(copy, (HashTable *)from, NULL);
-        return copy;
-}
-
-/* Of stream wrappers or filters: the request's own table goes. */
-static void between_put_table_back(HashTable **now, const HashTable *boot) {
-        if (!*now && !boot)
+        if (!sapi_directory_end())
                 return;
-        if (*now) {
-                zend_hash_destroy(*now);
-                FREE_HASHTABLE(*now);
-        }
-        *now = between_copy_table(boot);
+        ZVAL_STRING(&here, ".");
+        EG(error_reporting) = 0; /* it may be outside of open_basedir */
+        between_call("chdir", 1, &here, &result);
+        EG(error_reporting) = reporting;
+        zval_ptr_dtor(&result);
+        zval_ptr_dtor(&here);
 }
 
-static void between_remember_context(void) {
-        between.context = FG(default_context);
-        ZVAL_UNDEF(&between.context_options);
-        if (between.context)
-                ZVAL_DUP(&between.context_options, &between.context->options);
-}
+/* What DateTime::getLastErrors() tells; the next time that is parsed replaces it. */
+static void between_forget_date_errors(void) {
+        zval errors, time, parsed;
 
-static void between_put_context_back(void) {
-        php_stream_context *now = FG(default_context);
-
-        if (!now || now == between.context) {
-                if (now) {
-                        zval_ptr_dtor(&now->options);
-                        ZVAL_DUP(&now->options, &between.context_options);
-                }
-                return;
+        between_call("date_get_last_errors", 0, NULL, &errors);
+        if (Z_TYPE(errors) == IS_ARRAY) {
+                ZVAL_STRING(&time, "@0");
+                between_call("date_create", 1, &time, &parsed);
+                zval_ptr_dtor(&parsed);
+                zval_ptr_dtor(&time);
         }
-        FG(default_context) = between.context;
-        zend_list_delete(now->res);
+        zval_ptr_dtor(&errors);
 }
 
 static void between_forget_strings(void) {
@@ -269,6 +263,9 @@ static void between_forget_strings(void) {
         PG(last_error_file) = NULL;
         PG(last_error_type) = 0;
         PG(last_error_lineno) = 0;
+        if (PG(php_sys_temp_dir)) /* of TMPDIR and of a setting that the web server may send */
+                efree(PG(php_sys_temp_dir));
+        PG(php_sys_temp_dir) = NULL;
         php_clear_stat_cache(0, NULL, 0);
         PCRE_G(error_code) = PHP_PCRE_NO_ERROR;
 }
@@ -283,13 +280,25 @@ static void between_end_rewriting(url_adapt_state_ex_t *s) {
         s->active = s->tag_type = s->attr_type = 0;
 }
 
+static void between_remember_ticks(void) {
+        between.ticks = BG(user_tick_functions);
+        between.n_ticks = between.ticks ? zend_llist_count(between.ticks) : 0;
+        between.n_tickers = zend_llist_count(&PG(tick_functions));
+}
+
+/* The boot's come first. */
 static void between_forget_ticks(void) {
-        if (!BG(user_tick_functions))
-                return;
-        zend_llist_destroy(BG(user_tick_functions));
-        efree(BG(user_tick_functions));
-        BG(user_tick_functions) = NULL;
-        zend_llist_clean(&PG(tick_functions));
+        zend_llist *now = BG(user_tick_functions);
+
+        if (now && !between.ticks) {
+                zend_llist_destroy(now);
+                efree(now);
+                BG(user_tick_functions) = NULL;
+        } else
+                while (now && zend_llist_count(now) > between.n_ticks)
+                        zend_llist_remove_tail(now);
+        while (zend_llist_count(&PG(tick_functions)) > between.n_tickers)
+                zend_llist_remove_tail(&PG(tick_functions));
 }
 
 void sapi_between_remember(void) {
@@ -298,11 +307,11 @@ void sapi_between_remember(void) {
         BG(umask) = -1;
         between_remember_env();
         between_remember_locale();
-        between_remember_context();
-        between.wrappers = between_copy_table(FG(stream_wrappers));
-        between.filters = between_copy_table(FG(stream_filters));
+        between_remember_ticks();
         between_set_back();
         between_forget_strings();
+        between_forget_date_errors();
+        sapi_betweenstreams_remember();
         sapi_betweenhandlers_remember();
         sapi_betweenglobals_remember();
         sapi_betweenini_remember();
@@ -318,14 +327,14 @@ void sapi_between_back(void) {
         between_put_umask_back();
         between_put_env_back();
         between_put_locale_back();
-        between_put_context_back();
-        between_put_table_back(&FG(stream_wrappers), between.wrappers);
-        between_put_table_back(&FG(stream_filters), between.filters);
         between_forget_ticks();
         between_end_rewriting(&BG(url_adapt_session_ex));
         between_end_rewriting(&BG(url_adapt_output_ex));
         sapi_betweenhandlers_back();
+        sapi_betweenstreams_back();
         between_set_back();
         sapi_betweenini_back();
+        between_put_directory_back();
+        between_forget_date_errors();
         between_forget_strings();
 }

@@ -49,6 +49,11 @@ void sapi_betweenini_back(void);
 void sapi_betweenhandlers_remember(void);
 void sapi_betweenhandlers_back(void);
 
+/* betweenstreams.c: of streams, as above. */
+void sapi_betweenstreams_start(void);
+void sapi_betweenstreams_remember(void);
+void sapi_betweenstreams_back(void);
+
 /* betweenglobals.c: superglobals. make: those of the request; back: those of the boot. */
 void sapi_betweenglobals_remember(void);
 void sapi_betweenglobals_make(void);

@@ -102,6 +102,13 @@ extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
 #define SAPI_COMPAT_FORGET_OOM() ((void)0)
 #endif
 
+/* http_get_last_response_headers(), since 8.4. */
+#if PHP_VERSION_ID >= 80400
+#define SAPI_COMPAT_FORGET_HTTP_HEADERS() (zval_ptr_dtor(&BG(last_http_headers)), ZVAL_UNDEF(&BG(last_http_headers)))
+#else
+#define SAPI_COMPAT_FORGET_HTTP_HEADERS() ((void)0)
+#endif
+
 /* php-fpm decodes the PATH_INFO that it finds in a mod_proxy_fcgi URL since 8.4.5 and 8.3.18. */
 #define SAPI_COMPAT_DECODED_PATH_INFO (PHP_VERSION_ID >= 80405 || (PHP_VERSION_ID >= 80318 && PHP_VERSION_ID < 80400))
 

@@ -127,7 +127,10 @@ void sapi_directory_stay(void) {
 }
 
 /* Shutdown functions and destructors can change it too. php-fpm leaves that to later requests. */
-void sapi_directory_end(void) {
-        if (directory_left)
+bool sapi_directory_end(void) {
+        bool left = directory_left;
+
+        if (left)
                 sapi_directory_leave();
+        return left;
 }

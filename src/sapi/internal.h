@@ -134,13 +134,13 @@ void sapi_children_begin_request(void);
 void sapi_children_end_request(void);
 
 /* directory.c: the current directory while a script runs. begin_request: PHP's request has begun; end: no user code
- * runs any more. */
+ * runs any more; true: it was another one. */
 void sapi_directory_start(void);
 void sapi_directory_begin_worker(void);
 void sapi_directory_begin_request(void);
 void sapi_directory_enter(const char *script);
 void sapi_directory_leave(void);
-void sapi_directory_end(void);
+bool sapi_directory_end(void);
 /* From now on the directory to go back to is the current one. */
 void sapi_directory_stay(void);
 

@@ -92,7 +92,7 @@ int sapi_request_deactivate(void) {
         if (!sapi_current.io)
                 return SUCCESS;
         sapi_limit_end();
-        sapi_directory_end();
+        (void)sapi_directory_end();
         sapi_current.over = true; /* headers and user are gone already */
         sapi_request_finish(false);
         sapi_message_forget();

@@ -3,13 +3,20 @@
 worker, reads it. First of all the canary must sing: in the request that sets it, it is read."""
 
 import base64
+import http.server
 import json
 import os
+import threading
+import urllib.parse
 
 import pytest
 
 import fastcgi
+import procs
 import server as programs
+
+# What is forgotten with the boot as well.
+NO_SETTINGS = ("error_get_last", "strtok", "json_last_error", "date errors", "random")
 
 APP = """<?php
 %s
@@ -62,6 +69,10 @@ ROWS = {
                           "$f = set_exception_handler(null); restore_exception_handler(); echo $f ? (new ReflectionFunction($f))->getStartLine() : 'none';",
                           "\n\n\nset_exception_handler(function () { echo 'boot'; });"),
     "working directory": ("chdir('/');", "echo getcwd();", "chdir('/usr');"),
+    "relative path of an include": ("chdir(__DIR__ . '/canary');", "@include 'part.php';", ""),
+    "folder": ("opendir('/usr');", "try { echo is_string(readdir()); } catch (TypeError $e) { echo $e->getMessage(); }"
+               "echo in_array('/usr', array_map(fn ($fd) => @readlink(\"/proc/self/fd/$fd\"), scandir('/proc/self/fd')));", ""),
+    "folder of an object": ("dir('/usr');", "try { echo is_string(readdir()); } catch (TypeError $e) { echo $e->getMessage(); }", ""),
     "umask": ("umask(0777);", "printf('%o', umask());", "umask(0070);"),
     "locale": ("setlocale(LC_ALL, 'C.UTF-8', 'C.utf8');", "echo setlocale(LC_ALL, 0);", "setlocale(LC_TIME, 'C.UTF-8', 'C.utf8');"),
     "time zone": ("date_default_timezone_set('Asia/Tokyo');", "echo date_default_timezone_get(), date('T');",
@@ -73,6 +84,9 @@ ROWS = {
     "mb_detect_order": ("mb_detect_order('EUC-JP,SJIS');", "echo json_encode(mb_detect_order());", "mb_detect_order('SJIS');"),
     "mb_substitute_character": ("mb_substitute_character('none');", "echo mb_substitute_character();", "mb_substitute_character('long');"),
     "mb_regex_encoding": ("mb_regex_encoding('EUC-JP');", "echo mb_regex_encoding();", "mb_regex_encoding('SJIS');"),
+    "mb_regex_set_options": ("mb_regex_set_options('i');", "echo mb_regex_set_options();", "mb_regex_set_options('x');"),
+    "mb_ereg_search": ("mb_ereg_search_init('the canary sings', 'c[a-z]+'); mb_ereg_search();",
+                       "$had = mb_ereg_search_getregs(); try { $next = mb_ereg_search_regs('s[a-z]+'); } catch (Error) { $next = false; } echo json_encode([$had, $next]);", ""),
     "mb_language": ("mb_language('Japanese');", "echo mb_language();", "mb_language('German');"),
     "libxml errors": ("libxml_use_internal_errors(true); simplexml_load_string('<a');",
                       "echo json_encode([libxml_use_internal_errors(), count(libxml_get_errors())]);", ""),
@@ -89,6 +103,8 @@ ROWS = {
     "stream wrapper taken": ("stream_wrapper_unregister('data');", "echo json_encode(in_array('data', stream_get_wrappers()));", ""),
     "stream filter": ("class CanaryFilter extends php_user_filter {} stream_filter_register('canary', 'CanaryFilter');",
                       "echo json_encode(in_array('canary', stream_get_filters()));", ""),
+    "date errors": ("date_create_from_format('Y', 'canary');", "echo json_encode(date_get_last_errors());", "date_create_from_format('Y', 'boot');"),
+    "locale of intl": ("Locale::setDefault('ja_JP');", "echo Locale::getDefault();", "Locale::setDefault('de_DE');"),
     "strtok": ("strtok('a b c', ' ');", "echo json_encode(@strtok(' '));", "strtok('d e f', ' ');"),
     "json_last_error": ("json_decode('{');", "echo json_last_error();", "json_decode('{');"),
     "intl_get_error_code": ("locale_accept_from_http(str_repeat('a', 999)); numfmt_create('en', -1);", "echo intl_get_error_code();", ""),
@@ -98,7 +114,7 @@ ROWS = {
                    "echo @filesize(sys_get_temp_dir() . '/canary-' . getmypid()) == 2 ? 'old' : '';", ""),
     "random": ("mt_srand(1);", "echo in_array(mt_rand(), [895547922, 2141438069]) ? 'known' : '';", "mt_srand(1);"),
     "shutdown function": ("register_shutdown_function(function () { echo 'canary'; });", "", ""),
-    "tick function": ("register_tick_function(function () { echo 'tick'; });", "declare(ticks=1) { $x = 1; }", ""),
+    "tick function": ("register_tick_function(function () { echo 'tick'; });", "declare(ticks=1) { $x = 1; }", "register_tick_function(function () { echo 'boot'; });"),
     "assert_options": ("@assert_options(ASSERT_CALLBACK, 'strlen');", "echo json_encode(@assert_options(ASSERT_CALLBACK));",
                        "@assert_options(ASSERT_CALLBACK, 'strrev');"),
     "spl_autoload_extensions": ("spl_autoload_extensions('.canary');", "echo spl_autoload_extensions();", "spl_autoload_extensions('.boot');"),
@@ -107,6 +123,8 @@ ROWS = {
 
 # What is seen in the reply itself, or not by every PHP (8.4 keeps no stat of a file that PHP writes): not read where it is set.
 SILENT = {"stat cache", "headers", "header callback", "shutdown function", "output layers", "tick function"}
+# What PHP itself leaves to later requests.
+LEFT_BY_PHP = {("classic", "mb_regex_set_options")}
 # What takes a boot to be seen.
 OF_A_BOOT = {"ini_restore", "putenv of nothing"}
 
@@ -128,13 +146,17 @@ class Modes:
             folder = programs.make_folder("booted")
             os.mkdir(os.path.join(folder, "tmp"))
             os.chmod(os.path.join(folder, "tmp"), 0o777)
+            os.mkdir(os.path.join(folder, "canary"))
             pool = {"pm.max_children": "1", "php_admin_value[sys_temp_dir]": os.path.join(folder, "tmp"),
                     "php_admin_value[session.save_path]": os.path.join(folder, "tmp"), "php_value[variables_order]": "EGPCS",
-                    "php_value[display_errors]": "1", "php_value[session.use_strict_mode]": "0"}
+                    "php_value[display_errors]": "1", "php_value[session.use_strict_mode]": "0",
+                    "php_admin_value[opcache.enable]": "1", "php_admin_value[opcache.file_update_protection]": "0"}
             if mode == "worker":
                 pool["worker.script"] = os.path.join(folder, "app.php")
             s = programs.Fpmd({"www": pool}, folder=folder)
             s.app = s.script("app.php", APP % prelude)
+            s.script("part.php", "<?php echo 'of the script';")
+            s.script("canary/part.php", "<?php echo 'of the canary';")
             self.running[(mode, prelude)] = s.start()
         return self.running[(mode, prelude)]
 
@@ -158,7 +180,7 @@ def run(s, code, form=b"", **params):
     return (headers, r.text), r.header("X-Pid")
 
 
-NOT_THERE = {"intl_get_error_code"} if programs.thread_safe() else set()  # tools/lib/zts.sh builds no intl
+NOT_THERE = {"intl_get_error_code", "locale of intl"} if programs.thread_safe() else set()  # tools/lib/zts.sh builds no intl
 
 
 def check(s, name):
@@ -172,13 +194,13 @@ def check(s, name):
     assert after == before
 
 
-@pytest.mark.parametrize("name", [n for n in ROWS if n not in OF_A_BOOT | NOT_THERE])
-@pytest.mark.parametrize("mode", ["worker", "classic"])
+@pytest.mark.parametrize("mode, name", [(mode, n) for mode in ("worker", "classic") for n in ROWS
+                                        if n not in OF_A_BOOT | NOT_THERE and (mode, n) not in LEFT_BY_PHP])
 def test_a_request_finds_nothing_of_the_one_before(modes, mode, name):
     check(modes.get(mode), name)
 
 
-@pytest.mark.parametrize("name", [n for n in ROWS if ROWS[n][2] and n not in ("error_get_last", "strtok", "json_last_error", "random")])
+@pytest.mark.parametrize("name", [n for n in ROWS if ROWS[n][2] and n not in NO_SETTINGS + tuple(NOT_THERE)])
 def test_a_request_finds_what_the_boot_has_set(modes, name):
     """All rows' settings in one boot; each read is that of the boot and stays so."""
     prelude = "".join(ROWS[n][2] for n in ROWS if n not in ("error handler",))
@@ -200,12 +222,77 @@ def test_a_request_finds_what_the_boot_alone_has_set(modes, name):
     check(s, name)
 
 
-@pytest.mark.parametrize("name", ["error_get_last", "strtok", "json_last_error", "random"])
+@pytest.mark.parametrize("name", NO_SETTINGS)
 def test_what_is_no_setting_is_not_the_boots_either(modes, name):
     s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in ("error handler", "error handlers")))
     (_, booted), _ = run(s, ROWS[name][1])
     (_, classic), _ = run(modes.get("classic"), ROWS[name][1])
     assert booted == classic
+
+
+# What each request may do as if it were the first.
+AGAIN = {
+    "a filter of streams": ("""class_exists('Loud') || eval('class Loud extends php_user_filter {
+            function filter($in, $out, &$n, bool $closing): int {
+                while ($b = stream_bucket_make_writeable($in)) { $b->data = strtoupper($b->data); $n += $b->datalen; stream_bucket_append($out, $b); }
+                return PSFS_PASS_ON;
+            }
+        }');
+        echo json_encode(stream_filter_register('loud', 'Loud'));
+        $h = fopen('php://memory', 'w+'); stream_filter_append($h, 'loud', STREAM_FILTER_WRITE); fwrite($h, 'sings'); rewind($h); echo fread($h, 9);""", "trueSINGS"),
+    "a wrapper of streams": ("class_exists('Bird') || eval('class Bird { public $context; function url_stat() { return [\"size\" => 7]; } }');"
+                             "echo json_encode(stream_wrapper_register('bird', 'Bird')), filesize('bird://');", "true7"),
+    "$_ENV, where the boot has not named it": ("echo json_encode(is_array($_ENV));", "true"),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_a_request_may_do_what_the_one_before_has_done(modes, mode, name):
+    code, said = AGAIN[name]
+    assert [run(modes.get(mode), code)[0][1] for _ in range(3)] == [said] * 3
+
+
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_the_folder_of_temporary_files_is_the_requests(modes, mode):
+    """The web server may say another one for each site."""
+    s = modes.get(mode)
+    own = os.path.join(s.folder, "tmp")
+    said = [run(s, "echo sys_get_temp_dir();", **more)[0][1] for more in ({}, {"PHP_ADMIN_VALUE": "sys_temp_dir = /var/tmp"}, {})]
+    assert said == [own, "/var/tmp", own]
+
+
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_who_has_logged_in_is_the_requests(modes, mode):
+    code = "echo json_encode([$_SERVER['PHP_AUTH_USER'] ?? null, $_SERVER['PHP_AUTH_PW'] ?? null, $_SERVER['PHP_AUTH_DIGEST'] ?? null]);"
+    said = [run(modes.get(mode), code, **more)[0][1] for more in ({"HTTP_AUTHORIZATION": "Basic YW5uYTpzZWNyZXQ="}, {}, {"HTTP_AUTHORIZATION": "Digest x"}, {})]
+    assert said == ['["anna","secret",null]', "[null,null,null]", '[null,null,"x"]', "[null,null,null]"]
+
+
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_the_headers_of_a_servers_reply_are_the_requests(modes, mode):
+    """PHP tells of them since 8.4."""
+    read = "echo json_encode(function_exists('http_get_last_response_headers') ? http_get_last_response_headers() : null);"
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        (_, during), _ = run(modes.get(mode), f"file_get_contents('http://127.0.0.1:{server.server_port}/', false, stream_context_create(['http' => ['method' => 'HEAD']])); {read}")
+    assert "SimpleHTTP" in during or during == "null"
+    assert run(modes.get(mode), read)[0][1] == "null"
+
+
+@pytest.mark.parametrize("mode", ["worker", "classic"])
+def test_a_client_that_has_gone_is_the_requests(modes, mode):
+    s = modes.get(mode)
+    pid = run(s, "")[1]
+    mark = os.path.join(s.folder, "tmp", "gone")
+    code = f"ignore_user_abort(true); while (!connection_aborted()) {{ echo str_repeat('x', 8192); flush(); }} file_put_contents('{mark}', getmypid());"
+    with s.connect() as client:
+        client.send(fastcgi.request_bytes(fastcgi.environment(s.app, QUERY_STRING="code=" + urllib.parse.quote(base64.b64encode(code.encode()), safe=""))))
+        client.read_record()
+    procs.until("the script to notice", lambda: procs.content(mark) == pid)
+    os.unlink(mark)
+    (_, said), after = run(s, "echo connection_status(), connection_aborted();")
+    assert (said, after) == ("00", pid)
 
 
 @pytest.mark.parametrize("boot", ["", "ini_set('precision', '7');"])

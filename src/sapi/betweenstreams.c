@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Streams: the default context, wrappers and filters, the folder that readdir() reads where it is given none, and the
+ * headers of the last reply that PHP has had from a server. What the application holds open stays open.
+ */
+
+#include "sapi/booted.h"
+
+#define BETWEENSTREAMS_NO_FOLDER (-1)
+
+static struct {
+        HashTable *wrappers; /* a copy; NULL: PHP's own alone */
+        HashTable *filters;
+        php_stream_context *context;
+        zval context_options;
+        zend_long folder, boot_folder; /* the number of the resource that was opened last; negative: there is none */
+} betweenstreams = { .folder = BETWEENSTREAMS_NO_FOLDER, .boot_folder = BETWEENSTREAMS_NO_FOLDER };
+
+/*   function    of which PHP notes the folder */
+#define BETWEENSTREAMS_OPENERS(X)                                                                                      \
+        X(opendir)                                                                                                     \
+        X(dir)
+
+/*   function    whose folder is that one, without an argument */
+#define BETWEENSTREAMS_READERS(X)                                                                                      \
+        X(readdir)                                                                                                     \
+        X(rewinddir)                                                                                                   \
+        X(closedir)
+
+static void betweenstreams_note_folder(zval *opened) {
+        zval buffer, *handle = opened;
+
+        if (Z_TYPE_P(opened) == IS_OBJECT)
+                handle = zend_read_property(Z_OBJCE_P(opened), Z_OBJ_P(opened), "handle", sizeof("handle") - 1, true,
+                                            &buffer);
+        if (Z_TYPE_P(handle) == IS_RESOURCE)
+                betweenstreams.folder = Z_RES_HANDLE_P(handle);
+}
+
+#define X(name)                                                                                                        \
+        static zif_handler betweenstreams_##name;                                                                      \
+        static ZEND_NAMED_FUNCTION(betweenstreams_on_##name) {                                                         \
+                betweenstreams_##name(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                               \
+                betweenstreams_note_folder(return_value);                                                              \
+        }
+BETWEENSTREAMS_OPENERS(X)
+#undef X
+
+/* PHP keeps the one of an earlier request, and has no function to forget it. */
+#define X(name)                                                                                                        \
+        static zif_handler betweenstreams_##name;                                                                      \
+        static ZEND_NAMED_FUNCTION(betweenstreams_on_##name) {                                                         \
+                if (ZEND_NUM_ARGS() > 0 || betweenstreams.folder != BETWEENSTREAMS_NO_FOLDER)                          \
+                        betweenstreams_##name(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                       \
+                else                                                                                                   \
+                        zend_type_error("No resource supplied");                                                       \
+        }
+BETWEENSTREAMS_READERS(X)
+#undef X
+
+void sapi_betweenstreams_start(void) {
+#define X(name) sapi_functions_watch(#name, betweenstreams_on_##name, &betweenstreams_##name);
+        BETWEENSTREAMS_OPENERS(X)
+        BETWEENSTREAMS_READERS(X)
+#undef X
+}
+
+static HashTable *betweenstreams_copy(const HashTable *from) {
+        HashTable *copy;
+
+        if (!from)
+                return NULL;
+        ALLOC_HASHTABLE(copy);
+        zend_hash_init(copy, zend_hash_num_elements(from), NULL, NULL, false);
+        zend_hash_copy(copy, (HashTable *)from, NULL);
+        return copy;
+}
+
+/* The request's own table goes. */
+static void betweenstreams_put_table_back(HashTable **now, const HashTable *boot) {
+        if (!*now && !boot)
+                return;
+        if (*now) {
+                zend_hash_destroy(*now);
+                FREE_HASHTABLE(*now);
+        }
+        *now = betweenstreams_copy(boot);
+}
+
+/* Of filters PHP has a second table, of their classes; a name that is in it cannot be registered again. */
+static void betweenstreams_forget_filters(void) {
+        zend_string *name;
+
+        if (!BG(user_filter_map))
+                return;
+        ZEND_HASH_FOREACH_STR_KEY(BG(user_filter_map), name) {
+                if (!betweenstreams.filters || !zend_hash_exists(betweenstreams.filters, name))
+                        zend_hash_del(BG(user_filter_map), name);
+        }
+        ZEND_HASH_FOREACH_END();
+}
+
+static void betweenstreams_put_context_back(void) {
+        php_stream_context *now = FG(default_context);
+
+        if (!now || now == betweenstreams.context) {
+                if (now) {
+                        zval_ptr_dtor(&now->options);
+                        ZVAL_DUP(&now->options, &betweenstreams.context_options);
+                }
+                return;
+        }
+        FG(default_context) = betweenstreams.context;
+        zend_list_delete(now->res);
+}
+
+/* One that nobody else holds is closed. */
+static void betweenstreams_forget_folder(void) {
+        zend_resource *r;
+
+        if (betweenstreams.folder == betweenstreams.boot_folder)
+                return;
+        r = zend_hash_index_find_ptr(&EG(regular_list), (zend_ulong)betweenstreams.folder);
+        if (r && r->type == php_file_le_stream() && GC_REFCOUNT(r) == 1)
+                zend_list_close(r);
+        betweenstreams.folder = betweenstreams.boot_folder = BETWEENSTREAMS_NO_FOLDER;
+}
+
+void sapi_betweenstreams_remember(void) {
+        betweenstreams.wrappers = betweenstreams_copy(FG(stream_wrappers));
+        betweenstreams.filters = betweenstreams_copy(FG(stream_filters));
+        betweenstreams.context = FG(default_context);
+        ZVAL_UNDEF(&betweenstreams.context_options);
+        if (betweenstreams.context)
+                ZVAL_DUP(&betweenstreams.context_options, &betweenstreams.context->options);
+        betweenstreams.boot_folder = betweenstreams.folder;
+        SAPI_COMPAT_FORGET_HTTP_HEADERS();
+}
+
+void sapi_betweenstreams_back(void) {
+        betweenstreams_put_context_back();
+        betweenstreams_put_table_back(&FG(stream_wrappers), betweenstreams.wrappers);
+        betweenstreams_put_table_back(&FG(stream_filters), betweenstreams.filters);
+        betweenstreams_forget_filters();
+        betweenstreams_forget_folder();
+        SAPI_COMPAT_FORGET_HTTP_HEADERS();
+}
