@@ -113,18 +113,27 @@ void sapi_between_start(void) {
 }
 
 /* Nobody is told that a function is deprecated: no line of the application's calls it here. */
-static void between_call(const char *name, uint32_t n, zval *arguments, zval *ret) {
-        zend_function *f = zend_hash_str_find_ptr(CG(function_table), name, strlen(name));
+static void between_call_function(zend_function *f, uint32_t n, zval *arguments, zval *ret) {
         uint32_t flags = f ? f->common.fn_flags : 0;
 
         ZVAL_UNDEF(ret);
         if (!f)
                 return;
         f->common.fn_flags &= ~(uint32_t)ZEND_ACC_DEPRECATED;
+        sapi_leaksites_hold(true);
         zend_call_known_function(f, NULL, NULL, ret, n, arguments, NULL);
+        sapi_leaksites_hold(false);
         f->common.fn_flags = flags;
         if (EG(exception))
                 zend_clear_exception();
+}
+
+static zend_function *between_find(const char *name) {
+        return zend_hash_str_find_ptr(CG(function_table), name, strlen(name));
+}
+
+static void between_call(const char *name, uint32_t n, zval *arguments, zval *ret) {
+        between_call_function(between_find(name), n, arguments, ret);
 }
 
 static void between_read(const struct between_setter *s, zval *ret) {
@@ -238,9 +247,12 @@ static void between_put_directory_back(void) {
 
 /* What DateTime::getLastErrors() tells; the next time that is parsed replaces it. */
 static void between_forget_date_errors(void) {
+        static zend_function *tell; /* it is asked after each request */
         zval errors, time, parsed;
 
-        between_call("date_get_last_errors", 0, NULL, &errors);
+        if (!tell)
+                tell = between_find("date_get_last_errors");
+        between_call_function(tell, 0, NULL, &errors);
         if (Z_TYPE(errors) == IS_ARRAY) {
                 ZVAL_STRING(&time, "@0");
                 between_call("date_create", 1, &time, &parsed);

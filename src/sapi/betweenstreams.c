@@ -87,6 +87,40 @@ static void betweenstreams_put_table_back(HashTable **now, const HashTable *boot
         *now = betweenstreams_copy(boot);
 }
 
+/* One that a stream still goes through stays. */
+static void betweenstreams_free_wrapper(const php_stream_wrapper *w) {
+        zend_resource *r, *own = NULL;
+
+        if (!w->abstract)
+                return; /* not of a class of the script's */
+        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
+                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
+
+                if (s && s->wrapper == w)
+                        return;
+                if (r->ptr == w->abstract)
+                        own = r;
+        }
+        ZEND_HASH_FOREACH_END();
+        if (own)
+                zend_list_delete(own);
+}
+
+/* What stream_wrapper_register() has made for the request PHP frees with all resources alone, when the script ends. */
+static void betweenstreams_free_wrappers(void) {
+        const HashTable *boot = betweenstreams.wrappers ?: php_stream_get_url_stream_wrappers_hash_global();
+        const php_stream_wrapper *w;
+        zend_string *name;
+
+        if (!FG(stream_wrappers))
+                return;
+        ZEND_HASH_FOREACH_STR_KEY_PTR(FG(stream_wrappers), name, w) {
+                if (zend_hash_find_ptr(boot, name) != w)
+                        betweenstreams_free_wrapper(w);
+        }
+        ZEND_HASH_FOREACH_END();
+}
+
 /* Of filters PHP has a second table, of their classes; a name that is in it cannot be registered again. */
 static void betweenstreams_forget_filters(void) {
         zend_string *name;
@@ -139,6 +173,7 @@ void sapi_betweenstreams_remember(void) {
 
 void sapi_betweenstreams_back(void) {
         betweenstreams_put_context_back();
+        betweenstreams_free_wrappers();
         betweenstreams_put_table_back(&FG(stream_wrappers), betweenstreams.wrappers);
         betweenstreams_put_table_back(&FG(stream_filters), betweenstreams.filters);
         betweenstreams_forget_filters();

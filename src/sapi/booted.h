@@ -68,12 +68,13 @@ void sapi_betweensession_end(void);
 
 /* leaks.c: what a request leaves behind. begin: before it, decides whether it is examined; request_ends: its code has
  * come to its end; end: the script calls for the next one; give_up: it does not. callback: that of the call.
- * leaksites.c: for module start-up. */
+ * leaksites.c: start, for module start-up; hold: calls meanwhile are not the script's. */
 void sapi_leaks_begin(const struct sapi_boot *boot, const zval *callback);
 void sapi_leaks_request_ends(void);
 bool sapi_leaks_end(const zval *callback); /* false: garbage has thrown, into the script */
 void sapi_leaks_give_up(void);
 void sapi_leaksites_start(void);
+void sapi_leaksites_hold(bool held);
 
 /* template.c, of a boot whose process is forked. look: the boot has ended, and nothing of it has been reset yet. begin:
  * of a fork's request. end: of a fork, in place of PHP's request shutdown. */

@@ -38,6 +38,7 @@ enum leaksites_about { NOTHING_MORE, FIRST, RESULT };
 
 static struct {
         bool on;
+        bool held; /* nobody's script calls */
         struct leaksites_site {
                 enum leakstate_kind kind;
                 char *name;
@@ -91,7 +92,7 @@ static char *leaksites_name(enum leaksites_about about, const zval *first, const
                 char *name = leaksites.on && about == FIRST ? leaksites_name(about, first, NULL) : NULL;               \
                                                                                                                        \
                 leaksites_original_##symbol(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                         \
-                if (!leaksites.on || EG(exception))                                                                    \
+                if (!leaksites.on || leaksites.held || EG(exception))                                                  \
                         free(name);                                                                                    \
                 else                                                                                                   \
                         leaksites_note(LEAKSTATE_##changes, name ?: leaksites_name(about, NULL, return_value));        \
@@ -109,6 +110,10 @@ void sapi_leaksites_start(void) {
 void sapi_leaksites_record(bool on) {
         leaksites_forget();
         leaksites.on = on;
+}
+
+void sapi_leaksites_hold(bool held) {
+        leaksites.held = held;
 }
 
 bool sapi_leaksites_find(enum leakstate_kind kind, const char *name, struct leaks_place *ret) {

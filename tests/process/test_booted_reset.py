@@ -253,6 +253,23 @@ def test_a_request_may_do_what_the_one_before_has_done(modes, mode, name):
     assert [run(modes.get(mode), code)[0][1] for _ in range(3)] == [said] * 3
 
 
+@pytest.mark.parametrize("name", AGAIN)
+def test_what_each_request_does_anew_takes_no_memory(modes, name):
+    """A stream that the application has kept goes on through the wrapper that its request has registered."""
+    s = modes.get("worker")
+    used = lambda: int(run(s, "echo memory_get_usage();")[0][1])
+    for _ in range(20):
+        run(s, AGAIN[name][0])
+    before = used()
+    for _ in range(100):
+        run(s, AGAIN[name][0])
+    assert used() - before < 3000
+    keep = "eval('class Kept { public $context; static $it; function stream_open() { return true; } function stream_read($n) { return \"kept\"; } function stream_eof() { return false; }" \
+           "function stream_stat() { return []; } function stream_close() { } }'); stream_wrapper_register('kept', 'Kept'); Kept::$it = fopen('kept://', 'r'); echo fread(Kept::$it, 4);"
+    assert run(s, f"class_exists('Kept') || (function () {{ {keep} }})();")[0][1] in ("kept", "")
+    assert run(s, "echo fread(Kept::$it, 4);")[0][1] == "kept"
+
+
 @pytest.mark.parametrize("mode", ["worker", "classic"])
 def test_the_folder_of_temporary_files_is_the_requests(modes, mode):
     """The web server may say another one for each site."""
