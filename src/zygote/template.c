@@ -13,10 +13,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,7 +45,7 @@ static struct {
         bool served; /* this process is a fork, and has had its request */
 } template_boot;
 
-/* Calls take() for each number in a folder of /proc. */
+/* Calls take() for each number in a folder of /proc. -ENOENT: it is not there, as in most chroots. */
 static int template_list(const char *folder, void (*take)(void *ctx, int number), void *ctx) {
         const struct dirent *entry;
         DIR *dir = opendir(folder);
@@ -59,15 +62,40 @@ static int template_list(const char *folder, void (*take)(void *ctx, int number)
         return 0;
 }
 
+/* One more than any descriptor can have. */
+static int template_most_descriptors(void) {
+        struct rlimit files;
+        int n = fd_table_size();
+
+        if (n > 0)
+                return n;
+        return getrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : (int)MIN(files.rlim_cur, (rlim_t)INT32_MAX);
+}
+
+static int template_list_descriptors(void (*take)(void *ctx, int fd), void *ctx) {
+        int r = template_list("/proc/self/fd", take, ctx), n = template_most_descriptors();
+
+        if (r != -ENOENT)
+                return r;
+        for (int fd = 0; fd < n; fd++)
+                if (fcntl(fd, F_GETFD) >= 0)
+                        take(ctx, fd);
+        return n < 0 ? n : 0;
+}
+
 static void template_mark(_unused_ void *ctx, int fd) {
         if (fd < template_boot.n_before)
                 template_boot.before[fd] = true;
 }
 
 static int template_look_before(void) {
-        template_boot.n_before = fd_table_size();
-        template_boot.before = calloc((size_t)template_boot.n_before, sizeof(bool));
-        return template_boot.before ? template_list("/proc/self/fd", template_mark, NULL) : -ENOMEM;
+        int n = template_most_descriptors();
+
+        if (n < 0)
+                return n;
+        template_boot.n_before = n;
+        template_boot.before = calloc((size_t)n, sizeof(bool));
+        return template_boot.before ? template_list_descriptors(template_mark, NULL) : -ENOMEM;
 }
 
 static bool template_is_sqlite(int fd) {
@@ -100,7 +128,9 @@ static void template_name(struct text *t, int fd, const struct stat *st) {
         else {
                 snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
                 n = readlink(link, path, sizeof(path) - 1);
-                text_printf(t, " (%.*s)", (int)MAX(n, 0), path);
+                if (n < 0)
+                        n = snprintf(path, sizeof(path), "descriptor %d", fd);
+                text_printf(t, " (%.*s)", (int)n, path);
         }
 }
 
@@ -132,6 +162,18 @@ static void template_check_thread(void *ctx, int tid) {
         text_printf(t, "%sa thread (%s)", text_peek(t)[0] ? ", " : "", name ? name : "unnamed");
 }
 
+/* Without /proc the kernel tells as well, if security.seccomp lets it: a process of several threads cannot part them,
+ * see unshare(2). */
+static int template_check_threads(struct text *t) {
+        int r = template_list("/proc/self/task", template_check_thread, t);
+
+        if (r != -ENOENT)
+                return r;
+        if (unshare(CLONE_THREAD) < 0 && errno == EINVAL)
+                text_printf(t, "%sa thread", text_peek(t)[0] ? ", " : "");
+        return 0;
+}
+
 /* In words what of the boot its forks could not share; nothing: it is fit. */
 static int template_check(struct text *t) {
         const char *problem = sapi_template_problem();
@@ -139,8 +181,8 @@ static int template_check(struct text *t) {
 
         if (problem)
                 text_append(t, problem);
-        r = template_list("/proc/self/task", template_check_thread, t);
-        return r < 0 ? r : template_list("/proc/self/fd", template_check_descriptor, t);
+        r = template_check_threads(t);
+        return r < 0 ? r : template_list_descriptors(template_check_descriptor, t);
 }
 
 static bool template_is_fit(struct zygote *z) {

@@ -251,6 +251,23 @@ def test_boots_that_cannot_be_forked_are_refused_by_name(app):
             assert get(s).text == "hello", fit
 
 
+@pytest.mark.skipif(not programs.ROOT, reason="only root enters a chroot")
+def test_a_chroot_without_proc_has_the_same_rules(app):
+    s = app(started=False, **{"php_admin_value[ffi.enable]": "1"})
+    s.pools["www"].update({"chroot": s.folder, "worker.script": "/app.php"})
+    s.start()
+    boot = get(s).header("X-Boot")
+    assert len({get(s, "return getmypid();").text for _ in range(4)}) == 4
+    for code, told in ((REFUSED["a listener"][0], r"a socket \(descriptor \d+\)"), (THREAD, "a thread"), ("session_save_path(\"/shared\"); session_start();", "a session is open")):
+        s.script("app.php", APP % code)
+        done = s.ctl("reload")
+        assert done.returncode == 1 and re.search(re.escape(SHARED) + told, done.stderr), done.stderr
+        assert get(s).header("X-Boot") == boot
+    s.script("app.php", APP % "$GLOBALS['h'] = fopen(__FILE__, 'r');")
+    assert s.ctl("reload").returncode == 0
+    assert get(s).text == "hello"
+
+
 FAILURES = {
     "throw new LogicException('no database');": r"Uncaught LogicException: no database in \S+app\.php",
     "exit(7);": r"app\.php ended \(exit status 7\) before its first fpmd_handle_request\(\)",
