@@ -104,7 +104,11 @@ extern PHPAPI int php_json_encode(smart_str *buf, zval *val, int options);
 
 /* http_get_last_response_headers(), since 8.4. */
 #if PHP_VERSION_ID >= 80400
-#define SAPI_COMPAT_FORGET_HTTP_HEADERS() (zval_ptr_dtor(&BG(last_http_headers)), ZVAL_UNDEF(&BG(last_http_headers)))
+#define SAPI_COMPAT_FORGET_HTTP_HEADERS()                                                                              \
+        do {                                                                                                           \
+                zval_ptr_dtor(&BG(last_http_headers));                                                                 \
+                ZVAL_UNDEF(&BG(last_http_headers));                                                                    \
+        } while (0)
 #else
 #define SAPI_COMPAT_FORGET_HTTP_HEADERS() ((void)0)
 #endif
