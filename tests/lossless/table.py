@@ -33,6 +33,10 @@ def render(all_results):
     return "\n".join(lines) + "\n"
 
 
+def read():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
 def write_page(all_results):
     before, _, rest = PAGE.read_text().partition(BEGIN)
     after = rest.partition(END)[2]
@@ -58,7 +62,7 @@ class Results:
         return "\n".join(lines)
 
     def write(self):
-        everything = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        everything = read()
         rows = everything.get(self.release, {}).get("rows", {})
         for site, events in self.rows.items():
             rows.setdefault(site, {}).update(events)

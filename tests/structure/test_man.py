@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The man pages: mandoc warns of nothing in them, all are installed, and each is named by another one."""
 
+import importlib.util
 import pathlib
 import re
 import subprocess
@@ -31,3 +32,26 @@ def test_another_page_leads_to_it(path):
     name, section = path.name.rsplit(".", 1)
     reference = re.compile(rf"^\.Xr {re.escape(name)} {section}\b", re.M)
     assert [other.name for other in PAGES if other != path and reference.search(other.read_text())]
+
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def between(page, module):
+    return (ROOT / "packaging/man" / page).read_text().partition(module.BEGIN)[2].partition(module.END)[0]
+
+
+def test_differences_are_those_that_import_and_the_wire_tests_know():
+    known = load("differences_of_page", "tools/lib/differences.py")
+    assert len(list(known.of_directives())) > 20 and len(known.of_conversations()) > 30
+    assert between("fpmd-from-php-fpm.7", known) == known.render(), "run tools/lib/differences.py"
+
+
+@pytest.mark.parametrize("suite, module", [("lossless", "table")])
+def test_measured_tables_are_those_of_their_results(suite, module):
+    tables = load(f"tables_of_{suite}", f"tests/{suite}/{module}.py")
+    assert between("fpmd.service.7", tables) == tables.render(tables.read())
