@@ -34,6 +34,15 @@ def test_another_page_leads_to_it(path):
     assert [other.name for other in PAGES if other != path and reference.search(other.read_text())]
 
 
+def test_each_symptom_is_caused_by_a_test():
+    """The sections of fpmd-troubleshooting(7) are those of tests/system/test_symptoms.py, each with a test at least."""
+    symptoms = re.findall(r"^\.Sh (.+)$", (ROOT / "packaging/man/fpmd-troubleshooting.7").read_text(), re.M)
+    tests = (ROOT / "tests/system/test_symptoms.py").read_text().split("\n# -- ")[1:]
+    caused = {name: rest.count("\ndef test_") for name, _, rest in (text.partition("\n") for text in tests)}
+    assert list(caused) == [name for name in symptoms if name not in ("NAME", "DESCRIPTION", "SEE ALSO")]
+    assert all(caused.values())
+
+
 def load(name, path):
     spec = importlib.util.spec_from_file_location(name, ROOT / path)
     module = importlib.util.module_from_spec(spec)
