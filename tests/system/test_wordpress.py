@@ -12,8 +12,9 @@ import zlib
 import pytest
 
 from browser import Browser, Forms
-from container import HERE
-from web import serve_nginx
+from container import HERE, wait_until
+from service import documented
+from web import Web, serve_nginx
 
 HOST = "blog.localhost"
 # For the instance: whose files they are, and which are written.
@@ -33,13 +34,22 @@ def picture(width=640, height=480):
             + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
 
 
-def path_of(url):
-    assert url.startswith(f"http://{HOST}/")
-    return url.removeprefix(f"http://{HOST}")
+def path_of(url, host=HOST):
+    assert url.startswith(f"http://{host}/")
+    return url.removeprefix(f"http://{host}")
 
 
 class Blog:
+    """The site of HOST, whose settings are the tests'."""
+
+    host = HOST
+
     def __init__(self, container, database):
+        self.prepare(container, database)
+        self.container = container
+        self.browser = Browser(container, f"http://{self.host}")
+
+    def prepare(self, container, database):
         database.ask("DROP DATABASE IF EXISTS blog", "CREATE DATABASE blog")
         container.write(f"/etc/wordpress/config-{HOST}.php", f"""\
 <?php
@@ -49,8 +59,6 @@ define('DB_PASSWORD', "{database.password}");
 define('DB_HOST', 'localhost');
 define('DB_CHARSET', 'utf8mb4');
 """)
-        self.container = container
-        self.browser = Browser(container, f"http://{HOST}")
 
     def install(self):
         form = Forms(self.browser.fetch("/wp-admin/install.php?step=1")).with_field("weblog_title")
@@ -84,7 +92,7 @@ define('DB_CHARSET', 'utf8mb4');
         return media
 
     def download(self, url):
-        self.browser.fetch(path_of(url), "-o", "/var/tmp/download")
+        self.browser.fetch(path_of(url, self.host), "-o", "/var/tmp/download")
         return (self.container.root / "var/tmp/download").read_bytes()
 
 
@@ -128,3 +136,52 @@ def test_a_thousand_views_by_sixteen_readers_are_all_right(blog):
         sys.executable, str(HERE / "views.py"), "--host", HOST, "--path", path_of(post["link"]), "--expect", f"{TITLE}</h1>",
         "--clients", "16", "--views", "1000"), check=True, stdout=subprocess.PIPE, text=True, timeout=400)
     assert json.loads(done.stdout) == {"right": 1000, "problems": []}
+
+
+class BareBlog(Blog):
+    """The site of fpmd.service(7), by its commands as they stand there, but for apt's, whose packages are there already."""
+
+    host = "localhost"
+
+    def prepare(self, container, database):
+        commands = documented("sudo apt-get install nginx mariadb-server")
+        assert commands[0].split()[1:3] == ["apt-get", "install"]
+        script = "\n".join(commands[1:]).replace("sudo ", "").replace("\\e", "\\")
+        assert "fpmctl enable blog" in script and "fpmctl doctor" in script
+        self.said = container.run("sh", "-ec", script).stdout
+
+
+@pytest.fixture
+def bare_blog(container, database):
+    """The machine as it is before: nginx with Debian's own site, MariaDB, no pool."""
+    container.write("/etc/nginx/sites-enabled/default", "server {\n        listen 80 default_server;\n        root /var/www/html;\n}\n")
+    container.systemctl("restart", "nginx.service")
+    container.run("sh", "-c", "rm -f /etc/fpmd/pool.d/* /etc/apache2/sites-enabled/* && systemctl daemon-reload")
+    cursor = container.journal_cursor()
+    try:
+        yield BareBlog(container, database)
+    finally:
+        print(container.journal_text(cursor, "-u", "fpmd@blog.service"))
+        container.run("fpmctl", "disable", "blog", check=False)
+        database.ask("DROP DATABASE IF EXISTS blog", "DROP USER IF EXISTS blog@localhost")
+        container.run("sh", "-c", "rm -rf /etc/fpmd/pool.d/blog.conf /etc/nginx/conf.d/blog.conf /etc/nginx/fpmd-blog.conf "
+                      "/etc/wordpress/config-default.php /etc/systemd/system/fpmd@blog.service.d && systemctl daemon-reload")
+        container.run("chown", "-R", "www-data:", "/var/lib/wordpress/wp-content")
+        container.run("userdel", "blog", check=False)
+
+
+def test_the_pages_commands_lead_from_a_bare_machine_to_a_blog_with_a_unit_of_its_own(bare_blog):
+    container = bare_blog.container
+    assert "fpmd@blog.socket is enabled, and listens on /run/fpmd-blog.sock" in bare_blog.said
+    assert "Nothing wrong found" in bare_blog.said
+    wait_until(lambda: Web(container, 80).get("/wp-admin/install.php")[0] == 200, "nginx to have read its configuration")
+    bare_blog.install()
+    assert "wp-admin-bar-logout" in bare_blog.log_in()
+    image = picture()
+    assert bare_blog.download(bare_blog.upload(image, "picture.png")["source_url"]) == image
+    post = bare_blog.publish(TITLE, "<p>From a bare machine.</p>")
+    link = path_of(post["link"], "localhost")
+    assert link.startswith("/20"), "links name no file: the installer has found that nginx passes such to index.php"
+    assert "From a bare machine." in Browser(container, "http://localhost").fetch(link)
+    assert container.run("ps", "-o", "user=", "-p", container.show("fpmd@blog.service", "MainPID")).stdout.strip() == "blog"
+    assert "Nothing wrong found" in container.run("fpmctl", "doctor").stdout
