@@ -133,7 +133,8 @@ def test_numbers_are_kept_row_by_row(folder):
     assert kept["cpu-unix-fresh"]["measured"]["rounds"] == frames.QUICK.rounds
 
 
-def test_readme_shows_some_rows_and_names_each_that_misses(folder):
+def test_readme_shows_three_rows_and_names_each_that_misses(folder):
+    assert len(document.FIGURES) == 3 and set(document.FIGURES) < {row.name for row in table.ROWS}
     shown, hidden, missed, lacking = "cpu-unix-fresh", "cpu-tcp-kept", "calls-reply", "calls-post"
     kept = kept_numbers(folder, result_of(shown, 1.0), result_of(hidden, 1.0), result_of(missed, 41.0), result_of(lacking, problem="FAILED: no such thing"))
     text = document.replaced(f"before\n{document.BEGIN}\nstale\n{document.END}\nafter\n", kept)

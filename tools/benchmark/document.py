@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The documents about performance, made of the numbers that are kept in results.json: README's short table, PERFORMANCE.md with everything, and
-fpmd-performance(7), which says what they mean.
+"""The documents about performance, made of the numbers that are kept in results.json: README's three figures, PERFORMANCE.md with everything,
+and fpmd-performance(7), which says what they mean.
 
 The numbers are kept apart from the text, so that a document can be made anew, or in another form, without measuring. A row that has been measured alone
 takes the place of the older one; each remembers what it was measured with.
@@ -19,6 +19,7 @@ from result import Result
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RESULTS = os.path.join(TREE, "tools", "benchmark", "results.json")
 README, PERFORMANCE, MANUAL = "README.md", "PERFORMANCE.md", "packaging/man/fpmd-performance.7"
+FIGURES = ("cpu-unix-fresh", "page-includes", "nginx-rate-tcp-fresh")  # README's
 BEGIN, END = "<!-- tools/bench --record writes from here -->", "<!-- to here -->"
 INTRODUCTION = """# Performance
 
@@ -115,9 +116,9 @@ def _median(spread):
 
 
 def short(kept):
-    """README's part: the rows that say the most, and by name each whose bar is missed or cannot be told."""
+    """README's part: three rows, and by name each whose bar is missed or cannot be told."""
     results = _results(kept, table.ROWS)
-    shown = _results(kept, [row for row in table.ROWS if row.front])
+    shown = _results(kept, [row for row in table.ROWS if row.name in FIGURES])
     return "\n".join([BEGIN, *_heading(kept, table.ROWS)[:1], "", *_comparison(shown, _median), "", _filled(f"Of all {len(results)} rows: {report.bars(results)}."), END])
 
 
@@ -135,7 +136,7 @@ def long(kept):
 
 
 def page(kept):
-    """The manual page: README's rows, by section."""
+    """The manual page: the rows that say the most, by section."""
     sections = [(section, _results(kept, [row for row in section.rows if row.front])) for section in table.SECTIONS]
     return manual.page([(section, results) for section, results in sections if results], kept, " ".join(_heading(kept, table.ROWS)[:1]).replace("\n", " "), _median)
 

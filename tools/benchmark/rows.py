@@ -21,7 +21,7 @@ class Row:
     unit: str
     bar: Bar
     measure: Callable
-    front: bool = False  # README shows it; others are named there where their bar is missed
+    front: bool = False  # fpmd-performance(7) shows it
 
     def run(self, bench):
         result = Result(self.name, self.title, self.unit, self.bar)
