@@ -13,8 +13,9 @@
  * and inode; opcache opens it again when it compiles anew, so the look is where PHP opens files (zend_stream_open). No
  * file is opened when opcache has the script: it has it by its real path, which is checked likewise.
  *
- * The look is the kernel's (realpath(3), openat2(2)), not that of PHP's cache of real paths, which is as old as
- * realpath_cache_ttl.
+ * The look is the kernel's (realpath(3), openat(2)), not that of PHP's cache of real paths, which is as old as
+ * realpath_cache_ttl. It goes step by step, since openat2(2), which could do it in one, is not there in a unit with
+ * RestrictSUIDSGID=: systemd's filter cannot see with which mode it would make a file.
  */
 
 #include "sapi/internal.h"
@@ -22,10 +23,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,12 +59,33 @@ static void fence_look_done(struct fence_look *look) {
         look->reason = (struct text){ 0 };
 }
 
-static int fence_open(int from, const char *path, uint64_t flags, uint64_t resolve) {
-        struct open_how how = { .flags = O_PATH | O_CLOEXEC | flags,
-                                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve };
-        int fd = (int)syscall(SYS_openat2, from, path, &how, sizeof(how));
+/* What has this name in a folder; no link is followed. -ELOOP: where a folder is to be there is none, by now. */
+static int fence_step(int from, const char *name, int flags) {
+        int fd = openat(from, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | flags);
 
-        return fd < 0 ? -errno : fd;
+        if (fd >= 0)
+                return fd;
+        return errno == ENOTDIR ? -ELOOP : -errno;
+}
+
+/* The folder with this real path. */
+static int fence_walk(const char *path) {
+        _cleanup_fd_ int at = fence_step(AT_FDCWD, "/", O_DIRECTORY);
+        char name[NAME_MAX + 1];
+        const char *word;
+        size_t n;
+
+        while (at >= 0 && (word = text_word(&path, "/", &n))) {
+                int next;
+
+                if (n >= sizeof(name))
+                        return -ENAMETOOLONG;
+                text_copy(name, sizeof(name), word, n);
+                next = fence_step(at, name, O_DIRECTORY);
+                fd_close(at);
+                at = next;
+        }
+        return TAKE_FD(at);
 }
 
 /* The rest of the path below the folder, or NULL. Both are real paths. */
@@ -76,23 +96,21 @@ static const char *fence_below(const char *path, const char *folder) {
         return strncmp(path, folder, n) == 0 && path[n] == '/' ? path + n + 1 : NULL;
 }
 
-/* The file of look->path, which is below the folder. 0 or -errno. */
-static int fence_open_below(struct fence_look *look, const char *base) {
-        _cleanup_fd_ int root = fence_open(AT_FDCWD, base, O_DIRECTORY, 0);
-        const char *rest = fence_below(look->path, base), *name = strrchr(rest, '/');
-        char folder[PATH_MAX] = ".";
+/* The file of look->path. 0 or -errno. */
+static int fence_open(struct fence_look *look) {
+        const char *name = strrchr(look->path, '/') + 1;
+        char folder[PATH_MAX];
 
-        if (root < 0)
-                return root;
-        if (name)
-                text_copy(folder, sizeof(folder), rest, (size_t)(name - rest));
-        look->folder = fence_open(root, folder, O_DIRECTORY, RESOLVE_BENEATH);
+        text_copy(folder, sizeof(folder), look->path, (size_t)(name - look->path));
+        look->folder = fence_walk(folder);
         if (look->folder < 0)
                 return look->folder;
-        look->file = fence_open(look->folder, name ? name + 1 : rest, 0, RESOLVE_BENEATH);
+        look->file = fence_step(look->folder, name, 0);
         if (look->file < 0)
                 return look->file;
-        return fstat(look->file, &look->st) < 0 ? -errno : 0;
+        if (fstat(look->file, &look->st) < 0)
+                return -errno;
+        return S_ISLNK(look->st.st_mode) ? -ELOOP : 0;
 }
 
 /* The folder of the list that it is below, as a real path; NULL: none. A pool without a list has all. */
@@ -125,21 +143,19 @@ static int fence_check_owner(struct fence_look *look) {
         return SAPI_FENCE_E_DENIED;
 }
 
-/* Fills look. 0; SAPI_FENCE_E_DENIED with the reason; -errno: there is none to open; -ELOOP, -EXDEV: the path has
- * changed meanwhile. */
+/* Fills look. 0; SAPI_FENCE_E_DENIED with the reason; -errno: there is none to open; -ELOOP: the path has changed
+ * meanwhile. */
 static int fence_try(struct fence_look *look, const char *script) {
-        char buf[PATH_MAX];
-        const char *base;
+        char base[PATH_MAX];
         int r;
 
         if (!realpath(script, look->path))
                 return -errno;
-        base = fence_find_base(look->path, buf);
-        if (!base) {
+        if (!fence_find_base(look->path, base)) {
                 text_printf(&look->reason, "its real path '%s' is outside of security.exec_basedir", look->path);
                 return SAPI_FENCE_E_DENIED;
         }
-        r = fence_open_below(look, base);
+        r = fence_open(look);
         if (r < 0)
                 return r;
         if (!S_ISREG(look->st.st_mode)) {
@@ -156,7 +172,7 @@ static int fence_look(struct fence_look *look, const char *script) {
         for (unsigned i = 0; i < FENCE_TRIES; i++) {
                 fence_look_done(look);
                 r = fence_try(look, script);
-                if (r != -ELOOP && r != -EXDEV)
+                if (r != -ELOOP)
                         return r;
         }
         text_printf(&look->reason, "its path changes while it is looked at");

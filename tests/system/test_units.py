@@ -38,6 +38,34 @@ def test_nothing_in_the_service_is_root(fpmd, container):
     assert {tuple(line.split()) for line in users if line} == {("www-data", "www-data")}
 
 
+FENCE = "security.exec_basedir[] = /var/www/html\nsecurity.script_owner = pool\nlisten.peer_users = www-data root\nsecurity.seccomp = {}"
+
+
+@pytest.mark.parametrize("preset", ["exec", "strict"])
+def test_the_fence_lets_through_what_it_should_in_the_sandbox(fpmd, nginx, container, preset):
+    """The sandbox takes system calls away: openat2(2) by RestrictSUIDSGID=, and seccomp(2), unless the unit names it."""
+    fpmd.configure(pool=FENCE.format(preset))
+    fpmd.start()
+    assert nginx.json("/load.php")["worker"] in fpmd.workers()
+    container.write("/var/www/html/starts.php", "<?php var_dump(@shell_exec('echo started'));")
+    assert "started" not in nginx.get("/starts.php")[1]
+    container.remove("/var/www/html/starts.php")
+    container.write("/var/www/outside.php", "<?php echo 'outside';")
+    assert container.run("fpmctl", "get", "-i", "/var/www/outside.php", check=False).stdout.startswith("Status: 403")
+    container.remove("/var/www/outside.php")
+
+
+def test_the_fence_holds_in_an_instances_sandbox(container, fpmd):
+    service = Instance(container, "fenced")
+    try:
+        path = "/etc/fpmd/pool.d/fenced.conf"
+        container.write(path, container.run("cat", path).stdout + FENCE.format("strict") + "\n")
+        container.systemctl("daemon-reload")
+        assert '"worker"' in container.run("fpmctl", "get", "--connect", service.socket_path, "/var/www/html/load.php").stdout
+    finally:
+        service.stop()
+
+
 def test_two_pools_are_two_trees_in_ps_in_the_control_group_and_in_fpmctl(fpmd, container):
     fpmd.configure(max_children=3)
     fpmd.configure(name="api", max_children=2, listen="/run/fpmd-api.sock")
