@@ -372,23 +372,31 @@ php_admin_value[opcache.file_cache] = /var/cache/fpmd/{name}
 
 def test_a_site_is_added_and_removed_without_a_look_at_the_others(sites, container, tmp_path):
     """systemd takes seconds to say what thousands of units do, and is asked for them only where somebody listens at the site's address."""
+    calls = tmp_path / "calls"
+
+    def asked():
+        return "".join(line for line in calls.read_text().splitlines() if '"show"' in line)
+
     def run(*words):
-        calls = tmp_path / "calls"
         done = subprocess.run(["strace", "-f", "-qq", "-s", "500", "-e", "trace=execve", "-o", calls, *container.enter("fpmctl", *words)], stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True)
-        asked = [line for line in calls.read_text().splitlines() if '"show"' in line]
-        assert asked
-        return done, [line for line in asked if "*." in line]
+        assert asked()
+        return done, re.findall(r'"[^"]*\*[.][^"]*"', asked())
     sites.write("site2", "pm.max_requests = many")  # a mistake of another one's
     sites.reload()
     sites.enable("site0")
     assert sites.ask("site0")
-    before = container.show("fpmd@site0.service", "MainPID")
+    before, cursor = container.show("fpmd@site0.service", "MainPID"), container.journal_cursor()
     done, wide = run("enable", "site1")
     assert (done.returncode, done.stderr, wide) == (0, "", [])
+    assert len([e for e in container.journal(cursor, "_PID=1") if e["MESSAGE"] in ("Reloading.", "Reloading...")]) == 1
     assert sites.ask("site1") == "site1 site1 fpm-fcgi" and container.show("fpmd@site0.service", "MainPID") == before
     done, wide = run("list", "site1")
     assert (done.returncode, done.stderr, wide) == (0, "", []) and "site1" in done.stdout and "site0" not in done.stdout
+    sites.enable("site3")  # which sleeps
+    done, wide = run("list")
+    assert (done.returncode, wide) == (0, []) and re.search(r"(?m)^site3 +asleep ", done.stdout)
+    assert '"fpmd@site0.service"' in asked() and "site3" not in asked()
     done, wide = run("disable", "site1")
     assert (done.returncode, done.stderr, wide) == (0, "", []) and container.show("fpmd@site0.service", "MainPID") == before
 

@@ -265,7 +265,7 @@ Triggers=fpmd@site{0}.service
 
 """
 SYSTEMCTL = """#!/bin/sh
-case "$*" in *'*'*) cat {0}/all ;; show*) cat {0}/one ;; esac
+case "$1" in list-units) cat {0}/all ;; show) cat {0}/one ;; esac
 """
 ETC = "/etc/fpmd"
 
@@ -293,7 +293,7 @@ def panel(n):
         os.mkdir(f"{ETC}/{folder}")
     for i in range(n):
         write(f"{ETC}/pool.d/site{i}.conf", SITE.format(i))
-    write(f"{ETC}/all", "".join(UNIT.format(i, "socket", "active") for i in range(n)))
+    write(f"{ETC}/all", "".join(f"fpmd@site{i}.socket loaded active listening Listen socket\n" for i in range(n)))
     write(f"{ETC}/one", UNIT.format(n - 1, "socket", "active"))
     write(f"{ETC}/bin/systemctl", SYSTEMCTL.format(ETC), 0o755)
     generator = os.path.join(programs.BUILD, "tools", "generator", "fpmd-generator")

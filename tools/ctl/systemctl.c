@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,20 +15,33 @@
 #include "base/fd.h"
 #include "ctl.h"
 
+/* What execve(2) takes; the caller's to free. */
+static char **systemctl_put_first(const char *const *arguments) {
+        char **words;
+        size_t n = 0;
+
+        while (arguments[n])
+                n++;
+        words = calloc(n + 2, sizeof(*words));
+        if (!words)
+                return NULL;
+        words[0] = (char *)"systemctl";
+        memcpy(words + 1, arguments, n * sizeof(*words));
+        return words;
+}
+
 static int systemctl_spawn(const char *const *arguments, int out_fd, pid_t *ret) {
-        const char *words[SYSTEMCTL_WORDS_MAX + 2] = { "systemctl" };
+        _cleanup_free_ char **words = systemctl_put_first(arguments);
         posix_spawn_file_actions_t actions;
         int r;
 
-        for (size_t i = 0; i < SYSTEMCTL_WORDS_MAX && arguments[i]; i++)
-                words[i + 1] = arguments[i];
-        r = posix_spawn_file_actions_init(&actions);
+        r = words ? posix_spawn_file_actions_init(&actions) : ENOMEM;
         if (r != 0)
                 return -r;
         if (out_fd >= 0)
                 r = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
         if (r == 0)
-                r = posix_spawnp(ret, words[0], &actions, NULL, (char *const *)words, environ);
+                r = posix_spawnp(ret, words[0], &actions, NULL, words, environ);
         posix_spawn_file_actions_destroy(&actions);
         return -r;
 }

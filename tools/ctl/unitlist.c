@@ -255,58 +255,139 @@ bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p)
         return is_off && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
 }
 
-#define UNITLIST_PROPERTIES                                                                                            \
-        "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,TriggeredBy,FileDescriptorName"
+/* 0, or a negative exit code after the error was told. */
+static int unitlist_run(const char *const *words, struct text *out) {
+        int r = systemctl_run(words, out);
 
-static int unitlist_show(struct unitlist *l, const char *const *words) {
+        if (r < 0)
+                return r;
+        if (r == 0 && !out->failed)
+                return 0;
+        ctl_print_error("systemd does not say what its units do: the line above says why");
+        return -CTL_EXIT_UNAVAILABLE;
+}
+
+static int unitlist_tell_no_memory(void) {
+        ctl_print_error("out of memory");
+        return -CTL_EXIT_FAILED;
+}
+
+/* Words of systemctl's; all but the names are constant. */
+struct unitlist_words {
+        const char **items;
+        size_t n;
+        bool failed;
+};
+
+static void unitlist_words_done(struct unitlist_words *w) {
+        free(w->items);
+}
+#define _cleanup_words_ _cleanup_(unitlist_words_done)
+
+static void unitlist_put(struct unitlist_words *w, const char *word) {
+        const char **items = reallocarray(w->items, w->n + 2, sizeof(*items));
+
+        w->failed |= !items;
+        if (!items)
+                return;
+        w->items = items;
+        items[w->n++] = word;
+        items[w->n] = NULL;
+}
+
+static void unitlist_put_show(struct unitlist_words *w) {
+        unitlist_put(w, "show");
+        unitlist_put(w, "--all");
+        unitlist_put(w, "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,TriggeredBy,"
+                        "FileDescriptorName");
+        unitlist_put(w, "--");
+}
+
+static int unitlist_show(struct unitlist *l, const struct unitlist_words *words) {
         _cleanup_text_ struct text out = {};
         int r;
 
-        r = systemctl_run(words, &out);
-        if (r < 0)
-                return r;
-        if (r > 0 || out.failed) {
-                ctl_print_error("systemd does not say what its units do: the line above says why");
-                return -CTL_EXIT_UNAVAILABLE;
-        }
-        if (out.data)
+        if (words->failed)
+                return unitlist_tell_no_memory();
+        r = unitlist_run(words->items, &out);
+        if (r == 0 && out.data)
                 unitlist_take_states(l, out.data);
-        return 0;
+        return r;
 }
 
+/* Names of fpmd.service's socket units. */
 static int unitlist_show_main_sockets(struct unitlist *l) {
-        const char *words[SYSTEMCTL_WORDS_MAX + 1] = { "show", "--all", UNITLIST_PROPERTIES, "--" };
+        _cleanup_words_ struct unitlist_words words = {};
         char *names = l->main_sockets, *name;
-        size_t n = 4;
+        size_t n;
 
-        while (n < SYSTEMCTL_WORDS_MAX && (name = strsep(&names, " ")))
+        unitlist_put_show(&words);
+        n = words.n;
+        while ((name = strsep(&names, " ")))
                 if (*name)
-                        words[n++] = name;
-        return n > 4 ? unitlist_show(l, words) : 0;
+                        unitlist_put(&words, name);
+        return words.n > n ? unitlist_show(l, &words) : 0;
 }
 
-/* systemd takes long to say what thousands of units do. */
 static int unitlist_show_one(struct unitlist *l) {
         char service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX], socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
-        const char *const words[] = {
-                "show", "--all", UNITLIST_PROPERTIES, "--", service, socket, "fpmd.service", NULL
-        };
+        _cleanup_words_ struct unitlist_words words = {};
         int r;
 
         snprintf(service, sizeof(service), "fpmd@%s.service", l->pool_name);
         snprintf(socket, sizeof(socket), "fpmd@%s.socket", l->pool_name);
-        r = unitlist_show(l, words);
+        unitlist_put_show(&words);
+        unitlist_put(&words, service);
+        unitlist_put(&words, socket);
+        unitlist_put(&words, "fpmd.service");
+        r = unitlist_show(l, &words);
         return r < 0 ? r : unitlist_show_main_sockets(l);
 }
 
-int unitlist_ask(struct unitlist *l) {
-        static const char *const all[] = { "show",           "--all",    UNITLIST_PROPERTIES, "--",
-                                           "fpmd@*.service", "*.socket", "fpmd.service",      NULL };
+/* Takes a unit's state. True when more of it is to be known: what runs, what is of no file, and whom systemd has for a
+ * pool whose file names nobody. */
+static bool unitlist_take_state(struct unitlist *l, const char *unit, const char *state) {
+        bool is_service = text_has_suffix(unit, ".service"), is_off = text_equal(state, "inactive");
+        char name[CONF_POOL_NAME_MAX + 1];
+        struct unitlist_pool *p;
+
+        if (!unitlist_take_name(unit, name))
+                return true;
+        p = unitlist_find(l, name);
+        if (!p)
+                return !is_off;
+        (is_service ? unitlist_take_service : unitlist_take_socket)(p, "ActiveState", state);
+        return is_service && (!is_off || !*p->user);
+}
+
+/* "fpmd@shop.socket loaded active listening ...". systemd says that of all units at once; to say all of each it takes
+ * milliseconds, which of thousands are half a minute. */
+static int unitlist_show_all(struct unitlist *l) {
+        static const char *const states[] = { "list-units", "--all", "--full",         "--plain",  "--no-legend",
+                                              "--no-pager", "--",    "fpmd@*.service", "*.socket", NULL };
+        _cleanup_words_ struct unitlist_words words = {};
+        _cleanup_text_ struct text out = {};
+        char *rest, *line;
         int r;
 
-        r = l->pool_name ? unitlist_show_one(l) : unitlist_show(l, all);
-        if (r < 0 || unitlist_look_at_main(l) == 0)
+        r = unitlist_run(states, &out);
+        if (r < 0)
                 return r;
-        ctl_print_error("out of memory");
-        return -CTL_EXIT_FAILED;
+        unitlist_put_show(&words);
+        unitlist_put(&words, "fpmd.service");
+        rest = out.data;
+        while ((line = strsep(&rest, "\n"))) {
+                char *save = NULL, *unit = strtok_r(line, " ", &save), *load = strtok_r(NULL, " ", &save),
+                     *state = strtok_r(NULL, " ", &save);
+
+                if (load && state && unitlist_take_state(l, unit, state))
+                        unitlist_put(&words, unit);
+        }
+        return unitlist_show(l, &words);
+}
+
+int unitlist_ask(struct unitlist *l) {
+        int r = l->pool_name ? unitlist_show_one(l) : unitlist_show_all(l);
+
+        return r < 0 || unitlist_look_at_main(l) == 0 ? r : unitlist_tell_no_memory();
 }
