@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conftest import package_of
 from load import Load
+from service import documented
 from web import serve_nginx
 
 TESTS = Path(__file__).resolve().parents[2] / "packaging/debian/tests"
@@ -23,6 +24,12 @@ def files(container):
     done = container.run("find", "/", "-xdev", "-path", "/proc", "-prune", "-o", "-print", check=False)
     more = container.run("find", "/run", "-print", check=False)
     return {path for path in (done.stdout + more.stdout).splitlines() if not (path + "/").startswith(NOT_OURS)}
+
+
+def attributes(container):
+    """{path: size, mode, owner, time, target} of what packages and administrators have: none of it is changed."""
+    found = container.run("find", "/etc", "/usr", "/opt", "/srv", "-xdev", "!", "-type", "d", "-printf", r"%p\t%s %m %U:%G %T@ %l\n").stdout
+    return dict(line.split("\t") for line in found.splitlines())
 
 
 def digest(path):
@@ -104,7 +111,7 @@ def test_an_upgrade_starts_nothing_that_was_stopped(debian, container):
 
 def test_a_purge_leaves_nothing(debian, container):
     debian.purge()
-    before = files(container)
+    before, as_it_was = files(container), attributes(container)
     debian.install()
     debian.install("fpmd-tools")
     container.systemctl("enable", "--now", "fpmd.socket")
@@ -114,12 +121,24 @@ def test_a_purge_leaves_nothing(debian, container):
     container.systemctl("enable", "--now", "fpmd@shop.socket")
     container.systemctl("set-property", "fpmd@shop.service", "CPUWeight=50")
     container.write("/etc/systemd/system/fpmd.service.d/mine.conf", "[Service]\nMemoryMax=1G\n")
+    second = documented("[Socket]\nListenStream=/run/fpmd-shop.sock")
+    container.write("/etc/systemd/system/fpmd-two.socket", "\n".join(second).replace("shop", "two") + "\n")
+    container.write("/etc/fpmd/pool.d/two.conf", "[two]\nlisten = /run/fpmd-two.sock\npm = ondemand\npm.max_children = 2\n")
     container.systemctl("daemon-reload")
+    container.systemctl("enable", "fpmd-two.socket")
+    container.systemctl("restart", "fpmd.service")
     container.systemctl("start", "fpmd@shop.service")
+    container.systemctl("mask", "fpmd@none.service", "fpmd.target")
+    assert container.show("fpmd-two.socket", "ActiveState") == "active"
     made = files(container) - before
-    assert {"/var/lib/fpmd/shop", "/var/cache/fpmd/shop", "/etc/fpmd/fpmd.conf"} <= made, "the test shows nothing"
+    assert {"/var/lib/fpmd/shop", "/var/cache/fpmd/shop", "/etc/fpmd/fpmd.conf", "/run/fpmd-two.sock", "/etc/systemd/system/fpmd.target",
+            "/etc/systemd/system/fpmd.service.wants/fpmd-two.socket"} <= made, "the test shows nothing"
+    debian.apt("remove", "fpmd")
+    assert container.show("fpmd-two.socket", "ActiveState") == "inactive", "clients of a further pool would wait for nobody"
     debian.purge()
     assert sorted(files(container) - before) == []
+    now = attributes(container)
+    assert {path: (was, now.get(path)) for path, was in as_it_was.items() if now.get(path) != was} == {}
     assert "fpmd" not in container.systemctl("list-units", "--all", "--plain", "--no-legend", "fpmd*").stdout
     assert [name for _, name, _ in container.processes().values() if name.startswith("fpmd")] == []
 
