@@ -60,7 +60,7 @@ def test_differences_are_those_that_import_and_the_wire_tests_know():
     assert between("fpmd-from-php-fpm.7", known) == known.render(), "run tools/lib/differences.py"
 
 
-@pytest.mark.parametrize("suite, module", [("lossless", "table")])
+@pytest.mark.parametrize("suite, module", [("lossless", "table"), ("servers", "balance")])
 def test_measured_tables_are_those_of_their_results(suite, module):
     tables = load(f"tables_of_{suite}", f"tests/{suite}/{module}.py")
     assert between("fpmd.service.7", tables) == tables.render(tables.read())
