@@ -16,7 +16,7 @@ def render(results):
     """The lists of the manual page."""
     lines = []
     for balancer, story in results.items():
-        widths = ' '.join(f'"{text}"' for text in ("a killed, started anew", *COLUMNS))
+        widths = ' '.join(f'"{text}"' for text in ("a killed, started anew", "requests", "failed", *["10000"] * 3, "10.00 s"))
         lines.append(f".Pp\nBehind {balancer}\n.Pq Debian {story['release']} :\n.Bl -column {widths}")
         lines.append(".It" + "".join(f" Ta {name}" for name in COLUMNS))
         for phase, *numbers, longest in story["rows"]:
