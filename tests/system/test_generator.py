@@ -417,6 +417,7 @@ def test_an_address_that_another_socket_unit_has_is_refused(sites, container, li
         for kind in ("socket", "service"):
             container.remove(f"/etc/systemd/system/taken.{kind}")
     assert f"fpmd@shop.socket is enabled, and listens on {address}:" in container.run("fpmctl", "enable", "shop").stdout
+    assert (listed(container)["shop"]["state"], listed(container)["shop"]["listen"]) == ("asleep", address)
 
 
 def listed(container):

@@ -71,6 +71,14 @@ static const char *list_user(const struct unitlist *l, const struct unitlist_poo
         return *p->user || p->problems ? p->user : p->runs_as; /* a unit of a broken file has the template's */
 }
 
+/* Of a unit's own socket that is systemd's to make, its template's. */
+static const char *list_listen(const struct unitlist *l, const struct unitlist_pool *p,
+                               char buf[static CONF_PATH_BYTES + 1]) {
+        bool is_own = text_equal(p->listen, "systemd") && !unitlist_is_shared(l, p);
+
+        return is_own && instance_address(p->name, p->listen, buf) == 0 ? buf : p->listen;
+}
+
 /* What a master says of its pools. */
 struct list_master {
         bool asked, closed; /* the latter: to this user */
@@ -155,6 +163,8 @@ static void list_put_cell(uint64_t value, bool known, struct text *out) {
 
 static void list_put_line(const struct unitlist *l, const struct unitlist_pool *p, const struct list_numbers *n,
                           struct text *out) {
+        char address[CONF_PATH_BYTES + 1];
+
         ctl_print_cell(p->name, 20, out);
         text_append_c(out, ' ');
         ctl_print_cell(list_state(l, p), 9, out);
@@ -163,7 +173,7 @@ static void list_put_line(const struct unitlist *l, const struct unitlist_pool *
         list_put_cell(p->memory >> 20, p->memory != UINT64_MAX, out);
         list_put_cell(n->requests, n->known, out);
         list_put_time(n->last_use, out);
-        ctl_print_cell(p->listen, 0, out);
+        ctl_print_cell(list_listen(l, p, address), 0, out);
         text_append_c(out, '\n');
 }
 
@@ -182,12 +192,14 @@ static void list_put_number(const char *key, uint64_t value, bool known, struct 
 
 static void list_put_object(const struct unitlist *l, const struct unitlist_pool *p, const struct list_numbers *n,
                             struct text *out) {
+        char address[CONF_PATH_BYTES + 1];
+
         text_append_c(out, '{');
         list_put_key("name", p->name, out);
         list_put_key("state", list_state(l, p), out);
         list_put_key("user", list_user(l, p), out);
         list_put_number("uid", p->uid, p->uid != UINT64_MAX, out);
-        list_put_key("listen", p->listen, out);
+        list_put_key("listen", list_listen(l, p, address), out);
         list_put_key("file", p->file, out);
         list_put_key("problems", p->problems ?: "", out);
         list_put_number("memory", p->memory, p->memory != UINT64_MAX, out);
