@@ -203,7 +203,7 @@ def test_a_request_finds_nothing_of_the_one_before(modes, mode, name):
 @pytest.mark.parametrize("name", [n for n in ROWS if ROWS[n][2] and n not in NO_SETTINGS + tuple(NOT_THERE)])
 def test_a_request_finds_what_the_boot_has_set(modes, name):
     """All rows' settings in one boot; each read is that of the boot and stays so."""
-    prelude = "".join(ROWS[n][2] for n in ROWS if n not in ("error handler",))
+    prelude = "".join(ROWS[n][2] for n in ROWS if n not in {"error handler"} | NOT_THERE)
     s = modes.get("worker", prelude)
     check(s, name)
     fresh, _ = run(modes.get("worker"), ROWS[name][1])
@@ -224,7 +224,7 @@ def test_a_request_finds_what_the_boot_alone_has_set(modes, name):
 
 @pytest.mark.parametrize("name", NO_SETTINGS)
 def test_what_is_no_setting_is_not_the_boots_either(modes, name):
-    s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in ("error handler", "error handlers")))
+    s = modes.get("worker", "".join(ROWS[n][2] for n in ROWS if n not in {"error handler", "error handlers"} | NOT_THERE))
     (_, booted), _ = run(s, ROWS[name][1])
     (_, classic), _ = run(modes.get("classic"), ROWS[name][1])
     assert booted == classic
