@@ -135,9 +135,9 @@ def test_slow_pages_with_all_workers_busy_are_a_queue(fpmd, nginx, container):
     fpmd.configure(max_children=1)
     fpmd.start()
     with asking(nginx, "/load.php?us=8000000", 3):
-        status = wait_until(lambda: " 2 waiting" in (out := container.run("fpmctl", "status", "--full").stdout) and out, "a queue of two")
-        assert "1 busy, 0 idle, at most 1" in status
-        assert "2 clients waiting with 1 of 1 workers busy" in status
+        status = wait_until(lambda: "2 clients waiting with 1 of 1 workers busy" in (out := container.run("fpmctl", "status", "--full").stdout) and out,
+                            "two clients that wait")
+        assert "1 busy, 0 idle, at most 1" in status and " 2 waiting" in status
 
 
 def test_slow_scripts_are_in_the_slow_log_with_file_and_line(fpmd, nginx, container):
