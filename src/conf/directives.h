@@ -70,6 +70,7 @@
         D("process.max",                 process_max,                 COUNT,    0,   INT32_MAX,       "0",      NOW,   RELOAD)   \
         D("pool.budget",                 pool_budget,                 COUNT,    0,   INT32_MAX,       "0",      OWN,   RELOAD)   \
         D("process.priority",            process_priority,            INT,      -19, 20,              NULL,     NOW,   RELOAD)   \
+        D("process.shared_libraries",    process_shared_libraries,    BOOL,     0,   1,               "yes",    OWN,   RELOAD)   \
         D("daemonize",                   daemonize,                   BOOL,     0,   1,               "no",     NOW,   RESTART)  \
         D("rlimit_files",                rlimit_files,                COUNT,    0,   INT32_MAX,       "0",      NOW,   RESTART)  \
         D("rlimit_core",                 rlimit_core,                 RLIMIT,   0,   INT64_MAX,       "0",      NOW,   RESTART)  \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * Between a zygote and the process that puts it into its pool's chroot (pool/chroot.c), over a SEQPACKET pair: one
+ * Between a zygote and the process that puts it into its pool's chroot (child/chroot.c), over a SEQPACKET pair: one
  * request, a byte that says nothing, and one answer. The zygote checks that its root has become the folder that the
  * answer names.
  */

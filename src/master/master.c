@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "child/attributes.h"
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/control.h"
@@ -25,7 +26,6 @@
 #include "master/pools.h"
 #include "master/pressure.h"
 #include "master/reload.h"
-#include "pool/attributes.h"
 #include "pool/health.h"
 
 static bool master_on_owns(pid_t pid, void *userdata) {
@@ -78,6 +78,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .patience = HEALTH_PATIENCE,
                 .control_timeout = conf->global.process_control_timeout,
                 .process_max = conf->global.process_max,
+                .loader = &m->loader,
                 .wakes = &m->wakes,
                 .ration = &m->wakes.ration,
                 .budget = &m->budget,
@@ -88,6 +89,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .owns = master_on_owns,
                 .userdata = m,
         };
+        loader_init(&m->loader, &m->env);
         makeroom_set(m, conf);
         master_raise_limits(m);
         attributes_set_priority(NULL, conf->global.process_priority);
@@ -115,6 +117,7 @@ void master_free(struct master *m) {
         while (m->n_pools > 0)
                 pools_remove(m, m->n_pools - 1);
         free(m->pools);
+        loader_done(&m->loader);
         wake_done(&m->wakes);
         makeroom_detach(m);
         pressure_detach(m);
@@ -281,6 +284,7 @@ void master_stop(struct master *m, bool at_once) {
         if (m->state == STATE_RELOADING)
                 control_reload_ended(m, false, "the service is stopping");
         m->state = STATE_STOPPING;
+        loader_renew(&m->loader, false);
         log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE,
                                        .event = LOG_EVENT_STOPPING,
                                        .message = at_once ? "Terminating ..." : "Finishing ..." });

@@ -104,10 +104,11 @@ void pools_ring(const struct master *m) {
                         relay_ring(m->pools[i]->pool);
 }
 
-void pools_count_files(struct master *m, const struct conf *conf) {
+void pools_apply(struct master *m, const struct conf *conf) {
         if (m->n_files == 0) /* at the start: those of workers are not among them */
                 m->n_files = MAX(fd_count_open(), 0);
         m->env.files_needed = room_needed(conf) + (unsigned)m->n_files;
+        loader_renew(&m->loader, conf->global.process_shared_libraries && conf->n_pools > 1);
 }
 
 /* Our own children are left to their event sources: when one of them is first in line, this is called again after it

@@ -26,8 +26,9 @@ bool pools_own(const struct master *m, pid_t pid);
 /* Rings the doorbells of all pools that go on. */
 void pools_ring(const struct master *m);
 
-/* How many descriptors the master may need with these pools. */
-void pools_count_files(struct master *m, const struct conf *conf);
+/* What pools share, for the settings that are to hold: how many descriptors the master may need with these pools, and a
+ * loader, where that of before ends. */
+void pools_apply(struct master *m, const struct conf *conf);
 
 /* The master is a subreaper: reaps what workers' children leave behind. */
 void pools_reap_strangers(const struct master *m);

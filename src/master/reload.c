@@ -22,6 +22,8 @@
 #include "base/program.h"
 #include "base/text.h"
 #include "base/trusted.h"
+#include "child/attributes.h"
+#include "child/identity.h"
 #include "conf/diff.h"
 #include "conf/lines.h"
 #include "log/log.h"
@@ -35,8 +37,6 @@
 #include "master/notify.h"
 #include "master/pools.h"
 #include "master/spare.h"
-#include "pool/attributes.h"
-#include "pool/spawn.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
         m->reload.outcome = outcome;
@@ -94,7 +94,7 @@ static void reload_undo(struct master *m) {
         m->env.control_timeout = m->conf->global.process_control_timeout;
         m->env.process_max = m->conf->global.process_max;
         makeroom_set(m, m->conf);
-        pools_count_files(m, m->conf);
+        pools_apply(m, m->conf);
         memory_look(m, m->conf);
         logs_apply(m, m->conf);
         fd_close(fd);
@@ -128,9 +128,9 @@ static bool reload_has_changed(struct master *m, const struct conf_pool *setting
 
 /* -1: it has none, and starts no process. */
 static uid_t reload_user(const struct master *m, const struct conf_pool *conf) {
-        struct spawn_identity who;
+        struct identity who;
 
-        return conf && spawn_resolve_identity(conf, m->env.allow_root, &who) == 0 ? who.uid : (uid_t)-1;
+        return conf && identity_resolve(conf, m->env.allow_root, &who) == 0 ? who.uid : (uid_t)-1;
 }
 
 static const struct conf_pool *reload_settings(const struct pool *p) {
@@ -266,7 +266,7 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         m->env.control_timeout = m->reload.conf->global.process_control_timeout;
         m->env.process_max = m->reload.conf->global.process_max;
         makeroom_set(m, m->reload.conf);
-        pools_count_files(m, m->reload.conf);
+        pools_apply(m, m->reload.conf);
         memory_look(m, m->reload.conf);
 
         r = reload_plan(m, scope, &plan, problems);

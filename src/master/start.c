@@ -101,7 +101,7 @@ static void start_choose_first(struct master *m) {
 }
 
 static int start_generations(struct master *m, struct text *problems) {
-        pools_count_files(m, m->conf);
+        pools_apply(m, m->conf);
         memory_look(m, m->conf);
         start_choose_first(m);
         for (size_t i = 0; i < m->n_pools; i++) {

@@ -22,6 +22,7 @@
 #include "master/plan.h"
 #include "master/statuspage.h"
 #include "master/store.h"
+#include "pool/loader.h"
 #include "pool/memory.h"
 #include "pool/pool.h"
 #include "pool/wake.h"
@@ -144,6 +145,7 @@ struct master {
         enum state state; /* master.c, reload.c */
         struct conf *conf;
         struct pool_env env;
+        struct loader loader;
         struct wakes wakes;
         struct budget budget;         /* makeroom.c */
         sd_event_source *budget_turn; /* likewise */

@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "log/log.h"
 #include "pool/generation.h"
+#include "pool/loader.h"
 #include "pool/relay.h"
 #include "pool/scale.h"
 #include "pool/trace.h"
@@ -139,6 +140,7 @@ static void exits_zygote_ended(struct generation *g, bool known, int status) {
         if (g->state == GENERATION_ACCEPTING)
                 g->state = GENERATION_ENDING;
         g->zygote.pid = 0;
+        loader_forget_zygote(g->pool->env->loader);
         exits_adopt_workers(g);
 }
 

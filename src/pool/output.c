@@ -167,8 +167,7 @@ static int output_on_room(_unused_ sd_event_source *s, _unused_ int fd, uint32_t
         return 0;
 }
 
-_noreturn_ static void output_child(const struct generation *g, const struct spawn_identity *who, int orders,
-                                    int conf_fd) {
+_noreturn_ static void output_child(const struct generation *g, const struct identity *who, int orders, int conf_fd) {
         const struct pool *p = g->pool;
         int fds[_LOGGER_FD_MAX - INHERIT_FIRST];
 
@@ -203,10 +202,10 @@ static int output_watch(struct generation *g) {
 static int output_start(struct generation *g, usec_t now) {
         struct output *o = &g->output;
         _cleanup_fd_ int conf_fd = -1, orders = -1;
-        struct spawn_identity who;
+        struct identity who;
         int ends[2], r;
 
-        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
+        r = identity_resolve(g->conf, g->pool->env->allow_root, &who);
         if (r < 0)
                 return r;
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);

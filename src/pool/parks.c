@@ -24,6 +24,7 @@
 #include "base/program.h"
 #include "base/shortage.h"
 #include "base/text.h"
+#include "child/identity.h"
 #include "conf/conf.h"
 #include "conn/handover.h"
 #include "ipc/channel.h"
@@ -144,8 +145,8 @@ struct parks_ends {
 
 /* One that refuses gets what workers would: the offers, and the listeners behind all the others. It offers nothing, and
  * must not keep those who take offers from their end. */
-_noreturn_ static void parks_child(const struct park_process *k, const struct generation *g,
-                                   const struct spawn_identity *who, const struct parks_ends *ends) {
+_noreturn_ static void parks_child(const struct park_process *k, const struct generation *g, const struct identity *who,
+                                   const struct parks_ends *ends) {
         const struct pool *p = g->pool;
         size_t n = _PARK_FD_MAX - INHERIT_FIRST, n_listeners = parks_count_listeners(k, g);
         int *fds = calloc(n + n_listeners, sizeof(int));
@@ -271,7 +272,7 @@ static int parks_watch(struct park_process *k) {
 int parks_start(struct generation *g, const char *key, bool refuses, usec_t now) {
         _cleanup_(park_process_freep) struct park_process *k = calloc(1, sizeof(*k));
         _cleanup_fd_ int conf_fd = -1, orders = -1;
-        struct spawn_identity who;
+        struct identity who;
         int ends[2], r;
 
         if (!k)
@@ -280,7 +281,7 @@ int parks_start(struct generation *g, const char *key, bool refuses, usec_t now)
         k->refuses = k->retired = refuses;
         if (!k->key)
                 return -ENOMEM;
-        r = spawn_resolve_identity(g->conf, g->pool->env->allow_root, &who);
+        r = identity_resolve(g->conf, g->pool->env->allow_root, &who);
         if (r < 0)
                 return r;
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);

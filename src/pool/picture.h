@@ -30,6 +30,7 @@
 #include "untrusted/board.h"
 
 struct pool;
+struct loader;
 struct wakes;
 struct memory_view;
 struct memory_kills;
@@ -40,6 +41,7 @@ struct pool_env {
         int zygote_fd; /* the zygote's binary, open; kept over upgrades of the package, so that versions never mix */
         int park_fd;   /* the park's binary, likewise */
         int logger_fd; /* and the logger's */
+        struct loader *loader;
         const char *php_ini;      /* -c, or NULL */
         bool no_php_ini;          /* -n */
         bool extended_info;       /* -e */

@@ -2,42 +2,14 @@
 #pragma once
 /* From the master to a process of the pool's user: the steps between fork and exec. */
 
-#include <stdbool.h>
 #include <sys/types.h>
 
-#include "conf/model.h"
+#include "child/identity.h"
+#include "child/order.h"
 #include "pool/picture.h"
 
-struct spawn_identity {
-        bool change;
-        uid_t uid;
-        gid_t gid;
-        char name[256]; /* for initgroups(3); "" for a bare number */
-};
-
-/* Who the pool's processes are. Only root can choose; others stay who they are, as with php-fpm. 0 or -errno (-EPERM:
- * root, and not allowed to). */
-int spawn_resolve_identity(const struct conf_pool *conf, bool allow_root, struct spawn_identity *ret);
-
-/* The same of a generation; a failure is logged. */
-int spawn_check_identity(const struct generation *g, struct spawn_identity *ret);
-
-/* The capabilities that the process has stay permitted until its exec, or until spawn_guard(). 0 or -errno. */
-int spawn_become(const struct spawn_identity *who);
-
-/*
- * The last step before exec. With a master that is root, the program gets CAP_SETGID, and gives it up at its start: a
- * process is dumpable from its exec on until it says otherwise, and others of its user, who lack the capability, cannot
- * open its memory meanwhile (ptrace(2)). Without one it gets none. 0 or -errno.
- */
-int spawn_guard(const struct spawn_identity *who);
-
-/* Moves n descriptors to the numbers from INHERIT_FIRST on, by way of numbers above all of them so that none is
- * overwritten before it has moved, and program to such a number. -1: the number stays free. All others are closed
- * first: the master may have as many as there can be. 0 or -errno; a descriptor that has not moved by then has still
- * the number in fds.
- */
-int spawn_arrange(int *fds, int n, int *program);
+/* Who the pool's processes are; a failure is logged. 0 or -errno. */
+int spawn_check_identity(const struct generation *g, struct identity *ret);
 
 /* In the child: becomes who, and executes the program with its n descriptors from INHERIT_FIRST on and the log
  * level as its argument. Of the pool's processes that run no PHP. */
@@ -48,14 +20,36 @@ struct spawn_program {
         int n;
         const char *argument; /* behind the log level, or NULL */
 };
-_noreturn_ void spawn_helper(const struct pool *p, const struct spawn_identity *who,
-                             const struct spawn_program *program);
+_noreturn_ void spawn_helper(const struct pool *p, const struct identity *who, const struct spawn_program *program);
 
 /* The master's environment without what is between it and systemd. NULL: out of memory. */
 char **spawn_environment(void);
 
-/* A generation's zygote: its pid and pidfd are set. 0 or -errno, of which what the pool's settings cause is logged. */
-int spawn_zygote(struct generation *g, int ipc_child, int lifeline_read);
+/* What only the zygote has. */
+struct spawn_ends {
+        int ipc, lifeline_read;
+};
+
+/* What a zygote starts with. */
+struct spawn_zygote {
+        struct order order;
+        int *fds; /* ipc/inherit.h; borrowed, but for these two */
+        size_t n;
+        int conf_fd, access_fd;
+};
+
+/* 0 or -errno, of which what the pool's settings cause is logged. spawn_done() is right after both. */
+int spawn_prepare(const struct generation *g, const struct spawn_ends *ends, struct spawn_zygote *ret);
+void spawn_done(struct spawn_zygote *z);
+
+/* A zygote by fork and exec. Its pid, or -errno. */
+pid_t spawn_fork(const struct generation *g, const struct spawn_zygote *z);
+
+/* It is the generation's: its pid and pidfd are set. 0 or -errno: it is killed, and a stranger. */
+int spawn_adopt(struct generation *g, pid_t pid);
+
+/* The loader (loader.h), with its end of the socket to the master. 0 or -errno. */
+int spawn_loader(const struct pool_env *env, int ipc, int *ret_pidfd);
 
 /* A zygote's argument list: its name, first (NULL-terminated), and what the command line says about PHP. Borrowed
  * strings, a fresh array; NULL: out of memory. */

@@ -22,6 +22,7 @@
 #include "pool/access.h"
 #include "pool/exits.h"
 #include "pool/generation.h"
+#include "pool/loader.h"
 #include "pool/memory.h"
 #include "pool/messages.h"
 #include "pool/news.h"
@@ -69,7 +70,7 @@ static int start_copy_settings(struct generation *g, const char *packed, size_t 
 /* What can be seen of its start before that: who its user is, and whether the logs can be opened. 0 or -errno. */
 static int start_check(struct generation *g) {
         _cleanup_fd_ int access_fd = -1, slow_fd = -1;
-        struct spawn_identity who;
+        struct identity who;
         int r;
 
         r = spawn_check_identity(g, &who);
@@ -78,6 +79,23 @@ static int start_check(struct generation *g) {
         if (r == 0)
                 r = slowlog_try(g->conf, &slow_fd);
         return shortage_is(r) ? 0 : r;
+}
+
+static int start_process(struct generation *g, const struct spawn_ends *ends) {
+        _cleanup_fd_ int gate = -1;
+        struct spawn_zygote z;
+        int r = spawn_prepare(g, ends, &z);
+
+        if (r >= 0)
+                r = loader_fork_zygote(g->pool->env->loader, &z.order, z.fds, z.n, &gate);
+        if (r == 0)
+                r = spawn_fork(g, &z);
+        spawn_done(&z);
+        if (r > 0)
+                r = spawn_adopt(g, r);
+        if (r == 0 && gate >= 0)
+                (void)!write(gate, "", 1); /* of one that has gone, its pidfd tells */
+        return r;
 }
 
 /* Its process and what it talks over. */
@@ -95,12 +113,14 @@ static int start_launch(struct generation *g) {
         lifeline_read = ends[0];
         g->lifeline = ends[1];
 
-        r = spawn_zygote(g, ipc_child, lifeline_read);
+        r = start_process(g, &(struct spawn_ends){ .ipc = ipc_child, .lifeline_read = lifeline_read });
         if (r < 0)
                 return r;
         r = start_watch(g);
-        if (r >= 0)
+        if (r >= 0) {
+                loader_count_zygote(g->pool->env->loader);
                 return 0;
+        }
         g->zygote.ipc_source = sd_event_source_disable_unref(g->zygote.ipc_source);
         g->zygote.exit_source = sd_event_source_disable_unref(g->zygote.exit_source);
         kill(g->zygote.pid, SIGKILL);

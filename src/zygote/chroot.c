@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The zygote has no capability, so another process enters for it (pool/chroot.c). That one shares this one's root only
+ * The zygote has no capability, so another process enters for it (child/chroot.c). That one shares this one's root only
  * if nothing in PHP's start-up has parted them (unshare(2)): the answer counts when the root is what it says, and not
  * otherwise.
  */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +19,10 @@
 
 #include "base/capability.h"
 #include "base/fd.h"
-#include "base/number.h"
 #include "base/process.h"
 #include "base/program.h"
 #include "base/title.h"
+#include "child/poolchild.h"
 #include "conf/load.h"
 #include "conf/pack.h"
 #include "conn/watchers.h"
@@ -37,104 +36,21 @@
 #include "worker/warmup.h"
 #include "zygote/chroot.h"
 #include "zygote/expendable.h"
+#include "zygote/loader.h"
+#include "zygote/options.h"
 #include "zygote/reading.h"
 #include "zygote/zygote.h"
 
 /* Its workers' forks and ends wait meanwhile. */
 #define ZYGOTE_LOG_PATIENCE USEC_PER_SEC
 
-#define ZYGOTE_DEFINES_MAX 1024
-
 /* Idle workers that watch the listeners, by CPU: those that run, and as many that can be woken meanwhile. Twice the
  * number of CPUs served most requests here. */
 #define ZYGOTE_WATCHERS 2U
 
-struct zygote_options {
-        uint64_t generation;
-        uint64_t n_listeners;
-        uint64_t log_level;
-        bool allow_root; /* the master was told -R */
-        bool is_reload;
-        bool no_journal, no_log; /* what was not inherited */
-        bool check;              /* say what PHP does not take, and nothing else */
-        int print;               /* what to print of PHP, and nothing else, or -1 */
-        struct sapi_options sapi;
-        char *defines[ZYGOTE_DEFINES_MAX + 1];
-};
-
-static int zygote_parse_options(int argc, char **argv, struct zygote_options *o) {
-        static const struct option table[] = {
-                { "generation", required_argument, NULL, 'g' }, { "listeners", required_argument, NULL, 'l' },
-                { "log-level", required_argument, NULL, 'L' },  { "program", required_argument, NULL, 'p' },
-                { "php-ini", required_argument, NULL, 'c' },    { "no-php-ini", no_argument, NULL, 'n' },
-                { "define", required_argument, NULL, 'd' },     { "extended-info", no_argument, NULL, 'e' },
-                { "print-version", no_argument, NULL, 'V' },    { "print-modules", no_argument, NULL, 'M' },
-                { "print-info", no_argument, NULL, 'I' },       { "check", no_argument, NULL, 'k' },
-                { "version", no_argument, NULL, 'v' },          { "allow-to-run-as-root", no_argument, NULL, 'R' },
-                { "reload", no_argument, NULL, 'r' },           {},
-        };
-        size_t n_defines = 0;
-        int c, r = 0;
-
-        while (r == 0 && (c = getopt_long(argc, argv, "", table, NULL)) >= 0) {
-                switch (c) {
-                case 'g':
-                        r = number_parse_u64(optarg, UINT32_MAX, &o->generation);
-                        break;
-                case 'l':
-                        r = number_parse_u64(optarg, 4096, &o->n_listeners);
-                        break;
-                case 'L':
-                        r = number_parse_u64(optarg, LOG_LEVEL_ALERT, &o->log_level);
-                        break;
-                case 'p':
-                        o->sapi.program = strdup(optarg);
-                        break;
-                case 'c':
-                        o->sapi.ini_path = strdup(optarg);
-                        break;
-                case 'n':
-                        o->sapi.no_ini = true;
-                        break;
-                case 'd':
-                        if (n_defines < ZYGOTE_DEFINES_MAX)
-                                o->defines[n_defines++] = strdup(optarg);
-                        break;
-                case 'R':
-                        o->allow_root = true;
-                        break;
-                case 'r':
-                        o->is_reload = true;
-                        break;
-                case 'e':
-                        o->sapi.extended_info = true;
-                        break;
-                case 'V':
-                        o->print = SAPI_PRINT_VERSION;
-                        break;
-                case 'M':
-                        o->print = SAPI_PRINT_MODULES;
-                        break;
-                case 'I':
-                        o->print = SAPI_PRINT_INFO;
-                        break;
-                case 'k':
-                        o->check = true;
-                        break;
-                case 'v':
-                        printf("fpmd-zygote %s (PHP %s)\n", FPMD_VERSION, sapi_module_version());
-                        exit(EXIT_SUCCESS);
-                default:
-                        r = -EINVAL;
-                }
-        }
-        o->sapi.defines = o->defines;
-        return r;
-}
-
 /* Close-on-exec for everything inherited, and a look at whether it is there. The number of an optional descriptor that
  * is absent is taken, so that nothing else gets it. */
-static int zygote_check_descriptors(struct zygote_options *o) {
+static int zygote_check_descriptors(struct options *o) {
         for (int fd = INHERIT_FIRST; fd < INHERIT_LISTENERS + (int)o->n_listeners; fd++) {
                 int r = fd_set_cloexec(fd, true);
 
@@ -216,7 +132,7 @@ static void zygote_set_dumpable(const struct conf_pool *pool) {
 }
 
 /* This process must be the pool's user before any PHP code runs. -EPERM: the master has been told why. */
-static int zygote_check_identity(const struct zygote *z, const struct zygote_options *o) {
+static int zygote_check_identity(const struct zygote *z, const struct options *o) {
         struct ipc_message m = { .type = IPC_FAILED };
 
         if (geteuid() == 0) {
@@ -279,7 +195,7 @@ static int zygote_describe_php(const char *ini_files) {
 }
 
 /* PHP's start, and the news of it. */
-static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
+static int zygote_start_php(struct zygote *z, struct options *o) {
         _cleanup_free_ char *ini_files = NULL, *reason = NULL;
         struct ipc_message *m = &z->ready;
         int r;
@@ -311,7 +227,7 @@ static int zygote_start_php(struct zygote *z, struct zygote_options *o) {
         return r < 0 ? r : zygote_say_ready(z);
 }
 
-static int zygote_print(const struct zygote_options *o) {
+static int zygote_print(const struct options *o) {
         _cleanup_free_ char *reason = NULL;
         int r = sapi_print(&o->sapi, (enum sapi_print)o->print, &reason);
 
@@ -320,8 +236,29 @@ static int zygote_print(const struct zygote_options *o) {
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* In each zygote that the loader forks. What follows is as after an exec. */
+static void zygote_load(struct options *o, struct order *ret) {
+        loader_run(ret);
+        o->generation = ret->generation;
+        o->n_listeners = ret->n_listeners;
+        o->log_level = (uint64_t)ret->log_level;
+        o->is_reload = ret->is_reload;
+}
+
+/* One that has been executed is the pool's user by then. */
+static void zygote_become(const struct zygote *z, const struct order *order) {
+        int fd = poolchild_enter(z->conf, &order->who, INHERIT_N_FIXED + z->n_listeners, z->ipc);
+
+        if (fd < 0)
+                return;
+        if (dup3(fd, INHERIT_CHROOT, O_CLOEXEC) < 0)
+                poolchild_fail(z->ipc, "cannot prepare to enter the chroot", -errno);
+        fd_close(fd);
+}
+
 int main(int argc, char **argv) {
-        static struct zygote_options options = { .print = -1 };
+        static struct options options = { .print = -1 };
+        static struct order order;
         static struct zygote z = { .ipc = INHERIT_IPC,
                                    .lifeline_write = INHERIT_LIFELINE_WRITE,
                                    .signal_fd = -1,
@@ -330,16 +267,18 @@ int main(int argc, char **argv) {
         int r;
 
         program_init(argv[0]);
-        r = zygote_parse_options(argc, argv, &options);
+        r = options_parse(argc, argv, &options);
         if (r == 0 && options.check)
                 return check_run(&options.sapi);
         if (r == 0 && options.print >= 0)
                 return zygote_print(&options);
+        title_init(argc, argv);
+        if (r == 0 && options.is_loader)
+                zygote_load(&options, &order);
         if (r < 0 || options.n_listeners == 0 || zygote_check_descriptors(&options) < 0) {
                 fprintf(stderr, "fpmd-zygote is started by fpmd, not by hand.\n");
                 return EXIT_FAILURE;
         }
-        title_init(argc, argv);
         setpgid(0, 0); /* a terminal's Ctrl-C is for the master */
         expendable_prepare();
         prctl(PR_SET_DUMPABLE, 0); /* exec as another user made it dumpable: pools' workers could read each other */
@@ -352,6 +291,8 @@ int main(int argc, char **argv) {
         r = zygote_set_listeners(&z, options.n_listeners);
         if (r == 0)
                 r = zygote_read_conf(&z);
+        if (r == 0 && options.is_loader)
+                zygote_become(&z, &order);
         if (r == 0)
                 r = scoreboard_map(INHERIT_SCOREBOARD, &z.scoreboard);
         if (r == 0) {

@@ -38,7 +38,8 @@ class Hostile(programs.Fpmd):
     """A master of that tree, with the pool "good" beside those that are given."""
 
     def __init__(self, tree, pools):
-        super().__init__({"good": {"pm.max_children": "1"}, **{name: {"pm.max_children": "1", **p} for name, p in pools.items()}})
+        super().__init__({"good": {"pm.max_children": "1"}, **{name: {"pm.max_children": "1", **p} for name, p in pools.items()}},
+                         settings={"process.shared_libraries": "no"})  # an impostor is executed in a zygote's place
         self.tree = tree
         self.env.update({"FPMD_TOLD": self.shared_folder("told"), "PYTHONDONTWRITEBYTECODE": "1"})
         self.ok = self.script("ok.php", "<?php echo 'ok';")

@@ -105,7 +105,7 @@ def exe(pid):
         shown = title(pid)
     except OSError:
         return ""
-    names = {"fpmd: zygote": "fpmd-zygote", "fpmd: pool": "fpmd-zygote", "fpmd: park": "fpmd-park", "fpmd: logger": "fpmd-logger", "fpmd: master": "fpmd"}
+    names = {"fpmd: zygote": "fpmd-zygote", "fpmd: pool": "fpmd-zygote", "fpmd: libraries": "fpmd-zygote", "fpmd: park": "fpmd-park", "fpmd: logger": "fpmd-logger", "fpmd: master": "fpmd"}
     return next((v for k, v in names.items() if shown.startswith(k)), os.path.basename(shown.split(" ")[0]))
 
 

@@ -39,6 +39,11 @@ START_LIMIT = 30.0
 STOP_LIMIT = 20.0
 
 
+def is_loader(pid):
+    """From its exec on; zygotes that it has forked have a name of their own."""
+    return procs.comm(pid) == "fpmd-loader" or "--loader=" in procs.title(pid)
+
+
 def must_be_built(*paths):
     for path in paths:
         assert os.access(path, os.X_OK), f"{path} is not built: set FPMD_BUILD to the meson build folder"
@@ -503,8 +508,11 @@ class Fpmd(Server):
         return [p for p in procs.children(self.pid) if procs.exe(p) == "fpmd-park"]
 
     def zygotes(self, of=None):
-        """Zygotes by their place: children of the master that run fpmd-zygote."""
-        return [p for p in procs.children(of or self.pid) if procs.exe(p) == "fpmd-zygote"]
+        """Zygotes by their place: children of the master that run fpmd-zygote, but for the loader."""
+        return [p for p in procs.children(of or self.pid) if procs.exe(p) == "fpmd-zygote" and not is_loader(p)]
+
+    def loaders(self):
+        return [p for p in procs.children(self.pid) if is_loader(p)]
 
     def workers(self, zygote=None):
         found = self.zygotes() if zygote is None else [zygote]

@@ -27,7 +27,7 @@ DEBUG = re.compile(r"^NOTICE: pid \d+, \w+\(\), line \d+: ")
 OTHER_DEFAULTS = {"daemonize", "process_control_timeout", "events.mechanism", "error_log", "pid", "syslog.ident", "systemd_interval", "log_level", "listen.mode",
                   "ping.response", "pm.process_idle_timeout"}
 OURS = {"pm.max_requests_jitter", "pm.max_memory", "pm.exit_after_fatal", "log_timeout", "request_receive_timeout", "security.wire_ini", "security.script_owner", "security.seccomp", "security.landlock", "security.read_path", "security.write_path", "security.expose_credentials", "security.exec_basedir", "security.pcntl", "listen.shards", "listen.defer_accept", "listen.peer_users", "park.max_connections",
-        "park.first_byte_timeout", "park.rest_timeout", "park.idle_timeout", "park.max_bytes", "pool.budget", "pool.sleep_after", "queue.abandoned", "request.on_disconnect",
+        "park.first_byte_timeout", "park.rest_timeout", "park.idle_timeout", "park.max_bytes", "pool.budget", "pool.sleep_after", "process.shared_libraries", "queue.abandoned", "request.on_disconnect",
         "queue.max_wait", "queue.max_length", "queue.status", "queue.retry_after", "queue.body",
         "worker.script", "worker.requests", "worker.max_age", "worker.boot_timeout", "worker.warmup"}
 

@@ -9,7 +9,7 @@
  * zygote can change the working directory that both share at any moment, but not the root. It never goes back.
  */
 
-#include "pool/chroot.h"
+#include "child/chroot.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * php-fpm.
  */
 
-#include "pool/attributes.h"
+#include "child/attributes.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "pool/attributes.h"
+#include "child/attributes.h"
 
 static const struct {
         const char *says;

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""Zygotes of several pools are forked off one process that has loaded PHP's libraries, and are what they are without it."""
+
+import os
+import re
+import signal
+
+import pytest
+
+import procs
+import server as programs
+from test_sleep import SLEEPER, wait_alone
+
+STAYS = {**SLEEPER, "pm.process_idle_timeout": "1h", "pool.sleep_after": "1h"}
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a choice of users")
+
+
+def library(pid, name="libphp"):
+    """Where the first page of a library is in a process."""
+    with open(f"/proc/{pid}/maps") as f:
+        return next(line.split("-")[0] for line in f if name in line)
+
+
+def zygote_of(s, pool):
+    return procs.until(f"the zygote of {pool} to have its name",
+                       lambda: next((p for p in s.zygotes() if f"zygote {pool} " in procs.title(p)), None))
+
+
+def ask(s, pool):
+    assert s.run(s.pid_script, pool).complete
+    return zygote_of(s, pool)
+
+
+def wait_up(s):
+    """The loader, when it has loaded everything, has said so, and waits."""
+    pid = procs.until("the loader", lambda: next(iter(s.loaders()), None))
+    procs.until("the loader to wait for an order",
+                lambda: procs.comm(pid) == "fpmd-loader" and procs.stat_fields(pid)[0] == "S" and "libraries" in procs.title(pid))
+    return pid
+
+
+@pytest.fixture
+def pools(make):
+    """pools(...) -> a server with the pools a, b, c and d, of which a and b have been asked, and its loader, which is up."""
+    def run(settings=None, **more):
+        s = make({name: {**STAYS, **more} for name in "abcd"}, settings=settings)
+        s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+        s.start()
+        for pool in "ab":
+            ask(s, pool)
+        return s, wait_up(s)
+    return run
+
+
+def test_zygotes_that_come_later_share_its_pages(pools):
+    s, loader = pools()
+    c, d = ask(s, "c"), ask(s, "d")
+    assert library(c) == library(d) == library(loader)
+    assert library(zygote_of(s, "a")) != library(loader)  # it was there first
+    assert [procs.stat_fields(p)[1] for p in (c, d, loader)] == [s.pid] * 3
+    with open(f"/proc/{c}/smaps") as f:
+        part = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", f.read())
+    relocated = next(p for p in part if "libcrypto" in p and p.split()[1].startswith("r--p") and "Private_Dirty:         0 kB" in p
+                     and re.search(r"Shared_Dirty: +[1-9]", p))
+    assert relocated  # written to by the linker, and nobody's own
+
+
+def test_one_pool_needs_none(start):
+    s = start({"www": {"pm": "static", "pm.max_children": "2"}})
+    s.reload()
+    assert s.run(s.pid_script).complete and not s.loaders()
+
+
+def test_it_can_be_done_without(make):
+    s = make({name: {**STAYS} for name in "abc"}, settings={"process.shared_libraries": "no"})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    zygotes = [ask(s, pool) for pool in "abc"]
+    assert not s.loaders()
+    assert len({library(p) for p in zygotes}) == 3
+
+
+def test_it_goes_with_the_last_zygote(make):
+    s = make({name: {**SLEEPER} for name in "abc"})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    for pool in "abc":
+        assert s.run(s.pid_script, pool).complete
+    wait_alone(s)
+    for pool in "cba":
+        assert s.run(s.pid_script, pool).complete
+    wait_alone(s)
+
+
+def test_a_reload_has_the_libraries_of_its_day(pools):
+    s, loader = pools()
+    before = library(loader)
+    s.reload()
+    procs.wait_gone(loader)
+    fresh = wait_up(s)
+    assert library(ask(s, "d")) == library(fresh) != before
+
+
+def set_global(s, value):
+    s.settings["process.shared_libraries"] = value
+    s.write_config()
+    s.reload()
+
+
+def test_a_reload_can_end_it_and_bring_it_back(pools):
+    s, loader = pools()
+    set_global(s, "no")
+    procs.wait_gone(loader)
+    ask(s, "c")
+    ask(s, "d")
+    assert not s.loaders()
+    set_global(s, "yes")
+    wait_up(s)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_pools_start_without_it_when_it_is_of_no_use(pools, how):
+    s, loader = pools()
+    os.kill(loader, how)
+    if how == signal.SIGKILL:
+        procs.wait_gone(loader)
+    c, d = ask(s, "c"), ask(s, "d")
+    procs.wait_gone(loader)
+    assert library(c) != library(d)
+    procs.until("a line about it", lambda: s.log().count("the process that loads PHP's libraries for all pools is of no use") == 1)
+    assert not s.loaders() and len(s.zygotes()) == 4
+    s.reload()
+    wait_up(s)
+
+
+def test_signals_of_a_terminal_and_a_service_manager_do_not_end_it(pools):
+    s, loader = pools()
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(loader, sig)
+    assert library(ask(s, "c")) == library(loader)
+
+
+def test_it_ends_with_a_master_that_is_killed(pools):
+    s, loader = pools()
+    os.kill(s.pid, signal.SIGKILL)
+    procs.wait_gone(loader)
+
+
+def state(pid):
+    """What a process is and may, without numbers that are its own."""
+    with open(f"/proc/{pid}/status") as f:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in f)
+    kept = {k: v for k, v in fields.items() if re.match(r"Name|Umask|[UG]id|Groups|Cap|NoNewPrivs|Seccomp$|Sig[BIC]|Threads", k)}
+    with open(f"/proc/{pid}/limits") as f:
+        kept["limits"] = f.read()
+    with open(f"/proc/{pid}/oom_score_adj") as f:
+        kept["oom"] = f.read()
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rpartition(")")[2].split()
+    kept["leads its group"], kept["nice"] = fields[2] == str(pid), fields[16]
+    kept["title"] = re.sub(r"zygote \w+ \(generation \d+", "zygote X (generation N", procs.title(pid))
+    if os.geteuid() == 0:
+        for name in ("cwd", "root", "exe"):
+            kept[name] = os.readlink(f"/proc/{pid}/{name}")
+        kept["files"] = sorted(re.sub(r"\d\d\d+|(?<=ZendSem\.)\w+", "N", os.readlink(f"/proc/{pid}/fd/{fd}")) for fd in os.listdir(f"/proc/{pid}/fd"))
+        kept["owner"] = os.stat(f"/proc/{pid}/fd").st_uid
+    return kept
+
+
+@pytest.mark.parametrize("settings", [
+    {},
+    {"rlimit_files": "300", "rlimit_core": "0", "process.priority": "5", "request_slowlog_timeout": "60s", "slowlog": "/dev/null"},
+    {"process.dumpable": "yes", "catch_workers_output": "yes"},
+    pytest.param({"user": "nobody", "group": "games"}, marks=needs_root),
+])
+def test_a_zygote_is_what_it_is_without_it(pools, settings):
+    s, loader = pools(**settings)
+    a, c = zygote_of(s, "a"), ask(s, "c")
+    assert library(c) == library(loader)
+    for pool in "ac":
+        s.wait_workers(1, zygote_of(s, pool))
+    assert state(c) == state(a)
+    assert state(s.wait_workers(1, c)[0]) == {**state(s.wait_workers(1, a)[0]), "title": "fpmd: pool c"}
+
+
+@needs_root
+def test_a_pool_with_a_chroot_has_one(make):
+    s = make({"a": STAYS, "b": STAYS, "c": STAYS, "d": STAYS})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.pools["c"]["chroot"] = s.folder
+    s.start()
+    ask(s, "a")
+    ask(s, "b")
+    loader = wait_up(s)
+    reply = s.run(s.pid_script.removeprefix(s.folder), "c")
+    assert reply.complete, reply
+    c = zygote_of(s, "c")
+    assert library(c) == library(loader)
+    assert os.readlink(f"/proc/{c}/root") == s.folder
+
+
+def test_the_environment_is_the_masters(make):
+    s = make({name: {**STAYS, "clear_env": "no"} for name in "abc"}, env={"SITE": "shop"})
+    script = s.script("env.php", "<?php echo getenv('SITE'), getenv('NOTIFY_SOCKET') === false ? '' : ' told too much';")
+    s.pid_script = script
+    s.start()
+    ask(s, "a")
+    ask(s, "b")
+    loader = wait_up(s)
+    assert s.run(script, "c").text == "shop"
+    assert library(zygote_of(s, "c")) == library(loader)
+
+
+def test_no_process_of_a_pool_has_a_way_to_the_master_by_it(pools):
+    """Nor a descriptor of another pool's that it was given."""
+    s, _ = pools()
+    c = ask(s, "c")
+    if os.geteuid() == 0:
+        inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for pid in s.loaders() for fd in os.listdir(f"/proc/{pid}/fd")}
+        sockets = {i for i in inodes if i.startswith("socket:")}
+        assert len(sockets) == 1
+        assert not sockets & {os.readlink(f"/proc/{c}/fd/{fd}") for fd in os.listdir(f"/proc/{c}/fd")}
+
+
+def test_a_pool_with_more_listeners_than_an_order_takes_starts_without_it(make):
+    s = make({name: {**STAYS} for name in "abc"})
+    s.pools["c"].update({"listen": f"127.0.0.1:{programs.free_port()}", "listen.shards": "64"})
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    ask(s, "a")
+    ask(s, "b")
+    loader = wait_up(s)
+    assert library(ask(s, "c")) != library(loader)
+    assert s.loaders() == [loader]
