@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/account.h"
@@ -34,13 +38,64 @@ int identity_resolve(const struct conf_pool *conf, bool allow_root, struct ident
         return r;
 }
 
+/* Shared with the process that looks. */
+struct identity_groups {
+        int n; /* or -errno */
+        gid_t gids[NGROUPS_MAX];
+};
+
+static int identity_look_aside(const struct identity *who, struct identity_groups *g) {
+        pid_t pid;
+
+        g->n = -ECHILD; /* should it be killed */
+        pid = fork();
+        if (pid == 0) {
+                int n = NGROUPS_MAX;
+
+                g->n = getgrouplist(who->name, who->gid, g->gids, &n) < 0 ? -E2BIG : n;
+                _exit(EXIT_SUCCESS);
+        }
+        if (pid < 0)
+                return -errno;
+        while (waitpid(pid, NULL, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return g->n;
+}
+
+int identity_take_groups(struct identity *who) {
+        struct identity_groups *g;
+        int r;
+
+        if (!who->change || !who->name[0])
+                return 0;
+        g = mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (g == MAP_FAILED)
+                return -errno;
+        r = identity_look_aside(who, g);
+        if (r >= 0)
+                r = setgroups((size_t)r, g->gids) < 0 ? -errno : 0;
+        munmap(g, sizeof(*g));
+        who->has_groups = r == 0;
+        return r;
+}
+
+static int identity_set_groups(const struct identity *who) {
+        if (who->has_groups)
+                return 0;
+        return (who->name[0] ? initgroups(who->name, who->gid) : setgroups(1, &who->gid)) < 0 ? -errno : 0;
+}
+
 int identity_become(const struct identity *who) {
+        int r;
+
         if (!who->change)
                 return 0;
         if (prctl(PR_SET_KEEPCAPS, 1UL, 0UL, 0UL, 0UL) < 0)
                 return -errno;
-        if (who->name[0] ? initgroups(who->name, who->gid) < 0 : setgroups(1, &who->gid) < 0)
-                return -errno;
+        r = identity_set_groups(who);
+        if (r < 0)
+                return r;
         if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
                 return -errno;
         return 0;

@@ -246,9 +246,12 @@ static void zygote_load(struct options *o, struct order *ret) {
 }
 
 /* One that has been executed is the pool's user by then. */
-static void zygote_become(const struct zygote *z, const struct order *order) {
-        int fd = poolchild_enter(z->conf, &order->who, INHERIT_N_FIXED + z->n_listeners, z->ipc);
+static void zygote_become(const struct zygote *z, struct identity *who) {
+        int r = identity_take_groups(who), fd;
 
+        if (r < 0)
+                poolchild_fail(z->ipc, "cannot look for the groups of the pool's user", r);
+        fd = poolchild_enter(z->conf, who, INHERIT_N_FIXED + z->n_listeners, z->ipc);
         if (fd < 0)
                 return;
         if (dup3(fd, INHERIT_CHROOT, O_CLOEXEC) < 0)
@@ -292,7 +295,7 @@ int main(int argc, char **argv) {
         if (r == 0)
                 r = zygote_read_conf(&z);
         if (r == 0 && options.is_loader)
-                zygote_become(&z, &order);
+                zygote_become(&z, &order.who);
         if (r == 0)
                 r = scoreboard_map(INHERIT_SCOREBOARD, &z.scoreboard);
         if (r == 0) {

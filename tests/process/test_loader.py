@@ -184,6 +184,25 @@ def test_a_zygote_is_what_it_is_without_it(pools, settings):
 
 
 @needs_root
+def test_it_has_its_users_groups_and_nothing_of_the_search_for_them(make, tmp_path):
+    with open("/etc/group") as f:
+        lines = [line.rstrip("\n") + ("www-data" if line.startswith("games:") else "") for line in f]
+    (tmp_path / "group").write_text("\n".join(lines) + "\n")
+    s = make({name: STAYS for name in "abc"})
+    s.wrapper = ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/group /etc/group && exec "$@"', "sh"]
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.start()
+    a = ask(s, "a")
+    ask(s, "b")
+    loader = wait_up(s)
+    c = ask(s, "c")
+    assert library(c) == library(loader)
+    assert state(c)["Groups"].split() == state(a)["Groups"].split() == ["33", "60"]
+    with open(f"/proc/{c}/maps") as f:
+        assert "libnss" not in f.read()
+
+
+@needs_root
 def test_a_pool_with_a_chroot_has_one(make):
     s = make({"a": STAYS, "b": STAYS, "c": STAYS, "d": STAYS})
     s.pid_script = s.script("pid.php", "<?php echo getmypid();")
