@@ -11,7 +11,7 @@
     sites.py panel [N]      what fpmd itself takes to list, add and remove one of N pools (4,000) that are units, beside systemd,
                             whose systemctl is one here that knows its answers. As root; /etc/fpmd is another one for it
 
-FPMD_BUILD is the build that is measured. Memory is PSS, of the master and all its processes. Sockets are in /dev/shm: making 4,000
+FPMD_BUILD is the build that is measured; PHP_INI_SCAN_DIR, for both, has other extensions loaded. Memory is PSS, of the master and all its processes. Sockets are in /dev/shm: making 4,000
 files in a folder of a disk takes longer than all the rest. The number of descriptors must allow for it: ulimit -n.
 """
 
@@ -88,6 +88,7 @@ def make(program, n, sleep_after=None):
     os.chmod(folder, 0o755)
     own = {"pool.sleep_after": sleep_after} if sleep_after and program is programs.Fpmd else {}
     s = program({f"site{i}": {**POOL, **own} for i in range(n)}, folder=folder)
+    s.env.update({k: v for k, v in os.environ.items() if k == "PHP_INI_SCAN_DIR"})
     s.page = s.script("page.php", "<?php echo 'hello';")
     return s
 
