@@ -126,6 +126,15 @@ def comm(pid):
         return ""
 
 
+def files(pid):
+    """What its descriptors are, one that is open all the while at least."""
+    found = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return found
+
+
 def uid_of(pid):
     return os.stat(f"/proc/{pid}").st_uid
 

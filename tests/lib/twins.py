@@ -112,6 +112,10 @@ class Twin:
     def workers(self):
         return sorted(p for p in procs.descendants(self.process.pid) if procs.title(p).startswith("php-fpm: pool"))
 
+    def wait_worker(self):
+        """The first that has its title: all of them where there is one."""
+        return procs.until("a worker", self.workers)[0]
+
     def request(self, script, timeout=20.0):
         return fastcgi.Client(self.pool["listen"], timeout).request(fastcgi.environment(script), b"")
 

@@ -339,7 +339,7 @@ def test_titles_and_command_names(twins):
     seen = []
     for twin in twins:
         twin.start()
-        worker = twin.workers()[0]
+        worker = twin.wait_worker()
         seen.append([procs.title(twin.process.pid), procs.comm(twin.process.pid), procs.title(worker), procs.comm(worker)])
         assert twin.end() == 0
     assert seen[0] == seen[1]

@@ -19,7 +19,7 @@ READY = r"ready to handle connections\n.*systemd monitor"
 def kill_worker(number):
     def step(twin):
         n = len(re.findall(r"child \d+ started", twin.output()))
-        worker = twin.workers()[0]
+        worker = twin.wait_worker()
         os.kill(worker, number)
         twin.wait_said(r"child \d+ started", n + 1)
     return step
@@ -36,7 +36,7 @@ def kill_quietly(number):
     """Where the log does not tell of the next worker."""
     def step(twin):
         wait_answer(twin)
-        worker = twin.workers()[0]
+        worker = twin.wait_worker()
         os.kill(worker, number)
         procs.until("the worker's end", lambda: not procs.alive(worker))
         procs.until("another worker", twin.workers)
@@ -372,9 +372,9 @@ def test_a_reload_tells_of_its_sockets_on_stderr_and_at_the_next_level(twins):
         procs.until("the reload's end", lambda twin=twin: log_of(twin).count("systemd monitor") == 2)
         before = re.sub(r"fd=\d+", "fd=N", twin.output())
         twin.write_conf({"log_level": "warning"})
-        old = twin.workers()
+        old = twin.wait_worker()
         twin.send(signal.SIGUSR2)
-        procs.until("the next reload's end", lambda twin=twin, old=old: twin.workers() and not set(old) & set(twin.workers()))
+        procs.until("the next reload's end", lambda twin=twin, old=old: twin.workers() and old not in twin.workers())
         assert twin.end() == 0
         said.append((twin.lines(before), [re.sub(r"fd=\d+", "fd=N", line) for line in twin.lines(log_of(twin))]))
     assert said[0] == said[1]
@@ -386,12 +386,12 @@ def test_a_log_file_is_taken_anew_without_news_of_workers(twins):
     said = []
     for twin in twins:
         start_with_log_file(twin)
-        old = twin.workers()
+        old = twin.wait_worker()
         os.rename(twin.log_path, twin.log_path + ".1")
         twin.send(signal.SIGUSR1)
         procs.until("a new file", lambda: os.path.exists(twin.log_path) and "re-opened" in log_of(twin))
         if twin.ours:
-            procs.until("a new worker", lambda: twin.workers() and not set(old) & set(twin.workers()))
+            procs.until("a new worker", lambda twin=twin, old=old: twin.workers() and old not in twin.workers())
         hello(twin)
         assert twin.end() == 0
         said.append(twin.lines(log_of(twin)))

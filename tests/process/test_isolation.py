@@ -243,6 +243,10 @@ def groups(pid):
         return re.search(r"^Gid:\t(.*)$", f.read(), re.M)[1].split("\t")
 
 
+def n_memories(pid):
+    return sum(name.endswith("/mem") for name in procs.files(pid))
+
+
 @needs_root
 def test_what_the_slow_log_reads_with_is_the_zygotes_alone(start):
     """A descriptor of each worker's memory, for reading; no worker has another's, and what the zygote needed for that is gone."""
@@ -252,14 +256,12 @@ def test_what_the_slow_log_reads_with_is_the_zygotes_alone(start):
     for pid in (zygote, *workers):
         assert capabilities(pid) == NO_CAPABILITY
     assert groups(zygote) == ["33", "33", "65534", "33"]
-    memories = [fd for fd in os.listdir(f"/proc/{zygote}/fd") if os.readlink(f"/proc/{zygote}/fd/{fd}").endswith("/mem")]
-    assert len(memories) == 3
+    assert n_memories(zygote) == 3
     for pid in workers:
         assert groups(pid) == ["33"] * 4
-        assert not [t for t in (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")) if t.endswith("/mem")]
+        assert n_memories(pid) == 0
     os.kill(workers[0], signal.SIGKILL)
-    procs.until("the memory of the one that has ended is closed", lambda: set(s.workers(zygote)) - set(workers) and 3 == len(
-        [fd for fd in os.listdir(f"/proc/{zygote}/fd") if os.readlink(f"/proc/{zygote}/fd/{fd}").endswith("/mem")]))
+    procs.until("the memory of the one that has ended is closed", lambda: set(s.workers(zygote)) - set(workers) and n_memories(zygote) == 3)
 
 
 # Tries to open the memory of every process that comes next, as a script of the same user could, and says whose child it is.
@@ -384,7 +386,7 @@ def test_a_chroots_processes_have_no_capability(start, root):
         assert procs.uid_of(pid) == 33
         assert os.stat(f"/proc/{pid}/fd").st_uid == 0
     assert s.run("/site/p.php", root="/site").status == 200
-    targets = {os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")}
+    targets = set(procs.files(worker))
     assert "/proc" not in targets and "/" not in targets  # a directory outside would be the way out
     assert procs.until("who entered for the zygote has ended",
                        lambda: not [p for p in procs.children(s.pid) if procs.exe(p) == "fpmd"] or None)

@@ -162,7 +162,7 @@ def state(pid):
     if os.geteuid() == 0:
         for name in ("cwd", "root", "exe"):
             kept[name] = os.readlink(f"/proc/{pid}/{name}")
-        kept["files"] = sorted(re.sub(r"\d\d\d+|(?<=ZendSem\.)\w+", "N", os.readlink(f"/proc/{pid}/fd/{fd}")) for fd in os.listdir(f"/proc/{pid}/fd"))
+        kept["files"] = sorted(re.sub(r"\d\d\d+|(?<=ZendSem\.)\w+", "N", name) for name in procs.files(pid))
         kept["owner"] = os.stat(f"/proc/{pid}/fd").st_uid
     return kept
 
@@ -235,10 +235,10 @@ def test_no_process_of_a_pool_has_a_way_to_the_master_by_it(pools):
     s, _ = pools()
     c = ask(s, "c")
     if os.geteuid() == 0:
-        inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for pid in s.loaders() for fd in os.listdir(f"/proc/{pid}/fd")}
+        inodes = {name for pid in s.loaders() for name in procs.files(pid)}
         sockets = {i for i in inodes if i.startswith("socket:")}
         assert len(sockets) == 1
-        assert not sockets & {os.readlink(f"/proc/{c}/fd/{fd}") for fd in os.listdir(f"/proc/{c}/fd")}
+        assert not sockets & set(procs.files(c))
 
 
 def test_a_pool_with_more_listeners_than_an_order_takes_starts_without_it(make):

@@ -27,13 +27,7 @@ def wait_park(s, other_than=()):
 
 def fds(pid):
     """How many of a process's descriptors are sockets."""
-    out = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            out.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:
-            pass
-    return sum(t.startswith("socket:") for t in out)
+    return sum(name.startswith("socket:") for name in procs.files(pid))
 
 
 def numbers(s):

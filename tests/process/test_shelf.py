@@ -19,11 +19,7 @@ pytestmark = pytest.mark.skipif(not programs.ROOT, reason="needs root: a shelf's
 
 
 def n_sockets(pid):
-    found = 0
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            found += os.readlink(f"/proc/{pid}/fd/{fd}").startswith("socket:")
-    return found
+    return sum(name.startswith("socket:") for name in procs.files(pid))
 
 
 def numbers(s):

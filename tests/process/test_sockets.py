@@ -486,7 +486,7 @@ def test_other_pools_listener_is_not_in_a_worker(start):
     for pool, stranger in (("www", "other"), ("other", "www")):
         zygote = [z for z in s.zygotes() if f" {pool} " in procs.title(z) + " "][0]
         for pid in [zygote] + s.workers(zygote):
-            links = {os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")}
+            links = set(procs.files(pid))
             assert f"socket:[{inodes[s.address(pool)]}]" in links
             assert f"socket:[{inodes[s.address(stranger)]}]" not in links
 

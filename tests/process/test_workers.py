@@ -399,7 +399,7 @@ def test_forked_copy_that_lives_on_keeps_nothing_open(start, kept, finish):
     procs.assert_does_not_spin(worker)
     with open("/proc/net/unix", encoding="ascii") as f:
         used = {line.split()[6] for line in f if line.endswith(s.address() + "\n")}  # listener and connections
-    held = {os.readlink(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")}
+    held = set(procs.files(child))
     assert not {f"socket:[{inode}]" for inode in used} & held
     open(mark, "w").close()
     procs.wait_gone(child)
