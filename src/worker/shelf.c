@@ -78,9 +78,13 @@ static void shelf_drop(struct shelf *s, int place) {
         fd_close(fd);
 }
 
-static void shelf_close_channel(struct shelf *s) {
+static void shelf_leave_channel(const struct shelf *s) {
         if (s->channel >= 0)
                 shelf_listen_no_more(s, s->channel);
+}
+
+/* It is left, or has never been listened to. */
+static void shelf_close_channel(struct shelf *s) {
         s->channel = fd_close(s->channel);
         claims_unmap(s->page);
         s->page = NULL;
@@ -105,6 +109,7 @@ static void shelf_on_park_gone(struct shelf *s, usec_t now) {
                         shelf_empty(s, i);
                 else if (s->places[i].fd >= 0)
                         shelf_hand_over(s, i);
+        shelf_leave_channel(s);
         shelf_close_channel(s);
         s->retry_at = now + SHELF_PAUSE;
 }
@@ -119,8 +124,7 @@ static bool shelf_has_lost_park(const struct shelf *s) {
 /* At its end the park takes over what is not in hand; while there is none, its successor. From the look on they are the
  * park's, and go with it; that the channel is not listened to any more tells whoever looks from outside. */
 void shelf_close(struct shelf *s) {
-        if (s->channel >= 0)
-                shelf_listen_no_more(s, s->channel);
+        shelf_leave_channel(s);
         if (shelf_has_lost_park(s))
                 shelf_on_park_gone(s, s->retry_at);
         for (int i = 0; i < (int)CLAIMS_PLACES; i++)
@@ -187,6 +191,7 @@ static int shelf_open(struct shelf *s, usec_t now) {
                 s->n_claimed = 0;
                 return 0;
         }
+        shelf_leave_channel(s);
         shelf_close_channel(s);
         s->retry_at = now + SHELF_PAUSE;
         return SHELF_E_REFUSED;
