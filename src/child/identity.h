@@ -11,7 +11,7 @@ struct identity {
         bool change;
         uid_t uid;
         gid_t gid;
-        char name[256]; /* whose groups are to be looked for; "" for a bare number */
+        char name[256];  /* whose groups are to be looked for; "" for a bare number */
         bool has_groups; /* the process has them already */
 };
 
