@@ -25,9 +25,10 @@ class Service:
         return int(self.container.show(self.unit, "MainPID"))
 
     def children(self):
-        """{zygote: [workers]} as the process table has it."""
+        """{zygote: [workers]} as the process table has it, without the loader."""
         table = self.container.processes()
-        ours = {pid: parent for pid, (parent, exe, _) in table.items() if exe == "fpmd-zygote"}
+        ours = {pid: parent for pid, (parent, exe, title) in table.items()
+                if exe == "fpmd-zygote" and "libraries of PHP" not in title and "--loader=" not in title}
         zygotes = [pid for pid, parent in ours.items() if parent == self.master]
         return {zygote: [pid for pid, parent in ours.items() if parent == zygote] for zygote in zygotes}
 
