@@ -157,6 +157,7 @@ def bare_blog(container, database):
     container.write("/etc/nginx/sites-enabled/default", "server {\n        listen 80 default_server;\n        root /var/www/html;\n}\n")
     container.systemctl("restart", "nginx.service")
     container.run("sh", "-c", "rm -f /etc/fpmd/pool.d/* /etc/apache2/sites-enabled/* && systemctl daemon-reload")
+    database.ask("DROP DATABASE IF EXISTS blog", "DROP USER IF EXISTS blog@localhost")
     cursor = container.journal_cursor()
     try:
         yield BareBlog(container, database)
