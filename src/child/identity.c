@@ -98,7 +98,8 @@ int identity_become(const struct identity *who) {
                 return r;
         if (setresgid(who->gid, who->gid, who->gid) < 0 || setresuid(who->uid, who->uid, who->uid) < 0)
                 return -errno;
-        return 0;
+        /* an exec would do so; without one, a script of root's that changes its user would keep what root may */
+        return prctl(PR_SET_KEEPCAPS, 0UL, 0UL, 0UL, 0UL) < 0 ? -errno : 0;
 }
 
 int identity_guard(const struct identity *who) {

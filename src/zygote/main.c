@@ -252,6 +252,7 @@ static void zygote_become(const struct zygote *z, struct identity *who) {
         if (r < 0)
                 poolchild_fail(z->ipc, "cannot look for the groups of the pool's user", r);
         fd = poolchild_enter(z->conf, who, INHERIT_N_FIXED + z->n_listeners, z->ipc);
+        prctl(PR_SET_DUMPABLE, 0); /* with another user it is what fs.suid_dumpable says (proc(5)) */
         if (fd < 0)
                 return;
         if (dup3(fd, INHERIT_CHROOT, O_CLOEXEC) < 0)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""What a zygote of the loader's may and has is what it would have had after an exec, whatever the master is."""
+
+import os
+import pwd
+import re
+import subprocess
+
+import procs
+import server as programs
+from test_loader import STAYS, ask, library, needs_root, wait_up
+
+
+def prepare(make, wrapper=(), pools="abc", args=(), **more):
+    s = make({name: {**STAYS, **more} for name in pools}, args=args)
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.wrapper = list(wrapper)
+    return s
+
+
+def begin(s):
+    """Its loader, which is up."""
+    s.start()
+    for pool in "ab":
+        ask(s, pool)
+    return wait_up(s)
+
+
+def without_root(make, **more):
+    s = prepare(make, **more)
+    if programs.ROOT:
+        user = pwd.getpwnam(programs.POOL_USER)
+        s.wrapper = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups", "--inh-caps=-all"]
+        for folder in (s.folder, s.runtime):
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        for pool in s.pools.values():
+            pool.update({"user": None, "group": None})
+    return s
+
+
+@needs_root
+def test_a_script_of_roots_that_gives_up_its_user_has_given_up_all(make):
+    s = prepare(make, user="root", group="root", args=("-R",), **{"pm.max_requests": "1"})
+    loader = begin(s)
+    drop = s.script("drop.php", """<?php posix_setgid(33); posix_setuid(33);
+        preg_match_all('/^Cap(?:Prm|Eff|Amb):.*$/m', file_get_contents('/proc/self/status'), $m); echo implode(' ', $m[0]);""")
+    assert library(ask(s, "c")) == library(loader)
+    assert s.run(drop, "c").text == s.run(drop, "a").text
+
+
+def strace(of, *how):
+    """A strace(1) that has that process and what it forks, from now on."""
+    p = subprocess.Popen(["strace", "-f", "-qq", "-p", str(of), *how])
+    procs.until("strace to be attached", lambda: "TracerPid:\t0\n" not in procs.content(f"/proc/{of}/status"))
+    return p
+
+
+@needs_root
+def test_another_user_leaves_it_as_little_dumpable(make, tmp_path):
+    """As whom the kernel lets it be read after setresuid(2) is a setting of the machine."""
+    s = prepare(make)
+    loader = begin(s)
+    tracer = strace(loader, "-e", "trace=prctl,setresuid", "-o", str(tmp_path / "calls"))
+    try:
+        assert library(ask(s, "c")) == library(loader)
+    finally:
+        tracer.terminate()
+        tracer.wait()
+    calls = re.findall(r"setresuid\(33|PR_SET_DUMPABLE, SUID_DUMP_\w+", (tmp_path / "calls").read_text())
+    assert calls[calls.index("setresuid(33") + 1] == "PR_SET_DUMPABLE, SUID_DUMP_DISABLE"
