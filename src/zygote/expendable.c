@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "zygote/expendable.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,10 +17,28 @@
 
 static int expendable_fd = -1, expendable_own;
 
+static int expendable_open(void) {
+        return open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+}
+
+/* Without an exec the process is not dumpable any more, and only root's file is root's: so it is, for this moment. */
+static int expendable_open_own(void) {
+        int dumpable = prctl(PR_GET_DUMPABLE), fd;
+
+        if (prctl(PR_SET_DUMPABLE, 1) < 0)
+                return -errno;
+        fd = expendable_open();
+        if (prctl(PR_SET_DUMPABLE, MAX(dumpable, 0)) < 0)
+                _exit(EXIT_FAILURE);
+        return fd;
+}
+
 void expendable_prepare(void) {
         char text[16] = "";
 
-        expendable_fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+        expendable_fd = expendable_open();
+        if (expendable_fd < 0 && errno == EACCES)
+                expendable_fd = expendable_open_own();
         if (expendable_fd >= 0 && read(expendable_fd, text, sizeof(text) - 1) > 0)
                 expendable_own = atoi(text);
 }

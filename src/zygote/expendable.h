@@ -6,7 +6,8 @@
  * dumpable, as workers are; so the zygote has opened its own before, and forks workers while it is raised.
  */
 
-/* At the start, while the process is dumpable. A system without the file has no such order. */
+/* At the start. A process that is not dumpable becomes so for a moment where that helps. A system without the file has
+ * no such order. */
 void expendable_prepare(void);
 
 /* Around a fork. */

@@ -8,7 +8,7 @@ import subprocess
 
 import procs
 import server as programs
-from test_loader import STAYS, ask, library, needs_root, wait_up
+from test_loader import STAYS, ask, library, needs_root, state, wait_up, zygote_of
 
 
 def prepare(make, wrapper=(), pools="abc", args=(), **more):
@@ -36,6 +36,15 @@ def without_root(make, **more):
         for pool in s.pools.values():
             pool.update({"user": None, "group": None})
     return s
+
+
+def test_a_masters_without_privileges_are_the_same(make):
+    s = without_root(make)
+    loader = begin(s)
+    a, c = zygote_of(s, "a"), ask(s, "c")
+    assert library(c) == library(loader)
+    assert state(c) == state(a)
+    assert state(s.wait_workers(1, c)[0]) == {**state(s.wait_workers(1, a)[0]), "title": "fpmd: pool c"}
 
 
 @needs_root
