@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/program.h"
 #include "base/title.h"
 #include "child/descriptors.h"
@@ -22,7 +24,8 @@
 #define LOADER_FD INHERIT_FIRST
 
 struct loader {
-        pid_t *forked; /* shared with the processes in between: pid or -errno */
+        pid_t *forked;       /* shared with the processes in between: pid or -errno */
+        struct rlimit files; /* a zygote's, until it has its own */
 };
 
 /* It ends when the master does, or closes its end; what else reaches its process group is for others. */
@@ -37,6 +40,8 @@ static void loader_prepare(struct loader *l) {
         prctl(PR_SET_NAME, "fpmd-loader");
         snprintf(title, sizeof(title), "%s: libraries of PHP, for zygotes", program_name());
         title_set(title);
+        process_raise_files(RLIM_INFINITY,
+                            &l->files); /* an order's descriptors are there twice while they are arranged */
         l->forked = mmap(NULL, sizeof(*l->forked), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (l->forked == MAP_FAILED || fd_set_cloexec(LOADER_FD, true) < 0)
                 _exit(EXIT_FAILURE);
@@ -87,11 +92,13 @@ static pid_t loader_fork(const struct loader *l, int gate) {
         return pid < 0 ? -errno : loader_wait_for(l, pid);
 }
 
-static void loader_take(struct order_fds *fds) {
+static void loader_take(const struct loader *l, struct order_fds *fds) {
         int r = descriptors_arrange(fds->fds, (int)fds->n, NULL);
 
         if (r < 0)
                 poolchild_fail(fds->fds[INHERIT_IPC - INHERIT_FIRST], "cannot arrange the zygote's descriptors", r);
+        setrlimit(RLIMIT_NOFILE, &l->files);
+        munmap(l->forked, sizeof(*l->forked));
 }
 
 void loader_run(struct order *ret) {
@@ -108,8 +115,7 @@ void loader_run(struct order *ret) {
                         _exit(EXIT_SUCCESS);
                 pid = loader_fork(&l, fds.gate);
                 if (pid == 0) {
-                        munmap(l.forked, sizeof(*l.forked));
-                        loader_take(&fds);
+                        loader_take(&l, &fds);
                         return;
                 }
                 fd_close(fds.gate);

@@ -57,6 +57,14 @@ def test_a_script_of_roots_that_gives_up_its_user_has_given_up_all(make):
     assert s.run(drop, "c").text == s.run(drop, "a").text
 
 
+def test_few_descriptors_are_as_many_as_after_an_exec(make):
+    s = prepare(make, ["prlimit", "--nofile=20:4096"])
+    loader = begin(s)
+    a, c = zygote_of(s, "a"), ask(s, "c")
+    assert library(c) == library(loader)
+    assert state(c)["limits"] == state(a)["limits"]
+
+
 def strace(of, *how):
     """A strace(1) that has that process and what it forks, from now on."""
     p = subprocess.Popen(["strace", "-f", "-qq", "-p", str(of), *how])
