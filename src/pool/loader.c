@@ -112,10 +112,8 @@ pid_t loader_fork_zygote(struct loader *l, struct order *order, const int *fds, 
         struct order_fds all = { .n = n };
         int ends[2], r;
 
-        if (n > ORDER_FDS_MAX || !loader_is_up(l))
+        if (n > ORDER_FDS_MAX || !loader_is_up(l) || pipe2(ends, O_CLOEXEC) < 0)
                 return 0;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return -errno;
         all.gate = gate_read = ends[0];
         gate = ends[1];
         memcpy(all.fds, fds, n * sizeof(*fds));
@@ -127,7 +125,7 @@ pid_t loader_fork_zygote(struct loader *l, struct order *order, const int *fds, 
                 return 0;
         }
         if (answer.error < 0)
-                return answer.error;
+                return 0; /* two processes at once it cannot have; the master tries with one */
         *ret_gate = TAKE_FD(gate);
         return answer.pid;
 }

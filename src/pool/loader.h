@@ -32,7 +32,7 @@ void loader_renew(struct loader *l, bool wanted);
 void loader_done(struct loader *l);
 
 /* Has a zygote forked, which is then the master's child: it waits until a byte is written to ret_gate, and ends when
- * that is closed. fds: n of ipc/inherit.h. Its pid; 0: it must be started without; -errno: no process can be had. */
+ * that is closed. fds: n of ipc/inherit.h. Its pid; 0: it must be started without. */
 pid_t loader_fork_zygote(struct loader *l, struct order *order, const int *fds, size_t n, int *ret_gate);
 
 /* A zygote has begun, or has ended. */

@@ -65,6 +65,13 @@ def test_few_descriptors_are_as_many_as_after_an_exec(make):
     assert state(c)["limits"] == state(a)["limits"]
 
 
+def test_a_loader_that_can_have_no_process(make):
+    s = without_root(make)
+    loader = begin(s)
+    subprocess.run([*s.wrapper, "prlimit", f"--pid={loader}", "--nproc=1:1"], check=True)
+    assert library(ask(s, "c")) != library(loader)
+
+
 def strace(of, *how):
     """A strace(1) that has that process and what it forks, from now on."""
     p = subprocess.Popen(["strace", "-f", "-qq", "-p", str(of), *how])
