@@ -73,6 +73,7 @@ int signal_attach(struct master *m) {
         sigset_t set;
 
         signal(SIGPIPE, SIG_IGN); /* logs and sockets whose readers are gone say EPIPE */
+        signal(SIGCHLD, SIG_DFL); /* whoever started this may have ignored it: then nobody can wait for a child */
         sigemptyset(&set);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 sigaddset(&set, rows[i].sig);

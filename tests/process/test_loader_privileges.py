@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import signal
 import subprocess
 
 import procs
@@ -63,6 +64,17 @@ def test_few_descriptors_are_as_many_as_after_an_exec(make):
     a, c = zygote_of(s, "a"), ask(s, "c")
     assert library(c) == library(loader)
     assert state(c)["limits"] == state(a)["limits"]
+
+
+def test_ends_of_children_that_whoever_started_the_master_ignores(make):
+    s = prepare(make, ["env", "--ignore-signal=CHLD"])
+    loader = begin(s)
+    c = ask(s, "c")
+    assert library(c) == library(loader)
+    for pool, zygote in (("a", zygote_of(s, "a")), ("c", c)):
+        worker = s.wait_workers(1, zygote)[0]
+        os.kill(worker, signal.SIGKILL)
+        s.wait_log(rf"\[pool {pool}\] child {worker} exited on signal 9")
 
 
 def test_a_loader_that_can_have_no_process(make):
