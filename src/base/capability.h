@@ -14,6 +14,9 @@ int capability_keep(int capability);
 /* The same, and the next exec keeps it, as long as the user is not root. */
 int capability_pass(int capability);
 
+/* The next exec keeps everything that the process has, as long as the user is not root. */
+int capability_pass_all(void);
+
 /* Permitted: in effect, or could be. */
 bool capability_has(int capability);
 

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/capability.h"
 #include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
@@ -257,6 +258,8 @@ _noreturn_ static void spawn_loader_child(const struct pool_env *env, int ipc) {
 
         log_out_forked();
         setrlimit(RLIMIT_NOFILE, &env->files);
+        if (geteuid() != 0 && capability_pass_all() < 0) /* of root they are passed by the kernel */
+                _exit(EXIT_FAILURE);
         if (env->allow_root)
                 first[1] = (char *)"--allow-to-run-as-root";
         argv = spawn_zygote_arguments(env, first);

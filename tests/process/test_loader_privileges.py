@@ -4,6 +4,7 @@
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 
@@ -82,6 +83,29 @@ def test_a_loader_that_can_have_no_process(make):
     loader = begin(s)
     subprocess.run([*s.wrapper, "prlimit", f"--pid={loader}", "--nproc=1:1"], check=True)
     assert library(ask(s, "c")) != library(loader)
+
+
+@needs_root
+def test_capabilities_of_the_masters_file(make, tmp_path):
+    s = without_root(make)
+    os.chmod(tmp_path, 0o755)
+    for name in ("fpmd-zygote", "fpmd-park", "fpmd-logger"):
+        os.symlink(os.path.join(programs.BUILD, "src", name), os.path.join(s.folder, name))
+    shutil.copy(programs.FPMD, os.path.join(s.folder, "fpmd"))
+    subprocess.run(["setcap", "cap_sys_chroot,cap_sys_nice+ep", os.path.join(s.folder, "fpmd")], check=True)
+    s.pools["c"]["chroot"] = s.folder
+    s.pools["c"]["process.priority"] = "-3"
+    command = s.command()
+    command[command.index(programs.FPMD)] = os.path.join(s.folder, "fpmd")
+    s.command = lambda: command
+    loader = begin(s)
+    reply = s.run(s.pid_script.removeprefix(s.folder), "c")
+    assert reply.complete, reply
+    c = zygote_of(s, "c")
+    assert library(c) == library(loader)
+    assert os.readlink(f"/proc/{c}/root") == s.folder
+    with open(f"/proc/{c}/stat") as f:
+        assert f.read().rpartition(")")[2].split()[16] == "-3"
 
 
 def strace(of, *how):
