@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,14 +45,17 @@ struct identity_groups {
         gid_t gids[NGROUPS_MAX];
 };
 
+/* It has all descriptors of its parent, and a directory may let it wait for long: it ends when that one does. */
 static int identity_look_aside(const struct identity *who, struct identity_groups *g) {
-        pid_t pid;
+        pid_t own = getpid(), pid;
 
         g->n = -ECHILD; /* should it be killed */
         pid = fork();
         if (pid == 0) {
                 int n = NGROUPS_MAX;
 
+                if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != own)
+                        _exit(EXIT_FAILURE);
                 g->n = getgrouplist(who->name, who->gid, g->gids, &n) < 0 ? -E2BIG : n;
                 _exit(EXIT_SUCCESS);
         }

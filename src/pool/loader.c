@@ -28,8 +28,15 @@ void loader_init(struct loader *l, const struct pool_env *env) {
         *l = (struct loader){ .env = env, .pidfd = -1, .fd = -1 };
 }
 
-/* Nobody else waits for it: the master reaps it as a stranger. */
+/* It has nothing to finish, and one that is stopped would not see the end of its socket. Nobody waits for it: the
+ * master reaps it as a stranger. */
+static void loader_kill(const struct loader *l) {
+        if (l->pidfd >= 0)
+                syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+}
+
 static void loader_end(struct loader *l) {
+        loader_kill(l);
         l->fd = fd_close(l->fd);
         l->pidfd = fd_close(l->pidfd);
         l->is_up = false;
@@ -41,9 +48,11 @@ void loader_renew(struct loader *l, bool wanted) {
 }
 
 void loader_done(struct loader *l) {
-        struct pollfd p = { .fd = TAKE_FD(l->pidfd), .events = POLLIN };
+        struct pollfd p = { .events = POLLIN };
         int status;
 
+        loader_kill(l);
+        p.fd = TAKE_FD(l->pidfd);
         loader_renew(l, false);
         if (p.fd >= 0 && poll(&p, 1, LOADER_END_MS) > 0)
                 (void)process_reap(p.fd, &status);
@@ -56,8 +65,6 @@ static void loader_give_up(struct loader *l, int r) {
                 "the process that loads PHP's libraries for all pools is of no use (%s): until the next reload each "
                 "pool loads them itself",
                 strerror(-r));
-        if (l->pidfd >= 0)
-                syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
         loader_renew(l, false);
 }
 

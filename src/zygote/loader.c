@@ -81,6 +81,8 @@ static pid_t loader_fork(const struct loader *l, int gate) {
         *l->forked = -EAGAIN; /* should the one in between be killed */
         pid = fork();
         if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* stopped, it would keep what it was given */
+                fd_close(LOADER_FD);              /* so that the master hears at once of a loader that ends */
                 pid = fork();
                 if (pid == 0) {
                         loader_await(gate);
@@ -95,10 +97,10 @@ static pid_t loader_fork(const struct loader *l, int gate) {
 static void loader_take(const struct loader *l, struct order_fds *fds) {
         int r = descriptors_arrange(fds->fds, (int)fds->n, NULL);
 
-        if (r < 0)
-                poolchild_fail(fds->fds[INHERIT_IPC - INHERIT_FIRST], "cannot arrange the zygote's descriptors", r);
         setrlimit(RLIMIT_NOFILE, &l->files);
         munmap(l->forked, sizeof(*l->forked));
+        if (r < 0)
+                poolchild_fail(fds->fds[INHERIT_IPC - INHERIT_FIRST], "cannot arrange the zygote's descriptors", r);
 }
 
 void loader_run(struct order *ret) {

@@ -128,3 +128,24 @@ def test_another_user_leaves_it_as_little_dumpable(make, tmp_path):
         tracer.wait()
     calls = re.findall(r"setresuid\(33|PR_SET_DUMPABLE, SUID_DUMP_\w+", (tmp_path / "calls").read_text())
     assert calls[calls.index("setresuid(33") + 1] == "PR_SET_DUMPABLE, SUID_DUMP_DISABLE"
+
+
+@needs_root
+def test_who_looks_for_groups_goes_with_its_zygote(make, tmp_path):
+    """A directory that does not answer lets that process wait, as root, and with all descriptors of the pool's."""
+    s = prepare(make, ["unshare", "--mount"], group="33")
+    loader = begin(s)
+    os.mkfifo(tmp_path / "group")
+    subprocess.run(["nsenter", f"--target={s.pid}", "--mount", "mount", "--bind", tmp_path / "group", "/etc/group"], check=True)
+    connection = s.connect("c")
+
+    def family():
+        for zygote in set(procs.children(s.pid)) - {loader}:
+            for pid in procs.children(zygote):
+                if procs.comm(pid) == "fpmd-zygote" and "libraries" in procs.title(pid):
+                    return zygote, pid
+        return None
+    zygote, other = procs.until("a process that looks for groups", family)
+    os.kill(zygote, signal.SIGKILL)
+    procs.wait_gone(other)
+    connection.close()
