@@ -122,8 +122,10 @@ static void logs_tell_access(const struct pool *p, bool *told) {
 }
 
 void logs_replaced(struct master *m, int old) {
-        if (m->daemonized)
+        if (m->daemonized) {
                 (void)daemon_leave_stderr(m->logs.file_fd);
+                loader_renew(&m->loader, m->loader.wanted); /* its zygotes would have the old one as their stderr */
+        }
         fd_close(old);
 }
 

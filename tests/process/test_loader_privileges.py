@@ -149,3 +149,44 @@ def test_who_looks_for_groups_goes_with_its_zygote(make, tmp_path):
     os.kill(zygote, signal.SIGKILL)
     procs.wait_gone(other)
     connection.close()
+
+
+class Daemon:
+    """A master in the background, which is the test's child when who has started it has ended. As of subprocess.Popen."""
+
+    def __init__(self, pid):
+        self.pid, self.returncode = pid, None
+
+    def poll(self):
+        if self.returncode is None and not procs.alive(self.pid):
+            self.returncode = procs.reap(self.pid) or 0
+        return self.returncode
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
+
+    def wait(self, limit):
+        procs.wait_gone(self.pid, limit)
+        return self.poll()
+
+
+@needs_root
+def test_stderr_in_the_background_is_the_new_log_after_a_rotation(make):
+    s = prepare(make, pools="abcd", args=("-D",))
+    s.settings.update({"pid": os.path.join(s.folder, "pid"), "daemonize": "yes"})
+    s.spawn(s.command())
+    assert s.process.wait() == 0
+    programs.Server.running_pids.discard(s.pid)
+    with open(s.settings["pid"]) as f:
+        s.process = Daemon(int(f.read()))
+    for pool in "ab":
+        ask(s, pool)
+    wait_up(s)
+    os.rename(s.log_path, s.log_path + ".1")
+    s.signal(signal.SIGUSR1)
+    s.wait_log("error log file re-opened")
+    ask(s, "c")
+    loader = wait_up(s)
+    d = ask(s, "d")
+    assert library(d) == library(loader)
+    assert os.readlink(f"/proc/{d}/fd/2") == s.log_path
