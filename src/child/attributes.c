@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a pool's processes are besides their user: limits and priority. Set between fork and exec, as long as the
- * process is what the master is. A limit or a priority that the kernel refuses is told and does without, as with
- * php-fpm.
+ * What a pool's processes are besides their user: limits and priority. Set while the process is what the master is. A
+ * limit or a priority that the kernel refuses is told and does without, as with php-fpm.
  */
 
 #include "child/attributes.h"

@@ -9,7 +9,7 @@
 int chroot_open(const char *path);
 
 /*
- * Called between fork and exec of a zygote, which has the capability: starts the process, a child of the master, and
+ * Called in a process that is to be a zygote, and has the capability: starts the process, a child of the master, and
  * gives the capability up, as everything else of its kind. It waits for one request (ipc/chroot.h), answers, and ends;
  * it ends as well when the zygote does. folder is closed. ret_fd: the zygote's end, close-on-exec. 0; -EPERM: this
  * process does not have the capability; other -errno.

@@ -6,7 +6,7 @@
  *
  *  - The kernel asks for the same group in all of real, effective and saved (ptrace(2)), and a worker then still has
  *    another saved group than those that run PHP code. A zygote takes it as it starts: with a master that is root, it
- *    has CAP_SETGID up to there (pool/spawn.h).
+ *    has CAP_SETGID up to there (child/identity.h).
  *  - Yama's ptrace_scope is 1 or more, which lets nobody but a worker's own ancestors.
  */
 
