@@ -69,15 +69,18 @@ static void loader_give_up(struct loader *l, int r) {
 }
 
 static int loader_start(struct loader *l) {
-        _cleanup_fd_ int theirs = -1;
+        _cleanup_fd_ int own = -1, theirs = -1;
         int ends[2], r;
 
         r = channel_pair(ends);
         if (r < 0)
                 return r;
-        l->fd = ends[0];
+        own = ends[0];
         theirs = ends[1];
-        return spawn_loader(l->env, theirs, &l->pidfd);
+        r = spawn_loader(l->env, theirs, &l->pidfd);
+        if (r == 0)
+                l->fd = TAKE_FD(own);
+        return r;
 }
 
 /* It says so once it has loaded everything. */

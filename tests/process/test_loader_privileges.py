@@ -85,6 +85,27 @@ def test_a_loader_that_can_have_no_process(make):
     assert library(ask(s, "c")) != library(loader)
 
 
+def n_sockets(s):
+    """Of the master's, those aside that it has for a moment."""
+    return min(sum(name.startswith("socket:") for name in procs.files(s.pid)) for _ in range(100))
+
+
+@needs_root
+def test_a_loader_that_cannot_be_had_yet_leaves_nothing_in_the_master(make):
+    s = without_root(make)
+    s.pools["a"].update({"pm": "static", "pm.max_children": "1"})  # one zygote: the second would come with a loader
+    s.start()
+    subprocess.run([*s.wrapper, "prlimit", f"--pid={s.pid}", "--nproc=1:1"], check=True)
+
+    def wait_refused(n):
+        procs.until(f"{n} starts in vain", lambda: s.log().count("[pool b] cannot start its zygote") >= n)
+    with s.connect("b"):
+        wait_refused(1)
+        before = n_sockets(s)
+        wait_refused(5)
+        assert n_sockets(s) == before
+
+
 @needs_root
 def test_capabilities_of_the_masters_file(make, tmp_path):
     s = without_root(make)
