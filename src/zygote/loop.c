@@ -145,9 +145,10 @@ static size_t zygote_watch(const struct zygote *z, struct pollfd *p) {
 }
 
 int zygote_loop(struct zygote *z) {
+        static struct pollfd p[ZYGOTE_POLL_FIXED + SCOREBOARD_SLOTS]; /* of a stack's, each page would be touched */
+
         z->boot_look = USEC_INFINITY;
         while (!z->forked && (!z->draining || spawn_n_alive(z) > 0)) {
-                struct pollfd p[ZYGOTE_POLL_FIXED + SCOREBOARD_SLOTS];
                 size_t n = zygote_watch(z, p);
                 usec_t now;
 

@@ -92,14 +92,14 @@ has that of the whole service, with the files that it has read.
 .Li = auto
 works both out.
 .Pp
-A pool that is awake has a PHP of its own, beside its workers: 5.5 MiB with one worker and php8.2-fpm's own extensions, of
+A pool that is awake has a PHP of its own, beside its workers: 5.4 MiB with one worker and php8.2-fpm's own extensions, of
 which 2 MiB are a table that opcache makes for its interned strings, as large as they may ever need.
 Where hundreds of pools are awake at once,
 .Bd -literal -offset indent
 php_admin_value[opcache.interned_strings_buffer] = 2
 .Ed
 .Pp
-instead of 8 makes it 4 MiB, and 1 takes another 0.25 MiB off.
+instead of 8 makes it 3.9 MiB, and 1 takes another 0.25 MiB off.
 A site whose strings do not fit keeps the rest with each script;
 .Fn opcache_get_status
 tells how much is free
