@@ -282,6 +282,15 @@ def test_a_site_outside_of_what_the_pool_may_open(start, machine):
     assert list(found) == ["root"] and f"{s.folder} [" in found["root"] and "open_basedir of pool 'www'" in found["root"]
 
 
+def test_tables_of_strings_that_take_much_of_the_memory(start, machine):
+    s = start()
+    web = machine.nginx(f"unix:{s.address()}")
+    machine.write("php/php.ini", "opcache.interned_strings_buffer=1000000\n")
+    assert "take 250000 MiB when 1 pool is awake" in machine.findings(s, *web)["strings"]
+    machine.write("php/conf.d/20-few.ini", "opcache.interned_strings_buffer = 2 ; enough\n")
+    assert machine.findings(s, *web) == {}
+
+
 def test_opcache_that_is_missing_or_off(start, machine):
     s = start()
     web = machine.nginx(f"unix:{s.address()}")

@@ -23,6 +23,7 @@ struct machine {
         struct doctor_spare spare;
         const char *problems, *opcache_off, *php_fpm, *php_fpm_unit, *ini_error, *ini_unit, *denial;
         uint64_t worker_memory, memory_total, somaxconn;
+        unsigned opcache_strings;
         bool lacks_opcache, run_is_full;
         const char *check; /* of the first finding, the only one of its level; NULL: nothing is found */
         enum doctor_level level;
@@ -110,6 +111,7 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
                 *doctor_facts_add_spare(f) = m->spare;
         f->config_problems = machine_text(m->problems);
         f->opcache_off = machine_text(m->opcache_off);
+        f->opcache_strings = m->opcache_strings;
         f->php_fpm = machine_text(m->php_fpm);
         f->php_fpm_unit = machine_text(m->php_fpm_unit);
         f->ini_error = machine_text(m->ini_error);

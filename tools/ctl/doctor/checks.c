@@ -9,8 +9,8 @@ static const doctor_check checks[] = {
         doctor_web_check_rights,    doctor_socket_check_all,    doctor_life_check_health,   doctor_web_check_roots,
         doctor_limit_check_ini,     doctor_life_check_settings, doctor_socket_check_reload, doctor_life_check_reload,
         doctor_limit_check_queues,  doctor_life_check_busy,     doctor_limit_check_files,   doctor_limit_check_memory,
-        doctor_limit_check_opcache, doctor_limit_check_denials, doctor_life_check_counters, doctor_limit_check_backlog,
-        doctor_web_check_use,       doctor_limit_check_beside,  doctor_unit_check_off,
+        doctor_limit_check_opcache, doctor_limit_check_strings, doctor_limit_check_denials, doctor_life_check_counters,
+        doctor_limit_check_backlog, doctor_web_check_use,       doctor_limit_check_beside,  doctor_unit_check_off,
 };
 
 /* Problems before notes, and else as they were: there are few. */

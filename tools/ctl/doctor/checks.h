@@ -33,6 +33,7 @@ void doctor_limit_check_files(const struct doctor_facts *f, struct doctor_findin
 void doctor_limit_check_memory(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_backlog(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_findings *out);
+void doctor_limit_check_strings(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_ini(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_denials(const struct doctor_facts *f, struct doctor_findings *out);
 void doctor_limit_check_beside(const struct doctor_facts *f, struct doctor_findings *out);

@@ -166,6 +166,37 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
                         limit_check_opcache_off(f->pools[i].opcache_off, f->pools[i].unit, out);
 }
 
+/* A table of interned strings is as large as they may ever need, and each page of it is touched at PHP's start. */
+#define LIMIT_TABLE_KIB    256U /* for each MiB of strings */
+#define LIMIT_STRINGS_FEW  2U   /* MiB: a small application's */
+#define LIMIT_TABLES_SHARE 32U  /* of the memory that there is, one part */
+
+void doctor_limit_check_strings(const struct doctor_facts *f, struct doctor_findings *out) {
+        struct doctor_finding *found;
+        uint64_t kib = 0, n = 0;
+
+        for (size_t i = 0; i < f->n_pools; i++) {
+                unsigned strings = f->pools[i].opcache_strings ?: f->opcache_strings;
+
+                if (strings <= LIMIT_STRINGS_FEW || *f->pools[i].opcache_off)
+                        continue;
+                kib += (uint64_t)strings * LIMIT_TABLE_KIB;
+                n++;
+        }
+        if (f->has_opcache == DOCTOR_NO || *f->opcache_off || f->memory_total == 0 ||
+            kib < f->memory_total / 1024 / LIMIT_TABLES_SHARE)
+                return;
+        found = doctor_findings_add(out, "strings", DOCTOR_NOTE);
+        text_printf(&found->what,
+                    "opcache's tables of interned strings take %" PRIu64 " MiB when %" PRIu64
+                    " pool%s awake (opcache.interned_strings_buffer is above %u)",
+                    kib / 1024, n, n == 1 ? " is" : "s are", LIMIT_STRINGS_FEW);
+        text_printf(&found->next,
+                    "opcache.interned_strings_buffer = %u in %s/php.ini, if that does for most of them: "
+                    "man fpmd-performance",
+                    LIMIT_STRINGS_FEW, f->php_ini_dir);
+}
+
 /* Its master says so too, with the same words before the place. */
 static bool limit_check_is_known(const struct doctor_facts *f) {
         for (size_t i = 0; i < f->n_pools; i++)

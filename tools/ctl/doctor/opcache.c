@@ -12,6 +12,7 @@
 #include "doctor/collect.h"
 #include "doctor/webfile.h"
 
+#define OPCACHE_STRINGS  8     /* opcache.interned_strings_buffer where nobody says it */
 #define OPCACHE_BUILT_IN 80500 /* the version of PHP since which it is */
 
 /* "key = value", blanks and quotes taken off. False: it is not the key's line. */
@@ -48,6 +49,8 @@ static void opcache_read_file(const char *path, void *userdata) {
         for (unsigned number = 1; (line = strsep(&rest, "\n")); number++) {
                 if (opcache_take(line, "zend_extension", value) && strstr(value, "opcache"))
                         f->has_opcache = DOCTOR_YES;
+                if (opcache_take(line, "opcache.interned_strings_buffer", value))
+                        f->opcache_strings = (unsigned)MAX(atoi(value), 0);
                 if (opcache_take(line, "opcache.enable", value))
                         f->opcache_off = opcache_is_off(value) ? doctor_facts_print(f, "%s:%u", path, number) : "";
         }
@@ -63,6 +66,7 @@ void doctor_opcache_collect(struct doctor_facts *f, const char *php_ini_dir) {
                 doctor_facts_unseen(f, folder, "there is no such folder: PHP's settings are elsewhere");
                 return;
         }
+        f->opcache_strings = OPCACHE_STRINGS;
         f->has_opcache = FPMD_PHP_VERSION_ID >= OPCACHE_BUILT_IN ? DOCTOR_YES : DOCTOR_NO;
         doctor_webfile_each(folder, "php.ini", &visitor);
         doctor_webfile_each(folder, "conf.d/*.ini", &visitor);

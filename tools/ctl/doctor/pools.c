@@ -93,6 +93,7 @@ static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, cons
                 p->exec_basedirs = pools_exec_basedirs(f, pool);
         }
         p->opcache_off = pools_opcache_off(f, pool);
+        p->opcache_strings = (unsigned)MAX(atoi(pools_php_value(pool, "opcache.interned_strings_buffer")), 0);
 }
 
 static void pools_add_file(struct doctor_facts *f, const char *path, const char *unit) {
