@@ -10,7 +10,7 @@ import subprocess
 
 import procs
 import server as programs
-from test_loader import STAYS, ask, library, needs_root, state, wait_up, zygote_of
+from test_loader import STAYS, ask, check_same, library, needs_root, state, wait_up, zygote_of
 
 
 def prepare(make, wrapper=(), pools="abc", args=(), **more):
@@ -45,7 +45,7 @@ def test_a_masters_without_privileges_are_the_same(make):
     loader = begin(s)
     a, c = zygote_of(s, "a"), ask(s, "c")
     assert library(c) == library(loader)
-    assert state(c) == state(a)
+    check_same(c, a)
     assert state(s.wait_workers(1, c)[0]) == {**state(s.wait_workers(1, a)[0]), "title": "fpmd: pool c"}
 
 
