@@ -112,20 +112,31 @@ void sapi_between_start(void) {
         sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
 }
 
-/* Nobody is told that a function is deprecated: no line of the application's calls it here. */
+/* Nobody is told what it complains of, nor that it is deprecated: no line of the application's calls it here. What a
+ * destructor has thrown before stays thrown, for booted_end() to tell. */
 static void between_call_function(zend_function *f, uint32_t n, zval *arguments, zval *ret) {
         uint32_t flags = f ? f->common.fn_flags : 0;
+        zend_object *thrown = EG(exception);
+        int reporting = EG(error_reporting);
+        zval handler;
 
         ZVAL_UNDEF(ret);
         if (!f)
                 return;
         f->common.fn_flags &= ~(uint32_t)ZEND_ACC_DEPRECATED;
+        ZVAL_COPY_VALUE(&handler, &EG(user_error_handler));
+        ZVAL_UNDEF(&EG(user_error_handler)); /* it hears of what is not reported as well */
+        EG(error_reporting) &= E_FATAL_ERRORS;
+        EG(exception) = NULL;
         sapi_leaksites_hold(true);
         zend_call_known_function(f, NULL, NULL, ret, n, arguments, NULL);
         sapi_leaksites_hold(false);
-        f->common.fn_flags = flags;
         if (EG(exception))
                 zend_clear_exception();
+        EG(exception) = thrown;
+        EG(error_reporting) = reporting;
+        ZVAL_COPY_VALUE(&EG(user_error_handler), &handler);
+        f->common.fn_flags = flags;
 }
 
 static zend_function *between_find(const char *name) {
@@ -232,15 +243,12 @@ static void between_put_umask_back(void) {
 
 /* Opcache keeps the path of the current directory until chdir() is called, and finds included files by it. */
 static void between_put_directory_back(void) {
-        int reporting = EG(error_reporting);
         zval here, result;
 
         if (!sapi_directory_end())
                 return;
-        ZVAL_STRING(&here, ".");
-        EG(error_reporting) = 0; /* it may be outside of open_basedir */
+        ZVAL_STRING(&here, "."); /* it may be outside of open_basedir: opcache forgets all the same */
         between_call("chdir", 1, &here, &result);
-        EG(error_reporting) = reporting;
         zval_ptr_dtor(&result);
         zval_ptr_dtor(&here);
 }

@@ -270,6 +270,33 @@ def test_what_each_request_does_anew_takes_no_memory(modes, name):
     assert run(s, "echo fread(Kept::$it, 4);")[0][1] == "kept"
 
 
+THROWS = "new class { function f() { } function __destruct() { throw new Exception('of a destructor'); } }"
+
+
+@pytest.mark.parametrize("code", [f"$_GET['x'] = {THROWS};", f"register_shutdown_function([{THROWS}, 'f']);"])
+def test_what_a_destructor_throws_when_its_request_is_over_is_told_and_keeps_nothing(modes, code):
+    s = modes.get("worker")
+    n, (fresh, pid) = s.log().count("Uncaught Exception: of a destructor"), run(s, "echo date_default_timezone_get(), mb_internal_encoding();")
+    run(s, "date_default_timezone_set('Asia/Tokyo'); mb_internal_encoding('EUC-JP');" + code)
+    assert run(s, "echo date_default_timezone_get(), mb_internal_encoding();") == (fresh, pid)
+    procs.until("the exception to be told", lambda: s.log().count("Uncaught Exception: of a destructor") == n + 1)
+
+
+def test_nobody_hears_of_what_is_put_back():
+    """The way back to the worker's directory is outside of open_basedir."""
+    folder = programs.make_folder("booted")
+    own = os.path.join(folder, "own")
+    os.mkdir(own)
+    os.chmod(own, 0o777)
+    s = programs.Fpmd({"www": {"pm.max_children": "1", "worker.script": os.path.join(folder, "app.php"),
+                               "php_admin_value[open_basedir]": f"{folder}/app.php:{own}"}}, folder=folder)
+    s.app = s.script("app.php", APP % f"set_error_handler(fn ($n, $text) => file_put_contents('{own}/heard', $text) > 0);")
+    with s:
+        assert run(s, f"chdir('{own}'); echo getcwd();")[0][1] == own
+        assert run(s, "echo getcwd();")[0][1] != own
+        assert not os.path.exists(f"{own}/heard")
+
+
 @pytest.mark.parametrize("mode", ["worker", "classic"])
 def test_the_folder_of_temporary_files_is_the_requests(modes, mode):
     """The web server may say another one for each site."""
