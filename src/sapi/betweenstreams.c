@@ -13,6 +13,7 @@ static struct {
         HashTable *filters;
         php_stream_context *context;
         zval context_options;
+        bool notifies;                 /* the context does */
         zend_long folder, boot_folder; /* the number of the resource that was opened last; negative: there is none */
 } betweenstreams = { .folder = BETWEENSTREAMS_NO_FOLDER, .boot_folder = BETWEENSTREAMS_NO_FOLDER };
 
@@ -46,11 +47,16 @@ static void betweenstreams_note_folder(zval *opened) {
 BETWEENSTREAMS_OPENERS(X)
 #undef X
 
+/* Null is none. */
+static bool betweenstreams_names_folder(zend_execute_data *execute_data) {
+        return ZEND_NUM_ARGS() > 1 || (ZEND_NUM_ARGS() == 1 && Z_TYPE_P(ZEND_CALL_ARG(execute_data, 1)) != IS_NULL);
+}
+
 /* PHP keeps the one of an earlier request, and has no function to forget it. */
 #define X(name)                                                                                                        \
         static zif_handler betweenstreams_##name;                                                                      \
         static ZEND_NAMED_FUNCTION(betweenstreams_on_##name) {                                                         \
-                if (ZEND_NUM_ARGS() > 0 || betweenstreams.folder != BETWEENSTREAMS_NO_FOLDER)                          \
+                if (betweenstreams_names_folder(execute_data) || betweenstreams.folder != BETWEENSTREAMS_NO_FOLDER)    \
                         betweenstreams_##name(INTERNAL_FUNCTION_PARAM_PASSTHRU);                                       \
                 else                                                                                                   \
                         zend_type_error("No resource supplied");                                                       \
@@ -78,32 +84,69 @@ static HashTable *betweenstreams_copy(const HashTable *from) {
 
 /* The request's own table goes. */
 static void betweenstreams_put_table_back(HashTable **now, const HashTable *boot) {
-        if (!*now && !boot)
+        HashTable *own = *now;
+
+        if (!own && !boot)
                 return;
-        if (*now) {
-                zend_hash_destroy(*now);
-                FREE_HASHTABLE(*now);
-        }
         *now = betweenstreams_copy(boot);
+        if (own) {
+                zend_hash_destroy(own);
+                FREE_HASHTABLE(own);
+        }
 }
 
-/* One that a stream still goes through stays. */
-static void betweenstreams_free_wrapper(const php_stream_wrapper *w) {
-        zend_resource *r, *own = NULL;
+/* What PHP counts who holds a wrapper of a class of the script's by; NULL: it is of no class, or has gone. */
+static zend_resource *betweenstreams_find_resource(const php_stream_wrapper *w) {
+        zend_resource *r;
 
         if (!w->abstract)
-                return; /* not of a class of the script's */
+                return NULL;
+        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
+                if (r->ptr == w->abstract)
+                        return r;
+        }
+        ZEND_HASH_FOREACH_END();
+        return NULL;
+}
+
+static bool betweenstreams_is_used(const php_stream_wrapper *w) {
+        zend_resource *r;
+
         ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
                 const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
 
                 if (s && s->wrapper == w)
-                        return;
-                if (r->ptr == w->abstract)
-                        own = r;
+                        return true;
         }
         ZEND_HASH_FOREACH_END();
-        if (own)
+        return false;
+}
+
+/* One that a stream still goes through stays. */
+static void betweenstreams_free_wrapper(const php_stream_wrapper *w) {
+        zend_resource *own = betweenstreams_find_resource(w);
+
+        if (own && !betweenstreams_is_used(w))
                 zend_list_delete(own);
+}
+
+/* stream_wrapper_unregister() lets go of a wrapper, which the boot's table has all the same: it is held once more than
+ * PHP knows of, anew for each of the table that is not in now. */
+static void betweenstreams_hold_wrappers(const HashTable *now) {
+        const php_stream_wrapper *w;
+        zend_resource *r;
+        zend_string *name;
+
+        if (!betweenstreams.wrappers)
+                return;
+        ZEND_HASH_FOREACH_STR_KEY_PTR(betweenstreams.wrappers, name, w) {
+                if (now && zend_hash_find_ptr(now, name) == w)
+                        continue;
+                r = betweenstreams_find_resource(w);
+                if (r)
+                        GC_ADDREF(r);
+        }
+        ZEND_HASH_FOREACH_END();
 }
 
 /* What stream_wrapper_register() has made for the request PHP frees with all resources alone, when the script ends. */
@@ -137,15 +180,19 @@ static void betweenstreams_forget_filters(void) {
 static void betweenstreams_put_context_back(void) {
         php_stream_context *now = FG(default_context);
 
-        if (!now || now == betweenstreams.context) {
-                if (now) {
-                        zval_ptr_dtor(&now->options);
-                        ZVAL_DUP(&now->options, &betweenstreams.context_options);
-                }
+        if (!now)
+                return;
+        if (now != betweenstreams.context) {
+                FG(default_context) = betweenstreams.context;
+                zend_list_delete(now->res);
                 return;
         }
-        FG(default_context) = betweenstreams.context;
-        zend_list_delete(now->res);
+        zval_ptr_dtor(&now->options);
+        ZVAL_DUP(&now->options, &betweenstreams.context_options);
+        if (now->notifier && !betweenstreams.notifies) {
+                php_stream_notification_free(now->notifier);
+                now->notifier = NULL;
+        }
 }
 
 /* One that nobody else holds is closed. */
@@ -162,17 +209,20 @@ static void betweenstreams_forget_folder(void) {
 
 void sapi_betweenstreams_remember(void) {
         betweenstreams.wrappers = betweenstreams_copy(FG(stream_wrappers));
+        betweenstreams_hold_wrappers(NULL);
         betweenstreams.filters = betweenstreams_copy(FG(stream_filters));
         betweenstreams.context = FG(default_context);
         ZVAL_UNDEF(&betweenstreams.context_options);
         if (betweenstreams.context)
                 ZVAL_DUP(&betweenstreams.context_options, &betweenstreams.context->options);
+        betweenstreams.notifies = betweenstreams.context && betweenstreams.context->notifier;
         betweenstreams.boot_folder = betweenstreams.folder;
         SAPI_COMPAT_FORGET_HTTP_HEADERS();
 }
 
 void sapi_betweenstreams_back(void) {
         betweenstreams_put_context_back();
+        betweenstreams_hold_wrappers(FG(stream_wrappers));
         betweenstreams_free_wrappers();
         betweenstreams_put_table_back(&FG(stream_wrappers), betweenstreams.wrappers);
         betweenstreams_put_table_back(&FG(stream_filters), betweenstreams.filters);

@@ -72,6 +72,7 @@ ROWS = {
     "relative path of an include": ("chdir(__DIR__ . '/canary');", "@include 'part.php';", ""),
     "folder": ("opendir('/usr');", "try { echo is_string(readdir()); } catch (TypeError $e) { echo $e->getMessage(); }"
                "echo in_array('/usr', array_map(fn ($fd) => @readlink(\"/proc/self/fd/$fd\"), scandir('/proc/self/fd')));", ""),
+    "folder, asked for by null": ("$GLOBALS['kept'] = opendir('/usr');", "try { echo is_string(readdir(null)); } catch (TypeError $e) { echo $e->getMessage(); }", ""),
     "folder of an object": ("dir('/usr');", "try { echo is_string(readdir()); } catch (TypeError $e) { echo $e->getMessage(); }", ""),
     "umask": ("umask(0777);", "printf('%o', umask());", "umask(0070);"),
     "locale": ("setlocale(LC_ALL, 'C.UTF-8', 'C.utf8');", "echo setlocale(LC_ALL, 0);", "setlocale(LC_TIME, 'C.UTF-8', 'C.utf8');"),
@@ -268,6 +269,32 @@ def test_what_each_request_does_anew_takes_no_memory(modes, name):
            "function stream_stat() { return []; } function stream_close() { } }'); stream_wrapper_register('kept', 'Kept'); Kept::$it = fopen('kept://', 'r'); echo fread(Kept::$it, 4);"
     assert run(s, f"class_exists('Kept') || (function () {{ {keep} }})();")[0][1] in ("kept", "")
     assert run(s, "echo fread(Kept::$it, 4);")[0][1] == "kept"
+
+
+WRAPPER = """class Own { public $context; function url_stat() { return ['size' => 7]; } } class Other extends Own { function url_stat() { return ['size' => 8]; } }
+    stream_wrapper_register('own', 'Own');"""
+
+
+def test_a_wrapper_of_the_boot_outlives_requests_that_take_it_away(modes):
+    """PHP frees it when a request unregisters it, as frameworks do to register theirs. Its memory is another's then, and nothing grows."""
+    s = modes.get("worker", WRAPPER)
+    take = "echo filesize('own://'); stream_wrapper_unregister('own'); stream_wrapper_register('own', 'Other'); clearstatcache(); echo filesize('own://');"
+    used, pids = [], set()
+    for _ in range(3):
+        for _ in range(40):
+            (_, said), pid = run(s, take + "$more = array_map(fn ($n) => str_repeat('x', $n), range(8, 200));")
+            pids.add(pid)
+            assert said == "78"
+        used.append(int(run(s, "echo memory_get_usage();")[0][1]))
+    assert used[2] - used[1] < 3000
+    assert len(pids) == 1
+
+
+def test_who_is_told_by_the_default_context_is_the_requests(modes):
+    s = modes.get("worker", "$context = stream_context_get_default();")
+    read = "echo json_encode(stream_context_get_params(stream_context_get_default())['notification'] ?? null);"
+    assert run(s, "stream_context_set_params(stream_context_get_default(), ['notification' => 'strlen']);" + read)[0][1] == '"strlen"'
+    assert run(s, read)[0][1] == "null"
 
 
 THROWS = "new class { function f() { } function __destruct() { throw new Exception('of a destructor'); } }"
