@@ -37,6 +37,9 @@
 
 #define TEMPLATE_SQLITE "SQLite format 3"
 
+/* The lowest number that is free is a descriptor's: no boot comes that far, and some limits are a thousand million. */
+#define TEMPLATE_DESCRIPTORS_MAX ((rlim_t)1 << 16)
+
 static struct {
         pid_t pid;    /* the process that boots */
         bool *before; /* descriptors that were open before the boot, by number */
@@ -62,21 +65,22 @@ static int template_list(const char *folder, void (*take)(void *ctx, int number)
         return 0;
 }
 
-/* One more than any descriptor can have. */
+/* One more than any descriptor has. */
 static int template_most_descriptors(void) {
         struct rlimit files;
         int n = fd_table_size();
 
         if (n > 0)
                 return n;
-        return getrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : (int)MIN(files.rlim_cur, (rlim_t)INT32_MAX);
+        return getrlimit(RLIMIT_NOFILE, &files) < 0 ? -errno : (int)MIN(files.rlim_cur, TEMPLATE_DESCRIPTORS_MAX);
 }
 
 static int template_list_descriptors(void (*take)(void *ctx, int fd), void *ctx) {
-        int r = template_list("/proc/self/fd", take, ctx), n = template_most_descriptors();
+        int r = template_list("/proc/self/fd", take, ctx), n;
 
         if (r != -ENOENT)
                 return r;
+        n = template_most_descriptors();
         for (int fd = 0; fd < n; fd++)
                 if (fcntl(fd, F_GETFD) >= 0)
                         take(ctx, fd);
