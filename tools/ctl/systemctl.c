@@ -35,6 +35,8 @@ static int systemctl_spawn(const char *const *arguments, int out_fd, pid_t *ret)
         posix_spawn_file_actions_t actions;
         int r;
 
+        if (out_fd >= 0 && setenv("SYSTEMD_COLORS", "0", true) < 0) /* what is read here has none, whoever wants some */
+                return -errno;
         r = words ? posix_spawn_file_actions_init(&actions) : ENOMEM;
         if (r != 0)
                 return -r;
@@ -81,4 +83,19 @@ int systemctl_run(const char *const *arguments, struct text *out) {
                 if (errno != EINTR)
                         return -CTL_EXIT_FAILED;
         return WIFEXITED(status) ? WEXITSTATUS(status) : CTL_EXIT_FAILED;
+}
+
+void systemctl_words_done(struct systemctl_words *w) {
+        free(w->items);
+}
+
+void systemctl_put(struct systemctl_words *w, const char *word) {
+        const char **items = reallocarray(w->items, w->n + 2, sizeof(*items));
+
+        w->failed |= !items;
+        if (!items)
+                return;
+        w->items = items;
+        items[w->n++] = word;
+        items[w->n] = NULL;
 }

@@ -34,17 +34,28 @@ bool unitblock_has_line(const char *block, const char *line) {
         return false;
 }
 
+bool unitblock_next_word(const char **rest, const char *name, char ret[static CONF_PATH_BYTES + 1]) {
+        size_t n_name = strlen(name), n_line, n;
+        const char *line;
+
+        while ((line = text_word(rest, "\n", &n_line))) {
+                if (!text_has_prefix(line, name))
+                        continue;
+                n = strcspn(line + n_name, " \n");
+                if (n <= CONF_PATH_BYTES) {
+                        text_copy(ret, CONF_PATH_BYTES + 1, line + n_name, n);
+                        return true;
+                }
+        }
+        return false;
+}
+
 /* "Listen=/run/a.sock (Stream)". */
 bool unitblock_listens_at(const char *block, const char *address) {
-        const char *line;
-        size_t n;
+        char word[CONF_PATH_BYTES + 1];
 
-        while ((line = text_word(&block, "\n", &n))) {
-                if (!text_has_prefix(line, "Listen="))
-                        continue;
-                line += strlen("Listen=");
-                if (strcspn(line, " \n") == strlen(address) && strncmp(line, address, strlen(address)) == 0)
+        while (unitblock_next_word(&block, "Listen=", word))
+                if (text_equal(word, address))
                         return true;
-        }
         return false;
 }

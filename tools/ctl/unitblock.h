@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf/model.h"
+
 /* The next block, from *rest on, which an empty line ends; NULL: that was all. */
 char *unitblock_next(char **rest);
 
@@ -12,6 +14,10 @@ char *unitblock_next(char **rest);
 bool unitblock_id(const char *block, char ret[static 256]);
 
 bool unitblock_has_line(const char *block, const char *line);
+
+/* What stands behind the next "NAME=" that a line of *rest begins with, up to a blank, *rest moved behind it; one that
+ * is too long is left out. False: no more. */
+bool unitblock_next_word(const char **rest, const char *name, char ret[static CONF_PATH_BYTES + 1]);
 
 /* A socket unit with that address, as socketunit_address() has it. */
 bool unitblock_listens_at(const char *block, const char *address);

@@ -29,9 +29,12 @@ void unitlist_done(struct unitlist *l) {
                 free(l->pools[i].group);
                 free(l->pools[i].listen);
                 free(l->pools[i].problems);
+                free(l->pools[i].address);
         }
         free(l->pools);
+        free(l->main_sockets);
         names_done(&l->places);
+        names_done(&l->at);
         *l = (struct unitlist){};
 }
 
@@ -41,8 +44,22 @@ struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name) 
         return names_find(&l->places, name, &place) ? &l->pools[place] : NULL;
 }
 
+static int unitlist_add_address(struct unitlist *l, struct unitlist_pool *p) {
+        char address[CONF_PATH_BYTES + 1];
+        size_t place;
+
+        if (!*p->listen || socketunit_address(p->listen, address) != 0)
+                return 0;
+        p->address = strdup(address);
+        if (!p->address)
+                return -ENOMEM;
+        p->same = names_find(&l->at, address, &place) ? place + 1 : 0;
+        return names_put(&l->at, p->address, (size_t)(p - l->pools));
+}
+
 static int unitlist_add(struct unitlist *l, const char *file, const struct conf_pool *pool, const char *problems) {
         struct unitlist_pool *pools, *p;
+        int r;
 
         if (instance_name_error(pool->name) || unitlist_find(l, pool->name) ||
             (l->pool_name && !text_equal(l->pool_name, pool->name)))
@@ -62,7 +79,8 @@ static int unitlist_add(struct unitlist *l, const char *file, const struct conf_
                                      .uid = UINT64_MAX };
         if (!p->name || !p->file || !p->user || !p->group || !p->listen || (problems && !p->problems))
                 return -ENOMEM;
-        return names_put(&l->places, p->name, l->n - 1);
+        r = names_put(&l->places, p->name, l->n - 1);
+        return r < 0 ? r : unitlist_add_address(l, p);
 }
 
 static int unitlist_on_pool(const char *file, const struct conf_pool *pool, void *userdata) {
@@ -145,25 +163,27 @@ static void unitlist_take_main(struct unitlist *l, const char *name, const char 
                 l->main_runs |= text_equal(value, "active") || text_equal(value, "reloading");
         else if (text_equal(name, "User") && *value)
                 snprintf(l->main_user, sizeof(l->main_user), "%s", value);
-        else if (text_equal(name, "TriggeredBy"))
-                snprintf(l->main_sockets, sizeof(l->main_sockets), "%s", value);
+        else if (text_equal(name, "TriggeredBy") && !l->main_sockets)
+                l->main_sockets = strdup(value); /* where memory is out, the next call fails too */
 }
 
-/* A socket unit that is up for fpmd.service, of whatever name: its pools have it by their names or their addresses. */
+/* A socket unit that is up for fpmd.service, of whatever name: its pools have it by their names or their addresses.
+ * There may be as many as there are pools. */
 static void unitlist_take_main_socket(struct unitlist *l, const char *block) {
+        const char *names = block, *addresses = block;
+        char word[CONF_PATH_BYTES + 1];
+        struct unitlist_pool *p;
+        size_t place;
+
         if (!unitblock_has_line(block, "ActiveState=active") || !unitblock_has_line(block, "Triggers=fpmd.service"))
                 return;
         l->main_listens = true;
-        for (size_t i = 0; i < l->n; i++) {
-                struct unitlist_pool *p = &l->pools[i];
-                char address[CONF_PATH_BYTES + 1];
-                _cleanup_text_ struct text line = {};
-
-                text_printf(&line, "FileDescriptorName=%s", p->name);
-                p->has_main_socket |= unitblock_has_line(block, text_peek(&line)) ||
-                                      (*p->listen && socketunit_address(p->listen, address) == 0 &&
-                                       unitblock_listens_at(block, address));
-        }
+        while (unitblock_next_word(&names, "FileDescriptorName=", word))
+                if ((p = unitlist_find(l, word)))
+                        p->has_main_socket = true;
+        while (unitblock_next_word(&addresses, "Listen=", word))
+                for (size_t i = names_find(&l->at, word, &place) ? place + 1 : 0; i > 0; i = l->pools[i - 1].same)
+                        l->pools[i - 1].has_main_socket = true;
 }
 
 /* One that is up, of no file of the folders: of /etc/fpmd/instances, or of one that has gone. NULL: it is neither. */
@@ -272,38 +292,15 @@ static int unitlist_tell_no_memory(void) {
         return -CTL_EXIT_FAILED;
 }
 
-/* Words of systemctl's; all but the names are constant. */
-struct unitlist_words {
-        const char **items;
-        size_t n;
-        bool failed;
-};
-
-static void unitlist_words_done(struct unitlist_words *w) {
-        free(w->items);
-}
-#define _cleanup_words_ _cleanup_(unitlist_words_done)
-
-static void unitlist_put(struct unitlist_words *w, const char *word) {
-        const char **items = reallocarray(w->items, w->n + 2, sizeof(*items));
-
-        w->failed |= !items;
-        if (!items)
-                return;
-        w->items = items;
-        items[w->n++] = word;
-        items[w->n] = NULL;
+static void unitlist_put_show(struct systemctl_words *w) {
+        systemctl_put(w, "show");
+        systemctl_put(w, "--all");
+        systemctl_put(w, "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,TriggeredBy,"
+                         "FileDescriptorName");
+        systemctl_put(w, "--");
 }
 
-static void unitlist_put_show(struct unitlist_words *w) {
-        unitlist_put(w, "show");
-        unitlist_put(w, "--all");
-        unitlist_put(w, "--property=Id,ActiveState,MemoryCurrent,User,UID,Listen,Triggers,TriggeredBy,"
-                        "FileDescriptorName");
-        unitlist_put(w, "--");
-}
-
-static int unitlist_show(struct unitlist *l, const struct unitlist_words *words) {
+static int unitlist_show(struct unitlist *l, const struct systemctl_words *words) {
         _cleanup_text_ struct text out = {};
         int r;
 
@@ -317,7 +314,7 @@ static int unitlist_show(struct unitlist *l, const struct unitlist_words *words)
 
 /* Names of fpmd.service's socket units. */
 static int unitlist_show_main_sockets(struct unitlist *l) {
-        _cleanup_words_ struct unitlist_words words = {};
+        _cleanup_systemctl_words_ struct systemctl_words words = {};
         char *names = l->main_sockets, *name;
         size_t n;
 
@@ -325,21 +322,21 @@ static int unitlist_show_main_sockets(struct unitlist *l) {
         n = words.n;
         while ((name = strsep(&names, " ")))
                 if (*name)
-                        unitlist_put(&words, name);
+                        systemctl_put(&words, name);
         return words.n > n ? unitlist_show(l, &words) : 0;
 }
 
 static int unitlist_show_one(struct unitlist *l) {
         char service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX], socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX];
-        _cleanup_words_ struct unitlist_words words = {};
+        _cleanup_systemctl_words_ struct systemctl_words words = {};
         int r;
 
         snprintf(service, sizeof(service), "fpmd@%s.service", l->pool_name);
         snprintf(socket, sizeof(socket), "fpmd@%s.socket", l->pool_name);
         unitlist_put_show(&words);
-        unitlist_put(&words, service);
-        unitlist_put(&words, socket);
-        unitlist_put(&words, "fpmd.service");
+        systemctl_put(&words, service);
+        systemctl_put(&words, socket);
+        systemctl_put(&words, "fpmd.service");
         r = unitlist_show(l, &words);
         return r < 0 ? r : unitlist_show_main_sockets(l);
 }
@@ -365,7 +362,7 @@ static bool unitlist_take_state(struct unitlist *l, const char *unit, const char
 static int unitlist_show_all(struct unitlist *l) {
         static const char *const states[] = { "list-units", "--all", "--full",         "--plain",  "--no-legend",
                                               "--no-pager", "--",    "fpmd@*.service", "*.socket", NULL };
-        _cleanup_words_ struct unitlist_words words = {};
+        _cleanup_systemctl_words_ struct systemctl_words words = {};
         _cleanup_text_ struct text out = {};
         char *rest, *line;
         int r;
@@ -374,14 +371,14 @@ static int unitlist_show_all(struct unitlist *l) {
         if (r < 0)
                 return r;
         unitlist_put_show(&words);
-        unitlist_put(&words, "fpmd.service");
+        systemctl_put(&words, "fpmd.service");
         rest = out.data;
         while ((line = strsep(&rest, "\n"))) {
                 char *save = NULL, *unit = strtok_r(line, " ", &save), *load = strtok_r(NULL, " ", &save),
                      *state = strtok_r(NULL, " ", &save);
 
                 if (load && state && unitlist_take_state(l, unit, state))
-                        unitlist_put(&words, unit);
+                        systemctl_put(&words, unit);
         }
         return unitlist_show(l, &words);
 }

@@ -12,6 +12,8 @@
 struct unitlist_pool {
         char *name, *file, *user, *group, *listen; /* "" where the file has none of the last three */
         char *problems;                            /* of its file; NULL: none */
+        char *address;                             /* of listen, as socket units have it; NULL: none */
+        size_t same; /* the place of another pool with that, and one more; 0: there is none */
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
@@ -28,13 +30,13 @@ struct unitlist_pool {
 struct unitlist {
         struct unitlist_pool *pools;
         size_t n;
-        struct names places;   /* of the pools, by name */
-        const char *pool_name; /* the one that is wanted alone; NULL: all are */
+        struct names places, at; /* of the pools, by name and by address */
+        const char *pool_name;   /* the one that is wanted alone; NULL: all are */
 
-        bool main_runs;          /* fpmd.service is up */
-        bool main_listens;       /* a socket unit of it is */
-        char main_user[64];      /* the service's */
-        char main_sockets[1024]; /* names of its socket units, with blanks between */
+        bool main_runs;     /* fpmd.service is up */
+        bool main_listens;  /* a socket unit of it is */
+        char main_user[64]; /* the service's */
+        char *main_sockets; /* names of its socket units, with blanks between; NULL: none */
 };
 void unitlist_done(struct unitlist *l);
 #define _cleanup_unitlist_ _cleanup_(unitlist_done)
