@@ -17,6 +17,8 @@ import fnmatch, json, os, sys
 units = json.load(open(os.path.dirname(sys.argv[0]) + "/units"))
 arguments, wanted = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
 names = []
+if arguments[0] in ("enable", "is-active"):
+    sys.exit(0)
 for word in wanted:
     word += "" if word.endswith((".service", ".socket")) else ".service"
     if not word.isprintable() or "@." in word:
@@ -51,14 +53,20 @@ class Machine:
         """Of fpmd.service."""
         self.units[name] = {"ActiveState": "active", "Listen": f"{listen} (Stream)", "FileDescriptorName": name, "Triggers": "fpmd.service", **properties}
 
-    def states(self, *arguments, **environment):
+    def run(self, *arguments, **environment):
         mine = " ".join(name for name in self.units if name.endswith(".socket"))
         self.write("bin/units", json.dumps({"fpmd.service": {"ActiveState": "active", "User": "www-data", "TriggeredBy": mine}, **self.units}))
         mount = f'mount -t overlay -o lowerdir={self.folder}/etc:/etc overlay /etc && exec "$@"'
-        done = subprocess.run(["unshare", "--mount", "sh", "-c", mount, "sh", programs.FPMCTL, "list", "--json", *arguments], capture_output=True, text=True,
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", mount, "sh", programs.FPMCTL, *arguments], capture_output=True, text=True,
                               env={**os.environ, **environment, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}, timeout=60)
         assert done.returncode == 0, done.stderr
-        return {pool["name"]: pool["state"] for pool in json.loads(done.stdout)}
+        return done.stdout
+
+    def of_all(self, key, *arguments, **environment):
+        return {pool["name"]: pool[key] for pool in json.loads(self.run("list", "--json", *arguments, **environment))}
+
+    def states(self, *arguments, **environment):
+        return self.of_all("state", *arguments, **environment)
 
 
 @pytest.fixture
@@ -91,3 +99,16 @@ def test_colours_are_for_who_reads(machine):
     machine.pool("shop", "/run/shop.sock")
     machine.units = {"fpmd@shop.socket": {"ActiveState": "active"}, "fpmd@shop.service": {"ActiveState": "failed"}}
     assert machine.states(SYSTEMD_COLORS="1") == {"shop": "failed"}
+
+
+def test_an_edited_sockets_address_is_systemds(machine):
+    """As the socket unit itself says how to: in a drop-in."""
+    for name in ("shop", "plain"):
+        machine.pool(name, "systemd")
+        machine.units[f"fpmd@{name}.socket"] = {"ActiveState": "active", "Listen": f"/run/fpmd-{name}.sock (Stream)"}
+    (machine.folder / "etc/systemd/system/fpmd@shop.socket.d").mkdir(parents=True)
+    machine.units["fpmd@shop.socket"]["Listen"] = "127.0.0.1:9000 (Stream)\nListen=127.0.0.1:9000 (Stream)"
+    addresses = {"shop": "127.0.0.1:9000", "plain": "/run/fpmd-plain.sock"}
+    assert machine.of_all("listen") == addresses
+    assert {name: machine.of_all("listen", name)[name] for name in addresses} == addresses
+    assert "listens on 127.0.0.1:9000:" in machine.run("enable", "shop")

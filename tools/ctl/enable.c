@@ -75,12 +75,13 @@ static bool enable_may_be_taken(const char *address) {
 /* All socket units are asked for, which takes systemd long where there are thousands: so not where nobody listens. */
 static int enable_check_address(const char *unit, const struct unitlist_pool *pool) {
         static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
-        char address[CONF_PATH_BYTES + 1], other[256], *rest, *block;
+        char buf[CONF_PATH_BYTES + 1], other[256], *rest, *block;
+        const char *address = unitlist_address(pool, buf);
         _cleanup_text_ struct text out = {};
         int r;
 
-        if (instance_address(pool->name, pool->listen, address) != 0 || !enable_may_be_taken(address))
-                return 0; /* systemd says itself what is wrong */
+        if (address == pool->listen || !enable_may_be_taken(address))
+                return 0; /* a host that is looked up later, or systemd says itself what is wrong */
         r = systemctl_run(words, &out);
         if (r < 0)
                 return r;
@@ -200,13 +201,18 @@ static int enable_look(const char *unit) {
         return r < 0 ? -r : CTL_EXIT_FAILED;
 }
 
+/* The address is what systemd has now, which "systemctl edit" may have changed. */
 static void enable_tell(const struct unitlist_pool *pool, const char *unit) {
+        const char *const words[] = { "show", "--property=Listen", "--", unit, NULL };
         char address[CONF_PATH_BYTES + 1];
-        bool known = instance_address(pool->name, pool->listen, address) == 0;
+        _cleanup_text_ struct text out = {};
+        bool known = systemctl_run(words, &out) == 0;
+        const char *lines = text_peek(&out);
 
+        known = known && unitblock_next_word(&lines, "Listen=", address);
         printf("%s is enabled, and listens on %s: the first connection starts the service\n"
                "fpmctl list shows what it does; after a change of %s: systemctl reload fpmd@%s\n",
-               unit, known ? address : pool->listen, pool->file, pool->name);
+               unit, known ? address : unitlist_address(pool, address), pool->file, pool->name);
 }
 
 static int enable_all(const struct unitlist_pool *pool, const char *unit) {

@@ -71,12 +71,12 @@ static const char *list_user(const struct unitlist *l, const struct unitlist_poo
         return *p->user || p->problems ? p->user : p->runs_as; /* a unit of a broken file has the template's */
 }
 
-/* Of a unit's own socket that is systemd's to make, its template's. */
+/* What fpmd.service serves is where its file says. */
 static const char *list_listen(const struct unitlist *l, const struct unitlist_pool *p,
                                char buf[static CONF_PATH_BYTES + 1]) {
-        bool is_own = text_equal(p->listen, "systemd") && !unitlist_is_shared(l, p);
+        bool is_own = !*p->listen || text_equal(p->listen, "systemd");
 
-        return is_own && instance_address(p->name, p->listen, buf) == 0 ? buf : p->listen;
+        return is_own && !unitlist_is_shared(l, p) ? unitlist_address(p, buf) : p->listen;
 }
 
 /* What a master says of its pools. */

@@ -25,6 +25,16 @@ bool unitblock_id(const char *block, char ret[static 256]) {
         return true;
 }
 
+bool unitblock_take_pool(const char *unit, char ret[static CONF_POOL_NAME_MAX + 1]) {
+        size_t head = strlen("fpmd@");
+        const char *dot = strrchr(unit, '.');
+
+        if (!text_has_prefix(unit, "fpmd@") || !dot || (size_t)(dot - unit) > head + CONF_POOL_NAME_MAX)
+                return false;
+        text_copy(ret, CONF_POOL_NAME_MAX + 1, unit + head, (size_t)(dot - unit) - head);
+        return true;
+}
+
 bool unitblock_has_line(const char *block, const char *line) {
         size_t n = strlen(line);
 

@@ -13,6 +13,9 @@ char *unitblock_next(char **rest);
 /* The unit's name, into ret. False: it has none. */
 bool unitblock_id(const char *block, char ret[static 256]);
 
+/* The pool's name, of a unit's that is an instance's: "fpmd@NAME.service". False: it is no such unit. */
+bool unitblock_take_pool(const char *unit, char ret[static CONF_POOL_NAME_MAX + 1]);
+
 bool unitblock_has_line(const char *block, const char *line);
 
 /* What stands behind the next "NAME=" that a line of *rest begins with, up to a blank, *rest moved behind it; one that

@@ -30,6 +30,7 @@ void unitlist_done(struct unitlist *l) {
                 free(l->pools[i].listen);
                 free(l->pools[i].problems);
                 free(l->pools[i].address);
+                free(l->pools[i].unit_listen);
         }
         free(l->pools);
         free(l->main_sockets);
@@ -117,17 +118,6 @@ int unitlist_read(const char *name, struct unitlist *ret) {
         return -CTL_EXIT_FAILED;
 }
 
-/* "fpmd@NAME.service": NAME. False: it is no such unit. */
-static bool unitlist_take_name(const char *unit, char ret[static CONF_POOL_NAME_MAX + 1]) {
-        size_t head = strlen("fpmd@");
-        const char *dot = strrchr(unit, '.');
-
-        if (!text_has_prefix(unit, "fpmd@") || !dot || (size_t)(dot - unit) > head + CONF_POOL_NAME_MAX)
-                return false;
-        text_copy(ret, CONF_POOL_NAME_MAX + 1, unit + head, (size_t)(dot - unit) - head);
-        return true;
-}
-
 /* Words in place of a number ("[not set]"), and the numbers that systemd has for none. */
 static uint64_t unitlist_number(const char *value, uint64_t max) {
         uint64_t n;
@@ -149,12 +139,8 @@ static void unitlist_take_service(struct unitlist_pool *p, const char *name, con
 static void unitlist_take_socket(struct unitlist_pool *p, const char *name, const char *value) {
         if (text_equal(name, "ActiveState"))
                 snprintf(p->socket, sizeof(p->socket), "%s", value);
-        else if (text_equal(name, "Listen") && p->is_stray && !*p->listen) {
-                char *address = strndup(value, strcspn(value, " "));
-
-                free(address ? p->listen : NULL);
-                p->listen = address ?: p->listen;
-        }
+        else if (text_equal(name, "Listen") && !p->unit_listen)
+                p->unit_listen = strndup(value, strcspn(value, " "));
 }
 
 /* fpmd.service. */
@@ -205,7 +191,7 @@ static struct unitlist_pool *unitlist_add_stray(struct unitlist *l, char *name, 
 static struct unitlist_pool *unitlist_take_pool(struct unitlist *l, const char *unit, const char *block) {
         char name[CONF_POOL_NAME_MAX + 1];
 
-        if (!unitlist_take_name(unit, name))
+        if (!unitblock_take_pool(unit, name))
                 return NULL;
         return unitlist_find(l, name) ?: unitlist_add_stray(l, name, block);
 }
@@ -275,6 +261,12 @@ bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p)
         return is_off && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
 }
 
+const char *unitlist_address(const struct unitlist_pool *p, char buf[static CONF_PATH_BYTES + 1]) {
+        if (p->unit_listen && (!*p->listen || text_equal(p->listen, "systemd")))
+                return p->unit_listen;
+        return *p->listen && instance_address(p->name, p->listen, buf) == 0 ? buf : p->listen;
+}
+
 /* 0, or a negative exit code after the error was told. */
 static int unitlist_run(const char *const *words, struct text *out) {
         int r = systemctl_run(words, out);
@@ -341,20 +333,28 @@ static int unitlist_show_one(struct unitlist *l) {
         return r < 0 ? r : unitlist_show_main_sockets(l);
 }
 
-/* Takes a unit's state. True when more of it is to be known: what runs, what is of no file, and whom systemd has for a
- * pool whose file names nobody. */
+/* "systemctl edit" of a socket unit, which may have given it another address. */
+static bool unitlist_is_edited(const char *socket) {
+        char path[sizeof("/etc/systemd/system/.d") + 256];
+
+        snprintf(path, sizeof(path), "/etc/systemd/system/%.255s.d", socket);
+        return access(path, F_OK) == 0 || access("/etc/systemd/system/fpmd@.socket.d", F_OK) == 0;
+}
+
+/* Takes a unit's state. True when more of it is to be known: what runs, what is of no file, whom systemd has for a pool
+ * whose file names nobody, and where it listens for one whose file leaves that to it. */
 static bool unitlist_take_state(struct unitlist *l, const char *unit, const char *state) {
         bool is_service = text_has_suffix(unit, ".service"), is_off = text_equal(state, "inactive");
         char name[CONF_POOL_NAME_MAX + 1];
         struct unitlist_pool *p;
 
-        if (!unitlist_take_name(unit, name))
+        if (!unitblock_take_pool(unit, name))
                 return true;
         p = unitlist_find(l, name);
         if (!p)
                 return !is_off;
         (is_service ? unitlist_take_service : unitlist_take_socket)(p, "ActiveState", state);
-        return is_service && (!is_off || !*p->user);
+        return is_service ? !is_off || !*p->user : text_equal(p->listen, "systemd") && unitlist_is_edited(unit);
 }
 
 /* "fpmd@shop.socket loaded active listening ...". systemd says that of all units at once; to say all of each it takes

@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "base/text.h"
+#include "conf/model.h"
 
 struct unitlist_pool {
         char *name, *file, *user, *group, *listen; /* "" where the file has none of the last three */
@@ -17,9 +18,10 @@ struct unitlist_pool {
 
         /* of its units, as systemd has them; "" where it has none loaded */
         char service[32], socket[32];
-        char runs_as[64]; /* the service's user */
-        uint64_t memory;  /* bytes of its control group; UINT64_MAX: not known */
-        uint64_t uid;     /* of that user, while the service runs; UINT64_MAX: not known */
+        char runs_as[64];  /* the service's user */
+        char *unit_listen; /* the socket's address; NULL: it was not asked for */
+        uint64_t memory;   /* bytes of its control group; UINT64_MAX: not known */
+        uint64_t uid;      /* of that user, while the service runs; UINT64_MAX: not known */
 
         bool is_read_by_main; /* fpmd.service has the file in its configuration too, and does not leave the pool to its
                                  unit */
@@ -52,6 +54,9 @@ int unitlist_ask(struct unitlist *l);
 /* The pool's unit is off, and fpmd.service serves it, with the others of its configuration: where that has socket
  * units, with one of these. */
 bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p);
+
+/* Where the pool's own unit listens; what its file says, of a host that only the unit's start looks up. */
+const char *unitlist_address(const struct unitlist_pool *p, char buf[static CONF_PATH_BYTES + 1]);
 
 /* NULL: there is none. */
 struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name);
