@@ -255,10 +255,13 @@ static int unitlist_look_at_main(struct unitlist *l) {
         return r == -ENOMEM ? r : 0;
 }
 
-bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p) {
-        bool is_off = (!*p->service || text_equal(p->service, "inactive")) && !text_equal(p->socket, "active");
+/* Its own units are. */
+static bool unitlist_is_off(const struct unitlist_pool *p) {
+        return (!*p->service || text_equal(p->service, "inactive")) && !text_equal(p->socket, "active");
+}
 
-        return is_off && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
+bool unitlist_is_shared(const struct unitlist *l, const struct unitlist_pool *p) {
+        return unitlist_is_off(p) && p->is_read_by_main && (l->main_listens ? p->has_main_socket : l->main_runs);
 }
 
 const char *unitlist_address(const struct unitlist_pool *p, char buf[static CONF_PATH_BYTES + 1]) {
@@ -304,18 +307,25 @@ static int unitlist_show(struct unitlist *l, const struct systemctl_words *words
         return r;
 }
 
-/* Names of fpmd.service's socket units. */
+/* Of fpmd.service's socket units, for a pool that may be its. They may be thousands, which take systemd long: those
+ * that are called after the pool come first. */
 static int unitlist_show_main_sockets(struct unitlist *l) {
-        _cleanup_systemctl_words_ struct systemctl_words words = {};
+        _cleanup_systemctl_words_ struct systemctl_words likely = {}, others = {};
+        const struct unitlist_pool *p = unitlist_find(l, l->pool_name);
         char *names = l->main_sockets, *name;
         size_t n;
+        int r;
 
-        unitlist_put_show(&words);
-        n = words.n;
+        if (!p || !unitlist_is_off(p))
+                return 0;
+        unitlist_put_show(&likely);
+        unitlist_put_show(&others);
+        n = others.n;
         while ((name = strsep(&names, " ")))
                 if (*name)
-                        systemctl_put(&words, name);
-        return words.n > n ? unitlist_show(l, &words) : 0;
+                        systemctl_put(strstr(name, l->pool_name) ? &likely : &others, name);
+        r = likely.n > n ? unitlist_show(l, &likely) : 0;
+        return r < 0 || others.n == n || p->has_main_socket ? r : unitlist_show(l, &others);
 }
 
 static int unitlist_show_one(struct unitlist *l) {
