@@ -87,11 +87,30 @@ static struct {
         HashTable putenv; /* what the boot has put, and what was there before */
         HashTable *shutdown_functions;
         zend_llist *ticks; /* NULL: it has registered no tick function */
-        size_t n_ticks;
+        const zend_llist_element **tick_places;
+        size_t n_ticks;   /* that are still there */
         size_t n_tickers; /* PHP's own, of which one calls those */
 } between;
 
-static zif_handler between_reset_cache;
+static zif_handler between_reset_cache, between_drop_tick;
+
+/* The boot's come first, in their order; a request may have taken some away. */
+static void between_count_ticks(void) {
+        const zend_llist_element *e = between.ticks ? between.ticks->head : NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < between.n_ticks && e; i++)
+                if (e == between.tick_places[i]) {
+                        between.tick_places[n++] = e;
+                        e = e->next;
+                }
+        between.n_ticks = n;
+}
+
+static ZEND_NAMED_FUNCTION(between_on_drop_tick) {
+        between_drop_tick(INTERNAL_FUNCTION_PARAM_PASSTHRU);
+        between_count_ticks();
+}
 
 /* The cache would be in use for as long as one booted worker lives, and nothing more be kept in it. */
 static ZEND_NAMED_FUNCTION(between_on_reset_cache) {
@@ -109,6 +128,7 @@ void sapi_between_start(void) {
 #undef X
         sapi_betweenini_start();
         sapi_betweenstreams_start();
+        sapi_functions_watch("unregister_tick_function", between_on_drop_tick, &between_drop_tick);
         sapi_functions_watch("opcache_reset", between_on_reset_cache, &between_reset_cache);
 }
 
@@ -303,10 +323,12 @@ static void between_end_rewriting(url_adapt_state_ex_t *s) {
 static void between_remember_ticks(void) {
         between.ticks = BG(user_tick_functions);
         between.n_ticks = between.ticks ? zend_llist_count(between.ticks) : 0;
+        between.tick_places = safe_emalloc(between.n_ticks, sizeof(*between.tick_places), 0);
+        for (size_t i = 0; i < between.n_ticks; i++)
+                between.tick_places[i] = i > 0 ? between.tick_places[i - 1]->next : between.ticks->head;
         between.n_tickers = zend_llist_count(&PG(tick_functions));
 }
 
-/* The boot's come first. */
 static void between_forget_ticks(void) {
         zend_llist *now = BG(user_tick_functions);
 

@@ -297,6 +297,15 @@ def test_who_is_told_by_the_default_context_is_the_requests(modes):
     assert run(s, read)[0][1] == "null"
 
 
+def test_a_tick_function_in_the_place_of_one_of_the_boots_is_the_requests(modes):
+    s = modes.get("worker", "register_tick_function('strlen', 'boot'); register_tick_function($kept = function () { echo 'boot'; });")
+    ticks = "declare(ticks=1) { $x = 1; }"
+    (_, boot), _ = run(s, ticks)
+    assert set(boot.split("boot")) == {""} and boot
+    run(s, "unregister_tick_function('strlen'); register_tick_function(function () { echo 'request'; });")
+    assert run(s, ticks)[0][1] == boot
+
+
 THROWS = "new class { function f() { } function __destruct() { throw new Exception('of a destructor'); } }"
 
 
