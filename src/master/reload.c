@@ -12,7 +12,7 @@
 #include "master/reload.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -355,6 +355,7 @@ static void reload_commit(struct master *m) {
         m->logs.old_file_fd = -1;
         conf_free(m->conf);
         m->conf = TAKE_PTR(m->reload.conf);
+        malloc_trim(0); /* settings of thousands of pools lay between what stays */
         attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = STATE_RUNNING;
 
