@@ -165,7 +165,7 @@ def state(pid):
     if os.geteuid() == 0:
         for name in ("cwd", "root", "exe"):
             kept[name] = os.readlink(f"/proc/{pid}/{name}")
-        kept["files"] = sorted(re.sub(r"\d\d\d+|(?<=ZendSem\.)\w+", "N", name) for name in procs.files(pid))
+        kept["files"] = sorted(re.sub(r"(?<=ZendSem\.)\w+|\d\d\d+", "N", name) for name in procs.files(pid))
         kept["owner"] = os.stat(f"/proc/{pid}/fd").st_uid
     return kept
 
