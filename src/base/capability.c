@@ -27,29 +27,30 @@ int capability_keep(int capability) {
         return capability_set(UINT64_C(1) << capability, 0);
 }
 
-int capability_pass(int capability) {
-        int r = capability_set(UINT64_C(1) << capability, UINT64_C(1) << capability);
+static int capability_pass_set(uint64_t held) {
+        int r = capability_set(held, held);
 
-        if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)capability, 0UL, 0UL) < 0)
-                r = -errno;
+        for (int i = 0; i < 64 && r == 0; i++)
+                if (held & (UINT64_C(1) << i) &&
+                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)i, 0UL, 0UL) < 0)
+                        r = -errno;
         return r;
+}
+
+int capability_pass(int capability) {
+        return capability_pass_set(UINT64_C(1) << capability);
 }
 
 int capability_pass_all(void) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
         uint64_t held = 0;
-        int r = syscall(SYS_capget, &header, data) < 0 ? -errno : 0;
 
-        for (int i = 0; i < _LINUX_CAPABILITY_U32S_3 && r == 0; i++)
+        if (syscall(SYS_capget, &header, data) < 0)
+                return -errno;
+        for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
                 held |= (uint64_t)data[i].permitted << (32 * i);
-        if (r == 0 && held != 0)
-                r = capability_set(held, held);
-        for (int i = 0; i < 64 && r == 0; i++)
-                if (held & (UINT64_C(1) << i) &&
-                    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)i, 0UL, 0UL) < 0)
-                        r = -errno;
-        return r;
+        return held == 0 ? 0 : capability_pass_set(held);
 }
 
 bool capability_has(int capability) {
