@@ -112,9 +112,16 @@ class Twin:
     def workers(self):
         return sorted(p for p in procs.descendants(self.process.pid) if procs.title(p).startswith("php-fpm: pool"))
 
-    def wait_worker(self):
-        """The first that has its title: all of them where there is one."""
-        return procs.until("a worker", self.workers)[0]
+    def wait_worker(self, instead_of=None):
+        """The first that has its title: all of them where there is one.
+
+        instead_of: one that must have gone. Its end and the next one's start are seen in one look: between the two php-fpm
+        executes itself anew, and what arrives at its old program then is lost.
+        """
+        def fresh():
+            found = self.workers()
+            return found if instead_of not in found else None
+        return procs.until("a worker", fresh)[0]
 
     def request(self, script, timeout=20.0):
         return fastcgi.Client(self.pool["listen"], timeout).request(fastcgi.environment(script), b"")

@@ -368,13 +368,14 @@ def test_a_reload_tells_of_its_sockets_on_stderr_and_at_the_next_level(twins):
     said = []
     for twin in twins:
         start_with_log_file(twin)
+        first = twin.wait_worker()
         twin.send(signal.SIGUSR2)
         procs.until("the reload's end", lambda twin=twin: log_of(twin).count("systemd monitor") == 2)
         before = re.sub(r"fd=\d+", "fd=N", twin.output())
         twin.write_conf({"log_level": "warning"})
-        old = twin.wait_worker()
+        second = twin.wait_worker(instead_of=first)
         twin.send(signal.SIGUSR2)
-        procs.until("the next reload's end", lambda twin=twin, old=old: twin.workers() and old not in twin.workers())
+        twin.wait_worker(instead_of=second)
         assert twin.end() == 0
         said.append((twin.lines(before), [re.sub(r"fd=\d+", "fd=N", line) for line in twin.lines(log_of(twin))]))
     assert said[0] == said[1]
@@ -391,7 +392,7 @@ def test_a_log_file_is_taken_anew_without_news_of_workers(twins):
         twin.send(signal.SIGUSR1)
         procs.until("a new file", lambda: os.path.exists(twin.log_path) and "re-opened" in log_of(twin))
         if twin.ours:
-            procs.until("a new worker", lambda twin=twin, old=old: twin.workers() and old not in twin.workers())
+            twin.wait_worker(instead_of=old)
         hello(twin)
         assert twin.end() == 0
         said.append(twin.lines(log_of(twin)))
