@@ -20,6 +20,13 @@
 
 #define CONF_POOL_NAME_MAX 63U /* bytes of a pool's name */
 
+/* From so many pools of one service on, each has a smaller table of opcache's strings where nobody says its size: in
+ * php-fpm PHP's 8 MiB are one table for all pools, here each has its own, and each MiB takes a quarter of one at once.
+ */
+#define CONF_POOLS_MANY      100U
+#define CONF_STRINGS         8U /* opcache.interned_strings_buffer, MiB: PHP's default */
+#define CONF_STRINGS_OF_MANY 4U
+
 enum conf_pm { CONF_PM_STATIC = 1, CONF_PM_DYNAMIC, CONF_PM_ONDEMAND };
 
 /* What becomes of a request whose client is gone before its script begins, and of a script whose client goes. */

@@ -29,17 +29,25 @@ const struct conf_pool *sapi_module_pool(void) {
         return module.options->pool;
 }
 
+static void module_ini_default(HashTable *configuration, const char *name, const char *value) {
+        zval v;
+
+        ZVAL_NEW_STR(&v, zend_string_init(value, strlen(value), true));
+        zend_hash_str_update(configuration, name, strlen(name), &v);
+}
+
+/* What php.ini files, the pool and the command line override. */
 static void sapi_module_ini_defaults(HashTable *configuration) {
-        zval on;
+        char strings[16];
 
         sapi_extensions_begin(); /* nothing is read yet */
-        ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
-        zend_hash_str_update(configuration, "display_errors", sizeof("display_errors") - 1, &on);
-        if (!module.options->pool->worker_script)
-                return;
-        /* a client that goes would cost a booted worker */
-        ZVAL_NEW_STR(&on, zend_string_init("1", 1, true));
-        zend_hash_str_update(configuration, "ignore_user_abort", sizeof("ignore_user_abort") - 1, &on);
+        module_ini_default(configuration, "display_errors", "1");
+        if (module.options->many_pools) {
+                snprintf(strings, sizeof(strings), "%u", CONF_STRINGS_OF_MANY);
+                module_ini_default(configuration, "opcache.interned_strings_buffer", strings);
+        }
+        if (module.options->pool->worker_script) /* a client that goes would cost a booted worker */
+                module_ini_default(configuration, "ignore_user_abort", "1");
 }
 
 static int sapi_module_startup(sapi_module_struct *m) {

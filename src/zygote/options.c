@@ -27,7 +27,8 @@ int options_parse(int argc, char **argv, struct options *o) {
                 { "version", no_argument, NULL, 'v' },
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "reload", no_argument, NULL, 'r' },
-                { "loader", required_argument, NULL, 'o' },
+                { "many-pools", no_argument, NULL, 'm' },
+                { "loader", required_argument, NULL, 'o' }, /* its argument is room for titles */
                 {},
         };
         size_t n_defines = 0;
@@ -63,6 +64,9 @@ int options_parse(int argc, char **argv, struct options *o) {
                 case 'r':
                         o->is_reload = true;
                         break;
+                case 'm':
+                        o->sapi.many_pools = true;
+                        break;
                 case 'e':
                         o->sapi.extended_info = true;
                         break;
@@ -78,7 +82,7 @@ int options_parse(int argc, char **argv, struct options *o) {
                 case 'k':
                         o->check = true;
                         break;
-                case 'o': /* its argument is room for titles */
+                case 'o':
                         o->is_loader = true;
                         break;
                 case 'v':

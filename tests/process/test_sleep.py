@@ -48,8 +48,8 @@ def wait_in_park(s, pool, what):
 @pytest.fixture
 def sleepers(make):
     """sleepers(n, ...) -> a server with n pools p0, p1, ... that all sleep."""
-    def run(n=2, settings=None, **more):
-        s = make({f"p{i}": {**SLEEPER, **more} for i in range(n)}, settings=settings)
+    def run(n=2, settings=None, args=(), **more):
+        s = make({f"p{i}": {**SLEEPER, **more} for i in range(n)}, settings=settings, args=args)
         s.pid_script = s.script("pid.php", "<?php echo getmypid();")
         s.start()
         wait_alone(s)
@@ -65,6 +65,24 @@ def test_pools_that_nobody_has_asked_have_no_process(sleepers):
     pids = {s.run(s.pid_script, f"p{i}").text for i in (3, 11, 3)}
     assert len(pids) == 2
     assert len(s.workers()) == 2
+
+
+def test_each_of_a_hundred_has_a_smaller_table_of_strings_unless_told(sleepers):
+    """php-fpm's pools share one of PHP's default size; here each has its own."""
+    s = sleepers(100, **{"pool.sleep_after": "1h"})
+    script = s.script("strings.php", "<?php echo ini_get('opcache.interned_strings_buffer');")
+    told = {"php_admin_value[opcache.interned_strings_buffer]": "16"}
+    s.pools["p1"].update(told)
+    s.write_config()
+    s.reload()
+    assert [s.run(script, pool).text for pool in ("p0", "p1", "p99")] == ["4", "16", "4"]
+    del s.pools["p99"]
+    s.write_config()
+    s.reload()
+    assert [s.run(script, pool).text for pool in ("p0", "p1", "p98")] == ["8", "16", "8"]
+    ini = s.script("php.ini", "opcache.interned_strings_buffer = 8\n")
+    s = sleepers(100, args=["-c", ini])
+    assert s.run(script, "p0").text == "8"
 
 
 def test_only_a_trial_of_php_comes_before_that(make):

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "conf/model.h"
 #include "doctor/checks.h"
 #include "doctor/unitnames.h"
 
@@ -171,12 +172,18 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
 #define LIMIT_STRINGS_FEW  2U   /* MiB: a small application's */
 #define LIMIT_TABLES_SHARE 32U  /* of the memory that there is, one part */
 
+static unsigned limit_check_strings_of(const struct doctor_facts *f, const struct doctor_pool *p) {
+        if (p->opcache_strings > 0 || f->opcache_strings > 0)
+                return p->opcache_strings ?: f->opcache_strings;
+        return p->is_of_many ? CONF_STRINGS_OF_MANY : CONF_STRINGS;
+}
+
 void doctor_limit_check_strings(const struct doctor_facts *f, struct doctor_findings *out) {
         struct doctor_finding *found;
         uint64_t kib = 0, n = 0;
 
         for (size_t i = 0; i < f->n_pools; i++) {
-                unsigned strings = f->pools[i].opcache_strings ?: f->opcache_strings;
+                unsigned strings = limit_check_strings_of(f, &f->pools[i]);
 
                 if (strings <= LIMIT_STRINGS_FEW || *f->pools[i].opcache_off)
                         continue;

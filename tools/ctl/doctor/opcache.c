@@ -12,7 +12,6 @@
 #include "doctor/collect.h"
 #include "doctor/webfile.h"
 
-#define OPCACHE_STRINGS  8     /* opcache.interned_strings_buffer where nobody says it */
 #define OPCACHE_BUILT_IN 80500 /* the version of PHP since which it is */
 
 /* "key = value", blanks and quotes taken off. False: it is not the key's line. */
@@ -66,7 +65,6 @@ void doctor_opcache_collect(struct doctor_facts *f, const char *php_ini_dir) {
                 doctor_facts_unseen(f, folder, "there is no such folder: PHP's settings are elsewhere");
                 return;
         }
-        f->opcache_strings = OPCACHE_STRINGS;
         f->has_opcache = FPMD_PHP_VERSION_ID >= OPCACHE_BUILT_IN ? DOCTOR_YES : DOCTOR_NO;
         doctor_webfile_each(folder, "php.ini", &visitor);
         doctor_webfile_each(folder, "conf.d/*.ini", &visitor);

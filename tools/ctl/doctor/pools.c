@@ -73,11 +73,12 @@ static unsigned pools_service_max(const struct conf_global *g) {
         return budget > 0 && max > 0 ? MIN(budget, max) : MAX(budget, max);
 }
 
-static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit, unsigned service_max) {
+static struct doctor_pool *pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit,
+                                     unsigned service_max) {
         struct doctor_pool *p = doctor_facts_add_pool(f);
 
         if (!p)
-                return;
+                return NULL;
         p->name = doctor_facts_keep(f, pool->name);
         p->file = doctor_facts_keep(f, pool->where.file);
         p->line = pool->where.line;
@@ -94,6 +95,7 @@ static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, cons
         }
         p->opcache_off = pools_opcache_off(f, pool);
         p->opcache_strings = (unsigned)MAX(atoi(pools_php_value(pool, "opcache.interned_strings_buffer")), 0);
+        return p;
 }
 
 static void pools_add_file(struct doctor_facts *f, const char *path, const char *unit) {
@@ -133,6 +135,7 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
                                                                : NULL };
         _cleanup_text_ struct text problems = {};
         _cleanup_conf_ struct conf *conf = NULL;
+        struct doctor_pool *p;
         int r;
 
         r = conf_load(path, &options, &conf, &problems);
@@ -146,7 +149,8 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
         if (r != 0 || !conf)
                 return;
         for (size_t i = 0; i < conf->n_pools; i++)
-                pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global));
+                if ((p = pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global))))
+                        p->is_of_many = conf->n_pools >= CONF_POOLS_MANY;
         for (size_t i = 0; conf->files && conf->files[i]; i++)
                 if (!pools_is_left(conf, conf->files[i]))
                         pools_add_file(f, conf->files[i], unit);
