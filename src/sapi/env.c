@@ -61,23 +61,39 @@ static struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) 
         return NULL;
 }
 
-/* Its name and value must outlive the request; raw ones need no NUL. */
-static void env_put(const struct env_var *var) {
-        uint32_t *bucket = env_bucket(var->name, var->n_name), next;
-        struct env_var *v = env_find_in(*bucket, var->name, var->n_name);
+/* Where the variable of that name is, or will be: all but its place in the bucket is the caller's to set. */
+static struct env_var *env_place(const char *name, size_t n) {
+        uint32_t *bucket = env_bucket(name, n);
+        struct env_var *v = env_find_in(*bucket, name, n);
 
-        if (!v) {
-                if (env.n_vars == env.size_vars) {
-                        env.size_vars = MAX(env.size_vars * 2, (size_t)64);
-                        env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
-                }
-                v = &env.vars[env.n_vars++];
-                v->next = *bucket;
-                *bucket = (uint32_t)env.n_vars;
+        if (v)
+                return v;
+        if (env.n_vars == env.size_vars) {
+                env.size_vars = MAX(env.size_vars * 2, (size_t)64);
+                env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
         }
-        next = v->next;
-        *v = *var;
-        v->next = next;
+        v = &env.vars[env.n_vars++];
+        v->next = *bucket;
+        *bucket = (uint32_t)env.n_vars;
+        return v;
+}
+
+/* Name and value must outlive the request. */
+static void env_put(const char *name, size_t n, char *value, size_t n_value) {
+        struct env_var *v = env_place(name, n);
+
+        *v = (struct env_var){ .name = name, .n_name = n, .value = value, .n_value = n_value, .next = v->next };
+}
+
+/* A parameter as it lies in the block. Each request has some twenty: no field is written for nothing. */
+static void env_put_raw(const struct fcgi_pair *pair) {
+        struct env_var *v = env_place(pair->name, pair->n_name);
+
+        v->name = pair->name;
+        v->n_name = pair->n_name;
+        v->value = (char *)pair->value;
+        v->n_value = pair->n_value;
+        v->raw = true; /* env_terminate() sets the rest */
 }
 
 static char *env_store(const char *data, size_t n) {
@@ -114,10 +130,7 @@ static void env_put_role(enum fcgi_role role) {
                 [FCGI_FILTER] = "FILTER",
         };
 
-        env_put(&(struct env_var){ .name = "FCGI_ROLE",
-                                   .n_name = sizeof("FCGI_ROLE") - 1,
-                                   .value = (char *)names[role],
-                                   .n_value = strlen(names[role]) });
+        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)names[role], strlen(names[role]));
 }
 
 void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n) {
@@ -132,11 +145,7 @@ void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n) {
         env.end = env.arena;
         env_put_role(role);
         while (fcgi_params_next(params, n, &pos, &pair) == 1)
-                env_put(&(struct env_var){ .name = pair.name,
-                                           .n_name = pair.n_name,
-                                           .value = (char *)pair.value,
-                                           .n_value = pair.n_value,
-                                           .raw = true });
+                env_put_raw(&pair);
 }
 
 void sapi_env_reset(void) {
@@ -160,11 +169,11 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
 
         if (!value) {
                 if (env_find(name, n))
-                        env_put(&(struct env_var){ .name = name, .n_name = n });
+                        env_put(name, n, NULL, 0);
                 return NULL;
         }
         copy = estrndup(value, n_value);
-        env_put(&(struct env_var){ .name = name, .n_name = n, .value = copy, .n_value = n_value });
+        env_put(name, n, copy, n_value);
         return copy;
 }
 

@@ -91,21 +91,25 @@ static void userini_activate_host(void) {
         efree(lower);
 }
 
+/* A short path is no request memory: PHP's allocator sets up a page for the first piece of each size. */
 void sapi_userini_activate(const char *script) {
         bool files = PG(user_ini_filename) && *PG(user_ini_filename);
         const char *slash = strrchr(script, '/');
         size_t n = slash ? (size_t)(slash - script) + 1 : 0;
-        char *path;
+        char room[512], *path;
 
         if (php_ini_has_per_host_config())
                 userini_activate_host();
         if (n == 0 || (!php_ini_has_per_dir_config() && !files))
                 return;
-        path = estrndup(script, n);
+        path = n < sizeof(room) ? room : emalloc(n + 1);
+        memcpy(path, script, n);
+        path[n] = '\0';
         php_ini_activate_per_dir_config(path, n);
         if (files)
                 userini_activate_files(path, n);
-        efree(path);
+        if (path != room)
+                efree(path);
 }
 
 void sapi_userini_stop(void) {
