@@ -218,6 +218,10 @@ class NotifySocket:
             return at
 
 
+def these(found, n, without):
+    return found if len(found) == n and not set(without) & set(found) else None
+
+
 class Server:
     """What both programs have in common. pools: {name: {directive: value}}; directives are written as they are given."""
 
@@ -518,11 +522,12 @@ class Fpmd(Server):
         found = self.zygotes() if zygote is None else [zygote]
         return sorted(w for z in found for w in procs.children(z))
 
-    def wait_workers(self, n, zygote=None, limit=procs.LIMIT):
-        return procs.until(f"{n} workers", lambda: (lambda w: w if len(w) == n else None)(self.workers(zygote)), limit)
+    def wait_workers(self, n, zygote=None, limit=procs.LIMIT, without=()):
+        """n of them, of which none is one of those: in one look, since two could each see half of it."""
+        return procs.until(f"{n} workers", lambda: these(self.workers(zygote), n, without), limit)
 
-    def wait_zygotes(self, n, limit=procs.LIMIT):
-        return procs.until(f"{n} zygotes", lambda: (lambda z: z if len(z) == n else None)(self.zygotes()), limit)
+    def wait_zygotes(self, n, limit=procs.LIMIT, without=()):
+        return procs.until(f"{n} zygotes", lambda: these(self.zygotes(), n, without), limit)
 
     def ctl(self, *args, limit=60):
         """Runs fpmctl against this server: subprocess.CompletedProcess with texts."""

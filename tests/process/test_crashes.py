@@ -43,7 +43,7 @@ def test_killed_idle_worker_is_replaced_and_loses_nothing(start):
         os.kill(victims[0], number)
         procs.wait_gone(victims[0])
         assert s.run(s.pid_script).complete
-        procs.until("its replacement", lambda: len(s.workers()) == 2 and victims[0] not in s.workers())
+        s.wait_workers(2, without=victims[:1])
 
 
 def test_death_of_a_worker_is_logged_with_its_signal(start):
@@ -123,8 +123,7 @@ def test_killed_master_leaves_requests_served_and_workers_replaced(start):
         assert int(s.run(s.pid_script).text) in workers
     os.kill(workers[0], signal.SIGKILL)
     procs.wait_gone(workers[0])
-    procs.until("the zygote to replace the worker",
-                lambda: len(procs.children(zygote)) == 2 and workers[0] not in procs.children(zygote))
+    s.wait_workers(2, zygote, without=workers[:1])
     for _ in range(10):
         assert s.run(s.pid_script).complete
     os.kill(zygote, signal.SIGTERM)
@@ -316,7 +315,7 @@ def test_zygote_that_is_stopped_is_replaced(start, how):
     assert s.run(s.pid_script, timeout=20).complete
     s.wait_log(rf"ERROR: \[pool www\] zygote {zygote} has not answered for \d+ seconds \(.*\); ending it")
     procs.wait_gone(zygote)
-    procs.until("all workers of a fresh one", lambda: zygote not in s.zygotes() and len(s.zygotes()) == 1)
+    s.wait_zygotes(1, without=[zygote])
     assert s.run(s.pid_script).complete and s.ctl("reload").returncode == 0
 
 
@@ -328,7 +327,7 @@ def test_zygote_that_is_stopped_for_a_moment_stays(start):
     os.kill(first, signal.SIGKILL)
     assert s.run(s.pid_script).complete
     os.kill(zygote, signal.SIGCONT)
-    procs.until("a fresh worker", lambda: len(s.workers()) == 2 and first not in s.workers())
+    s.wait_workers(2, without=[first])
     assert s.zygotes() == [zygote] and "has not answered" not in s.log()
 
 

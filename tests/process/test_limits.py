@@ -53,7 +53,7 @@ def test_reload_beside_workers_that_have_taken_all_descriptors(limited):
     """There is room for what it takes."""
     s = limited("--nofile=70:70", **{"pm.max_children": "60"}).start()
     n = int(s.wait_log(r"no room for more than (\d+) workers")[1])
-    before = set(procs.until("these workers", lambda: s.workers() if abs(len(s.workers()) - n) <= 1 else None))
+    before = set(procs.until("these workers", lambda: (lambda w: w if abs(len(w) - n) <= 1 else None)(s.workers())))
     assert s.ctl("reload").returncode == 0
     assert s.run(s.pid_script).complete
     procs.until("the old workers to be gone", lambda: not before & set(s.workers()))

@@ -77,7 +77,7 @@ def test_auto_reckons_with_its_group_and_what_its_workers_take(start_in):
     assert set(s.workers()) <= set(begun), "no worker was replaced for that"
 
     assert s.ctl("reload").returncode == 0      # what has been measured holds for the next generation
-    procs.until("only new workers", lambda: len(s.workers()) == measured and not set(s.workers()) & set(begun))
+    s.wait_workers(measured, without=begun)
 
     g.limit(200 * MIB)
     assert reckoned(s, "as measured", n="(2)") == 2

@@ -790,7 +790,7 @@ def test_numbers_of_the_park(start):
         assert "phpfpm_park_receiving 4\n" in page and "# TYPE phpfpm_park_idle gauge\n" in page
     for w in (idle, half, silent):
         w.close()
-    procs.until("the park to be empty", lambda: shown()["idle"] + shown()["receiving"] == 0)
+    procs.until("the park to be empty", lambda: (lambda park: park["idle"] + park["receiving"] == 0)(shown()))
 
 
 def test_title(start):

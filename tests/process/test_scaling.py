@@ -433,6 +433,6 @@ def test_repeated_crashes_renew_the_pool(start):
         os.kill(worker, signal.SIGSEGV)
         procs.wait_gone(worker)
     s.wait_log(r"failed processes threshold \(3 in 60 sec\) is reached")
-    procs.until("a fresh zygote alone", lambda: len(s.zygotes()) == 1 and s.zygotes() != [zygote])
+    s.wait_zygotes(1, without=[zygote])
     s.wait_workers(2)
     assert s.run(s.pid_script).complete

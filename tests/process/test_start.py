@@ -318,7 +318,7 @@ def test_descriptors_that_others_of_the_user_have_in_flight_keep_no_worker_from_
     with subprocess.Popen([*as_user, "/usr/bin/python3", "-c", in_flight], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"sent\n"
         procs.kill(workers[0], signal.SIGKILL)
-        procs.until("a fresh worker", lambda: len(s.workers()) == 2 and workers[0] not in s.workers())
+        s.wait_workers(2, without=workers[:1])
         other.stdin.close()
     assert s.zygotes() == zygotes
 
