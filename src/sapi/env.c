@@ -18,8 +18,9 @@
 #include "conf/credential.h"
 #include "fcgi/params.h"
 
-#define N_BUCKETS  128U
-#define ARENA_KEEP (64U * 1024U)
+#define N_BUCKETS_BITS 7
+#define N_BUCKETS      (1U << N_BUCKETS_BITS)
+#define ARENA_KEEP     (64U * 1024U)
 
 struct env_var {
         const char *name;
@@ -42,16 +43,18 @@ static struct {
 /* PHP's own import, which knows the process environment. */
 static void (*env_import_process)(zval *array);
 
+/* By the name's length and its last four bytes, in which most differ (HTTP_..., REMOTE_..., SERVER_...). */
 static inline uint32_t *env_bucket(const char *name, size_t n) {
-        uint32_t h = (uint32_t)n;
+        uint32_t h = 0;
 
-        if (n > 0)
-                h += ((uint32_t)(uint8_t)name[n / 2] << 4) + ((uint32_t)(uint8_t)name[n - 1] << 2) +
-                     (uint8_t)name[n - 1 - n / 4];
-        return &env.buckets[h % N_BUCKETS];
+        if (n >= sizeof(h))
+                memcpy(&h, name + n - sizeof(h), sizeof(h));
+        else
+                memcpy(&h, name, n);
+        return &env.buckets[(h + (uint32_t)n) * 0x9e3779b1U >> (32 - N_BUCKETS_BITS)];
 }
 
-static struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) {
+static inline struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) {
         for (uint32_t i = bucket; i > 0; i = env.vars[i - 1].next) {
                 struct env_var *v = &env.vars[i - 1];
 
@@ -62,7 +65,7 @@ static struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) 
 }
 
 /* Where the variable of that name is, or will be: all but its place in the bucket is the caller's to set. */
-static struct env_var *env_place(const char *name, size_t n) {
+static inline struct env_var *env_place(const char *name, size_t n) {
         uint32_t *bucket = env_bucket(name, n);
         struct env_var *v = env_find_in(*bucket, name, n);
 
