@@ -20,7 +20,7 @@ struct order {
         uint32_t n_listeners;
         uint32_t absent; /* a bit for each place among the fixed descriptors, from INHERIT_FIRST on, that stays free */
         int32_t log_level;
-        bool is_reload, many_pools; /* zygote/options.h */
+        bool is_reload;
         struct identity who;
 };
 

@@ -228,6 +228,7 @@ static int complete_pool(const struct conf_check *k, struct conf_pool *pool) {
         int r;
 
         pool->listen_where = pool->given[CONF_POOL_listen];
+        pool->is_of_many |= k->conf->n_pools >= CONF_POOLS_MANY; /* or was, when it was packed */
         r = complete_prefix(k, pool);
         if (r == 0)
                 r = complete_paths(k, pool);

@@ -83,6 +83,7 @@ struct conf_pool {
         struct conf_where where;        /* its [section] line */
         struct conf_where listen_where; /* given[CONF_POOL_listen] */
         bool start_servers_worked_out;  /* no file has set it */
+        bool is_of_many;                /* there are CONF_POOLS_MANY or more; is no setting: a change changes no pool */
         CONF_POOL_DIRECTIVES(CONF_FIELD)
         struct conf_where given[_CONF_POOL_MAX];
         char *peer_uids; /* listen.peer_users as numbers with blanks between, of the moment of the check */

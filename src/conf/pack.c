@@ -74,6 +74,8 @@ int conf_pack_pool(const struct conf *c, const struct conf_pool *pool, char **re
         pack_put_record(&out, "pool", pool->name, "");
         pack_put_where(&out, "where", &pool->where);
         pack_put_where(&out, "listen_where", &pool->listen_where);
+        if (pool->is_of_many)
+                pack_put_record(&out, "of_many", "", "");
         for (size_t i = 0; i < _CONF_GLOBAL_MAX; i++)
                 pack_put_row(&out, "global", &conf_global_directives[i], &c->global);
         for (size_t i = 0; i < _CONF_POOL_MAX; i++)
@@ -185,6 +187,10 @@ static int pack_take(struct reader *k, const char *kind, const char *name, const
                 return pack_take_where(k, name, value, &k->pool->given[CONF_POOL_listen]);
         if (text_equal(kind, "peer_uids"))
                 return pack_take_peers(k->pool, value);
+        if (text_equal(kind, "of_many")) {
+                k->pool->is_of_many = true;
+                return 0;
+        }
         if (text_equal(kind, "env_source"))
                 return pack_take_env_source(k->pool, name, value);
         if (text_equal(kind, "at"))

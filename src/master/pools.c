@@ -107,7 +107,6 @@ void pools_ring(const struct master *m) {
 void pools_apply(struct master *m, const struct conf *conf) {
         if (m->n_files == 0) /* at the start: those of workers are not among them */
                 m->n_files = MAX(fd_count_open(), 0);
-        m->env.many_pools = conf->n_pools >= CONF_POOLS_MANY;
         m->env.files_needed = room_needed(conf) + (unsigned)m->n_files;
         loader_renew(&m->loader, conf->global.process_shared_libraries && conf->n_pools > 1);
 }

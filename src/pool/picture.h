@@ -47,7 +47,6 @@ struct pool_env {
         bool extended_info;       /* -e */
         bool allow_root;          /* -R: a pool's user may be root */
         char *const *php_defines; /* -d, NULL-terminated */
-        bool many_pools;          /* so many that PHP's default sizes are too large for each (sapi_options) */
         int journal_fd;           /* or -1 */
         int log_fd;               /* log file or stderr, for zygotes and workers; or -1 */
         enum log_level log_level;

@@ -122,7 +122,7 @@ char **spawn_zygote_arguments(const struct pool_env *env, char *const *first) {
 
 static char **spawn_arguments(const struct generation *g, const struct order *order, struct spawn_args *a) {
         const struct pool_env *env = g->pool->env;
-        char *first[7] = { a->generation, a->listeners, a->level };
+        char *first[6] = { a->generation, a->listeners, a->level };
         size_t n = 3;
 
         snprintf(a->generation, sizeof(a->generation), "--generation=%u", g->number);
@@ -132,8 +132,6 @@ static char **spawn_arguments(const struct generation *g, const struct order *or
                 first[n++] = (char *)"--allow-to-run-as-root";
         if (order->is_reload)
                 first[n++] = (char *)"--reload";
-        if (order->many_pools)
-                first[n++] = (char *)"--many-pools";
         return spawn_zygote_arguments(env, first);
 }
 
@@ -182,8 +180,7 @@ int spawn_prepare(const struct generation *g, const struct spawn_ends *ends, str
                                       .order = { .generation = g->number,
                                                  .n_listeners = (uint32_t)g->listeners.n,
                                                  .log_level = (int32_t)g->pool->env->log_level,
-                                                 .is_reload = spawn_is_reload(g->pool),
-                                                 .many_pools = g->pool->env->many_pools } };
+                                                 .is_reload = spawn_is_reload(g->pool) } };
         r = spawn_check_identity(g, &ret->order.who);
         if (r == 0)
                 r = ret->conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);

@@ -43,13 +43,14 @@ static struct {
 /* PHP's own import, which knows the process environment. */
 static void (*env_import_process)(zval *array);
 
-/* By the name's length and its last four bytes, in which most differ (HTTP_..., REMOTE_..., SERVER_...). */
+/* By the name's length, its last four bytes and its first one. */
 static inline uint32_t *env_bucket(const char *name, size_t n) {
         uint32_t h = 0;
 
-        if (n >= sizeof(h))
+        if (n >= sizeof(h)) {
                 memcpy(&h, name + n - sizeof(h), sizeof(h));
-        else
+                h ^= (uint32_t)(uint8_t)name[0] << 8;
+        } else
                 memcpy(&h, name, n);
         return &env.buckets[(h + (uint32_t)n) * 0x9e3779b1U >> (32 - N_BUCKETS_BITS)];
 }

@@ -42,7 +42,7 @@ static void sapi_module_ini_defaults(HashTable *configuration) {
 
         sapi_extensions_begin(); /* nothing is read yet */
         module_ini_default(configuration, "display_errors", "1");
-        if (module.options->many_pools) {
+        if (module.options->pool->is_of_many) {
                 snprintf(strings, sizeof(strings), "%u", CONF_STRINGS_OF_MANY);
                 module_ini_default(configuration, "opcache.interned_strings_buffer", strings);
         }

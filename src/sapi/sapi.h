@@ -27,9 +27,8 @@ struct sapi_options {
         bool no_ini;          /* -n: none but the one of -c, and no folder of further ones */
         bool extended_info;   /* -e: PHP compiles what debuggers and profilers need */
         char *const *defines; /* -d, each "key=value" or "key"; NULL-terminated list, or NULL */
-        bool many_pools;  /* this is one of many: opcache's table of strings is smaller, where nobody says its size */
-        bool tries;       /* to see what PHP takes of its settings, and for nothing else: no preload script runs */
-        uint32_t n_slots; /* workers have numbers below this, see sapi_module_worker_begin(); 0: there are none */
+        bool tries;           /* to see what PHP takes of its settings, and for nothing else: no preload script runs */
+        uint32_t n_slots;     /* workers have numbers below this, see sapi_module_worker_begin(); 0: there are none */
 };
 
 /* Module start-up. On success *ret_ini_files is a text of the ini files read, comma-separated ("" for none), which the

@@ -243,7 +243,6 @@ static void zygote_load(struct options *o, struct order *ret) {
         o->n_listeners = ret->n_listeners;
         o->log_level = (uint64_t)ret->log_level;
         o->is_reload = ret->is_reload;
-        o->sapi.many_pools = ret->many_pools;
 }
 
 /* One that has been executed is the pool's user by then. */

@@ -27,8 +27,7 @@ int options_parse(int argc, char **argv, struct options *o) {
                 { "version", no_argument, NULL, 'v' },
                 { "allow-to-run-as-root", no_argument, NULL, 'R' },
                 { "reload", no_argument, NULL, 'r' },
-                { "many-pools", no_argument, NULL, 'm' },
-                { "loader", required_argument, NULL, 'o' }, /* its argument is room for titles */
+                { "loader", required_argument, NULL, 'o' },
                 {},
         };
         size_t n_defines = 0;
@@ -64,9 +63,6 @@ int options_parse(int argc, char **argv, struct options *o) {
                 case 'r':
                         o->is_reload = true;
                         break;
-                case 'm':
-                        o->sapi.many_pools = true;
-                        break;
                 case 'e':
                         o->sapi.extended_info = true;
                         break;
@@ -82,7 +78,7 @@ int options_parse(int argc, char **argv, struct options *o) {
                 case 'k':
                         o->check = true;
                         break;
-                case 'o':
+                case 'o': /* its argument is room for titles */
                         o->is_loader = true;
                         break;
                 case 'v':

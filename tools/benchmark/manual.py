@@ -94,12 +94,19 @@ works both out.
 .Pp
 A pool that is awake has a PHP of its own, beside its workers: 5.4 MiB with one worker and php8.2-fpm's own extensions, of
 which 2 MiB are a table that opcache makes for its interned strings, as large as they may ever need.
+PHP's default of 8 MiB of strings is meant for one such table of all pools, as php-fpm has;
+a service of 100 pools or more has 4 for each, and a pool takes 4.4 MiB,
+unless php.ini or the pool says
+.Li opcache.interned_strings_buffer .
 Where hundreds of pools are awake at once,
 .Bd -literal -offset indent
 php_admin_value[opcache.interned_strings_buffer] = 2
 .Ed
 .Pp
-instead of 8 makes it 3.9 MiB, and 1 takes another 0.25 MiB off.
+makes it 3.9 MiB, and 1 takes another 0.25 MiB off.
+Forks
+.Pq Ic worker.requests Li = 1
+have opcache's memory in pieces of 2 MiB, of which one stays with 4, and none with 2.
 A site whose strings do not fit keeps the rest with each script;
 .Fn opcache_get_status
 tells how much is free

@@ -112,6 +112,7 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
         f->config_problems = machine_text(m->problems);
         f->opcache_off = machine_text(m->opcache_off);
         f->opcache_strings = m->opcache_strings;
+        f->says_strings = m->opcache_strings > 0;
         f->php_fpm = machine_text(m->php_fpm);
         f->php_fpm_unit = machine_text(m->php_fpm_unit);
         f->ini_error = machine_text(m->ini_error);
@@ -122,7 +123,7 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
         f->memory_total = m->memory_total;
         f->somaxconn = m->somaxconn;
         f->run_is_full = m->run_is_full;
-        f->has_opcache = m->lacks_opcache ? DOCTOR_NO : DOCTOR_UNKNOWN;
+        f->has_opcache = m->lacks_opcache ? DOCTOR_NO : DOCTOR_YES;
 }
 
 static void machine_expect(const struct machine *m, const struct doctor_findings *l) {

@@ -79,7 +79,8 @@ struct doctor_pool {
         bool has_chroot;                          /* in which folders are others */
         const char *open_basedir, *exec_basedirs; /* folders with colons between; "": any */
         const char *opcache_off;                  /* "FILE:LINE" of the pool's opcache.enable = 0; "" */
-        unsigned opcache_strings;                 /* its opcache.interned_strings_buffer, MiB; 0: php.ini's */
+        unsigned opcache_strings;                 /* its opcache.interned_strings_buffer, MiB */
+        bool says_strings;                        /* which it has of its own */
         bool is_of_many;                          /* its service has CONF_POOLS_MANY of them */
         struct doctor_socket socket;
         struct doctor_life life;
@@ -136,7 +137,8 @@ struct doctor_facts {
         size_t n_unseen;
         enum doctor_answer has_opcache;
         const char *opcache_off;  /* "FILE:LINE" that turns it off for all pools; "" */
-        unsigned opcache_strings; /* opcache.interned_strings_buffer, MiB; 0: nobody says it */
+        unsigned opcache_strings; /* opcache.interned_strings_buffer, MiB */
+        bool says_strings;        /* else PHP's default holds */
         const char *php_ini_dir;
         const char *php_fpm;      /* a php-fpm that runs: "PID (NAME)"; "" */
         const char *php_fpm_unit; /* its service; "" */

@@ -173,8 +173,8 @@ void doctor_limit_check_opcache(const struct doctor_facts *f, struct doctor_find
 #define LIMIT_TABLES_SHARE 32U  /* of the memory that there is, one part */
 
 static unsigned limit_check_strings_of(const struct doctor_facts *f, const struct doctor_pool *p) {
-        if (p->opcache_strings > 0 || f->opcache_strings > 0)
-                return p->opcache_strings ?: f->opcache_strings;
+        if (p->says_strings || f->says_strings)
+                return p->says_strings ? p->opcache_strings : f->opcache_strings;
         return p->is_of_many ? CONF_STRINGS_OF_MANY : CONF_STRINGS;
 }
 
@@ -190,7 +190,7 @@ void doctor_limit_check_strings(const struct doctor_facts *f, struct doctor_find
                 kib += (uint64_t)strings * LIMIT_TABLE_KIB;
                 n++;
         }
-        if (f->has_opcache == DOCTOR_NO || *f->opcache_off || f->memory_total == 0 ||
+        if (f->has_opcache != DOCTOR_YES || *f->opcache_off || f->memory_total == 0 ||
             kib < f->memory_total / 1024 / LIMIT_TABLES_SHARE)
                 return;
         found = doctor_findings_add(out, "strings", DOCTOR_NOTE);

@@ -48,8 +48,10 @@ static void opcache_read_file(const char *path, void *userdata) {
         for (unsigned number = 1; (line = strsep(&rest, "\n")); number++) {
                 if (opcache_take(line, "zend_extension", value) && strstr(value, "opcache"))
                         f->has_opcache = DOCTOR_YES;
-                if (opcache_take(line, "opcache.interned_strings_buffer", value))
+                if (opcache_take(line, "opcache.interned_strings_buffer", value)) {
                         f->opcache_strings = (unsigned)MAX(atoi(value), 0);
+                        f->says_strings = true;
+                }
                 if (opcache_take(line, "opcache.enable", value))
                         f->opcache_off = opcache_is_off(value) ? doctor_facts_print(f, "%s:%u", path, number) : "";
         }

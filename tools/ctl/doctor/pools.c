@@ -73,12 +73,12 @@ static unsigned pools_service_max(const struct conf_global *g) {
         return budget > 0 && max > 0 ? MIN(budget, max) : MAX(budget, max);
 }
 
-static struct doctor_pool *pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit,
-                                     unsigned service_max) {
+static void pools_add(struct doctor_facts *f, const struct conf_pool *pool, const char *unit, unsigned service_max) {
+        const char *strings = pools_php_value(pool, "opcache.interned_strings_buffer");
         struct doctor_pool *p = doctor_facts_add_pool(f);
 
         if (!p)
-                return NULL;
+                return;
         p->name = doctor_facts_keep(f, pool->name);
         p->file = doctor_facts_keep(f, pool->where.file);
         p->line = pool->where.line;
@@ -94,8 +94,9 @@ static struct doctor_pool *pools_add(struct doctor_facts *f, const struct conf_p
                 p->exec_basedirs = pools_exec_basedirs(f, pool);
         }
         p->opcache_off = pools_opcache_off(f, pool);
-        p->opcache_strings = (unsigned)MAX(atoi(pools_php_value(pool, "opcache.interned_strings_buffer")), 0);
-        return p;
+        p->is_of_many = pool->is_of_many;
+        p->says_strings = *strings;
+        p->opcache_strings = (unsigned)MAX(atoi(strings), 0);
 }
 
 static void pools_add_file(struct doctor_facts *f, const char *path, const char *unit) {
@@ -135,7 +136,6 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
                                                                : NULL };
         _cleanup_text_ struct text problems = {};
         _cleanup_conf_ struct conf *conf = NULL;
-        struct doctor_pool *p;
         int r;
 
         r = conf_load(path, &options, &conf, &problems);
@@ -149,8 +149,7 @@ static void pools_load(struct doctor_facts *f, const char *path, const char *uni
         if (r != 0 || !conf)
                 return;
         for (size_t i = 0; i < conf->n_pools; i++)
-                if ((p = pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global))))
-                        p->is_of_many = conf->n_pools >= CONF_POOLS_MANY;
+                pools_add(f, &conf->pools[i], unit, pools_service_max(&conf->global));
         for (size_t i = 0; conf->files && conf->files[i]; i++)
                 if (!pools_is_left(conf, conf->files[i]))
                         pools_add_file(f, conf->files[i], unit);
