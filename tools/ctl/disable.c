@@ -9,6 +9,7 @@
 #include "enable.h"
 #include "systemctl.h"
 #include "unitlist.h"
+#include "unitquery.h"
 
 static const char usage[] = "fpmctl disable NAME\n"
                             "\n"
@@ -23,7 +24,7 @@ static int disable_check(const char *name, const char *socket, const char *servi
         int r = unitlist_read(name, &list);
 
         if (r == 0)
-                r = unitlist_ask(&list);
+                r = unitquery_ask(&list);
         if (r < 0)
                 return -r;
         if (unitlist_find(&list, name) || systemctl_run(words, NULL) == 0)
@@ -51,7 +52,7 @@ static void disable_tell(const char *name) {
         const struct unitlist_pool *pool;
 
         printf("fpmd@%s.socket and fpmd@%s.service are stopped, and start at no boot\n", name, name);
-        if (unitlist_read(name, &list) < 0 || unitlist_ask(&list) < 0)
+        if (unitlist_read(name, &list) < 0 || unitquery_ask(&list) < 0)
                 return;
         pool = unitlist_find(&list, name);
         if (pool && *pool->file)

@@ -18,6 +18,7 @@
 #include "systemctl.h"
 #include "unitblock.h"
 #include "unitlist.h"
+#include "unitquery.h"
 #include "units/instance.h"
 
 static const char enable_usage[] =
@@ -124,7 +125,7 @@ static int enable_check(const char *name, const char *unit, const struct unitlis
 
         r = unitlist_read(name, list);
         if (r == 0)
-                r = unitlist_ask(list);
+                r = unitquery_ask(list);
         if (r < 0)
                 return r;
         pool = unitlist_find(list, name);

@@ -17,6 +17,7 @@
 #include "base/number.h"
 #include "ctl.h"
 #include "unitlist.h"
+#include "unitquery.h"
 #include "units/instance.h"
 #include "view.h"
 
@@ -256,7 +257,7 @@ int ctl_list_main(struct ctl *ctl, int argc, char *argv[]) {
         }
         r = unitlist_read(argv[optind], &list);
         if (r == 0)
-                r = unitlist_ask(&list);
+                r = unitquery_ask(&list);
         if (r < 0)
                 return -r;
         if (argv[optind] && list.n == 0) {

@@ -16,7 +16,7 @@ struct unitlist_pool {
         char *address;                             /* of listen, as socket units have it; NULL: none */
         size_t same; /* the place of another pool with that, and one more; 0: there is none */
 
-        /* of its units, as systemd has them; "" where it has none loaded */
+        /* of its units, as systemd has them (unitquery.h); "" where it has none loaded */
         char service[32], socket[32];
         char runs_as[64];  /* the service's user */
         char *unit_listen; /* the socket's address; NULL: it was not asked for */
@@ -44,12 +44,9 @@ void unitlist_done(struct unitlist *l);
 #define _cleanup_unitlist_ _cleanup_(unitlist_done)
 
 /* Reads the folders; remarks about files of no pool go to stderr. Where one pool alone is wanted, who has thousands of
- * others is not kept waiting: files that cannot have it are left aside, here and in unitlist_ask(). name: NULL, or
+ * others is not kept waiting: files that cannot have it are left aside, here and in unitquery_ask(). name: NULL, or
  * borrowed. 0, or a negative exit code after the error was told. */
 int unitlist_read(const char *name, struct unitlist *ret);
-
-/* Asks systemd for the state of their units. The same outcomes. */
-int unitlist_ask(struct unitlist *l);
 
 /* The pool's unit is off, and fpmd.service serves it, with the others of its configuration: where that has socket
  * units, with one of these. */
@@ -60,3 +57,14 @@ const char *unitlist_address(const struct unitlist_pool *p, char buf[static CONF
 
 /* NULL: there is none. */
 struct unitlist_pool *unitlist_find(const struct unitlist *l, const char *name);
+
+/* Adds a pool that is of no folder; name: its unit's, which is copied. Borrowed of the list, until it gets another one.
+ * NULL: that is no name of a pool's, or of one that is there or is not wanted, or memory is out. */
+struct unitlist_pool *unitlist_add_stray(struct unitlist *l, char *name);
+
+/* Which pools fpmd.service reads: is_read_by_main. Of a service that is neither up nor has a socket nobody asks whose
+ * pools it has; of one whose configuration does not read they are guessed. 0 or -ENOMEM. */
+int unitlist_look_at_main(struct unitlist *l);
+
+/* The pool's own units are, as far as systemd has been asked. */
+bool unitlist_is_off(const struct unitlist_pool *p);
