@@ -29,6 +29,14 @@ def zygote_of(s, pool):
                        lambda: next((p for p in s.zygotes() if f"zygote {pool} " in procs.title(p)), None))
 
 
+def prepare(make, wrapper=(), pools="abc", *, settings=None, args=(), env=None, **more):
+    """A server with these pools, which does not run yet; wrapper: the words before its own; more: settings of each pool."""
+    s = make({name: {**STAYS, **more} for name in pools}, settings=settings, args=args, env=env)
+    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s.wrapper = list(wrapper)
+    return s
+
+
 def ask(s, pool):
     assert s.run(s.pid_script, pool).complete
     return zygote_of(s, pool)
@@ -42,16 +50,25 @@ def wait_up(s):
     return pid
 
 
+def ask_two(s):
+    """Pools a and b, the second of which needs a loader: that, when it is up."""
+    for pool in "ab":
+        ask(s, pool)
+    return wait_up(s)
+
+
+def begin(s):
+    """Starts it. Its loader, which is up."""
+    s.start()
+    return ask_two(s)
+
+
 @pytest.fixture
 def pools(make):
     """pools(...) -> a server with the pools a, b, c and d, of which a and b have been asked, and its loader, which is up."""
-    def run(settings=None, **more):
-        s = make({name: {**STAYS, **more} for name in "abcd"}, settings=settings)
-        s.pid_script = s.script("pid.php", "<?php echo getmypid();")
-        s.start()
-        for pool in "ab":
-            ask(s, pool)
-        return s, wait_up(s)
+    def run(**more):
+        s = prepare(make, pools="abcd", **more)
+        return s, begin(s)
     return run
 
 
@@ -75,8 +92,7 @@ def test_one_pool_needs_none(start):
 
 
 def test_it_can_be_done_without(make):
-    s = make({name: {**STAYS} for name in "abc"}, settings={"process.shared_libraries": "no"})
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s = prepare(make, settings={"process.shared_libraries": "no"})
     s.start()
     zygotes = [ask(s, pool) for pool in "abc"]
     assert not s.loaders()
@@ -84,8 +100,7 @@ def test_it_can_be_done_without(make):
 
 
 def test_it_goes_with_the_last_zygote(make):
-    s = make({name: {**SLEEPER} for name in "abc"})
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s = prepare(make, **SLEEPER)
     s.start()
     for pool in "abc":
         assert s.run(s.pid_script, pool).complete
@@ -198,14 +213,9 @@ def test_it_has_its_users_groups_and_nothing_of_the_search_for_them(make, tmp_pa
     with open("/etc/group") as f:
         lines = [line.rstrip("\n") + ("www-data" if line.startswith("games:") else "") for line in f]
     (tmp_path / "group").write_text("\n".join(lines) + "\n")
-    s = make({name: STAYS for name in "abc"})
-    s.wrapper = ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/group /etc/group && exec "$@"', "sh"]
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
-    s.start()
-    a = ask(s, "a")
-    ask(s, "b")
-    loader = wait_up(s)
-    c = ask(s, "c")
+    s = prepare(make, ["unshare", "--mount", "sh", "-c", f'mount --bind {tmp_path}/group /etc/group && exec "$@"', "sh"])
+    loader = begin(s)
+    a, c = zygote_of(s, "a"), ask(s, "c")
     assert library(c) == library(loader)
     assert state(c)["Groups"].split() == state(a)["Groups"].split() == ["33", "60"]
     with open(f"/proc/{c}/maps") as f:
@@ -214,13 +224,9 @@ def test_it_has_its_users_groups_and_nothing_of_the_search_for_them(make, tmp_pa
 
 @needs_root
 def test_a_pool_with_a_chroot_has_one(make):
-    s = make({"a": STAYS, "b": STAYS, "c": STAYS, "d": STAYS})
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
+    s = prepare(make, pools="abcd")
     s.pools["c"]["chroot"] = s.folder
-    s.start()
-    ask(s, "a")
-    ask(s, "b")
-    loader = wait_up(s)
+    loader = begin(s)
     reply = s.run(s.pid_script.removeprefix(s.folder), "c")
     assert reply.complete, reply
     c = zygote_of(s, "c")
@@ -229,13 +235,9 @@ def test_a_pool_with_a_chroot_has_one(make):
 
 
 def test_the_environment_is_the_masters(make):
-    s = make({name: {**STAYS, "clear_env": "no"} for name in "abc"}, env={"SITE": "shop"})
+    s = prepare(make, env={"SITE": "shop"}, clear_env="no")
     script = s.script("env.php", "<?php echo getenv('SITE'), getenv('NOTIFY_SOCKET') === false ? '' : ' told too much';")
-    s.pid_script = script
-    s.start()
-    ask(s, "a")
-    ask(s, "b")
-    loader = wait_up(s)
+    loader = begin(s)
     assert s.run(script, "c").text == "shop"
     assert library(zygote_of(s, "c")) == library(loader)
 
@@ -252,12 +254,8 @@ def test_no_process_of_a_pool_has_a_way_to_the_master_by_it(pools):
 
 
 def test_a_pool_with_more_listeners_than_an_order_takes_starts_without_it(make):
-    s = make({name: {**STAYS} for name in "abc"})
+    s = prepare(make)
     s.pools["c"].update({"listen": f"127.0.0.1:{programs.free_port()}", "listen.shards": "64"})
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
-    s.start()
-    ask(s, "a")
-    ask(s, "b")
-    loader = wait_up(s)
+    loader = begin(s)
     assert library(ask(s, "c")) != library(loader)
     assert s.loaders() == [loader]

@@ -10,22 +10,7 @@ import subprocess
 
 import procs
 import server as programs
-from test_loader import STAYS, ask, check_same, library, needs_root, state, wait_up, zygote_of
-
-
-def prepare(make, wrapper=(), pools="abc", args=(), **more):
-    s = make({name: {**STAYS, **more} for name in pools}, args=args)
-    s.pid_script = s.script("pid.php", "<?php echo getmypid();")
-    s.wrapper = list(wrapper)
-    return s
-
-
-def begin(s):
-    """Its loader, which is up."""
-    s.start()
-    for pool in "ab":
-        ask(s, pool)
-    return wait_up(s)
+from test_loader import ask, ask_two, begin, check_same, library, needs_root, prepare, state, wait_up, zygote_of
 
 
 def without_root(make, **more):
@@ -200,9 +185,7 @@ def test_stderr_in_the_background_is_the_new_log_after_a_rotation(make):
     programs.Server.running_pids.discard(s.pid)
     with open(s.settings["pid"]) as f:
         s.process = Daemon(int(f.read()))
-    for pool in "ab":
-        ask(s, pool)
-    wait_up(s)
+    ask_two(s)
     os.rename(s.log_path, s.log_path + ".1")
     s.signal(signal.SIGUSR1)
     s.wait_log("error log file re-opened")
