@@ -10,7 +10,7 @@ import subprocess
 
 import procs
 import server as programs
-from test_loader import ask, ask_two, begin, check_same, library, needs_root, prepare, state, wait_up, zygote_of
+from test_loader import ask, ask_two, begin, check_same, check_same_workers, library, needs_root, prepare, state, wait_up, zygote_of
 
 
 def without_root(make, **more):
@@ -31,7 +31,7 @@ def test_a_masters_without_privileges_are_the_same(make):
     a, c = zygote_of(s, "a"), ask(s, "c")
     assert library(c) == library(loader)
     check_same(c, a)
-    assert state(s.wait_workers(1, c)[0]) == {**state(s.wait_workers(1, a)[0]), "title": "fpmd: pool c"}
+    check_same_workers(s, c, a)
 
 
 @needs_root

@@ -4,7 +4,7 @@
 import pytest
 
 from conftest import build_dir
-from container import Container
+from container import Container, wait_until
 from service import Fpmd
 
 
@@ -21,7 +21,11 @@ def machine():
 
 
 def state(container, unit):
-    return container.show(unit, "ActiveState")
+    """When it is not on its way to another: a service's first client may have its answer before systemd reads READY=1."""
+    def settled():
+        found = container.show(unit, "ActiveState")
+        return None if found in ("activating", "deactivating", "reloading") else found
+    return wait_until(settled, f"{unit} to have a state that stays", limit=60)
 
 
 def test_of_two_socket_units_at_one_path_the_pools_own_listens(machine):
