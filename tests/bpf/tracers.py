@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 import procs
@@ -172,11 +173,30 @@ class OwnNumber(Script):
 
 
 class Calls(Script):
-    """Counts some system calls of a process, by their names."""
+    """Counts some system calls of a process, by their names.
+
+    BEGIN comes before anything is attached. What is attached first and last, in whichever order, says so when it sees a call of ours.
+    """
 
     def __init__(self, pid, *names):
-        probes = "".join(f"tracepoint:syscalls:sys_enter_{name} /pid == {pid}/ {{ @{name} = count(); }} " for name in names)
-        super().__init__("-e", 'BEGIN { printf("Tracing \\n"); } ' + probes)
+        probes = [f"tracepoint:syscalls:sys_enter_{name} /pid == {pid}/ {{ @{name} = count(); }}" for name in names]
+        ends = [f'tracepoint:syscalls:sys_enter_getppid /pid == {os.getpid()}/ {{ printf("Sees {end}\\n"); }}' for end in ("first", "last")]
+        super().__init__("-e", " ".join([ends[0], *probes, ends[1]]))
+
+    def wait_attached(self):
+        attached = threading.Event()
+
+        def call():
+            while not attached.wait(0.01):
+                os.getppid()
+        caller = threading.Thread(target=call)
+        caller.start()
+        try:
+            for end in ("first", "last"):
+                self._read_until(self.process.stdout, f"Sees {end}")
+        finally:
+            attached.set()
+            caller.join()
 
     def counts(self):
         return {name: int(n) for name, n in re.findall(r"^@(\w+): (\d+)$", self.end(), re.M)}
