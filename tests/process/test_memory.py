@@ -5,6 +5,8 @@ import os
 import pwd
 import re
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -161,15 +163,46 @@ def test_workers_of_a_master_without_privileges_go_first_too(make):
     assert scores(s) == (own, {own}, {own + 200})
 
 
-def test_short_memory_takes_what_nobody_uses(make):
-    """The service manager's word, over a FIFO: systemd's protocol allows it for tests."""
+THRASH = """
+import mmap, os
+fd = os.open("pages", os.O_RDWR | os.O_CREAT, 0o600)
+for _ in range(64):
+    os.write(fd, bytes(1 << 20))
+os.fsync(fd)
+pages = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+while True:
+    for at in range(0, len(pages), mmap.PAGESIZE):
+        pages[at]
+"""
+KERNEL = "/proc/pressure/memory"
+
+
+@pytest.fixture(params=["a fifo", "the kernel"])
+def pressure(request, make, tmp_path):
+    """(what is watched, a function that makes memory short): a FIFO, which systemd's protocol allows for tests; and the
+    kernel's own file, where a process stalls whose group has room for a quarter of the pages that it goes round."""
+    if request.param == "a fifo":
+        fifo = tmp_path / "pressure"
+        os.mkfifo(fifo)
+        yield str(fifo), lambda: fifo.write_text("!")
+        return
+    if not os.path.exists(KERNEL):
+        pytest.skip(f"the kernel does not tell of pressure ({KERNEL})")
+    g, started = request.getfixturevalue("group")(16 * MIB), []
+    yield KERNEL, lambda: started.append(subprocess.Popen([*g.wrapper, sys.executable, "-c", THRASH], cwd=tmp_path))
+    for p in started:
+        p.kill()
+        p.wait()
+
+
+def test_short_memory_takes_what_nobody_uses(make, pressure):
+    """What is written first is what systemd has services write: a fifth of a second of two."""
     s = make({"busy": {"pm": "ondemand", "pm.process_idle_timeout": "1h"},
               "idle": {"pm": "ondemand", "pm.process_idle_timeout": "1h", "pool.sleep_after": "1h"},
               "spare": {"pm": "dynamic", "pm.max_children": "5", "pm.start_servers": "4", "pm.min_spare_servers": "1", "pm.max_spare_servers": "5"},
               "always": {"pm": "static"}})
-    fifo = os.path.join(s.folder, "pressure")
-    os.mkfifo(fifo)
-    s.env.update({"MEMORY_PRESSURE_WATCH": fifo, "MEMORY_PRESSURE_WRITE": "c29tZSAyMDAwMDAgMjAwMDAwMAA="})
+    watch, press = pressure
+    s.env.update({"MEMORY_PRESSURE_WATCH": watch, "MEMORY_PRESSURE_WRITE": "c29tZSAyMDAwMDAgMjAwMDAwMAA="})
     s.start()
     s.wait_workers(6)
     script = s.script("env.php", "<?php echo json_encode(getenv());")
@@ -178,8 +211,7 @@ def test_short_memory_takes_what_nobody_uses(make):
         running = held.wait_running()
         s.wait_workers(8)
         zygotes = len(s.zygotes())
-        with open(fifo, "w") as f:
-            f.write("!")
+        press()
         s.wait_workers(4)       # the busy one, the spare one, and static's two
         assert running in s.workers()
         s.wait_zygotes(zygotes - 1)
