@@ -64,3 +64,7 @@ def laravel(mode, **pool):
 
 def hello(mode, **pool):
     return Site("hello", mode, "public/index.php", [], pool)
+
+
+def database(mode, **pool):
+    return Site("database", mode, "public/index.php", [], pool)

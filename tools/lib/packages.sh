@@ -32,4 +32,5 @@ packages_test=(
 packages_apps=(
         php-symfony-framework-bundle php-symfony-security-bundle php-symfony-twig-bundle php-symfony-form php-symfony-security-csrf php-symfony-runtime
         php-doctrine-orm php-laravel-framework
+        mariadb-server-core mariadb-client-core php-mysql     # a private server; the service and its account are not needed
 )

@@ -66,8 +66,10 @@ $handler = static function () use ($app): void {
     echo $printed;
     $response->send();
     $kernel->terminate($request, $response);
-    foreach ($sandbox['db']->getConnections() as $connection) {
-        $connection->disconnect(); // as Octane's DisconnectFromDatabases, which its configuration offers
+    if (!getenv('DATABASE_SOCKET') || getenv('DATABASE_CLOSE')) { // kept else, as by Octane
+        foreach ($sandbox['db']->getConnections() as $connection) {
+            $connection->disconnect(); // as Octane's DisconnectFromDatabases, which its configuration offers
+        }
     }
     $sandbox->flush();
     make_current($app);
