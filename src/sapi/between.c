@@ -7,6 +7,7 @@
  * the extension's functions, and only after a request that has called one of them: they are watched.
  */
 
+#include <libintl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -83,6 +84,7 @@ BETWEEN_ENDERS(X)
 
 static struct {
         char *locale;
+        char *text_domain; /* of gettext */
         zend_string *ctype;
         HashTable putenv; /* what the boot has put, and what was there before */
         HashTable *shutdown_functions;
@@ -238,11 +240,14 @@ static void between_remember_locale(void) {
         const char *now = setlocale(LC_ALL, NULL);
 
         between.locale = now ? strdup(now) : NULL;
+        between.text_domain = strdup(textdomain(NULL));
         between.ctype = BG(ctype_string) ? zend_string_copy(BG(ctype_string)) : NULL;
         BG(locale_changed) = false;
 }
 
 static void between_put_locale_back(void) {
+        if (between.text_domain && strcmp(textdomain(NULL), between.text_domain) != 0)
+                (void)textdomain(between.text_domain);
         if (!BG(locale_changed))
                 return;
         if (between.locale)

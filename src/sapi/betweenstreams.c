@@ -230,3 +230,18 @@ void sapi_betweenstreams_back(void) {
         betweenstreams_forget_folder();
         SAPI_COMPAT_FORGET_HTTP_HEADERS();
 }
+
+void sapi_betweenstreams_free_body(php_stream *body) {
+        zend_resource *r;
+
+        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
+                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
+
+                if (s && strcmp(s->ops->label, "Input") == 0) {
+                        php_stream_truncate_set_size(body, 0);
+                        return;
+                }
+        }
+        ZEND_HASH_FOREACH_END();
+        php_stream_free(body, PHP_STREAM_FREE_CLOSE);
+}

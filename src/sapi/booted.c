@@ -28,6 +28,7 @@ static struct {
         const struct sapi_booted_call *call; /* of the one that waits or is served */
         bool called;                         /* it has been */
         bool exited;                         /* by exit() */
+        bool over;                           /* the script has come to its end */
 } booted;
 
 bool sapi_booted_waits(void) {
@@ -57,23 +58,6 @@ static void booted_load_env(const char *script) {
         SAPI_ENV_SET("QUERY_STRING", "", 0);
 }
 
-/* php://input's stream is the request list's in PHP: it goes with its request here, unless the application has kept an
- * open php://input, which reads from it. Then it is emptied. */
-static void booted_free_body(php_stream *body) {
-        zend_resource *r;
-
-        ZEND_HASH_FOREACH_PTR(&EG(regular_list), r) {
-                const php_stream *s = r->type == php_file_le_stream() ? r->ptr : NULL;
-
-                if (s && strcmp(s->ops->label, "Input") == 0) {
-                        php_stream_truncate_set_size(body, 0);
-                        return;
-                }
-        }
-        ZEND_HASH_FOREACH_END();
-        php_stream_free(body, PHP_STREAM_FREE_CLOSE);
-}
-
 /* Of a request, the boot, or the time between two requests: headers, body and all, and none is sent. */
 static void booted_end_sapi(void) {
         php_stream *body = SG(request_info).request_body;
@@ -84,7 +68,7 @@ static void booted_end_sapi(void) {
         SG(request_info).headers_only = false;
         SG(request_info).no_headers = true;
         if (body)
-                booted_free_body(body);
+                sapi_betweenstreams_free_body(body);
 }
 
 /* The engine takes it for granted that there is an output layer. */
@@ -135,6 +119,8 @@ bool sapi_booted_serve(struct sapi_booted_call *call) {
                                      0);
                 return false;
         }
+        if (booted.over) /* a shutdown function, or a destructor */
+                return false;
         if (!booted.ready)
                 booted_become_ready();
         else if (!booted_end_between() || !sapi_leaks_end(&call->fci.function_name))
@@ -257,11 +243,21 @@ static void booted_answer(void) {
                 booted_call();
 }
 
+static void booted_call_destructors(void) {
+        sapi_betweensession_call_destructors();
+        if (EG(exception))
+                booted_on_exception();
+}
+
 /* The end of PHP code, and of the reply: php_request_shutdown()'s first steps, in its order. */
 static void booted_end_reply(zend_execute_data *frame) {
         EG(current_execute_data) = NULL; /* as there: shutdown functions are nobody's callees */
         SAPI_COMPAT_FORGET_OOM();
         php_call_shutdown_functions();
+        EG(current_execute_data) = frame;
+        if (!CG(unclean_shutdown))
+                (void)booted_try(booted_call_destructors);
+        EG(current_execute_data) = NULL;
         if (CG(unclean_shutdown) || booted.exited) { /* the script ends here as well, and its own may have to say why */
                 php_free_shutdown_functions();
                 sapi_between_give_shutdown_functions();
@@ -345,6 +341,7 @@ static void booted_run_script(struct sapi_boot_end *ret) {
                 php_execute_script(&file);
                 zend_destroy_file_handle(&file);
         }
+        booted.over = true;
         ret->booted = booted.ready;
         if (!ret->booted && !ret->error)
                 ret->reason = booted_reason();

@@ -53,6 +53,9 @@ void sapi_betweenhandlers_back(void);
 void sapi_betweenstreams_start(void);
 void sapi_betweenstreams_remember(void);
 void sapi_betweenstreams_back(void);
+/* php://input's stream is the request list's in PHP: it goes with its request here, unless the application has kept an
+ * open php://input, which reads from it. Then it is emptied. */
+void sapi_betweenstreams_free_body(php_stream *body);
 
 /* betweenglobals.c: superglobals. make: those of the request; back: those of the boot. */
 void sapi_betweenglobals_remember(void);
@@ -60,10 +63,13 @@ void sapi_betweenglobals_make(void);
 void sapi_betweenglobals_back(void);
 
 /* betweensession.c: sessions. start_request: PHP's own start, for the boot, whose session would be nobody's. remember:
- * before the boot's ends; begin, end: before and after the extension's own, see betweenmodules.c. */
+ * before the boot's ends; begin, end: before and after the extension's own, see betweenmodules.c. call_destructors: of
+ * what goes with it, which is before its reply ends and before it is saved, as PHP does it; an exception that one
+ * throws stays, and those after it are not called. */
 zend_result sapi_betweensession_start_request(void);
 void sapi_betweensession_remember(void);
 void sapi_betweensession_begin(void);
+void sapi_betweensession_call_destructors(void);
 void sapi_betweensession_end(void);
 
 /* leaks.c: what a request leaves behind. begin: before it, decides whether it is examined; request_ends: its code has

@@ -279,6 +279,17 @@ def test_a_script_that_counts_its_requests(app):
     assert seen == ["1", "2"] * 3
 
 
+def test_a_script_that_has_ended_serves_no_more(app):
+    """Nor does its shutdown function; and one that calls there for the first time has not booted."""
+    more = f"register_shutdown_function(function () use ($handler) {{ fpmd_log('more: ' . json_encode({LOOP})); }});"
+    s = app(code=(APP % LOOP).replace("while (", more + " if ("))
+    assert [get(s).header("X-N") for _ in range(3)] == ["1"] * 3
+    s.wait_log("more: false")
+    s.script("app.php", (APP % LOOP).replace("while (", more + " if (false && "))
+    r = s.ctl("reload")
+    assert r.returncode != 0 and "before its first fpmd_handle_request()" in r.stderr
+
+
 def test_the_script_is_told_when_its_worker_ends(app):
     code = (APP % LOOP) + "fpmd_log('the loop is over');"
     s = app(code=code)

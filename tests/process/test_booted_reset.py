@@ -76,6 +76,7 @@ ROWS = {
     "folder of an object": ("dir('/usr');", "try { echo is_string(readdir()); } catch (TypeError $e) { echo $e->getMessage(); }", ""),
     "umask": ("umask(0777);", "printf('%o', umask());", "umask(0070);"),
     "locale": ("setlocale(LC_ALL, 'C.UTF-8', 'C.utf8');", "echo setlocale(LC_ALL, 0);", "setlocale(LC_TIME, 'C.UTF-8', 'C.utf8');"),
+    "text domain": ("textdomain('canary');", "echo textdomain(null);", "textdomain('boot');"),
     "time zone": ("date_default_timezone_set('Asia/Tokyo');", "echo date_default_timezone_get(), date('T');",
                   "date_default_timezone_set('America/New_York');"),
     "putenv": ("putenv('CANARY=a');", "echo json_encode(getenv('CANARY')), exec('echo $CANARY');", "putenv('CANARY=b');"),
@@ -125,7 +126,7 @@ ROWS = {
 # What is seen in the reply itself, or not by every PHP (8.4 keeps no stat of a file that PHP writes): not read where it is set.
 SILENT = {"stat cache", "headers", "header callback", "shutdown function", "output layers", "tick function"}
 # What PHP itself leaves to later requests.
-LEFT_BY_PHP = {("classic", "mb_regex_set_options")}
+LEFT_BY_PHP = {("classic", "mb_regex_set_options"), ("classic", "text domain")}
 # What takes a boot to be seen.
 OF_A_BOOT = {"ini_restore", "putenv of nothing"}
 
@@ -181,7 +182,8 @@ def run(s, code, form=b"", **params):
     return (headers, r.text), r.header("X-Pid")
 
 
-NOT_THERE = {"intl_get_error_code", "locale of intl"} if programs.thread_safe() else set()  # tools/lib/zts.sh builds no intl
+# tools/lib/zts.sh builds no intl and no gettext.
+NOT_THERE = {"intl_get_error_code", "locale of intl", "text domain"} if programs.thread_safe() else set()
 
 
 def check(s, name):

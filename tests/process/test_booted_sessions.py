@@ -12,6 +12,10 @@ import fastcgi
 APP = """<?php
 %s
 $between = '';
+if (!function_exists('fpmd_handle_request')) {
+    eval($_SERVER['CODE']);
+    return;
+}
 while (fpmd_handle_request(function () { eval($_SERVER['CODE']); })) {
     eval($between);
     $between = '';
@@ -31,6 +35,14 @@ session_set_save_handler(new Store, true);
 """
 COUNT = "session_start(['use_cookies' => 0]); $_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1; echo $_SESSION['n'];"
 LOOK = "echo json_encode([session_status(), $_SESSION ?? null, session_id()]);"
+# An object that tells of its end, in the reply and in the session.
+ENDS = """class Ends {
+    public array $ended = [];
+    public ?Ends $inner = null;
+    function __construct(public string $name) {}
+    function __destruct() { $this->ended[] = 1; echo "$this->name ends,"; $_SESSION['last'] = $this->name; if ($this->name == 'thrower') throw new Exception('thrown at the end'); }
+}
+"""
 URLS = "session_start(['use_cookies' => 0, 'use_only_cookies' => 0, 'use_trans_sid' => 1]); echo '<a href=\"/x\">';"
 
 
@@ -100,3 +112,52 @@ def test_sessions_that_begin_by_themselves_are_the_requests(app, requests):
         for n in (1, 2):
             assert json.loads(get(s, look, HTTP_COOKIE=f"PHPSESSID={name}")) == [2, name, n, 1]
     assert sorted(f for f in os.listdir(s.sessions) if f.startswith("sess_")) == ["sess_alice", "sess_bob"]
+
+
+# --- destructors of what a session holds
+
+MODES = {"classic": None, "worker": {}, "forks": {"worker.requests": "1"}}
+
+
+@pytest.fixture
+def ending(app, make):
+    """ending(mode) -> a running Fpmd; get() as with app()."""
+    def run(mode):
+        if mode != "classic":
+            return app(ENDS, **MODES[mode])
+        s = make({"www": {"pm.max_children": "1"}})
+        s.sessions = s.shared_folder()
+        s.app = s.script("app.php", APP % ENDS)
+        s.pools["www"] |= {"php_value[session.save_path]": s.sessions, "php_value[session.use_strict_mode]": "0"}
+        return s.start()
+    return run
+
+
+STARTS = "session_id('ends'); session_start(['use_cookies' => 0]);"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_destructors_of_what_a_session_holds_are_heard_in_the_reply_and_in_the_session(ending, mode):
+    s = ending(mode)
+    puts = "$_SESSION['b'] = new Ends('b'); $_SESSION['list'] = ['a' => ['deep' => new Ends('a')]]; $_SESSION['b']->inner = new Ends('c'); echo 'said:';"
+    assert sorted(get(s, STARTS + puts).split(",")) == ["", "a ends", "c ends", "said:b ends"]
+    looks = "echo json_encode([$_SESSION['b']->ended, $_SESSION['b']->inner->ended, $_SESSION['list']['a']['deep']->ended]), ':';"
+    assert get(s, STARTS + looks) == '[[1],[1],[1]]:b ends,c ends,a ends,'
+    assert get(s, STARTS + "echo $_SESSION['last'], count($_SESSION['b']->ended); unset($_SESSION['b'], $_SESSION['list']); echo ':said';") == "a2b ends,c ends,a ends,:said"
+
+
+def test_what_the_application_holds_as_well_lives_on(ending):
+    s = ending("worker")
+    assert get(s, STARTS + "$_SESSION['kept'] = $GLOBALS['kept'] = new Ends('kept'); $_SESSION['list'] = $GLOBALS['list'] = [new Ends('listed')];") == ""
+    assert get(s, "echo $GLOBALS['kept']->name, $GLOBALS['list'][0]->name, count($GLOBALS['kept']->ended);") == "keptlisted0"
+    assert get(s, "unset($GLOBALS['kept'], $GLOBALS['list']);") == "kept ends,listed ends,"
+
+
+@pytest.mark.parametrize("code, replies", [("$_SESSION['x'] = new Ends('thrower');", 1), ("$_SESSION['x'] = new Ends('x'); exit('left,');", 2)])
+def test_ends_of_requests_whose_session_holds_such_objects(ending, code, replies):
+    """An exception costs its request alone; with exit() the worker ends, as ever, and the destructor is heard all the same."""
+    s = ending("worker")
+    who = get(s, "echo getmypid();")
+    r = s.client().request(fastcgi.environment(s.app, CODE=STARTS + code))
+    assert r.complete and ("thrower ends," in r.text if replies == 1 else r.text == "left,x ends,")
+    assert (get(s, "echo getmypid();") == who) == (replies == 1)
