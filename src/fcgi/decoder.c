@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "fcgi/index.h"
 #include "fcgi/params.h"
 #include "fcgi/reply.h"
 #include "fcgi/values.h"
@@ -86,12 +87,14 @@ void fcgi_decoder_reset(struct fcgi_decoder *d) {
         p->record = (struct fcgi_record){};
         p->take = TAKE_NOTHING;
         p->violation = FCGI_VIOLATION_NONE;
-        *d = (struct fcgi_decoder){ .params = d->params, .limits = d->limits, .p = p };
+        *d = (struct fcgi_decoder){ .params = d->params, .index = d->index, .limits = d->limits, .p = p };
 }
 
 void fcgi_decoder_end_request(struct fcgi_decoder *d) {
         d->in_request = false;
         d->n_params = 0;
+        if (d->index)
+                fcgi_index_clear(d->index);
         if (d->p->take == TAKE_PARAMS || d->p->take == TAKE_BODY)
                 d->p->take = TAKE_NOTHING;
 }
@@ -183,15 +186,16 @@ static void decoder_open_unknown(struct fcgi_decoder *d, struct fcgi_event *ret)
         decoder_raise_reply(d, FCGI_HEADER_SIZE + FCGI_BODY_SIZE, false, ret);
 }
 
-/* Makes room for n more bytes, within the limit. The block only grows: the next request will likely be as large. */
+/* Makes room for n more bytes, within the limit, and one behind them. The block only grows: the next request will
+ * likely be as large. */
 static int decoder_reserve_params(struct fcgi_decoder *d, size_t n) {
-        size_t need = d->n_params + n, size;
+        size_t need = d->n_params + n + 1, size;
         uint8_t *params;
 
         if (need <= d->p->size_params)
                 return 0;
         size = MAX(d->p->size_params * 2, (size_t)PARAMS_SIZE_MIN);
-        size = MIN(size, d->limits.params_max);
+        size = MIN(size, d->limits.params_max + 1);
         size = MAX(size, need);
         params = realloc(d->params, size);
         if (!params)
@@ -277,13 +281,13 @@ static void decoder_take_content(struct fcgi_decoder *d, const struct fcgi_slice
         }
 }
 
-static void decoder_close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) {
         bool keep_conn = d->p->small[2] & FCGI_KEEP_CONN;
         unsigned role = fcgi_record_read_u16(d->p->small);
 
         if (!fcgi_record_serves_role(role)) {
                 decoder_refuse_request(d, FCGI_UNKNOWN_ROLE, !keep_conn, ret);
-                return;
+                return 0;
         }
         d->request_id = d->p->record.header.request_id;
         d->role = (enum fcgi_role)role;
@@ -292,46 +296,61 @@ static void decoder_close_begin(struct fcgi_decoder *d, struct fcgi_event *ret) 
         d->head_done = d->body_done = d->aborted = false;
         d->n_params = 0;
         ret->type = FCGI_EVENT_BEGIN;
+        return 0;
 }
 
-static void decoder_close_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_close_values(struct fcgi_decoder *d, struct fcgi_event *ret) {
         size_t n;
 
         if (fcgi_values_answer(d->p->small, d->p->n_small, &d->limits, d->p->reply, &n) != 0)
                 decoder_raise_violation(d, FCGI_VIOLATION_VALUES_MALFORMED, ret);
         else
                 decoder_raise_reply(d, n, false, ret);
+        return 0;
+}
+
+/* Whether the parameters are whole pairs: 0, FCGI_PARAMS_E_MALFORMED or -ENOMEM. */
+static int decoder_check_params(struct fcgi_decoder *d) {
+        if (d->index)
+                return fcgi_index_read(d->index, d->params, d->n_params);
+        return fcgi_params_well_formed(d->params, d->n_params) ? 0 : FCGI_PARAMS_E_MALFORMED;
 }
 
 /* An empty record ends its stream, section 3.3. */
-static void decoder_close_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_close_params(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        int r;
+
         if (d->p->record.header.n_content > 0)
-                return;
-        if (!fcgi_params_well_formed(d->params, d->n_params)) {
+                return 0;
+        r = decoder_check_params(d);
+        if (r < 0)
+                return r;
+        if (r == FCGI_PARAMS_E_MALFORMED) {
                 decoder_raise_violation(d, FCGI_VIOLATION_PARAMS_MALFORMED, ret);
-                return;
+                return 0;
         }
         d->head_done = true;
         ret->type = FCGI_EVENT_HEAD;
+        return 0;
 }
 
-static void decoder_close_body(struct fcgi_decoder *d, struct fcgi_event *ret) {
+static int decoder_close_body(struct fcgi_decoder *d, struct fcgi_event *ret) {
         if (d->p->record.header.n_content > 0)
-                return;
+                return 0;
         d->body_done = true;
         ret->type = FCGI_EVENT_BODY_END;
+        return 0;
 }
 
-static void decoder_close_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
-        static void (*const close_by_take[])(struct fcgi_decoder *, struct fcgi_event *) = {
+static int decoder_close_record(struct fcgi_decoder *d, struct fcgi_event *ret) {
+        static int (*const close_by_take[])(struct fcgi_decoder *, struct fcgi_event *) = {
                 [TAKE_BEGIN] = decoder_close_begin,
                 [TAKE_PARAMS] = decoder_close_params,
                 [TAKE_BODY] = decoder_close_body,
                 [TAKE_VALUES] = decoder_close_values,
         };
 
-        if (d->p->take != TAKE_NOTHING)
-                close_by_take[d->p->take](d, ret);
+        return d->p->take != TAKE_NOTHING ? close_by_take[d->p->take](d, ret) : 0;
 }
 
 int fcgi_decoder_step(struct fcgi_decoder *d, const uint8_t *in, size_t n, size_t *ret_used, struct fcgi_event *ret) {
@@ -352,8 +371,11 @@ int fcgi_decoder_step(struct fcgi_decoder *d, const uint8_t *in, size_t n, size_
                 } else {
                         break; /* inside a header or its padding */
                 }
-                if (p->record.n_left == 0)
-                        decoder_close_record(d, &event);
+                if (p->record.n_left == 0) {
+                        r = decoder_close_record(d, &event);
+                        if (r < 0)
+                                return r;
+                }
         }
         *ret_used = n - rest.n;
         *ret = event;

@@ -46,7 +46,8 @@ const char *fcgi_decoder_violation_text(enum fcgi_violation v);
 enum fcgi_event_type {
         FCGI_EVENT_MORE,      /* all input is consumed: read more */
         FCGI_EVENT_BEGIN,     /* a request has begun: id, role, keep_conn are set in the decoder */
-        FCGI_EVENT_HEAD,      /* the PARAMS stream has ended: params/n_params are complete and well-formed */
+        FCGI_EVENT_HEAD,      /* the PARAMS stream has ended: params/n_params are complete and well-formed, index is
+                               * of them */
         FCGI_EVENT_BODY,      /* data/n: a slice of the STDIN stream inside the caller's buffer */
         FCGI_EVENT_BODY_END,  /* the STDIN stream has ended */
         FCGI_EVENT_ABORT,     /* the peer aborts the request; the caller answers END_REQUEST when it has stopped */
@@ -54,6 +55,8 @@ enum fcgi_event_type {
                                * with CANT_MPX_CONN or UNKNOWN_ROLE); close: and the connection closed after it */
         FCGI_EVENT_VIOLATION, /* violation says why: the connection must be closed */
 };
+
+struct fcgi_index;
 
 struct fcgi_event {
         enum fcgi_event_type type;
@@ -74,8 +77,9 @@ struct fcgi_decoder {
         bool head_done;
         bool body_done;
         bool aborted;
-        uint8_t *params;
+        uint8_t *params; /* with room for one byte behind them */
         size_t n_params;
+        struct fcgi_index *index; /* the caller's, who may set it at any time; or NULL */
 
         /* private */
         struct fcgi_limits limits;
@@ -97,7 +101,8 @@ void fcgi_decoder_reset(struct fcgi_decoder *d);
 int fcgi_decoder_step(struct fcgi_decoder *d, const uint8_t *in, size_t n, size_t *ret_used, struct fcgi_event *ret);
 
 /* The caller has sent END_REQUEST: the decoder waits for the next BEGIN. What is left of the old request's STDIN stream
- * is skipped without events. The params block stays allocated (its memory is used again) but its contents end here. */
+ * is skipped without events. The params block stays allocated (its memory is used again) but its contents end here, and
+ * the index is cleared. */
 void fcgi_decoder_end_request(struct fcgi_decoder *d);
 
 /* True when no byte of a further record has been taken: the connection is idle between requests. */

@@ -23,15 +23,27 @@ struct fcgi_pair {
 enum { FCGI_PARAMS_E_MALFORMED = 2 };
 int fcgi_params_next_any(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret);
 
-/* The same. Nearly all pairs have two short lengths, and each request's block is walked three times: that case is here,
- * to be inlined. */
+static inline int fcgi_params_next_slowly(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
+        struct fcgi_pair pair;
+        size_t at = *pos;
+        int r = fcgi_params_next_any(block, n, &at, &pair);
+
+        if (r == 1) {
+                *pos = at;
+                *ret = pair;
+        }
+        return r;
+}
+
+/* The same. Nearly all pairs have two short lengths, and that case is here, to be inlined. The other one has variables
+ * of its own, so that the caller's need not be in memory. */
 static inline int fcgi_params_next(const uint8_t *block, size_t n, size_t *pos, struct fcgi_pair *ret) {
         size_t at = *pos, n_name, n_value;
 
         if (at >= n)
                 return 0;
         if (n - at < 2 || ((block[at] | block[at + 1]) & FCGI_PARAMS_LENGTH_LONG))
-                return fcgi_params_next_any(block, n, pos, ret);
+                return fcgi_params_next_slowly(block, n, pos, ret);
         n_name = block[at];
         n_value = block[at + 1];
         at += 2;

@@ -48,7 +48,7 @@ static void booted_load_env(const char *script) {
         const char *slash = strrchr(script, '/');
         size_t n_root = slash && slash > script ? (size_t)(slash - script) : 1;
 
-        sapi_env_load(FCGI_RESPONDER, NULL, 0);
+        sapi_env_load(FCGI_RESPONDER, NULL);
         SAPI_ENV_SET("FRANKENPHP_WORKER", "1", 1);
         SAPI_ENV_SET("DOCUMENT_ROOT", slash ? script : "/", n_root);
         SAPI_ENV_SET("SCRIPT_FILENAME", script, strlen(script));
@@ -169,7 +169,7 @@ static void booted_begin(const struct sapi_request *request) {
         if (booted.boot->forks)
                 sapi_template_begin();
         zend_memory_reset_peak_usage();
-        sapi_env_load(request->role, request->params, request->n_params);
+        sapi_env_load(request->role, request->params);
         booted_fill_request_info();
         sapi_limit_begin(request->cpu_nsec, sapi_signals_begin_request());
         sapi_ini_apply_request();

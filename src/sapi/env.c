@@ -1,184 +1,159 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The FastCGI parameters of one request: a table that is filled from the decoded block in one pass, looked up by
- * name, and poured into $_SERVER, $_ENV and getenv() when PHP asks.
+ * The FastCGI parameters of one request: looked up by name, and poured into $_SERVER, $_ENV and getenv() when PHP asks.
  *
- * PHP wants names and values NUL-terminated. Most requests look at a handful of them, so a pair is copied, into one
- * arena, when it is first asked for; the block stays where it is until the request has ended. A pair takes at least two
- * length bytes in the block, so the block's size is enough for all pairs with their two NULs. Table and arena stay from
- * request to request; what is set later comes from Zend's request memory.
+ * They stay where they were received, see fcgi/index.h. What is set later has a table of its own, which is empty for
+ * most requests; its values come from Zend's request memory.
  *
- * PHP programs see the order of $_SERVER. php-fpm shows the last parameter first and FCGI_ROLE, which comes with
- * BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the later value. So does this
- * table.
+ * PHP programs see the order of $_SERVER. php-fpm shows what is set later first, then the last parameter, and
+ * FCGI_ROLE, which comes with BEGIN_REQUEST, after all of them; a name that comes twice keeps its place and takes the
+ * later value. So it is here.
  */
 
 #include "sapi/internal.h"
 
 #include "conf/credential.h"
-#include "fcgi/params.h"
 
-#define N_BUCKETS_BITS 7
-#define N_BUCKETS      (1U << N_BUCKETS_BITS)
-#define ARENA_KEEP     (64U * 1024U)
+#define ENV_ROLE "FCGI_ROLE"
 
 struct env_var {
         const char *name;
         char *value; /* NULL: removed */
         size_t n_name;
         size_t n_value;
-        size_t n_whole; /* of a parameter of the request: with what follows a NUL */
-        uint32_t next;  /* in its bucket: index + 1; 0: the last */
-        bool raw;       /* name and value lie in the block, not terminated */
 };
 
+static struct fcgi_index env_no_params;
+
 static struct {
-        struct env_var *vars;
-        size_t n_vars, size_vars;
-        char *arena, *end; /* end: behind what the arena holds */
-        size_t size_arena;
-        uint32_t buckets[N_BUCKETS]; /* index + 1 */
-} env;
+        struct fcgi_index *params;
+        char *role;
+        struct env_var *set; /* later; those of a parameter's name stand for that */
+        size_t n_set, size_set;
+} env = { .params = &env_no_params };
 
 /* PHP's own import, which knows the process environment. */
 static void (*env_import_process)(zval *array);
 
-/* By the name's length, its last four bytes and its first one. */
-static inline uint32_t *env_bucket(const char *name, size_t n) {
-        uint32_t h = 0;
-
-        if (n >= sizeof(h)) {
-                memcpy(&h, name + n - sizeof(h), sizeof(h));
-                h ^= (uint32_t)(uint8_t)name[0] << 8;
-        } else
-                memcpy(&h, name, n);
-        return &env.buckets[(h + (uint32_t)n) * 0x9e3779b1U >> (32 - N_BUCKETS_BITS)];
+static bool env_is(const char *name, size_t n, const char *other, size_t n_other) {
+        return n == n_other && memcmp(name, other, n) == 0;
 }
 
-static inline struct env_var *env_find_in(uint32_t bucket, const char *name, size_t n) {
-        for (uint32_t i = bucket; i > 0; i = env.vars[i - 1].next) {
-                struct env_var *v = &env.vars[i - 1];
-
-                if (v->n_name == n && memcmp(v->name, name, n) == 0)
-                        return v;
-        }
+static struct env_var *env_find_set(const char *name, size_t n) {
+        for (size_t i = 0; i < env.n_set; i++)
+                if (env_is(env.set[i].name, env.set[i].n_name, name, n))
+                        return &env.set[i];
         return NULL;
 }
 
-/* Where the variable of that name is, or will be: all but its place in the bucket is the caller's to set. */
-static inline struct env_var *env_place(const char *name, size_t n) {
-        uint32_t *bucket = env_bucket(name, n);
-        struct env_var *v = env_find_in(*bucket, name, n);
-
-        if (v)
-                return v;
-        if (env.n_vars == env.size_vars) {
-                env.size_vars = MAX(env.size_vars * 2, (size_t)64);
-                env.vars = safe_perealloc(env.vars, env.size_vars, sizeof(*env.vars), 0, true);
-        }
-        v = &env.vars[env.n_vars++];
-        v->next = *bucket;
-        *bucket = (uint32_t)env.n_vars;
-        return v;
-}
-
-/* Name and value must outlive the request. */
-static void env_put(const char *name, size_t n, char *value, size_t n_value) {
-        struct env_var *v = env_place(name, n);
-
-        *v = (struct env_var){ .name = name, .n_name = n, .value = value, .n_value = n_value, .next = v->next };
-}
-
-/* A parameter as it lies in the block. Each request has some twenty: no field is written for nothing. */
-static void env_put_raw(const struct fcgi_pair *pair) {
-        struct env_var *v = env_place(pair->name, pair->n_name);
-
-        v->name = pair->name;
-        v->n_name = pair->n_name;
-        v->value = (char *)pair->value;
-        v->n_value = pair->n_value;
-        v->raw = true; /* env_terminate() sets the rest */
-}
-
-static char *env_store(const char *data, size_t n) {
-        char *at = env.end;
-
-        memcpy(at, data, n);
-        at[n] = '\0';
-        env.end = at + n + 1;
-        return at;
-}
-
-/* The variable as PHP takes it. What follows a NUL in its value is dropped, so that PHP and we see the same. */
-static struct env_var *env_terminate(struct env_var *v) {
-        if (v->raw) {
-                v->name = env_store(v->name, v->n_name);
-                v->value = env_store(v->value, v->n_value);
-                v->n_whole = v->n_value;
-                v->n_value = strlen(v->value);
-                v->raw = false;
-        }
-        return v;
-}
-
-static struct env_var *env_find(const char *name, size_t n) {
-        struct env_var *v = env_find_in(*env_bucket(name, n), name, n);
-
-        return v ? env_terminate(v) : NULL;
-}
-
-static void env_put_role(enum fcgi_role role) {
-        static const char *const names[] = {
+void sapi_env_load(enum fcgi_role role, struct fcgi_index *params) {
+        static char names[][sizeof("AUTHORIZER")] = {
                 [FCGI_RESPONDER] = "RESPONDER",
                 [FCGI_AUTHORIZER] = "AUTHORIZER",
                 [FCGI_FILTER] = "FILTER",
         };
 
-        env_put("FCGI_ROLE", sizeof("FCGI_ROLE") - 1, (char *)names[role], strlen(names[role]));
-}
-
-void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n) {
-        struct fcgi_pair pair;
-        size_t pos = 0;
-
-        sapi_env_reset();
-        if (env.size_arena < n) {
-                env.arena = perealloc(env.arena, n, true);
-                env.size_arena = n;
-        }
-        env.end = env.arena;
-        env_put_role(role);
-        while (fcgi_params_next(params, n, &pos, &pair) == 1)
-                env_put_raw(&pair);
+        env.n_set = 0;
+        env.role = names[role];
+        env.params = params ?: &env_no_params;
 }
 
 void sapi_env_reset(void) {
-        env.n_vars = 0;
-        memset(env.buckets, 0, sizeof(env.buckets));
-        if (env.size_arena > ARENA_KEEP) {
-                pefree(env.arena, true);
-                env.arena = NULL;
-                env.size_arena = 0;
+        env.n_set = 0;
+        env.role = NULL;
+        env.params = &env_no_params;
+}
+
+char *sapi_env_get_in(uint32_t bucket, const char *name, size_t n) {
+        struct fcgi_index_entry *e;
+
+        if (env.n_set > 0) {
+                const struct env_var *v = env_find_set(name, n);
+
+                if (v)
+                        return v->value;
         }
+        e = fcgi_index_find_in(env.params, bucket, name, n);
+        if (e)
+                return fcgi_index_value(e);
+        return env_is(name, n, ENV_ROLE, sizeof(ENV_ROLE) - 1) ? env.role : NULL;
 }
 
 char *sapi_env_get(const char *name, size_t n) {
-        const struct env_var *v = env_find(name, n);
+        return sapi_env_get_in(fcgi_index_bucket(name, n), name, n);
+}
 
-        return v ? v->value : NULL;
+/* The name must outlive the request. */
+static void env_put(const char *name, size_t n, char *value, size_t n_value) {
+        struct env_var *v = env_find_set(name, n);
+
+        if (!v && env.n_set == env.size_set) {
+                env.size_set = MAX(env.size_set * 2, (size_t)16);
+                env.set = safe_perealloc(env.set, env.size_set, sizeof(*env.set), 0, true);
+        }
+        if (!v)
+                v = &env.set[env.n_set++];
+        *v = (struct env_var){ .name = name, .n_name = n, .value = value, .n_value = n_value };
 }
 
 char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value) {
         char *copy;
 
         if (!value) {
-                if (env_find(name, n))
+                if (sapi_env_get(name, n))
                         env_put(name, n, NULL, 0);
                 return NULL;
         }
         copy = estrndup(value, n_value);
         env_put(name, n, copy, n_value);
         return copy;
+}
+
+/* What PHP is shown of the i-th parameter; value NULL: nothing. */
+static struct env_var env_param(size_t i) {
+        struct fcgi_index_entry *e = fcgi_index_at(env.params, i);
+        const struct env_var *v;
+
+        if (!e || env_is(e->name, e->n_name, ENV_ROLE, sizeof(ENV_ROLE) - 1))
+                return (struct env_var){ 0 };
+        v = env_find_set(e->name, e->n_name);
+        if (v)
+                return *v;
+        fcgi_index_end(e);
+        return (struct env_var){ .name = e->name, .n_name = e->n_name, .value = e->value, .n_value = e->n_value };
+}
+
+/* The role's own value where no parameter has its name. */
+static struct env_var env_role(void) {
+        char *value = sapi_env_get(ENV_ROLE, sizeof(ENV_ROLE) - 1);
+
+        return (struct env_var){
+                .name = ENV_ROLE, .n_name = sizeof(ENV_ROLE) - 1, .value = value, .n_value = value ? strlen(value) : 0
+        };
+}
+
+/* One after the other, in PHP's order, from env_count() down. False: there are no more. */
+static bool env_next(size_t *at, struct env_var *ret) {
+        while (*at > 0) {
+                size_t i = --*at;
+
+                if (i == 0)
+                        *ret = env_role();
+                else if (i <= env.params->n)
+                        *ret = env_param(i - 1);
+                else {
+                        *ret = env.set[i - env.params->n - 1];
+                        if (fcgi_index_find(env.params, ret->name, ret->n_name))
+                                ret->value = NULL; /* it has that one's place */
+                }
+                if (ret->value)
+                        return true;
+        }
+        return false;
+}
+
+static size_t env_count(void) {
+        return env.n_set + env.params->n + 1;
 }
 
 /* A credential is nowhere but here: not in the process's environment, which programs inherit and phpinfo() shows, nor
@@ -252,15 +227,15 @@ static void env_import(zval *array) {
         int source = env_is_superglobal(array, TRACK_VARS_SERVER) ? PARSE_SERVER
                      : env_is_superglobal(array, TRACK_VARS_ENV)  ? PARSE_ENV
                                                                   : -1;
+        struct env_var v;
 
         env_import_process(array);
         if (!sapi_current.io)
                 return;
-        for (size_t i = env.n_vars; i > 0; i--) {
-                const struct env_var *v = env_terminate(&env.vars[i - 1]);
-
-                if (v->value && strcmp(v->name, "HTTP_PROXY") != 0)
-                        env_register(source, v, array);
+        for (size_t at = env_count(); env_next(&at, &v);) {
+                v.n_value = strlen(v.value); /* what follows a NUL is dropped, so that PHP and we see the same */
+                if (!env_is(v.name, v.n_name, "HTTP_PROXY", sizeof("HTTP_PROXY") - 1))
+                        env_register(source, &v, array);
         }
 }
 
@@ -292,11 +267,8 @@ void sapi_env_server(zval *array) {
 
 /* The request's HTTP headers, their names as PHP rebuilds them from HTTP_X_Y; whole, as php-fpm has them here. */
 void sapi_env_headers(zval *array) {
-        for (size_t i = env.n_vars; i > 0; i--) {
-                const struct env_var *v = env_terminate(&env.vars[i - 1]);
+        struct env_var v;
 
-                if (v->value)
-                        sapi_add_request_header(v->name, (unsigned int)v->n_name, v->value,
-                                                (unsigned int)MAX(v->n_value, v->n_whole), array);
-        }
+        for (size_t at = env_count(); env_next(&at, &v);)
+                sapi_add_request_header(v.name, (unsigned int)v.n_name, v.value, (unsigned int)v.n_value, array);
 }

@@ -66,10 +66,11 @@ bool sapi_status_fill(zval *ret);
 
 /* env.c: the FastCGI parameters of the request. Names are given with their length; values are NUL-terminated and live
  * to the request's end. */
-void sapi_env_load(enum fcgi_role role, const uint8_t *params, size_t n);
+void sapi_env_load(enum fcgi_role role, struct fcgi_index *params); /* NULL: there are none */
 void sapi_env_reset(void);
 char *sapi_env_get(const char *name, size_t n);
-#define SAPI_ENV(name) sapi_env_get(name, sizeof(name) - 1)
+char *sapi_env_get_in(uint32_t bucket, const char *name, size_t n);
+#define SAPI_ENV(name) sapi_env_get_in(fcgi_index_bucket(name, sizeof(name) - 1), name, sizeof(name) - 1)
 /* The value is copied; NULL removes the name. Returns the copy. */
 char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value);
 #define SAPI_ENV_SET(name, value, n_value) sapi_env_set(name, sizeof(name) - 1, value, n_value)

@@ -223,7 +223,7 @@ static bool request_life(const struct sapi_request *request) {
         if (sapi_booted_waits())
                 return sapi_booted_request(request);
         EG(exit_status) = 0;
-        sapi_env_load(request->role, request->params, request->n_params);
+        sapi_env_load(request->role, request->params);
         sapi_request_fill_info();
         request_fill_script();
         sapi_signals_put_back();

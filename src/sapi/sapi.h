@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/macros.h"
+#include "fcgi/index.h"
 #include "fcgi/record.h"
 
 struct conf_pool;
@@ -131,13 +132,12 @@ void sapi_disconnect_hint(void);
 uint64_t sapi_body_left(void);
 const char *sapi_body_folder(void);
 
-/* One request. params: the decoded block of FCGI_PARAMS, name-value pairs as fcgi/params.h reads them. */
+/* One request. */
 struct sapi_request {
         const struct sapi_io *io;
         void *ctx;
         enum fcgi_role role;
-        const uint8_t *params;
-        size_t n_params;
+        struct fcgi_index *params; /* the values that are looked up become strings, where they are */
         uint64_t cpu_nsec; /* CLOCK_PROCESS_CPUTIME_ID when the request began; max_execution_time counts from there */
 };
 

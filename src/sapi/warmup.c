@@ -104,7 +104,7 @@ static uint8_t *warmup_encode(const char *script, const struct conf_warmup *w, s
 
         for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
                 n += fcgi_params_encoded_size(pairs[i].n_name, pairs[i].n_value);
-        p = block = malloc(n);
+        p = block = malloc(n + 1); /* an index wants that one */
         for (size_t i = 0; p && i < ELEMENTSOF(pairs); i++)
                 if (pairs[i].n_value > 0 || pairs[i].name[0] != 'H') /* HTTPS is on, or not there */
                         p += fcgi_params_encode(p, &pairs[i]);
@@ -137,6 +137,7 @@ static char *warmup_problem(const struct sapi_result *r) {
 
 void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup_end *ret) {
         _cleanup_free_ uint8_t *params = NULL;
+        _cleanup_(fcgi_index_done) struct fcgi_index index = { 0 };
         struct sapi_result result = { 0 };
         struct conf_warmup w;
         size_t n_params = 0;
@@ -144,7 +145,7 @@ void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup
         *ret = (struct sapi_warmup_end){ .fit = true };
         if (conf_warmup_parse(address, &w))
                 params = warmup_encode(script, &w, &n_params);
-        if (!params) {
+        if (!params || fcgi_index_read(&index, params, n_params) != 0) {
                 ret->problem = strdup("out of memory");
                 return;
         }
@@ -155,8 +156,7 @@ void sapi_warmup_run(const char *script, const char *address, struct sapi_warmup
         warmup.ran = false;
         sapi_request_run(&(struct sapi_request){ .io = &warmup.io,
                                                  .role = FCGI_RESPONDER,
-                                                 .params = params,
-                                                 .n_params = n_params,
+                                                 .params = &index,
                                                  .cpu_nsec = time_read_nsec(CLOCK_PROCESS_CPUTIME_ID) },
                          &result);
         ret->fit = !result.worker_must_end;

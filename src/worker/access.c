@@ -14,7 +14,6 @@
 
 #include "base/addr.h"
 #include "conf/conf.h"
-#include "fcgi/params.h"
 #include "log/journal.h"
 #include "log/line.h"
 #include "sapi/sapi.h"
@@ -90,15 +89,16 @@ static const char *access_kept(const struct access *a, size_t at) {
 static const char *access_find_variable(void *ctx, const char *name, size_t *ret_n) {
         const struct access *a = ctx;
         struct sapi_facts facts;
-        struct fcgi_pair pair;
+        const struct fcgi_index_entry *e;
 
         sapi_facts_get(&facts);
         if (facts.running)
                 return sapi_facts_param(name, ret_n);
-        if (!fcgi_params_find(a->source.params, a->source.n_params, name, &pair))
+        e = a->source.params ? fcgi_index_find(a->source.params, name, strlen(name)) : NULL;
+        if (!e)
                 return NULL;
-        *ret_n = pair.n_value;
-        return pair.value;
+        *ret_n = e->n_value;
+        return e->value;
 }
 
 /* Of a page's headers, as sapi_facts_header() does of PHP's. */

@@ -16,14 +16,14 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "conf/model.h"
+#include "fcgi/index.h"
 #include "log/access.h"
 #include "log/out.h"
 #include "worker/track.h"
 
-/* Where a request can be looked up: its parameters as they came, and its connection. */
+/* Where a request can be looked up: its parameters, and its connection. */
 struct access_source {
-        const uint8_t *params;
-        size_t n_params;
+        const struct fcgi_index *params; /* NULL: its head has not come */
         int fd;
         const char
                 *page; /* the reply without PHP: its headers, each with its line's end, then an empty line; or NULL */

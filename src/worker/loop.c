@@ -35,10 +35,10 @@
 #define WORKER_IDLE_TIME    USEC_PER_SEC
 
 /* Answers the request whose head has been read: a page of the pool's own, or PHP. */
-static void worker_answer(struct worker *w, struct sapi_result *ret) {
+static void worker_answer(struct worker *w, const struct track_request *facts, struct sapi_result *ret) {
         struct transport *t = &w->transport;
 
-        if (pages_answer(t, w->setup->pool, w->setup->scoreboard))
+        if (pages_answer(t, facts, w->setup->pool, w->setup->scoreboard))
                 return;
         if (abandoned_drops(t, w->setup->pool, w->setup->scoreboard)) {
                 ret->http_status = ABANDONED_STATUS;
@@ -48,8 +48,7 @@ static void worker_answer(struct worker *w, struct sapi_result *ret) {
         sapi_request_run(&(struct sapi_request){ .io = &exchange_io,
                                                  .ctx = t,
                                                  .role = t->decoder.role,
-                                                 .params = t->decoder.params,
-                                                 .n_params = t->decoder.n_params,
+                                                 .params = &t->params,
                                                  .cpu_nsec = track_cpu_begun(&w->track) },
                          ret);
 }
@@ -153,12 +152,10 @@ static int worker_serve(struct worker *w) {
                 return r < 0 ? r : 0;
         }
         if (r != EXCHANGE_E_ABORTED) {
-                track_read(&facts, t->decoder.params, t->decoder.n_params);
+                track_read(&facts, &t->params);
                 track_head(&w->track, &facts, t->exchange.waited);
-                access_head(&w->access, &facts,
-                            &(struct access_source){
-                                    .params = t->decoder.params, .n_params = t->decoder.n_params, .fd = t->stream.fd });
-                worker_answer(w, &result);
+                access_head(&w->access, &facts, &(struct access_source){ .params = &t->params, .fd = t->stream.fd });
+                worker_answer(w, &facts, &result);
                 access_end(&w->access, result.http_status, result.memory_peak);
         }
         worker_settle(w, &result);

@@ -4,6 +4,8 @@
 
 #include "worker/pages.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "sapi/sapi.h"
 #include "status/page.h"
@@ -11,7 +13,11 @@
 #include "worker/reply.h"
 #include "worker/track.h"
 
-bool pages_answer(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard) {
+static bool pages_are_asked(const struct track_request *request, const char *path) {
+        return path && request->n_uri == strlen(path) && memcmp(request->uri, path, request->n_uri) == 0;
+}
+
+static bool pages_write(struct transport *t, const struct conf_pool *pool, const struct scoreboard *scoreboard) {
         _cleanup_text_ struct text reply = {};
         const struct status_page page = {
                 .params = t->decoder.params,
@@ -29,4 +35,10 @@ bool pages_answer(struct transport *t, const struct conf_pool *pool, const struc
         access_page(t->access, text_peek(&reply));
         reply_append(t, FCGI_STDOUT, (const uint8_t *)text_peek(&reply), reply.n);
         return true;
+}
+
+bool pages_answer(struct transport *t, const struct track_request *request, const struct conf_pool *pool,
+                  const struct scoreboard *scoreboard) {
+        return (pages_are_asked(request, pool->ping_path) || pages_are_asked(request, pool->status_path)) &&
+               pages_write(t, pool, scoreboard);
 }

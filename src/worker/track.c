@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "fcgi/index.h"
 #include "fcgi/params.h"
 #include "probe/probes.h"
 #include "scoreboard/active.h"
@@ -92,27 +93,23 @@ static uint64_t track_number(const char *s, size_t n) {
         return length == FCGI_PARAMS_LENGTH_UNKNOWN ? 0 : length;
 }
 
-void track_read(struct track_request *ret, const uint8_t *params, size_t n_params) {
-        struct fcgi_pair pair;
-        size_t pos = 0;
+/* The value of a parameter, or an empty one. */
+static inline const char *track_param(const struct fcgi_index *params, const char *name, size_t *ret_n) {
+        const struct fcgi_index_entry *e = fcgi_index_find(params, name, strlen(name));
 
-        *ret = (struct track_request){ .method = "", .uri = "", .query = "" };
-        while (fcgi_params_next(params, n_params, &pos, &pair) == 1) {
-#define IS(literal) (pair.n_name == sizeof(literal) - 1 && memcmp(pair.name, literal, sizeof(literal) - 1) == 0)
-                if (IS("REQUEST_METHOD")) {
-                        ret->method = pair.value;
-                        ret->n_method = pair.n_value;
-                } else if (IS("SCRIPT_NAME")) {
-                        ret->uri = pair.value;
-                        ret->n_uri = pair.n_value;
-                } else if (IS("QUERY_STRING")) {
-                        ret->query = pair.value;
-                        ret->n_query = pair.n_value;
-                } else if (IS("CONTENT_LENGTH")) {
-                        ret->content_length = track_number(pair.value, pair.n_value);
-                }
-#undef IS
-        }
+        *ret_n = e ? e->n_value : 0;
+        return e ? e->value : "";
+}
+
+void track_read(struct track_request *ret, const struct fcgi_index *params) {
+        const char *length;
+        size_t n_length;
+
+        ret->method = track_param(params, "REQUEST_METHOD", &ret->n_method);
+        ret->uri = track_param(params, "SCRIPT_NAME", &ret->n_uri);
+        ret->query = track_param(params, "QUERY_STRING", &ret->n_query);
+        length = track_param(params, "CONTENT_LENGTH", &n_length);
+        ret->content_length = track_number(length, n_length);
 }
 
 void track_head(struct track *t, const struct track_request *request, bool waited) {

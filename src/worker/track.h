@@ -50,8 +50,9 @@ uint64_t track_cpu_begun(struct track *t);
 /* The worker was woken, and it was for no request. */
 void track_no_request(struct track *t);
 
-/* The facts in a decoded block of parameters; pointers go into that. */
-void track_read(struct track_request *ret, const uint8_t *params, size_t n_params);
+/* The facts in a request's parameters; pointers go into those. */
+struct fcgi_index;
+void track_read(struct track_request *ret, const struct fcgi_index *params);
 
 /* Its head is complete. INFO. waited: there was more to it than decoding bytes that were there, so the clock is read.
  */

@@ -11,12 +11,16 @@
 #include "log/peer.h"
 
 int transport_init(struct transport *t, const struct transport_setup *setup) {
+        int r;
+
         t->stream.fd = -1;
         spool_init(&t->exchange.spool);
         t->track = setup->track;
         t->access = setup->access;
         t->kept = setup->kept;
-        return fcgi_decoder_init(&t->decoder, &setup->limits);
+        r = fcgi_decoder_init(&t->decoder, &setup->limits);
+        t->decoder.index = &t->params;
+        return r;
 }
 
 void transport_open(struct transport *t, int fd, usec_t begun) {

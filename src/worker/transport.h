@@ -12,6 +12,7 @@
 
 #include "conn/stream.h"
 #include "fcgi/decoder.h"
+#include "fcgi/index.h"
 #include "fcgi/scan.h"
 #include "worker/phases.h"
 #include "worker/spool.h"
@@ -46,6 +47,7 @@ struct exchange {
 struct transport {
         struct stream stream;
         struct fcgi_decoder decoder;
+        struct fcgi_index params; /* the request's, from its head to its end */
         struct track *track;
         struct access *access;
         struct kept *kept;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Name-value pairs: any block is walked to its end or to its first broken pair; what was read is written again and must
- * read back the same; a search finds the last pair of a name.
+ * read back the same; a search finds the last pair of a name. An index of it has the same pairs, finds the same, and
+ * its strings are what the block had.
  */
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "fcgi/index.h"
 #include "fcgi/params.h"
 #include "fuzz.h"
 
@@ -67,6 +69,68 @@ static void check_find(const uint8_t *block, size_t n, const struct fcgi_pair *p
         assert(found.value == last->value && found.n_value == last->n_value);
 }
 
+static bool same_name(const struct fcgi_pair *a, const struct fcgi_pair *b) {
+        return a->n_name == b->n_name && memcmp(a->name, b->name, a->n_name) == 0;
+}
+
+/* Of the i-th pair's name: what the index is to show there; NULL: nothing, as it comes before. */
+static const struct fcgi_pair *shown(const struct fcgi_pair *pairs, size_t n_pairs, size_t i) {
+        const struct fcgi_pair *last = &pairs[i];
+
+        for (size_t j = 0; j < n_pairs; j++)
+                if (same_name(&pairs[j], &pairs[i])) {
+                        if (j < i)
+                                return NULL;
+                        last = &pairs[j];
+                }
+        return last;
+}
+
+static void check_string(const char *s, const char *bytes, size_t n) {
+        assert(memcmp(s, bytes, n) == 0 && s[n] == '\0');
+}
+
+/* Once all are strings, and once more: nothing has come to lie over another one. */
+static void check_shown(const struct fcgi_index *x, const struct fcgi_pair *pairs, size_t n_pairs) {
+        for (unsigned again = 0; again < 2; again++)
+                for (size_t i = n_pairs; i > 0; i--) {
+                        struct fcgi_index_entry *e = fcgi_index_at(x, i - 1);
+                        const struct fcgi_pair *pair = shown(pairs, n_pairs, i - 1);
+
+                        assert(!e == !pair);
+                        if (!e)
+                                continue;
+                        fcgi_index_end(e);
+                        check_string(e->name, pair->name, pair->n_name);
+                        check_string(e->value, pair->value, pair->n_value);
+                        assert(fcgi_index_find(x, pair->name, pair->n_name) == e);
+                }
+}
+
+static void check_index(const uint8_t *block, size_t n, const struct fcgi_pair *pairs, size_t n_pairs) {
+        _cleanup_(fcgi_index_done) struct fcgi_index x = {};
+        _cleanup_free_ uint8_t *copy = malloc(n + 1);
+
+        if (!copy)
+                abort();
+        memcpy(copy, block, n);
+        assert(fcgi_index_read(&x, copy, n) == 0 && x.n == n_pairs);
+        for (size_t i = 0; i < n_pairs; i++) { /* some are asked for before the others */
+                const struct fcgi_pair *last = shown(pairs, n_pairs, i);
+
+                if (last && i % 3 == 0)
+                        check_string(fcgi_index_value(fcgi_index_find(&x, last->name, last->n_name)), last->value,
+                                     last->n_value);
+        }
+        check_shown(&x, pairs, n_pairs);
+}
+
+static void check_broken_index(const uint8_t *block, size_t n) {
+        _cleanup_(fcgi_index_done) struct fcgi_index x = {};
+
+        assert(fcgi_index_read(&x, (uint8_t *)block, n) == FCGI_PARAMS_E_MALFORMED && x.n == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         struct fcgi_pair pairs[PAIRS_MAX];
         size_t pos = 0, before = 0, n_pairs = 0;
@@ -84,5 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         assert(fcgi_params_well_formed(data, n) == (r == 0));
         for (size_t i = 0; i < n_pairs; i++)
                 check_find(data, n, pairs + i, n_pairs - i);
+        if (r == 0)
+                check_index(data, n, pairs, n_pairs);
+        else
+                check_broken_index(data, n);
         return 0;
 }

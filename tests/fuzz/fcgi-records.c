@@ -2,7 +2,7 @@
 /*
  * Both decoders over any bytes. The input is heard twice, whole and in pieces whose sizes the input itself chooses; the
  * two accounts must be the same, with neighbouring slices of one stream joined. On the way every event keeps its
- * promises.
+ * promises. In pieces the decoder makes an index as well.
  *
  * First byte: which decoder, and when the caller ends a request. Second byte: seed of the pieces' sizes. The rest is
  * the conversation.
@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "fcgi/client.h"
 #include "fcgi/decoder.h"
+#include "fcgi/index.h"
 #include "fcgi/params.h"
 #include "fuzz.h"
 
@@ -31,6 +32,7 @@ struct hearing {
         uint8_t mode;
         struct fcgi_decoder decoder;
         struct fcgi_client client;
+        struct fcgi_index index;
         struct text account;
         int last;
 };
@@ -66,6 +68,18 @@ static void check_reply(const struct fcgi_event *e) {
         assert(FCGI_HEADER_SIZE + header.n_content + header.n_padding == e->n_reply);
 }
 
+static void check_index(const struct fcgi_decoder *d) {
+        struct fcgi_pair pair;
+        size_t pos = 0, n = 0;
+
+        for (; fcgi_params_next(d->params, d->n_params, &pos, &pair) == 1; n++)
+                assert(d->index->entries[n].name == pair.name && d->index->entries[n].n_name == pair.n_name &&
+                       d->index->entries[n].value == pair.value && d->index->entries[n].n_value == pair.n_value);
+        assert(n == d->index->n);
+        if (n > 0) /* there is room behind the last one */
+                (void)fcgi_index_value(&d->index->entries[n - 1]);
+}
+
 static void check_event(const struct hearing *h, const struct fcgi_event *e, const uint8_t *in, size_t used) {
         const struct fcgi_decoder *d = &h->decoder;
 
@@ -74,6 +88,8 @@ static void check_event(const struct hearing *h, const struct fcgi_event *e, con
                 assert(d->in_request && d->request_id != 0 && !d->head_done);
         if (e->type == FCGI_EVENT_HEAD)
                 assert(d->in_request && d->head_done && fcgi_params_well_formed(d->params, d->n_params));
+        if (e->type == FCGI_EVENT_HEAD && d->index)
+                check_index(d);
         if (e->type == FCGI_EVENT_BODY)
                 assert(d->head_done && !d->body_done && e->n > 0 && e->data >= in && e->data + e->n <= in + used);
         if (e->type == FCGI_EVENT_BODY_END)
@@ -173,6 +189,7 @@ static char *hear(uint8_t mode, const uint8_t *in, size_t n, uint32_t seed, size
 
         if (fcgi_decoder_init(&h.decoder, &limits) < 0)
                 abort();
+        h.decoder.index = seed > 0 ? &h.index : NULL;
         fcgi_client_begin(&h.client, 1);
         for (size_t at = 0, piece; fine && at < n; at += piece) {
                 piece = seed > 0 ? MIN((size_t)(seed >> 16) % 23 + 1, n - at) : n;
@@ -183,6 +200,7 @@ static char *hear(uint8_t mode, const uint8_t *in, size_t n, uint32_t seed, size
         if (text_finish(&h.account, &account, ret_n) < 0)
                 abort();
         fcgi_decoder_done(&h.decoder);
+        fcgi_index_done(&h.index);
         return account;
 }
 

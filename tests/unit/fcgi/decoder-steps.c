@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "alloc.h"
+#include "fcgi/index.h"
 #include "fcgi/values.h"
 #include "talk.h"
 
@@ -236,17 +237,66 @@ static void test_memory_that_runs_out_is_said(void **state) {
         const uint8_t *in = bytes;
         size_t n = talk_build(small_request, 0, bytes), used;
         struct fcgi_decoder d = {};
+        struct fcgi_index x = {};
         struct fcgi_event e;
 
         alloc_fail_at(1);
         assert_int_equal(fcgi_decoder_init(&d, &limits), -ENOMEM);
         assert_null(d.p);
-        alloc_fail_at(2);
-        assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
-        step(&d, &in, &n, FCGI_EVENT_BEGIN);
-        assert_int_equal(fcgi_decoder_step(&d, in, n, &used, &e), -ENOMEM);
-        fcgi_decoder_done(&d);
+        for (unsigned i = 2; i <= 3; i++) { /* the block, and the index */
+                const uint8_t *at = in;
+                size_t left = n;
+
+                alloc_fail_at(i);
+                assert_int_equal(fcgi_decoder_init(&d, &limits), 0);
+                d.index = &x;
+                step(&d, &at, &left, FCGI_EVENT_BEGIN);
+                assert_int_equal(fcgi_decoder_step(&d, at, left, &used, &e), -ENOMEM);
+                assert_int_equal(alloc_count, i);
+                fcgi_decoder_done(&d);
+        }
+        fcgi_index_done(&x);
         alloc_fail_at(0);
+}
+
+/* Head after head the index is of the request in hand, also after one that was broken. */
+static void test_the_index_is_of_the_request(void **state) {
+        static const struct record t[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1A"), PARAMS(1, "B\1\1CD"),
+                                           PARAMS(1, ""), STDIN(1, ""),       {} };
+        static const struct record broken[] = { BEGIN_KEEP(1), PARAMS(1, "\1\1EF\1"), PARAMS(1, ""), {} };
+        static const struct record empty[] = { BEGIN_KEEP(1), PARAMS(1, ""), STDIN(1, ""), {} };
+        struct fcgi_index x = {};
+        struct feed f;
+
+        feed_begin(&f, t, 0);
+        f.d.index = &x;
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        assert_int_equal(x.n, 0);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        assert_int_equal(x.n, 2);
+        assert_string_equal(fcgi_index_value(fcgi_index_find(&x, "A", 1)), "B");
+        assert_string_equal(fcgi_index_value(fcgi_index_find(&x, "C", 1)), "D");
+        feed_step(&f, FCGI_EVENT_BODY_END);
+        assert_int_equal(x.n, 2);
+        fcgi_decoder_end_request(&f.d);
+        assert_int_equal(x.n, 0);
+
+        feed_records(&f, empty, 0);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_step(&f, FCGI_EVENT_HEAD);
+        assert_int_equal(x.n, 0);
+        assert_null(fcgi_index_find(&x, "A", 1));
+        feed_step(&f, FCGI_EVENT_BODY_END);
+        fcgi_decoder_end_request(&f.d);
+
+        feed_records(&f, broken, 0);
+        feed_step(&f, FCGI_EVENT_BEGIN);
+        feed_step(&f, FCGI_EVENT_VIOLATION);
+        assert_null(fcgi_index_find(&x, "E", 1));
+        fcgi_decoder_reset(&f.d);
+        assert_ptr_equal(f.d.index, &x);
+        fcgi_decoder_done(&f.d);
+        fcgi_index_done(&x);
 }
 
 static void test_every_violation_has_a_text(void **state) {
@@ -322,6 +372,7 @@ int main(void) {
                 cmocka_unit_test(test_values_larger_than_the_limit),
                 cmocka_unit_test(test_the_block_doubles_and_keeps_its_bytes),
                 cmocka_unit_test(test_memory_that_runs_out_is_said),
+                cmocka_unit_test(test_the_index_is_of_the_request),
                 cmocka_unit_test(test_every_violation_has_a_text),
                 cmocka_unit_test(test_what_is_to_come_of_a_record),
                 cmocka_unit_test(test_what_is_not_whole_is_given_back),

@@ -161,7 +161,7 @@ static void test_encoded_pairs_read_back(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(lengths); i++)
                 for (size_t j = 0; j < ELEMENTSOF(lengths); j++) {
                         size_t size = fcgi_params_encoded_size(lengths[i], lengths[j]), pos = 0;
-                        struct fcgi_pair pair;
+                        struct fcgi_pair pair = {};
 
                         assert_int_equal(size, (lengths[i] < 128 ? 1 : 4) + (lengths[j] < 128 ? 1 : 4) + lengths[i] +
                                                        lengths[j]);
