@@ -331,7 +331,8 @@ static void give_back_everywhere(uint8_t type, size_t n_content, bool whole_only
         size_t n = FCGI_HEADER_SIZE + n_content + 3, used;
 
         fcgi_record_encode_header(
-                bytes, &(struct fcgi_header){ .type = type, .n_content = (uint16_t)n_content, .n_padding = 3 });
+                bytes, &(struct fcgi_header){
+                               .type = type, .request_id = 1, .n_content = (uint16_t)n_content, .n_padding = 3 });
         for (size_t at = 0; at < n; at++) {
                 size_t expected = at < FCGI_HEADER_SIZE || (whole_only && at < FCGI_HEADER_SIZE + n_content) ? at : 0;
                 struct fcgi_decoder d;
@@ -349,6 +350,7 @@ static void give_back_everywhere(uint8_t type, size_t n_content, bool whole_only
 }
 
 static void test_what_is_not_whole_is_given_back(void **state) {
+        give_back_everywhere(FCGI_BEGIN_REQUEST, 8, true);
         give_back_everywhere(FCGI_GET_VALUES, 20, true);
         give_back_everywhere(FCGI_STDIN, 20, false); /* of no request: it is skipped */
         give_back_everywhere(FCGI_ABORT_REQUEST, 0, false);

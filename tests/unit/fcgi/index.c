@@ -123,6 +123,37 @@ static size_t many_pairs(uint8_t *block, unsigned n) {
         return at;
 }
 
+/* A longer name in A's bucket; its length. */
+static size_t find_neighbour(char *ret, size_t size) {
+        for (unsigned i = 0;; i++) {
+                size_t n = (size_t)snprintf(ret, size, "N%u", i);
+
+                if (fcgi_index_bucket(ret, n) == fcgi_index_bucket("A", 1))
+                        return n;
+        }
+}
+
+static void test_neighbours_in_a_bucket(void **state) {
+        static uint8_t block[64];
+        _cleanup_(fcgi_index_done) struct fcgi_index x = {};
+        char name[16];
+        size_t n_name = find_neighbour(name, sizeof(name)), n = 0;
+        const struct fcgi_pair pairs[] = {
+                { .name = name, .n_name = n_name, .value = "1", .n_value = 1 },
+                { .name = "A", .n_name = 1, .value = "2", .n_value = 1 },
+                { .name = name, .n_name = n_name, .value = "3", .n_value = 1 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++)
+                n += fcgi_params_encode(block + n, &pairs[i]);
+        assert_int_equal(fcgi_index_read(&x, block, n), 0);
+        assert_string_equal(fcgi_index_value(fcgi_index_find(&x, "A", 1)), "2");
+        assert_string_equal(fcgi_index_value(fcgi_index_find(&x, name, n_name)), "3");
+        assert_ptr_equal(fcgi_index_at(&x, 0), &x.entries[2]);
+        assert_ptr_equal(fcgi_index_at(&x, 1), &x.entries[1]);
+        assert_null(fcgi_index_at(&x, 2));
+}
+
 /* It grows with what comes, up to what comes, and keeps what a request usually needs. */
 static void test_its_memory(void **state) {
         static const unsigned numbers[] = { 60, 3000, 1, 64, 65 };
@@ -169,6 +200,7 @@ int main(void) {
                 cmocka_unit_test(test_each_name_once_in_its_place),
                 cmocka_unit_test(test_the_last_of_a_name_is_found),
                 cmocka_unit_test(test_a_nul_in_a_value),
+                cmocka_unit_test(test_neighbours_in_a_bucket),
                 cmocka_unit_test(test_its_memory),
                 cmocka_unit_test(test_memory_that_runs_out_is_said),
         };

@@ -110,6 +110,7 @@ static const struct {
           FCGI_SCAN_MORE },
         { "a role that is not served", { R(FCGI_BEGIN_REQUEST, 1, "\0\4\0\0\0\0\0\0") }, FCGI_SCAN_ANSWER },
         { "an unknown type", { R(77, 0, "x") }, FCGI_SCAN_ANSWER },
+        { "a type below the first one is not known", { R(0, 1, "") }, FCGI_SCAN_ANSWER },
         { "an answer to an unknown type", { R(FCGI_UNKNOWN_TYPE, 0, "\0\0\0\0\0\0\0\0") }, FCGI_SCAN_MORE },
 };
 
