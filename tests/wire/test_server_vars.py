@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import pwd
+import random
 
 import pytest
 
@@ -69,6 +70,32 @@ def test_last_of_two_parameters_of_one_name_wins(backend):
     params = list(backend.params(DUMP).items()) + [("HTTP_X_TWICE", "first"), ("HTTP_X_TWICE", "second")]
     assert json.loads(backend.client().request(params).body)["HTTP_X_TWICE"] == "second"
     assert fastcgi.decode_pairs(fastcgi.pairs(params))[b"HTTP_X_TWICE"] == b"second"
+
+
+# Some are longer than others of the same end, some are no plain keys of an array, some are what the answer depends on.
+NAMES = ["HTTP_X_A", "HTTP_X_B", "HTTP_Y_A", "HTTP_XX_A", "N10SAME", "N11SAME", "N1SAME", "X", "XY", "A.B C", "ARR[k]", "FCGI_ROLE", "PHP_SELF",
+         "QUERY_STRING", "PATH_INFO", "PATH_TRANSLATED", "CONTENT_TYPE", "ORIG_PATH_INFO", "SERVER_NAME"]
+ALL_WAYS = ("<?php $e = array_flip(" + json.dumps(POOL + USER) + "); unset($_SERVER['REQUEST_TIME'], $_SERVER['REQUEST_TIME_FLOAT']);"
+            " var_dump(array_diff_key($_SERVER, $e), array_diff_key(getenv(), $e), getallheaders(), $_GET);"
+            " foreach (" + json.dumps(NAMES) + " as $n) var_dump(getenv($n));"
+            " var_dump(array_diff_key(getenv(), $e));")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_names_that_come_several_times(both, seed):
+    """Each keeps its first place and takes its last value, whichever way it is asked for."""
+    answers = []
+    for backend in both:
+        rng = random.Random(seed)
+        with backend.connect("one") as c:
+            for _ in range(4):
+                params = list(backend.params(ALL_WAYS).items())
+                for i in range(rng.randrange(1, 60)):
+                    value = rng.choice([f"/{i}", f"v{i}", "", f"a={i}&b", "w" * rng.choice([126, 127, 128, 300])])
+                    params.insert(rng.randrange(len(params) + 1), (rng.choice(NAMES), value))
+                answers.append(c.request(params, keep=True, wide=rng.random() < 0.3).stdout)
+    assert answers[4:] == answers[:4]
+    assert b"HTTP_X_A" in b"".join(answers)
 
 
 def test_parameter_with_any_bytes(backend):
