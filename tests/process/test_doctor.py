@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -274,6 +275,22 @@ def test_a_document_root_that_is_not_there(start, machine):
     s = start()
     found = machine.findings(s, *machine.nginx(f"unix:{s.address()}", root=f"{s.folder}/publik"))
     assert list(found) == ["root"] and f"nginx serves {s.folder}/publik [{machine.folder}/nginx.conf:" in found["root"] and "no such folder: 404" in found["root"]
+
+
+@pytest.mark.skipif(not programs.ROOT, reason="the rights of others take root")
+def test_a_document_root_that_is_the_pools_alone(start, machine):
+    """nginx answers 403 before it asks the pool."""
+    s = start()
+    root = f"{s.folder}/site"
+    os.mkdir(root)
+    os.chown(root, pwd.getpwnam("www-data").pw_uid, 0)
+    os.chmod(root, 0o750)
+    web = machine.nginx(f"unix:{s.address()}", root=root, user="daemon")
+    found = machine.findings(s, *web)
+    assert list(found) == ["root"] and f"nginx runs as daemon, which cannot enter {root}, and serves {root} [{machine.folder}/nginx.conf:" in found["root"]
+    assert f"setfacl -m u:daemon:x {root} (" in found["root"]
+    os.chmod(root, 0o711)  # the other way that it names
+    assert machine.findings(s, *web) == {}
 
 
 def test_a_site_outside_of_what_the_pool_may_open(start, machine):

@@ -17,6 +17,7 @@
 struct machine {
         const char *sentence;
         struct doctor_unit units[2];
+        const char *services[2]; /* further units, which are off */
         struct doctor_pool pools[2];
         struct doctor_file file;
         struct doctor_backend backends[2];
@@ -88,9 +89,12 @@ static void machine_fill_backend(struct doctor_facts *f, const struct doctor_bac
         b->user = machine_text(from->user);
         b->link = machine_text(from->link);
         b->file = machine_text(from->file);
+        b->upstream = machine_text(from->upstream);
+        b->upstream_place = machine_text(from->upstream_place);
         b->root = machine_text(from->root);
         b->root_place = machine_text(from->root_place);
         b->obstacle = machine_text(from->obstacle);
+        b->entry_obstacle = machine_text(from->entry_obstacle);
         b->root_obstacle = machine_text(from->root_obstacle);
         machine_fill_socket(&b->socket, &from->socket);
 }
@@ -100,6 +104,9 @@ static void machine_fill(const struct machine *m, struct doctor_facts *f) {
         for (size_t i = 0; i < 2; i++) {
                 if (m->units[i].name)
                         machine_fill_unit(f, &m->units[i]);
+                if (m->services[i])
+                        machine_fill_unit(f, &(struct doctor_unit){
+                                                     .name = m->services[i], .load = "loaded", .active = "inactive" });
                 if (m->pools[i].name)
                         machine_fill_pool(f, &m->pools[i]);
                 if (m->backends[i].address)

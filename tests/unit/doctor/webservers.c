@@ -26,6 +26,7 @@ struct file {
         struct {
                 const char *address, *root, *user;
                 unsigned line;
+                const char *upstream; /* name and line of its address; NULL: it has none */
         } found[3];
         const char *unseen;
 };
@@ -51,7 +52,7 @@ static const struct file files[] = {
           .found = { { "a:1", "/srv", "nobody", 1 } } },
         { "an upstream that comes later, each of its servers", doctor_nginx_read,
           "server { fastcgi_pass fpm; }\nupstream fpm { server unix:/a; server 127.0.0.1:1 backup; }",
-          .found = { { "/a", "", "nobody", 1 }, { "127.0.0.1:1", "", "nobody", 1 } } },
+          .found = { { "/a", "", "nobody", 1, "fpm:2" }, { "127.0.0.1:1", "", "nobody", 1, "fpm:2" } } },
         { "braces, quotes and comments in words", doctor_nginx_read,
           "# fastcgi_pass c;\nlocation ~ \"^/x{2}/\" { set $a \"};\"; return 200 'fastcgi_pass b;'; }\n"
           "log_format f '${host} {x}';\nfastcgi_pass d:1; # e",
@@ -98,6 +99,15 @@ static void put(const char *folder, const char *name, const char *text) {
         assert_int_equal(fclose(f), 0);
 }
 
+static void expect_upstream(const char *says, const struct doctor_backend *b, const char *upstream) {
+        const char *line = strrchr(b->upstream_place, ':');
+        char found[64];
+
+        snprintf(found, sizeof(found), "%s%s", b->upstream, line ? line : "");
+        if (!text_equal(found, upstream ? upstream : ""))
+                fail_msg("%s: upstream %s", says, found);
+}
+
 static void expect(const struct file *file, const struct doctor_facts *f) {
         size_t n = 0;
 
@@ -112,6 +122,7 @@ static void expect(const struct file *file, const struct doctor_facts *f) {
                     !text_equal(b->user, file->found[i].user) || b->line != file->found[i].line)
                         fail_msg("%s: %s, root %s, user %s, line %u", file->says, b->address, b->root, b->user,
                                  b->line);
+                expect_upstream(file->says, b, file->found[i].upstream);
         }
         if (file->unseen && (f->n_unseen != 1 || !strstr(f->unseen[0].what, file->unseen)))
                 fail_msg("%s: it is not told that it was not seen", file->says);

@@ -135,10 +135,13 @@ struct doctor_backend *doctor_facts_add_backend(struct doctor_facts *f) {
                                               .address = "",
                                               .link = "",
                                               .file = "",
+                                              .upstream = "",
+                                              .upstream_place = "",
                                               .root = "",
                                               .root_place = "",
                                               .socket = no_socket,
                                               .obstacle = "",
+                                              .entry_obstacle = "",
                                               .root_obstacle = "" };
         return b;
 }

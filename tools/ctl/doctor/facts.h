@@ -100,13 +100,18 @@ struct doctor_backend {
         const char *link; /* what the server names, where that is a link to the address; "" */
         const char *file;
         unsigned line;
+        const char *upstream;           /* the server's name for the address; "": it has none */
+        const char *upstream_place;     /* "FILE:LINE" of the address, which is not in the line above then */
         const char *root;               /* the document root, or the folder of its scripts; "": not known */
         const char *root_place;         /* "FILE:LINE" that names it; "": as above */
         enum doctor_answer root_exists; /* there is such a folder */
         struct doctor_socket socket;
         enum doctor_answer may_connect; /* the web server's user, by the rights of files */
         const char *obstacle;           /* the first part of the path that is closed to it; "" */
-        enum doctor_answer may_read;    /* the pool's user, the document root */
+        bool has_scripts_only;          /* in the root: the web server need not look there */
+        enum doctor_answer may_enter;   /* the web server's user, the document root */
+        const char *entry_obstacle;
+        enum doctor_answer may_read; /* the pool's user, the document root */
         const char *root_obstacle;
 };
 

@@ -25,7 +25,7 @@ struct nginx_block {
 };
 
 struct nginx_server {
-        const char *upstream, *address;
+        const char *upstream, *address, *place;
 };
 
 struct nginx {
@@ -102,7 +102,12 @@ static void nginx_add_backend(const struct nginx_cursor *c) {
         b->line = c->first_line;
 }
 
-static void nginx_add_server(struct nginx *n, const char *upstream, const char *address) {
+static const char *nginx_place(const struct nginx_cursor *c) {
+        return doctor_facts_print(c->nginx->f, "%s:%u", c->path, c->first_line);
+}
+
+static void nginx_add_server(const struct nginx_cursor *c, const char *upstream, const char *address) {
+        struct nginx *n = c->nginx;
         struct nginx_server *servers = reallocarray(n->servers, n->n_servers + 1, sizeof(*servers));
 
         if (!servers) {
@@ -110,13 +115,9 @@ static void nginx_add_server(struct nginx *n, const char *upstream, const char *
                 return;
         }
         n->servers = servers;
-        servers[n->n_servers++] =
-                (struct nginx_server){ upstream,
-                                       text_has_prefix(address, "unix:") ? address + strlen("unix:") : address };
-}
-
-static const char *nginx_place(const struct nginx_cursor *c) {
-        return doctor_facts_print(c->nginx->f, "%s:%u", c->path, c->first_line);
+        servers[n->n_servers++] = (struct nginx_server){
+                upstream, text_has_prefix(address, "unix:") ? address + strlen("unix:") : address, nginx_place(c)
+        };
 }
 
 /* "/srv/site$fastcgi_script_name": what comes before a path, or before the last part of which a variable is made. */
@@ -159,7 +160,7 @@ static void nginx_take_directive(struct nginx_cursor *c) {
         else if (text_equal(name, "user") && n->n_blocks == 1)
                 n->user = c->words[1];
         else if (text_equal(name, "server") && block->upstream)
-                nginx_add_server(n, block->upstream, c->words[1]);
+                nginx_add_server(c, block->upstream, c->words[1]);
         else if (text_equal(name, "include") && n->depth < DOCTOR_WEBFILE_DEPTH)
                 doctor_webfile_each(n->prefix, c->words[1], &(struct doctor_webfile_visitor){ nginx_read_file, n });
         c->n_words = 0;
@@ -195,6 +196,7 @@ static void nginx_close_block(struct nginx *n, unsigned *lost) {
 
                 if (*b->root)
                         continue;
+                b->has_scripts_only = *block->script;
                 b->root = *block->script ? block->script : block->root;
                 b->root_place = *block->script ? block->script_place : block->root_place;
         }
@@ -250,6 +252,8 @@ static void nginx_resolve(struct nginx *n, size_t first) {
                                 return;
                         *b = copy;
                         b->address = n->servers[k].address;
+                        b->upstream = n->servers[k].upstream;
+                        b->upstream_place = n->servers[k].place;
                         found = true;
                 }
         }

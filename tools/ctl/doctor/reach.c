@@ -139,7 +139,7 @@ void doctor_reach_collect(struct doctor_facts *f) {
                 struct doctor_backend *b = &f->backends[i];
                 const struct doctor_pool *pool = doctor_facts_find_pool(f, b->address);
                 const struct reach_question connect = { .path = b->address, .wanted = W_OK };
-                const struct reach_question root = { .path = b->root, .wanted = R_OK | X_OK };
+                const struct reach_question root = { .path = b->root, .wanted = X_OK };
 
                 b->root_exists = reach_exists(b->root);
                 b->may_connect = reach_ask(f, b->user, &connect, &b->obstacle);
@@ -148,7 +148,10 @@ void doctor_reach_collect(struct doctor_facts *f) {
                                             doctor_facts_print(f, "whether %s may connect to %s",
                                                                *b->user ? b->user : b->server, b->address),
                                             "it cannot be told from the rights of files: ask as root");
-                if (pool && *b->root)
-                        b->may_read = reach_ask(f, pool->user, &root, &b->root_obstacle);
+                if (!pool || !*b->root)
+                        continue;
+                if (!b->has_scripts_only)
+                        b->may_enter = reach_ask(f, b->user, &root, &b->entry_obstacle);
+                b->may_read = reach_ask(f, pool->user, &root, &b->root_obstacle);
         }
 }

@@ -17,10 +17,11 @@ static void socket_check_taken(const struct doctor_pool *p, struct doctor_findin
         text_append(&found->next, "end php-fpm (");
         doctor_unitname_put_disable(p->socket.holder_unit, &found->next);
         text_append(&found->next, "), or let the pool listen elsewhere; then ");
-        doctor_unitname_put_restart(p->unit, &found->next);
+        doctor_unitname_put_remake(p->unit, &found->next);
 }
 
-/* Whose address a socket unit has, it must be the same in both; else the service makes the socket itself. */
+/* An instance's socket unit is made of the pool's file, and systemd may have an older one. Where a socket unit has an
+ * address of its own it must be the same in both; else the service makes the socket itself. */
 static void socket_check_put_start(const struct doctor_facts *f, const struct doctor_pool *p, struct text *out) {
         const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit), *socket = doctor_unitstate_socket(f, p->unit);
 
@@ -28,12 +29,18 @@ static void socket_check_put_start(const struct doctor_facts *f, const struct do
                 text_append(out, "start fpmd");
                 return;
         }
+        if (text_has_prefix(p->unit, "fpmd@") && doctor_unitstate_is_up(socket)) {
+                doctor_unitname_put_remake(p->unit, out);
+                text_printf(out, "; systemctl status %s then shows the pool's address in its line Listen",
+                            socket->name);
+                return;
+        }
         if (doctor_unitstate_is_up(socket))
                 text_printf(out,
                             "systemctl status %s shows in its line Listen where it listens: ListenStream= and the "
                             "pool's listen must be the same; after a change ",
                             socket->name);
-        doctor_unitname_put_restart(p->unit, out);
+        doctor_unitname_put_remake(p->unit, out);
 }
 
 /* fpmd.service has no socket for it. Where its master does not say so, all but fpmd.socket's own may be such. */

@@ -27,6 +27,11 @@ static bool unit_check_is_spare(const struct doctor_facts *f, const struct docto
         return f->n_pools > 0;
 }
 
+/* An instance is made of its pool's file, and keeps in its command line what was wrong there. */
+static const char *unit_check_remake(const struct doctor_unit *u) {
+        return text_has_prefix(u->name, "fpmd@") ? "systemctl daemon-reload and " : "";
+}
+
 /* To start a spare one may stop what has its address now. */
 static void unit_check_failed(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
         bool spare = unit_check_is_spare(f, u);
@@ -44,8 +49,8 @@ static void unit_check_failed(const struct doctor_facts *f, const struct doctor_
                         "systemctl start %s, or journalctl -u %s -x -e, which says why it failed",
                         u->name, u->name);
         else
-                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl start %s",
-                            u->name, u->name);
+                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %ssystemctl start %s",
+                            u->name, unit_check_remake(u), u->name);
 }
 
 /* Between its end and the next start there are moments of other states; systemctl stop has "stop-sigterm". */
@@ -70,12 +75,12 @@ static void unit_check_restarts(const struct doctor_unit *u, struct doctor_findi
 static void unit_check_loop(const struct doctor_unit *u, struct doctor_findings *out) {
         struct doctor_finding *found = doctor_findings_add(out, "unit", DOCTOR_PROBLEM);
 
-        text_printf(&found->what,
-                    "%s ends while it starts, and systemd starts it again and again (%" PRIu64
-                    " times so far): its clients wait: 504",
-                    u->name, u->restarts);
-        text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, systemctl restart %s",
-                    u->name, u->name);
+        text_printf(&found->what, "%s ends while it starts, and systemd starts it again", u->name);
+        if (u->restarts > 0)
+                text_printf(&found->what, ", %" PRIu64 " time%s so far", u->restarts, u->restarts == 1 ? "" : "s");
+        text_append(&found->what, ": its clients wait: 504");
+        text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %ssystemctl restart %s",
+                    u->name, unit_check_remake(u), u->name);
 }
 
 /* systemd made an instance of its pool's file, which a reload of the service reads by itself. */
@@ -181,9 +186,18 @@ static bool unit_check_has_trouble(const struct doctor_unit *u) {
         return u && (text_equal(u->load, "masked") || text_equal(u->active, "failed"));
 }
 
-/* A pool that no web server asks for may be off on purpose. */
+static bool unit_check_any_is_wanted(const struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (unit_check_is_wanted(f, f->pools[i].unit))
+                        return true;
+        return false;
+}
+
+/* A pool that no web server asks for may be off on purpose, where another one is asked for or listens. */
 static enum doctor_level unit_check_silence(const struct doctor_facts *f, const char *service) {
-        return unit_check_is_wanted(f, service) || !unit_check_any_listens(f) ? DOCTOR_PROBLEM : DOCTOR_NOTE;
+        if (unit_check_is_wanted(f, service))
+                return DOCTOR_PROBLEM;
+        return unit_check_any_is_wanted(f) || unit_check_any_listens(f) ? DOCTOR_NOTE : DOCTOR_PROBLEM;
 }
 
 /* One that has failed is told as that. */
@@ -193,6 +207,7 @@ static void unit_check_silent(const struct doctor_facts *f, const struct doctor_
         bool wanted = unit_check_is_wanted(f, service->name);
         const char *start = socket ? socket->name : service->name;
         struct doctor_finding *found;
+        bool enabled;
 
         if (unit_check_has_trouble(service) || unit_check_has_trouble(socket))
                 return;
@@ -202,9 +217,10 @@ static void unit_check_silent(const struct doctor_facts *f, const struct doctor_
                 text_printf(&found->next, "install the package, or \"meson install\", then systemctl daemon-reload");
                 return;
         }
-        text_printf(&found->what, "%s is %s, so nobody listens for its pools%s", start,
+        enabled = text_has_prefix(socket ? socket->enabled : service->enabled, "enabled");
+        text_printf(&found->what, "%s is %s%s, so nobody listens for its pools%s", start, enabled ? "enabled and " : "",
                     socket ? socket->active : service->active, wanted ? ", and a web server sends requests there" : "");
-        text_printf(&found->next, "systemctl enable --now %s", start);
+        text_printf(&found->next, "systemctl %s %s", enabled ? "start" : "enable --now", start);
 }
 
 static void unit_check_boot(const struct doctor_facts *f, const struct doctor_unit *service,

@@ -50,6 +50,12 @@ void doctor_unitname_put_restart(const char *service, struct text *out) {
         text_append(out, service);
 }
 
+void doctor_unitname_put_remake(const char *service, struct text *out) {
+        if (text_has_prefix(service, "fpmd@"))
+                text_append(out, "systemctl daemon-reload and ");
+        doctor_unitname_put_restart(service, out);
+}
+
 void doctor_unitname_put_disable(const char *service, struct text *out) {
         text_printf(out, "systemctl disable --now %s", *service ? service : "of the service that it is in, if any");
 }

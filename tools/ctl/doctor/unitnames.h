@@ -21,3 +21,6 @@ void doctor_unitname_put_disable(const char *service, struct text *out);
 /* What has to be started anew for another address: the socket unit and the service, or of php-fpm's package the service
  * alone. */
 void doctor_unitname_put_restart(const char *service, struct text *out);
+
+/* The same; of an instance after systemd has made its units of what its file says by now. */
+void doctor_unitname_put_remake(const char *service, struct text *out);

@@ -10,13 +10,18 @@
 #include "doctor/checks.h"
 #include "doctor/unitnames.h"
 
-/* How the address is written in that server's configuration. */
-static void web_check_put_address(const char *server, const char *address, struct text *out) {
+#define WEB_CHECK_OWN  "/run/fpmd-" /* and a pool's name: how fpmd's own documents call a pool's socket */
+#define WEB_CHECK_SLIP 2U           /* characters: more are no slip of a hand */
+
+/* How the address is written in that place of the server's configuration. */
+static void web_check_put_address(const struct doctor_backend *b, const char *address, struct text *out) {
         bool is_path = address[0] == '/';
 
-        if (text_equal(server, "Apache"))
+        if (*b->upstream)
+                text_printf(out, is_path ? "server unix:%s" : "server %s", address);
+        else if (text_equal(b->server, "Apache"))
                 text_printf(out, is_path ? "proxy:unix:%s|fcgi://localhost" : "fcgi://%s", address);
-        else if (text_equal(server, "Caddy"))
+        else if (text_equal(b->server, "Caddy"))
                 text_printf(out, is_path ? "php_fastcgi unix/%s" : "php_fastcgi %s", address);
         else
                 text_printf(out, is_path ? "fastcgi_pass unix:%s" : "fastcgi_pass %s", address);
@@ -42,7 +47,10 @@ static bool web_check_is_first(const struct doctor_facts *f, size_t i, bool root
 }
 
 static void web_check_put_place(const struct doctor_backend *b, size_t n, struct text *out) {
-        text_printf(out, " [%s:%u", b->file, b->line);
+        if (*b->upstream)
+                text_printf(out, " [%s, the upstream '%s' of %s:%u", b->upstream_place, b->upstream, b->file, b->line);
+        else
+                text_printf(out, " [%s:%u", b->file, b->line);
         if (*b->link)
                 text_printf(out, ", by the link %s", b->link);
         if (n > 1)
@@ -78,9 +86,11 @@ static bool web_check_is_used(const struct doctor_facts *f, const struct doctor_
         return false;
 }
 
-/* The pool that is meant: the only one; or of those to which nobody sends requests the one whose address is the likest,
- * since one that has another site must not get this one's code. NULL: none. */
+/* The pool that is meant: of those to which nobody sends requests one whose address is nearly this one, since the pool
+ * of another site must not get this one's code. The only pool may also be meant by an address that is no other pool's
+ * by its name: that one may have gone, and its site not. NULL: none. */
 static const struct doctor_pool *web_check_meant(const struct doctor_facts *f, const char *address) {
+        unsigned most = f->n_pools > 1 || text_has_prefix(address, WEB_CHECK_OWN) ? WEB_CHECK_SLIP : UINT_MAX;
         const struct doctor_pool *best = NULL;
         unsigned least = UINT_MAX;
 
@@ -88,7 +98,8 @@ static const struct doctor_pool *web_check_meant(const struct doctor_facts *f, c
                 const struct doctor_pool *p = &f->pools[i];
                 unsigned distance = web_check_distance(p->listen, address);
 
-                if (!*p->listen || (f->n_pools > 1 && web_check_is_used(f, p)) || (best && distance >= least))
+                if (!*p->listen || (f->n_pools > 1 && web_check_is_used(f, p)) || distance > most ||
+                    (best && distance >= least))
                         continue;
                 best = p;
                 least = distance;
@@ -106,9 +117,9 @@ static void web_check_put_next(const struct doctor_facts *f, const struct doctor
         }
         text_append(out, "start what listens there, ");
         if (meant) {
-                text_append(out, "or write \"");
-                web_check_put_address(b->server, meant->listen, out);
-                text_printf(out, "\" (pool '%s') and reload %s, ", meant->name, b->server);
+                text_printf(out, "or, if the site is that of pool '%s', write \"", meant->name);
+                web_check_put_address(b, meant->listen, out);
+                text_printf(out, "\" and reload %s, ", b->server);
         }
         text_printf(out, "or take that out of %s's configuration, where its site has gone", b->server);
 }
@@ -151,10 +162,9 @@ static void web_check_put_socket_owner(const struct doctor_facts *f, const struc
                 return;
         }
         text_printf(out, "listen.owner = %s and listen.group = %s in %s, then ", user, user, pool->file);
-        if (text_has_prefix(pool->unit, "fpmd@")) {
-                text_append(out, "systemctl daemon-reload and ");
-                doctor_unitname_put_restart(pool->unit, out);
-        } else
+        if (text_has_prefix(pool->unit, "fpmd@"))
+                doctor_unitname_put_remake(pool->unit, out);
+        else
                 text_printf(out, "systemctl restart %s", pool->unit);
 }
 
@@ -242,6 +252,37 @@ static void web_check_no_root(const struct doctor_backend *b, struct doctor_find
         text_printf(&found->next, ") and reload %s, or make it: mkdir -p %s", b->server, b->root);
 }
 
+/* Who may not enter the document root: the web server's user, which looks for each file, and the pool's. */
+static void web_check_readers(const struct doctor_backend *b, const struct doctor_pool *pool,
+                              struct doctor_findings *out) {
+        bool both = b->may_enter == DOCTOR_NO && b->may_read == DOCTOR_NO && !text_equal(b->user, pool->user) &&
+                    text_equal(b->entry_obstacle, b->root_obstacle);
+        struct doctor_finding *found;
+
+        if (b->may_enter == DOCTOR_NO) {
+                found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+                text_printf(&found->what, "%s runs as %s, which cannot enter %s, and serves %s [", b->server, b->user,
+                            b->entry_obstacle, b->root);
+                web_check_put_root_place(b, &found->what);
+                text_append(&found->what, "]: 403 or 404");
+                if (both)
+                        text_printf(&found->what, "; nor can the user of pool '%s', %s", pool->name, pool->user);
+                text_printf(&found->next, "setfacl -m u:%s:x", b->user);
+                if (both)
+                        text_printf(&found->next, " -m u:%s:x", pool->user);
+                text_printf(&found->next,
+                            " %s (Debian's package acl), or chmod o+x %s, by which everybody can; namei -l %s shows "
+                            "the rights",
+                            b->entry_obstacle, b->entry_obstacle, b->root);
+        }
+        if (b->may_read == DOCTOR_NO && !both && (b->may_enter != DOCTOR_NO || !text_equal(b->user, pool->user))) {
+                found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
+                text_printf(&found->what, "The user of pool '%s', %s, cannot read %s, which %s serves [%s:%u]: 404",
+                            pool->name, pool->user, b->root, b->server, b->file, b->line);
+                text_printf(&found->next, "open %s to it; namei -l %s shows the rights", b->root_obstacle, b->root);
+        }
+}
+
 static void web_check_root(const struct doctor_facts *f, const struct doctor_backend *b, const struct doctor_pool *pool,
                            struct doctor_findings *out) {
         const struct doctor_unit *u = doctor_facts_find_unit(f, pool->unit);
@@ -260,12 +301,7 @@ static void web_check_root(const struct doctor_facts *f, const struct doctor_bac
                             b->file, b->line, u->name);
                 text_printf(&found->next, "move the site elsewhere, or PrivateTmp=no by systemctl edit %s", u->name);
         }
-        if (b->may_read == DOCTOR_NO) {
-                found = doctor_findings_add(out, "root", DOCTOR_PROBLEM);
-                text_printf(&found->what, "The user of pool '%s', %s, cannot read %s, which %s serves [%s:%u]: 404",
-                            pool->name, pool->user, b->root, b->server, b->file, b->line);
-                text_printf(&found->next, "open %s to it; namei -l %s shows the rights", b->root_obstacle, b->root);
-        }
+        web_check_readers(b, pool, out);
 }
 
 void doctor_web_check_roots(const struct doctor_facts *f, struct doctor_findings *out) {
