@@ -20,6 +20,13 @@
 
 #define STORE_NAME_MAX 255 /* systemd's */
 
+/* Of all names, each with its separator: systemd passes them as one string of the environment ($LISTEN_FDNAMES), which
+ * execve(2) takes up to 128 KiB of; sockets of units have theirs in it, too. */
+#define STORE_NAMES_MAX ((size_t)96 * 1024)
+
+/* Descriptors that are kept at the end: systemd compares each new one with all that it has. */
+#define STORE_KEEP_MAX 1024U
+
 /* sd_pid_notify_with_fds(3), FDNAME= */
 #define STORE_UNNAMED "stored"
 
@@ -40,7 +47,7 @@ char *store_name(const char *kind, const char *what) {
 
 bool store_is_name(const char *name) {
         return text_has_prefix(name, STORE_LISTENER) || text_has_prefix(name, STORE_NUMBERS) ||
-               text_equal(name, STORE_UNNAMED);
+               text_has_prefix(name, STORE_IDLE) || text_equal(name, STORE_UNNAMED);
 }
 
 static int store_compare(const void *x, const void *y) {
@@ -98,10 +105,11 @@ static bool store_list_has(const struct store_list *l, const struct store_item *
 }
 
 /* The outcome of telling the service manager. */
-static void store_told(int r, const char *name) {
+static bool store_told(int r, const char *name) {
         if (r < 0)
                 log_warning("the fd store cannot be told of '%s', which may not be there after a restart: %s", name,
                             strerror(-r));
+        return r >= 0;
 }
 
 /* Removes names of which the store has a descriptor too many. Those that stay with it are forgotten as well: they are
@@ -115,8 +123,8 @@ static void store_remove(struct store_list *holds, const struct store_list *want
                 for (end = i; end < holds->n && text_equal(holds->items[i].name, holds->items[end].name); end++)
                         keep &= store_list_has(wanted, &holds->items[end]);
                 if (!keep)
-                        store_told(sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", holds->items[i].name),
-                                   holds->items[i].name);
+                        (void)store_told(sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", holds->items[i].name),
+                                         holds->items[i].name);
                 for (size_t k = i; k < end; k++)
                         if (keep)
                                 holds->items[n_left++] = holds->items[k];
@@ -126,11 +134,11 @@ static void store_remove(struct store_list *holds, const struct store_list *want
         holds->n = n_left;
 }
 
-static void store_put(const struct store_item *item) {
+static bool store_put(const struct store_item *item) {
         _cleanup_text_ struct text message = {};
 
         text_printf(&message, "FDSTORE=1\nFDNAME=%s", item->name);
-        store_told(sd_pid_notify_with_fds(0, 0, text_peek(&message), &item->fd, 1), item->name);
+        return store_told(sd_pid_notify_with_fds(0, 0, text_peek(&message), &item->fd, 1), item->name);
 }
 
 static void store_fit(struct store *s, struct store_list *l) {
@@ -153,8 +161,31 @@ void store_set(struct store *s, struct store_list *wanted) {
         store_remove(&s->holds, wanted);
         for (size_t i = 0; i < wanted->n; i++)
                 if (!store_list_has(&s->holds, &wanted->items[i]))
-                        store_put(&wanted->items[i]);
+                        (void)store_put(&wanted->items[i]);
         store_list_done(&s->holds);
         s->holds = *wanted;
         *wanted = (struct store_list){};
+}
+
+static size_t store_count_names(const struct store_list *l) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->n; i++)
+                n += strlen(l->items[i].name) + 1;
+        return n;
+}
+
+unsigned store_share(const struct store *s, const char *name, size_t n_parts) {
+        size_t n_names = store_count_names(&s->holds), n;
+
+        if (n_parts == 0 || s->holds.n >= s->room || n_names >= STORE_NAMES_MAX)
+                return 0;
+        n = MIN(s->room - s->holds.n, (STORE_NAMES_MAX - n_names) / (strlen(name) + 1));
+        return (unsigned)(MIN(n, (size_t)STORE_KEEP_MAX) / n_parts);
+}
+
+bool store_keep(struct store *s, const char *name, int fd) {
+        const struct store_item item = { (char *)name, 0, 0, fd };
+
+        return store_list_add(&s->holds, strdup(name), &(struct store_item){ NULL, 0, 0, -1 }) == 0 && store_put(&item);
 }

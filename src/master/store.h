@@ -32,6 +32,7 @@ struct store {
  * memory, or longer than a name can be. */
 #define STORE_LISTENER "fpmd-listener-"
 #define STORE_NUMBERS  "fpmd-numbers-"
+#define STORE_IDLE     "fpmd-idle-"
 char *store_name(const char *kind, const char *what);
 
 /* Whether a name is one of these, or what systemd calls a descriptor without one, so that it comes from the store. */
@@ -45,6 +46,13 @@ unsigned store_room(void);
  */
 int store_list_add(struct store_list *l, char *name, const struct store_item *what);
 void store_list_done(struct store_list *l);
+
+/* How many more descriptors of that name the store may hold as things are, where each of n_parts gets as many; what it
+ * holds for sure is not touched. */
+unsigned store_share(const struct store *s, const char *name, size_t n_parts);
+
+/* One more, beside what was set; fd stays the caller's. False: it is not there. */
+bool store_keep(struct store *s, const char *name, int fd);
 
 /* Has the store hold the first of these, as many as there is room for, and nothing else. The list is the store's. */
 void store_set(struct store *s, struct store_list *wanted);

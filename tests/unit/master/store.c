@@ -146,6 +146,50 @@ static void test_what_does_not_fit_is_left_out(void **state) {
         assert_string_equal(text_peek(&said), "+y:1 +z:0 ");
 }
 
+static void test_shares_of_what_is_left(void **state) {
+        struct scene *s = *state;
+        char longest[256] = {};
+        const struct {
+                const char *says;
+                unsigned room;
+                const char *name;
+                size_t n_parts;
+                unsigned share;
+        } rows[] = {
+                { "without a store there is none", 0, "n", 1, 0 },
+                { "what it holds stays", 3, "n", 1, 1 },
+                { "a store that is full has none", 2, "n", 1, 0 },
+                { "parts are equal", 12, "n", 3, 3 },
+                { "what is left over is nobody's", 12, "n", 4, 2 },
+                { "more pools than room", 12, "n", 11, 0 },
+                { "no pools", 12, "n", 0, 0 },
+                { "the service manager is not given thousands", 8192, "n", 1, 1024 },
+                { "names have to fit into the environment", 8192, longest, 1, 383 },
+        };
+
+        memset(longest, 'x', sizeof(longest) - 1);
+        s->store.room = 2;
+        set(s, (const char *const[N_FDS]){ "a", "b" });
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                s->store.room = rows[i].room;
+                if (store_share(&s->store, rows[i].name, rows[i].n_parts) != rows[i].share)
+                        fail_msg("%s: %u", rows[i].says, store_share(&s->store, rows[i].name, rows[i].n_parts));
+        }
+}
+
+static void test_one_more_beside_what_was_set(void **state) {
+        _cleanup_text_ struct text said = {};
+        struct scene *s = *state;
+
+        set(s, (const char *const[N_FDS]){ "a" });
+        assert_true(store_keep(&s->store, "n", s->fds[1]));
+        assert_true(store_keep(&s->store, "n", s->fds[2]));
+        set(s, (const char *const[N_FDS]){ "a" });
+        while (hear(s, &said))
+                ;
+        assert_string_equal(text_peek(&said), "+a:0 +n:1 +n:2 -n ");
+}
+
 static void test_names(void **state) {
         static const struct {
                 const char *what, *name;
@@ -190,6 +234,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_the_manager_hears_of_differences_alone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_left_out, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_shares_of_what_is_left, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_one_more_beside_what_was_set, set_up, tear_down),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
         };
