@@ -41,7 +41,11 @@
         X(ACCEPTING, 0) /* worker pid of slot waits for connections */                                                 \
         X(OUTPUT, 2)    /* pipes of worker pid of slot: what it writes to stdout and stderr */                         \
         /* zygote to master again: numbers stay */                                                                     \
-        X(BOOT_FAILED, 0) /* worker.script is not up in worker pid of slot, which ends; text: why */
+        X(BOOT_FAILED, 0) /* worker.script is not up in worker pid of slot, which ends; text: why */                   \
+        /* master to park */                                                                                           \
+        X(PARK_KEEP, 0) /* the pool stops, and up to slot idle connections may outlive it */                           \
+        /* park to master */                                                                                           \
+        X(PARK_IDLE, 1) /* descriptor: one of these */
 
 enum ipc_type {
         IPC_NONE,

@@ -22,6 +22,7 @@
 #include "park/connection.h"
 #include "park/entrance.h"
 #include "park/intake.h"
+#include "park/keeping.h"
 #include "park/offers.h"
 #include "park/overflow.h"
 #include "park/queue.h"
@@ -67,21 +68,9 @@ void park_finish(struct park *park) {
                 return;
         park->finish_at = park->now + LOOP_FINISH_TIME;
         park->fresh_at = park->now + LOOP_FRESH_TIME;
-        connection_close_all(park, CONNECTION_IDLE);
+        keeping_part_all(park, CONNECTION_IDLE);
         while (park->lists[CONNECTION_DRAINING].first)
                 writing_release(park, park->lists[CONNECTION_DRAINING].first);
-}
-
-static void park_on_signal(struct park *park) {
-        struct signalfd_siginfo info;
-
-        if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
-                return;
-        if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping || standin_serves(park)))
-                intake_leave(park);
-        standin_end(park);
-        if (info.ssi_signo != PARK_SIGNAL_RETIRE)
-                park_finish(park);
 }
 
 /* Its death is no reason to end: workers go on as well. */
@@ -90,18 +79,41 @@ static void park_on_master_gone(struct park *park) {
         park->orders = fd_close(park->orders);
 }
 
-static void park_on_order(struct park *park) {
+/* False: there is none. */
+static bool park_take_order(struct park *park) {
         int fds[IPC_FDS_MAX], r;
         struct ipc_message m;
 
         r = ipc_message_receive(park->orders, &m, fds);
         if (r == IPC_E_EMPTY)
-                return;
+                return false;
         if (r != 0)
                 park_on_master_gone(park);
+        else if (m.type == IPC_PARK_KEEP)
+                keeping_allow(park, m.slot);
         else if (m.type == IPC_LOG && dup3(fds[0], PARK_FD_LOG, O_CLOEXEC) >= 0)
                 log_renew_file();
         ipc_message_close_fds(fds);
+        return true;
+}
+
+static void park_on_orders(struct park *park) {
+        while (park->orders >= 0 && park_take_order(park))
+                ;
+        keeping_go_on(park);
+}
+
+static void park_on_signal(struct park *park) {
+        struct signalfd_siginfo info;
+
+        if (read(park->signal_fd, &info, sizeof(info)) != sizeof(info))
+                return;
+        park_on_orders(park); /* what was said before that */
+        if (park->intake >= 0 && (info.ssi_signo == PARK_SIGNAL_RETIRE || !*park->stopping || standin_serves(park)))
+                intake_leave(park);
+        standin_end(park);
+        if (info.ssi_signo != PARK_SIGNAL_RETIRE)
+                park_finish(park);
 }
 
 void park_on_connection(struct park *park, struct connection *c) {
@@ -133,7 +145,7 @@ static void park_on_event(struct park *park, void *what) {
         if (what == &park->intake)
                 intake_on_event(park);
         else if (what == &park->orders)
-                park_on_order(park);
+                park_on_orders(park);
         else if (what == &park->signal_fd)
                 park_on_signal(park);
         else if (what == &park->offers)
@@ -196,9 +208,10 @@ int park_run(struct park *park) {
                 park_publish(park);
                 connection_free_closed(park);
                 if (park_is_done(park)) {
-                        if (!intake_take_last(park))
-                                return 0;
-                        continue;
+                        if (intake_take_last(park))
+                                continue;
+                        keeping_tell(park);
+                        return 0;
                 }
                 if (log_out_flush())
                         at = MIN(at, park->now + LOG_OUT_PERIOD);

@@ -118,7 +118,13 @@ struct park {
         bool last;        /* nothing more can be sent to the intake: its end does not mean that all senders are gone */
         usec_t finish_at; /* the pool stops: receiving goes on until then; 0: it does not */
         usec_t fresh_at;  /* and until then for a client that has sent nothing yet; 0: that time is over */
-        usec_t now;       /* of the events being dealt with */
+        struct {          /* keeping.h: idle connections that are to outlive the pool's end */
+                unsigned n_max; /* 0: none is */
+                unsigned n_left;
+                unsigned n_closed; /* for which there is no room */
+                bool waits;        /* for room in the channel to the master */
+        } keep;
+        usec_t now; /* of the events being dealt with */
         usec_t complained[_COMPLAINT_MAX];
         uint64_t n_silenced[_COMPLAINT_MAX];
 

@@ -14,6 +14,7 @@
 
 #include "base/macros.h"
 #include "park/connection.h"
+#include "park/keeping.h"
 #include "park/limits.h"
 #include "park/offers.h"
 #include "park/queue.h"
@@ -84,7 +85,7 @@ static void receiving_wait_for_more(struct park *park, struct connection *c, con
         if (c->n_in > 0 && c->begun == 0)
                 c->begun = park->now;
         if (c->n_in == 0 && park->finish_at > 0 && (c->begun == 0 || park->now >= park->fresh_at)) {
-                connection_close(park, c);
+                keeping_part(park, c);
                 return;
         }
         state = c->n_in > 0 ? CONNECTION_RECEIVING : c->begun > 0 ? CONNECTION_FRESH : CONNECTION_IDLE;

@@ -8,6 +8,7 @@
  *            -> writing -> idle, fresh, receiving, waiting; or lingering, and closed
  *            -> draining -> writing
  *     a shelf  -> shelved -> idle
+ *     at the end of the pool: idle, fresh -> leaving -> the fd store
  */
 
 #include <stdbool.h>
@@ -47,6 +48,7 @@ enum states_event {
         X(WRITING, REPLY, WRITE, false)      /* a reply goes out, before anything else */                              \
         X(DRAINING, REST, DRAIN, false)      /* a reply is to go out, and the end of its request's body comes first */ \
         X(LINGERING, REST, DISCARD, false)   /* nothing more is sent; what still comes is thrown away */               \
+        X(LEAVING, NONE, NONE, false)        /* between two requests; the pool stops, and the master is given it */    \
         X(SHELF, NONE, SHELF, false)         /* no connection but the channel of a worker's shelf */                   \
         X(WATCHED, NONE, SHELF, false)       /* the same, and what is shelved there is looked at */                    \
         X(CLOSED, NONE, NONE, false)         /* until no event can be about it any more */

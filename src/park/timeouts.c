@@ -8,6 +8,7 @@
 #include "log/peer.h"
 #include "park/complaints.h"
 #include "park/connection.h"
+#include "park/keeping.h"
 #include "park/overflow.h"
 #include "park/shelved.h"
 #include "park/writing.h"
@@ -113,7 +114,7 @@ static usec_t timeouts_end_fresh(struct park *park) {
         if (park->now < park->fresh_at)
                 return park->fresh_at;
         park->fresh_at = 0;
-        connection_close_all(park, CONNECTION_FRESH);
+        keeping_part_all(park, CONNECTION_FRESH);
         return USEC_INFINITY;
 }
 

@@ -32,6 +32,7 @@
 #include "ipc/message.h"
 #include "ipc/signals.h"
 #include "log/log.h"
+#include "pool/parkkeep.h"
 #include "pool/parklost.h"
 #include "pool/picture.h"
 #include "pool/scale.h"
@@ -177,32 +178,35 @@ static void parks_lose(struct park_process *k, usec_t now) {
         parks->retry_at = now + scale_delay(parks->n_young_dead);
 }
 
-/* Its message, if there is one: it leaves, which is news when the master did not tell it to. */
-static void parks_hear(struct park_process *k) {
-        int r = untrusted_park_hear(k->orders);
+/* Its message, if there is one. True: it gives a connection, and there may be more. Else it leaves, which is news when
+ * the master did not tell it to, and has no more to say; its end is heard of otherwise. */
+static bool parks_hear(struct park_process *k) {
+        int fd = -1, r = untrusted_park_hear(k->orders, &fd);
 
         if (r == UNTRUSTED_PARK_E_EMPTY)
-                return;
-        sd_event_source_set_enabled(k->word,
-                                    SD_EVENT_OFF); /* it has no more to say, and its end is heard of otherwise */
+                return false;
+        if (r == UNTRUSTED_PARK_E_IDLE && parkkeep_take(k, fd))
+                return true;
+        sd_event_source_set_enabled(k->word, SD_EVENT_OFF);
         if (r == UNTRUSTED_PARK_E_GONE)
-                return;
-        if (r < 0) {
+                return false;
+        if (r != 0) {
                 log_error("[pool %s] park %d sent a message that makes no sense; ending it", k->pool->name, k->pid);
                 parks_signal(k, SIGKILL);
-                return;
+                return false;
         }
         if (k->retired || k->pool->stopping)
-                return;
+                return false;
         log_notice("[pool %s] park %d was told to end, and not by the master: another one takes its place",
                    k->pool->name, k->pid);
         parks_lose(k, time_now());
+        return false;
 }
 
 static int parks_on_word(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct park_process *k = userdata;
 
-        parks_hear(k);
+        (void)parks_hear(k);
         picture_changed(k->pool);
         return 0;
 }
@@ -242,7 +246,9 @@ static int parks_on_exit(_unused_ sd_event_source *s, _unused_ int fd, _unused_ 
         bool known;
 
         known = process_reap(k->pidfd, &status) == 0; /* else it is traced: reaped later, as a stranger */
-        parks_hear(k);
+        while (parks_hear(k))
+                ;
+        parkkeep_tell(k);
         if (!p->stopping && (!k->retired || status != 0))
                 parklost_tell(k, known ? process_describe_exit(status, how) : "exited");
         parks_lose(k, now);
@@ -338,6 +344,8 @@ void parks_stop(struct pool *p, bool at_once, usec_t now) {
                 p->parks.stop_since = now;
         for (struct park_process *k = p->parks.processes; k; k = k->next) {
                 k->leaves = true;
+                if (!at_once)
+                        parkkeep_ask(k);
                 parks_signal(k, at_once ? SIGKILL : PARK_SIGNAL_FINISH);
         }
         parks_close_own(&p->parks); /* with the last park the offers are at their end, which workers wait for */
@@ -359,15 +367,23 @@ void parks_renew_log(struct pool *p) {
         }
 }
 
-int parks_give(struct pool *p, int fd) {
-        struct parks *parks = &p->parks;
+/* begun: 0, when its client owes nothing. */
+static int parks_send(struct parks *parks, int fd, usec_t begun) {
         int r = parks_open(parks);
 
         if (r < 0)
                 return r;
-        parks->given = true;
-        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() },
+        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = begun },
                              &(struct handover_content){ .connection = fd });
+}
+
+int parks_give(struct pool *p, int fd) {
+        p->parks.given = true;
+        return parks_send(&p->parks, fd, time_now());
+}
+
+int parks_give_back(struct pool *p, int fd) {
+        return parks_send(&p->parks, fd, 0);
 }
 
 bool parks_own(const struct parks *parks, pid_t pid) {

@@ -45,6 +45,9 @@ void parks_renew_log(struct pool *p);
 /* A connection that has just come, whose descriptor stays the caller's. As handover_send(). */
 int parks_give(struct pool *p, int fd);
 
+/* The same of one between two requests, which a park of before the start had. */
+int parks_give_back(struct pool *p, int fd);
+
 bool parks_own(const struct parks *parks, pid_t pid);
 
 /* The one that takes connections; 0: none does. */

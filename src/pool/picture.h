@@ -67,6 +67,8 @@ struct pool_env {
         void (*changed)(struct pool *pool, void *userdata);
         void (*ring)(void *userdata);            /* the doorbells of all pools that go on */
         bool (*owns)(pid_t pid, void *userdata); /* some pool waits for it: pool_owns() */
+        /* A park gives this as an idle connection that is to outlive the process. fd stays the caller's. False: no. */
+        bool (*keep)(struct pool *pool, int fd, void *userdata);
         void *userdata;
 };
 
@@ -113,6 +115,9 @@ struct park_process {
         bool refuses; /* it takes connections itself, and tells their clients that the pool does not start */
         bool leaves;  /* and has been told to take no more */
         bool retired;
+        unsigned n_keep;  /* idle connections that it may give when the pool stops */
+        unsigned n_given; /* and what it has given */
+        unsigned n_kept;  /* of that, what outlives this process */
 };
 
 struct parks {
@@ -125,8 +130,9 @@ struct parks {
         usec_t asleep_at;               /* the next one of these may be */
         usec_t retry_at;
         usec_t stop_since;
-        bool cut;   /* they have been killed, as that was too long ago */
-        bool given; /* connections, by the master: they may not be in the park's numbers yet */
+        bool cut;        /* they have been killed, as that was too long ago */
+        bool given;      /* connections, by the master: they may not be in the park's numbers yet */
+        unsigned n_keep; /* idle connections that may outlive this process when the pool stops; 0: none */
 };
 
 /* losses.c */
