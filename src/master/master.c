@@ -14,6 +14,7 @@
 #include "child/attributes.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "master/clients.h"
 #include "master/control.h"
 #include "master/daemon.h"
 #include "master/drain.h"
@@ -87,6 +88,7 @@ int master_new(const struct options *options, struct conf *conf, struct master *
                 .changed = master_on_pool_changed,
                 .ring = master_on_ring,
                 .owns = master_on_owns,
+                .keep = clients_keep,
                 .userdata = m,
         };
         loader_init(&m->loader, &m->env);
@@ -290,8 +292,10 @@ void master_stop(struct master *m, bool at_once) {
                                        .message = at_once ? "Terminating ..." : "Finishing ..." });
         log_debug("switching to '%s' state", at_once ? "terminating" : "finishing");
         for (size_t i = 0; i < m->n_pools; i++) {
-                if (!at_once && m->pools[i]->state != STATE_POOL_LEAVES)
+                if (!at_once && m->pools[i]->state != STATE_POOL_LEAVES) {
                         drain_for_stop(m->pools[i]->listeners, m->pools[i]->pool);
+                        clients_prepare(m, m->pools[i]);
+                }
                 pool_stop(m->pools[i]->pool, at_once);
         }
         if (m->n_workers > 0)

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/absent.h"
+#include "master/clients.h"
 #include "master/control.h"
 #include "master/idle.h"
 #include "master/keep.h"
@@ -49,6 +50,12 @@ static int start_leave_absent(struct master *m, int result, const struct text *t
         return r;
 }
 
+/* What has come out of the fd store for it, beside its listeners. */
+static void start_return(struct master *m, struct master_pool *mp, const struct conf_pool *settings) {
+        numbers_return(mp->pool, stored_claim_numbers(&m->inherited.stored, settings->name));
+        clients_return(m, mp, settings);
+}
+
 static int start_pools(struct master *m, struct text *problems) {
         _cleanup_text_ struct text absent = {};
         int result = 0;
@@ -70,7 +77,7 @@ static int start_pools(struct master *m, struct text *problems) {
                                 listen_set_free(set);
                 }
                 if (r == 0)
-                        numbers_return(mp->pool, stored_claim_numbers(&m->inherited.stored, settings->name));
+                        start_return(m, mp, settings);
                 if (r == 0 && settings->status_listen)
                         r = pools_open_page(&m->inherited, mp, settings, &mp->status, problems);
                 if (r < 0)

@@ -20,6 +20,7 @@
 #include "master/sockets.h"
 #include "master/store.h"
 #include "master/unixsocket.h"
+#include "untrusted/park.h"
 
 void stored_shut(int fd) {
         struct addr a;
@@ -36,7 +37,7 @@ static void stored_drop(struct stored_item *item, const char *why) {
         if (item->address.n > 0)
                 stored_shut(item->fd);
         else
-                fd_close(item->fd);
+                nowait_close(item->fd);
         item->fd = -1;
 }
 
@@ -44,12 +45,20 @@ static bool stored_is_listener(const struct stored_item *item) {
         return item->fd >= 0 && item->address.n > 0;
 }
 
+/* Whose it is, is looked at when it is claimed. */
+static bool stored_is_idle(const struct stored_item *item) {
+        return text_has_prefix(item->name, STORE_IDLE);
+}
+
 /* NULL: it is one of ours. */
 static const char *stored_check(struct stored_item *item, const struct stat *st) {
+        struct addr a;
         int r;
 
         if (text_has_prefix(item->name, STORE_NUMBERS))
                 return NULL; /* looked at when it is read */
+        if (stored_is_idle(item))
+                return untrusted_park_connection(item->fd, &a) == 0 ? NULL : "it is no connection of a unix socket";
         if (!text_has_prefix(item->name, STORE_LISTENER))
                 return "it is nothing that fpmd has put there";
         r = sockets_check(item->fd, &item->address);
@@ -126,7 +135,30 @@ int stored_claim_numbers(struct stored *s, const char *pool) {
         return -ENOENT;
 }
 
+int stored_claim_idle(struct stored *s, const char *name, size_t *at) {
+        while (*at < s->n) {
+                struct stored_item *item = &s->items[(*at)++];
+
+                if (item->fd >= 0 && text_equal(item->name, name))
+                        return TAKE_FD(item->fd);
+        }
+        return -ENOENT;
+}
+
+static void stored_drop_idle(struct stored *s) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < s->n; i++)
+                if (s->items[i].fd >= 0 && stored_is_idle(&s->items[i])) {
+                        s->items[i].fd = nowait_close(s->items[i].fd);
+                        n++;
+                }
+        if (n > 0)
+                log_warning("%u idle connections of the fd store are closed: their pools are gone", n);
+}
+
 void stored_drop_rest(struct stored *s) {
+        stored_drop_idle(s);
         for (size_t i = 0; i < s->n; i++)
                 if (s->items[i].fd >= 0)
                         stored_drop(&s->items[i],
@@ -135,7 +167,7 @@ void stored_drop_rest(struct stored *s) {
 
 void stored_done(struct stored *s) {
         for (size_t i = 0; i < s->n; i++) {
-                fd_close(s->items[i].fd);
+                nowait_close(s->items[i].fd);
                 free(s->items[i].name);
         }
         free(s->items);

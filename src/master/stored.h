@@ -16,7 +16,7 @@ struct stored_item {
         dev_t dev;
         ino_t ino;
         int fd;              /* -1: taken, or dropped */
-        struct addr address; /* of a listener; n = 0: counters */
+        struct addr address; /* of a listener; n = 0: counters, a connection */
 };
 
 struct stored {
@@ -39,7 +39,10 @@ size_t stored_claim(struct stored *s, const struct addr *a, struct listen_set *s
 /* The counters of a pool: the caller's descriptor, or -ENOENT. */
 int stored_claim_numbers(struct stored *s, const char *pool);
 
-/* Drops what nobody has claimed, with a line for each, and closes it. */
+/* The next of the idle connections of a pool, from *at on, which goes on: the caller's descriptor, or -ENOENT. */
+int stored_claim_idle(struct stored *s, const char *name, size_t *at);
+
+/* Drops what nobody has claimed, with a line for each, or one for all connections, and closes it. */
 void stored_drop_rest(struct stored *s);
 
 /* Closes a listener for good: whoever has a copy has no use for it, and its file goes. */
