@@ -561,17 +561,61 @@ def act(p):
     stay()
 
 
-# --- a park's lies to its workers, which may cost requests of their own pool
+# --- a park's lies when its pool stops: test_partings.py; to a master that does not ask they say nothing
 
 REQUEST = bytes.fromhex("01010001000800000001000000000000")
-FIELDS = {"version": (0, 1, 3, UINT_MAX), "flags": (0, 31, 32, UINT_MAX), "skip": (1, 65535, 2**31, UINT_MAX), "n_out": (1, 65536, UINT_MAX),
-          "n_in": (0, 15, 17, 65536, 65537, UINT_MAX), "answered": (65535, UINT_MAX), "begun": (0, 2**63, 2**64 - 1), "whole": (0, 2**63, 2**64 - 1)}
 
 
 def stream():
     ends = socket.socketpair()
     impostor.KEPT.append(ends[1])
     return ends[0].fileno(), impostor.KEPT.append(ends[0])
+
+
+def parting(p):
+    """How many idle connections the master would take, once it asks."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return p.wait("PARK_KEEP")[1]
+
+
+@lie("parts-with-descriptors-of-every-kind", None, who="park")
+def act(p):
+    parting(p)
+    for kind in KINDS:
+        if not kind.startswith(("doorbell", "lifeline", "scoreboard", "listener-of")):
+            p.send("PARK_IDLE", [KINDS[kind]()])
+    os._exit(0)
+
+
+@lie("parts-with-more-than-it-may", None, who="park")
+def act(p):
+    for _ in range(parting(p) + 1):
+        p.send("PARK_IDLE", [stream()[0]])
+    stay()
+
+
+@lie("parts-with-one-again-and-again", None, who="park", settings={"queue.max_length": "10"})
+def act(p):
+    listener = socket.socket(fileno=3 + len(FACTS["park"]))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        client.send(REQUEST[:8])  # a worker hands it over: from where, the kernel knows
+        own = p.take()
+        for _ in range(parting(p)):
+            p.send("PARK_IDLE", [own])
+    os._exit(0)
+
+
+@lie("parts-with-nothing-and-stays", None, who="park")
+def act(p):
+    parting(p)
+    stay()
+
+
+# --- a park's lies to its workers, which may cost requests of their own pool
+
+FIELDS = {"version": (0, 1, 3, UINT_MAX), "flags": (0, 31, 32, UINT_MAX), "skip": (1, 65535, 2**31, UINT_MAX), "n_out": (1, 65536, UINT_MAX),
+          "n_in": (0, 15, 17, 65536, 65537, UINT_MAX), "answered": (65535, UINT_MAX), "begun": (0, 2**63, 2**64 - 1), "whole": (0, 2**63, 2**64 - 1)}
 
 
 @lie("offers-every-field-at-its-edges", None, who="park")
