@@ -141,17 +141,30 @@ static bool store_put(const struct store_item *item) {
         return store_told(sd_pid_notify_with_fds(0, 0, text_peek(&message), &item->fd, 1), item->name);
 }
 
+/* How many of the first have names that fit into the environment. */
+static size_t store_count_fitting(const struct store_list *l) {
+        size_t n_names = 0, n = 0;
+
+        while (n < l->n && (n_names += strlen(l->items[n].name) + 1) <= STORE_NAMES_MAX)
+                n++;
+        return n;
+}
+
 static void store_fit(struct store *s, struct store_list *l) {
-        if (l->n <= s->room)
+        size_t n_fitting = store_count_fitting(l), n = MIN((size_t)s->room, n_fitting);
+
+        if (l->n <= n)
                 return;
         if (!s->told_full)
-                log_warning("the fd store has room for %u of %zu descriptors: raise FileDescriptorStoreMax=, and "
-                            "FDSTORE where the unit sets it; what is not in it is made anew by a restart",
-                            s->room, l->n);
+                log_warning("the fd store has room for %zu of %zu descriptors%s; what is not in it is made anew by a "
+                            "restart",
+                            n, l->n,
+                            n < n_fitting ? ": raise FileDescriptorStoreMax=, and FDSTORE where the unit sets it"
+                                          : ", whose names have to fit into a program's environment");
         s->told_full = true;
-        for (size_t i = s->room; i < l->n; i++)
+        for (size_t i = n; i < l->n; i++)
                 free(l->items[i].name);
-        l->n = s->room;
+        l->n = n;
 }
 
 void store_set(struct store *s, struct store_list *wanted) {
