@@ -88,6 +88,16 @@ def test_a_stop_without_a_restart_closes_them(start):
     dropped(waiting)
 
 
+def test_sigterm_with_a_time_to_drain_is_a_stop_in_good_order(start):
+    s = start(env=ROOM, args=["--drain-time=1"])
+    waiting = idle(s, 3)
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit() == 0
+    assert stored(s) == 3
+    s.start_from_store()
+    assert all(answered(s, c) for c in waiting)
+
+
 @pytest.mark.parametrize("how", ["no store", "at once", "tcp"])
 def test_others_are_closed_as_ever(start, how):
     s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}"} if how == "tcp" else {}}, env={} if how == "no store" else ROOM)
