@@ -29,9 +29,14 @@ def idle(s, n, pool="www"):
     return made
 
 
-def stop(s):
-    s.signal(signal.SIGQUIT)
+def stop(s, number=signal.SIGQUIT):
+    """A stop in good order, and all that has been said is heard: systemd hears it before it looks for who has ended."""
+    s.signal(number)
     assert s.wait_exit() == 0
+    mark = s.notify.mark()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+        last.sendto(b"HEARD=1", s.notify.path)
+    s.notify.wait("HEARD", since=mark)
 
 
 def answered(s, c):
@@ -91,8 +96,7 @@ def test_a_stop_without_a_restart_closes_them(start):
 def test_sigterm_with_a_time_to_drain_is_a_stop_in_good_order(start):
     s = start(env=ROOM, args=["--drain-time=1"])
     waiting = idle(s, 3)
-    s.signal(signal.SIGTERM)
-    assert s.wait_exit() == 0
+    stop(s, signal.SIGTERM)
     assert stored(s) == 3
     s.start_from_store()
     assert all(answered(s, c) for c in waiting)
