@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 
 #include "base/addr.h"
+#include "base/macros.h"
 #include "log/log.h"
+
+/* What a program opens until it has raised its limit of descriptors: libraries, the configuration. */
+#define KEEP_SPARE_FILES 64U
 
 static void keep_add(struct store_list *l, const char *kind, const char *what, int fd) {
         struct stat st;
@@ -35,11 +39,19 @@ static void keep_add_set(struct store_list *l, struct listen_set *s) {
         s->stored = true;
 }
 
+/* The next program is started with all that is in the store, and cannot load its libraries where these are as many as
+ * its limit. That is this one's, and sockets of units count as well. */
+static unsigned keep_room(const struct master *m) {
+        rlim_t taken = m->inherited.n + KEEP_SPARE_FILES, limit = m->files_given;
+
+        return limit <= taken ? 0 : (unsigned)MIN((rlim_t)store_room(), limit - taken);
+}
+
 int keep_begin(struct master *m) {
         const struct stored *back = &m->inherited.stored;
         int r = 0;
 
-        m->store.room = m->daemonized ? 0 : store_room();
+        m->store.room = m->daemonized ? 0 : keep_room(m);
         for (size_t i = 0; i < back->n && r == 0; i++) {
                 const struct stored_item *item = &back->items[i];
 

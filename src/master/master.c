@@ -47,6 +47,10 @@ static void master_on_pool_changed(struct pool *pool, void *userdata) {
 /* A pidfd and two pipes per worker are more than the usual soft limit allows. PHP gets the limit that was there before:
  * select(2) needs it. */
 static void master_raise_limits(struct master *m) {
+        struct rlimit given;
+
+        if (getrlimit(RLIMIT_NOFILE, &given) == 0)
+                m->files_given = given.rlim_cur;
         attributes_set_limits(NULL, m->conf->global.rlimit_files, m->conf->global.rlimit_core);
         process_raise_files(RLIM_INFINITY, &m->env.files);
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <systemd/sd-event.h>
 
 #include "base/cgroup.h"
@@ -161,6 +162,7 @@ struct master {
         unsigned n_workers;   /* of all pools */
         unsigned n_awaited;   /* descriptors, likewise */
         int n_files;          /* descriptors that are open without workers */
+        rlim_t files_given;   /* the limit of descriptors that the program was started with */
 
         /* start.c */
         struct inherited inherited;

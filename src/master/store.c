@@ -159,7 +159,8 @@ static void store_fit(struct store *s, struct store_list *l) {
                 log_warning("the fd store has room for %zu of %zu descriptors%s; what is not in it is made anew by a "
                             "restart",
                             n, l->n,
-                            n < n_fitting ? ": raise FileDescriptorStoreMax=, and FDSTORE where the unit sets it"
+                            n < n_fitting ? ": raise FileDescriptorStoreMax=, FDSTORE where the unit sets it, and "
+                                            "LimitNOFILE="
                                           : ", whose names have to fit into a program's environment");
         s->told_full = true;
         for (size_t i = n; i < l->n; i++)

@@ -236,6 +236,19 @@ def test_a_store_that_is_too_small_has_listeners_first(start):
     s.wait_log("the fd store has room for 3 of 4 descriptors")
 
 
+def test_no_more_is_stored_than_a_program_can_be_started_with(make):
+    """As many descriptors as its limit, and it cannot load its libraries: it would not start again."""
+    s = make({f"p{i}": {"pm": "ondemand", "pool.sleep_after": "1s"} for i in range(12)}, env={"FDSTORE": "1000"})
+    script = s.script("pid.php", "<?php echo getmypid();")
+    s.spawn(["prlimit", "--nofile=84:20000", *s.command()])
+    s.wait_ready()
+    s.wait_log("the fd store has room for 20 of 24 descriptors: raise FileDescriptorStoreMax=.* and LimitNOFILE=")
+    assert len(kept(s)) == 20 and len(kept(s, "listener")) == 12
+    s.crash()
+    s.start_from_store()
+    assert s.run(script, "p11").status == 200
+
+
 def test_without_a_store_nothing_is_left(start):
     s = start(env={"FDSTORE": "0"})
     s.signal(signal.SIGQUIT)
