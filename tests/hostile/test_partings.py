@@ -33,6 +33,7 @@ def test_parting(tree, liar):
             began = time.monotonic()
             s.signal(signal.SIGQUIT)
             assert s.wait_exit() == 0, s.story()
+            s.notify.hear_all()
             assert time.monotonic() - began < STOP
             stored = [name for name, _ in s.notify.store if name.startswith("fpmd-idle-")]
             assert stored.count("fpmd-idle-good") == 1

@@ -192,6 +192,13 @@ class NotifySocket:
             os.close(fd)
         self.store = [item for item in self.store if name not in (None, item[0])]
 
+    def hear_all(self):
+        """Until all is heard that has been said by now. systemd does so before it looks for who has ended."""
+        mark = self.mark()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"HEARD=1", self.path)
+        self.wait("HEARD", since=mark)
+
     def mark(self):
         """A place in the conversation, for wait(since=...)."""
         with self.news:
