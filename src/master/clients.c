@@ -8,6 +8,7 @@
 #include "master/clients.h"
 
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,20 +49,33 @@ static bool clients_find_user(const struct master *m, const struct conf_pool *se
         return true;
 }
 
-void clients_prepare(struct master *m, struct master_pool *mp) {
-        const struct generation *g = picture_settings(mp->pool);
-        _cleanup_free_ char *name = m->store.room > 0 ? store_name(STORE_IDLE, mp->pool->name) : NULL;
-
-        if (name && g && mp->pool->parks.processes && clients_find_user(m, g->conf, &mp->clients_user))
-                mp->pool->parks.n_keep = store_share(&m->store, name, m->n_pools);
+/* Its park has had its user since it was started: whose that is by now is not asked at a stop. */
+static bool clients_may_give(const struct master_pool *mp) {
+        return mp->state != STATE_POOL_LEAVES && mp->listeners->listen[0] == '/' && parks_hold(&mp->pool->parks);
 }
 
-bool clients_keep(struct pool *pool, int fd, void *userdata) {
+void clients_prepare(struct master *m) {
+        size_t n_parts = 0;
+
+        if (m->store.room == 0 || !store_takes_idle() || m->env.control_timeout == 0)
+                return;
+        for (size_t i = 0; i < m->n_pools; i++)
+                n_parts += clients_may_give(m->pools[i]);
+        for (size_t i = 0; i < m->n_pools; i++) {
+                struct master_pool *mp = m->pools[i];
+                _cleanup_free_ char *name = clients_may_give(mp) ? store_name(STORE_IDLE, mp->pool->name) : NULL;
+
+                if (name)
+                        mp->pool->parks.n_keep = store_share(&m->store, name, n_parts);
+        }
+}
+
+bool clients_keep(struct pool *pool, uid_t uid, int fd, void *userdata) {
         struct master *m = userdata;
         const struct master_pool *mp = pools_find(m, pool->name);
         _cleanup_free_ char *name = store_name(STORE_IDLE, pool->name);
 
-        return name && mp && mp->pool == pool && clients_is_one(mp->listeners, mp->clients_user, fd) &&
+        return name && mp && mp->pool == pool && clients_is_one(mp->listeners, uid, fd) &&
                store_keep(&m->store, name, fd);
 }
 
@@ -88,6 +102,8 @@ void clients_return(struct master *m, struct master_pool *mp, const struct conf_
 
                 n += is_back;
                 n_closed += !is_back;
+                if (!is_back)
+                        (void)shutdown(fd, SHUT_RDWR); /* the store has a copy yet */
                 nowait_close(fd);
         }
         if (n > 0)

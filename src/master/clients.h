@@ -7,11 +7,12 @@
 
 #include "master/state.h"
 
-/* Just before a pool that goes on is stopped in good order: how many its park may give. */
-void clients_prepare(struct master *m, struct master_pool *mp);
+/* Just before all pools are stopped in good order: how many the parks of each that goes on may give. None, where these
+ * are killed at once (process_control_timeout = 0). */
+void clients_prepare(struct master *m);
 
 /* pool_env.keep() */
-bool clients_keep(struct pool *pool, int fd, void *userdata);
+bool clients_keep(struct pool *pool, uid_t uid, int fd, void *userdata);
 
 /* Gives a new pool what has come back for it. */
 void clients_return(struct master *m, struct master_pool *mp, const struct conf_pool *settings);

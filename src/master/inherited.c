@@ -17,6 +17,7 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "base/nowait.h"
+#include "base/text.h"
 #include "conf/conf.h"
 #include "log/log.h"
 #include "master/sockets.h"
@@ -46,12 +47,14 @@ static int inherited_check(struct inherited_socket *i, const struct conf *conf, 
         return sockets_prepare(i->fd);
 }
 
-/* A file comes out of the fd store, whatever its name: no socket unit has one. It may be there from another version of
- * fpmd, which knew more kinds. */
+/* A file comes out of the fd store, whatever its name: no socket unit has one. So does what does not listen and has a
+ * name of ours. It may be there from another version of fpmd, which knew more kinds. */
 static bool inherited_is_stored(int fd, const char *name) {
         struct stat st;
+        struct addr a;
 
-        return store_is_name(name) || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode));
+        return store_is_name(name) || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) ||
+               (text_has_prefix(name, STORE_PREFIX) && !text_has_suffix(name, ".socket") && sockets_check(fd, &a) < 0);
 }
 
 /* name: ours from here on. */

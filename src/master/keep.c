@@ -36,7 +36,30 @@ static void keep_add_set(struct store_list *l, struct listen_set *s) {
                 if (addr_of_socket(s->fds[i], &a) == 0)
                         keep_add(l, STORE_LISTENER, addr_format(&a, text), s->fds[i]);
         }
-        s->stored = true;
+}
+
+static bool keep_has(const struct store *s, int fd) {
+        struct store_item item = {};
+        char text[ADDR_TEXT_MAX];
+        struct stat st;
+        struct addr a;
+        bool has;
+
+        if (addr_of_socket(fd, &a) < 0 || fstat(fd, &st) < 0)
+                return false;
+        item = (struct store_item){ store_name(STORE_LISTENER, addr_format(&a, text)), st.st_dev, st.st_ino, fd };
+        has = item.name && store_holds(s, &item);
+        free(item.name);
+        return has;
+}
+
+/* Where one of its sockets is not in there, the next start makes the set anew. */
+static void keep_note_set(const struct store *s, struct listen_set *set) {
+        if (!set || set->inherited)
+                return;
+        set->stored = true;
+        for (size_t i = 0; i < set->n; i++)
+                set->stored = set->stored && keep_has(s, set->fds[i]);
 }
 
 /* The next program is started with all that is in the store, and cannot load its libraries where these are as many as
@@ -52,6 +75,10 @@ int keep_begin(struct master *m) {
         int r = 0;
 
         m->store.room = m->daemonized ? 0 : keep_room(m);
+        if (m->store.room == 0 && !m->daemonized && store_room() > 0)
+                log_warning("nothing is put into the fd store, as the next program could not be started with it: raise "
+                            "LimitNOFILE=, which is %llu",
+                            (unsigned long long)m->files_given);
         for (size_t i = 0; i < back->n && r == 0; i++) {
                 const struct stored_item *item = &back->items[i];
 
@@ -64,21 +91,25 @@ int keep_begin(struct master *m) {
 void keep_update(struct master *m) {
         struct store_list wanted = {};
 
-        if (m->store.room == 0)
+        if (m->store.room == 0 && m->store.holds.n == 0)
                 return;
-        for (size_t i = 0; i < m->n_pools; i++) {
+        for (size_t i = 0; i < m->n_pools && m->store.room > 0; i++) {
                 if (m->pools[i]->state == STATE_POOL_LEAVES)
                         continue;
                 keep_add_set(&wanted, m->pools[i]->listeners);
                 keep_add_set(&wanted, statuspage_listeners(m->pools[i]->status));
         }
-        for (size_t i = 0; i < m->n_pools; i++) {
+        for (size_t i = 0; i < m->n_pools && m->store.room > 0; i++) {
                 const struct pool *p = m->pools[i]->pool;
 
                 if (m->pools[i]->state != STATE_POOL_LEAVES)
                         keep_add(&wanted, STORE_NUMBERS, p->name, p->scoreboard_fd);
         }
         store_set(&m->store, &wanted);
+        for (size_t i = 0; i < m->n_pools; i++) {
+                keep_note_set(&m->store, m->pools[i]->listeners);
+                keep_note_set(&m->store, statuspage_listeners(m->pools[i]->status));
+        }
 }
 
 static void keep_spare_set(struct listen_set *s) {

@@ -295,11 +295,11 @@ void master_stop(struct master *m, bool at_once) {
                                        .event = LOG_EVENT_STOPPING,
                                        .message = at_once ? "Terminating ..." : "Finishing ..." });
         log_debug("switching to '%s' state", at_once ? "terminating" : "finishing");
+        if (!at_once)
+                clients_prepare(m);
         for (size_t i = 0; i < m->n_pools; i++) {
-                if (!at_once && m->pools[i]->state != STATE_POOL_LEAVES) {
+                if (!at_once && m->pools[i]->state != STATE_POOL_LEAVES)
                         drain_for_stop(m->pools[i]->listeners, m->pools[i]->pool);
-                        clients_prepare(m, m->pools[i]);
-                }
                 pool_stop(m->pools[i]->pool, at_once);
         }
         if (m->n_workers > 0)

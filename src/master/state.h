@@ -55,7 +55,6 @@ struct master_pool {
         struct listen_set *listeners;
         struct statuspage *status; /* pm.status_listen, or NULL */
         struct idle_memory idle;
-        uid_t clients_user; /* clients.c: whose connections the park may give, when the pool stops */
 
         /* of the reload under way (apply.c) */
         struct plan_step planned;

@@ -24,8 +24,9 @@
  * execve(2) takes up to 128 KiB of; sockets of units have theirs in it, too. */
 #define STORE_NAMES_MAX ((size_t)96 * 1024)
 
-/* Descriptors that are kept at the end: systemd compares each new one with all that it has. */
-#define STORE_KEEP_MAX 1024U
+/* Descriptors that are kept at the end. systemd compares each new one with all that it has; and the next master gives
+ * them to a park that may not be there yet, over a socket that takes about 550 at the kernel's default of its size. */
+#define STORE_KEEP_MAX 512U
 
 /* sd_pid_notify_with_fds(3), FDNAME= */
 #define STORE_UNNAMED "stored"
@@ -64,6 +65,12 @@ unsigned store_room(void) {
         uint64_t room;
 
         return text && getenv("NOTIFY_SOCKET") && number_parse_u64(text, UINT_MAX, &room) == 0 ? (unsigned)room : 0;
+}
+
+bool store_takes_idle(void) {
+        const char *text = getenv("FPMD_STORE_IDLE");
+
+        return text && text_equal(text, "1");
 }
 
 static int store_list_grow(struct store_list *l) {
@@ -179,6 +186,10 @@ void store_set(struct store *s, struct store_list *wanted) {
         store_list_done(&s->holds);
         s->holds = *wanted;
         *wanted = (struct store_list){};
+}
+
+bool store_holds(const struct store *s, const struct store_item *item) {
+        return store_list_has(&s->holds, item);
 }
 
 static size_t store_count_names(const struct store_list *l) {

@@ -30,9 +30,10 @@ struct store {
 
 /* Names of descriptors: "fpmd-KIND-WHAT", bytes that such a name cannot have as %XX. A fresh string; NULL: out of
  * memory, or longer than a name can be. */
-#define STORE_LISTENER "fpmd-listener-"
-#define STORE_NUMBERS  "fpmd-numbers-"
-#define STORE_IDLE     "fpmd-idle-"
+#define STORE_PREFIX   "fpmd-"
+#define STORE_LISTENER STORE_PREFIX "listener-"
+#define STORE_NUMBERS  STORE_PREFIX "numbers-"
+#define STORE_IDLE     STORE_PREFIX "idle-"
 char *store_name(const char *kind, const char *what);
 
 /* Whether a name is one of these, or what systemd calls a descriptor without one, so that it comes from the store. */
@@ -41,6 +42,11 @@ bool store_is_name(const char *name);
 /* How many descriptors the store holds by $FDSTORE, which systemd 254 and later set, and before that the unit has to;
  * 0: there is none. */
 unsigned store_room(void);
+
+/* Whether idle connections may be put there, by $FPMD_STORE_IDLE: fpmd's units say so for systemd 254 and later. One
+ * before that closes what it holds by itself, and the last close(2) of a unix socket in whose queue a client has put a
+ * TCP socket that lingers (SO_LINGER) waits: of the whole system, then. */
+bool store_takes_idle(void);
 
 /* name: the list's from here on; NULL: out of memory, or there is no such name. 0 or -errno, and the list is as before.
  */
@@ -56,3 +62,6 @@ bool store_keep(struct store *s, const char *name, int fd);
 
 /* Has the store hold the first of these, as many as there is room for, and nothing else. The list is the store's. */
 void store_set(struct store *s, struct store_list *wanted);
+
+/* Whether it holds this one since then, by name and inode. */
+bool store_holds(const struct store *s, const struct store_item *item);

@@ -150,6 +150,7 @@ static void stored_drop_idle(struct stored *s) {
 
         for (size_t i = 0; i < s->n; i++)
                 if (s->items[i].fd >= 0 && stored_is_idle(&s->items[i])) {
+                        (void)shutdown(s->items[i].fd, SHUT_RDWR); /* the store has a copy yet */
                         s->items[i].fd = nowait_close(s->items[i].fd);
                         n++;
                 }

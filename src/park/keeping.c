@@ -4,6 +4,7 @@
 #include "park/keeping.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -49,6 +50,8 @@ void keeping_go_on(struct park *park) {
                 }
                 if (r < 0) {
                         park->keep.n_left = 0;
+                        park->keep.error = r;
+                        park->keep.n_closed++;
                         connection_close(park, c);
                 } else
                         connection_release(park, c);
@@ -71,12 +74,15 @@ void keeping_part(struct park *park, struct connection *c) {
 }
 
 void keeping_part_all(struct park *park, enum connection_state state) {
-        while (park->lists[state].first)
-                keeping_part(park, park->lists[state].first);
+        while (park->lists[state].last)
+                keeping_part(park, park->lists[state].last);
 }
 
 void keeping_tell(const struct park *park) {
-        if (park->keep.n_closed > 0)
-                log_warning("%u idle connections are closed: the fd store has room for %u of this pool's",
-                            park->keep.n_closed, park->keep.n_max);
+        if (park->keep.error < 0)
+                log_notice("%u idle connections are closed, as the master cannot be given them: %s",
+                           park->keep.n_closed, strerror(-park->keep.error));
+        else if (park->keep.n_closed > 0)
+                log_notice("%u idle connections are closed: the fd store has room for %u of this pool's",
+                           park->keep.n_closed, park->keep.n_max);
 }

@@ -14,12 +14,13 @@
 /* How many the master takes, once the pool stops. */
 void keeping_allow(struct park *park, unsigned n);
 
-/* The pool stops, and the connection is between two requests: the master is given it, or it is closed. */
+/* The pool stops, and the connection is between two requests: the master is given it, or it is closed. All of a state:
+ * those that were used last come first, as their clients may use them again first. */
 void keeping_part(struct park *park, struct connection *c);
 void keeping_part_all(struct park *park, enum connection_state state);
 
 /* The channel to the master may have room again, or has gone. */
 void keeping_go_on(struct park *park);
 
-/* The end: tells how many were closed for want of room. */
+/* The end: tells how many were closed that could have outlived it, and why. */
 void keeping_tell(const struct park *park);

@@ -121,7 +121,8 @@ struct park {
         struct {          /* keeping.h: idle connections that are to outlive the pool's end */
                 unsigned n_max; /* 0: none is */
                 unsigned n_left;
-                unsigned n_closed; /* for which there is no room */
+                unsigned n_closed; /* that had to be all the same */
+                int error;         /* of the channel to the master; 0: for want of room */
                 bool waits;        /* for room in the channel to the master */
         } keep;
         usec_t now; /* of the events being dealt with */

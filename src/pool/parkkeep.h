@@ -6,6 +6,9 @@
 
 #include "pool/picture.h"
 
+/* There may be hundreds; the master looks at all else in between. */
+#define PARKKEEP_AT_ONCE 64U
+
 /* Before it is told to finish: it may give as many as p->parks.n_keep. */
 void parkkeep_ask(struct park_process *k);
 

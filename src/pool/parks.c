@@ -206,7 +206,8 @@ static bool parks_hear(struct park_process *k) {
 static int parks_on_word(_unused_ sd_event_source *s, _unused_ int fd, _unused_ uint32_t revents, void *userdata) {
         struct park_process *k = userdata;
 
-        (void)parks_hear(k);
+        for (unsigned n = 0; n < PARKKEEP_AT_ONCE && parks_hear(k); n++)
+                ;
         picture_changed(k->pool);
         return 0;
 }
@@ -290,6 +291,7 @@ int parks_start(struct generation *g, const char *key, bool refuses, usec_t now)
         r = identity_resolve(g->conf, g->pool->env->allow_root, &who);
         if (r < 0)
                 return r;
+        k->uid = who.change ? who.uid : geteuid();
         conf_fd = fd_new_sealed("fpmd-conf", g->packed, g->n_packed);
         if (conf_fd < 0)
                 return conf_fd;
@@ -367,23 +369,20 @@ void parks_renew_log(struct pool *p) {
         }
 }
 
-/* begun: 0, when its client owes nothing. */
-static int parks_send(struct parks *parks, int fd, usec_t begun) {
+static int parks_send(struct parks *parks, int fd, const struct handover *note) {
         int r = parks_open(parks);
 
-        if (r < 0)
-                return r;
-        return handover_send(parks->intake[1], &(struct handover){ .flags = HANDOVER_KEEP, .begun = begun },
-                             &(struct handover_content){ .connection = fd });
+        return r < 0 ? r : handover_send(parks->intake[1], note, &(struct handover_content){ .connection = fd });
 }
 
 int parks_give(struct pool *p, int fd) {
         p->parks.given = true;
-        return parks_send(&p->parks, fd, time_now());
+        return parks_send(&p->parks, fd, &(struct handover){ .flags = HANDOVER_KEEP, .begun = time_now() });
 }
 
+/* Its client owes nothing; and the service manager's copy may stay for a while. */
 int parks_give_back(struct pool *p, int fd) {
-        return parks_send(&p->parks, fd, 0);
+        return parks_send(&p->parks, fd, &(struct handover){ .flags = HANDOVER_KEEP | HANDOVER_SHARED });
 }
 
 bool parks_own(const struct parks *parks, pid_t pid) {

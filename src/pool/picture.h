@@ -67,8 +67,9 @@ struct pool_env {
         void (*changed)(struct pool *pool, void *userdata);
         void (*ring)(void *userdata);            /* the doorbells of all pools that go on */
         bool (*owns)(pid_t pid, void *userdata); /* some pool waits for it: pool_owns() */
-        /* A park gives this as an idle connection that is to outlive the process. fd stays the caller's. False: no. */
-        bool (*keep)(struct pool *pool, int fd, void *userdata);
+        /* A park that runs as uid gives fd as an idle connection that is to outlive the process. It stays the caller's.
+         * False: no. */
+        bool (*keep)(struct pool *pool, uid_t uid, int fd, void *userdata);
         void *userdata;
 };
 
@@ -106,6 +107,7 @@ struct park_process {
         struct park_process *next;
         struct pool *pool;
         pid_t pid;
+        uid_t uid; /* the pool's user, which it is */
         int pidfd;
         int orders;
         sd_event_source *source; /* its end */

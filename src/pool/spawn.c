@@ -36,7 +36,7 @@ char **spawn_environment(void) {
         static const char *const private[] = { "NOTIFY_SOCKET=",         "LISTEN_PID=",     "LISTEN_FDS=",
                                                "LISTEN_FDNAMES=",        "LISTEN_PIDFDID=", "WATCHDOG_USEC=",
                                                "WATCHDOG_PID=",          "MAINPID=",        "MEMORY_PRESSURE_WATCH=",
-                                               "MEMORY_PRESSURE_WRITE=", "FDSTORE=" };
+                                               "MEMORY_PRESSURE_WRITE=", "FDSTORE=",        "FPMD_STORE_IDLE=" };
         size_t n = 0, k = 0;
         char **list;
 

@@ -22,7 +22,7 @@ SAYS = {"parts-with-descriptors-of-every-kind": CLOSED, "parts-with-more-than-it
 @pytest.mark.parametrize("liar", LIARS, ids=lambda one: one.id)
 def test_parting(tree, liar):
     s = Hostile(tree, {liar.pool: liar.settings})
-    s.env["FDSTORE"] = "100"
+    s.env.update({"FDSTORE": "100", "FPMD_STORE_IDLE": "1"})
     s.settings["process_control_timeout"] = "1s"
     with s:
         procs.until("the liar's park", lambda: [p for p in procs.descendants(s.pid) if "impostor.py" in procs.title(p)])

@@ -11,7 +11,12 @@ import procs
 import server as programs
 from fastcgi import environment, request_bytes
 
-ROOM = {"FDSTORE": "100"}
+
+def room(n):
+    return {"FDSTORE": str(n), "FPMD_STORE_IDLE": "1"}
+
+
+ROOM = room(100)
 
 
 def stored(s, pool="www"):
@@ -100,9 +105,11 @@ def test_sigterm_with_a_time_to_drain_is_a_stop_in_good_order(start):
     assert all(answered(s, c) for c in waiting)
 
 
-@pytest.mark.parametrize("how", ["no store", "at once", "tcp"])
+@pytest.mark.parametrize("how", ["no store", "not allowed", "at once", "no time", "tcp"])
 def test_others_are_closed_as_ever(start, how):
-    s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}"} if how == "tcp" else {}}, env={} if how == "no store" else ROOM)
+    s = start({"www": {"listen": f"127.0.0.1:{programs.free_port()}"} if how == "tcp" else {}},
+              env={"no store": {}, "not allowed": {"FDSTORE": "100"}}.get(how, ROOM),
+              settings={"process_control_timeout": "0" if how == "no time" else "30s"})
     waiting = idle(s, 3)
     s.signal(signal.SIGTERM if how == "at once" else signal.SIGQUIT)
     s.wait_exit()
@@ -112,7 +119,7 @@ def test_others_are_closed_as_ever(start, how):
 
 
 def test_what_does_not_fit_is_closed_and_told(start):
-    s = start(env={"FDSTORE": "5"})  # a listener and counters are in it
+    s = start(env=room(5))  # a listener and counters are in it
     waiting = idle(s, 5)
     stop(s)
     assert stored(s) == 3 and sum(c.closed_by_peer() for c in waiting) == 2
@@ -122,11 +129,35 @@ def test_what_does_not_fit_is_closed_and_told(start):
 
 
 def test_pools_have_equal_parts(start):
-    s = start({"www": {}, "b": {}}, env={"FDSTORE": "8"})
+    """Those that have a park, and so may have idle connections."""
+    s = start({"www": {}, "b": {}, "sleeps": {"pm": "ondemand", "pool.sleep_after": "1s"}, "tcp": {"listen": f"127.0.0.1:{programs.free_port()}"}},
+              env=room(13))  # five listeners and four sets of counters are in it
     waiting = idle(s, 4) + idle(s, 4, "b")
+    procs.until("one to sleep", lambda: s.generations("sleeps")[0]["state"] == "asleep")
     stop(s)
     assert stored(s) == stored(s, "b") == 2
     assert sum(c.closed_by_peer() for c in waiting) == 4
+
+
+@pytest.mark.parametrize("how", ["no store", "few files"])
+def test_what_comes_back_is_taken_out_where_nothing_more_may_be_put(start, how):
+    """Else a client would be connected to nobody, with what it has sent for the next start to answer."""
+    s = start(env=ROOM)
+    waiting = idle(s, 3)
+    stop(s)
+    assert stored(s) == 3
+    if how == "no store":
+        s.env["FDSTORE"] = "0"
+    else:
+        s.wrapper = ["prlimit", "--nofile=64:20000"]
+    s.start_from_store()
+    procs.until("the store to be empty", lambda: not s.notify.store)
+    if how == "few files":
+        s.wait_log("WARNING: nothing is put into the fd store, as the next program could not be started with it: raise LimitNOFILE=, which is 64")
+    assert all(answered(s, c) for c in waiting)
+    s.signal(signal.SIGQUIT)
+    assert s.wait_exit() == 0
+    dropped(waiting)
 
 
 def test_those_of_a_pool_that_has_gone_or_moved_are_closed_with_a_line(start):
@@ -135,12 +166,13 @@ def test_those_of_a_pool_that_has_gone_or_moved_are_closed_with_a_line(start):
     stop(s)
     del s.pools["old"]
     s.pools["moves"]["listen"] = s.folder + "/elsewhere.sock"
+    copies = [os.dup(fd) for _, fd in s.notify.store]  # as systemd has them until it is told
     s.start_from_store()
-    s.notify.forget("fpmd-idle-old")  # systemd has been told so by now
-    s.notify.forget("fpmd-idle-moves")
+    dropped(old + moves)
+    for fd in copies:
+        os.close(fd)
     s.wait_log(r"\[pool moves\] 3 idle connections of the fd store are closed: not of the pool's socket")
     s.wait_log(r"WARNING: 2 idle connections of the fd store are closed: their pools are gone")
-    dropped(old + moves)
     assert answered(s, stays[0])
     assert {m["FDNAME"] for m in s.notify.messages if "FDSTOREREMOVE" in m} >= {"fpmd-idle-old", "fpmd-idle-moves", "fpmd-idle-www"}
 

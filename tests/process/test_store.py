@@ -12,6 +12,7 @@ import pytest
 import fastcgi
 import procs
 import server as programs
+from load import Held
 
 ROOM = {"FDSTORE": "100"}
 
@@ -247,6 +248,33 @@ def test_no_more_is_stored_than_a_program_can_be_started_with(make):
     s.crash()
     s.start_from_store()
     assert s.run(script, "p11").status == 200
+
+
+def test_what_the_next_version_has_put_there_is_dropped(start):
+    """As after a downgrade: a kind of descriptor that is not known here is no mistake in a unit."""
+    s = start(env=ROOM)
+    s.crash()
+    s.notify.hear_all()
+    a, b = socket.socketpair()
+    with a, b:
+        s.start_from_store([("fpmd-news-www", a.fileno())])
+    s.wait_log("WARNING: 'fpmd-news-www' of the fd store is dropped: it is nothing that fpmd has put there")
+    assert s.run(s.pid_script).status == 200
+
+
+def test_a_listener_that_does_not_fit_is_closed_at_a_stop_as_without_a_store(start):
+    """Nobody takes over what its clients send while a busy worker ends."""
+    s = start({"www": {}, "b": {}}, env={"FDSTORE": "1"})
+    s.wait_log("the fd store has room for 1 of 4 descriptors")
+    assert kept(s) == [listener(s)]
+    with Held(s) as held:
+        held.wait_running()
+        s.signal(signal.SIGQUIT)
+        procs.until("b's socket to go", lambda: not os.path.exists(s.address("b")))
+        assert os.path.exists(s.address())
+        held.release()
+        assert held.answer().complete
+    assert s.wait_exit() == 0
 
 
 def test_without_a_store_nothing_is_left(start):

@@ -178,7 +178,7 @@ static void test_shares_of_what_is_left(void **state) {
                 { "what is left over is nobody's", 12, "n", 4, 2 },
                 { "more pools than room", 12, "n", 11, 0 },
                 { "no pools", 12, "n", 0, 0 },
-                { "the service manager is not given thousands", 8192, "n", 1, 1024 },
+                { "the service manager is not given thousands", 8192, "n", 1, 512 },
                 { "names have to fit into the environment", 8192, longest, 1, 383 },
         };
 

@@ -78,12 +78,15 @@ static void test_no_more_than_there_is_room_for(void **state) {
         struct scene *s = *state;
         struct crowd c = {};
         int master = open_channel(s);
+        size_t idle[5];
 
-        for (unsigned i = 0; i < 5; i++)
-                (void)add_idle(s, &c, AF_UNIX);
+        for (unsigned i = 0; i < ELEMENTSOF(idle); i++)
+                idle[i] = add_idle(s, &c, AF_UNIX);
         keeping_allow(&s->park, 3);
         park_finish(&s->park);
         assert_int_equal(s->park.n, 0);
+        for (unsigned i = 0; i < ELEMENTSOF(idle); i++)
+                assert_int_equal(is_here(&c, idle[i]), i >= 2); /* those that were used last */
         assert_int_equal(count_given(master), 3);
         keeping_tell(&s->park);
         assert_logged(s, "2 idle connections are closed: the fd store has room for 3 of this pool's");
