@@ -127,6 +127,8 @@ def test_max_children_reached_is_told_once_and_counted_as_php_fpm_does(program):
             assert h.finish().complete
             h.close()
         assert status(s, "max children reached") == "1"
+        if program is programs.Fpmd:
+            assert "trouble   pm.max_children reached 1 time\n" in s.ctl("status").stdout
         assert len(re.findall(REACHED, s.log())) == 1
 
 

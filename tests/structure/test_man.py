@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+import manpage
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "packaging/man").iterdir())
 
@@ -41,6 +43,43 @@ def test_each_symptom_is_caused_by_a_test():
     caused = {name: rest.count("\ndef test_") for name, _, rest in (text.partition("\n") for text in tests)}
     assert list(caused) == [name for name in symptoms if name not in ("NAME", "DESCRIPTION", "SEE ALSO")]
     assert all(caused.values())
+
+
+@pytest.fixture
+def paste(tmp_path):
+    """Gives lines to a shell, as a terminal does, whose sudo writes what tee writes below a folder, and else does nothing."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text(f"""#!/bin/sh
+[ "$1" = tee ] || exit 0
+mkdir -p "{tmp_path}/root${{2%/*}}"
+exec tee "{tmp_path}/root$2" >/dev/null
+""")
+    sudo.chmod(0o755)
+
+    def run(lines):
+        done = subprocess.run(["bash"], input=lines, cwd=tmp_path, env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return {f"/{path.relative_to(tmp_path / 'root')}": path.read_text() for path in (tmp_path / "root").rglob("*") if path.is_file()}
+    return run
+
+
+@pytest.mark.parametrize("printer", manpage.printers())
+def test_the_way_to_wordpress_is_pasted_as_it_is_printed(paste, printer):
+    """Blanks before each line end no here-document: all that follows would become part of a file."""
+    lines = manpage.display("fpmd.service.7", "sudo useradd --system", printer)
+    assert all(line.startswith("    ") for line in lines.splitlines()) and lines.rstrip().endswith("sudo fpmctl doctor")
+    files = {name: [line.strip() for line in text.splitlines()] for name, text in paste(lines).items()}
+    assert set(files) == {"/etc/wordpress/config-default.php", "/etc/fpmd/pool.d/blog.conf", "/etc/nginx/conf.d/blog.conf",
+                          "/etc/nginx/fpmd-blog.conf", "/etc/systemd/system/fpmd@blog.service.d/uploads.conf"}
+    php, pool, site = (files[name] for name in ("/etc/wordpress/config-default.php", "/etc/fpmd/pool.d/blog.conf", "/etc/nginx/conf.d/blog.conf"))
+    assert (php[0], php[-1]) == ("<?php", 'define("FS_METHOD", "direct");')
+    assert (pool[0], pool[-1]) == ("[blog]", "php_value[post_max_size] = 16M")
+    assert (site[0], site[-2], site[-1]) == ("server {", "include fpmd-blog.conf;", "}")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_no_display_has_a_here_document(path):
+    assert not re.search(r"<<-?[\\\"']?[A-Z]", path.read_text())
 
 
 def load(name, path):

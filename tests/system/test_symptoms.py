@@ -175,6 +175,22 @@ def test_a_folder_that_the_user_may_not_enter_is_a_404_and_a_file_that_he_may_no
         container.run("rm", "-r", "/var/www/html/closed")
 
 
+def test_a_folder_that_nginx_may_not_enter_is_its_own_error_page_and_in_its_log(fpmd, nginx, container):
+    fpmd.start()
+    container.run("mkdir", "-m", "750", "/var/www/html/closed")
+    try:
+        with page(container, "closed/index.php", "<?php echo 1;") as path:
+            for asked, status in (("/closed/", 403), ("/closed/index.php", 404)):
+                found, body = nginx.get(asked)
+                assert found == status and "<center>nginx" in body
+            assert "13: Permission denied" in errors_of_nginx(container)
+            assert "drwxr-x--- root root closed" in container.run("namei", "-l", path).stdout
+            container.run("chmod", "o+x", "/var/www/html/closed")
+            assert nginx.get("/closed/") == (200, "1")
+    finally:
+        container.run("rm", "-r", "/var/www/html/closed")
+
+
 def test_403_is_told_with_the_setting_that_denies(fpmd, nginx, container):
     for setting, told in ("security.limit_extensions = .phar", "(see security.limit_extensions)"), \
                          ("security.exec_basedir[] = /srv", "is outside of security.exec_basedir"):

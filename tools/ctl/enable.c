@@ -212,7 +212,7 @@ static void enable_tell(const struct unitlist_pool *pool, const char *unit) {
 
         known = known && unitblock_next_word(&lines, "Listen=", address);
         printf("%s is enabled, and listens on %s: the first connection starts the service\n"
-               "fpmctl list shows what it does; after a change of %s: systemctl reload fpmd@%s\n",
+               "fpmctl list shows what it does; after a change of %s: systemctl try-reload-or-restart fpmd@%s\n",
                unit, known ? address : unitlist_address(pool, address), pool->file, pool->name);
 }
 

@@ -148,8 +148,10 @@ static void view_text_print_trouble(const struct status_snapshot *s, struct text
                 text_printf(&all, " waiting with %u of %llu workers busy", s->n_active,
                             (unsigned long long)s->max_children);
         }
-        if (s->max_children_reached > 0)
-                text_printf(&all, ", pm.max_children reached %llu times", (unsigned long long)s->max_children_reached);
+        if (s->max_children_reached > 0) {
+                text_append(&all, ", pm.max_children reached ");
+                view_text_print_count(s->max_children_reached, "time", &all);
+        }
         if (s->workers_died > 0)
                 text_printf(&all, ", workers died %llu, of want of memory %llu", (unsigned long long)s->workers_died,
                             (unsigned long long)s->workers_oom);
