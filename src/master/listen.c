@@ -20,6 +20,7 @@
 #include "log/log.h"
 #include "master/defer.h"
 #include "master/inherited.h"
+#include "master/ownsocket.h"
 #include "master/shards.h"
 #include "master/stored.h"
 #include "master/unixsocket.h"
@@ -47,11 +48,16 @@ static void listen_tell_place(const struct conf_pool *pool, const char *directiv
         text_printf(problems, "[%s:%u] directive '%s': cannot listen on '%s': ", pool->listen_where.file,
                     pool->listen_where.line, directive, pool->listen);
         if (error == -EEXIST)
-                text_printf(problems, "%s has that name, and stays\n", listen_what_is_there(pool->listen));
+                text_printf(problems, "%s has that name, and stays", listen_what_is_there(pool->listen));
         else
-                text_printf(problems, "%s%s\n", strerror(-error),
+                text_printf(problems, "%s%s", strerror(-error),
                             error == -EADDRINUSE ? "; another process listens there, php-fpm or a second fpmd maybe"
                                                  : "");
+        if (text_equal(directive, "listen") && ownsocket_is(pool)) { /* whose socket is systemd's to make */
+                text_append(problems, "; systemd has passed no socket: ");
+                ownsocket_put_remedy(pool, problems);
+        }
+        text_append(problems, "\n");
 }
 
 /* The line that php-fpm has for it, and where the address stands. */

@@ -142,6 +142,7 @@ void master_free(struct master *m) {
         conf_free(m->reload.conf);
         text_done(&m->reload.names);
         free(m->reload.text);
+        free(m->socket_remarks);
         free(m->notify.status);
         fd_close(m->env.zygote_fd);
         fd_close(m->env.park_fd);

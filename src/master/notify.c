@@ -135,6 +135,12 @@ static void notify_add_spare(const struct master *m, struct text *line) {
                 text_printf(line, "; %zu sockets have no pool, among them %s", n, first->label);
 }
 
+/* Where systemd's sockets are not as the settings have it, the first of the lines. */
+static void notify_add_sockets(const struct master *m, struct text *line) {
+        if (m->socket_remarks)
+                text_printf(line, "; %.*s", (int)strcspn(m->socket_remarks, "\n"), m->socket_remarks);
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -170,6 +176,7 @@ void notify_status(struct master *m, usec_t now) {
                                     m->reload.text ?: "");
                 notify_add_absent(m, &line);
                 notify_add_spare(m, &line);
+                notify_add_sockets(m, &line);
                 notify_add_problems(m, &line);
                 notify_add_health(m, &line);
                 notify_add_remarks(m, &line);

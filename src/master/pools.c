@@ -10,8 +10,10 @@
 
 #include "base/fd.h"
 #include "base/nowait.h"
+#include "conf/conf.h"
 #include "log/log.h"
 #include "master/defer.h"
+#include "master/ownsocket.h"
 #include "pool/relay.h"
 #include "pool/room.h"
 
@@ -68,6 +70,29 @@ int pools_open_page(struct inherited *inherited, struct master_pool *mp, const s
         int r = listen_open_status(inherited, settings, &set, problems);
 
         return r != 0 ? r : statuspage_new(mp->pool->env->event, mp->pool, set, ret);
+}
+
+static void pools_log_lines(const char *lines) {
+        const char *line;
+        size_t n;
+
+        while ((line = text_word(&lines, "\n", &n)))
+                log_warning("%.*s", (int)n, line);
+}
+
+const char *pools_compare_sockets(struct master *m) {
+        _cleanup_text_ struct text lines = {};
+
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct conf_pool *settings = conf_find_pool(m->conf, m->pools[i]->pool->name);
+
+                if (settings)
+                        ownsocket_compare(m->pools[i]->listeners, settings, &lines);
+        }
+        pools_log_lines(text_peek(&lines));
+        free(m->socket_remarks);
+        m->socket_remarks = lines.n > 0 ? strdup(text_peek(&lines)) : NULL;
+        return m->socket_remarks ?: "";
 }
 
 bool pools_are_settled(const struct master *m) {

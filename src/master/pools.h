@@ -14,6 +14,10 @@ void pools_remove(struct master *m, size_t i);
 int pools_open_page(struct inherited *inherited, struct master_pool *mp, const struct conf_pool *settings,
                     struct statuspage **ret, struct text *problems);
 
+/* What settings want of systemd's sockets, and these have not (ownsocket.h): into the log, and into the picture, whose
+ * lines are returned; "": nothing. */
+const char *pools_compare_sockets(struct master *m);
+
 /* True when a reload may begin. */
 bool pools_are_settled(const struct master *m);
 

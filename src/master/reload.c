@@ -349,12 +349,12 @@ static void reload_commit(struct master *m) {
         spare_list(&m->inherited, "warning: ", &remarks);
         reload_list_remarks(m, &remarks);
         n = apply_commit(m, &all);
-
         keep_update(m);
         logs_replaced(m, m->logs.old_file_fd);
         m->logs.old_file_fd = -1;
         conf_free(m->conf);
         m->conf = TAKE_PTR(m->reload.conf);
+        text_append_lines_once(&remarks, "warning: ", pools_compare_sockets(m));
         malloc_trim(0); /* settings of thousands of pools lay between what stays */
         attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = STATE_RUNNING;

@@ -88,6 +88,7 @@ static int start_pools(struct master *m, struct text *problems) {
         if (result == 0 && m->n_pools > 0) {
                 spare_close(&m->inherited);
                 spare_log(&m->inherited);
+                (void)pools_compare_sockets(m);
         } else if (inherited_check_claimed(&m->inherited, m->conf, problems) != 0)
                 result = LISTEN_E_PROBLEM;
         if (absent.n > 0)

@@ -165,9 +165,10 @@ struct master {
 
         /* start.c */
         struct inherited inherited;
-        struct store store; /* store.c */
-        char *pid_path;     /* written, to be removed; or NULL */
-        int daemon_fd;      /* daemon.h; -1: in the foreground, or up */
+        char *socket_remarks; /* pools.c: what settings want of systemd's sockets, and these have not; or NULL */
+        struct store store;   /* store.c */
+        char *pid_path;       /* written, to be removed; or NULL */
+        int daemon_fd;        /* daemon.h; -1: in the foreground, or up */
         bool daemonized;
 
         struct master_logs logs;
