@@ -79,6 +79,13 @@ void text_printf(struct text *t, const char *fmt, ...) {
         va_end(ap);
 }
 
+void text_cut(struct text *t, size_t n) {
+        if (n >= t->n)
+                return;
+        t->n = n;
+        t->data[n] = '\0';
+}
+
 int text_finish(struct text *t, char **ret, size_t *ret_n) {
         text_append_n(t, "", 0); /* an empty text is "", not NULL */
         if (t->failed) {

@@ -27,6 +27,9 @@ void text_append_c(struct text *t, char c);
 void text_printf(struct text *t, const char *fmt, ...) _printf_(2, 3);
 void text_vprintf(struct text *t, const char *fmt, va_list ap) _printf_(2, 0);
 
+/* Takes everything behind the first n bytes away. */
+void text_cut(struct text *t, size_t n);
+
 /* Moves the text out: a NUL-terminated string (never NULL) that the caller frees. 0 or -ENOMEM. */
 int text_finish(struct text *t, char **ret, size_t *ret_n);
 

@@ -20,6 +20,7 @@
 #include "conf/entries.h"
 #include "conf/include.h"
 #include "conf/ini.h"
+#include "conf/leftfile.h"
 #include "conf/lines.h"
 #include "conf/ownunit.h"
 #include "conf/rules.h"
@@ -47,6 +48,7 @@ struct loader {
         struct frame frames[DEPTH_MAX];
         size_t depth;        /* frames in use */
         const char *refused; /* the file that an include named and that is not taken */
+        struct conf_leftfiles left;
         struct text unknown; /* lines whose ${NAME} is not known, as far as they are told */
         size_t n_unknown;
 };
@@ -61,6 +63,7 @@ static void load_done(struct loader *l) {
         while (l->depth > 0)
                 load_frame_done(&l->frames[--l->depth]);
         conf_free(l->entries.conf);
+        conf_leftfile_done(&l->left);
         text_done(&l->unknown);
 }
 #define _cleanup_loader_ _cleanup_(load_done)
@@ -219,14 +222,34 @@ static void load_tell_includes(const struct loader *l) {
         }
 }
 
+/* Takes back what the last step has found, from n_problems and the byte n on, where others tell it. */
+static int load_leave_file(struct loader *l, size_t n_problems, size_t n) {
+        const struct frame *f = &l->frames[l->depth - 1];
+        struct conf_leftfile file = { .path = l->refused };
+        struct conf_entries *e = &l->entries;
+        int r;
+
+        if (!l->refused)
+                file = (struct conf_leftfile){ f->where.file, f->data, (size_t)(f->rest - f->data) + f->n_rest };
+        r = conf_leftfile_take(&l->left, e->conf, &file, text_peek(e->problems) + n);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        e->n_problems = n_problems;
+        text_cut(e->problems, n);
+        return 0;
+}
+
 static int load_read_files(struct loader *l) {
         struct conf_entries *e = &l->entries;
         int r = 0;
 
         while (r == 0 && l->depth > 0) {
-                bool good = e->n_problems == 0;
+                size_t n_problems = e->n_problems, n = e->problems->n;
+                bool good = n_problems == 0;
 
                 r = load_step(l);
+                if (r == 0 && e->n_problems > n_problems && l->options->units)
+                        r = load_leave_file(l, n_problems, n);
                 conf_count_notices(e->conf, e->problems);
                 if (good && e->n_problems > 0)
                         load_tell_includes(l);
@@ -304,6 +327,7 @@ static int load(struct loader *l, struct conf **ret) {
 static int load_init(struct loader *l, const struct conf_options *options, struct text *problems, bool files_allowed) {
         *l = (struct loader){ .entries = { .conf = conf_new(), .problems = problems },
                               .options = options,
+                              .left = { .path = options->units },
                               .files_allowed = files_allowed };
         return l->entries.conf ? 0 : -ENOMEM;
 }

@@ -123,7 +123,7 @@ static bool ownunit_is_same_file(const char *a, const char *b) {
         return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static bool ownunit_is_of(const char *folder, const char *pool, const char *file) {
+static bool ownunit_is_made_in(const char *folder, const char *pool, const char *file) {
         _cleanup_free_ char *all = NULL;
         char path[PATH_MAX], *line, *rest;
 
@@ -164,7 +164,7 @@ static bool ownunit_is_made_of(const char *path, const char *pool, const char *f
         char folder[PATH_MAX];
 
         while (ownunit_next_folder(&path, folder))
-                if (ownunit_is_of(folder, pool, file))
+                if (ownunit_is_made_in(folder, pool, file))
                         return true;
         return false;
 }
@@ -173,6 +173,10 @@ bool conf_ownunit_has(const struct conf_ownunits *u, const char *pool) {
         size_t place;
 
         return names_find(&u->places, pool, &place) && !ownunit_is_any_masked(u->path, pool);
+}
+
+bool conf_ownunit_is_of(const struct conf_ownunits *u, const char *pool, const char *file) {
+        return conf_ownunit_has(u, pool) && ownunit_is_made_of(u->path, pool, file);
 }
 
 bool conf_ownunit_is_enabled(const char *path, const char *pool) {
@@ -190,8 +194,7 @@ struct ownunit_leaving {
 static bool ownunit_is_ours(void *ctx, const struct conf_pool *pool) {
         struct ownunit_leaving *k = ctx;
 
-        if (!conf_ownunit_has(&k->units, pool->name) ||
-            !ownunit_is_made_of(k->units.path, pool->name, pool->where.file))
+        if (!conf_ownunit_is_of(&k->units, pool->name, pool->where.file))
                 return true;
         k->failed = k->failed || conf_add_left(k->conf, pool->name, pool->where.file) < 0;
         return false;

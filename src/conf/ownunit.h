@@ -26,5 +26,8 @@ void conf_ownunit_done(struct conf_ownunits *u);
 /* The pool's socket unit is enabled, and not masked. */
 bool conf_ownunit_has(const struct conf_ownunits *u, const char *pool);
 
-/* The same for one pool. */
+/* And it is made of that file. */
+bool conf_ownunit_is_of(const struct conf_ownunits *u, const char *pool, const char *file);
+
+/* Whether it is enabled, of one pool. */
 bool conf_ownunit_is_enabled(const char *path, const char *pool);

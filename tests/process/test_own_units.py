@@ -2,6 +2,7 @@
 """--leave-to-units: pools whose own unit is enabled are that one's, and the service for all others does without them."""
 
 import os
+import shutil
 import socket
 
 import pytest
@@ -54,6 +55,64 @@ def test_a_pool_with_a_unit_of_its_own_is_left_out(service, units):
     units.enable("ww")  # another one's name is part of it
     s = service({"www": {}, "shop": {"listen": "systemd"}}).start()
     s.wait_log(r"\[pool shop\] is left to fpmd@shop\.socket, which is enabled")
+    assert pools(s) == {"www"} and s.run(s.pid_script).status == 200
+    assert s.stop() == 0
+
+
+def split(s, units, text):
+    """The file of a pool that has a unit of its own, beside the service's."""
+    path = f"{s.folder}/shop.conf"
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, 0o644)
+    units.made_of("shop", path)
+    units.enable("shop")
+    s.settings["include"] = path
+    return path
+
+
+BROKEN = "[shop]\nuser = www-data\nlisten = systemd\npm = static\npm.max_childs = 3\n"
+
+
+def test_a_mistake_in_the_file_of_a_pool_that_is_left_ends_nobody_else(service, units):
+    s = service({"www": {}})
+    path = split(s, units, BROKEN + "; and\n[shop\n")
+    s.start()
+    s.wait_log(rf"\[{path}:5\].*pm.max_childs.*; its pools are left to units of their own, and the others are served")
+    s.wait_log(r"\[pool shop\] is left to fpmd@shop\.socket")
+    assert f"{path}:7" not in s.log()  # one line is enough
+    assert pools(s) == {"www"} and s.run(s.pid_script).status == 200
+    since = len(s.log())
+    s.reload()
+    s.wait_log(r"pm\.max_childs", since)
+    assert s.ctl("check", "-y", s.config_path).returncode == 78  # who serves all of them has a mistake
+    assert s.stop() == 0
+
+
+@pytest.mark.parametrize("text", [BROKEN + "[other]\n" + BROKEN.partition("\n")[2], "[global]\nlog_levl = x\n" + BROKEN, "pm.max_childs = 3\n"])
+def test_a_mistake_that_is_others_as_well_is_told(service, units, text):
+    s = service({"www": {}})
+    split(s, units, text)
+    status, said = s.start_expecting_failure()
+    assert status == 78 and "unknown entry" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's file takes root")
+def test_the_file_of_a_pool_that_is_left_need_not_be_readable(service, units, tmp_path):
+    """As where each site's file is its own user's."""
+    s = service({"www": {}})
+    path = split(s, units, BROKEN)
+    os.chmod(path, 0o600)
+    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own
+        os.chmod(folder, 0o755)
+    s.wrapper = ["setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups"]
+    shutil.chown(s.folder, "www-data", "www-data")
+    for name in os.listdir(s.folder):
+        shutil.chown(os.path.join(s.folder, name), "www-data", "www-data")
+    os.chown(path, 0, 0)
+    s.start()
+    s.wait_log(rf"cannot read '{path}'; its pools are left to units of their own")
+    s.wait_log(r"\[pool shop\] is left to fpmd@shop\.socket")
     assert pools(s) == {"www"} and s.run(s.pid_script).status == 200
     assert s.stop() == 0
 
