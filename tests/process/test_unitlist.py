@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""fpmctl list: what it makes of systemd's answers. They come from a systemctl that has them ready; /etc/fpmd is the test's own, in a mount namespace."""
+"""fpmctl list, enable and the others: what they make of systemd's answers. They come from a systemctl that has them ready; /etc/fpmd, systemd's
+folders and process 1, which has its sockets, are the test's own, in namespaces."""
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -19,6 +21,9 @@ arguments, wanted = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("-
 names = []
 if arguments[0] in ("enable", "is-active"):
     sys.exit(0)
+if arguments[0] == "restart":
+    open(os.path.dirname(sys.argv[0]) + "/restarted", "a").write(" ".join(wanted) + "\\n")
+    sys.exit(0)
 for word in wanted:
     word += "" if word.endswith((".service", ".socket")) else ".service"
     if not word.isprintable() or "@." in word:
@@ -27,6 +32,11 @@ for word in wanted:
 red, plain = ("\\x1b[0;1;31m", "\\x1b[0m") if os.environ.get("SYSTEMD_COLORS") == "1" else ("", "")
 for name in names:
     unit = {"ActiveState": "inactive", **units.get(name, {})}
+    if "--state=active" in arguments and unit["ActiveState"] != "active":
+        continue
+    if "--value" in arguments:
+        print(unit.get("StatusText", ""))
+        continue
     if arguments[0] == "show":
         open(os.path.dirname(sys.argv[0]) + "/asked", "a").write(name + "\\n")
         print(f"Id={name}", *(f"{key}={value}" for key, value in unit.items()), "", sep="\\n")
@@ -40,6 +50,8 @@ class Machine:
         self.folder, self.units = folder, {}
         (folder / "etc/fpmd/pool.d").mkdir(parents=True)
         (folder / "bin").mkdir()
+        (folder / "run/systemd/generator").mkdir(parents=True)
+        self.mounts = []
         self.write("etc/fpmd/fpmd.conf", "include = /etc/fpmd/pool.d/*.conf\n")
         self.write("bin/systemctl", SYSTEMCTL).chmod(0o755)
 
@@ -54,14 +66,33 @@ class Machine:
         """Of fpmd.service."""
         self.units[name] = {"ActiveState": "active", "Listen": f"{listen} (Stream)", "FileDescriptorName": name, "Triggers": "fpmd.service", **properties}
 
+    def own(self, name, listener=None, **properties):
+        """The socket unit of the pool's own, which systemd has made at the address of that listener, else where nobody listens."""
+        at = listener.getsockname() if listener else f"{self.folder}/{name}.sock"
+        self.pool(name, at)
+        folder = self.folder / f"run/systemd/generator/fpmd@{name}.socket.d"
+        folder.mkdir()
+        (folder / "50-pool.conf").write_text(f"[Unit]\nSourcePath=/x\n[Socket]\nListenStream=\nListenStream={at}\n")
+        self.units[f"fpmd@{name}.socket"] = {"ActiveState": "active", "SubState": "listening", "Listen": f"{at} (Stream)", **properties}
+
     def run(self, *arguments, **environment):
-        mine = " ".join(name for name in self.units if name.endswith(".socket"))
-        self.write("bin/units", json.dumps({"fpmd.service": {"ActiveState": "active", "User": "www-data", "TriggeredBy": mine}, **self.units}))
-        mount = f'mount -t overlay -o lowerdir={self.folder}/etc:/etc overlay /etc && exec "$@"'
-        done = subprocess.run(["unshare", "--mount", "sh", "-c", mount, "sh", programs.FPMCTL, *arguments], capture_output=True, text=True,
-                              env={**os.environ, **environment, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}, timeout=60)
+        done = self.ran(*arguments, **environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def ran(self, *arguments, listeners=(), **environment):
+        """listeners: sockets that process 1 has."""
+        mine = " ".join(name for name in self.units if name.endswith(".socket"))
+        self.write("bin/units", json.dumps({"fpmd.service": {"ActiveState": "active", "User": "www-data", "TriggeredBy": mine}, **self.units}))
+        mounts = [f"mount -t overlay -o lowerdir={self.folder}/{name}:/{name} overlay /{name}" for name in ("etc", "run")] + self.mounts
+        return subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh", programs.FPMCTL,
+                               *arguments], capture_output=True, text=True, pass_fds=[listener.fileno() for listener in listeners],
+                              env={**os.environ, **environment, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}, timeout=60)
+
+    def restarted(self):
+        """What has been, in order."""
+        path = self.folder / "bin/restarted"
+        return path.read_text().splitlines() if path.exists() else []
 
     def of_all(self, key, *arguments, **environment):
         return {pool["name"]: pool[key] for pool in json.loads(self.run("list", "--json", *arguments, **environment))}
@@ -132,3 +163,130 @@ def test_an_edited_sockets_address_is_systemds(machine):
     assert machine.of_all("listen") == addresses
     assert {name: machine.of_all("listen", name)[name] for name in addresses} == addresses
     assert "listens on 127.0.0.1:9000:" in machine.run("enable", "shop")
+
+
+@pytest.fixture
+def listen(tmp_path):
+    """listen(name) -> a socket that listens, of a file with that name."""
+    made = []
+
+    def build(name, mode=0o660):
+        made.append(socket.socket(socket.AF_UNIX))
+        made[-1].bind(f"{tmp_path}/{name}.sock")
+        os.chmod(f"{tmp_path}/{name}.sock", mode)
+        made[-1].listen()
+        return made[-1]
+    yield build
+    for listener in made:
+        listener.close()
+
+
+def test_enable_has_sockets_made_anew_that_systemd_has_closed(machine, listen):
+    """As its daemon-reload does where a unit's address has changed: also that of another site, which nobody has asked for."""
+    good = listen("good")
+    machine.own("good", good)
+    machine.own("shop", listen("shop"))  # of another process than systemd
+    machine.own("blog")
+    machine.own("busy", SubState="running")
+    machine.own("off", ActiveState="inactive")
+    done = machine.ran("enable", "shop", listeners=[good])
+    assert done.returncode == 0, done
+    assert machine.restarted() == ["fpmd@shop.socket", "fpmd@blog.socket"]
+    for name in ("shop", "blog"):
+        assert f"fpmd@{name}.socket was up and did not listen on {machine.folder}/{name}.sock, since that has changed: it is restarted" in done.stdout
+    assert f"fpmd@busy.socket has no socket at {machine.folder}/busy.sock" in done.stderr and "systemctl restart fpmd@busy.socket" in done.stderr
+    assert "good" not in done.stdout and "fpmd@off" not in done.stdout + done.stderr
+
+
+def test_enable_has_a_tcp_socket_made_anew(machine):
+    with socket.create_server(("127.0.0.1", 0)) as held, socket.create_server(("127.0.0.1", 0)) as closed:
+        for name, listener in (("held", held), ("closed", closed)):
+            machine.own(name)
+            machine.units[f"fpmd@{name}.socket"]["Listen"] = "%s:%d (Stream)" % listener.getsockname()
+        assert machine.ran("enable", "held", listeners=[held]).returncode == 0
+        assert "fpmd@held.socket" not in machine.restarted()
+        closed.close()
+        assert machine.ran("enable", "closed", listeners=[held]).returncode == 0
+        assert machine.restarted()[-1] == "fpmd@closed.socket"
+
+
+@pytest.mark.parametrize("rights, changed", [({"SocketMode": "0660", "SocketUser": "root", "SocketGroup": "root"}, False), ({"SocketMode": "0600"}, True),
+                                             ({"SocketUser": "games"}, True), ({"SocketGroup": "games"}, True)])
+def test_enable_has_a_socket_made_anew_whose_rights_have_changed(machine, listen, rights, changed):
+    shop, blog = listen("shop"), listen("blog", 0o666)
+    machine.own("shop", shop, **rights)
+    machine.own("blog", blog, SocketMode="0600")  # somebody else's business
+    done = machine.ran("enable", "shop", listeners=[shop, blog])
+    assert done.returncode == 0, done
+    assert machine.restarted() == (["fpmd@shop.socket"] if changed else [])
+    assert ("fpmd@shop.socket had other rights for" in done.stdout) == changed
+
+
+def test_enable_does_not_ask_for_another_site_to_be_stopped(machine, listen):
+    shop = listen("shop")
+    machine.own("shop", shop)
+    machine.pool("third", shop.getsockname())
+    done = machine.ran("enable", "third", listeners=[shop])
+    assert done.returncode == 1 and f"pool 'shop' has listen = {shop.getsockname()} already" in done.stderr, done
+    assert "choose another listen for pool 'third' in /etc/fpmd/pool.d/third.conf" in done.stderr and "disable" not in done.stderr
+    machine.units["fpmd@shop.socket"]["SourcePath"] = "/nowhere/shop.conf"  # a unit that is left over
+    assert "systemctl disable --now fpmd@shop.socket" in machine.ran("enable", "third", listeners=[shop]).stderr
+
+
+def test_enable_sees_that_the_user_cannot_read_the_file(machine, listen):
+    shop = listen("shop")
+    machine.own("shop", shop)
+    file = machine.folder / "etc/fpmd/pool.d/shop.conf"
+    file.chmod(0o600)
+    done = machine.ran("enable", "shop", listeners=[shop])
+    assert done.returncode == 78 and "runs as user 'www-data', who cannot read its file /etc/fpmd/pool.d/shop.conf" in done.stderr, done
+    assert "sudo chmod a+r /etc/fpmd/pool.d/shop.conf" in done.stderr
+    file.chmod(0o644)
+    assert machine.ran("enable", "shop", listeners=[shop]).returncode == 0
+
+
+@pytest.fixture
+def masters(machine, make):
+    """Two that run: shop's own and fpmd.service's, which has www."""
+    made = {}
+    for name, folder in (("shop", "/run/fpmd-shop"), ("www", "/run/fpmd")):
+        made[name] = make({name: {}})
+        machine.pool(name, made[name].address(name))
+        made[name].start()
+        (machine.folder / folder[1:]).mkdir()
+        machine.mounts.append(f"mount --bind {made[name].runtime} {folder}")
+    return made
+
+
+def newest(masters, pool):
+    return max(g["number"] for g in masters[pool].generations(pool))
+
+
+def test_a_pool_with_a_unit_of_its_own_is_its_own_masters(machine, masters):
+    done = machine.ran("reload", "shop")
+    assert done.returncode == 0 and "reload done, 1 pool renewed" in done.stdout, done
+    assert newest(masters, "shop") == 2 and newest(masters, "www") == 1
+    done = machine.ran("reload", "www", "shop")
+    assert done.returncode == 0 and done.stdout.count("renewed") == 2, done
+    assert newest(masters, "www") == 2
+    for name in ("shop", "www"):
+        done = machine.ran("drain", name)
+        assert done.returncode == 0 and masters[name].status()["pools"][0]["health"].startswith("draining"), done
+    done = machine.ran("reload", "nowhere")
+    assert done.returncode == 1 and "there is no pool 'nowhere' in the configuration" in done.stderr
+
+
+def test_a_pool_whose_unit_does_not_run_is_told_as_that(machine):
+    machine.own("blog")
+    machine.own("shop")
+    machine.pool("off", "/run/off.sock")
+    machine.units["fpmd@shop.service"] = {"ActiveState": "failed", "StatusText": "Start failed: it is broken"}
+    machine.units["fpmd.service"] = {"ActiveState": "inactive"}
+    for verb in ("status", "reload"):
+        done = machine.ran(verb, "blog")
+        assert done.returncode == 0 and "pool 'blog' sleeps: the next connection starts fpmd@blog.service" in done.stdout, done
+        done = machine.ran(verb, "shop")
+        assert done.returncode == 1 and "fpmd@shop.service has failed: Start failed: it is broken; systemctl status fpmd@shop.service" in done.stderr, done
+        assert "pool 'off' is off: fpmctl enable off" in machine.ran(verb, "off").stderr
+        done = machine.ran(verb, "nowhere")
+        assert done.returncode == 1 and "there is no pool 'nowhere'; fpmctl list" in done.stderr and "fpmd.service starts it" not in done.stderr, done

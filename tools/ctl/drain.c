@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "ctl.h"
+#include "ownmaster.h"
 #include "view.h"
 
 /* Between two looks. */
@@ -81,6 +82,24 @@ static int drain_wait(const struct ctl *ctl, const struct ipc_control_list *pool
         }
 }
 
+/* What is asked for, of one master or of several. */
+struct drain_order {
+        enum ipc_control_type type;
+        bool waits;
+        usec_t timeout;
+};
+
+static int drain_order(const struct ctl *ctl, const struct drain_order *o, const struct ipc_control_list *pools) {
+        int code = ctl_master_order(ctl, 0,
+                                    &(struct ipc_control_message){ .type = o->type, .request = { .pools = *pools } });
+
+        return code == CTL_EXIT_OK && o->waits ? drain_wait(ctl, pools, o->timeout) : code;
+}
+
+static int drain_own(const struct ctl *own, char **name, void *userdata) {
+        return drain_order(own, userdata, &(struct ipc_control_list){ .items = name, .n = 1 });
+}
+
 static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_type type) {
         enum { WAIT = CTL_OPTION_OWN, TIMEOUT };
         static const struct option options[] = { CTL_COMMON_OPTIONS,
@@ -88,6 +107,7 @@ static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_t
                                                  { "timeout", required_argument, NULL, TIMEOUT },
                                                  {} };
         struct ipc_control_list pools;
+        struct drain_order order;
         usec_t timeout = 0;
         bool waits = false;
         int c, code;
@@ -109,8 +129,11 @@ static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_t
                 return CTL_EXIT_USAGE;
         }
         pools = (struct ipc_control_list){ .items = argv + optind, .n = (size_t)(argc - optind) };
-        code = ctl_master_order(ctl, 0, &(struct ipc_control_message){ .type = type, .request = { .pools = pools } });
-        return code == CTL_EXIT_OK && waits ? drain_wait(ctl, &pools, timeout) : code;
+        order = (struct drain_order){ .type = type, .waits = waits, .timeout = timeout };
+        if (pools.n == 0 || ctl->is_given)
+                return drain_order(ctl, &order, &pools);
+        code = ownmaster_take(ctl, &(struct ownmaster_each){ drain_own, &order }, pools.items, &pools.n);
+        return pools.n == 0 ? code : MAX(code, drain_order(ctl, &order, &pools));
 }
 
 int ctl_drain_main(struct ctl *ctl, int argc, char *argv[]) {

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,8 @@
 #include "base/addr.h"
 #include "base/fd.h"
 #include "ctl.h"
+#include "deaf.h"
+#include "doctor/collect.h"
 #include "enable.h"
 #include "systemctl.h"
 #include "unitblock.h"
@@ -26,9 +29,11 @@ static const char enable_usage[] =
         "\n"
         "Checks the file of that pool, enables fpmd@NAME.socket, has systemd make its\n"
         "units (daemon-reload), and starts it. Where fpmd.service has served the pool it\n"
-        "is reloaded, and leaves it to its unit. Ends with 1 when there is no such pool, when\n"
-        "another socket unit has its address, or systemd refuses, with 78 when its file is\n"
-        "wrong, or names a user that does not exist.\n";
+        "is reloaded, and leaves it to its unit. A socket whose address or rights have changed\n"
+        "is made anew, and so are those of other pools that do not listen any more. Ends with\n"
+        "1 when there is no such pool, when another socket unit has its address, or systemd\n"
+        "refuses, with 78 when its file is wrong, cannot be read by its user, or names a user\n"
+        "that does not exist.\n";
 
 int enable_take_name(struct ctl *ctl, int argc, char *argv[], const char *usage, const char **ret, int *ret_exit) {
         static const struct option options[] = { CTL_COMMON_OPTIONS, {} };
@@ -73,9 +78,27 @@ static bool enable_may_be_taken(const char *address) {
         return fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 || bind(fd, &a.sa, a.n) < 0;
 }
 
+/* A pool's own unit whose file is there is another site, which is not to be stopped. */
+static void enable_tell_taken(const char *block, const char *other, const struct unitlist_pool *pool,
+                              const char *address) {
+        char file[CONF_PATH_BYTES + 1] = "", name[CONF_POOL_NAME_MAX + 1];
+        const char *lines = block;
+
+        (void)unitblock_next_word(&lines, "SourcePath=", file);
+        if (unitblock_take_pool(other, name) && (!*file || access(file, F_OK) == 0))
+                ctl_print_error(
+                        "pool '%s'%s%s has listen = %s already, and %s listens there: choose another listen for "
+                        "pool '%s' in %s, then the same command again",
+                        name, *file ? " in " : "", file, address, other, pool->name, pool->file);
+        else
+                ctl_print_error("%s listens on %s: systemctl disable --now %s, then the same command again", other,
+                                address, other);
+}
+
 /* All socket units are asked for, which takes systemd long where there are thousands: so not where nobody listens. */
 static int enable_check_address(const char *unit, const struct unitlist_pool *pool) {
-        static const char *const words[] = { "show", "--property=Id,ActiveState,Listen", "--", "*.socket", NULL };
+        static const char *const words[] = { "show", "--property=Id,ActiveState,Listen,SourcePath", "--", "*.socket",
+                                             NULL };
         char buf[CONF_PATH_BYTES + 1], other[256], *rest, *block;
         const char *address = unitlist_address(pool, buf);
         _cleanup_text_ struct text out = {};
@@ -92,8 +115,7 @@ static int enable_check_address(const char *unit, const struct unitlist_pool *po
         while ((block = unitblock_next(&rest))) {
                 if (!enable_is_in_the_way(block, unit, address, other))
                         continue;
-                ctl_print_error("%s listens on %s: systemctl disable --now %s, then the same command again", other,
-                                address, other);
+                enable_tell_taken(block, other, pool, address);
                 return -CTL_EXIT_FAILED;
         }
         return 0;
@@ -115,6 +137,20 @@ static int enable_check_user(const struct unitlist_pool *pool) {
                                 pool->name, pool->group, pool->file, pool->group);
         else
                 return 0;
+        return -CTL_EXIT_CONFIG;
+}
+
+/* The service reads it as its user, at its start: which is late too. */
+static int enable_check_file(const struct unitlist_pool *pool) {
+        const char *user = *pool->user ? pool->user : *pool->runs_as ? pool->runs_as : "www-data";
+        char obstacle[PATH_MAX];
+
+        if (doctor_reach_may_read(user, pool->file, obstacle) != DOCTOR_NO)
+                return 0;
+        ctl_print_error("pool '%s' runs as user '%s', who cannot read its file %s: %s is closed to that user; sudo "
+                        "chmod a+r%s %s, or chgrp and chmod g+r%s for that user alone",
+                        pool->name, user, pool->file, obstacle, text_equal(obstacle, pool->file) ? "" : "x", obstacle,
+                        text_equal(obstacle, pool->file) ? "" : "x");
         return -CTL_EXIT_CONFIG;
 }
 
@@ -141,6 +177,8 @@ static int enable_check(const char *name, const char *unit, const struct unitlis
                 return -CTL_EXIT_CONFIG;
         }
         r = enable_check_user(pool);
+        if (r == 0)
+                r = enable_check_file(pool);
         return r < 0 ? r : enable_check_address(unit, pool);
 }
 
@@ -225,6 +263,8 @@ static int enable_all(const struct unitlist_pool *pool, const char *unit) {
                 r = enable_run(enable);
         if (r == CTL_EXIT_OK && pool->is_read_by_main)
                 r = enable_take_over(pool->name);
+        if (r == CTL_EXIT_OK)
+                r = deaf_mend(unit);
         if (r == CTL_EXIT_OK)
                 r = enable_look(unit);
         if (r == CTL_EXIT_OK)

@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "ctl.h"
 #include "leaklist.h"
+#include "ownmaster.h"
 #include "scoreboard/leaks.h"
 #include "scoreboard/scoreboard.h"
 
@@ -181,17 +182,32 @@ static int leaks_parse_options(struct ctl *ctl, int argc, char *argv[], struct l
         return -CTL_EXIT_USAGE;
 }
 
+static int leaks_run(const struct ctl *ctl, const struct leaks_options *o) {
+        const struct scoreboard *s = NULL;
+        int r = leaks_map(ctl, o->pool, &s);
+
+        if (r < 0)
+                return -r;
+        r = leaks_wait(ctl, o, s);
+        scoreboard_unmap(s);
+        return r;
+}
+
+static int leaks_run_own(const struct ctl *own, _unused_ char **name, void *userdata) {
+        return leaks_run(own, userdata);
+}
+
 int ctl_leaks_main(struct ctl *ctl, int argc, char *argv[]) {
         struct leaks_options o = { .requests = LEAKS_REQUESTS };
-        const struct scoreboard *s = NULL;
         int r = leaks_parse_options(ctl, argc, argv, &o);
+        size_t n = ctl->is_given ? 0 : 1;
 
         if (r != 0)
                 return r > 0 ? CTL_EXIT_OK : -r;
-        r = leaks_map(ctl, o.pool, &s);
-        if (r < 0)
-                return -r;
-        r = leaks_wait(ctl, &o, s);
-        scoreboard_unmap(s);
-        return r;
+        if (n > 0) {
+                r = ownmaster_take(ctl, &(struct ownmaster_each){ leaks_run_own, &o }, &argv[optind], &n);
+                if (n == 0)
+                        return r;
+        }
+        return leaks_run(ctl, &o);
 }

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "ctl.h"
+#include "ownmaster.h"
 #include "view.h"
 
 #define TIMEOUT          (5 * USEC_PER_SEC)
@@ -154,31 +155,12 @@ static int status_of(const struct ctl *ctl, const struct options *o) {
         return r < 0 ? -r : status_show(o, &v);
 }
 
-/* A master of one pool; its folder has the pool's name. */
-static bool status_has_instance(const char *name, char ret[static PATH_MAX]) {
-        return !strchr(name, '/') &&
-               snprintf(ret, PATH_MAX, STATUS_INSTANCES "%s/" IPC_CONTROL_SOCKET, name) < PATH_MAX &&
-               access(ret, F_OK) == 0;
-}
+static int status_of_own(const struct ctl *own, char **name, void *userdata) {
+        struct options one = *(const struct options *)userdata;
 
-/* Names of units of their own are asked for there, and taken out of the list. */
-static int status_of_named(struct options *o, int *ret_n) {
-        struct options one = *o;
-        char path[PATH_MAX];
-        size_t n = 0;
-        int r = 0;
-
-        for (size_t i = 0; i < o->n_pools; i++) {
-                one.pools = &o->pools[i];
-                one.n_pools = 1;
-                if (!status_has_instance(o->pools[i], path))
-                        o->pools[n++] = o->pools[i];
-                else
-                        r = MAX(r, status_of(&(struct ctl){ .socket = path }, &one));
-        }
-        *ret_n = (int)(o->n_pools - n);
-        o->n_pools = n;
-        return r;
+        one.pools = name;
+        one.n_pools = 1;
+        return status_of(own, &one);
 }
 
 /* Where there is no other master: all of them. */
@@ -199,13 +181,15 @@ static int status_of_instances(const struct ctl *ctl, const struct options *o) {
 
 int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
         struct options o = { .timeout = TIMEOUT };
-        int r = 0, code, n_named = 0;
+        bool named;
+        int r = 0, code;
 
         if (status_parse_options(ctl, argc, argv, &o, &code) != 0)
                 return code;
+        named = o.n_pools > 0;
         if (!ctl->is_given && !(o.json && o.n_pools > 1))
-                r = status_of_named(&o, &n_named);
-        if (n_named > 0 && o.n_pools == 0)
+                r = ownmaster_take(ctl, &(struct ownmaster_each){ status_of_own, &o }, o.pools, &o.n_pools);
+        if (named && o.n_pools == 0)
                 return r;
         if (!ctl->is_given && o.n_pools == 0 && access(ctl->socket, F_OK) < 0 && errno == ENOENT)
                 return status_of_instances(ctl, &o);

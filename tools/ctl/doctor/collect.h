@@ -3,6 +3,8 @@
 /* What looks at the machine, a file for each kind of thing. None changes anything or wakes a service; what cannot be
  * looked at goes into the facts' list of that. */
 
+#include <limits.h>
+
 #include "doctor/facts.h"
 
 /* Where to look, when it is not where Debian has it; NULL: there. */
@@ -19,6 +21,8 @@ void doctor_webservers_collect(struct doctor_facts *f, const struct doctor_place
 void doctor_links_collect(struct doctor_facts *f);
 void doctor_sockets_collect(struct doctor_facts *f);
 void doctor_reach_collect(struct doctor_facts *f);
+/* Whether the user may read a file; the part of its path that is closed, into ret. */
+enum doctor_answer doctor_reach_may_read(const char *user, const char *path, char ret[static PATH_MAX]);
 void doctor_processes_collect(struct doctor_facts *f);
 void doctor_opcache_collect(struct doctor_facts *f, const char *php_ini_dir);
 void doctor_machine_collect(struct doctor_facts *f);

@@ -101,13 +101,11 @@ static int reach_as_child(const struct reach_question *q) {
         return WIFEXITED(status) ? WEXITSTATUS(status) : REACH_FAILED;
 }
 
-static enum doctor_answer reach_ask(struct doctor_facts *f, const char *user, const struct reach_question *asked,
-                                    const char **ret_obstacle) {
+static enum doctor_answer reach_look(const char *user, const struct reach_question *asked, char ret[static PATH_MAX]) {
         struct reach_question q = *asked;
-        char part[PATH_MAX];
         int found;
 
-        *ret_obstacle = "";
+        ret[0] = '\0';
         q.user = *user ? getpwnam(user) : NULL;
         if (!q.user || q.path[0] != '/')
                 return DOCTOR_UNKNOWN;
@@ -119,9 +117,21 @@ static enum doctor_answer reach_ask(struct doctor_facts *f, const char *user, co
                 return DOCTOR_YES;
         if (found >= REACH_ABSENT)
                 return DOCTOR_UNKNOWN;
-        reach_part(q.path, (unsigned)found - 1, part);
-        *ret_obstacle = doctor_facts_keep(f, part);
+        reach_part(q.path, (unsigned)found - 1, ret);
         return DOCTOR_NO;
+}
+
+static enum doctor_answer reach_ask(struct doctor_facts *f, const char *user, const struct reach_question *asked,
+                                    const char **ret_obstacle) {
+        char part[PATH_MAX];
+        enum doctor_answer answer = reach_look(user, asked, part);
+
+        *ret_obstacle = doctor_facts_keep(f, part);
+        return answer;
+}
+
+enum doctor_answer doctor_reach_may_read(const char *user, const char *path, char ret[static PATH_MAX]) {
+        return reach_look(user, &(struct reach_question){ .path = path, .wanted = R_OK }, ret);
 }
 
 static enum doctor_answer reach_exists(const char *folder) {
