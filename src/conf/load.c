@@ -283,7 +283,7 @@ static void load_keep_pool(struct loader *l) {
         const char *name = l->options->pool;
 
         if (name && conf_keep_pools(c, load_is_named, (void *)name) == 0)
-                text_printf(l->entries.problems, "[%s:0] option --pool: no pool '%s' is defined\n", c->files[0], name);
+                text_printf(l->entries.problems, "[%s] option --pool: no pool '%s' is defined\n", c->files[0], name);
 }
 
 /* Everything after the first file is on the stack. */

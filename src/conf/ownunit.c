@@ -205,7 +205,7 @@ void conf_ownunit_leave(struct conf *c, const char *path, struct text *problems)
         int r = c->n_pools > 0 ? conf_ownunit_read(path, &k.units) : 0;
 
         if (r < 0)
-                text_printf(problems, "[%s:0] option --leave-to-units: '%s' cannot be read: %s\n", c->files[0], path,
+                text_printf(problems, "[%s] option --leave-to-units: '%s' cannot be read: %s\n", c->files[0], path,
                             strerror(-r));
         else if (c->n_pools > 0 && conf_keep_pools(c, ownunit_is_ours, &k) == 0)
                 k.failed = k.failed || conf_add_notice(c, "each pool has a unit of its own that is enabled: nothing is "

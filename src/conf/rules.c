@@ -370,7 +370,7 @@ int conf_rules_check(struct conf *c, const struct conf_options *options, struct 
         if (c->n_pools == 0 && !c->left)
                 text_printf(problems,
                             "No pool defined. at least one pool section must be specified in config file\n"
-                            "[%s:0] directive 'include': no pool is defined: at least one [section] is needed, here or "
+                            "[%s] directive 'include': no pool is defined: at least one [section] is needed, here or "
                             "in what is included\n",
                             c->files[0]);
         for (size_t i = 0; i < c->n_pools; i++)

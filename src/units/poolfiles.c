@@ -157,7 +157,7 @@ static bool poolfiles_may_have(const char *data, size_t n, const char *name) {
 static int poolfiles_tell_unread(const char *path, int error, const struct poolfiles_visitor *v) {
         _cleanup_text_ struct text problem = {};
 
-        text_printf(&problem, "[%s:0] cannot read it: %s\n", path,
+        text_printf(&problem, "[%s] cannot read it: %s\n", path,
                     error == EMEDIUMTYPE ? "it is no plain file" : strerror(error));
         return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
 }
@@ -237,7 +237,7 @@ static int poolfiles_tell_folder(const char *folder, int error, const struct poo
 
         if (error == ENOENT)
                 return 0;
-        text_printf(&problem, "[%s:0] cannot read the folder: %s\n", folder, strerror(error));
+        text_printf(&problem, "[%s] cannot read the folder: %s\n", folder, strerror(error));
         return problem.failed ? -ENOMEM : v->remark(text_peek(&problem), v->userdata);
 }
 

@@ -107,6 +107,6 @@ int unitsconf_load(const char *path, struct unitsconf *ret, struct text *problem
         if (r == -ENOMEM)
                 return r;
         if (r < 0 && r != -ENOENT)
-                text_printf(problems, "[%s:0] cannot read it: %s\n", path, strerror(-r));
+                text_printf(problems, "[%s] cannot read it: %s\n", path, strerror(-r));
         return unitsconf_take(path, r < 0 ? "" : data, r < 0 ? 0 : n, ret, problems);
 }

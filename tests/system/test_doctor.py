@@ -2,6 +2,7 @@
 """fpmctl doctor on a booted machine that is broken in ways that happen: it names each, and what it says to do mends it."""
 
 import json
+import re
 
 import pytest
 
@@ -221,6 +222,40 @@ def test_an_instance_whose_file_was_edited_and_reloaded(fpmd, doctor, instance, 
     container.systemctl("reload", instance.unit)
     assert container.show(instance.unit, "NeedDaemonReload") == "yes"
     assert not any("extra" in text for text in doctor().values())
+
+
+def obey(container, said, begin):
+    """The commands that are said, from these words on."""
+    commands = re.split("[;\n]", said[said.index(begin):])[0]
+    for command in commands.split(" and "):
+        container.run(*command.split())
+
+
+def test_an_instance_whose_address_was_changed(fpmd, doctor, instance, container):
+    """systemd has the old one until it is told: a restart alone would bring that back."""
+    path = "/etc/fpmd/pool.d/extra.conf"
+    container.write(path, (container.root / path[1:]).read_text().replace(instance.socket_path, "/run/fpmd-moved.sock"))
+    said = doctor()["socket"]
+    assert "Pool 'extra' has listen = /run/fpmd-moved.sock" in said and "nobody listens there" in said
+    obey(container, said, "systemctl daemon-reload and systemctl restart fpmd@extra.socket")
+    assert not any("extra" in text for text in doctor().values())
+    assert container.run("fpmctl", "get", "--connect", "/run/fpmd-moved.sock", "/var/www/html/load.php?us=0").returncode == 0
+    container.remove("/run/fpmd-extra.sock")
+
+
+def test_an_instance_that_was_made_of_a_file_with_a_mistake(fpmd, doctor, instance, container):
+    """Its command line has the mistake until the unit is made anew."""
+    path = "/etc/fpmd/pool.d/extra.conf"
+    text = (container.root / path[1:]).read_text()
+    container.write(path, text + "pm.max_childs = 3\n")
+    container.systemctl("daemon-reload")
+    container.run("fpmctl", "get", "--connect", instance.socket_path, "/var/www/html/load.php?us=0", check=False)
+    container.wait_for(instance.socket, "failed")
+    said = doctor()["unit"]
+    assert f"{instance.socket} has failed" in said
+    container.write(path, text)
+    obey(container, said[said.index(f"{instance.socket} has failed"):], "systemctl daemon-reload and systemctl start")
+    assert container.run("fpmctl", "get", "--connect", instance.socket_path, "/var/www/html/load.php?us=0").returncode == 0
 
 
 def test_an_instance_whose_user_does_not_exist(fpmd, doctor, instance, container):

@@ -66,7 +66,7 @@ void report_begin(const char *file) {
         _cleanup_text_ struct text shown = {};
 
         printable_append(&shown, file, strlen(file), PRINTABLE_LOG);
-        snprintf(late, sizeof(late), "<4>" NAME ": [%.3500s:0] it took too long: pools after it have no units\n",
+        snprintf(late, sizeof(late), "<4>" NAME ": [%.3500s] it took too long: pools after it have no units\n",
                  text_peek(&shown));
 }
 

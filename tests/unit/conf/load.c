@@ -41,7 +41,7 @@ static void test_one_pool_of_several(void **state) {
         assert_int_equal(conf->n_pools, 1);
         assert_string_equal(conf->pools[0].name, "a");
         assert_int_equal(conf_load_text("x", POOLS, strlen(POOLS), &none, &nothing, &problems), CONF_E_INVALID);
-        assert_non_null(strstr(text_peek(&problems), "[x:0] option --pool: no pool 'c' is defined\n"));
+        assert_non_null(strstr(text_peek(&problems), "[x] option --pool: no pool 'c' is defined\n"));
 }
 
 /* Files in a folder of their own. */

@@ -16,7 +16,7 @@
 
 static const struct given_row rows[] = {
         { "an empty file", "!",
-          "[x:0] directive 'include': no pool is defined: at least one [section] is needed, here or in what is "
+          "[x] directive 'include': no pool is defined: at least one [section] is needed, here or in what is "
           "included\n" },
         { "a pool needs all three", "![a]\n",
           "[x:1] directive 'listen': pool 'a' has no address to listen on\n"

@@ -83,7 +83,7 @@ static void test_folders(void **state) {
         assert_int_equal(poolfiles_visit((char *[]){ (char *)"/nonexistent" }, 1, &visitor), 0);
         assert_int_equal(heard.n, 0);
         assert_int_equal(poolfiles_visit((char *[]){ (char *)"/etc/passwd" }, 1, &visitor), 0);
-        assert_string_equal(text_peek(&heard), "remark [/etc/passwd:0] cannot read the folder: Not a directory");
+        assert_string_equal(text_peek(&heard), "remark [/etc/passwd] cannot read the folder: Not a directory");
         text_done(&heard);
 }
 
