@@ -129,9 +129,14 @@ def test_a_purge_leaves_nothing(debian, container):
     container.systemctl("restart", "fpmd.service")
     container.systemctl("start", "fpmd@shop.service")
     container.systemctl("mask", "fpmd@none.service", "fpmd.target")
+    container.write("/etc/fpmd/pool.d/moved.conf", "[moved]\nlisten = /run/fpmd-moved.sock\npm = ondemand\npm.max_children = 2\n")
+    container.run("fpmctl", "enable", "moved")
+    container.write("/etc/fpmd/pool.d/moved.conf", "[moved]\nlisten = /run/fpmd-new.sock\npm = ondemand\npm.max_children = 2\n")
+    container.systemctl("daemon-reload")
+    container.systemctl("restart", "fpmd@moved.socket")
     assert container.show("fpmd-two.socket", "ActiveState") == "active"
     made = files(container) - before
-    assert {"/var/lib/fpmd/shop", "/var/cache/fpmd/shop", "/etc/fpmd/fpmd.conf", "/run/fpmd-two.sock", "/etc/systemd/system/fpmd.target",
+    assert {"/var/lib/fpmd/shop", "/var/cache/fpmd/shop", "/etc/fpmd/fpmd.conf", "/run/fpmd-two.sock", "/run/fpmd-moved.sock", "/etc/systemd/system/fpmd.target",
             "/etc/systemd/system/fpmd.service.wants/fpmd-two.socket"} <= made, "the test shows nothing"
     debian.apt("remove", "fpmd")
     assert container.show("fpmd-two.socket", "ActiveState") == "inactive", "clients of a further pool would wait for nobody"
