@@ -62,6 +62,9 @@ static void machine_fill_unit(struct doctor_facts *f, const struct doctor_unit *
         u->enabled = machine_text(from->enabled);
         u->result = machine_text(from->result);
         u->user = machine_text(from->user);
+        u->listen = machine_text(from->listen);
+        u->owner = machine_text(from->owner);
+        u->group = machine_text(from->group);
         u->memory_max = from->memory_max ?: UINT64_MAX;
 }
 
@@ -71,6 +74,7 @@ static void machine_fill_pool(struct doctor_facts *f, const struct doctor_pool *
         *p = *from;
         p->file = machine_text(from->file);
         p->user = machine_text(from->user);
+        p->file_obstacle = machine_text(from->file_obstacle);
         p->open_basedir = machine_text(from->open_basedir);
         p->exec_basedirs = machine_text(from->exec_basedirs);
         p->opcache_off = machine_text(from->opcache_off);

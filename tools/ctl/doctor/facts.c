@@ -94,6 +94,8 @@ struct doctor_unit *doctor_facts_add_unit(struct doctor_facts *f) {
                                            .result = "",
                                            .user = "",
                                            .listen = "",
+                                           .owner = "",
+                                           .group = "",
                                            .memory_max = UINT64_MAX };
         return u;
 }
@@ -108,6 +110,7 @@ struct doctor_pool *doctor_facts_add_pool(struct doctor_facts *f) {
                         .listen = "",
                         .unit = "",
                         .user = "",
+                        .file_obstacle = "",
                         .backlog = -1,
                         .open_basedir = "",
                         .exec_basedirs = "",

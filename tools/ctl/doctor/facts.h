@@ -43,6 +43,8 @@ struct doctor_unit {
         const char *user;
         enum doctor_answer has_user; /* there is such a user */
         const char *listen;          /* of a socket: its first address; "" */
+        const char *owner, *group;   /* of a socket's file, as the unit has them; "" */
+        mode_t mode;                 /* likewise; 0: not known */
         bool is_changed_on_disk;     /* NeedDaemonReload */
         bool has_private_tmp;
         bool is_gone;        /* an instance whose file is in no folder any more */
@@ -70,8 +72,10 @@ struct doctor_life {
 
 struct doctor_pool {
         const char *name, *file, *listen;
-        const char *unit; /* whose service runs it */
-        const char *user; /* "": not known */
+        const char *unit;          /* whose service runs it */
+        const char *user;          /* "": not known */
+        const char *file_obstacle; /* the part of the path of its file that is closed to its user, where its unit has
+                                      failed; "" */
         unsigned line;
         unsigned max_children;                    /* 0: auto */
         unsigned service_max;                     /* workers of all pools of its service; 0: no limit */

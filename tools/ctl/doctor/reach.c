@@ -144,7 +144,18 @@ static enum doctor_answer reach_exists(const char *folder) {
         return S_ISDIR(st.st_mode) ? DOCTOR_YES : DOCTOR_NO;
 }
 
+/* A service reads its pool's file as its user. */
+static void reach_collect_file(struct doctor_facts *f, struct doctor_pool *p) {
+        const struct doctor_unit *u = doctor_facts_find_unit(f, p->unit);
+        const struct reach_question file = { .path = p->file, .wanted = R_OK };
+
+        if (u && text_equal(u->active, "failed"))
+                (void)reach_ask(f, *p->user ? p->user : u->user, &file, &p->file_obstacle);
+}
+
 void doctor_reach_collect(struct doctor_facts *f) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                reach_collect_file(f, &f->pools[i]);
         for (size_t i = 0; i < f->n_backends; i++) {
                 struct doctor_backend *b = &f->backends[i];
                 const struct doctor_pool *pool = doctor_facts_find_pool(f, b->address);

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/names.h"
 #include "base/text.h"
+#include "doctor/address.h"
 #include "doctor/checks.h"
 #include "doctor/unitnames.h"
 #include "doctor/unitstates.h"
@@ -75,6 +77,57 @@ static void socket_check_lost_file(const struct doctor_pool *p, struct doctor_fi
         text_append(&found->next, " makes it anew");
 }
 
+/* Who may connect, as systemd would make the socket now, and as it has made it. */
+static bool socket_check_has_rights(const struct doctor_unit *unit, const struct doctor_socket *s) {
+        return (unit->mode == 0 || (unit->mode & 07777U) == (s->mode & 07777U)) &&
+               (!*unit->owner || text_equal(unit->owner, s->owner)) &&
+               (!*unit->group || text_equal(unit->group, s->group));
+}
+
+static void socket_check_rights(const struct doctor_facts *f, const struct doctor_pool *p,
+                                struct doctor_findings *out) {
+        const struct doctor_unit *unit = doctor_unitstate_socket(f, p->unit);
+        struct doctor_finding *found;
+
+        if (!doctor_unitstate_is_up(unit) || !text_equal(unit->listen, p->listen) || p->socket.exists != DOCTOR_YES ||
+            socket_check_has_rights(unit, &p->socket))
+                return;
+        found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+        text_printf(&found->what,
+                    "The socket of pool '%s', %s, is for user %s and group %s (mode %04o) still: %s has had other "
+                    "rights since (user %s, group %s, mode %04o)",
+                    p->name, p->listen, p->socket.owner, p->socket.group, (unsigned)p->socket.mode, unit->name,
+                    *unit->owner ? unit->owner : "root", *unit->group ? unit->group : "root", (unsigned)unit->mode);
+        text_printf(&found->next, "systemctl restart %s, which makes it anew", unit->name);
+}
+
+/* One of two pools with one address is served at most. */
+static void socket_check_twins(const struct doctor_facts *f, struct doctor_findings *out) {
+        _cleanup_names_ struct names seen = {};
+
+        for (size_t i = 0; i < f->n_pools; i++) {
+                const struct doctor_pool *p = &f->pools[i], *other;
+                const char *address = doctor_address_skip_var(p->listen);
+                struct doctor_finding *found;
+                size_t at;
+
+                if (!*address || !names_find(&seen, address, &at)) {
+                        (void)(*address && names_put(&seen, address, i));
+                        continue;
+                }
+                other = &f->pools[at];
+                if (text_equal(p->name, other->name))
+                        continue;
+                found = doctor_findings_add(out, "socket", DOCTOR_PROBLEM);
+                text_printf(
+                        &found->what,
+                        "Pools '%s' [%s:%u] and '%s' [%s:%u] both have listen = %s: one of them alone can be served",
+                        other->name, other->file, other->line, p->name, p->file, p->line, p->listen);
+                text_append(&found->next, "give one of them another listen; then fpmctl enable with its name, where it "
+                                          "has a unit of its own, else systemctl reload fpmd.service");
+        }
+}
+
 /* As long as no web server sends requests there it is something left behind. */
 static void socket_check_spare(const struct doctor_facts *f, const struct doctor_spare *s,
                                struct doctor_findings *out) {
@@ -95,6 +148,7 @@ static void socket_check_spare(const struct doctor_facts *f, const struct doctor
 }
 
 void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_findings *out) {
+        socket_check_twins(f, out);
         for (size_t i = 0; i < f->n_pools; i++) {
                 const struct doctor_pool *p = &f->pools[i];
                 struct doctor_finding *found;
@@ -103,6 +157,7 @@ void doctor_socket_check_all(const struct doctor_facts *f, struct doctor_finding
                         socket_check_taken(p, out);
                 if (p->listen[0] == '/' && socket_check_has_lost_file(&p->socket))
                         socket_check_lost_file(p, out);
+                socket_check_rights(f, p, out);
                 if (p->socket.holder != DOCTOR_HOLDER_NOBODY || !*p->listen ||
                     (f->n_units > 0 && !doctor_unitstate_listens(f, p->unit)))
                         continue; /* a unit that is not up is told as that, or is off on purpose */

@@ -32,14 +32,37 @@ static const char *unit_check_remake(const struct doctor_unit *u) {
         return text_has_prefix(u->name, "fpmd@") ? "systemctl daemon-reload and " : "";
 }
 
+/* Why the service of a pool's own has failed: the part of its file's path that its user may not open, or NULL. */
+static const struct doctor_pool *unit_check_closed(const struct doctor_facts *f, const struct doctor_unit *u) {
+        for (size_t i = 0; i < f->n_pools; i++)
+                if (text_equal(f->pools[i].unit, u->name) && *f->pools[i].file_obstacle)
+                        return &f->pools[i];
+        return NULL;
+}
+
+static void unit_check_put_closed(const struct doctor_pool *p, const struct doctor_unit *u,
+                                  struct doctor_finding *found) {
+        bool is_file = text_equal(p->file_obstacle, p->file);
+
+        text_printf(&found->what, ": its user %s cannot read the pool's file %s%s%s", *p->user ? p->user : u->user,
+                    p->file, is_file ? "" : ", since it is not let into ", is_file ? "" : p->file_obstacle);
+        text_printf(&found->next,
+                    "chmod a+r%s %s, or give it to a group of that user and chmod g+r%s; then systemctl "
+                    "start %s",
+                    is_file ? "" : "x", p->file_obstacle, is_file ? "" : "x", u->name);
+}
+
 /* To start a spare one may stop what has its address now. */
 static void unit_check_failed(const struct doctor_facts *f, const struct doctor_unit *u, struct doctor_findings *out) {
         bool spare = unit_check_is_spare(f, u);
         struct doctor_finding *found = doctor_findings_add(out, "unit", spare ? DOCTOR_NOTE : DOCTOR_PROBLEM);
+        const struct doctor_pool *closed = unit_check_closed(f, u);
 
         text_printf(&found->what, "%s has failed (%s)%s", u->name, *u->result ? u->result : "no reason is known",
                     spare ? ", and no pool is its own" : "");
-        if (spare)
+        if (closed)
+                unit_check_put_closed(closed, u, found);
+        else if (spare)
                 text_printf(&found->next, "systemctl %s %s",
                             text_has_prefix(u->enabled, "enabled") ? "disable --now" : "reset-failed", u->name);
         else if (u->is_changed_on_disk) /* else it is started as it was, with the mistake */

@@ -39,10 +39,10 @@ static uint64_t units_number(const struct units_question *q, const char *interfa
         return value;
 }
 
-static uint64_t units_count(const struct units_question *q, const char *property) {
+static uint64_t units_count(const struct units_question *q, const char *interface, const char *property) {
         uint32_t value;
 
-        if (sd_bus_get_property_trivial(q->bus, UNITS_SYSTEMD, q->path, UNITS_SERVICE, property, NULL, 'u', &value) < 0)
+        if (sd_bus_get_property_trivial(q->bus, UNITS_SYSTEMD, q->path, interface, property, NULL, 'u', &value) < 0)
                 return 0;
         return value;
 }
@@ -114,11 +114,14 @@ static void units_ask(const struct units_question *q, struct doctor_unit *u) {
         u->result = units_text(q, own, "Result");
         if (!is_service) {
                 u->listen = units_listen(q);
+                u->owner = units_text(q, own, "SocketUser");
+                u->group = units_text(q, own, "SocketGroup");
+                u->mode = (mode_t)units_count(q, own, "SocketMode");
                 return;
         }
         u->user = units_text(q, own, "User");
         u->has_user = units_has_user(q, u->user);
-        u->restarts = units_count(q, "NRestarts");
+        u->restarts = units_count(q, own, "NRestarts");
         u->is_triggered = units_is_triggered(q);
         u->has_private_tmp = units_boolean(q, own, "PrivateTmp");
         u->files = units_number(q, own, "LimitNOFILE");
