@@ -176,8 +176,8 @@ static int load_read_line(struct loader *l, const char *s, size_t n) {
         if (r < 0)
                 return r;
         if (r == CONF_SCAN_E_SYNTAX) {
-                if (!memchr(s, '=', n) && *s != '[')
-                        conf_entries_problem(e, "value is NULL for a ZEND_INI_PARSER_ENTRY"); /* php-fpm's words */
+                if (!memchr(s, '=', n) && *s != '[') /* php-fpm's words, up to the colon */
+                        conf_entries_problem(e, "value is NULL for a ZEND_INI_PARSER_ENTRY: the line has no '='");
                 conf_entries_problem(e, "syntax error: %s", reason);
                 return 0;
         }

@@ -45,7 +45,7 @@ static const struct given_row rows[] = {
         { "names in any case", "Clear_Env = no\n", "" },
         { "every problem is told", "a = 1\n# x\npm.max_children = x\n",
           "[x:6] unknown entry 'a'\n"
-          "[x:7] value is NULL for a ZEND_INI_PARSER_ENTRY\n"
+          "[x:7] value is NULL for a ZEND_INI_PARSER_ENTRY: the line has no '='\n"
           "[x:7] syntax error: a comment starts with ';', not with '#'\n"
           "[x:8] unable to parse value for entry 'pm.max_children': is not a valid number (greater or equal than "
           "zero)\n"
