@@ -50,6 +50,7 @@ static const struct field service_fields[] = {
         F(9,  LIST,   service,    config_files),
         F(10, LIST,   service,    absent),
         F(11, LIST,   service,    spare),
+        F(12, TEXT,   service,    reload_progress),
         {},
 };
 static const struct field generation_fields[] = {

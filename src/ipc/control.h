@@ -108,7 +108,8 @@ struct ipc_control_service {
         const char *config_path;
         uint64_t reload_outcome; /* enum ipc_control_outcome: of the last reload */
         const char *reload_text;
-        uint64_t reload_wall; /* usec since the epoch */
+        uint64_t reload_wall;        /* usec since the epoch */
+        const char *reload_progress; /* of one under way that goes in batches: how far it is; or "" */
         struct ipc_control_list config_files;
         struct ipc_control_list absent; /* a line about each pool that is not served, since it has no socket */
         struct ipc_control_list spare;  /* name and address of each socket that no pool uses, for people */

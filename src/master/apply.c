@@ -8,10 +8,12 @@
 #include "conf/conf.h"
 #include "conn/allow.h"
 #include "log/log.h"
+#include "master/batches.h"
 #include "master/defer.h"
 #include "master/drain.h"
 #include "master/pools.h"
 #include "pool/relay.h"
+#include "pool/renewal.h"
 
 /* Sockets at an address where the pool has none. */
 static int apply_open(struct master *m, const struct conf_pool *settings, const struct plan_step *step,
@@ -76,8 +78,8 @@ static int apply_start(struct master *m, const struct conf_pool *settings, const
                 return r;
         set = mp->next_listeners ?: mp->listeners;
         mp->state = STATE_POOL_RENEWS;
-        r = pool_start_generation(mp->pool, m->reload.conf, settings,
-                                  &(struct pool_listeners){ .fds = set->fds, .n = set->n });
+        r = (mp->batched ? pool_try_generation : pool_start_generation)(
+                mp->pool, m->reload.conf, settings, &(struct pool_listeners){ .fds = set->fds, .n = set->n });
         if (r == 0)
                 return 0;
         text_printf(problems, "pool '%s': cannot start its zygote: %s\n", settings->name, strerror(-r));
@@ -111,6 +113,7 @@ int apply_begin(struct master *m, const struct plan *plan, struct text *problems
 
         for (size_t i = 0; i < m->n_pools; i++)
                 m->pools[i]->planned = plan->steps[i];
+        batches_choose(m, plan);
         r = apply_await_deferred(m);
         for (size_t i = 0; i < m->reload.conf->n_pools && r == 0; i++)
                 if (plan->of_wanted[i] != PLAN_NO_STEP)
@@ -137,6 +140,7 @@ static void apply_undo_pool(struct master_pool *mp) {
 void apply_undo(struct master *m) {
         for (size_t i = 0; i < m->n_pools; i++)
                 apply_undo_pool(m->pools[i]);
+        batches_end(m);
 }
 
 /* settings: of a pool that stays; else NULL. */
@@ -152,7 +156,10 @@ static void apply_commit_page(struct master_pool *mp, const struct conf_pool *se
 
 /* The next generation takes over, at its own address. allow: of the address that is given up; NULL: none is. */
 static void apply_promote(struct master_pool *mp, const struct conf_pool *settings, const struct allow *allow) {
-        pool_promote(mp->pool);
+        if (mp->batched)
+                renewal_hold(mp->pool);
+        else
+                pool_promote(mp->pool);
         if (allow)
                 drain_finish(mp->listeners, allow, mp->pool);
         apply_commit_page(mp, settings);

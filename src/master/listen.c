@@ -204,6 +204,12 @@ int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct
         return r < 0 ? listen_tell_failure(pool, "listen", r, problems) : 0;
 }
 
+bool listen_has_shards(const struct listen_set *s, const struct conf_pool *pool) {
+        struct addr a;
+
+        return !listen_is_sharded(s, &a) || listen_n_shards(pool) == s->n_active;
+}
+
 void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool) {
         unsigned n = listen_n_shards(pool);
         struct addr a;

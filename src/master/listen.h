@@ -25,6 +25,10 @@ int listen_open_status(struct inherited *inherited, const struct conf_pool *pool
  * listen_commit_shards() on, when workers watch them; without it they change nothing. Only TCP sets of our own have
  * anything to do. 0; LISTEN_E_PROBLEM; -errno. */
 int listen_add_shards(struct listen_set *s, const struct conf_pool *pool, struct text *problems);
+
+/* It would have nothing to do. */
+bool listen_has_shards(const struct listen_set *s, const struct conf_pool *pool);
+
 void listen_commit_shards(struct listen_set *s, const struct conf_pool *pool);
 
 /* listen.backlog of a reload, for sockets that stay open (listen(2) may be called again); those of the service manager

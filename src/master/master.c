@@ -14,6 +14,7 @@
 #include "child/attributes.h"
 #include "conf/conf.h"
 #include "log/log.h"
+#include "master/batches.h"
 #include "master/clients.h"
 #include "master/control.h"
 #include "master/daemon.h"
@@ -140,7 +141,9 @@ void master_free(struct master *m) {
         sd_event_unref(m->event);
         conf_free(m->conf);
         conf_free(m->reload.conf);
+        sd_event_source_disable_unref(m->reload.batch_timer);
         text_done(&m->reload.names);
+        text_done(&m->reload.remarks);
         free(m->reload.text);
         free(m->socket_remarks);
         free(m->notify.status);
@@ -269,6 +272,7 @@ void master_advance(struct master *m) {
         case STATE_RUNNING:
                 break;
         case STATE_RELOADING:
+        case STATE_RENEWING:
                 reload_advance(m);
                 break;
         case STATE_STOPPING:
@@ -288,8 +292,9 @@ bool master_is_stopping(const struct master *m) {
 void master_stop(struct master *m, bool at_once) {
         if (m->state == STATE_STOPPING && !at_once)
                 return;
-        if (m->state == STATE_RELOADING)
+        if (m->state == STATE_RELOADING || m->state == STATE_RENEWING)
                 control_reload_ended(m, false, "the service is stopping");
+        batches_end(m);
         m->state = STATE_STOPPING;
         loader_renew(&m->loader, false);
         log_write(&(struct log_entry){ .level = LOG_LEVEL_NOTICE,
@@ -311,7 +316,7 @@ void master_stop(struct master *m, bool at_once) {
 
 /* Asked for, and begun as soon as it can. */
 static void master_begin_reload(struct master *m) {
-        if (m->state == STATE_RELOADING || !pools_are_settled(m))
+        if (m->state == STATE_RELOADING || m->state == STATE_RENEWING || !pools_are_settled(m))
                 log_own("reload waits until %s", m->state == STATE_STARTING
                                                          ? "the start is complete"
                                                          : "the previous generation has finished its requests");

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "log/log.h"
 #include "master/alive.h"
+#include "master/batches.h"
 #include "master/spare.h"
 #include "pool/health.h"
 #include "pool/timeouts.h"
@@ -141,6 +142,15 @@ static void notify_add_sockets(const struct master *m, struct text *line) {
                 text_printf(line, "; %.*s", (int)strcspn(m->socket_remarks, "\n"), m->socket_remarks);
 }
 
+/* One that is under way. */
+static void notify_add_reload(const struct master *m, struct text *line) {
+        if (m->state != STATE_RELOADING && m->state != STATE_RENEWING)
+                return;
+        text_append(line, m->reload.n_batched > 0 ? "Reloading: " : "Reloading");
+        batches_describe(m, line);
+        text_append(line, "; ");
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -169,8 +179,9 @@ void notify_status(struct master *m, usec_t now) {
                 text_printf(&line, "Stopping: %" PRIu64 " workers finish their requests", c.busy);
                 break;
         default:
-                text_printf(&line, "%s%" PRIu64 "/%" PRIu64 " workers busy, %" PRIu64 " requests, %.1f requests/s",
-                            m->state == STATE_RELOADING ? "Reloading; " : "", c.busy, c.total, c.requests, rate);
+                notify_add_reload(m, &line);
+                text_printf(&line, "%" PRIu64 "/%" PRIu64 " workers busy, %" PRIu64 " requests, %.1f requests/s",
+                            c.busy, c.total, c.requests, rate);
                 if (m->reload.outcome == IPC_CONTROL_OUTCOME_REFUSED)
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
                                     m->reload.text ?: "");
@@ -203,7 +214,8 @@ static int notify_on_watchdog(sd_event_source *s, _unused_ uint64_t usec, void *
 }
 
 void notify_tick(struct master *m, usec_t now) {
-        if (m->notify.supervised && m->conf->global.systemd_interval > 0 && now >= m->notify.next_time)
+        if (m->notify.supervised && m->conf->global.systemd_interval > 0 &&
+            (now >= m->notify.next_time || m->reload.n_batched > 0))
                 notify_status(m, now);
         if (m->notify.supervised && m->state == STATE_STOPPING)
                 notify_extend(m, now);

@@ -29,6 +29,7 @@
 #include "log/log.h"
 #include "master/absent.h"
 #include "master/apply.h"
+#include "master/batches.h"
 #include "master/control.h"
 #include "master/keep.h"
 #include "master/logs.h"
@@ -37,6 +38,7 @@
 #include "master/notify.h"
 #include "master/pools.h"
 #include "master/spare.h"
+#include "master/summary.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
         m->reload.outcome = outcome;
@@ -313,53 +315,15 @@ void reload_begin(struct master *m) {
                 reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }
 
-static void reload_summarise(const struct conf *conf, size_t n, bool all, struct text *summary) {
-        if (conf->n_pools == 0)
-                text_append(summary,
-                            "reload done: each pool has a unit of its own that is enabled, and the service ends");
-        else if (n == 0)
-                text_append(summary, "reload done, no pool's settings have changed");
-        else
-                text_printf(summary, "%s%zu pool%s renewed", all ? "reload done, " : "reload done in part, ", n,
-                            n == 1 ? "" : "s");
-}
-
-/* What PHP has not taken of the settings of those that are renewed, each line once. The log has it already. */
-static void reload_list_remarks(const struct master *m, struct text *ret) {
-        for (size_t i = 0; i < m->n_pools; i++) {
-                const struct master_pool *mp = m->pools[i];
-
-                if (mp->state == STATE_POOL_RENEWS)
-                        text_append_lines_once(ret, "warning: ", pool_next_remarks(mp->pool));
-        }
-}
-
-/* Pools that the service goes on without. */
-static void reload_list_absent(const struct conf *conf, struct text *ret) {
-        for (char *const *line = conf->absent_lines; line && *line; line++)
-                text_printf(ret, "warning: %s\n", *line);
-}
-
-static void reload_commit(struct master *m) {
+/* It is over for all pools. */
+static void reload_finish(struct master *m) {
         _cleanup_text_ struct text summary = {}, remarks = {};
-        bool all;
-        size_t n;
 
-        reload_list_absent(m->reload.conf, &remarks);
-        spare_list(&m->inherited, "warning: ", &remarks);
-        reload_list_remarks(m, &remarks);
-        n = apply_commit(m, &all);
-        keep_update(m);
-        logs_replaced(m, m->logs.old_file_fd);
-        m->logs.old_file_fd = -1;
-        conf_free(m->conf);
-        m->conf = TAKE_PTR(m->reload.conf);
-        text_append_lines_once(&remarks, "warning: ", pools_compare_sockets(m));
+        summary_write(m, &summary);
+        summary_write_remarks(m, &remarks);
+        batches_end(m);
         malloc_trim(0); /* settings of thousands of pools lay between what stays */
-        attributes_set_priority(NULL, m->conf->global.process_priority);
         m->state = STATE_RUNNING;
-
-        reload_summarise(m->conf, n, all, &summary);
         log_write(&(struct log_entry){
                 .level = log_level_own(), .event = LOG_EVENT_RELOAD_DONE, .message = text_peek(&summary) });
         if (remarks.n > 0)
@@ -372,6 +336,26 @@ static void reload_commit(struct master *m) {
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));
+}
+
+/* Its settings hold. Pools that go in batches get them from now on. */
+static void reload_commit(struct master *m) {
+        bool all;
+
+        summary_collect(m);
+        m->reload.n_renewed = apply_commit(m, &all);
+        m->reload.in_part = !all;
+
+        keep_update(m);
+        logs_replaced(m, m->logs.old_file_fd);
+        m->logs.old_file_fd = -1;
+        conf_free(m->conf);
+        m->conf = TAKE_PTR(m->reload.conf);
+        text_append_lines_once(&m->reload.remarks, "warning: ", pools_compare_sockets(m));
+        attributes_set_priority(NULL, m->conf->global.process_priority);
+        m->state = STATE_RENEWING;
+        if (batches_renew(m))
+                reload_finish(m);
         if (m->logs.reopen_pending)
                 logs_reopen(m);
 }
@@ -380,6 +364,12 @@ void reload_advance(struct master *m) {
         _cleanup_text_ struct text problems = {};
         bool failed = false, waiting = time_now() < m->reload.not_before;
 
+        if (m->state == STATE_RENEWING) {
+                if (batches_renew(m))
+                        reload_finish(m);
+                return;
+        }
+        batches_try(m);
         for (size_t i = 0; i < m->n_pools; i++) {
                 const struct master_pool *mp = m->pools[i];
                 const char *why;

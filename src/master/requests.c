@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "log/log.h"
+#include "master/batches.h"
 #include "master/listen.h"
 #include "master/master.h"
 #include "master/notify.h"
@@ -18,9 +19,8 @@
 
 static uint64_t requests_state(const struct master *m) {
         static const uint64_t states[] = {
-                [STATE_STARTING] = IPC_CONTROL_STATE_STARTING,
-                [STATE_RUNNING] = IPC_CONTROL_STATE_RUNNING,
-                [STATE_RELOADING] = IPC_CONTROL_STATE_RELOADING,
+                [STATE_STARTING] = IPC_CONTROL_STATE_STARTING,   [STATE_RUNNING] = IPC_CONTROL_STATE_RUNNING,
+                [STATE_RELOADING] = IPC_CONTROL_STATE_RELOADING, [STATE_RENEWING] = IPC_CONTROL_STATE_RELOADING,
                 [STATE_STOPPING] = IPC_CONTROL_STATE_STOPPING,
         };
 
@@ -28,6 +28,7 @@ static uint64_t requests_state(const struct master *m) {
 }
 
 static int requests_add_service(const struct master *m, struct control_client *c) {
+        _cleanup_text_ struct text progress = {};
         _cleanup_free_ char **spare = NULL;
         struct ipc_control_message answer = {
                 .type = IPC_CONTROL_SERVICE,
@@ -45,6 +46,8 @@ static int requests_add_service(const struct master *m, struct control_client *c
                 },
         };
 
+        batches_describe(m, &progress);
+        answer.service.reload_progress = text_peek(&progress);
         spare = spare_names(&m->inherited, &answer.service.spare.n);
         if (!spare)
                 return -ENOMEM;

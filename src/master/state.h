@@ -33,6 +33,7 @@ enum state {
         STATE_STARTING,
         STATE_RUNNING,
         STATE_RELOADING,
+        STATE_RENEWING, /* the reload has been taken, and pools get its settings in batches */
         STATE_STOPPING,
 };
 
@@ -58,6 +59,7 @@ struct master_pool {
 
         /* of the reload under way (apply.c) */
         struct plan_step planned;
+        bool batched;                      /* batches.c: PHP is tried first, and its turn comes later */
         struct listen_set *next_listeners; /* where the pool moves to, or NULL */
         struct statuspage *next_status;    /* a page that is opened or moved, or NULL */
 };
@@ -88,6 +90,14 @@ struct master_reload {
         struct conf *conf;         /* that is to hold */
         usec_t not_before;         /* connections at an address that is given up are still on their way */
         sd_event_source *deferred; /* comes then */
+
+        size_t n_batched;             /* pools that are renewed in batches; 0: none is */
+        sd_event_source *batch_timer; /* the next one may begin then, whatever is left of the last */
+
+        /* of the one that has been taken */
+        size_t n_renewed;
+        bool in_part;
+        struct text remarks;
 
         /* of the one that is asked for, and begins when it can */
         bool asked;

@@ -103,7 +103,8 @@ enum health_state health_state(const struct pool *p) {
                 return p->starts.n_failed > 0 ? HEALTH_FAILING : HEALTH_STARTING;
         if (p->health.stuck_for > 0 && p->health.stuck_for >= p->env->patience)
                 return HEALTH_STUCK;
-        if (p->starts.n_failed > 0 && (p->current->asleep || p->health.n_workers == 0))
+        if (p->starts.n_failed > 0 &&
+            (p->current->asleep || (p->health.n_workers == 0 && p->renewal.state == RENEWAL_NONE)))
                 return HEALTH_FAILING;
         return HEALTH_READY;
 }

@@ -83,6 +83,11 @@ static bool messages_wakes(const struct generation *g) {
         return g == g->pool->starting && g->pool->current && g->pool->current->asleep;
 }
 
+/* Of a start whose PHP comes up once more, the second one is news. */
+static bool messages_is_rehearsal(const struct generation *g) {
+        return g->trial && g->pool->renewal.state == RENEWAL_IN_TRIAL;
+}
+
 /* What PHP has not taken; under php-fpm's name, which has no such lines, for the journal alone. The caller's. */
 static char *messages_take_remarks(const struct generation *g, const char *lines) {
         enum log_level level = LOG_LEVEL_ERROR;
@@ -95,7 +100,7 @@ static char *messages_take_remarks(const struct generation *g, const char *lines
                 _cleanup_text_ struct text line = {};
 
                 text_append_n(&line, p, n);
-                log_write(&(struct log_entry){ .level = level,
+                log_write(&(struct log_entry){ .level = messages_is_rehearsal(g) ? LOG_LEVEL_DEBUG : level,
                                                .pool = g->pool->name,
                                                .journal_only = program_is_php_fpm(),
                                                .message = text_peek(&line) });
@@ -116,8 +121,9 @@ static void messages_on_ready(struct generation *g, struct untrusted_fact *fact)
         g->zygote.ready = true;
         if (g->n_first == 0 && g->state == GENERATION_STARTING)
                 g->state = GENERATION_ACCEPTING; /* ondemand: workers come with the connections */
-        log_printf(messages_wakes(g) ? LOG_LEVEL_DEBUG : log_level_own(), "[pool %s] PHP %s, settings read from: %s",
-                   g->pool->name, fact->text, *g->php.ini_files ? g->php.ini_files : "no file");
+        log_printf(messages_wakes(g) || messages_is_rehearsal(g) ? LOG_LEVEL_DEBUG : log_level_own(),
+                   "[pool %s] PHP %s, settings read from: %s", g->pool->name, fact->text,
+                   *g->php.ini_files ? g->php.ini_files : "no file");
 }
 
 static void messages_on_spawned(struct generation *g, struct untrusted_fact *fact) {

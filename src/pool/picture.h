@@ -163,7 +163,7 @@ struct generation {
         char *reason;   /* why it has failed */
         usec_t started; /* its zygote; 0: it has none yet */
         bool asleep;    /* it has no process, and gets none: the master watches its listeners, and a successor serves */
-        bool trial;     /* started to see whether PHP starts, and for no client */
+        bool trial;     /* started to see whether PHP starts, and for no client: it gets no worker by itself */
         usec_t unused_since; /* it has had no worker since then; 0: it has one */
 
         struct { /* what its zygote has said of PHP */
@@ -245,6 +245,16 @@ struct pool_worker {
         struct trace_case *trace; /* its request is being traced, or NULL */
 };
 
+/* renewal.h: of the settings that a reload brings in batches */
+enum renewal_state {
+        RENEWAL_NONE,
+        RENEWAL_PREPARED, /* PHP is to be tried with them */
+        RENEWAL_IN_TRIAL, /* p->starting is that */
+        RENEWAL_TRIED,    /* it has started, or the settings are GENERATION_FAILED */
+        RENEWAL_HOLDS,    /* the reload is done; whatever starts from now on has them */
+        RENEWAL_BEGUN,    /* and it is the pool's turn to be renewed */
+};
+
 enum pool_first {
         POOL_FIRST_AS_NEEDED, /* with a zygote, where its settings ask for workers at once, or it may not sleep */
         POOL_FIRST_AWAKE,     /* with one */
@@ -268,6 +278,10 @@ struct pool {
         struct generation *starting; /* a reload's, or the replacement of one whose zygote died or that did not start */
         struct generation
                 *prepared; /* of a pool that sleeps: what is to become its current one in this reload; in no list */
+        struct {
+                enum renewal_state state;
+                struct generation *settings; /* kept for them; in no list */
+        } renewal;
         struct generation *wanted; /* there is no current one, since this one did not start: kept for its settings */
         enum pool_first first;     /* how its first generation is to be started; then POOL_FIRST_AS_NEEDED */
         bool starting_is_replacement;
@@ -294,7 +308,7 @@ struct pool {
                 struct ration_turn turn;          /* to start a zygote */
         } wake;
         struct budget_claim claim;
-        bool renew; /* crashes have reached the threshold: a fresh generation is due */
+        bool renew; /* a fresh generation is due: crashes have reached the threshold, or a renewal has begun */
 
         struct {                   /* of zygotes */
                 unsigned n_failed; /* in a row: replacements, and the first one when it is put off */

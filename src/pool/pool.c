@@ -28,6 +28,7 @@
 #include "pool/output.h"
 #include "pool/parking.h"
 #include "pool/parks.h"
+#include "pool/renewal.h"
 #include "pool/replace.h"
 #include "pool/sample.h"
 #include "pool/start.h"
@@ -101,6 +102,7 @@ void pool_free(struct pool *p) {
         budget_claim(p->env->budget, &p->claim, 0);
         sd_event_source_disable_unref(p->last.offered);
         generation_free(p->prepared);
+        generation_free(p->renewal.settings);
         sd_event_source_unref(p->timer);
         sd_event_source_disable_unref(p->doorbell_source);
         parks_done(&p->parks);
@@ -142,6 +144,19 @@ static int pool_prepare(struct pool *p, const struct start_settings *settings) {
         return start_prepare(p, settings, &p->prepared);
 }
 
+int pool_try_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
+                        const struct pool_listeners *listeners) {
+        _cleanup_free_ char *packed = NULL;
+        struct start_settings start = { .listeners = *listeners };
+        int r;
+
+        r = conf_pack_pool(conf, settings, &packed, &start.n_packed);
+        if (r < 0)
+                return r;
+        start.packed = packed;
+        return renewal_prepare(p, &start);
+}
+
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners) {
         _cleanup_free_ char *packed = NULL;
@@ -168,16 +183,20 @@ const char *pool_remarks(const struct pool *p) {
 }
 
 const char *pool_next_remarks(const struct pool *p) {
-        return p->starting && p->starting->php.remarks ? p->starting->php.remarks : "";
+        const struct generation *g = renewal_is_tried(p) ? p->renewal.settings : p->starting;
+
+        return g && g->php.remarks ? g->php.remarks : "";
 }
 
 bool pool_is_ready(const struct pool *p) {
+        if (renewal_is_tried(p))
+                return p->renewal.state == RENEWAL_TRIED && p->renewal.settings->state != GENERATION_FAILED;
         return p->prepared ||
                (p->starting && !p->starting_is_replacement && p->starting->state == GENERATION_ACCEPTING);
 }
 
 const char *pool_failure(const struct pool *p) {
-        const struct generation *g = p->starting;
+        const struct generation *g = renewal_is_tried(p) ? p->renewal.settings : p->starting;
 
         if (p->prepared)
                 return NULL;
@@ -218,6 +237,8 @@ void pool_promote(struct pool *p) {
 void pool_abandon(struct pool *p) {
         if (p->prepared)
                 generation_free(TAKE_PTR(p->prepared));
+        else if (renewal_is_tried(p))
+                renewal_drop(p);
         else if (p->starting)
                 generation_give_up(TAKE_PTR(p->starting), time_now());
         supervise_pool(p);
@@ -249,6 +270,7 @@ void pool_stop(struct pool *p, bool at_once) {
         p->stopping = true;
         lookout_end(&p->env->wakes->lookout, p); /* before its sockets are closed of which others have copies */
         generation_free(TAKE_PTR(p->prepared));
+        start_forget_renewal(p);
         p->current = p->wanted = NULL;
         pool_leave_listeners(p);
         parks_stop(p, at_once, now);

@@ -22,6 +22,11 @@ DEFINE_CLEANUP(struct pool *, pool_free)
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners);
 
+/* The same for a pool that is awake and goes on with what it has for now: see renewal.h. Only what pool_is_ready() and
+ * pool_failure() tell of is seen to here, with no worker. */
+int pool_try_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
+                        const struct pool_listeners *listeners);
+
 /* What was begun may be promoted. */
 bool pool_is_ready(const struct pool *p);
 

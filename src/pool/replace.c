@@ -23,8 +23,13 @@ void replace_note_failure(struct pool *p, const char *reason, usec_t now) {
         p->starts.problem = strdup(reason ?: "out of memory");
 }
 
+/* The successor has other settings, which a reload has brought. */
+static bool replace_renews(const struct pool *p) {
+        return p->renewal.state >= RENEWAL_HOLDS;
+}
+
 static int replace_start(struct pool *p) {
-        const struct generation *g = p->current ?: p->wanted;
+        const struct generation *g = replace_renews(p) ? p->renewal.settings : p->current ?: p->wanted;
 
         return start_generation(
                 p, &(struct start_settings){ .packed = g->packed, .n_packed = g->n_packed, .listeners = g->listeners },
@@ -36,7 +41,9 @@ static void replace_log_failure(const struct generation *g) {
         _cleanup_text_ struct text message = {};
 
         if (!p->current || !p->current->asleep) {
-                log_error("[pool %s] a fresh zygote does not start: %s", p->name, g->reason ?: "out of memory");
+                log_error("[pool %s] a fresh zygote does not start%s: %s", p->name,
+                          replace_renews(p) ? " with the new settings, and the old one goes on" : "",
+                          g->reason ?: "out of memory");
                 return;
         }
         text_printf(&message, "%s; it was to wake up, and its clients are told that it does not",
@@ -53,8 +60,9 @@ static void replace_log_success(const struct generation *g) {
         if (p->current && p->current->asleep)
                 log_debug("[pool %s] is awake, with generation %u", p->name, g->number);
         else if (p->current)
-                log_own("[pool %s] generation %u has taken over", p->name, g->number);
-        if (p->starts.n_failed > 0 && (!p->current || p->current->asleep))
+                log_printf(replace_renews(p) ? LOG_LEVEL_DEBUG : log_level_own(),
+                           "[pool %s] generation %u has taken over", p->name, g->number);
+        if (p->starts.n_failed > 0 && (!p->current || p->current->asleep || replace_renews(p)))
                 log_notice("[pool %s] has started after %u failed tries, and serves", p->name, p->starts.n_failed);
 }
 

@@ -224,7 +224,7 @@ void start_in_turn(struct pool *p) {
         (void)parking_supervise(p, g->started);
 }
 
-int start_prepare(struct pool *p, const struct start_settings *settings, struct generation **ret) {
+int start_keep(struct pool *p, const struct start_settings *settings, struct generation **ret) {
         _cleanup_(generation_freep) struct generation *g = NULL;
         int r;
 
@@ -233,9 +233,17 @@ int start_prepare(struct pool *p, const struct start_settings *settings, struct 
                 r = start_check(g);
         if (r < 0)
                 return r;
-        g->asleep = true;
-        g->state = GENERATION_ACCEPTING;
         *ret = TAKE_PTR(g);
+        return 0;
+}
+
+int start_prepare(struct pool *p, const struct start_settings *settings, struct generation **ret) {
+        int r = start_keep(p, settings, ret);
+
+        if (r < 0)
+                return r;
+        (*ret)->asleep = true;
+        (*ret)->state = GENERATION_ACCEPTING;
         return 0;
 }
 
@@ -262,16 +270,23 @@ void start_forget_failures(struct pool *p) {
         free(TAKE_PTR(p->starts.problem));
 }
 
+void start_forget_renewal(struct pool *p) {
+        p->renewal.state = RENEWAL_NONE;
+        generation_free(TAKE_PTR(p->renewal.settings));
+}
+
 void start_promote(struct pool *p) {
+        bool first = !p->current, renews = p->renewal.state >= RENEWAL_HOLDS;
         usec_t now = time_now();
-        bool first = !p->current;
 
         p->current = TAKE_PTR(p->starting);
         p->wanted = NULL;
         if (!p->current->asleep)
                 start_forget_failures(p);
         p->renew = false;
-        if (!first && !p->starting_is_replacement) {
+        if (renews)
+                start_forget_renewal(p);
+        if (!first && (renews || !p->starting_is_replacement)) {
                 p->n_reloads++;
                 p->starts.n_short = 0;
         }

@@ -11,6 +11,10 @@ struct start_settings {
         struct pool_listeners listeners;
 };
 
+/* Without a process, and in no list: kept for its settings, which have been checked as far as they can be without PHP.
+ * For generation_free(). 0 or -errno. */
+int start_keep(struct pool *p, const struct start_settings *settings, struct generation **ret);
+
 /* Begins one: it is p->starting, and gets its zygote when its turn has come. replacement: of one that has ended, sleeps
  * or did not start. 0 or -errno. */
 int start_generation(struct pool *p, const struct start_settings *settings, bool replacement);
@@ -30,6 +34,9 @@ int start_asleep(struct pool *p, const struct start_settings *settings);
 
 /* PHP has started, or has other settings. */
 void start_forget_failures(struct pool *p);
+
+/* Nothing is left to renew, or nothing is to be renewed. */
+void start_forget_renewal(struct pool *p);
 
 /* The starting generation becomes the current one; every other one is told to drain. */
 void start_promote(struct pool *p);

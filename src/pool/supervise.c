@@ -19,6 +19,7 @@
 #include "pool/output.h"
 #include "pool/overdue.h"
 #include "pool/parking.h"
+#include "pool/renewal.h"
 #include "pool/replace.h"
 #include "pool/requests.h"
 #include "pool/resize.h"
@@ -103,8 +104,11 @@ static void supervise_claim(struct pool *p) {
 }
 
 void supervise_pool(struct pool *p) {
-        usec_t at = replace_zygote(p, time_now()), now = time_now(); /* a promotion above has begun drains */
+        usec_t at, now;
 
+        renewal_supervise(p, time_now());
+        at = replace_zygote(p, time_now());
+        now = time_now(); /* a promotion above has begun drains */
         at = MIN(at, last_supervise(p, now));
         at = MIN(at, wake_supervise(p, now));
         at = MIN(at, wake_supervise_turn(p, now));

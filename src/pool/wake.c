@@ -82,7 +82,7 @@ static bool wake_is_settled(const struct pool *p) {
         const struct generation *g = p->current;
 
         return p->generations == g && !g->next && !p->starting && !p->prepared && !p->renew &&
-               g->state == GENERATION_ACCEPTING && g->zygote.pid > 0 &&
+               p->renewal.state == RENEWAL_NONE && g->state == GENERATION_ACCEPTING && g->zygote.pid > 0 &&
                g->zygote.n_asked + g->zygote.n_tracing + g->zygote.n_ended == 0 && g->n_leaving == 0 && !g->relayed;
 }
 

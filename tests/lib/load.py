@@ -78,15 +78,16 @@ class Load:
 
 
 class Gate:
-    """Preload code that waits for open(), so that a pool starts exactly as long as a test wants. then: what follows."""
+    """Preload code that waits for open(), so that a pool starts exactly as long as a test wants; free: so many times it does not wait. then: what
+    follows."""
 
     CODE = ("<?php file_put_contents('{mark}-on', '.', FILE_APPEND);"
-            " for ($i = 0; $i < 6000 && !file_exists('{mark}-go'); $i++) {{ usleep(5000); clearstatcache(); }} {then}")
+            " for ($i = 0; filesize('{mark}-on') > {free} && $i < 6000 && !file_exists('{mark}-go'); $i++) {{ usleep(5000); clearstatcache(); }} {then}")
     numbers = itertools.count()
 
-    def __init__(self, server, pool="www", then=""):
+    def __init__(self, server, pool="www", then="", free=0):
         self.mark = os.path.join(server.shared_folder(), f"gate{next(self.numbers)}")
-        code = server.script(os.path.basename(self.mark) + ".php", self.CODE.format(mark=self.mark, then=then))
+        code = server.script(os.path.basename(self.mark) + ".php", self.CODE.format(mark=self.mark, then=then, free=free))
         server.pools[pool]["php_admin_value[opcache.preload]"] = code
         if server.running():
             server.write_config()

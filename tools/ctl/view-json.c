@@ -41,6 +41,7 @@ static void view_json_print_service(const struct ipc_control_service *s, struct 
         view_json_key_number("config files left out", s->config_files.n_left_out, out);
         view_json_key_list("not served", &s->absent, out);
         view_json_key_list("sockets without a pool", &s->spare, out);
+        view_json_key_text("reload progress", s->reload_progress, out);
 
         text_append(out, "\"last reload\":{");
         view_json_key_text("outcome", ipc_control_outcome_name(s->reload_outcome), out);

@@ -54,7 +54,13 @@ static void view_text_print_service(const struct ipc_control_service *s, bool fu
 
         text_append(out, "fpmd ");
         status_text_clean(s->version, out);
-        text_printf(out, "  %s  master %llu  up ", ipc_control_state_name(s->state), (unsigned long long)s->master_pid);
+        text_printf(out, "  %s", ipc_control_state_name(s->state));
+        if (*s->reload_progress) {
+                text_append(out, " (");
+                status_text_clean(s->reload_progress, out);
+                text_append(out, ")");
+        }
+        text_printf(out, "  master %llu  up ", (unsigned long long)s->master_pid);
         ctl_print_span(s->uptime, out);
 
         text_append_c(out, '\n');

@@ -26,6 +26,7 @@ static const struct ipc_control_message service = {
                      .reload_outcome = IPC_CONTROL_OUTCOME_REFUSED,
                      .reload_text = "pool www: line\nbreak",
                      .reload_wall = 1,
+                     .reload_progress = "1 of 40 pools renewed",
                      .config_files = { .items = files, .n = ELEMENTSOF(files) } },
 };
 
@@ -69,6 +70,7 @@ static void test_service(void **state) {
         assert_int_equal(m.service.reload_outcome, IPC_CONTROL_OUTCOME_REFUSED);
         assert_string_equal(m.service.reload_text, "pool www: line\nbreak");
         assert_int_equal(m.service.reload_wall, 1);
+        assert_string_equal(m.service.reload_progress, "1 of 40 pools renewed");
         assert_int_equal(m.service.config_files.n, 3);
         assert_int_equal(m.service.config_files.n_left_out, 0);
         for (size_t i = 0; i < 3; i++)

@@ -88,6 +88,27 @@ static void each_state_has_its_line(void **state) {
         }
 }
 
+static void a_reload_in_batches_tells_how_far_it_is(void **state) {
+        struct scene *s = *state;
+
+        s->m.n_pools = s->m.reload.n_batched = 2;
+        s->entries[0].batched = s->entries[1].batched = true;
+        s->entries[0].pool->renewal.state = RENEWAL_TRIED;
+        s->entries[1].pool->renewal.state = RENEWAL_IN_TRIAL;
+        s->m.state = STATE_RELOADING;
+        notify_status(&s->m, 1);
+        assert_string_equal(heard(s),
+                            "STATUS=Reloading: PHP has started for 1 of 2 pools; 0/0 workers busy, 0 requests, "
+                            "0.0 requests/s");
+        s->entries[0].pool->renewal.state = RENEWAL_NONE;
+        s->entries[1].pool->renewal.state = RENEWAL_HOLDS;
+        s->m.state = STATE_RENEWING;
+        notify_status(&s->m, 2);
+        assert_string_equal(heard(s),
+                            "STATUS=Reloading: 1 of 2 pools renewed; 0/0 workers busy, 0 requests, 0.0 requests/s");
+        s->m.n_pools = 0;
+}
+
 static void a_line_is_told_once(void **state) {
         struct scene *s = *state;
 
@@ -197,6 +218,7 @@ static void nobody_is_told_without_a_manager(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(each_state_has_its_line),
+                TEST(a_reload_in_batches_tells_how_far_it_is),
                 TEST(a_line_is_told_once),
                 TEST(a_refused_reload_is_told_by_its_first_line),
                 TEST(pools_that_do_not_start_are_told),
