@@ -99,8 +99,8 @@ class Gate:
         except FileNotFoundError:
             return 0
 
-    def wait_reached(self, n=1):
-        procs.until("the preload to run", lambda: self.runs() >= n)
+    def wait_reached(self, n=1, limit=procs.LIMIT):
+        procs.until("the preload to run", lambda: self.runs() >= n, limit)
 
     def open(self):
         open(self.mark + "-go", "w").close()

@@ -8,6 +8,7 @@
     sites.py awake [N] [NAME=VALUE...]
                             N pools (100) with a worker each: memory, by program and kind, and what it is made of; with
                             these directives in each pool, such as php_admin_value[opcache.interned_strings_buffer]=2
+    sites.py renew [N]      the same pools (100), of fpmd alone: the most memory in a reload of all, and how long one takes
     sites.py panel [N]      what fpmd itself takes to list, add and remove one of N pools (4,000) that are units, beside systemd,
                             whose systemctl is one here that knows its answers. As root; /etc/fpmd is another one for it
 
@@ -243,6 +244,44 @@ def awake(program, n, *directives):
         remove(s)
 
 
+def most_memory(s, reload):
+    """(MiB, children of the master), as long as that process runs: of the looks at which there were the most children, a twentieth more than at the one before. The master is stopped
+    meanwhile, so that nothing begins."""
+    most, n_most = 0, 0
+    while reload.poll() is None:
+        if len(procs.children(s.pid)) < n_most * 1.05:
+            time.sleep(0.02)
+            continue
+        with procs.stopped(s.pid):
+            most, n_most = max(most, memory(s)), len(procs.children(s.pid))
+    assert reload.returncode == 0
+    return most, n_most
+
+
+def renew(program, n):
+    if program is not programs.Fpmd:
+        return
+    s = make(program, n)
+    for pool in s.pools.values():
+        pool["pm.process_idle_timeout"] = "10m"
+    try:
+        start(s)
+        for i in range(n):
+            ask(s, i)
+        print_row(s, f"{n} pools, a worker each: memory", memory(s), "MiB")
+        command = [programs.FPMCTL, "--runtime-dir", s.runtime, "reload"]
+        most, n_most = most_memory(s, subprocess.Popen(command))
+        print_row(s, f"{n} pools: the most in a reload of all", most, "MiB")
+        print_row(s, f"{n} pools: children of the master then", n_most, "")
+        for i in range(n):
+            ask(s, i)
+        began = time.monotonic()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        print_row(s, f"{n} pools: a reload of all", time.monotonic() - began, "s")
+    finally:
+        remove(s)
+
+
 # Of a hoster's pool.
 SITE = """[site{0}]
 user = www-data
@@ -323,7 +362,7 @@ def main():
     if sys.argv[1:2] == ["panel-inside"]:
         panel(int(sys.argv[2]))
         return
-    rows = {"idle": (idle, 400), "many": (many, 4000), "wake": (wake, 100), "awake": (awake, 100)}
+    rows = {"idle": (idle, 400), "many": (many, 4000), "wake": (wake, 100), "awake": (awake, 100), "renew": (renew, 100)}
     if len(sys.argv) < 2 or sys.argv[1] not in rows:
         sys.exit(__doc__)
     procs.become_subreaper()
