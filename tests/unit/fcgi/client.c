@@ -188,7 +188,7 @@ static void read_back(const uint8_t *in, size_t n, const struct fcgi_client_requ
         size_t used, n_body = 0, pos = 0;
         struct fcgi_decoder d;
         struct fcgi_event e;
-        struct fcgi_pair pair;
+        struct fcgi_pair pair = {};
 
         assert_int_equal(fcgi_decoder_init(&d, &(struct fcgi_limits){ .params_max = FCGI_PARAMS_MAX_DEFAULT }), 0);
         do {
