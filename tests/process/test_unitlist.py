@@ -19,10 +19,10 @@ import fnmatch, json, os, sys
 units = json.load(open(os.path.dirname(sys.argv[0]) + "/units"))
 arguments, wanted = sys.argv[1:sys.argv.index("--")], sys.argv[sys.argv.index("--") + 1:]
 names = []
-if arguments[0] in ("enable", "is-active"):
+if arguments[0] in ("enable", "disable", "is-active"):
     sys.exit(0)
-if arguments[0] == "restart":
-    open(os.path.dirname(sys.argv[0]) + "/restarted", "a").write(" ".join(wanted) + "\\n")
+if arguments[0] in ("restart", "reset-failed"):
+    open(os.path.dirname(sys.argv[0]) + "/" + arguments[0], "a").write(" ".join(wanted) + "\\n")
     sys.exit(0)
 for word in wanted:
     word += "" if word.endswith((".service", ".socket")) else ".service"
@@ -89,9 +89,9 @@ class Machine:
                                *arguments], capture_output=True, text=True, pass_fds=[listener.fileno() for listener in listeners],
                               env={**os.environ, **environment, "PATH": f"{self.folder}/bin:{os.environ['PATH']}"}, timeout=60)
 
-    def restarted(self):
+    def restarted(self, verb="restart"):
         """What has been, in order."""
-        path = self.folder / "bin/restarted"
+        path = self.folder / "bin" / verb
         return path.read_text().splitlines() if path.exists() else []
 
     def of_all(self, key, *arguments, **environment):
@@ -245,6 +245,30 @@ def test_enable_sees_that_the_user_cannot_read_the_file(machine, listen):
     assert machine.ran("enable", "shop", listeners=[shop]).returncode == 0
 
 
+def test_disable_looks_after_the_others_and_forgets_a_failure(machine):
+    """Its daemon-reload closes sockets as enable's does."""
+    machine.own("carl", ActiveState="failed")
+    machine.own("shop")
+    machine.own("blog", ActiveState="inactive")
+    done = machine.ran("disable", "carl")
+    assert done.returncode == 0, done
+    assert machine.restarted() == ["fpmd@shop.socket"]
+    assert machine.restarted("reset-failed") == ["fpmd@carl.socket fpmd@carl.service"]
+    machine.units["fpmd@shop.socket"]["ActiveState"] = "inactive"
+    assert machine.ran("disable", "blog").returncode == 0
+    assert len(machine.restarted()) == len(machine.restarted("reset-failed")) == 1
+
+
+def test_what_does_not_serve_is_not_called_running_or_shared(machine):
+    machine.own("shop")
+    machine.units["fpmd@shop.service"] = {"ActiveState": "activating"}
+    machine.pool("www", "/run/fpmd-www.sock")
+    machine.socket("fpmd.socket", "/run/fpmd-www.sock", FileDescriptorName="www")
+    assert machine.states() == {"shop": "starting", "www": "shared"}
+    machine.units["fpmd.service"] = {"ActiveState": "failed"}
+    assert machine.states() == {"shop": "starting", "www": "failed"}
+
+
 @pytest.fixture
 def masters(machine, make):
     """Two that run: shop's own and fpmd.service's, which has www."""
@@ -272,6 +296,8 @@ def test_a_pool_with_a_unit_of_its_own_is_its_own_masters(machine, masters):
     for name in ("shop", "www"):
         done = machine.ran("drain", name)
         assert done.returncode == 0 and masters[name].status()["pools"][0]["health"].startswith("draining"), done
+    assert machine.run("status").endswith("\nwith a unit of their own run, see fpmctl list and fpmctl status NAME: shop\n")
+    assert "a unit of their own" not in machine.run("status", "www") + machine.run("status", "shop")
     done = machine.ran("reload", "nowhere")
     assert done.returncode == 1 and "there is no pool 'nowhere' in the configuration" in done.stderr
 
@@ -282,9 +308,9 @@ def test_a_pool_whose_unit_does_not_run_is_told_as_that(machine):
     machine.pool("off", "/run/off.sock")
     machine.units["fpmd@shop.service"] = {"ActiveState": "failed", "StatusText": "Start failed: it is broken"}
     machine.units["fpmd.service"] = {"ActiveState": "inactive"}
-    for verb in ("status", "reload"):
+    for verb, asleep in (("status", 69), ("reload", 0)):
         done = machine.ran(verb, "blog")
-        assert done.returncode == 0 and "pool 'blog' sleeps: the next connection starts fpmd@blog.service" in done.stdout, done
+        assert done.returncode == asleep and "pool 'blog' sleeps: the next connection starts fpmd@blog.service" in done.stderr, done
         done = machine.ran(verb, "shop")
         assert done.returncode == 1 and "fpmd@shop.service has failed: Start failed: it is broken; systemctl status fpmd@shop.service" in done.stderr, done
         assert "pool 'off' is off: fpmctl enable off" in machine.ran(verb, "off").stderr

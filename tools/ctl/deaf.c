@@ -180,7 +180,8 @@ static void deaf_choose(const struct deaf_listeners *l, char *list, const char *
         systemctl_put(ret, "show");
         systemctl_put(ret, "--property=Id,ActiveState,SubState,Listen,SocketMode,SocketUser,SocketGroup");
         systemctl_put(ret, "--");
-        systemctl_put(ret, own);
+        if (own)
+                systemctl_put(ret, own);
         while ((line = strsep(&list, "\n"))) {
                 line[strcspn(line, " ")] = '\0';
                 if (*line && !text_equal(line, own) && deaf_is_suspect(l, line))
@@ -201,7 +202,7 @@ int deaf_mend(const char *unit) {
         if (!deaf_read_listeners(&l) || systemctl_run(units, &list) != 0)
                 return CTL_EXIT_OK; /* nobody can say, and systemd has done what it was asked for */
         deaf_choose(&l, list.data, unit, &words);
-        if (words.failed || systemctl_run(words.items, &out) != 0)
+        if (words.failed || text_equal(words.items[words.n - 1], "--") || systemctl_run(words.items, &out) != 0)
                 return CTL_EXIT_OK;
         rest = out.data;
         while ((block = unitblock_next(&rest)))

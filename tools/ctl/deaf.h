@@ -10,5 +10,5 @@
 
 /* After a daemon-reload: has systemd make such sockets anew, and says so, that of the unit ("fpmd@NAME.socket") also
  * where its file has other rights than the unit says; of others those that have no service that goes on with the old
- * one, which are told. An exit code. */
+ * one, which are told. unit: NULL for no such unit. An exit code. */
 int deaf_mend(const char *unit);

@@ -6,6 +6,7 @@
 
 #include "conf/model.h"
 #include "ctl.h"
+#include "deaf.h"
 #include "enable.h"
 #include "systemctl.h"
 #include "unitlist.h"
@@ -17,17 +18,20 @@ static const char usage[] = "fpmctl disable NAME\n"
                             "brings the pool back. Its file may have been removed already. Ends with 1 when there\n"
                             "is no such pool or unit, or systemd refuses.\n";
 
-/* It has a file, or a unit that is up or enabled. 0, or an exit code. */
-static int disable_check(const char *name, const char *socket, const char *service) {
+/* It has a file, or a unit that is up or enabled. 0, or an exit code. *ret: one of the two has failed. */
+static int disable_check(const char *name, const char *socket, const char *service, bool *ret) {
         const char *const words[] = { "is-enabled", "--quiet", "--", socket, service, NULL };
         _cleanup_unitlist_ struct unitlist list = {};
+        const struct unitlist_pool *pool;
         int r = unitlist_read(name, &list);
 
         if (r == 0)
                 r = unitquery_ask(&list);
         if (r < 0)
                 return -r;
-        if (unitlist_find(&list, name) || systemctl_run(words, NULL) == 0)
+        pool = unitlist_find(&list, name);
+        *ret = pool && (text_equal(pool->service, "failed") || text_equal(pool->socket, "failed"));
+        if (pool || systemctl_run(words, NULL) == 0)
                 return CTL_EXIT_OK;
         ctl_print_error("there is no pool '%s', and no unit of that name; fpmctl list shows those that are there",
                         name);
@@ -62,6 +66,8 @@ static void disable_tell(const char *name) {
 int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
         char socket[sizeof("fpmd@.socket") + CONF_POOL_NAME_MAX], service[sizeof("fpmd@.service") + CONF_POOL_NAME_MAX];
         const char *const words[] = { "disable", "--now", "--quiet", "--", socket, service, NULL };
+        const char *const forget[] = { "reset-failed", "--", socket, service, NULL };
+        bool failed = false;
         const char *name;
         int r, code;
 
@@ -69,9 +75,13 @@ int ctl_disable_main(struct ctl *ctl, int argc, char *argv[]) {
                 return code;
         snprintf(socket, sizeof(socket), "fpmd@%s.socket", name);
         snprintf(service, sizeof(service), "fpmd@%s.service", name);
-        r = disable_check(name, socket, service);
+        r = disable_check(name, socket, service, &failed);
         if (r == CTL_EXIT_OK)
                 r = enable_run(words);
+        if (r == CTL_EXIT_OK && failed) /* else it is listed for as long as systemd remembers */
+                r = enable_run(forget);
+        if (r == CTL_EXIT_OK)
+                r = deaf_mend(NULL);
         if (r == CTL_EXIT_OK)
                 disable_tell(name);
         return r;

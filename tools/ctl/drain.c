@@ -132,7 +132,7 @@ static int drain_run(struct ctl *ctl, int argc, char *argv[], enum ipc_control_t
         order = (struct drain_order){ .type = type, .waits = waits, .timeout = timeout };
         if (pools.n == 0 || ctl->is_given)
                 return drain_order(ctl, &order, &pools);
-        code = ownmaster_take(ctl, &(struct ownmaster_each){ drain_own, &order }, pools.items, &pools.n);
+        code = ownmaster_take(ctl, &(struct ownmaster_each){ drain_own, &order, CTL_EXIT_OK }, pools.items, &pools.n);
         return pools.n == 0 ? code : MAX(code, drain_order(ctl, &order, &pools));
 }
 

@@ -115,8 +115,8 @@ static int get_tell_broken(const char *address, int error, enum fcgi_violation v
                         address);
                 break;
         case ECONNRESET:
-                ctl_print_error("%s closed the connection before the reply ended: its worker has died, or was ended; "
-                                "journalctl -t fpmd -x -e says how",
+                ctl_print_error("%s closed the connection before the reply ended: its worker has died, or was ended, "
+                                "or its service does not start; journalctl -t fpmd -x -e says how, and fpmctl doctor",
                                 address);
                 break;
         case EPROTO:

@@ -205,7 +205,8 @@ int ctl_leaks_main(struct ctl *ctl, int argc, char *argv[]) {
         if (r != 0)
                 return r > 0 ? CTL_EXIT_OK : -r;
         if (n > 0) {
-                r = ownmaster_take(ctl, &(struct ownmaster_each){ leaks_run_own, &o }, &argv[optind], &n);
+                r = ownmaster_take(ctl, &(struct ownmaster_each){ leaks_run_own, &o, CTL_EXIT_UNAVAILABLE },
+                                   &argv[optind], &n);
                 if (n == 0)
                         return r;
         }

@@ -30,6 +30,7 @@ static const char usage[] =
         "or that one alone, whose state is had sooner where there are thousands:\n"
         "\n"
         "  running   its service is there\n"
+        "  starting  it starts, for the first time, or again after a failure\n"
         "  asleep    systemd listens, and the next connection starts the service\n"
         "  shared    fpmd.service serves it, with the other pools of its configuration\n"
         "  off       nobody listens\n"
@@ -53,11 +54,15 @@ static const char *list_state(const struct unitlist *l, const struct unitlist_po
                 return "broken";
         if (p->is_stray && !*p->file)
                 return "gone";
+        if (text_equal(p->service, "activating"))
+                return "starting";
         if (*p->service && !text_equal(p->service, "inactive"))
                 return "running";
         if (text_equal(p->socket, "active"))
                 return "asleep";
-        return unitlist_is_shared(l, p) ? "shared" : "off";
+        if (unitlist_is_shared(l, p))
+                return l->main_failed ? "failed" : "shared";
+        return "off";
 }
 
 /* Who it runs as, while it does; else the file's user; of a file that names none the one that systemd gives to the

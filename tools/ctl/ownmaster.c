@@ -2,6 +2,7 @@
 #include "ownmaster.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@
 
 #define OWNMASTER_FOLDER "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
 
-bool ownmaster_find(const char *name, char ret[static PATH_MAX]) {
+/* The control socket of the pool's own master, into ret. False: there is none. */
+static bool ownmaster_find(const char *name, char ret[static PATH_MAX]) {
         return !strchr(name, '/') &&
                snprintf(ret, PATH_MAX, OWNMASTER_FOLDER "%s/" IPC_CONTROL_SOCKET, name) < PATH_MAX &&
                access(ret, F_OK) == 0;
@@ -42,7 +44,7 @@ static int ownmaster_tell_failed(const char *name) {
         return CTL_EXIT_FAILED;
 }
 
-static int ownmaster_tell_pool(const struct unitlist *list, const char *name) {
+static int ownmaster_tell_pool(const struct unitlist *list, const char *name, int asleep) {
         const struct unitlist_pool *pool = unitlist_find(list, name);
 
         if (!pool)
@@ -50,29 +52,30 @@ static int ownmaster_tell_pool(const struct unitlist *list, const char *name) {
         else if (text_equal(pool->service, "failed") || text_equal(pool->socket, "failed"))
                 return ownmaster_tell_failed(name);
         else if (text_equal(pool->socket, "active")) {
-                printf("pool '%s' sleeps: the next connection starts fpmd@%s.service, which reads its file then\n",
-                       name, name);
-                return CTL_EXIT_OK;
+                ctl_print_error(
+                        "pool '%s' sleeps: the next connection starts fpmd@%s.service, which reads its file then", name,
+                        name);
+                return asleep;
         } else
                 ctl_print_error("pool '%s' is off: fpmctl enable %s has it served by fpmd@%s.service", name, name,
                                 name);
         return CTL_EXIT_FAILED;
 }
 
-int ownmaster_tell(const struct ctl *ctl, const char *name, int *ret_exit) {
+/* -1: it is for the master of fpmd.service to tell of. Else an exit code, and it has been told. */
+static int ownmaster_tell(const struct ctl *ctl, const char *name, int asleep) {
         bool runs = access(ctl->socket, F_OK) == 0 || errno != ENOENT;
         _cleanup_unitlist_ struct unitlist list = {};
         const struct unitlist_pool *pool;
 
         if (instance_name_error(name) || (runs && !conf_ownunit_is_enabled(FPMD_UNIT_FOLDERS, name)))
-                return OWNMASTER_E_NOT;
+                return -1;
         if (unitlist_read(name, &list) < 0 || unitquery_ask(&list) < 0)
-                return OWNMASTER_E_NOT;
+                return -1;
         pool = unitlist_find(&list, name);
         if (pool && unitlist_is_shared(&list, pool))
-                return OWNMASTER_E_NOT;
-        *ret_exit = ownmaster_tell_pool(&list, name);
-        return 0;
+                return -1;
+        return ownmaster_tell_pool(&list, name, asleep);
 }
 
 int ownmaster_take(const struct ctl *ctl, const struct ownmaster_each *each, char **names, size_t *n) {
@@ -83,10 +86,12 @@ int ownmaster_take(const struct ctl *ctl, const struct ownmaster_each *each, cha
         for (size_t i = 0; i < n_all; i++) {
                 if (ownmaster_find(names[i], path))
                         r = MAX(r, each->each(&(struct ctl){ .socket = path }, &names[i], each->userdata));
-                else if (ownmaster_tell(ctl, names[i], &code) == 0)
+                else {
+                        code = ownmaster_tell(ctl, names[i], each->asleep);
                         r = MAX(r, code);
-                else
-                        names[n_left++] = names[i];
+                        if (code < 0)
+                                names[n_left++] = names[i];
+                }
         }
         *n = n_left;
         return r;

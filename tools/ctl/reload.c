@@ -38,7 +38,8 @@ static int reload_named(const struct ctl *ctl, usec_t timeout, struct ipc_contro
         int r = 0;
 
         if (!ctl->is_given)
-                r = ownmaster_take(ctl, &(struct ownmaster_each){ reload_own, &timeout }, pools->items, &pools->n);
+                r = ownmaster_take(ctl, &(struct ownmaster_each){ reload_own, &timeout, CTL_EXIT_OK }, pools->items,
+                                   &pools->n);
         return pools->n == 0 ? r : MAX(r, ctl_master_order(ctl, timeout, request));
 }
 

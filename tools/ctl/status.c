@@ -14,13 +14,14 @@
 #include "view.h"
 
 #define TIMEOUT          (5 * USEC_PER_SEC)
+#define STATUS_NAMES     8            /* that are told */
 #define STATUS_INSTANCES "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
 
 static const char usage[] = "fpmctl status [--full] [--json] [--timeout SECONDS] [POOL...]\n"
                             "\n"
                             "Shows the master, and each pool's zygotes and workers with their pids and numbers.\n"
                             "The master of a pool with a unit of its own is asked where the pool is named, and\n"
-                            "where fpmd.service does not run.\n"
+                            "where fpmd.service does not run; else their names are told.\n"
                             "\n"
                             "  --full               a line for each worker, and the names of all files read\n"
                             "  --json               for programs; with --full each worker too\n"
@@ -179,6 +180,22 @@ static int status_of_instances(const struct ctl *ctl, const struct options *o) {
         return r;
 }
 
+/* Beside that of fpmd.service. */
+static void status_tell_instances(void) {
+        glob_t found = {};
+
+        if (glob(STATUS_INSTANCES "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) == 0) {
+                printf("\nwith a unit of their own run, see fpmctl list and fpmctl status NAME:");
+                for (size_t i = 0; i < found.gl_pathc && i < STATUS_NAMES; i++) {
+                        const char *name = found.gl_pathv[i] + strlen(STATUS_INSTANCES);
+
+                        printf(" %.*s", (int)strcspn(name, "/"), name);
+                }
+                puts(found.gl_pathc > STATUS_NAMES ? " ..." : "");
+        }
+        globfree(&found);
+}
+
 int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
         struct options o = { .timeout = TIMEOUT };
         bool named;
@@ -188,10 +205,14 @@ int ctl_status_main(struct ctl *ctl, int argc, char *argv[]) {
                 return code;
         named = o.n_pools > 0;
         if (!ctl->is_given && !(o.json && o.n_pools > 1))
-                r = ownmaster_take(ctl, &(struct ownmaster_each){ status_of_own, &o }, o.pools, &o.n_pools);
+                r = ownmaster_take(ctl, &(struct ownmaster_each){ status_of_own, &o, CTL_EXIT_UNAVAILABLE }, o.pools,
+                                   &o.n_pools);
         if (named && o.n_pools == 0)
                 return r;
         if (!ctl->is_given && o.n_pools == 0 && access(ctl->socket, F_OK) < 0 && errno == ENOENT)
                 return status_of_instances(ctl, &o);
-        return MAX(r, status_of(ctl, &o));
+        r = MAX(r, status_of(ctl, &o));
+        if (!ctl->is_given && !named && !o.json)
+                status_tell_instances();
+        return r;
 }

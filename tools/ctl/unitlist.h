@@ -36,6 +36,7 @@ struct unitlist {
         const char *pool_name;   /* the one that is wanted alone; NULL: all are */
 
         bool main_runs;     /* fpmd.service is up */
+        bool main_failed;   /* it has failed */
         bool main_listens;  /* a socket unit of it is */
         char main_user[64]; /* the service's */
         char *main_sockets; /* names of its socket units, with blanks between; NULL: none */

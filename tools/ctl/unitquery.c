@@ -41,9 +41,10 @@ static void unitquery_take_socket(struct unitlist_pool *p, const char *name, con
 
 /* fpmd.service. */
 static void unitquery_take_main(struct unitlist *l, const char *name, const char *value) {
-        if (text_equal(name, "ActiveState"))
+        if (text_equal(name, "ActiveState")) {
                 l->main_runs |= text_equal(value, "active") || text_equal(value, "reloading");
-        else if (text_equal(name, "User") && *value)
+                l->main_failed = text_equal(value, "failed");
+        } else if (text_equal(name, "User") && *value)
                 snprintf(l->main_user, sizeof(l->main_user), "%s", value);
         else if (text_equal(name, "TriggeredBy") && !l->main_sockets)
                 l->main_sockets = strdup(value); /* where memory is out, the next call fails too */
