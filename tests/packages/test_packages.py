@@ -82,16 +82,17 @@ def test_an_upgrade_under_load_fails_no_request(debian, container):
 def test_an_upgrade_leaves_alone_what_would_not_come_back(debian, container):
     """A mistake in one site's file, a file that its user cannot read, a listen for which systemd has made no socket: the others are restarted."""
     debian.install()
-    sites = ("typo", "closed", "moved", "good")
+    sites = ("typo", "closed", "moved", "good", "asleep")
     for site in sites:
         container.write(f"/etc/fpmd/pool.d/{site}.conf", f"[{site}]\nlisten = /run/fpmd-{site}.sock\npm = static\npm.max_children = 1\n")
         container.run("fpmctl", "enable", site)
-    units = ["fpmd.service", *(f"fpmd@{site}.service" for site in sites)]
+    units = ["fpmd.service", *(f"fpmd@{site}.service" for site in sites if site != "asleep")]
     container.systemctl("start", "fpmd.socket", *units)
     before = {unit: container.show(unit, "MainPID") for unit in units}
     container.run("sed", "-i", "s/max_children/max_childs/", "/etc/fpmd/pool.d/typo.conf")
     container.run("chmod", "0600", "/etc/fpmd/pool.d/closed.conf")
     container.run("sed", "-i", "s/fpmd-moved/fpmd-elsewhere/", "/etc/fpmd/pool.d/moved.conf")
+    container.run("sed", "-i", "s/fpmd-asleep/fpmd-awake/", "/etc/fpmd/pool.d/asleep.conf")
     done = container.run("sh", "-c", f"apt-get -q -y install {debian.put(debian.newer())} 2>&1", limit=180)
     stays = ["fpmd@typo.service", "fpmd@closed.service", "fpmd@moved.service"]
     assert [unit for unit in units if container.show(unit, "MainPID") == before[unit]] == stays, done.stdout
@@ -99,6 +100,8 @@ def test_an_upgrade_leaves_alone_what_would_not_come_back(debian, container):
     for unit in stays:
         assert f"{unit} goes on as the old version" in done.stdout, done.stdout
     assert "unknown entry 'pm.max_childs'" in done.stdout and "systemctl restart fpmd@moved.socket" in done.stdout
+    assert "as the listen of their files has been changed: fpmd@asleep.socket" in done.stdout
+    container.run("fpmctl", "get", "--connect", "/run/fpmd-awake.sock", "/var/www/html/load.php")
 
 
 def test_a_change_of_php_is_taken_by_a_reload(debian, container):
