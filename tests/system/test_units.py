@@ -140,6 +140,23 @@ def test_the_service_for_all_leaves_a_pool_to_its_own_unit(fpmd, container):
     assert refused.returncode != 0 and ask("www") == 0
 
 
+def test_a_mistake_in_a_pools_own_file_keeps_the_service_for_all_serving(fpmd, container):
+    fpmd.start()
+    fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock")
+    container.run("fpmctl", "enable", "shop")
+    try:
+        fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock", pool="pm.max_childs = 3")
+        container.systemctl("reload", "fpmd.service")
+        container.systemctl("restart", "fpmd.service")
+        container.run("chmod", "0600", "/etc/fpmd/pool.d/shop.conf")
+        container.systemctl("restart", "fpmd.service")
+        container.run("fpmctl", "get", "--connect", "/run/fpmd-www.sock", "/var/www/html/load.php")
+        said = str(fpmd.journal())
+        assert "its pools are left to units of their own, and the others are served" in said
+    finally:
+        container.run("fpmctl", "disable", "shop", check=False)
+
+
 def test_a_second_pool_in_one_service_as_the_page_says(fpmd, container):
     fpmd.start()
     fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock")
@@ -234,6 +251,53 @@ def test_a_pool_does_not_move_while_another_socket_unit_has_its_address(two_pool
         container.run("fpmctl", "get", "--connect", "/run/fpmd-shop.sock", "/var/www/html/load.php")
     finally:
         container.run("fpmctl", "disable", "shop")
+
+
+def test_a_change_of_listen_is_told_and_taken_up(fpmd, container):
+    """systemd closes the socket of a unit whose address has changed at any daemon-reload, and calls the unit active all the same."""
+    def ask(path):
+        return container.run("fpmctl", "get", "--connect", path, "/var/www/html/load.php", check=False).returncode
+    for name in ("blog", "shop"):
+        fpmd.configure(name=name, max_children=2, listen=f"/run/fpmd-{name}.sock")
+        container.run("fpmctl", "enable", name)
+    try:
+        fpmd.configure(name="blog", max_children=2, listen="/run/fpmd-elsewhere.sock")
+        done = container.run("fpmctl", "enable", "shop")  # another site
+        assert "fpmd@blog.socket was up and did not listen on /run/fpmd-elsewhere.sock" in done.stdout
+        assert ask("/run/fpmd-elsewhere.sock") == ask("/run/fpmd-shop.sock") == 0
+        fpmd.configure(name="blog", max_children=2, listen="/run/fpmd-blog.sock")
+        done = container.run("fpmctl", "reload", "blog")
+        remedy = "systemctl daemon-reload; systemctl restart fpmd@blog.socket"
+        assert "pool 'blog' listens on /run/fpmd-elsewhere.sock, and not on /run/fpmd-blog.sock" in done.stdout and remedy in done.stdout
+        wait_until(lambda: remedy in container.show("fpmd@blog.service", "StatusText"), "the status to say so")
+        container.systemctl("daemon-reload")
+        assert container.systemctl("restart", "fpmd@blog.service", check=False).returncode != 0
+        assert "systemd has passed no socket: " + remedy in container.show("fpmd@blog.service", "StatusText")
+        done = container.run("fpmctl", "status", "blog", check=False)
+        assert done.returncode == 1 and "fpmd@blog.service has failed: Start failed:" in done.stderr
+        container.systemctl("restart", "fpmd@blog.socket")
+        assert ask("/run/fpmd-blog.sock") == 0
+    finally:
+        for name in ("blog", "shop"):
+            container.run("fpmctl", "disable", name, check=False)
+
+
+def test_rights_of_a_socket_are_told_and_taken_up(fpmd, container):
+    fpmd.configure(name="shop", max_children=2, listen="/run/fpmd-shop.sock")
+    container.run("fpmctl", "enable", "shop")
+    try:
+        container.systemctl("start", "fpmd@shop.service")
+        container.run("sh", "-c", "echo listen.mode = 0600 >> /etc/fpmd/pool.d/shop.conf")
+        done = container.run("fpmctl", "reload", "shop")
+        assert "directive 'listen.mode': /run/fpmd-shop.sock has another, mode 0660" in done.stdout
+        assert "warning" not in container.run("sh", "-c", "sed -i /listen.mode/d /etc/fpmd/pool.d/shop.conf; fpmctl reload shop").stdout
+        container.run("sh", "-c", "echo listen.mode = 0600 >> /etc/fpmd/pool.d/shop.conf; systemctl daemon-reload")
+        assert "mode 0660) still: fpmd@shop.socket has had other rights since" in container.run("fpmctl", "doctor", check=False).stdout
+        assert "fpmd@shop.socket had other rights for /run/fpmd-shop.sock" in container.run("fpmctl", "enable", "shop").stdout
+        assert container.run("stat", "-c", "%a", "/run/fpmd-shop.sock").stdout == "600\n"
+        assert "had other rights" not in container.run("fpmctl", "enable", "shop").stdout
+    finally:
+        container.run("fpmctl", "disable", "shop", check=False)
 
 
 def test_the_service_whose_only_pool_has_moved_has_not_failed(fpmd, container):
