@@ -428,7 +428,7 @@ def test_a_panel_adds_lists_and_removes_a_site(sites, container):
     sites.reload()
     assert listed(container)["site0"]["state"] == "off"
     said = container.run("fpmctl", "enable", "site0").stdout
-    assert f"fpmd@site0.socket is enabled, and listens on {sites.socket('site0')}" in said and "systemctl reload fpmd@site0" in said
+    assert f"fpmd@site0.socket is enabled, and listens on {sites.socket('site0')}" in said and "systemctl try-reload-or-restart fpmd@site0" in said
     assert container.show("fpmd@site0.socket", "UnitFileState") == "enabled"
     pool = listed(container)["site0"]
     assert (pool["state"], pool["user"], pool["listen"], pool["file"]) == ("asleep", "site0", sites.socket("site0"), sites.path("site0"))
