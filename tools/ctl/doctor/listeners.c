@@ -88,16 +88,10 @@ static void listeners_add(struct doctor_facts *f, struct doctor_listeners *l, co
 
 static void listeners_add_unix(struct doctor_facts *f, struct doctor_listeners *l, const char *line) {
         struct doctor_listener one = { .holder_name = "", .holder_unit = "" };
-        struct unixdiag diag;
 
         if (!doctor_listeners_take_unix(line, &one.inode, &one.path))
                 return;
         one.path = doctor_facts_keep(f, one.path);
-        if (unixdiag_ask_inode((uint32_t)one.inode, &diag) && diag.listens) {
-                one.has_queue = true;
-                one.waiting = diag.waiting;
-                one.limit = diag.limit;
-        }
         listeners_add(f, l, &one);
 }
 
@@ -133,6 +127,19 @@ void doctor_listeners_read(struct doctor_facts *f, struct doctor_listeners *ret)
         listeners_read_list(f, ret, "/proc/net/unix");
         listeners_read_list(f, ret, "/proc/net/tcp");
         listeners_read_list(f, ret, "/proc/net/tcp6");
+}
+
+void doctor_listeners_ask_queues(struct doctor_listeners *l) {
+        for (size_t i = 0; i < l->n; i++) {
+                struct doctor_listener *one = &l->items[i];
+                struct unixdiag diag;
+
+                if (!*one->path || !unixdiag_ask_inode((uint32_t)one->inode, &diag) || !diag.listens)
+                        continue;
+                one->has_queue = true;
+                one->waiting = diag.waiting;
+                one->limit = diag.limit;
+        }
 }
 
 const struct doctor_listener *doctor_listeners_find(const struct doctor_listeners *l, const char *address) {

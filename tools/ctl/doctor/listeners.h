@@ -23,8 +23,9 @@ struct doctor_listeners {
 void doctor_listeners_done(struct doctor_listeners *l);
 #define _cleanup_listeners_ _cleanup_(doctor_listeners_done)
 
-/* Texts become the facts'. */
+/* Texts become the facts'. What waits in the queues of unix sockets is asked for by itself, one by one. */
 void doctor_listeners_read(struct doctor_facts *f, struct doctor_listeners *ret);
+void doctor_listeners_ask_queues(struct doctor_listeners *l);
 
 /* The one at an address; NULL: none. */
 const struct doctor_listener *doctor_listeners_find(const struct doctor_listeners *l, const char *address);

@@ -56,6 +56,7 @@ void doctor_sockets_collect(struct doctor_facts *f) {
         _cleanup_listeners_ struct doctor_listeners l = {};
 
         doctor_listeners_read(f, &l);
+        doctor_listeners_ask_queues(&l);
         doctor_holders_find(f, &l);
         for (size_t i = 0; i < f->n_pools; i++)
                 sockets_look_at(f, &l, f->pools[i].listen, &f->pools[i].socket);
