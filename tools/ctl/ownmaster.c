@@ -39,7 +39,7 @@ static int ownmaster_tell_failed(const char *name) {
         ownmaster_put_reason(name, &reason);
         ctl_print_error(
                 "fpmd@%s.service has failed: %ssystemctl status fpmd@%s.service and sudo fpmctl doctor say why; "
-                "after that is mended: systemctl daemon-reload; systemctl restart fpmd@%s.socket",
+                "after that is mended: fpmctl enable %s",
                 name, text_peek(&reason), name, name);
         return CTL_EXIT_FAILED;
 }

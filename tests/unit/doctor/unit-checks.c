@@ -23,7 +23,9 @@ static const struct machine machines[] = {
                        .file_obstacle = "/etc/b.conf" } },
           .check = "unit",
           .what = "fpmd@b.service has failed (exit-code): its user b cannot read the pool's file /etc/b.conf",
-          .next = "chmod a+r /etc/b.conf, or give it to a group of that user and chmod g+r; then systemctl start" },
+          .next = "chmod a+r /etc/b.conf, or give it to a group of that user and chmod g+r; then systemctl "
+                  "reset-failed "
+                  "fpmd@b.service and systemctl start fpmd@b" },
         { "one whose pools another unit has is not to be started",
           .units = { { .name = "fpmd.socket", .active = "failed", .enabled = "disabled" },
                      { .name = "fpmd@b.service", .active = "active" } },
@@ -203,7 +205,8 @@ static const struct machine machines[] = {
           .units = { { .name = "fpmd@b.socket", .active = "failed", .enabled = "enabled" } },
           .pools = { { .name = "b", .unit = "fpmd@b.service", .listen = "" } }, .check = "unit",
           .what = "fpmd@b.socket has failed",
-          .next = "after that is mended, systemctl daemon-reload and systemctl start fpmd@b.socket" },
+          .next = "after that is mended, systemctl daemon-reload and systemctl reset-failed fpmd@b.service and "
+                  "systemctl start fpmd@b.socket" },
         { "of what is off that is told first for which a web server asks, and the rest may be meant so",
           .units = { { .name = "fpmd.socket", .load = "loaded", .active = "inactive", .enabled = "disabled" },
                      { .name = "fpmd@b.socket", .load = "loaded", .active = "inactive", .enabled = "enabled" } },

@@ -32,6 +32,17 @@ static const char *unit_check_remake(const struct doctor_unit *u) {
         return text_has_prefix(u->name, "fpmd@") ? "systemctl daemon-reload and " : "";
 }
 
+/* One of ours that failed at each of many starts gets no more of them until that is forgotten. */
+static void unit_check_put_start(const struct doctor_unit *u, struct text *out) {
+        size_t n = strlen(u->name);
+
+        if (text_has_prefix(u->name, "fpmd@") || text_has_prefix(u->name, "fpmd.")) {
+                n -= text_has_suffix(u->name, ".socket") ? strlen(".socket") : strlen(".service");
+                text_printf(out, "systemctl reset-failed %.*s.service and ", (int)n, u->name);
+        }
+        text_printf(out, "systemctl start %s", u->name);
+}
+
 /* Why the service of a pool's own has failed: the part of its file's path that its user may not open, or NULL. */
 static const struct doctor_pool *unit_check_closed(const struct doctor_facts *f, const struct doctor_unit *u) {
         for (size_t i = 0; i < f->n_pools; i++)
@@ -46,10 +57,9 @@ static void unit_check_put_closed(const struct doctor_pool *p, const struct doct
 
         text_printf(&found->what, ": its user %s cannot read the pool's file %s%s%s", *p->user ? p->user : u->user,
                     p->file, is_file ? "" : ", since it is not let into ", is_file ? "" : p->file_obstacle);
-        text_printf(&found->next,
-                    "chmod a+r%s %s, or give it to a group of that user and chmod g+r%s; then systemctl "
-                    "start %s",
-                    is_file ? "" : "x", p->file_obstacle, is_file ? "" : "x", u->name);
+        text_printf(&found->next, "chmod a+r%s %s, or give it to a group of that user and chmod g+r%s; then ",
+                    is_file ? "" : "x", p->file_obstacle, is_file ? "" : "x");
+        unit_check_put_start(u, &found->next);
 }
 
 /* To start a spare one may stop what has its address now. */
@@ -65,15 +75,16 @@ static void unit_check_failed(const struct doctor_facts *f, const struct doctor_
         else if (spare)
                 text_printf(&found->next, "systemctl %s %s",
                             text_has_prefix(u->enabled, "enabled") ? "disable --now" : "reset-failed", u->name);
-        else if (u->is_changed_on_disk) /* else it is started as it was, with the mistake */
-                text_printf(
-                        &found->next,
-                        "systemctl daemon-reload, as what the unit is made of has been changed since it failed; then "
-                        "systemctl start %s, or journalctl -u %s -x -e, which says why it failed",
-                        u->name, u->name);
-        else
-                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %ssystemctl start %s",
-                            u->name, unit_check_remake(u), u->name);
+        else if (u->is_changed_on_disk) { /* else it is started as it was, with the mistake */
+                text_append(&found->next, "systemctl daemon-reload, as what the unit is made of has been changed since "
+                                          "it failed; then ");
+                unit_check_put_start(u, &found->next);
+                text_printf(&found->next, ", or journalctl -u %s -x -e, which says why it failed", u->name);
+        } else {
+                text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %s", u->name,
+                            unit_check_remake(u));
+                unit_check_put_start(u, &found->next);
+        }
 }
 
 /* Between its end and the next start there are moments of other states; systemctl stop has "stop-sigterm". */
