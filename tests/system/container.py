@@ -155,6 +155,9 @@ class Container:
     def systemctl(self, *arguments, **keywords):
         return self.run("systemctl", *arguments, **keywords)
 
+    def systemd_version(self):
+        return int(self.run("systemctl", "--version").stdout.split()[1])
+
     def show(self, unit, name):
         return self.systemctl("show", "-P", name, unit).stdout.strip()
 

@@ -33,10 +33,6 @@ def put(container, path):
     container.run("chown", "root:root", path)
 
 
-def systemd_version(container):
-    return int(container.run("systemctl", "--version").stdout.split()[1])
-
-
 def test_a_credential_that_systemd_loads_reaches_the_pool_of_fpmd_service(fpmd, show, container):
     put(container, "/etc/fpmd/secrets/db_password")
     fpmd.drop_in("fpmd.service", "[Service]\nLoadCredential=db_password:/etc/fpmd/secrets/db_password\n")
@@ -53,7 +49,7 @@ def test_a_credential_that_systemd_loads_reaches_the_pool_of_fpmd_service(fpmd, 
 
 @pytest.mark.parametrize("word", ["LoadCredential=db_password:/etc/credstore/db_password", "ImportCredential=db_*"], ids=["load", "import"])
 def test_a_pool_with_a_unit_has_its_own(fpmd, show, container, word):
-    if word.startswith("Import") and systemd_version(container) < 254:
+    if word.startswith("Import") and container.systemd_version() < 254:
         pytest.skip("systemd has ImportCredential= from 254 on")
     put(container, "/etc/credstore/db_password")
     service = Instance(container, "safe")

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Deploys: `systemctl reload` and `systemctl restart` while 32 clients ask nginx for pages of 0 to 2 seconds."""
 
-from load import Load
+import json
+
+import pytest
+
+from container import wait_until
+from load import Load, fastcgi
 
 CHILDREN = 40  # more than clients: a request that waits, waits for a reason other than too few workers
 
@@ -44,6 +49,26 @@ def test_a_restart_under_load_fails_no_request(fpmd, nginx, container):
             assert fpmd.master != before
     assert not load.failures, load.explain()
     assert container.show("fpmd.socket", "ActiveEnterTimestampMonotonic") == listening_since
+
+
+@pytest.mark.parametrize("how", ["as the unit has it", "where an operator wants it"])
+def test_a_request_on_a_kept_connection_is_answered_by_the_next_start(fpmd, container, how):
+    """systemd holds the connection meanwhile: by itself from 254 on, before that where a drop-in says so."""
+    if how == "where an operator wants it":
+        fpmd.drop_in("fpmd.service", "[Service]\nEnvironment=FPMD_STORE_IDLE=1\n")
+    page = fastcgi.environment("/var/www/html/load.php", query="us=0")
+    fpmd.start()
+    with fastcgi.Connection(f"/proc/{container.leader}/root{fpmd.socket_path}") as kept:
+        assert kept.request(page).complete
+        wait_until(lambda: json.loads(container.run("fpmctl", "status", "--json").stdout)["pools"][0]["park"]["idle"],
+                   "the connection to be between two requests")
+        before = fpmd.master
+        container.systemctl("restart", "fpmd.service")
+        assert fpmd.master != before
+        if container.systemd_version() >= 254 or how == "where an operator wants it":
+            assert kept.request(page).complete
+        else:
+            assert kept.read_eof() == b""
 
 
 def test_a_reload_renews_every_worker(fpmd, nginx, container):
