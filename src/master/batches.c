@@ -80,19 +80,20 @@ static void batches_move(struct master *m, void (*go_on)(struct pool *p)) {
         struct window w = {};
         usec_t now = time_now();
 
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct window_look look = batches_look(m->pools[i]->pool);
+        for (size_t i = 0; i < m->n_pools; i++)
+                if (m->pools[i]->batched) {
+                        struct window_look look = batches_look(m->pools[i]->pool);
 
-                if (m->pools[i]->batched)
                         window_count(&w, &look, now);
-        }
+                }
         batches_wake(m, w.wake_at);
-        for (size_t i = 0; i < m->n_pools; i++) {
-                struct window_look look = batches_look(m->pools[i]->pool);
+        for (size_t i = 0; i < m->n_pools && w.n < WINDOW_SIZE; i++)
+                if (m->pools[i]->batched) {
+                        struct window_look look = batches_look(m->pools[i]->pool);
 
-                if (m->pools[i]->batched && window_let(&w, &look))
-                        go_on(m->pools[i]->pool);
-        }
+                        if (window_let(&w, &look))
+                                go_on(m->pools[i]->pool);
+                }
 }
 
 void batches_try(struct master *m) {

@@ -39,6 +39,7 @@
 #include "master/pools.h"
 #include "master/spare.h"
 #include "master/summary.h"
+#include "pool/renewal.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
         m->reload.outcome = outcome;
@@ -117,11 +118,11 @@ static void reload_refuse(struct master *m, const char *problems) {
                 logs_reopen(m);
 }
 
-/* Whether what a pool runs with is not what the file now says, wherever in it that stands. Global settings count:
- * zygotes and workers have them. */
+/* Whether what a pool runs with, or tries to, is not what the file now says, wherever in it that stands. Global
+ * settings count: zygotes and workers have them. */
 static bool reload_has_changed(struct master *m, const struct conf_pool *settings) {
         const struct master_pool *mp = pools_find(m, settings->name);
-        const struct generation *g = mp ? mp->pool->current : NULL;
+        const struct generation *g = mp ? renewal_settings(mp->pool) : NULL;
         _cleanup_text_ struct text names = {};
 
         return !g || !conf_diff_pool_equal(g->conf, settings) ||

@@ -53,7 +53,7 @@ static bool statuspage_admits(const struct statuspage *s, int fd) {
         if (!g)
                 return false;
         lists = (struct allow_lists){ .clients = g->conf->listen_allowed_clients, .uids = conf_pool_peers(g->conf) };
-        if (g->conf->status_listen && g->conf->status_listen[0] != '/')
+        if (s->listeners->listen[0] != '/') /* the settings may be those before the page's: see renewal.h */
                 lists.uids = NULL;
         if (allow_parse(&lists, &allow, NULL) < 0)
                 return false;

@@ -44,7 +44,8 @@ usec_t drain_generation(struct generation *g, usec_t now) {
         g->drain.step = plan.step;
         g->drain.since = now;
         if (plan.step == TIMEOUTS_TERMINATED) {
-                drain_log_cut(g);
+                if (g->n_workers > 0)
+                        drain_log_cut(g);
                 generation_end(g);
         } else if (plan.step == TIMEOUTS_LEFT)
                 exits_leave_behind(g);

@@ -61,6 +61,11 @@ static void health_renew(struct pool *p) {
         picture_changed(p);
 }
 
+/* The one in charge does what it can, whatever becomes of the settings that are to follow. */
+static bool health_is_renewed_later(const struct pool *p) {
+        return p->renewal.state != RENEWAL_NONE && p->current && p->current->zygote.pid > 0;
+}
+
 void health_look(struct pool *p, usec_t now) {
         unsigned n_busy, n_max;
 
@@ -78,7 +83,8 @@ void health_look(struct pool *p, usec_t now) {
                                                  .waiting = p->health.n_waiting,
                                                  .n_workers = p->health.n_workers,
                                                  .n_idle = p->health.n_idle,
-                                                 .waits_for_start = p->starting || p->starts.n_failed > 0,
+                                                 .waits_for_start = p->starting || (p->starts.n_failed > 0 &&
+                                                                                    !health_is_renewed_later(p)),
                                                  .has_no_room = p->env->process_max > 0 && p->health.n_workers == 0 &&
                                                                 *p->env->n_workers >= p->env->process_max });
         p->health.renewed = p->health.renewed && p->health.stuck_for > 0;
@@ -103,8 +109,7 @@ enum health_state health_state(const struct pool *p) {
                 return p->starts.n_failed > 0 ? HEALTH_FAILING : HEALTH_STARTING;
         if (p->health.stuck_for > 0 && p->health.stuck_for >= p->env->patience)
                 return HEALTH_STUCK;
-        if (p->starts.n_failed > 0 &&
-            (p->current->asleep || (p->health.n_workers == 0 && p->renewal.state == RENEWAL_NONE)))
+        if (p->starts.n_failed > 0 && (p->current->asleep || (p->health.n_workers == 0 && !health_is_renewed_later(p))))
                 return HEALTH_FAILING;
         return HEALTH_READY;
 }

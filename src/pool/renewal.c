@@ -74,6 +74,10 @@ void renewal_begin(struct pool *p) {
         p->supervise(p);
 }
 
+const struct generation *renewal_settings(const struct pool *p) {
+        return p->renewal.state >= RENEWAL_HOLDS ? p->renewal.settings : p->current;
+}
+
 bool renewal_has_failed(const struct pool *p) {
         return p->renewal.state == RENEWAL_BEGUN && p->starts.n_failed > 0;
 }

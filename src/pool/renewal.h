@@ -34,6 +34,10 @@ void renewal_hold(struct pool *p);
 void renewal_begin(struct pool *p);
 
 /* The pool has begun, and the successor has not started; it is tried again. */
+/* What is to hold: the settings that the pool renews itself to, also while that fails, else what it runs with. NULL:
+ * neither. */
+const struct generation *renewal_settings(const struct pool *p);
+
 bool renewal_has_failed(const struct pool *p);
 
 /* When the last generation was told to end of which a process is left; 0: there is none. */

@@ -42,7 +42,9 @@ static void replace_log_failure(const struct generation *g) {
 
         if (!p->current || !p->current->asleep) {
                 log_error("[pool %s] a fresh zygote does not start%s: %s", p->name,
-                          replace_renews(p) ? " with the new settings, and the old one goes on" : "",
+                          !replace_renews(p)                         ? ""
+                          : p->current && p->current->zygote.pid > 0 ? " with the new settings, and the old one goes on"
+                                                                     : " with the new settings",
                           g->reason ?: "out of memory");
                 return;
         }

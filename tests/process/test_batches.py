@@ -229,6 +229,63 @@ def test_a_zygote_that_is_killed_as_it_renews_its_pool(many):
     assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
 
 
+def fail_after_its_trial(s, name="p5"):
+    """A reload that is done, and has not renewed that pool: a file that its PHP needs has gone since its trial. The file."""
+    set_precision(s, 5)
+    gate = Gate(s, "p7")
+    missing = make_unstartable(s, name)
+    mend(missing)
+    s.write_config()
+    with reloading(s) as r:
+        gate.wait_reached(1, LONG)
+        procs.until("the other trials", lambda: s.status()["reload progress"] == f"PHP has started for {N - 1} of {N} pools", LONG)
+        os.unlink(missing)
+        gate.open()
+        assert "1 not yet" in r.communicate(timeout=LONG)[0]
+    return missing
+
+
+def test_settings_that_are_taken_back_do_not_come_later(many):
+    s = many()
+    old = s.config()
+    missing = fail_after_its_trial(s)
+    for pool in s.pools.values():
+        for name in [n for n in pool if n.startswith("php_admin_value[")]:
+            del pool[name]
+    s.write_config()
+    assert s.config() == old
+    assert s.ctl("reload", "--changed", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
+    mend(missing)
+    assert precisions(s) == {"14"}
+    pool = next(p for p in s.status()["pools"] if p["name"] == "p5")
+    assert pool["failed starts"] == 0 and pool["ready"]
+
+
+def test_a_pool_of_which_nothing_runs_is_not_ready(many):
+    """Its renewal has failed, and then its old zygote and worker die."""
+    s = many()
+    fail_after_its_trial(s)
+    zygote = s.generations("p5")[0]["zygote pid"]
+    workers = s.workers(zygote)
+    assert next(p for p in s.status()["pools"] if p["name"] == "p5")["ready"]
+    since = len(s.log())
+    for pid in (zygote, *workers):
+        os.kill(pid, signal.SIGKILL)
+    s.wait_log(r"\[pool p5\] a fresh zygote does not start with the new settings: ", since)
+    procs.until("p5 not to be ready", lambda: not next(p for p in s.status()["pools"] if p["name"] == "p5")["ready"])
+    assert s.run(s.ask, "p6").complete
+
+
+def test_a_trial_is_no_drain_that_takes_too_long(many):
+    """Without any time for that, as php-fpm has it by default: nobody is served there."""
+    def change(s):
+        s.settings["process_control_timeout"] = "0"
+    s = many(change=change)
+    set_precision(s, 5)
+    assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
+    assert "process_control_timeout is over: 0 workers" not in s.log()
+
+
 def test_what_is_not_renewed_yet_gets_the_settings_of_the_next_reload(many):
     s = many()
     gate = middle(s)
