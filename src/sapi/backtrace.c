@@ -194,7 +194,9 @@ static bool backtrace_next(struct backtrace_stack *s, struct backtrace_frame *re
                 s->n_left--;
                 if (!backtrace_read_frame(s->reader, between ? s->generators[--s->n_generators] : s->next, ret))
                         return false;
-                if (!between)
+                if (between)
+                        ret->opline -= sizeof(zend_op); /* it is at what comes behind "yield from" */
+                else
                         s->next = ret->previous;
                 if (ret->has_function && (backtrace_is_user(ret) || ret->function.name))
                         return true;
