@@ -264,9 +264,9 @@ def test_settings_that_are_taken_back_do_not_come_later(many):
 def test_a_pool_of_which_nothing_runs_is_not_ready(many):
     """Its renewal has failed, and then its old zygote and worker die."""
     s = many()
-    fail_after_its_trial(s)
     zygote = s.generations("p5")[0]["zygote pid"]
     workers = s.workers(zygote)
+    fail_after_its_trial(s)
     assert next(p for p in s.status()["pools"] if p["name"] == "p5")["ready"]
     since = len(s.log())
     for pid in (zygote, *workers):

@@ -279,7 +279,7 @@ def test_opcache_lock_holder_killed(start):
         os.utime(path, (1, 1))
         c = s.connect()
         c.send(fastcgi.request_bytes(fastcgi.environment(path)))
-        procs.kill(s.workers()[i % 2], signal.SIGKILL)
+        procs.kill(s.wait_workers(3)[i % 2], signal.SIGKILL)
         c.close()
         procs.until("three workers", lambda: len(s.workers()) == 3)
     last = s.script("last.php", "<?php echo opcache_is_script_cached(__FILE__) ? 'hit' : 'miss';")
