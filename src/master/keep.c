@@ -88,23 +88,28 @@ int keep_begin(struct master *m) {
         return r;
 }
 
+static void keep_collect(const struct master *m, struct store_list *wanted) {
+        for (size_t i = 0; i < m->n_pools; i++) {
+                if (m->pools[i]->state == STATE_POOL_LEAVES)
+                        continue;
+                keep_add_set(wanted, m->pools[i]->listeners);
+                keep_add_set(wanted, statuspage_listeners(m->pools[i]->status));
+        }
+        for (size_t i = 0; i < m->n_pools; i++) {
+                const struct pool *p = m->pools[i]->pool;
+
+                if (m->pools[i]->state != STATE_POOL_LEAVES)
+                        keep_add(wanted, STORE_NUMBERS, p->name, p->scoreboard_fd);
+        }
+}
+
 void keep_update(struct master *m) {
         struct store_list wanted = {};
 
         if (m->store.room == 0 && m->store.holds.n == 0)
                 return;
-        for (size_t i = 0; i < m->n_pools && m->store.room > 0; i++) {
-                if (m->pools[i]->state == STATE_POOL_LEAVES)
-                        continue;
-                keep_add_set(&wanted, m->pools[i]->listeners);
-                keep_add_set(&wanted, statuspage_listeners(m->pools[i]->status));
-        }
-        for (size_t i = 0; i < m->n_pools && m->store.room > 0; i++) {
-                const struct pool *p = m->pools[i]->pool;
-
-                if (m->pools[i]->state != STATE_POOL_LEAVES)
-                        keep_add(&wanted, STORE_NUMBERS, p->name, p->scoreboard_fd);
-        }
+        if (m->store.room > 0)
+                keep_collect(m, &wanted);
         store_set(&m->store, &wanted);
         for (size_t i = 0; i < m->n_pools; i++) {
                 keep_note_set(&m->store, m->pools[i]->listeners);

@@ -144,29 +144,36 @@ static int pool_prepare(struct pool *p, const struct start_settings *settings) {
         return start_prepare(p, settings, &p->prepared);
 }
 
+/* ret borrows what is packed, which is the caller's to free. */
+static int pool_pack(const struct conf *conf, const struct conf_pool *settings, const struct pool_listeners *listeners,
+                     char **ret_packed, struct start_settings *ret) {
+        int r;
+
+        *ret = (struct start_settings){ .listeners = *listeners };
+        r = conf_pack_pool(conf, settings, ret_packed, &ret->n_packed);
+        ret->packed = *ret_packed;
+        return r;
+}
+
 int pool_try_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                         const struct pool_listeners *listeners) {
         _cleanup_free_ char *packed = NULL;
-        struct start_settings start = { .listeners = *listeners };
+        struct start_settings start;
         int r;
 
-        r = conf_pack_pool(conf, settings, &packed, &start.n_packed);
-        if (r < 0)
-                return r;
-        start.packed = packed;
-        return renewal_prepare(p, &start);
+        r = pool_pack(conf, settings, listeners, &packed, &start);
+        return r < 0 ? r : renewal_prepare(p, &start);
 }
 
 int pool_start_generation(struct pool *p, const struct conf *conf, const struct conf_pool *settings,
                           const struct pool_listeners *listeners) {
         _cleanup_free_ char *packed = NULL;
-        struct start_settings start = { .listeners = *listeners };
+        struct start_settings start;
         int r;
 
-        r = conf_pack_pool(conf, settings, &packed, &start.n_packed);
+        r = pool_pack(conf, settings, listeners, &packed, &start);
         if (r < 0)
                 return r;
-        start.packed = packed;
         if (pool_stays_asleep(p, settings))
                 return pool_prepare(p, &start);
         if (p->starting)

@@ -13,8 +13,6 @@
 #include "unitquery.h"
 #include "units/instance.h"
 
-#define OWNMASTER_FOLDER "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
-
 /* The control socket of the pool's own master, into ret. False: there is none. */
 static bool ownmaster_find(const char *name, char ret[static PATH_MAX]) {
         return !strchr(name, '/') &&

@@ -4,6 +4,8 @@
 
 #include "ctl.h"
 
+#define OWNMASTER_FOLDER "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
+
 /* Takes the names of pools out of the list that are none of fpmd.service's (ctl): has each() deal with those that have
  * a master of their own; of the others, whose unit sleeps, has failed or is off, that is told, as is that there is no
  * such pool where fpmd.service does not run. The greatest exit code. */

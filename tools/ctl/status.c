@@ -13,9 +13,8 @@
 #include "ownmaster.h"
 #include "view.h"
 
-#define TIMEOUT          (5 * USEC_PER_SEC)
-#define STATUS_NAMES     8            /* that are told */
-#define STATUS_INSTANCES "/run/fpmd-" /* and the name: the runtime folder of fpmd@NAME.service */
+#define TIMEOUT      (5 * USEC_PER_SEC)
+#define STATUS_NAMES 8 /* that are told */
 
 static const char usage[] = "fpmctl status [--full] [--json] [--timeout SECONDS] [POOL...]\n"
                             "\n"
@@ -169,7 +168,7 @@ static int status_of_instances(const struct ctl *ctl, const struct options *o) {
         glob_t found = {};
         int r = 0;
 
-        if (glob(STATUS_INSTANCES "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) != 0 || (o->json && found.gl_pathc > 1))
+        if (glob(OWNMASTER_FOLDER "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) != 0 || (o->json && found.gl_pathc > 1))
                 r = status_of(ctl, o); /* which names them */
         else
                 for (size_t i = 0; i < found.gl_pathc; i++) {
@@ -184,10 +183,10 @@ static int status_of_instances(const struct ctl *ctl, const struct options *o) {
 static void status_tell_instances(void) {
         glob_t found = {};
 
-        if (glob(STATUS_INSTANCES "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) == 0) {
+        if (glob(OWNMASTER_FOLDER "*/" IPC_CONTROL_SOCKET, 0, NULL, &found) == 0) {
                 printf("\nwith a unit of their own run, see fpmctl list and fpmctl status NAME:");
                 for (size_t i = 0; i < found.gl_pathc && i < STATUS_NAMES; i++) {
-                        const char *name = found.gl_pathv[i] + strlen(STATUS_INSTANCES);
+                        const char *name = found.gl_pathv[i] + strlen(OWNMASTER_FOLDER);
 
                         printf(" %.*s", (int)strcspn(name, "/"), name);
                 }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "doctor/checks.h"
+#include "doctor/unitnames.h"
 #include "doctor/unitstates.h"
 
 void doctor_unit_check_config(const struct doctor_facts *f, struct doctor_findings *out) {
@@ -25,11 +26,6 @@ static bool unit_check_is_spare(const struct doctor_facts *f, const struct docto
                 if (text_equal(f->pools[i].unit, u->name) || doctor_unitstate_socket(f, f->pools[i].unit) == u)
                         return false;
         return f->n_pools > 0;
-}
-
-/* An instance is made of its pool's file, and keeps in its command line what was wrong there. */
-static const char *unit_check_remake(const struct doctor_unit *u) {
-        return text_has_prefix(u->name, "fpmd@") ? "systemctl daemon-reload and " : "";
 }
 
 /* One of ours that failed at each of many starts gets no more of them until that is forgotten. */
@@ -82,7 +78,7 @@ static void unit_check_failed(const struct doctor_facts *f, const struct doctor_
                 text_printf(&found->next, ", or journalctl -u %s -x -e, which says why it failed", u->name);
         } else {
                 text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %s", u->name,
-                            unit_check_remake(u));
+                            doctor_unitname_remake(u->name));
                 unit_check_put_start(u, &found->next);
         }
 }
@@ -114,7 +110,7 @@ static void unit_check_loop(const struct doctor_unit *u, struct doctor_findings 
                 text_printf(&found->what, ", %" PRIu64 " time%s so far", u->restarts, u->restarts == 1 ? "" : "s");
         text_append(&found->what, ": its clients wait: 504");
         text_printf(&found->next, "journalctl -u %s -x -e says why; after that is mended, %ssystemctl restart %s",
-                    u->name, unit_check_remake(u), u->name);
+                    u->name, doctor_unitname_remake(u->name), u->name);
 }
 
 /* systemd made an instance of its pool's file, which a reload of the service reads by itself. */

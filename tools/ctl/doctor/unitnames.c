@@ -50,9 +50,12 @@ void doctor_unitname_put_restart(const char *service, struct text *out) {
         text_append(out, service);
 }
 
+const char *doctor_unitname_remake(const char *unit) {
+        return text_has_prefix(unit, "fpmd@") ? "systemctl daemon-reload and " : "";
+}
+
 void doctor_unitname_put_remake(const char *service, struct text *out) {
-        if (text_has_prefix(service, "fpmd@"))
-                text_append(out, "systemctl daemon-reload and ");
+        text_append(out, doctor_unitname_remake(service));
         doctor_unitname_put_restart(service, out);
 }
 

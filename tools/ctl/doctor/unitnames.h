@@ -22,5 +22,9 @@ void doctor_unitname_put_disable(const char *service, struct text *out);
  * alone. */
 void doctor_unitname_put_restart(const char *service, struct text *out);
 
-/* The same; of an instance after systemd has made its units of what its file says by now. */
+/* What comes before a start or a restart of a unit. An instance is made of its pool's file, and keeps in its command
+ * line what was wrong there; of others "". */
+const char *doctor_unitname_remake(const char *unit);
+
+/* Both. */
 void doctor_unitname_put_remake(const char *service, struct text *out);
