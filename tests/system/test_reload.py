@@ -80,6 +80,24 @@ def test_a_reload_renews_every_worker(fpmd, nginx, container):
     assert nginx.json("/load.php")["worker"] in after
 
 
+def test_the_service_manager_follows_a_reload(fpmd, container):
+    """Type=notify-reload, by fpmctl as the unit has it, and by the signal alone where a drop-in wants it."""
+    if container.systemd_version() < 254:
+        assert container.show("fpmd.service", "Type") == "notify"
+        return
+    assert (container.show("fpmd.service", "Type"), container.show("fpmd@www.service", "Type")) == ("notify-reload", "notify-reload")
+    fpmd.start()
+    by_fpmctl = set(fpmd.wait_for_workers(8))
+    container.systemctl("reload", "fpmd.service")
+    once = set(fpmd.wait_for_workers(8))
+    assert not once & by_fpmctl
+    begun = [e["MESSAGE"] for e in fpmd.journal() if e["MESSAGE"].startswith("Reloading in progress")]
+    assert len(begun) == 1, "ReloadSignal= has reloaded as well"
+    fpmd.drop_in("fpmd.service", "[Service]\nExecReload=\nReloadSignal=SIGHUP\n")
+    container.systemctl("reload", "fpmd.service")
+    assert not once & set(fpmd.wait_for_workers(8))
+
+
 def test_a_reload_with_a_broken_configuration_fails_with_the_reason_and_changes_nothing(fpmd, nginx, container):
     fpmd.start()
     before = set(fpmd.wait_for_workers(8))
