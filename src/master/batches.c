@@ -14,8 +14,8 @@
 static bool batches_is_awake(const struct pool *p) {
         const struct generation *g = p->current;
 
-        return g && !g->asleep && g->state == GENERATION_ACCEPTING && g->zygote.pid > 0 && !p->starting && !p->wanted &&
-               p->renewal.state == RENEWAL_NONE;
+        return g && !g->asleep && g->state == GENERATION_ACCEPTING && g->zygote.pid > 0 && !p->wanted &&
+               (renewal_has_failed(p) || (!p->starting && p->renewal.state == RENEWAL_NONE));
 }
 
 static bool batches_suits(const struct master_pool *mp, const struct conf_pool *settings,

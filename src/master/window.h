@@ -21,7 +21,7 @@
 struct window_pool {
         bool replaced; /* it has a generation, and gets another one */
         bool in_place; /* at the listeners that it has, all of them, and no other */
-        bool awake;    /* it has a zygote, and nothing of it comes or goes */
+        bool awake;    /* it has a zygote, and nothing of it comes or goes, but tries of a renewal that has failed */
         bool classic;  /* what it starts with is PHP and no script, so that it can be started twice */
 };
 

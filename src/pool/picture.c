@@ -20,3 +20,7 @@ struct generation *picture_last_settings(const struct pool *p) {
                         last = g;
         return last;
 }
+
+const struct generation *picture_renewed(const struct pool *p) {
+        return p->renewal.state >= RENEWAL_HOLDS ? p->renewal.settings : p->renewal.before;
+}

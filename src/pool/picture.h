@@ -281,6 +281,8 @@ struct pool {
         struct {
                 enum renewal_state state;
                 struct generation *settings; /* kept for them; in no list */
+                struct generation *before; /* likewise, up to RENEWAL_TRIED: of a renewal that has failed, which hold as
+                                            * long as the next one has not been taken; or NULL */
         } renewal;
         struct generation *wanted; /* there is no current one, since this one did not start: kept for its settings */
         enum pool_first first;     /* how its first generation is to be started; then POOL_FIRST_AS_NEEDED */
@@ -372,3 +374,6 @@ struct generation *picture_settings(const struct pool *p);
 
 /* The same, and of a pool that stops the newest one that is still there. NULL: all are gone. */
 struct generation *picture_last_settings(const struct pool *p);
+
+/* The settings that a reload has brought, and that the pool does not run with yet. NULL: there are none. */
+const struct generation *picture_renewed(const struct pool *p);

@@ -103,6 +103,7 @@ void pool_free(struct pool *p) {
         sd_event_source_disable_unref(p->last.offered);
         generation_free(p->prepared);
         generation_free(p->renewal.settings);
+        generation_free(p->renewal.before);
         sd_event_source_unref(p->timer);
         sd_event_source_disable_unref(p->doorbell_source);
         parks_done(&p->parks);
@@ -323,11 +324,18 @@ static bool pool_is_passing(const struct generation *g) {
                (g->drain.begun || (g == p->starting && p->starting_is_replacement));
 }
 
+/* What has failed is tried again: that may take any time, and a reload takes its place. */
+static bool pool_is_retry(const struct generation *g) {
+        const struct pool *p = g->pool;
+
+        return g == p->starting && p->starting_is_replacement && p->starts.n_failed > 0;
+}
+
 bool pool_is_settled(const struct pool *p) {
         if (p->wanted)
                 return true; /* with settings that do not start, a reload is what may mend them; */
         for (const struct generation *g = p->generations; g; g = g->next)
-                if (g != p->current && !pool_is_passing(g))
+                if (g != p->current && !pool_is_passing(g) && !pool_is_retry(g))
                         return false;
         /* as with a zygote that cannot be replaced as things are */
         return p->current && (p->current->asleep || p->current->zygote.pid > 0 || replace_due(p) > time_now() ||

@@ -64,7 +64,8 @@ void pool_renew_log(struct pool *p);
 /* True when no process of the pool is left. */
 bool pool_is_gone(const struct pool *p);
 
-/* True when a generation accepts, or sleeps, and no other one has workers: a reload may begin. */
+/* True when a generation accepts, or sleeps, and no other one has workers, but for tries of what has failed: a reload
+ * may begin. */
 bool pool_is_settled(const struct pool *p);
 
 /* When the last of what is ending will have been cut, or 0 when nothing is ending. */

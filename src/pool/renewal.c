@@ -6,11 +6,20 @@
 #include "pool/generation.h"
 
 int renewal_prepare(struct pool *p, const struct start_settings *settings) {
-        int r = start_keep(p, settings, &p->renewal.settings);
+        struct generation *g;
+        int r = start_keep(p, settings, &g);
 
-        if (r == 0)
-                p->renewal.state = RENEWAL_PREPARED;
-        return r;
+        if (r < 0)
+                return r;
+        if (renewal_has_failed(p)) {
+                if (p->starting)
+                        generation_give_up(TAKE_PTR(p->starting), time_now());
+                p->renewal.before = p->renewal.settings;
+                p->renew = false;
+        }
+        p->renewal.settings = g;
+        p->renewal.state = RENEWAL_PREPARED;
+        return 0;
 }
 
 static void renewal_end_trial(struct pool *p, usec_t now) {
@@ -54,14 +63,22 @@ bool renewal_is_tried(const struct pool *p) {
 }
 
 void renewal_drop(struct pool *p) {
+        struct generation *before = TAKE_PTR(p->renewal.before);
+
         if (p->renewal.state == RENEWAL_IN_TRIAL)
                 renewal_end_trial(p, time_now());
         start_forget_renewal(p);
+        if (!before)
+                return;
+        p->renewal.settings = before;
+        p->renewal.state = RENEWAL_BEGUN;
+        p->renew = true;
 }
 
 void renewal_hold(struct pool *p) {
         if (p->starting)
                 generation_give_up(TAKE_PTR(p->starting), time_now()); /* with the old settings */
+        generation_free(TAKE_PTR(p->renewal.before));
         p->renewal.state = RENEWAL_HOLDS;
         p->starts.n_short = 0;
         start_forget_failures(p);
@@ -75,7 +92,7 @@ void renewal_begin(struct pool *p) {
 }
 
 const struct generation *renewal_settings(const struct pool *p) {
-        return p->renewal.state >= RENEWAL_HOLDS ? p->renewal.settings : p->current;
+        return picture_renewed(p) ?: p->current;
 }
 
 bool renewal_has_failed(const struct pool *p) {

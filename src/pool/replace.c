@@ -23,13 +23,8 @@ void replace_note_failure(struct pool *p, const char *reason, usec_t now) {
         p->starts.problem = strdup(reason ?: "out of memory");
 }
 
-/* The successor has other settings, which a reload has brought. */
-static bool replace_renews(const struct pool *p) {
-        return p->renewal.state >= RENEWAL_HOLDS;
-}
-
 static int replace_start(struct pool *p) {
-        const struct generation *g = replace_renews(p) ? p->renewal.settings : p->current ?: p->wanted;
+        const struct generation *g = picture_renewed(p) ?: p->current ?: p->wanted;
 
         return start_generation(
                 p, &(struct start_settings){ .packed = g->packed, .n_packed = g->n_packed, .listeners = g->listeners },
@@ -42,7 +37,7 @@ static void replace_log_failure(const struct generation *g) {
 
         if (!p->current || !p->current->asleep) {
                 log_error("[pool %s] a fresh zygote does not start%s: %s", p->name,
-                          !replace_renews(p)                         ? ""
+                          !picture_renewed(p)                        ? ""
                           : p->current && p->current->zygote.pid > 0 ? " with the new settings, and the old one goes on"
                                                                      : " with the new settings",
                           g->reason ?: "out of memory");
@@ -62,9 +57,9 @@ static void replace_log_success(const struct generation *g) {
         if (p->current && p->current->asleep)
                 log_debug("[pool %s] is awake, with generation %u", p->name, g->number);
         else if (p->current)
-                log_printf(replace_renews(p) ? LOG_LEVEL_DEBUG : log_level_own(),
+                log_printf(picture_renewed(p) ? LOG_LEVEL_DEBUG : log_level_own(),
                            "[pool %s] generation %u has taken over", p->name, g->number);
-        if (p->starts.n_failed > 0 && (!p->current || p->current->asleep || replace_renews(p)))
+        if (p->starts.n_failed > 0 && (!p->current || p->current->asleep || picture_renewed(p)))
                 log_notice("[pool %s] has started after %u failed tries, and serves", p->name, p->starts.n_failed);
 }
 

@@ -273,10 +273,19 @@ void start_forget_failures(struct pool *p) {
 void start_forget_renewal(struct pool *p) {
         p->renewal.state = RENEWAL_NONE;
         generation_free(TAKE_PTR(p->renewal.settings));
+        generation_free(TAKE_PTR(p->renewal.before));
+}
+
+/* The pool runs with them, though other ones may be in trial. */
+static void start_forget_renewed(struct pool *p) {
+        if (p->renewal.state >= RENEWAL_HOLDS)
+                start_forget_renewal(p);
+        else
+                generation_free(TAKE_PTR(p->renewal.before));
 }
 
 void start_promote(struct pool *p) {
-        bool first = !p->current, renews = p->renewal.state >= RENEWAL_HOLDS;
+        bool first = !p->current, renews = picture_renewed(p) != NULL;
         usec_t now = time_now();
 
         p->current = TAKE_PTR(p->starting);
@@ -285,7 +294,7 @@ void start_promote(struct pool *p) {
                 start_forget_failures(p);
         p->renew = false;
         if (renews)
-                start_forget_renewal(p);
+                start_forget_renewed(p);
         if (!first && (renews || !p->starting_is_replacement)) {
                 p->n_reloads++;
                 p->starts.n_short = 0;

@@ -541,6 +541,11 @@ class Fpmd(Server):
         return subprocess.run([FPMCTL, "--runtime-dir", self.runtime, *args], capture_output=True, text=True, timeout=limit,
                               stdin=subprocess.DEVNULL)
 
+    def begin_ctl(self, *args):
+        """The same, under way: subprocess.Popen."""
+        return subprocess.Popen([FPMCTL, "--runtime-dir", self.runtime, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
     def status(self):
         """What fpmctl status --json shows."""
         r = self.ctl("status", "--json")

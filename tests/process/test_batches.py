@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 
 import pytest
 
@@ -14,7 +13,7 @@ import fastcgi
 import procs
 import server as programs
 from load import Gate, Held, Load
-from unstartable import make_unstartable, mend
+from unstartable import BROWSCAP, make_unstartable, mend
 
 N = 40
 NAMES = [f"p{i}" for i in range(N)]
@@ -146,11 +145,8 @@ def middle(s, name="p5"):
     return Gate(s, name, free=1)
 
 
-@contextlib.contextmanager
 def reloading(s):
-    """fpmctl reload, under way."""
-    with subprocess.Popen([programs.FPMCTL, "--runtime-dir", s.runtime, "reload"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
-        yield p
+    return s.begin_ctl("reload")
 
 
 def wait_others(s, n=N - 1):
@@ -284,6 +280,93 @@ def test_a_trial_is_no_drain_that_takes_too_long(many):
     set_precision(s, 5)
     assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
     assert "process_control_timeout is over: 0 workers" not in s.log()
+
+
+def fail_all_but_one_after_trials(s):
+    """A reload that is done, and has renewed p7 alone."""
+    set_precision(s, 5)
+    gate = Gate(s, "p7")
+    missing = make_unstartable(s, "p5")
+    for name in NAMES:
+        if name != "p7":
+            s.pools[name][BROWSCAP] = missing
+    mend(missing)
+    s.write_config()
+    with reloading(s) as r:
+        gate.wait_reached(1, LONG)
+        procs.until("the other trials", lambda: s.status()["reload progress"] == f"PHP has started for {N - 1} of {N} pools", LONG)
+        os.unlink(missing)
+        gate.open()
+        assert r.communicate(timeout=LONG)[0].startswith(f"reload done, 1 pool renewed, {N - 1} not yet\n")
+    return missing
+
+
+def test_pools_whose_renewal_has_failed_go_in_batches_too(many):
+    s = many()
+    fail_all_but_one_after_trials(s)
+    for pool in s.pools.values():
+        pool.pop(BROWSCAP, None)
+    set_precision(s, 6)
+    before, zygotes = s.log(), set(s.zygotes())
+    assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
+    procs.until("the old zygotes to go", lambda: not zygotes & set(s.zygotes()))
+    assert 1 < most_at_once(before, s.log()[len(before):]) <= window()
+    assert precisions(s) == {"6"}
+    assert {p["failed starts"] for p in s.status()["pools"]} == {0}
+
+
+def test_what_has_failed_is_tried_again_when_the_next_reload_is_refused(many):
+    s = many()
+    missing = fail_all_but_one_after_trials(s)
+    kept = s.config()
+    set_precision(s, 6)
+    r = s.ctl("reload", limit=LONG)
+    assert r.returncode == 1 and "reload refused: " in r.stderr
+    assert precisions(s) == {"14", "5"}
+    mend(missing)
+    procs.until("all to be renewed", lambda: precisions(s) == {"5"}, LONG)
+    with open(s.config_path, "w") as f:
+        f.write(kept)
+    assert s.ctl("reload", "--changed").stdout == "reload done, no pool's settings have changed\n"
+
+
+def test_a_zygote_that_dies_in_the_next_trial_is_replaced_with_what_was_to_hold(many):
+    s = many()
+    old = s.generations("p5")[0]["zygote pid"]
+    missing = fail_after_its_trial(s)
+    del s.pools["p5"][BROWSCAP]
+    set_precision(s, 6)
+    gate = Gate(s, "p8")
+    since = len(s.log())
+    with reloading(s) as r:
+        gate.wait_reached(1, LONG)
+        procs.until("the other trials", lambda: s.status()["reload progress"] == f"PHP has started for {N - 1} of {N} pools", LONG)
+        os.kill(old, signal.SIGKILL)
+        s.wait_log(r"\[pool p5\] a fresh zygote does not start with the new settings: ", since)
+        mend(missing)
+        s.wait_log(r"\[pool p5\] has started after", since)
+        assert s.run(s.ask, "p5").text.startswith("5 ")
+        gate.open()
+        assert r.communicate(timeout=LONG)[0] == f"reload done, {N} pools renewed\n"
+    assert precisions(s) == {"6"}
+
+
+def test_a_reload_does_not_wait_for_a_try_that_hangs(many):
+    s = many()
+    gate = middle(s)
+    with reloading(s) as r:
+        gate.wait_reached(2, LONG)
+        new = next(g for g in s.generations("p5") if g["state"] == "starting")["zygote pid"]
+        wait_others(s)
+        os.kill(new, signal.SIGKILL)
+        r.communicate(timeout=LONG)
+    gate.wait_reached(3, LONG)
+    del s.pools["p5"]["php_admin_value[opcache.preload]"]
+    set_precision(s, 6)
+    since = len(s.log())
+    assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
+    assert "reload waits until" not in s.log()[since:]
+    assert precisions(s) == {"6"}
 
 
 def test_what_is_not_renewed_yet_gets_the_settings_of_the_next_reload(many):
