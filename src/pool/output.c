@@ -318,6 +318,11 @@ static bool output_gives_up(struct generation *g, usec_t now) {
         return true;
 }
 
+/* One that is only tried has no worker that could say anything, unless a client comes. */
+static bool output_has_none(const struct generation *g) {
+        return g->trial && g->n_workers == 0 && !g->output.pipes;
+}
+
 usec_t output_supervise(struct generation *g, usec_t now) {
         struct output *o = &g->output;
         bool finishes = output_may_finish(g);
@@ -329,7 +334,9 @@ usec_t output_supervise(struct generation *g, usec_t now) {
                 o->over = true;
                 return now; /* the one that waits for that looks again */
         }
-        if (!o->pid && now >= o->retry_at && (o->pipes || !finishes)) {
+        if (!o->pid && output_has_none(g))
+                return USEC_INFINITY;
+        if (!o->pid && now >= o->retry_at) {
                 int r = output_start(g, now);
 
                 if (r < 0) {

@@ -19,8 +19,8 @@ void output_done(struct output *o);
 int output_add(struct generation *g, pid_t pid, int stdout_fd, int stderr_fd);
 void output_worker_ended(struct generation *g, pid_t pid);
 
-/* Sees to it that there is a logger while the generation lives, that it has all pipes, and that it ends after the last
- * worker. When it is to be called again. */
+/* Sees to it that there is a logger while the generation lives, unless that is only tried, and has no worker; that it
+ * has all pipes, and that it ends after the last worker. When it is to be called again. */
 usec_t output_supervise(struct generation *g, usec_t now);
 
 /* Nothing of the workers' output is on its way any more. */

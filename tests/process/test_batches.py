@@ -433,6 +433,18 @@ def test_beside_pools_that_come_go_move_and_sleep(many):
     s.wait_log(r"\[pool gone\] is gone")
 
 
+def test_a_trial_has_no_logger(many):
+    def change(s):
+        for pool in s.pools.values():
+            pool["catch_workers_output"] = "yes"
+    s = many(change=change)
+    before = s.log()
+    assert len(re.findall(r"\] logger \d+ started", before)) == N
+    assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
+    assert len(re.findall(r"\] logger \d+ started", s.log()[len(before):])) == N
+    procs.until("the old loggers to go", lambda: len([p for p in procs.children(s.pid) if procs.exe(p) == "fpmd-logger"]) == N)
+
+
 def test_what_php_does_not_take_is_told_once(many):
     s = many()
     s.pools["p7"]["php_admin_value[nonsense]"] = "1"
