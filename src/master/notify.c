@@ -239,23 +239,27 @@ int notify_attach(struct master *m) {
 }
 
 void notify_ready(struct master *m) {
-        sd_notify(0, "READY=1");
+        if (!m->notify.stopping)
+                sd_notify(0, "READY=1");
         notify_status(m, time_now());
 }
 
 void notify_reloading(struct master *m) {
         /* one datagram: systemd 253 and later take a RELOADING without its time for a protocol error */
-        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, time_now());
+        if (!m->notify.stopping)
+                sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, time_now());
         notify_status(m, time_now());
 }
 
 void notify_stopping(struct master *m) {
+        m->notify.stopping = true;
         sd_notify(0, "STOPPING=1");
         notify_status(m, time_now());
         notify_extend(m, time_now());
 }
 
 void notify_draining(struct master *m, usec_t wait) {
+        m->notify.stopping = true;
         sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
                    wait + m->env.control_timeout + TIMEOUTS_KILL_DELAY + NOTIFY_EXTRA_TIME);
         notify_status(m, time_now());

@@ -7,6 +7,7 @@
 /* Feeds the watchdog from a timer of the loop, where there is one. 0 or -errno. */
 int notify_attach(struct master *m);
 
+/* Of a start or a reload. Nobody is told of one that ends or begins after the next two. */
 void notify_ready(struct master *m);
 void notify_reloading(struct master *m);
 void notify_stopping(struct master *m);

@@ -119,6 +119,7 @@ struct master_notify {
         usec_t watchdog_half;
         char *status;
         usec_t last_time;
+        bool stopping;   /* and has been told STOPPING=1, after which READY=1 would mean that it is up again */
         usec_t next_time; /* systemd_interval */
 };
 

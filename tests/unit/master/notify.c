@@ -187,6 +187,21 @@ static void states_are_told_before_the_line(void **state) {
         assert_string_equal(heard(s), ""); /* nothing drains, so no more time is asked for */
 }
 
+/* systemd 252 takes the last word for what holds: a service that is ready again is not stopping any more. */
+static void a_reload_that_ends_during_a_stop_is_not_told(void **state) {
+        struct scene *s = *state;
+
+        notify_draining(&s->m, USEC_PER_SEC);
+        assert_int_equal(strncmp(heard(s), "STOPPING=1\nEXTEND_TIMEOUT_USEC=", 31), 0);
+        assert_non_null(strstr(heard(s), "STATUS=0/0"));
+        notify_ready(&s->m);
+        assert_string_equal(heard(s), "");
+        s->m.state = STATE_RELOADING;
+        notify_reloading(&s->m);
+        assert_non_null(strstr(heard(s), "STATUS=Reloading"));
+        assert_string_equal(heard(s), "");
+}
+
 /* A tick half a second early counts. */
 static void the_line_keeps_its_interval(void **state) {
         struct scene *s = *state;
@@ -224,6 +239,7 @@ int main(void) {
                 TEST(pools_that_do_not_start_are_told),
                 TEST(a_pool_that_lies_is_one_of_many),
                 TEST(states_are_told_before_the_line),
+                TEST(a_reload_that_ends_during_a_stop_is_not_told),
                 TEST(the_line_keeps_its_interval),
                 TEST(nobody_is_told_without_a_manager),
         };
