@@ -35,6 +35,7 @@ struct control_client {
         sd_event_source *source;
         struct ipc_exchange_queue queue;
         enum control_wait wait; /* for the reload under way, or for the one after it */
+        uint64_t ticket;        /* that one's; of who waits */
 };
 
 static void control_client_free(struct control_client *c) {
@@ -72,11 +73,12 @@ int control_add_text(struct control_client *c, enum ipc_control_type type, const
         return control_add(c, &(struct ipc_control_message){ .type = type, .result = { .text = text } });
 }
 
-bool control_wait(struct control_client *c) {
+uint64_t control_wait(struct control_client *c) {
         if (c->wait != CONTROL_IDLE)
-                return false;
+                return 0;
         c->wait = CONTROL_WAITS_FOR_NEXT;
-        return true;
+        c->ticket = ++c->master->control.last_ticket;
+        return c->ticket;
 }
 
 static bool control_is_known(const struct master *m, const struct control_client *client) {
@@ -178,19 +180,39 @@ void control_reload_begun(struct master *m) {
                         c->wait = CONTROL_WAITS;
 }
 
-void control_reload_ended(struct master *m, bool done, const char *text) {
+/* Its wait is over. */
+static void control_answer(struct control_client *c, bool done, const char *text) {
+        c->wait = CONTROL_IDLE;
+        if (control_add_text(c, done ? IPC_CONTROL_DONE : IPC_CONTROL_REFUSED, text) < 0)
+                control_drop(c);
+        else
+                control_flush(c);
+}
+
+static void control_answer_all(struct master *m, enum control_wait wait, bool done, const char *text) {
         struct control_client *next;
 
         for (struct control_client *c = m->control.clients; c; c = next) {
                 next = c->next;
-                if (c->wait != CONTROL_WAITS)
-                        continue;
-                c->wait = CONTROL_IDLE;
-                if (control_add_text(c, done ? IPC_CONTROL_DONE : IPC_CONTROL_REFUSED, text) < 0)
-                        control_drop(c);
-                else
-                        control_flush(c);
+                if (c->wait == wait)
+                        control_answer(c, done, text);
         }
+}
+
+void control_reload_forgone(struct master *m, const char *text) {
+        control_answer_all(m, CONTROL_WAITS_FOR_NEXT, false, text);
+}
+
+void control_reload_denied(struct master *m, uint64_t ticket, const char *text) {
+        for (struct control_client *c = m->control.clients; c; c = c->next)
+                if (c->wait == CONTROL_WAITS && c->ticket == ticket) {
+                        control_answer(c, false, text);
+                        return;
+                }
+}
+
+void control_reload_ended(struct master *m, bool done, const char *text) {
+        control_answer_all(m, CONTROL_WAITS, done, text);
 }
 
 /* Under php-fpm's name nobody expects a control socket, unless a place for it was given. */

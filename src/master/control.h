@@ -23,11 +23,17 @@ int control_add(struct control_client *c, const struct ipc_control_message *mess
 /* The same for one that is a text: DONE or REFUSED. */
 int control_add_text(struct control_client *c, enum ipc_control_type type, const char *text);
 
-/* The client waits for the outcome of the next reload. False: it waits for one already. */
-bool control_wait(struct control_client *c);
+/* The client waits for the outcome of the next reload. Its ticket; 0: it waits for one already. */
+uint64_t control_wait(struct control_client *c);
 
 /* The waiting ones belong to the reload that begins now. */
 void control_reload_begun(struct master *m);
+
+/* No reload will begin: the others are told why. */
+void control_reload_forgone(struct master *m, const char *text);
+
+/* What the client with that ticket has asked for is no part of the reload under way. */
+void control_reload_denied(struct master *m, uint64_t ticket, const char *text);
 
 /* The outcome for everybody who waits for the reload under way. */
 void control_reload_ended(struct master *m, bool done, const char *text);

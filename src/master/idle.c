@@ -71,7 +71,7 @@ static struct idle_counts idle_count(const struct master_pool *mp, usec_t now) {
 }
 
 bool idle_look(struct master *m, usec_t now) {
-        bool busy = m->state != STATE_RUNNING || m->reload.asked, over = true;
+        bool busy = m->state != STATE_RUNNING || m->reload.wishes.any, over = true;
 
         for (size_t i = 0; i < m->n_pools; i++) {
                 struct idle_counts counts = idle_count(m->pools[i], now);

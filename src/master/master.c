@@ -28,6 +28,7 @@
 #include "master/pools.h"
 #include "master/pressure.h"
 #include "master/reload.h"
+#include "master/wishes.h"
 #include "pool/health.h"
 
 static bool master_on_owns(pid_t pid, void *userdata) {
@@ -142,7 +143,7 @@ void master_free(struct master *m) {
         conf_free(m->conf);
         conf_free(m->reload.conf);
         sd_event_source_disable_unref(m->reload.batch_timer);
-        text_done(&m->reload.names);
+        wishes_done(&m->reload.wishes);
         text_done(&m->reload.remarks);
         free(m->reload.text);
         free(m->socket_remarks);
@@ -279,7 +280,7 @@ void master_advance(struct master *m) {
                 master_advance_stop(m);
                 break;
         }
-        if (m->state == STATE_RUNNING && m->reload.asked && pools_are_settled(m))
+        if (m->state == STATE_RUNNING && m->reload.wishes.any && pools_are_settled(m))
                 reload_begin(m);
         if (m->state == STATE_RUNNING && m->conf->n_pools == 0)
                 master_stop(m, false); /* a reload has left all to units of their own */
@@ -294,6 +295,7 @@ void master_stop(struct master *m, bool at_once) {
                 return;
         if (m->state == STATE_RELOADING || m->state == STATE_RENEWING)
                 control_reload_ended(m, false, "the service is stopping");
+        wishes_forgo(m);
         batches_end(m);
         m->state = STATE_STOPPING;
         loader_renew(&m->loader, false);
@@ -323,16 +325,16 @@ static void master_begin_reload(struct master *m) {
         master_advance(m);
 }
 
-void master_reload(struct master *m, const char *names) {
+void master_reload(struct master *m, const char *names, uint64_t ticket) {
         if (master_is_stopping(m))
                 return;
-        reload_ask(m, names);
+        wishes_add(m, names, ticket);
         master_begin_reload(m);
 }
 
 void master_reload_changed(struct master *m) {
         if (master_is_stopping(m))
                 return;
-        reload_ask_changed(m);
+        wishes_add_changed(m);
         master_begin_reload(m);
 }

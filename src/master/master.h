@@ -22,8 +22,8 @@ void master_stop(struct master *m, bool at_once);
 bool master_is_stopping(const struct master *m);
 
 /* Asks for a reload of the named pools (names: one a line, or "" for all). It begins as soon as no other is under way.
- */
-void master_reload(struct master *m, const char *names);
+ * ticket: of the client who waits for it, or 0. */
+void master_reload(struct master *m, const char *names, uint64_t ticket);
 
 /* The same for the pools whose settings are not those that they run with. */
 void master_reload_changed(struct master *m);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See plan.h. Names come first: with one that is wrong nothing else is looked at. Then the pools that run (which of
- * them end, which leave their address), then those that are asked for, since these may take the addresses that are
- * left.
+ * See plan.h. First the pools that run (which of them end, which leave their address), then those that are asked for,
+ * since these may take the addresses that are left.
  */
 
 #include "master/plan.h"
@@ -64,22 +63,6 @@ static size_t plan_find_running(const struct plan_maker *k, const char *name) {
 static bool plan_is_at(const struct plan_running *r, const struct plan_wanted *w) {
         return text_equal(r->listen, w->listen) ||
                (r->bound.n > 0 && w->address.n > 0 && addr_equal(&r->bound, &w->address));
-}
-
-static int plan_check_names(struct plan_maker *k) {
-        _cleanup_free_ char *names = k->in->scope.all ? NULL : strdup(k->in->scope.names);
-        char *rest = names, *name;
-        int r = 0;
-
-        if (!names)
-                return k->in->scope.all ? 0 : -ENOMEM;
-        while ((name = strsep(&rest, "\n"))) {
-                if (!*name || plan_find_wanted(k, name))
-                        continue;
-                text_printf(k->problems, "there is no pool '%s' in the configuration\n", name);
-                r = PLAN_E_REFUSED;
-        }
-        return r;
 }
 
 /* A pool that ends must not leave an activated socket behind that nobody serves. */
@@ -215,8 +198,6 @@ int plan_make(const struct plan_input *in, struct plan *ret, struct text *proble
         _cleanup_(plan_maker_done) struct plan_maker k = { .in = in, .problems = problems };
         int r = plan_prepare(&k);
 
-        if (r == 0)
-                r = plan_check_names(&k);
         if (r == 0)
                 r = plan_steps(&k);
         if (r != 0)

@@ -39,7 +39,7 @@ struct plan_wanted {
 struct plan_scope {
         bool all;
         bool changed;      /* those whose settings have changed */
-        const char *names; /* and these, one a line */
+        const char *names; /* and these, one a line, each in the configuration */
 };
 
 struct plan_input {

@@ -39,6 +39,7 @@
 #include "master/pools.h"
 #include "master/spare.h"
 #include "master/summary.h"
+#include "master/wishes.h"
 #include "pool/renewal.h"
 
 static void reload_remember(struct master *m, enum ipc_control_outcome outcome, const char *text) {
@@ -105,13 +106,15 @@ static void reload_undo(struct master *m) {
         m->reload.conf = NULL;
 }
 
+/* problems: ""; nothing has been tried, as nobody has asked for a pool that there is. */
 static void reload_refuse(struct master *m, const char *problems) {
         _cleanup_text_ struct text reason = {};
 
         reload_undo(m);
         m->state = STATE_RUNNING;
         reload_log_lines(problems, &reason);
-        reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, text_peek(&reason));
+        if (*problems)
+                reload_remember(m, IPC_CONTROL_OUTCOME_REFUSED, text_peek(&reason));
         notify_ready(m);
         control_reload_ended(m, false, text_peek(&reason));
         if (m->logs.reopen_pending)
@@ -247,17 +250,11 @@ static void reload_log_done(const struct master *m) {
         notify_log_interval(m);
 }
 
-/* Reads the configuration and starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
+/* Starts the new generations. 0; LISTEN_E_PROBLEM, told in problems; -errno. */
 static int reload_try(struct master *m, const struct plan_scope *scope, struct text *problems) {
-        const struct conf_options options = options_for_conf(m->options);
         _cleanup_plan_ struct plan plan = {};
         int r;
 
-        r = conf_load(m->options->conf_name, &options, &m->reload.conf, problems);
-        if (r == 0)
-                r = absent_leave_again(m->reload.conf, m->conf, scope->names);
-        if (r != 0)
-                return r < 0 ? r : LISTEN_E_PROBLEM;
         reload_log_sockets(m);
         m->logs.old_file_fd = m->logs.file_fd;
         r = logs_open(m, m->reload.conf, problems);
@@ -276,25 +273,32 @@ static int reload_try(struct master *m, const struct plan_scope *scope, struct t
         return r == 0 ? apply_begin(m, &plan, problems) : r;
 }
 
-void reload_ask(struct master *m, const char *names) {
-        m->reload.asked = true;
-        if (!*names)
-                m->reload.all = true;
-        text_append(&m->reload.names, names);
-}
+/* Reads the configuration, and looks which of its pools are asked for. 0; WISHES_E_NONE; LISTEN_E_PROBLEM, told in
+ * problems; -errno. */
+static int reload_load(struct master *m, const struct wishes *wishes, struct text *problems) {
+        const struct conf_options options = options_for_conf(m->options);
+        _cleanup_text_ struct text names = {};
+        _cleanup_conf_ struct conf *conf = NULL;
+        struct plan_scope scope;
+        int r;
 
-void reload_ask_changed(struct master *m) {
-        m->reload.asked = m->reload.changed = true;
+        r = conf_load(m->options->conf_name, &options, &conf, problems);
+        if (r != 0)
+                return r < 0 ? r : LISTEN_E_PROBLEM;
+        r = wishes_sort(m, wishes, conf, &names, &scope);
+        if (r == 0)
+                r = absent_leave_again(conf, m->conf, scope.names);
+        if (r != 0)
+                return r;
+        m->reload.conf = TAKE_PTR(conf);
+        return reload_try(m, &scope, problems);
 }
 
 void reload_begin(struct master *m) {
-        _cleanup_text_ struct text problems = {}, names = m->reload.names;
-        struct plan_scope scope = { .all = m->reload.all, .changed = m->reload.changed };
+        _cleanup_wishes_ struct wishes wishes = wishes_take(m);
+        _cleanup_text_ struct text problems = {};
         int r;
 
-        scope.names = text_peek(&names);
-        m->reload.names = (struct text){};
-        m->reload.asked = m->reload.all = m->reload.changed = false;
         m->state = STATE_RELOADING;
         control_reload_begun(m);
         log_write(&(struct log_entry){
@@ -305,13 +309,13 @@ void reload_begin(struct master *m) {
 
         account_remember();
         trusted_remember();
-        r = reload_try(m, &scope, &problems);
+        r = reload_load(m, &wishes, &problems);
         account_forget();
         trusted_forget();
         if (r < 0)
                 text_printf(&problems, "reload failed: %s\n", strerror(-r));
         if (r != 0)
-                reload_refuse(m, text_peek(&problems));
+                reload_refuse(m, r == WISHES_E_NONE ? "" : text_peek(&problems));
         else
                 reload_advance(m); /* where no pool is renewed, nothing else would end it */
 }

@@ -123,6 +123,7 @@ static int requests_answer_status(const struct master *m, struct control_client 
 
 static int requests_reload(struct master *m, struct control_client *c, const struct ipc_control_request *request) {
         _cleanup_text_ struct text names = {};
+        uint64_t ticket;
 
         if (master_is_stopping(m))
                 return control_add_text(c, IPC_CONTROL_REFUSED, "the service is stopping");
@@ -130,12 +131,13 @@ static int requests_reload(struct master *m, struct control_client *c, const str
                 text_printf(&names, "%s\n", request->pools.items[i]);
         if (names.failed)
                 return -ENOMEM;
-        if (!control_wait(c))
+        ticket = control_wait(c);
+        if (ticket == 0)
                 return control_add_text(c, IPC_CONTROL_REFUSED, "a reload of yours is under way");
         if (request->changed && request->pools.n == 0)
                 master_reload_changed(m);
         else
-                master_reload(m, text_peek(&names)); /* each may end at once, and answer */
+                master_reload(m, text_peek(&names), ticket); /* each may end at once, and answer */
         return 0;
 }
 

@@ -44,7 +44,7 @@ static int signal_on_quit(_unused_ sd_event_source *s, const struct signalfd_sig
 
 static int signal_on_reload(_unused_ sd_event_source *s, const struct signalfd_siginfo *si, void *userdata) {
         signal_tell(si);
-        master_reload(userdata, "");
+        master_reload(userdata, "", 0);
         return 0;
 }
 

@@ -82,7 +82,16 @@ struct master_control {
         char *path;
         sd_event_source *source;
         struct control_client *clients;
+        uint64_t last_ticket; /* of a client that waits for a reload */
         int (*handle)(struct master *m, struct control_client *c, const struct ipc_control_message *message);
+};
+
+/* wishes.c */
+struct wishes {
+        bool any;
+        bool all;           /* for all pools */
+        bool changed;       /* for those whose settings have changed */
+        struct wish *named; /* and each of these, by its names */
 };
 
 /* reload.c */
@@ -99,11 +108,7 @@ struct master_reload {
         bool in_part;
         struct text remarks;
 
-        /* of the one that is asked for, and begins when it can */
-        bool asked;
-        bool all;          /* all pools */
-        bool changed;      /* those whose settings have changed */
-        struct text names; /* and these, one a line */
+        struct wishes wishes; /* for the next one, which begins when it can */
 
         /* of the last one */
         enum ipc_control_outcome outcome;
@@ -114,12 +119,12 @@ struct master_reload {
 /* notify.c, tick.c */
 struct master_notify {
         bool supervised; /* somebody listens to sd_notify */
+        bool stopping;   /* and has been told STOPPING=1, after which READY=1 would mean that it is up again */
         sd_event_source *tick;
         sd_event_source *watchdog;
         usec_t watchdog_half;
         char *status;
         usec_t last_time;
-        bool stopping;   /* and has been told STOPPING=1, after which READY=1 would mean that it is up again */
         usec_t next_time; /* systemd_interval */
 };
 

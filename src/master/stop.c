@@ -22,6 +22,7 @@
 #include "master/master.h"
 #include "master/notify.h"
 #include "master/sockets.h"
+#include "master/wishes.h"
 #include "pool/health.h"
 
 /* A client that is not let in tries again after a second, and is refused then. How long those take that are on their
@@ -107,6 +108,7 @@ static void stop_drain(struct master *m) {
 void stop_begin(struct master *m) {
         if (master_is_stopping(m))
                 return;
+        wishes_forgo(m);
         if (m->state == STATE_STARTING || stop_add_timer(m) < 0)
                 stop_now(m);
         else if (m->options->drain_time > 0)

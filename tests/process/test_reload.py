@@ -616,12 +616,41 @@ def test_reload_of_one_pool_leaves_those_that_have_left_the_configuration(make, 
 
 
 def test_reload_of_an_unknown_pool_is_refused(start):
+    """To who has asked: nothing has been tried, and neither status nor STATUS= speak of it."""
     s = start()
     workers = s.wait_workers(2)
-    for name in ("nosuch", "WWW", "ww", "www2"):
+    for name in ("nosuch", "WWW", "ww", "www2", ""):
         r = s.ctl("reload", name)
-        assert r.returncode != 0 and f"there is no pool '{name}'" in r.stderr
+        assert (r.returncode, r.stderr) == (1, f"fpmctl: reload refused: there is no pool '{name}' in the configuration\n")
+        s.wait_log(f"not reloaded: there is no pool '{name}'")
     assert int(s.run(s.pid_script).text) in workers
+    assert s.status()["last reload"]["outcome"] == "none" and "refused" not in s.log()
+    assert s.ctl("reload", "www").returncode == 0
+    assert s.ctl("reload", "www", "x", "y").stderr.count("there is no pool") == 2
+    assert s.status()["last reload"]["outcome"] == "done" and s.status()["last reload"]["text"] == "reload done, 1 pool renewed"
+    s.notify.hear_all()
+    assert not any("refused" in m.get("STATUS", "") for m in s.notify.messages)
+    assert s.notify.count("READY") == s.notify.count("RELOADING") + 1
+
+
+def test_an_unknown_pool_refuses_no_reload_of_others(start):
+    """Those that wait become one reload."""
+    s = start({"a": {}, "b": {}, "c": {}})
+    gate = Gate(s, "a")
+
+    def begin_waiting(*names):
+        since = len(s.log())
+        ctl = s.begin_ctl("reload", *names)
+        s.wait_log("reload waits until", since)
+        return ctl
+    with s.begin_ctl("reload", "a") as first:
+        gate.wait_reached()
+        with begin_waiting("b") as second, begin_waiting("c", "nosuch") as third:
+            gate.open()
+            assert first.communicate(timeout=60)[0] == second.communicate(timeout=60)[0] == "reload done in part, 1 pool renewed\n"
+            said = third.communicate(timeout=60)[1]
+            assert (third.returncode, said) == (1, "fpmctl: reload refused: there is no pool 'nosuch' in the configuration\n")
+    assert [max(g["number"] for g in s.generations(name)) for name in "abc"] == [2, 2, 1]
 
 
 def test_pool_that_is_written_in_capitals_is_another_one(start):

@@ -111,6 +111,27 @@ def test_health_says_no_while_the_last_request_goes_on(telling):
     assert s.wait_exit(LIMIT) == 0
 
 
+def test_a_reload_that_ends_during_a_stop_does_not_take_that_back(telling):
+    """Nor does the next one begin, which has waited for it."""
+    s = telling("10min")
+    gate = Gate(s)
+    with s.begin_ctl("reload") as first:
+        gate.wait_reached()
+        with s.begin_ctl("reload") as second:
+            s.wait_log("reload waits until")
+            s.signal(signal.SIGTERM)
+            said = second.communicate(timeout=LIMIT)[1]
+            assert second.returncode == 1 and "the service is stopping" in said
+        s.notify.wait("STOPPING", "1")
+        since = s.notify.mark()
+        gate.open()
+        assert first.communicate(timeout=LIMIT)[0] == "reload done, 1 pool renewed\n" and first.returncode == 0
+    s.notify.hear_all()
+    assert s.notify.count("READY", since) == s.notify.count("RELOADING", since) == 0
+    s.signal(signal.SIGTERM)
+    assert s.wait_exit(LIMIT) == 0
+
+
 def test_a_second_sigterm_ends_it_at_once(telling):
     s = telling("10min")
     s.signal(signal.SIGTERM)

@@ -230,16 +230,6 @@ static const struct {
           .steps = { KEEP, REPLACE } },
 
         /* refusals */
-        { "a name that no pool has",
-          { { "a", "/a" } },
-          { { "a", "/a" } },
-          { .names = "x\na\ny\n" },
-          .problems = "there is no pool 'x' in the configuration\nthere is no pool 'y' in the configuration\n" },
-        { "with all pools names do not count",
-          { { "a", "/a" } },
-          { { "a", "/a" } },
-          { .all = true, .names = "x\n" },
-          .steps = { REPLACE } },
         { "a pool comes back while it drains",
           { { "a", "/a", .ends = true } },
           { { "a", "/a" } },
