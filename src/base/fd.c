@@ -57,6 +57,18 @@ bool fd_is_open(int fd) {
         return fcntl(fd, F_GETFD) >= 0;
 }
 
+int fd_open_standard(void) {
+        int fd;
+
+        do { /* the lowest free number, each time */
+                fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (fd < 0)
+                        return -errno;
+        } while (fd <= STDERR_FILENO && fd_set_cloexec(fd, false) == 0);
+        fd_close(fd);
+        return 0;
+}
+
 bool fd_is_same_file(int a, int b) {
         struct stat x, y;
 

@@ -40,6 +40,10 @@ int fd_keep_nonblock(int fd);
 /* Something is open under the number. */
 bool fd_is_open(int fd);
 
+/* Opens /dev/null as each of the first three numbers that the caller of this program has closed: what is opened later
+ * would else be printed to. Call first in main(). 0 or -errno. */
+int fd_open_standard(void);
+
 /* Whether both lead to the same file, pipe or terminal. */
 bool fd_is_same_file(int a, int b);
 

@@ -72,16 +72,30 @@ static void machine_check_list(const struct conf_check *k, const struct conf_poo
         }
 }
 
+/* The group that it has without `group`: of a number that nobody has, that of who starts it. */
+static const char *machine_own_group_problem(const struct conf_pool *pool) {
+        struct account user;
+
+        if (!pool->user || pool->group || account_user(pool->user, &user) < 0)
+                return NULL;
+        return user.gid == (gid_t)-1 ? "nobody has this number, so it takes a group"
+               : user.gid == 0       ? "its group is root's"
+                                     : NULL;
+}
+
 static void machine_check_not_root(const struct conf_check *k, const struct conf_pool *pool) {
         bool user = pool->user && account_is_root_user(pool->user),
              group = pool->group && account_is_root_group(pool->group);
+        const char *own_group = user ? NULL : machine_own_group_problem(pool);
 
-        if (user || group)
+        if (user || group || own_group)
                 conf_check_error(k, pool, "please specify user and group other than root");
         if (user)
                 conf_check_problem(k, pool, CONF_POOL_user, "'%s' is root", pool->user);
         if (group)
                 conf_check_problem(k, pool, CONF_POOL_group, "'%s' is root", pool->group);
+        if (own_group)
+                conf_check_problem(k, pool, CONF_POOL_user, "'%s': %s", pool->user, own_group);
 }
 
 /* As php-fpm has it: at the start a name must exist where it acts, in a test anywhere. listen.owner and its kin are

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/account.h"
+#include "base/fd.h"
 #include "base/program.h"
 #include "base/text.h"
 #include "base/title.h"
@@ -241,6 +242,9 @@ int main(int argc, char **argv) {
         int r;
 
         program_init(argv[0]);
+        r = fd_open_standard();
+        if (r < 0)
+                return EXIT_SOFTWARE;
         r = options_parse(argc, argv, &options);
         if (r != 0)
                 return EXIT_USAGE;

@@ -31,7 +31,7 @@
 #define NOTIFY_EXTRA_TIME (5 * USEC_PER_SEC)
 
 struct notify_counts {
-        uint64_t busy, total;
+        uint64_t busy, total, slow;
         uint64_t requests;     /* as the pools say: one that lies makes it as great as can be, and never less */
         uint64_t new_requests; /* since the last time, of pools whose number has grown */
 };
@@ -46,6 +46,7 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
 
                 if (quiet && p->quiet.counted) {
                         ret->requests = number_add(ret->requests, p->quiet.requests);
+                        ret->slow = number_add(ret->slow, p->quiet.slow);
                         continue;
                 }
                 p->quiet.counted = false;
@@ -54,10 +55,12 @@ static void notify_count(const struct master *m, usec_t now, struct notify_count
                 ret->busy += s.n_active;
                 ret->total += s.n_total;
                 ret->requests = number_add(ret->requests, s.requests);
+                ret->slow = number_add(ret->slow, s.slow_requests);
                 if (s.requests > p->quiet.requests)
                         ret->new_requests = number_add(ret->new_requests, s.requests - p->quiet.requests);
                 p->quiet.counted = quiet;
                 p->quiet.requests = s.requests;
+                p->quiet.slow = s.slow_requests;
         }
 }
 
@@ -151,6 +154,18 @@ static void notify_add_reload(const struct master *m, struct text *line) {
         text_append(line, "; ");
 }
 
+/* Under php-fpm's name in its words, which monitoring reads. */
+static void notify_add_counts(const struct notify_counts *c, double rate, struct text *line) {
+        if (program_is_php_fpm())
+                text_printf(line,
+                            "Processes active: %" PRIu64 ", idle: %" PRIu64 ", Requests: %" PRIu64 ", slow: %" PRIu64
+                            ", Traffic: %.2freq/sec",
+                            c->busy, c->total - MIN(c->busy, c->total), c->requests, c->slow, rate);
+        else
+                text_printf(line, "%" PRIu64 "/%" PRIu64 " workers busy, %" PRIu64 " requests, %.1f requests/s",
+                            c->busy, c->total, c->requests, rate);
+}
+
 /* Sends the status line when it has changed. */
 static void notify_line(struct master *m, const struct text *line) {
         if (line->failed || text_equal(m->notify.status, text_peek(line)))
@@ -180,8 +195,7 @@ void notify_status(struct master *m, usec_t now) {
                 break;
         default:
                 notify_add_reload(m, &line);
-                text_printf(&line, "%" PRIu64 "/%" PRIu64 " workers busy, %" PRIu64 " requests, %.1f requests/s",
-                            c.busy, c.total, c.requests, rate);
+                notify_add_counts(&c, rate, &line);
                 if (m->reload.outcome == IPC_CONTROL_OUTCOME_REFUSED)
                         text_printf(&line, "; last reload refused: %.*s", (int)strcspn(m->reload.text ?: "", "\n"),
                                     m->reload.text ?: "");

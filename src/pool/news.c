@@ -22,6 +22,16 @@ static void news_of_round(const struct generation *g, const struct scale_input *
                           g->pool->name, n_busy, in->n_idle, in->n_workers, in->state.rate);
 }
 
+/* php-fpm names no pool. */
+static void news_of_process_max(const struct pool *p) {
+        if (program_is_php_fpm())
+                log_warning("The maximum number of processes has been reached. Please review your configuration and "
+                            "consider raising 'process.max'");
+        else
+                log_warning("[pool %s] more workers are needed than process.max (%u) allows all pools together",
+                            p->name, p->env->process_max);
+}
+
 void news_of_plan(struct generation *g, const struct scale_input *in, const struct scale_plan *plan) {
         struct pool *p = g->pool;
 
@@ -44,8 +54,7 @@ void news_of_plan(struct generation *g, const struct scale_input *in, const stru
                         p->name, p->env->budget->limit);
         }
         if (plan->reached_process_max)
-                log_warning("[pool %s] more workers are needed than process.max (%u) allows all pools together",
-                            p->name, p->env->process_max);
+                news_of_process_max(p);
 }
 
 void news_growing(struct generation *g, unsigned n) {

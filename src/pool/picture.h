@@ -346,9 +346,9 @@ struct pool {
         struct losses losses;
         sd_event_source *timer;
 
-        struct {                   /* of the status line (master/notify.c) */
-                bool counted;      /* of one that sleeps: its scoreboard does not change */
-                uint64_t requests; /* at the last look */
+        struct {                         /* of the status line (master/notify.c) */
+                bool counted;            /* of one that sleeps: its scoreboard does not change */
+                uint64_t requests, slow; /* at the last look */
         } quiet;
 
         struct { /* requests.h */

@@ -271,6 +271,18 @@ def test_a_pool_as_root_is_refused_without_R(twins):
         assert status == 78 and "root" in err
 
 
+def test_a_number_of_nobodys_without_a_group_would_have_roots(twins):
+    if not programs.ROOT:
+        pytest.skip("needs root: nobody else has workers of another user")
+    results = []
+    for twin in twins:
+        twin.write_conf({}, {"user": "4000000000", "group": None})
+        status, out, err = twin.ask("-n", "-F", "-O", "-y", "fpm.conf")
+        results.append((status, out, twin.lines(err)))
+    assert results[0] == results[1]
+    assert results[0] == (78, "", ["ERROR: [pool www] please specify user and group other than root", "ERROR: FPM initialization failed"])
+
+
 # --- prefix and pid file
 
 def test_paths_begin_at_the_prefix(twins):

@@ -93,6 +93,25 @@ def test_it_has_a_session_of_its_own_and_nothing_of_the_callers(twins):
             d.end()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("how", ["-D", "-F"])
+def test_it_runs_where_the_caller_has_closed_its_descriptors(twins, how, closed):
+    """As some cron jobs and init scripts start it; php-fpm runs then, but may keep its caller's pipe."""
+    ours = twins[1]
+    command = ours.command
+    ours.command = lambda args: ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command(args)]
+    script = ours.script("x.php", "<?php echo 'here';")
+    if how == "-D":
+        with Daemon(ours, ["-D"]) as d:
+            assert d.status == 0
+            assert ours.request(script).text == "here"
+            assert d.end()
+    else:
+        ours.start()
+        assert ours.request(script).text == "here"
+        assert ours.end() == 0
+
+
 def test_log_of_a_daemon_is_php_fpms(twins):
     lines = []
     for twin in twins:

@@ -147,6 +147,11 @@ def knock(twin):
         twin.wait_said("consider raising it")
 
 
+def knock_in_vain(twin):
+    with twin.connection():
+        twin.wait_said("consider raising 'process.max'")
+
+
 # what: (pool's settings, global settings, steps, last signal)
 STORIES = {
     "start, SIGTERM": ({}, {}, [], signal.SIGTERM),
@@ -182,6 +187,8 @@ STORIES = {
     "log_level = error": ({}, {"log_level": "error"}, [kill_quietly(signal.SIGSEGV)], signal.SIGTERM),
     "pm = ondemand": ({"pm": "ondemand", "pm.max_children": "3"}, {}, [hello], signal.SIGTERM),
     "pm = ondemand reaches its maximum": ({"pm": "ondemand"}, {}, [occupy, knock], signal.SIGTERM),
+    "process.max": ({"pm.max_children": "3"}, {"process.max": "1"}, [hello], signal.SIGTERM),
+    "process.max with pm = ondemand": ({"pm": "ondemand", "pm.max_children": "3"}, {"process.max": "1"}, [occupy, knock_in_vain], signal.SIGTERM),
     "pm = dynamic": ({"pm": "dynamic", "pm.start_servers": "1", "pm.min_spare_servers": "1", "pm.max_spare_servers": "1"}, {}, [hello],
                      signal.SIGTERM),
     "request_terminate_timeout": ({"request_terminate_timeout": "1s"}, {},

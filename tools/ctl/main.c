@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "ctl.h"
 
 static const char usage[] =
@@ -139,7 +140,7 @@ int main(int argc, char *argv[]) {
         struct ctl ctl = {};
         int code;
 
-        code = ctl_run(&ctl, argc, argv);
+        code = fd_open_standard() < 0 ? CTL_EXIT_FAILED : ctl_run(&ctl, argc, argv);
         free(ctl.socket);
         if (fflush(stdout) != 0 && code == CTL_EXIT_OK)
                 code = CTL_EXIT_FAILED;

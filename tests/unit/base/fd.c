@@ -205,6 +205,23 @@ static void test_keep_nonblock(void **state) {
         assert_int_equal(fd_keep_nonblock(-1), -EBADF);
 }
 
+static void test_closed_standard_descriptors(void **state) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) { /* cmocka's own output is not touched */
+                close(STDIN_FILENO);
+                close(STDERR_FILENO);
+                if (fd_open_standard() < 0 || !fd_is_open(STDIN_FILENO) || !fd_is_open(STDERR_FILENO))
+                        _exit(1);
+                if (!fd_is_same_file(STDIN_FILENO, STDERR_FILENO) || (fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC))
+                        _exit(2);
+                _exit(0);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_close_keeps_errno),
@@ -218,6 +235,7 @@ int main(void) {
                 cmocka_unit_test(test_hear_does_not_wait),
                 cmocka_unit_test(test_full_bell_is_ringing),
                 cmocka_unit_test(test_keep_nonblock),
+                cmocka_unit_test(test_closed_standard_descriptors),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,7 +148,8 @@ static void test_problems(void **state) {
 
 static void test_root_must_name_a_user(void **state) {
         static const struct conf_options options = { .running_as_root = true };
-        static const char *const bad[] = { "user = root\n", "user = 0\n", "user =\n", "group = root\n", "group = 0\n" };
+        static const char *const bad[] = { "user = root\n",  "user = 0\n",  "user =\n",
+                                           "group = root\n", "group = 0\n", "user = 4000000000\n" };
         _cleanup_conf_ struct conf *c = NULL;
         _cleanup_text_ struct text none = {};
 
@@ -162,9 +163,17 @@ static void test_root_must_name_a_user(void **state) {
         }
 }
 
+static void test_a_number_of_nobodys_takes_a_group(void **state) {
+        static const struct conf_options options = { .running_as_root = true };
+        _cleanup_text_ struct text problems = {};
+        _cleanup_conf_ struct conf *c = NULL;
+
+        assert_int_equal(given_load("user = 4000000000\ngroup = 4000000001\n", &options, &c, &problems), 0);
+}
+
 static void test_root_that_is_allowed_need_not(void **state) {
         static const struct conf_options options = { .running_as_root = true, .allow_root = true };
-        static const char *const good[] = { "user = root\n", "user =\n", "group = 0\n" };
+        static const char *const good[] = { "user = root\n", "user =\n", "group = 0\n", "user = 4000000000\n" };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 _cleanup_conf_ struct conf *c = NULL;
@@ -220,6 +229,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_problems),
                 cmocka_unit_test(test_root_must_name_a_user),
+                cmocka_unit_test(test_a_number_of_nobodys_takes_a_group),
                 cmocka_unit_test(test_root_that_is_allowed_need_not),
                 cmocka_unit_test(test_names_must_exist_where_they_act),
         };

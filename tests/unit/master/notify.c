@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/macros.h"
+#include "base/program.h"
 #include "manager.h"
 
 #define TEXT_MAX 512
@@ -86,6 +87,16 @@ static void each_state_has_its_line(void **state) {
                 notify_status(&s->m, 1);
                 assert_string_equal(heard(s), rows[i].line);
         }
+}
+
+static void under_php_fpms_name_the_line_is_its(void **state) {
+        struct scene *s = *state;
+
+        program_init("php-fpm8.2");
+        notify_status(&s->m, 1);
+        program_init("fpmd");
+        assert_string_equal(heard(s),
+                            "STATUS=Processes active: 0, idle: 0, Requests: 0, slow: 0, Traffic: 0.00req/sec");
 }
 
 static void a_reload_in_batches_tells_how_far_it_is(void **state) {
@@ -233,6 +244,7 @@ static void nobody_is_told_without_a_manager(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(each_state_has_its_line),
+                TEST(under_php_fpms_name_the_line_is_its),
                 TEST(a_reload_in_batches_tells_how_far_it_is),
                 TEST(a_line_is_told_once),
                 TEST(a_refused_reload_is_told_by_its_first_line),
