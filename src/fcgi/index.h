@@ -27,6 +27,7 @@ struct fcgi_index {
         size_t n;
         size_t size;                          /* allocated */
         uint32_t buckets[FCGI_INDEX_BUCKETS]; /* the newest of each: place + 1 */
+        uint32_t *shown;                      /* what at() says of each of many: place + 1; NULL: nobody has asked */
 };
 
 /* Reads a block, which must stay where it is as long as the index is asked, and be writable with one byte behind it. 0;
@@ -57,7 +58,7 @@ static inline struct fcgi_index_entry *fcgi_index_find(const struct fcgi_index *
 
 /* For those who go through all names, each once. Where the i-th pair is the first of its name: the last of that name,
  * as find() says; else NULL. */
-struct fcgi_index_entry *fcgi_index_at(const struct fcgi_index *x, size_t i);
+struct fcgi_index_entry *fcgi_index_at(struct fcgi_index *x, size_t i);
 
 /* The value as a string. What follows a NUL in it is there, behind that. From here on nobody can walk the block. */
 static inline char *fcgi_index_value(struct fcgi_index_entry *e) {

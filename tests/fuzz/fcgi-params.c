@@ -91,7 +91,7 @@ static void check_string(const char *s, const char *bytes, size_t n) {
 }
 
 /* Once all are strings, and once more: nothing has come to lie over another one. */
-static void check_shown(const struct fcgi_index *x, const struct fcgi_pair *pairs, size_t n_pairs) {
+static void check_shown(struct fcgi_index *x, const struct fcgi_pair *pairs, size_t n_pairs) {
         for (unsigned again = 0; again < 2; again++)
                 for (size_t i = n_pairs; i > 0; i--) {
                         struct fcgi_index_entry *e = fcgi_index_at(x, i - 1);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -180,6 +181,55 @@ static void test_its_memory(void **state) {
         assert_int_equal(alloc_count, 0);
 }
 
+/* The one that is to be shown at i, of n of which every n_names-th has the same name. */
+static const struct fcgi_index_entry *expected(const struct fcgi_index *x, unsigned n_names, unsigned i) {
+        unsigned n = (unsigned)x->n;
+
+        return i < n_names ? &x->entries[i + (n - 1 - i) / n_names * n_names] : NULL;
+}
+
+/* Many have other ways to be gone through, and the same outcome, also when memory for that is missing. */
+static void test_many_of_which_some_come_again(void **state) {
+        static const unsigned numbers[] = { 127, 128, 129, 1000 };
+        static uint8_t block[1000 * 32];
+
+        for (size_t k = 0; k < ELEMENTSOF(numbers); k++)
+                for (unsigned fails = 0; fails <= 2; fails++) {
+                        _cleanup_(fcgi_index_done) struct fcgi_index x = {};
+                        size_t n = 0;
+
+                        for (unsigned i = 0; i < numbers[k]; i += 100)
+                                n += many_pairs(block + n, MIN(numbers[k] - i, 100U));
+                        assert_int_equal(fcgi_index_read(&x, block, n), 0);
+                        alloc_fail_at(fails);
+                        for (unsigned i = numbers[k]; i-- > 0;)
+                                assert_ptr_equal(fcgi_index_at(&x, i), expected(&x, 100, i));
+                        alloc_fail_at(0);
+                }
+}
+
+/* As many as a block can have, in one bucket: a moment, where each with each would be half a minute. */
+static void test_names_that_a_client_has_chosen(void **state) {
+        enum { N = 75000 };
+        _cleanup_(fcgi_index_done) struct fcgi_index x = {};
+        _cleanup_free_ uint8_t *block = malloc(N * 32 + 1);
+        clock_t begun;
+        size_t n = 0;
+
+        assert_non_null(block);
+        for (unsigned i = 0; i < N; i++) {
+                char name[16];
+                const struct fcgi_pair pair = { name, (size_t)snprintf(name, sizeof(name), "N%06uSAME", i), "", 0 };
+
+                n += fcgi_params_encode(block + n, &pair);
+        }
+        assert_int_equal(fcgi_index_read(&x, block, n), 0);
+        begun = clock();
+        for (unsigned i = N; i-- > 0;)
+                assert_ptr_equal(fcgi_index_at(&x, i), &x.entries[i]);
+        assert_in_range(clock() - begun, 0, 5 * CLOCKS_PER_SEC);
+}
+
 static void test_memory_that_runs_out_is_said(void **state) {
         static uint8_t block[100 * 32];
         _cleanup_(fcgi_index_done) struct fcgi_index x = {};
@@ -202,6 +252,8 @@ int main(void) {
                 cmocka_unit_test(test_a_nul_in_a_value),
                 cmocka_unit_test(test_neighbours_in_a_bucket),
                 cmocka_unit_test(test_its_memory),
+                cmocka_unit_test(test_many_of_which_some_come_again),
+                cmocka_unit_test(test_names_that_a_client_has_chosen),
                 cmocka_unit_test(test_memory_that_runs_out_is_said),
         };
 
