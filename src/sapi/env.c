@@ -234,7 +234,7 @@ static void env_import(zval *array) {
                 return;
         for (size_t at = env_count(); env_next(&at, &v);) {
                 v.n_value = strlen(v.value); /* what follows a NUL is dropped, so that PHP and we see the same */
-                if (!env_is(v.name, v.n_name, "HTTP_PROXY", sizeof("HTTP_PROXY") - 1))
+                if (strcmp(v.name, "HTTP_PROXY") != 0) /* for PHP, a name ends with a NUL as well */
                         env_register(source, &v, array);
         }
 }

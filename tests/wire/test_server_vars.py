@@ -156,14 +156,19 @@ def test_parameters_of_one_request_are_not_seen_by_the_next(backend):
 
 # --- httpoxy
 
-def test_proxy_header_reaches_neither_getenv_nor_server(backend):
+proxy_names = pytest.mark.parametrize("name", [b"HTTP_PROXY", b"HTTP_PROXY\0", b"HTTP_PROXY\0X"])
+
+
+@proxy_names
+def test_proxy_header_reaches_neither_getenv_nor_server(backend, name):
     r = backend.run("<?php var_dump(getenv('HTTP_PROXY'), isset($_SERVER['HTTP_PROXY']), isset($_ENV['HTTP_PROXY']),"
-                    " getenv('HTTP_PROXY', true));", HTTP_PROXY="http://evil.example/")
+                    " getenv('HTTP_PROXY', true));", **{os.fsdecode(name): "http://evil.example/"})
     assert r.text == "bool(false)\n" * 4
 
 
-def test_proxy_header_is_not_in_getenv_of_all(backend):
-    r = backend.run("<?php var_dump(isset(getenv()['HTTP_PROXY']));", HTTP_PROXY="http://evil.example/")
+@proxy_names
+def test_proxy_header_is_not_in_getenv_of_all(backend, name):
+    r = backend.run("<?php var_dump(isset(getenv()['HTTP_PROXY']));", **{os.fsdecode(name): "http://evil.example/"})
     assert r.text == f"bool({'true' if backend.reference('httpoxy') else 'false'})\n"
 
 
