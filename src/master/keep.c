@@ -75,6 +75,8 @@ int keep_begin(struct master *m) {
         int r = 0;
 
         m->store.room = m->daemonized ? 0 : keep_room(m);
+        for (size_t i = 0; i < m->inherited.n; i++)
+                store_add_name(&m->store, m->inherited.items[i].name);
         if (m->store.room == 0 && !m->daemonized && store_room() > 0)
                 log_warning("nothing is put into the fd store, as the next program could not be started with it: raise "
                             "LimitNOFILE=, which is %llu",

@@ -21,8 +21,10 @@
 #define STORE_NAME_MAX 255 /* systemd's */
 
 /* Of all names, each with its separator: systemd passes them as one string of the environment ($LISTEN_FDNAMES), which
- * execve(2) takes up to 128 KiB of; sockets of units have theirs in it, too. */
-#define STORE_NAMES_MAX ((size_t)96 * 1024)
+ * execve(2) takes up to 128 KiB of; sockets of units have theirs in it, too, and there may be more of these next time.
+ */
+#define STORE_NAMES_MAX     ((size_t)96 * 1024)
+#define STORE_NAMES_MAX_ALL ((size_t)120 * 1024)
 
 /* Descriptors that are kept at the end. systemd compares each new one with all that it has; and the next master gives
  * them to a park that may not be there yet, over a socket that takes about 550 at the kernel's default of its size. */
@@ -148,17 +150,32 @@ static bool store_put(const struct store_item *item) {
         return store_told(sd_pid_notify_with_fds(0, 0, text_peek(&message), &item->fd, 1), item->name);
 }
 
-/* How many of the first have names that fit into the environment. */
-static size_t store_count_fitting(const struct store_list *l) {
-        size_t n_names = 0, n = 0;
+static size_t store_take_name(const char *name) {
+        return strlen(name) + 1;
+}
 
-        while (n < l->n && (n_names += strlen(l->items[n].name) + 1) <= STORE_NAMES_MAX)
+void store_add_name(struct store *s, const char *name) {
+        s->n_other_names += store_take_name(name);
+}
+
+/* Bytes of names that there may be in the store. */
+static size_t store_room_of_names(const struct store *s) {
+        size_t n_others = MIN(s->n_other_names, STORE_NAMES_MAX_ALL);
+
+        return MIN(STORE_NAMES_MAX, STORE_NAMES_MAX_ALL - n_others);
+}
+
+/* How many of the first have names that fit into the environment. */
+static size_t store_count_fitting(const struct store *s, const struct store_list *l) {
+        size_t n_names = 0, n_max = store_room_of_names(s), n = 0;
+
+        while (n < l->n && (n_names += store_take_name(l->items[n].name)) <= n_max)
                 n++;
         return n;
 }
 
 static void store_fit(struct store *s, struct store_list *l) {
-        size_t n_fitting = store_count_fitting(l), n = MIN((size_t)s->room, n_fitting);
+        size_t n_fitting = store_count_fitting(s, l), n = MIN((size_t)s->room, n_fitting);
 
         if (l->n <= n)
                 return;
@@ -196,16 +213,16 @@ static size_t store_count_names(const struct store_list *l) {
         size_t n = 0;
 
         for (size_t i = 0; i < l->n; i++)
-                n += strlen(l->items[i].name) + 1;
+                n += store_take_name(l->items[i].name);
         return n;
 }
 
 unsigned store_share(const struct store *s, const char *name, size_t n_parts) {
-        size_t n_names = store_count_names(&s->holds), n;
+        size_t n_names = store_count_names(&s->holds), n_max = store_room_of_names(s), n;
 
-        if (n_parts == 0 || s->holds.n >= s->room || n_names >= STORE_NAMES_MAX)
+        if (n_parts == 0 || s->holds.n >= s->room || n_names >= n_max)
                 return 0;
-        n = MIN(s->room - s->holds.n, (STORE_NAMES_MAX - n_names) / (strlen(name) + 1));
+        n = MIN(s->room - s->holds.n, (n_max - n_names) / store_take_name(name));
         return (unsigned)(MIN(n, (size_t)STORE_KEEP_MAX) / n_parts);
 }
 

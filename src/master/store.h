@@ -23,7 +23,8 @@ struct store_list {
 };
 
 struct store {
-        unsigned room; /* 0: there is no store */
+        unsigned room;        /* 0: there is no store */
+        size_t n_other_names; /* bytes, of what the next program gets beside it; see store_add_name() */
         struct store_list holds;
         bool told_full;
 };
@@ -52,6 +53,9 @@ bool store_takes_idle(void);
  */
 int store_list_add(struct store_list *l, char *name, const struct store_item *what);
 void store_list_done(struct store_list *l);
+
+/* A socket of a unit has this name, which takes its place in the next program's environment. */
+void store_add_name(struct store *s, const char *name);
 
 /* How many more descriptors of that name the store may hold as things are, where each of n_parts gets as many; what it
  * holds for sure is not touched. */

@@ -161,6 +161,32 @@ static void test_names_have_to_fit_into_the_environment(void **state) {
         assert_int_equal(s->store.holds.n, 96 * 1024 / 201);
 }
 
+/* So have those of units' sockets. */
+static void test_names_that_others_have_in_the_environment(void **state) {
+        struct scene *s = *state;
+        struct store_list list = {};
+        char name[201] = {};
+
+        unsetenv("NOTIFY_SOCKET");
+        memset(name, 'x', sizeof(name) - 1);
+        s->store.room = 8192;
+        for (unsigned i = 0; i < 100; i++)
+                store_add_name(&s->store, name);
+        assert_int_equal(store_share(&s->store, name, 1), 96 * 1024 / 201);
+        for (unsigned i = 100; i < 400; i++)
+                store_add_name(&s->store, name);
+        assert_int_equal(store_share(&s->store, name, 1), 120 * 1024 / 201 - 400);
+        for (unsigned i = 0; i < 1000; i++)
+                assert_int_equal(store_list_add(&list, strdup(name), &(struct store_item){ NULL, 0, i, s->fds[0] }), 0);
+        store_set(&s->store, &list);
+        assert_int_equal(s->store.holds.n, 120 * 1024 / 201 - 400);
+        for (unsigned i = 400; i < 700; i++)
+                store_add_name(&s->store, name);
+        store_set(&s->store, &list);
+        assert_int_equal(s->store.holds.n, 0);
+        assert_int_equal(store_share(&s->store, name, 1), 0);
+}
+
 static void test_shares_of_what_is_left(void **state) {
         struct scene *s = *state;
         char longest[256] = {};
@@ -250,6 +276,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_the_manager_hears_of_differences_alone, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_what_does_not_fit_is_left_out, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_names_have_to_fit_into_the_environment, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_names_that_others_have_in_the_environment, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_shares_of_what_is_left, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_one_more_beside_what_was_set, set_up, tear_down),
                 cmocka_unit_test(test_names),
