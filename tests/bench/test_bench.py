@@ -23,6 +23,7 @@ import scripted
 import server as programs
 import soak
 import table
+import works
 from result import Bar, Result, Spread
 
 BENCH = os.path.join(programs.TREE, "tools", "bench")
@@ -102,7 +103,8 @@ def test_every_page_is_what_it_is_measured_for():
 
 def test_rows_are_listed_by_names_of_their_own():
     listed = [line.split()[0] for line in bench("--list").stdout.splitlines()]
-    assert listed == [row.name for row in table.ROWS] and len(set(listed)) == len(listed)
+    assert listed == [row.name for row in table.ROWS]
+    assert len({row.name for row in document.ROWS}) == len(document.ROWS)
 
 
 def test_a_row_that_is_not_there():
@@ -157,13 +159,78 @@ def test_the_whole_page_hides_nothing(folder):
 
 
 def test_the_manual_page_says_what_each_shown_section_means(folder):
-    assert {section.title for section in table.SECTIONS if any(row.front for row in section.rows)} == set(manual.MEANS)
+    assert {section.title for section in document.SECTIONS if any(row.front for row in section.rows)} == set(manual.MEANS)
     shown, hidden = "cpu-unix-fresh", "cpu-tcp-kept"
     text = document.page(kept_numbers(folder, result_of(shown, 1.0), result_of(hidden, 1.0), result_of("calls-fresh", problem="FAILED: no such thing")))
     titles = {row.name: row.title for row in table.ROWS}
     assert f".It {titles[shown]}\nfpmd 2.00 \\(mcs; php-fpm 5.00 \\(mcs; ratio 0.20; bar ratio <= 0.65: met.\n" in text
     assert titles[hidden] not in text and "Could not be told: FAILED: no such thing\n" in text
     assert ".Ss A request\n" in text and ".Ss Overload\n" not in text
+
+
+BOOTED = {"php-fpm": [5.0, 6.0], "classic": [4.0, 5.0], "worker": [1.0, 0.5], "forks": [8.0, 2.0]}
+
+
+def booted(name, **taken):
+    return works.BY_NAME[name].result().fill({**BOOTED, **taken})
+
+
+def test_ratios_of_modes_are_to_classic_in_the_same_round():
+    row = booted("symfony-twig-cpu")
+    assert row.ratios["worker"].values == [0.25, 0.1] and row.ratios["forks"].values == [2.0, 0.4] and row.ratios["php-fpm"].values == [1.25, 1.2]
+    assert [(one.name, one.value(), one.verdict()) for one in row.by_bar()] == [("symfony-twig-cpu-worker", 0.175, "missed"), ("symfony-twig-cpu-forks", 1.2, "missed")]
+    (calls,) = works.CALLS.result().fill({"classic": [6.0], "worker": [3.0]}).by_bar()
+    assert (calls.value(), calls.verdict()) == (3.0, "met")
+
+
+def test_rows_of_modes_are_kept_beside_the_others(folder):
+    kept_numbers(folder, result_of("cpu-unix-fresh", 1.0), booted("hello-cpu"))
+    path = os.path.join(folder, "results.json")
+    document.write([booted("symfony-twig-cpu")], frames.QUICK, path, more=", as it was")
+    kept = document.read(path)
+    assert list(kept) == ["cpu-unix-fresh", "symfony-twig-cpu", "hello-cpu"]
+    assert kept["symfony-twig-cpu"]["servers"]["worker"] == {"median": 0.75, "min": 0.5, "max": 1.0}
+    assert kept["symfony-twig-cpu"]["ratios"]["forks"] == {"median": 1.2, "min": 0.4, "max": 2.0}
+    assert kept["symfony-twig-cpu"]["measured"]["more"] == ", as it was" and "more" not in kept["hello-cpu"]["measured"]
+
+
+def test_what_boots_once_is_in_each_document(folder):
+    kept = kept_numbers(folder, result_of("cpu-unix-fresh", 1.0), booted("symfony-twig-cpu", forks=[2.0, 2.5]), booted("symfony-account-cpu"),
+                        works.CALLS.result().fill({"classic": [6.0], "worker": [3.0]}))
+    whole, readme, page = document.long(kept), *(" ".join(text.split()) for text in (document.short(kept), document.page(kept)))
+    section = whole.split(f"## {works.SECTION.title}\n")[1]
+    assert ("| CPU per request, Symfony page with Twig, µs | 5.50 (5.00-6.00) | 4.50 (4.00-5.00) | 0.75 (0.50-1.00) | 0.175 (0.100-0.250) | 2.25 (2.00-2.50) |"
+            " 0.500 | worker: ratio to classic <= 0.125; forks: ratio to classic <= 0.65 | worker: missed; forks: met |") in section
+    assert "| system calls per request, hello, kept connection, calls | - | 6.00 | 3.00 | 0.500 | - |  | worker: <= 4 | worker: met |" in section
+    assert " against " in section and "symfony-json-cpu" in section.split("Not measured yet: ")[1]
+    assert "| symfony-twig-cpu-worker | ratio to classic <= 0.125 | 0.17 | missed |" in whole and "| hello-kept-calls-worker | <= 4 | 3.00 | met |" in whole
+    assert "as a share of classic mode's: Symfony page with Twig 0.17. Of all 4 rows: 3 bars met, 1 missed: symfony-twig-cpu-worker (ratio to classic <= 0.125" in readme
+    assert (".It CPU per request, Symfony page with Twig php-fpm 5.50 \\(mcs, ratio 1.225 (1.200-1.250); classic 4.50 \\(mcs; worker 0.75 \\(mcs, ratio 0.175 (0.100-0.250),"
+            " bar ratio to classic <= 0.125: missed; forks 2.25") in page
+    assert "Symfony page with Twig, session" not in page
+
+
+def applications(*words):
+    return subprocess.run([os.path.join(programs.TREE, "tools", "benchmark", "applications.py"), *words], capture_output=True, text=True, timeout=120,
+                          stdin=subprocess.DEVNULL, env={**os.environ, "FPMD_BUILD": programs.BUILD})
+
+
+def test_a_page_is_measured_in_the_modes_that_are_asked_for():
+    r = applications("pages", "--only", "hello-kept", "--modes", "classic", "worker", "--rounds", "1", "--warm", "5", "--requests", "5", "--paced", "5")
+    assert r.returncode == 0, r.stdout + r.stderr
+    for row in ("hello-kept-cpu", "hello-kept-p50"):
+        assert re.search(rf"\({row}\):\n  classic [\d.]+ µs\n  worker [\d.]+ µs, ratio [\d.]+", r.stdout), r.stdout
+
+
+@pytest.mark.parametrize("words", [("pages", "--modes", "classic", "worker"), ("pages", "leaks"), ("reload",)])
+def test_what_has_no_row_is_not_kept(words):
+    r = applications("--record", *words)
+    assert r.returncode == 2 and "--record: of pages and calls, in all modes" in r.stderr, r
+
+
+def test_nothing_is_said_of_what_boots_once_before_it_is_measured(folder):
+    kept = kept_numbers(folder, result_of("cpu-unix-fresh", 1.0))
+    assert works.SECTION.title not in document.long(kept) + document.page(kept) and "worker mode" not in document.short(kept)
 
 
 def test_the_documents_are_those_of_the_numbers():

@@ -5,56 +5,42 @@ hello, under php-fpm, classic, in worker mode, and as forks of a booted process 
 
     applications.py pages [--only NAME...]   time on a CPU of a request, one after the other, and how long one takes that comes alone
     applications.py calls                    system calls of a hello in worker mode, on a kept connection
+    applications.py pages calls --record     keeps the numbers of both, and writes the documents of them, as tools/bench does
     applications.py leaks                    what a request costs that fpmctl leaks examines
     applications.py reload                   the first 1,000 requests after a reload under load, with worker.warmup[] and without
 
-Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode. Servers have one CPU, the client another, but for a hello.
-Time on a CPU is that of all processes of a server, those that have ended included.
+What is asked for, and the bars, are in works.py. Each round measures every server once, in rotating order; ratios are of one round, to fpmd's classic mode.
+Servers have one CPU, the client another, but for a hello. Time on a CPU is that of all processes of a server, those that have ended included.
 """
 
 import argparse
 import os
+import re
 import socket
+import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import Callable
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(TREE, "tests", "lib"), os.path.join(TREE, "tests", "apps")]
 
+import document
 import fastcgi
 import generator
 import machine
 import procs
+import report
 import sites
-from result import Bar, Spread
+import works
+from result import Spread
 from visitor import Visitor
+from works import WORKS
 
 
-@dataclass
-class Work:
-    application: Callable
-    path: str
-    bars: dict = field(default_factory=dict)  # by mode: of CPU and of p50
-    login: bool = False
-    keep: bool = False
-    times: int = 1  # so many requests are measured in place of one
-    together: bool = False  # with the client on the server's CPU: to wake an idle one takes longer than a hello, and as long for every server
-
-
-WORK = {
-    "Symfony page with Twig": Work(sites.symfony, "/plain?title=x", {"worker": (1 / 8, None), "forks": (0.65, 0.35)}),
-    "Symfony page with Twig, a table of 20 rows": Work(sites.symfony, "/page?title=x"),
-    "Symfony page with Twig, session and user": Work(sites.symfony, "/account", login=True),
-    "Symfony JSON route": Work(sites.symfony, "/api/x", {"worker": (1 / 15, None)}),
-    "Laravel page with Blade and session": Work(sites.laravel, "/page?title=x", {"worker": (1 / 5, None)}),
-    "hello": Work(sites.hello, "/", {"worker": (0.6, None)}, times=10, together=True),
-    "hello, kept": Work(sites.hello, "/", {"worker": (0.6, None)}, keep=True, times=10, together=True),
-}
-LEAKS = ("Symfony page with Twig", "Laravel page with Blade and session", "hello")
+LEAKS = ("symfony-twig", "laravel-page", "hello")
+PACKAGES = {"Symfony": "php-symfony-framework-bundle", "Twig": "php-twig", "Laravel": "php-laravel-framework"}
 CPUS = sorted(os.sched_getaffinity(0))
 SETTINGS = {"pm.max_children": "4", "php_admin_value[opcache.revalidate_freq]": "2", "env[FRANKENPHP_LOOP_MAX]": "0", "env[MAX_REQUESTS]": "1000000000"}
 
@@ -64,7 +50,7 @@ def prepare(work, mode, warm=True, **more):
     settings = {**SETTINGS, **more}
     if warm and mode in sites.BOOTED and not work.login:
         settings["worker.warmup[]"] = f'"{work.path}"'
-    return work.application(mode, **settings)
+    return getattr(sites, work.application)(mode, **settings)
 
 
 def visit(site, work):
@@ -145,10 +131,6 @@ def extensions(site):
     return sorted(set(site.server.run(site.server.script("extensions.php", "<?php echo implode(',', get_loaded_extensions());")).text.split(",")) - {"cgi-fcgi"})
 
 
-def verdict(limit, ratio):
-    return "" if limit is None else f" ({'met' if Bar('ours', '<=', limit).met(ratio) else 'missed'}: <= {limit:.3g})"
-
-
 def measure(running, args):
     """{mode: [(µs of CPU, µs of p50) of each round]}"""
     found = {mode: [] for mode in running}
@@ -162,35 +144,33 @@ def measure(running, args):
     return found
 
 
-def report(name, bars, found):
-    print(f"\n{name}:", flush=True)
-    for mode, rounds in found.items():
-        cpu, p50 = (Spread([a[i] for a in rounds]) for i in (0, 1))
-        to_cpu, to_p50 = (Spread([a[i] / b[i] for a, b in zip(rounds, found["classic"])]) for i in (0, 1))
-        limits = bars.get(mode, (None, None))
-        print(f"  {mode:<8} CPU {cpu.median:8.1f} µs, ratio {to_cpu.text(3)}{verdict(limits[0], to_cpu.median)};"
-              f" p50 {p50.median:8.0f} µs, ratio {to_p50.text(3)}{verdict(limits[1], to_p50.median)}", flush=True)
+def say(r):
+    print("\n".join([f"\n{r.title} ({r.name}):", *(f"  {report.in_mode(r, mode)}" for mode in r.servers)]), flush=True)
 
 
 def pages(args):
-    for name in args.only or WORK:
-        work, running = WORK[name], {}
+    for name in args.only or WORKS:
+        work, running = WORKS[name], {}
         try:
             for mode in args.modes:
                 running[mode] = Measured(work, mode)
+                if args.record and not running[mode].account.group:
+                    raise machine.NotAvailable(f"nothing is kept of time on a CPU {running[mode].account.how}")
             if len(running) > 1 and "php-fpm" in running:
                 assert extensions(running["php-fpm"].site) == extensions(running["classic"].site), "the servers have not the same extensions"
+            print(f"\n{work.title}: time on a CPU {running['classic'].account.how}", flush=True)
             found = measure(running, args)
-            how = running["classic"].account.how
         finally:
             for m in running.values():
                 m.close()
-        report(f"{name} (time on a CPU {how})", work.bars, found)
+        for i, what in enumerate(("cpu", "p50")):
+            yield works.BY_NAME[f"{name}-{what}"].result().fill({mode: [values[i] for values in rounds] for mode, rounds in found.items()})
 
 
 def calls(args):
+    taken = {}
     for mode in ("classic", "worker"):
-        site, _ = start(WORK["hello, kept"], mode, **{"pm.max_children": "1"})
+        site, _ = start(WORKS["hello-kept"], mode, **{"pm.max_children": "1"})
         try:
             def load(n):
                 generator.load(site.server.address(), site.front, requests=n, keep=True)
@@ -198,15 +178,17 @@ def calls(args):
             with machine.Strace(site.server) as counted:
                 load(args.requests)
             each = ", ".join(f"{name} {n / args.requests:.2f}" for name, n in sorted(counted.calls.items(), key=lambda c: -c[1]) if n > args.requests / 100)
-            print(f"hello, {mode}, kept: {counted.total / args.requests:.2f} system calls ({each})", flush=True)
+            print(f"\nhello, {mode}, kept: {each}", flush=True)
+            taken[mode] = [round(counted.total / args.requests, 1)]  # attaching interrupts a call or two, which are made again
         finally:
             site.cleanup()
+    yield works.CALLS.result().fill(taken)
 
 
 def leaks(args):
     """Rounds of requests that are not examined, and of such as are."""
     for name in LEAKS:
-        m = Measured(WORK[name], "worker", **{"pm.max_children": "1"})
+        m = Measured(WORKS[name], "worker", **{"pm.max_children": "1"})
         try:
             m.cpu_us(args.warm)
             found = []
@@ -217,7 +199,7 @@ def leaks(args):
         finally:
             m.close()
         plain, examined = (Spread([a[i] for a in found]) for i in (0, 1))
-        print(f"{name}: {plain.text(1)} µs of CPU, {examined.text(0)} µs where it is examined", flush=True)
+        print(f"{WORKS[name].title}: {plain.text(1)} µs of CPU, {examined.text(0)} µs where it is examined", flush=True)
 
 
 def want_examined(server, n):
@@ -251,7 +233,7 @@ class Askers:
 
 
 def reload(args):
-    work = WORK["Symfony page with Twig"]
+    work = WORKS["symfony-twig"]
     for mode in ("php-fpm", "classic", "worker", "forks"):
         for warm in (False, True) if mode != "php-fpm" else (False,):
             site, data = start(work, mode, warm=warm)
@@ -284,10 +266,27 @@ def reload(args):
                 site.cleanup()
 
 
+def version(package):
+    """Of a package of Debian's, its own part of it."""
+    said = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True).stdout
+    return re.sub(r"[-+].*", "", said) or "of unknown version"
+
+
+def record(found, args):
+    os.sched_setaffinity(0, CPUS)  # the machine's, not those of the last client
+    packages = ", ".join(f"{name} {version(package)}" for name, package in PACKAGES.items())
+    document.write(found, args, more=f", then of {args.paced} at {args.rate} a second; {packages}" if "pages" in args.what else "")
+    document.write_all()
+
+
+MEASURES = {"pages": pages, "calls": calls, "leaks": leaks, "reload": reload}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", choices=("pages", "calls", "leaks", "reload"))
-    p.add_argument("--only", nargs="+", choices=WORK, help="of the pages")
+    p.add_argument("what", nargs="+", choices=MEASURES)
+    p.add_argument("--record", action="store_true", help="keep the numbers of pages and calls, and write README.md, PERFORMANCE.md and fpmd-performance(7)")
+    p.add_argument("--only", nargs="+", choices=WORKS, help="of the pages")
     p.add_argument("--modes", nargs="+", choices=sites.MODES, default=sites.MODES, help="of the pages; classic is what ratios are to")
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--warm", type=int, default=500, help="requests before the first round")
@@ -298,8 +297,18 @@ def main():
     args = p.parse_args()
     if "classic" not in args.modes:
         p.error("--modes: ratios are to classic")
+    if args.record and (set(args.what) - {"pages", "calls"} or len(args.modes) < len(sites.MODES)):
+        p.error("--record: of pages and calls, in all modes")
     procs.become_subreaper()
-    {"pages": pages, "calls": calls, "leaks": leaks, "reload": reload}[args.what](args)
+    found = []
+    try:
+        for what in args.what:
+            for one in MEASURES[what](args) or ():
+                found.append(one)
+                say(one)
+    finally:
+        if args.record and found:
+            record(found, args)
     return 0
 
 

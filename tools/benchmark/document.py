@@ -3,9 +3,10 @@
 and fpmd-performance(7), which says what they mean.
 
 The numbers are kept apart from the text, so that a document can be made anew, or in another form, without measuring. A row that has been measured alone
-takes the place of the older one; each remembers what it was measured with.
+takes the place of the older one; each remembers what it was measured with. tools/bench measures the rows of table.py, applications.py those of works.py.
 """
 
+import dataclasses
 import datetime
 import json
 import os
@@ -14,16 +15,19 @@ import textwrap
 import manual
 import report
 import table
-from result import Result
+import works
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RESULTS = os.path.join(TREE, "tools", "benchmark", "results.json")
 README, PERFORMANCE, MANUAL = "README.md", "PERFORMANCE.md", "packaging/man/fpmd-performance.7"
+SECTIONS = [*table.SECTIONS, works.SECTION]
+ROWS = [row for section in SECTIONS for row in section.rows]
 FIGURES = ("cpu-unix-fresh", "page-includes", "nginx-rate-tcp-fresh")  # README's
 BEGIN, END = "<!-- tools/bench --record writes from here -->", "<!-- to here -->"
 INTRODUCTION = """# Performance
 
-`tools/bench --record` has written this page; [README](README.md#performance) shows a part of it.
+`tools/bench --record` has written this page, and `tools/benchmark/applications.py --record` its last section;
+[README](README.md#performance) shows a part of it.
 
 fpmd is measured beside php-fpm with the same pool, the same php.ini and the same extensions, in turn, round by round.
 Each ratio is fpmd's value by php-fpm's of the same round: the speed of a machine changes from second to second, so
@@ -43,18 +47,24 @@ def read(path=RESULTS):
     return {found["row"]: found for found in kept}
 
 
-def write(results, extent, path=RESULTS):
-    """Keeps them, in place of older ones; rows that are in the table no more go."""
+def write(results, extent, path=RESULTS, more=""):
+    """Keeps them, in place of older ones; rows that are in the tables no more go. more: what else is to be known of how they were measured."""
     kept = read(path)
     measured = {"date": datetime.date.today().isoformat(), **report.versions(), **report.machine_facts(), "rounds": extent.rounds, "requests": extent.requests}
+    measured.update({"more": more} if more else {})
     kept.update({r.name: {**r.recorded(), "measured": measured} for r in results})
     with open(path, "w") as f:
-        f.write('{"rows": [\n' + ",\n".join(json.dumps(kept[row.name], ensure_ascii=False) for row in table.ROWS if row.name in kept) + "\n]}\n")
+        f.write('{"rows": [\n' + ",\n".join(json.dumps(kept[row.name], ensure_ascii=False) for row in ROWS if row.name in kept) + "\n]}\n")
 
 
 def _results(kept, rows):
     """Those that have been measured."""
-    return [Result(row.name, row.title, row.unit, row.bar).with_numbers(kept[row.name]) for row in rows if row.name in kept]
+    return [row.result().with_numbers(kept[row.name]) for row in rows if row.name in kept]
+
+
+def _by_bar(results):
+    """A result for each bar, and those without one."""
+    return [one for r in results for one in r.by_bar()]
 
 
 def _filled(text, **how):
@@ -67,7 +77,7 @@ def _title(r):
 
 def _circumstances(measured):
     return (f"{measured['fpmd']} against {measured.get('php-fpm', 'nothing')}, on {measured['cpus']} CPUs ({measured['cpu']}), Linux {measured['kernel']},"
-            f" load average {measured['load_average']}; {measured['rounds']} rounds of {measured['requests']} requests, {measured['date']}")
+            f" load average {measured['load_average']}; {measured['rounds']} rounds of {measured['requests']} requests{measured.get('more', '')}, {measured['date']}")
 
 
 def _heading(kept, rows):
@@ -88,6 +98,19 @@ def _comparison(results, number):
             continue
         out.append("| " + " | ".join([_title(r), number(r.servers.get("fpmd")), number(r.servers.get("php-fpm")), r.ratio.text() if r.ratio else "",
                                       r.bar.text() if r.bar else "", r.verdict()]) + " |")
+    return out
+
+
+def _modes(results):
+    """The table of what boots once."""
+    out = ["| | php-fpm | classic | worker | ratio | forks | ratio | bar | |", "| --- |" + " --- |" * 8]
+    for r in results:
+        values = {mode: report.number(r.servers.get(mode)) for mode in ("php-fpm", "classic", "worker", "forks")}
+        ratios = {mode: r.ratios[mode].text(3) if mode in r.ratios else "" for mode in ("worker", "forks")}
+        bars = {mode: r.of_bar(mode) for mode in r.bars if mode in r.servers}
+        out.append("| " + " | ".join([_title(r), values["php-fpm"], values["classic"], values["worker"], ratios["worker"], values["forks"], ratios["forks"],
+                                      "; ".join(f"{mode}: {one.bar.text()}" for mode, one in bars.items()),
+                                      "; ".join(f"{mode}: {one.verdict()}" for mode, one in bars.items()) or "-"]) + " |")
     return out
 
 
@@ -115,29 +138,41 @@ def _median(spread):
     return f"{spread.median:.{report.digits(spread.median)}f}" if spread else "-"
 
 
+def _shares(kept):
+    """What worker mode takes of a page's time, in a sentence for README."""
+    rows = {r.name: r for r in _results(kept, works.ROWS)}
+    shares = [f"{work.title} {rows[f'{name}-cpu'].ratios['worker'].median:.2f}" for name, work in works.WORKS.items() if work.front and f"{name}-cpu" in rows]
+    return f"CPU time in worker mode as a share of classic mode's: {', '.join(shares)}. " if shares else ""
+
+
 def short(kept):
-    """README's part: three rows, and by name each whose bar is missed or cannot be told."""
-    results = _results(kept, table.ROWS)
+    """README's part: three rows, what worker mode takes of a page's time, and by name each row whose bar is missed or cannot be told."""
+    results = _results(kept, ROWS)
     shown = _results(kept, [row for row in table.ROWS if row.name in FIGURES])
-    return "\n".join([BEGIN, *_heading(kept, table.ROWS)[:1], "", *_comparison(shown, _median), "", _filled(f"Of all {len(results)} rows: {report.bars(results)}."), END])
+    return "\n".join([BEGIN, *_heading(kept, table.ROWS)[:1], "", *_comparison(shown, _median), "",
+                      _filled(f"{_shares(kept)}Of all {len(results)} rows: {report.bars(_by_bar(results))}."), END])
 
 
 def long(kept):
     """The whole page."""
-    results = _results(kept, table.ROWS)
+    results = _by_bar(_results(kept, ROWS))
     out = [INTRODUCTION, *_heading(kept, table.ROWS), "", "## Bars", "", "| row | bar | here | |", "| --- | --- | --- | --- |"]
     out += [f"| {r.name} | {r.bar.text()} | {'' if r.value() is None else f'{r.value():.{report.digits(r.value())}f}'} | {r.problem or r.verdict()} |" for r in results if r.bar]
     for section in table.SECTIONS:
         found = _results(kept, section.rows)
         if found:
             out += ["", f"## {section.title}", "", _filled(section.prose), "", *_comparison(found, report.number), *_notes(found), *_others(found)]
-    absent = [row.name for row in table.ROWS if row.name not in kept]
+    found = _results(kept, works.ROWS)
+    if found:
+        out += ["", f"## {works.SECTION.title}", "", _filled(works.SECTION.prose), "", *_heading(kept, works.ROWS), "", *_modes(found)]
+    absent = [row.name for row in ROWS if row.name not in kept]
     return "\n".join(out + (["", _filled(f"Not measured yet: {', '.join(absent)}.")] if absent else [])) + "\n"
 
 
 def page(kept):
     """The manual page: the rows that say the most, by section."""
-    sections = [(section, _results(kept, [row for row in section.rows if row.front])) for section in table.SECTIONS]
+    booted = dataclasses.replace(works.SECTION, prose=" ".join([works.SECTION.prose, *_heading(kept, works.ROWS)]).replace("\n", " "))
+    sections = [(section, _results(kept, [row for row in section.rows if row.front])) for section in [*table.SECTIONS, booted]]
     return manual.page([(section, results) for section, results in sections if results], kept, " ".join(_heading(kept, table.ROWS)[:1]).replace("\n", " "), _median)
 
 

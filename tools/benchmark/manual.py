@@ -8,6 +8,9 @@ import datetime
 import re
 import textwrap
 
+import report
+from result import ByMode
+
 MEANS = {
     "A request": "Less time on a CPU for a request is room for more requests on the same machine, where pages are short. The work here is the server's alone: PHP has"
                  " nothing to do. A ratio of 0.6 is four tenths less.",
@@ -25,6 +28,9 @@ MEANS = {
                 " without them every server works for clients that have gone.",
     "Starts and memory": "A start costs once; a reload starts a new generation beside the old one, which serves until then. Workers are forks of one that has started PHP, so"
                          " most of their memory is shared: look at PSS, not at RSS, before pm.max_children is set.",
+    "Applications that boot once": "Worker mode saves an application's start, so a page wins the more of its time the start was. What the page does itself stays. A fork for each"
+                                   " request answers sooner where it has been forked ahead, but what it costs on a CPU is earned back by a start of several milliseconds only."
+                                   " fpmd-worker-mode(7) says more of both.",
 }
 
 OPENING = r"""
@@ -78,6 +84,7 @@ The same comparison as above, with fpmd's sources and php-fpm installed:
 tools/bench --build build --quick
 tools/bench --build build --only cpu nginx
 tools/bench --list
+FPMD_BUILD=build tools/benchmark/applications.py pages
 .Ed
 .Pp
 A pool needs as many workers as requests come in a second, multiplied by the
@@ -122,6 +129,7 @@ in
 .Xr fpmd.conf 5 ,
 .Xr fpmd-from-php-fpm 7 ,
 .Xr fpmd-troubleshooting 7 ,
+.Xr fpmd-worker-mode 7 ,
 .Xr fpmtrace 8
 """
 
@@ -149,6 +157,8 @@ def value(spread, unit, number):
 
 def figures(r, number):
     """A sentence: both servers' values, the ratio, the bar."""
+    if isinstance(r, ByMode):
+        return "; ".join(report.in_mode(r, mode, number) for mode in r.servers) + "."
     if r.problem:
         return f"Could not be told: {r.problem}"
     parts = [f"{label} {value(r.servers[label], r.unit, number)}" for label in ("fpmd", "php-fpm") if label in r.servers]

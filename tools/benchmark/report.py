@@ -11,7 +11,7 @@ import server as programs
 
 
 def digits(value):
-    return 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2
+    return 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 0.1 else 3
 
 
 def number(spread):
@@ -31,6 +31,17 @@ def line(r):
     others = [f"{label} {number(s)} {r.unit}" for label, s in r.servers.items() if label not in ("fpmd", "php-fpm")]
     notes = "; ".join(filter(None, [", ".join(others), r.note]))
     return cells + (f"\n{'':<19} {notes}" if notes else "")
+
+
+def in_mode(r, mode, number=number):
+    """What a row by mode says of one, its ratio and bar included."""
+    one = r.of_bar(mode)
+    parts = [f"{mode} {number(r.servers[mode])}{' ' + r.unit if r.unit else ''}"]
+    if one.ratio:
+        parts.append(f"ratio {one.ratio.text(3)}")
+    if one.bar:
+        parts.append(f"bar {one.bar.text()}: {one.verdict()}")
+    return ", ".join(parts)
 
 
 def machine_facts():

@@ -19,6 +19,10 @@ class Spread:
     def json(self):
         return {"median": self.median, "min": min(self.values), "max": max(self.values), "rounds": self.values}
 
+    def ends(self):
+        """What is written down of it, without its rounds."""
+        return {name: float(f"{value:.6g}") for name, value in self.json().items() if name != "rounds"}
+
     @staticmethod
     def of_json(found):
         """One that has been written down, without its rounds: what lies between its ends is not known any more."""
@@ -32,14 +36,16 @@ class Spread:
 
 @dataclass
 class Bar:
-    """what: "ratio" (ours to php-fpm's), or "ours" (our own value)."""
+    """what: "ratio" (ours to php-fpm's), "classic" (a mode's ratio to classic mode), or "ours" (our own value)."""
+
+    NAMES = {"ratio": "ratio ", "classic": "ratio to classic ", "ours": ""}
 
     what: str
     compare: str
     limit: float
 
     def text(self):
-        return f"{'ratio ' if self.what == 'ratio' else ''}{self.compare} {self.limit:g}"
+        return f"{self.NAMES[self.what]}{self.compare} {self.limit:.4g}"
 
     def met(self, value):
         return COMPARE[self.compare](value, self.limit)
@@ -52,7 +58,7 @@ class Result:
     unit: str
     bar: Bar
     servers: dict = field(default_factory=dict)  # label -> Spread
-    ratio: Spread = None                         # ours to php-fpm's, round by round
+    ratio: Spread = None                         # ours to php-fpm's, or as the bar says, round by round
     note: str = ""
     problem: str = ""                            # why there is no value
     failed: bool = False                         # a server did not do what it must
@@ -61,7 +67,7 @@ class Result:
     def value(self):
         if self.bar is None or self.problem:
             return None
-        if self.bar.what == "ratio":
+        if self.bar.what != "ours":
             return self.ratio.median if self.ratio else None
         return self.servers["fpmd"].median if "fpmd" in self.servers else None
 
@@ -79,16 +85,50 @@ class Result:
 
     def recorded(self):
         """What documents need of it."""
-        def ends(spread):
-            return {name: float(f"{value:.6g}") for name, value in spread.json().items() if name != "rounds"}
-        return {"row": self.name, "servers": {label: ends(s) for label, s in self.servers.items()}, "ratio": ends(self.ratio) if self.ratio else None,
+        return {"row": self.name, "servers": {label: s.ends() for label, s in self.servers.items()}, "ratio": self.ratio.ends() if self.ratio else None,
                 "note": self.note, "problem": self.problem}
 
     def verdict(self):
         return {True: "met", False: "missed", None: "-"}[self.met()]
+
+    def by_bar(self):
+        return [self]
 
     def json(self):
         return {"row": self.name, "title": self.title, "unit": self.unit, "bar": self.bar.text() if self.bar else None,
                 "value": self.value(), "met": self.met(), "ratio": self.ratio.json() if self.ratio else None,
                 "servers": {k: v.json() for k, v in self.servers.items()}, "note": self.note, "problem": self.problem, "failed": self.failed,
                 "details": self.details}
+
+
+@dataclass
+class ByMode:
+    """A row whose servers are fpmd's modes, and php-fpm: ratios are to classic mode, and each mode may have a bar."""
+
+    name: str
+    title: str
+    unit: str
+    bars: dict
+    servers: dict = field(default_factory=dict)  # mode -> Spread
+    ratios: dict = field(default_factory=dict)   # mode -> Spread, of all but classic
+
+    def fill(self, taken):
+        """taken: {mode: [value of each round]}"""
+        self.servers = {mode: Spread(values) for mode, values in taken.items()}
+        self.ratios = {mode: Spread([a / b for a, b in zip(values, taken["classic"])]) for mode, values in taken.items() if mode != "classic"}
+        return self
+
+    def of_bar(self, mode):
+        """What this mode comes to, and whether it is enough; one without a bar has none."""
+        return Result(f"{self.name}-{mode}", self.title, self.unit, self.bars.get(mode), {"fpmd": self.servers[mode]}, self.ratios.get(mode))
+
+    def by_bar(self):
+        return [self.of_bar(mode) for mode in self.bars if mode in self.servers]
+
+    def with_numbers(self, found):
+        """This row with the numbers of one that has been written down, by recorded()."""
+        self.servers, self.ratios = ({mode: Spread.of_json(spread) for mode, spread in found[what].items()} for what in ("servers", "ratios"))
+        return self
+
+    def recorded(self):
+        return {"row": self.name, **{what: {mode: s.ends() for mode, s in getattr(self, what).items()} for what in ("servers", "ratios")}}

@@ -23,8 +23,11 @@ class Row:
     measure: Callable
     front: bool = False  # fpmd-performance(7) shows it
 
+    def result(self):
+        return Result(self.name, self.title, self.unit, self.bar)
+
     def run(self, bench):
-        result = Result(self.name, self.title, self.unit, self.bar)
+        result = self.result()
         try:
             self.measure(bench, result)
         except machine.NotAvailable as e:
