@@ -142,7 +142,7 @@ static void booted_fill_request_info(void) {
 
         sapi_request_fill_info();
         if (!SAPI_ENV("SCRIPT_FILENAME"))
-                SAPI_ENV_SET("SCRIPT_FILENAME", script, strlen(script));
+                sapi_env_lend("SCRIPT_FILENAME", sizeof("SCRIPT_FILENAME") - 1, script);
         SG(request_info).request_uri = SAPI_ENV("SCRIPT_NAME");
         SG(request_info).path_translated = estrdup(script);
         sapi_current.script = script;

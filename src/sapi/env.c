@@ -83,7 +83,7 @@ char *sapi_env_get(const char *name, size_t n) {
         return sapi_env_get_in(fcgi_index_bucket(name, n), name, n);
 }
 
-/* The name must outlive the request. */
+/* Name and value must outlive the request. */
 static void env_put(const char *name, size_t n, char *value, size_t n_value) {
         struct env_var *v = env_find_set(name, n);
 
@@ -107,6 +107,10 @@ char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value
         copy = estrndup(value, n_value);
         env_put(name, n, copy, n_value);
         return copy;
+}
+
+void sapi_env_lend(const char *name, size_t n, const char *value) {
+        env_put(name, n, (char *)value, strlen(value));
 }
 
 /* What PHP is shown of the i-th parameter; value NULL: nothing. */

@@ -74,6 +74,8 @@ char *sapi_env_get_in(uint32_t bucket, const char *name, size_t n);
 /* The value is copied; NULL removes the name. Returns the copy. */
 char *sapi_env_set(const char *name, size_t n, const char *value, size_t n_value);
 #define SAPI_ENV_SET(name, value, n_value) sapi_env_set(name, sizeof(name) - 1, value, n_value)
+/* The value is not copied, and must outlive the request: of one in a booted script a copy would stay. */
+void sapi_env_lend(const char *name, size_t n, const char *value);
 void sapi_env_hook(void);
 char *sapi_env_getenv(const char *name, size_t n);
 char *sapi_env_cookies(void);

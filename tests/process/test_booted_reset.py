@@ -273,6 +273,17 @@ def test_what_each_request_does_anew_takes_no_memory(modes, name):
     assert run(s, "echo fread(Kept::$it, 4);")[0][1] == "kept"
 
 
+def test_a_request_that_names_no_script_takes_no_memory(modes):
+    """It has the name of the script that has booted."""
+    s = modes.get("worker")
+    code = base64.b64encode(b"echo $_SERVER['SCRIPT_FILENAME'], ' ', memory_get_usage();").decode()
+    params = fastcgi.environment(s.app, query="code=" + urllib.parse.quote(code))
+    del params["SCRIPT_FILENAME"]
+    said = [s.client().request(params).text.split() for _ in range(200)]
+    assert {script for script, _ in said} == {s.app}
+    assert int(said[-1][1]) - int(said[99][1]) < 1000
+
+
 WRAPPER = """class Own { public $context; function url_stat() { return ['size' => 7]; } } class Other extends Own { function url_stat() { return ['size' => 8]; } }
     stream_wrapper_register('own', 'Own');"""
 
