@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/program.h"
 
 static char *title_room;
 static size_t title_size;
@@ -60,4 +62,8 @@ void title_set(const char *title) {
         n = MIN(strlen(title), title_size - 1);
         memcpy(title_room, title, n);
         memset(title_room + n, 0, title_size - n);
+}
+
+void title_set_command(const char *name) {
+        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : name);
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 #include "base/fd.h"
@@ -25,7 +24,7 @@ int helper_check_descriptors(int end, int journal, int log) {
 }
 
 int helper_take_signals(const int *signals, size_t n) {
-        static const int ignored[] = { SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2 };
+        static const int ignored[] = { SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT };
         sigset_t set;
         int fd;
 
@@ -47,5 +46,5 @@ void helper_set_title(const char *role, const char *pool) {
         snprintf(title, sizeof(title), "%s: %s %s", program_name(), role, pool);
         title_set(title);
         snprintf(name, sizeof(name), "fpmd-%s", role);
-        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : name);
+        title_set_command(name);
 }

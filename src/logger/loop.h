@@ -9,9 +9,6 @@
 
 struct stream;
 
-/* The master's word that no worker is left: what is in the pipes is logged, and the logger ends. */
-#define LOGGER_SIGNAL_FINISH SIGTERM
-
 struct logger {
         const struct conf *conf;
         const struct conf_pool *pool;

@@ -23,13 +23,14 @@
 #include "conf/pack.h"
 #include "ipc/helper.h"
 #include "ipc/inherit.h"
+#include "ipc/signals.h"
 #include "log/log.h"
 #include "log/out.h"
 #include "logger/loop.h"
 #include "scoreboard/scoreboard.h"
 
 int main(int argc, char **argv) {
-        static const int signals[] = { LOGGER_SIGNAL_FINISH, SIGQUIT, SIGINT };
+        static const int signals[] = { LOGGER_SIGNAL_FINISH };
         static struct logger logger = { .orders = LOGGER_FD_ORDERS, .signal_fd = -1, .epoll_fd = -1 };
         _cleanup_text_ struct text problems = {};
         struct scoreboard *scoreboard = NULL;

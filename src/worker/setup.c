@@ -166,7 +166,7 @@ static void setup_title(const struct conf_pool *pool) {
 
         snprintf(title, sizeof(title), "%s: pool %s", program_name(), pool->name);
         title_set(title);
-        prctl(PR_SET_NAME, program_is_php_fpm() ? program_command() : "fpmd-worker");
+        title_set_command("fpmd-worker");
 }
 
 int setup_application(const struct conf_pool *pool) {

@@ -53,7 +53,7 @@ static void loader_await(int gate) {
         ssize_t n;
         char byte;
 
-        prctl(PR_SET_NAME, "fpmd-zygote");
+        title_set_command("fpmd-zygote");
         do
                 n = read(gate, &byte, 1);
         while (n < 0 && errno == EINTR);

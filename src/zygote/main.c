@@ -122,7 +122,7 @@ static void zygote_set_title(const struct zygote *z) {
 
         snprintf(title, sizeof(title), "%s: zygote %s (generation %u)", program_name(), z->pool->name, z->generation);
         title_set(title);
-        prctl(PR_SET_NAME, "fpmd-zygote");
+        title_set_command("fpmd-zygote");
 }
 
 /* Other processes may read this one's memory only where the pool asks for it. */

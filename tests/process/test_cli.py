@@ -3,6 +3,7 @@
 
 import os
 import re
+import signal
 
 import pytest
 
@@ -356,6 +357,47 @@ def test_titles_and_command_names(twins):
         assert twin.end() == 0
     assert seen[0] == seen[1]
     assert seen[1][0] == "php-fpm: master process (fpm.conf)"
+
+
+def namesakes(pid):
+    """Who gets what killall(1) sends to the master's name, that one first."""
+    return [p for p in [pid, *sorted(procs.descendants(pid))] if procs.comm(p) == procs.comm(pid)]
+
+
+@pytest.mark.parametrize("sig", ["SIGTERM", "SIGQUIT", "SIGINT", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_to_all_of_that_name_is_the_masters(twins, sig):
+    """As scripts have it: killall -USR1 php-fpm8.2. A worker of php-fpm dies of some; nothing is said beyond that."""
+    logs = []
+    for twin in twins:
+        twin.start(pool={"catch_workers_output": "yes"})
+        twin.wait_said("systemd monitor")
+        for pid in namesakes(twin.process.pid):
+            procs.kill(pid, signal.Signals[sig])
+        if sig == "SIGUSR1":
+            twin.wait_said("error log file re-opened")
+        elif sig == "SIGUSR2":
+            twin.wait_said("systemd monitor", 2)
+        if sig.startswith("SIGUSR"):
+            twin.wait_worker()
+            assert twin.request(twin.script("x.php", "<?php echo 'here';")).text == "here"
+            twin.send(signal.SIGTERM)
+        assert twin.process.wait(programs.STOP_LIMIT) == 0
+        logs.append([line for line in twin.lines() if "child N " not in line])
+    assert logs[0] == logs[1]
+
+
+def test_nobody_is_left_when_all_of_that_name_are_killed(twins):
+    for twin in twins:
+        twin.start(pool={"catch_workers_output": "yes"})
+        family = procs.descendants(twin.process.pid)
+        for pid in namesakes(twin.process.pid):
+            procs.kill(pid, signal.SIGKILL)
+        twin.process.wait(programs.STOP_LIMIT)
+        for pid in family:
+            procs.wait_gone(pid)
+        twin.start()
+        assert twin.request(twin.script("x.php", "<?php echo 'here';")).text == "here"
+        assert twin.end() == 0
 
 
 def test_scripts_run_when_compiled_for_a_profiler(twins):

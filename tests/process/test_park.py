@@ -521,7 +521,7 @@ def test_park_that_somebody_ends_is_replaced(start):
         again.close()
 
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGURG])
 def test_park_that_somebody_ends_has_a_successor_at_once(start, sig):
     """A client that takes its reply slowly keeps the old one for as long as it likes."""
     s = start({"www": {"pm.max_children": 1}})

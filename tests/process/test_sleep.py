@@ -332,7 +332,7 @@ def test_who_connects_as_the_refusals_end_is_answered_all_the_same(broken):
                     return p
         return None  # its time was over; the next one follows
     refusing = procs.until("a process that refuses", caught)
-    os.kill(refusing, signal.SIGUSR1)  # to retire
+    os.kill(refusing, signal.SIGURG)  # to retire
     with s.connect("p0", timeout=30) as c:
         c.send(fastcgi.request_bytes(fastcgi.environment(s.pid_script)))
         os.kill(refusing, signal.SIGCONT)
