@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See pidfile.h. Digits without a newline, as php-fpm writes them. A reload does not touch it: the master stays who it
- * is. */
+/* See pidfile.h. Digits without a newline, as php-fpm writes them. A reload does not touch one that is there: the
+ * master stays who it is. */
 
 #include "master/pidfile.h"
 
@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/trusted.h"
+#include "log/log.h"
 
 #define PIDFILE_BYTES 32
 
@@ -38,6 +39,18 @@ int pidfile_write(const char *path, struct text *problems) {
                 return 0;
         text_printf(problems, "Unable to create the PID file (%s).: %s (%d)\n", path, strerror(-r), -r);
         return PIDFILE_E_PROBLEM;
+}
+
+void pidfile_restore(const char *path) {
+        _cleanup_text_ struct text problems = {};
+        const char *name;
+        _cleanup_fd_ int folder = trusted_open_folder(path, &name);
+        struct stat st;
+
+        if (folder >= 0 && (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT))
+                return;
+        if (pidfile_write(path, &problems) != 0)
+                log_error("%.*s", (int)strcspn(text_peek(&problems), "\n"), text_peek(&problems));
 }
 
 void pidfile_remove(const char *path) {

@@ -36,6 +36,7 @@
 #include "master/makeroom.h"
 #include "master/memory.h"
 #include "master/notify.h"
+#include "master/pidfile.h"
 #include "master/pools.h"
 #include "master/spare.h"
 #include "master/summary.h"
@@ -338,6 +339,8 @@ static void reload_finish(struct master *m) {
                 logs_tell_remarks(m->conf);
         absent_log(m->conf);
         spare_log(&m->inherited);
+        if (m->pid_path)
+                pidfile_restore(m->pid_path);
         reload_log_done(m);
         notify_ready(m);
         control_reload_ended(m, true, text_peek(&summary));

@@ -157,6 +157,18 @@ def test_pid_file_and_process_stay_over_a_reload(twins):
         assert d.end()
 
 
+def test_a_pid_file_that_has_gone_is_back_after_a_reload(twins):
+    """As with php-fpm, which then has another pid."""
+    ours = twins[1]
+    with Daemon(ours, ["-D"]) as d:
+        os.unlink(d.pid_path)
+        os.kill(d.pid, signal.SIGUSR2)
+        d.wait_log("ready to handle connections", 2)
+        with open(d.pid_path) as f:
+            assert f.read() == str(d.pid)
+        assert d.end()
+
+
 def test_a_pid_file_that_became_anothers_is_left(twins):
     ours = twins[1]
     with Daemon(ours, ["-D"]) as d:

@@ -76,6 +76,16 @@ static void a_folder_that_is_not_there_is_told(void **state) {
         assert_string_equal(text_peek(&problems), expected);
 }
 
+static void one_that_has_gone_is_restored_and_another_is_not(void **state) {
+        struct place *p = *state;
+
+        pidfile_restore(place_name(p, "pid"));
+        assert_true(place_has(p, "pid", own()));
+        place_write(p, "pid", "1");
+        pidfile_restore(place_name(p, "pid"));
+        assert_true(place_has(p, "pid", "1"));
+}
+
 static void another_masters_stays(void **state) {
         struct place *p = *state;
 
@@ -117,6 +127,7 @@ int main(void) {
                 TEST(an_old_one_is_replaced_as_a_whole),
                 TEST(a_link_is_replaced_not_followed),
                 TEST(a_folder_that_is_not_there_is_told),
+                TEST(one_that_has_gone_is_restored_and_another_is_not),
                 TEST(another_masters_stays),
                 TEST(a_longer_text_stays),
                 TEST(a_fifo_in_its_place_is_not_waited_for),
