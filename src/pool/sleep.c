@@ -20,3 +20,7 @@ bool sleep_plan(const struct sleep_input *in, usec_t *ret_wake_at) {
         *ret_wake_at = due;
         return false;
 }
+
+bool sleep_lets_pass(const struct sleep_client *c) {
+        return c->others_wait && !c->is_told && !c->has_let_pass;
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /*
- * When a pool goes to sleep: a pure decision. With pm = ondemand it does when it has had no worker for so long; with
- * dynamic and static, which always have some, when all of them have been idle for so long.
+ * When a pool goes to sleep, and which one wakes up first: pure decisions. With pm = ondemand it goes to sleep when it
+ * has had no worker for so long; with dynamic and static, which always have some, when all of them have been idle for
+ * so long.
  */
 
 #include <stdbool.h>
@@ -24,6 +25,16 @@ struct sleep_input {
 
 /* True when it goes to sleep now. *ret_wake_at: look again then; USEC_INFINITY: only when something changes. */
 bool sleep_plan(const struct sleep_input *in, usec_t *ret_wake_at);
+
+/* A pool that sleeps has a client. */
+struct sleep_client {
+        bool has_let_pass; /* it has let others pass for this one */
+        bool is_told;      /* the client's event is why the pool is looked at, and not something else */
+        bool others_wait;  /* there are events of clients that have not been told, and may have come before */
+};
+
+/* True when it lets those pass whose clients have come before: once, as there may be no end of them. */
+bool sleep_lets_pass(const struct sleep_client *c);
 
 /* How often the workers of a pool that keeps them are looked at. */
 #define SLEEP_LOOK USEC_PER_SEC

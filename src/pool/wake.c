@@ -161,12 +161,15 @@ static usec_t wake_refuse(struct pool *p, bool waiting, usec_t now) {
         return at;
 }
 
-/* Something else than its client has had this pool looked at. Those whose clients came before go first: but once, as
- * there may be no end of them. */
 static bool wake_lets_pass(struct pool *p) {
         const struct lookout *l = &p->env->wakes->lookout;
+        const struct sleep_client client = {
+                .has_let_pass = p->wake.lets_pass,
+                .is_told = l->tells,
+                .others_wait = lookout_has_more(l),
+        };
 
-        p->wake.lets_pass = !p->wake.lets_pass && !l->tells && lookout_has_more(l);
+        p->wake.lets_pass = sleep_lets_pass(&client);
         return p->wake.lets_pass;
 }
 

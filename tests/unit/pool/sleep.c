@@ -81,8 +81,32 @@ static void test_plan(void **state) {
         }
 }
 
+static void who_wakes_up_first(void **state) {
+        static const struct {
+                const char *sentence;
+                struct sleep_client client;
+                bool lets_pass;
+        } order[] = {
+                { "nobody else has a client", {}, false },
+                { "others have one, and theirs came before", { .others_wait = true }, true },
+                { "they may go on coming", { .others_wait = true, .has_let_pass = true }, false },
+                { "its own is told: it is in its place in line", { .others_wait = true, .is_told = true }, false },
+                { "told after it has let them pass",
+                  { .others_wait = true, .is_told = true, .has_let_pass = true },
+                  false },
+                { "they have gone", { .has_let_pass = true }, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                if (sleep_lets_pass(&order[i].client) != order[i].lets_pass)
+                        fail_msg("%s", order[i].sentence);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_plan) };
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_plan),
+                cmocka_unit_test(who_wakes_up_first),
+        };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
