@@ -165,6 +165,34 @@ def test_an_edited_sockets_address_is_systemds(machine):
     assert "listens on 127.0.0.1:9000:" in machine.run("enable", "shop")
 
 
+SYSTEMDS = "[www]\nuser = www-data\nlisten = systemd\npm = static\npm.max_children = 1\n"
+
+
+def test_get_finds_the_address_of_a_pool_that_leaves_it_to_systemd(machine):
+    """Whether it is of the main file or of a folder's."""
+    machine.write("etc/fpmd/fpmd.conf", f"{SYSTEMDS}include = /etc/fpmd/pool.d/*.conf\n")
+    machine.pool("shop", "systemd")
+    machine.socket("fpmd.socket", "/run/none-of-www.sock", FileDescriptorName="www")
+    machine.socket("b.socket", "/run/none-of-b.sock", FileDescriptorName="shop", ActiveState="inactive")
+    machine.socket("c.socket", "/run/none-of-shop.sock", FileDescriptorName="shop")
+    for options, path in ((), "www"), (("--pool", "www"), "www"), (("--pool", "shop"), "shop"):
+        done = machine.ran("get", *options, "/x.php")
+        assert (done.returncode, "systemd" in done.stderr) == (69, False)
+        assert f"nobody listens on /run/none-of-{path}.sock: there is no such socket" in done.stderr
+    machine.units["fpmd@shop.socket"] = {"ActiveState": "active", "Listen": "127.0.0.1:9 (Stream)"}
+    assert "nobody listens on 127.0.0.1:9: " in machine.ran("get", "--pool", "shop", "/x.php").stderr
+
+
+def test_get_says_that_nobody_knows_such_an_address(machine):
+    machine.write("etc/fpmd/fpmd.conf", SYSTEMDS)
+    machine.units["fpmd@www.socket"] = {"ActiveState": "inactive", "Listen": "/run/fpmd-www.sock (Stream)"}
+    done = machine.ran("get", "/x.php")
+    assert done.returncode == 78 and "no socket unit of its own or of fpmd.service's is up that has its name; systemctl list-sockets" in done.stderr
+    other = machine.write("other.conf", SYSTEMDS)
+    done = machine.ran("get", "-y", other, "/x.php")
+    assert done.returncode == 78 and f"pool 'www' of {other} listens where systemd says (listen = systemd)" in done.stderr and "--connect" in done.stderr
+
+
 @pytest.fixture
 def listen(tmp_path):
     """listen(name) -> a socket that listens, of a file with that name."""

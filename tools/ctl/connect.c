@@ -15,6 +15,7 @@
 #include "conf/load.h"
 #include "ctl.h"
 #include "unitlist.h"
+#include "unitquery.h"
 
 /* A pool that is a unit of its own has its file in one of units.conf's folders. False: there is none of that name, or
  * its unit alone has the address. */
@@ -27,6 +28,36 @@ static bool connect_take_instance(const char *name, char **ret) {
         p = unitlist_find(&list, name);
         *ret = p && *p->listen && !text_equal(p->listen, "systemd") ? strdup(p->listen) : NULL;
         return *ret != NULL;
+}
+
+/* Where systemd listens for a pool whose file leaves that to it: by a unit of the pool's own, or one of fpmd.service's
+ * with its name. False: no such unit is up, or nobody knows. */
+static bool connect_ask_systemd(const char *name, char **ret) {
+        _cleanup_free_ char *copy = strdup(name);
+        _cleanup_unitlist_ struct unitlist list = {};
+        const struct unitlist_pool *p;
+        const char *address;
+
+        if (!copy || unitlist_read(name, &list) < 0)
+                return false;
+        if (!unitlist_find(&list, name) && !unitlist_add_stray(&list, copy))
+                return false;
+        if (unitquery_ask(&list) < 0)
+                return false;
+        p = unitlist_find(&list, name);
+        address = text_equal(p->socket, "active") ? p->unit_listen : p->main_listen;
+        *ret = address ? strdup(address) : NULL;
+        return *ret != NULL;
+}
+
+static int connect_tell_systemds(const char *config, const char *name) {
+        ctl_print_error("pool '%s' of %s listens where systemd says (listen = systemd), %s; systemctl list-sockets "
+                        "shows what is up, and --connect takes an address",
+                        name, config,
+                        text_equal(config, CTL_CONFIG_DEFAULT)
+                                ? "and no socket unit of its own or of fpmd.service's is up that has its name"
+                                : "whose units for that are not known here");
+        return CTL_EXIT_CONFIG;
 }
 
 /* Somebody may listen there; the file of a socket is there for as long as systemd or a pool has it. */
@@ -71,6 +102,9 @@ int ctl_connect_configured(const char *config, const char *pool_name, char **ret
                                            : "");
                 return CTL_EXIT_CONFIG;
         }
+        if (text_equal(pool->listen, "systemd"))
+                return is_default && connect_ask_systemd(pool->name, ret) ? 0
+                                                                          : connect_tell_systemds(config, pool->name);
         *ret = strdup(pool->listen);
         return *ret ? 0 : CTL_EXIT_FAILED;
 }

@@ -28,6 +28,7 @@ void unitlist_done(struct unitlist *l) {
                 free(l->pools[i].problems);
                 free(l->pools[i].address);
                 free(l->pools[i].unit_listen);
+                free(l->pools[i].main_listen);
         }
         free(l->pools);
         free(l->main_sockets);

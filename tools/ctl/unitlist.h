@@ -20,6 +20,7 @@ struct unitlist_pool {
         char service[32], socket[32];
         char runs_as[64];  /* the service's user */
         char *unit_listen; /* the socket's address; NULL: it was not asked for */
+        char *main_listen; /* of a socket unit of fpmd.service's that is up and has the pool's name; NULL: none has */
         uint64_t memory;   /* bytes of its control group; UINT64_MAX: not known */
         uint64_t uid;      /* of that user, while the service runs; UINT64_MAX: not known */
 

@@ -50,6 +50,14 @@ static void unitquery_take_main(struct unitlist *l, const char *name, const char
                 l->main_sockets = strdup(value); /* where memory is out, the next call fails too */
 }
 
+static void unitquery_take_main_listen(struct unitlist_pool *p, const char *block) {
+        char word[CONF_PATH_BYTES + 1];
+
+        p->has_main_socket = true;
+        if (!p->main_listen && unitblock_next_word(&block, "Listen=", word))
+                p->main_listen = strdup(word);
+}
+
 /* A socket unit that is up for fpmd.service, of whatever name: its pools have it by their names or their addresses.
  * There may be as many as there are pools. */
 static void unitquery_take_main_socket(struct unitlist *l, const char *block) {
@@ -63,7 +71,7 @@ static void unitquery_take_main_socket(struct unitlist *l, const char *block) {
         l->main_listens = true;
         while (unitblock_next_word(&names, "FileDescriptorName=", word))
                 if ((p = unitlist_find(l, word)))
-                        p->has_main_socket = true;
+                        unitquery_take_main_listen(p, block);
         while (unitblock_next_word(&addresses, "Listen=", word))
                 for (size_t i = names_find(&l->at, word, &place) ? place + 1 : 0; i > 0; i = l->pools[i - 1].same)
                         l->pools[i - 1].has_main_socket = true;
