@@ -72,7 +72,7 @@ int fd_seal(int fd, int seals);
  * caller's) or -errno. */
 int fd_new_sealed(const char *name, const void *data, size_t n);
 
-/* Bytes that a stream socket was given and its peer has not taken: SIOCOUTQ of tcp(7) and unix(7). -errno when it
+/* Bytes that a socket was given and its peer has not taken: SIOCOUTQ of tcp(7) and unix(7). -errno when it
  * cannot tell. */
 int fd_unsent(int fd);
 

@@ -20,6 +20,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -133,6 +134,13 @@ int log_journal_send(int fd, const char *data, size_t n) {
         if (errno == EMSGSIZE || errno == ENOBUFS)
                 return journal_send_memfd(fd, data, n);
         return -errno;
+}
+
+void log_journal_settle(int fd, usec_t limit) {
+        usec_t end = time_now() + limit;
+
+        while (fd_unsent(fd) > 0 && time_now() < end)
+                (void)poll(NULL, 0, 1); /* no event tells of it */
 }
 
 int log_journal_connect(const char *path) {

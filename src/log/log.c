@@ -32,6 +32,9 @@
 
 #define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
+/* Who waits for it at its end holds up who starts the service anew. */
+#define LOG_SETTLE_LIMIT USEC_PER_SEC
+
 static const char *const log_level_names[] = {
         [LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_NOTICE] = "notice", [LOG_LEVEL_WARNING] = "warning",
         [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_ALERT] = "alert",
@@ -232,6 +235,11 @@ bool log_stderr_is_journal(void) {
 
 int log_open_journal(void) {
         return log_journal_connect(LOG_JOURNAL_SOCKET);
+}
+
+void log_settle(void) {
+        if (log_state.setup.journal_fd >= 0)
+                log_journal_settle(log_state.setup.journal_fd, LOG_SETTLE_LIMIT);
 }
 
 int log_level_from_name(const char *name, enum log_level *ret) {

@@ -84,6 +84,9 @@ bool log_stderr_is_journal(void);
 /* A socket connected to journald's native socket, close-on-exec; it survives a chroot. The descriptor or -errno. */
 int log_open_journal(void);
 
+/* For a process that ends soon after its first entries: see log_journal_settle(). */
+void log_settle(void);
+
 /* Names: "debug", "notice", ..., in any case, as php-fpm takes them. 0 or -EINVAL. */
 int log_level_from_name(const char *name, enum log_level *ret);
 const char *log_level_name(enum log_level level);

@@ -100,6 +100,7 @@ static int master_fail(const struct text *problems, int r, int stderr_fd) {
                 logs_write_lines(LOG_LEVEL_ERROR, text);
         log_error("FPM initialization failed");
         master_notify_failure(text);
+        log_settle();
         return r == -ENOMEM ? EXIT_SOFTWARE : EXIT_CONFIG;
 }
 
@@ -203,6 +204,8 @@ static int master_run(const struct options *options, struct conf *conf) {
         }
         r = sd_event_loop(m->event);
         logs_finish(m);
+        if (r != EXIT_SUCCESS)
+                log_settle();
         return r < 0 ? EXIT_SOFTWARE : r;
 }
 

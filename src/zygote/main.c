@@ -320,6 +320,7 @@ int main(int argc, char **argv) {
         if (r < 0) {
                 if (r != -ENOEXEC && r != -ECANCELED) /* PHP's reason is the master's to log */
                         log_error("zygote cannot start: %s", strerror(-r));
+                log_settle();
                 return EXIT_FAILURE;
         }
         r = zygote_loop(&z);

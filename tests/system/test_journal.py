@@ -62,6 +62,17 @@ def test_flood_arrives_whole(fpmd, nginx, container):
     assert "log entries lost" not in container.run("fpmctl", "status").stdout
 
 
+def test_a_start_that_fails_is_told_with_its_unit_however_late_it_is_read(fpmd, container, journald):
+    """journald looks a sender's unit up when it reads the entry."""
+    container.write("/etc/fpmd/pool.d/broken.conf", "[broken]\nuser = www-data\nlisten = /run/broken.sock\npm = no_such\n")
+    container.run("kill", "-STOP", journald)
+    container.systemctl("start", "--no-block", "fpmd.service")
+    wait_until(lambda: container.show("fpmd.service", "StatusText").startswith("Start failed: "), "the start to fail")
+    container.run("kill", "-CONT", journald)
+    wait_until(lambda: [e for e in fpmd.journal("-u", "fpmd.service") if "no_such" in e["MESSAGE"] and e["SYSLOG_IDENTIFIER"] == "fpmd"],
+               "its reason among the unit's entries")
+
+
 def test_stopped_journald_costs_lines_that_are_told_and_no_request(fpmd, nginx, container, journald):
     fpmd.configure(POOL)
     settle(fpmd, "log_timeout = 1s\n")

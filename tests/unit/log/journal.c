@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -293,6 +294,32 @@ static void test_full_queue_does_not_wait(void **state) {
         close(s[0]);
 }
 
+static void test_who_ends_waits_until_it_is_received(void **state) {
+        const struct log_entry e = { .level = LOG_LEVEL_ERROR, .message = "x" };
+        usec_t began = time_now();
+        int s[2], status;
+        pid_t reader;
+        char byte;
+
+        make_journal(s);
+        log_journal_settle(s[0], 60 * USEC_PER_SEC); /* nothing has been sent */
+        assert_true(time_now() - began < 60 * USEC_PER_SEC);
+        assert_int_equal(send_entry(s[0], &(struct log_identity){ "fpmd", LOG_DAEMON }, NULL, &e), 0);
+        began = time_now();
+        log_journal_settle(s[0], 20 * USEC_PER_MSEC);
+        assert_true(time_now() - began >= 20 * USEC_PER_MSEC);
+        reader = fork();
+        if (reader == 0)
+                _exit(recv(s[1], &byte, 1, 0) == 1 ? 0 : 1);
+        log_journal_settle(s[0], 60 * USEC_PER_SEC);
+        assert_int_equal(recv(s[1], &byte, 1, MSG_DONTWAIT), -1);
+        assert_int_equal(waitpid(reader, &status, 0), reader);
+        assert_int_equal(status, 0);
+        close(s[0]);
+        close(s[1]);
+        log_journal_settle(-1, 60 * USEC_PER_SEC);
+}
+
 static void test_connect(void **state) {
         char dir[] = "/tmp/fpmd-test-XXXXXX", longest[200];
         struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -348,6 +375,7 @@ int main(void) {
                 cmocka_unit_test(test_no_value_becomes_a_field),
                 cmocka_unit_test(test_too_large_for_a_datagram),
                 cmocka_unit_test(test_full_queue_does_not_wait),
+                cmocka_unit_test(test_who_ends_waits_until_it_is_received),
                 cmocka_unit_test(test_connect),
                 cmocka_unit_test(test_stream),
         };
