@@ -35,13 +35,18 @@ KINDS = {
     "constants": "array_map(fn($k, $v) => $k . '=' . (is_scalar($v) ? var_export($v, true) : ''), array_keys(get_defined_constants()),"
                  " array_values(get_defined_constants()))",
     "settings": "array_map(fn($k, $v) => $k . '=' . json_encode($v), array_keys(ini_get_all()), array_values(ini_get_all()))",
+    "extensions' constants": "array_merge(...array_map(fn($e, $c) => array_map(fn($n) => \"$n: $e\", array_keys($c)),"
+                             " array_keys(get_defined_constants(true)), array_values(get_defined_constants(true))))",
+    "extensions' settings": "array_merge(...array_map(fn($e) => array_map(fn($n) => \"$n=$e\", array_keys(ini_get_all($e) ?: [])),"
+                            " get_loaded_extensions()))",
     "streams": "array_merge(stream_get_wrappers(), stream_get_filters(), stream_get_transports())",
     "functions that cannot be called": "explode(',', ini_get('disable_functions'))",
 }
 
 
 # What only one of them has, or has otherwise. php-fpm knows the setting since 8.5.
-OTHERWISE = {"constants": {"PHP_BINARY"}, "settings": {"fastcgi.script_path_encoded"} if programs.php_version() < (8, 5) else set()}
+LATER = {"fastcgi.script_path_encoded"} if programs.php_version() < (8, 5) else set()
+OTHERWISE = {"constants": {"PHP_BINARY"}, "settings": LATER, "extensions' settings": LATER}
 
 
 @programs.as_php_fpm()
