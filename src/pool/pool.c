@@ -177,8 +177,8 @@ int pool_start_generation(struct pool *p, const struct conf *conf, const struct 
                 return r;
         if (pool_stays_asleep(p, settings))
                 return pool_prepare(p, &start);
-        if (p->starting)
-                pool_abandon(p); /* one more try with settings that did not start, or to wake up */
+        if (p->starting) /* one more try with settings that did not start, or to wake up: the next one would be due */
+                generation_give_up(TAKE_PTR(p->starting), time_now());
         r = start_generation(p, &start, false);
         if (r == 0)
                 p->starting->trial = p->first == POOL_FIRST_TRIAL;

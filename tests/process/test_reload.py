@@ -633,6 +633,29 @@ def test_reload_of_an_unknown_pool_is_refused(start):
     assert s.notify.count("READY") == s.notify.count("RELOADING") + 1
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first start", "successor"])
+@pytest.mark.parametrize("names", [(), ("www",)], ids=["all", "named"])
+def test_a_reload_takes_the_place_of_a_try_that_hangs(make, names, first):
+    """Of a start that has failed before: that one is ended, and none begins beside the reload's."""
+    s = make({"www": {}, "other": {}})
+    tries = os.path.join(s.shared_folder(), "tries")
+    fails, hangs = "<?php throw new Exception('not now');", f"<?php file_put_contents('{tries}', '.', FILE_APPEND); while (!file_exists('{tries}-go')) usleep(5000);"
+    s.pools["www"]["php_admin_value[opcache.preload]"] = s.script("preload.php", fails if first else "<?php")
+    s.start()
+    if not first:
+        s.script("preload.php", fails)
+        os.kill(s.generations()[0]["zygote pid"], signal.SIGKILL)
+    s.wait_log(r"\[pool www\] .*it is tried again" if first else r"\[pool www\] a fresh zygote does not start")
+    s.script("preload.php", hangs)
+    procs.until("the next try", lambda: procs.content(tries))
+    del s.pools["www"]["php_admin_value[opcache.preload]"]
+    s.write_config()
+    r = s.ctl("reload", *names)
+    assert r.returncode == 0 and "reload waits until" not in s.log()
+    procs.until("what was there before to go", lambda: [g["state"] for g in s.generations()] == ["accepting"])
+    assert procs.content(tries) == "." and s.run(s.script("page.php", "<?php")).complete
+
+
 def test_an_unknown_pool_refuses_no_reload_of_others(start):
     """Those that wait become one reload."""
     s = start({"a": {}, "b": {}, "c": {}})
