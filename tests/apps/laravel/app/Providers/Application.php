@@ -12,13 +12,25 @@ class Application extends ServiceProvider
 {
     public function boot(): void
     {
-        if (!is_file(database_path('site.sqlite'))) {
-            $this->migrate();
+        if (!is_file(database_path('made'))) {
+            $this->migrateOnce();
         }
         Route::middleware('web')->group(base_path('routes/web.php'));
         Route::middleware('api')->prefix('api')->group(base_path('routes/api.php'));
         Route::getRoutes()->refreshNameLookups();
         Route::getRoutes()->refreshActionLookups();
+    }
+
+    /** Workers boot at the same time. */
+    private function migrateOnce(): void
+    {
+        $lock = fopen(database_path('lock'), 'c');
+        flock($lock, LOCK_EX);
+        if (!is_file(database_path('made'))) {
+            $this->migrate();
+            touch(database_path('made'));
+        }
+        fclose($lock);
     }
 
     private function migrate(): void
