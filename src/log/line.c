@@ -41,6 +41,10 @@ static const struct {
         [LOG_LEVEL_ALERT] = { .label = "ALERT", .priority = LOG_ALERT },
 };
 
+const char *log_line_label(enum log_level level) {
+        return line_levels[level].label;
+}
+
 int log_line_priority(enum log_level level) {
         return line_levels[level].priority;
 }
@@ -53,16 +57,30 @@ void log_line_escape(const char *s, struct text *out) {
         printable_append(out, s, n, PRINTABLE_LOG);
 }
 
-void log_line_time(usec_t wall, bool usec, struct text *out) {
+/* Local time, and its month: not strftime("%b"), the format does not follow the locale. */
+static const char *line_local(usec_t wall, struct tm *ret) {
         static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
         time_t t = (time_t)(wall / USEC_PER_SEC);
-        struct tm tm = {};
 
-        localtime_r(&t, &tm);
-        /* not strftime("%b"): the format does not follow the locale */
-        text_printf(out, "[%02d-%s-%04d %02d:%02d:%02d", tm.tm_mday, months[(unsigned)tm.tm_mon % 12],
-                    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        *ret = (struct tm){};
+        localtime_r(&t, ret);
+        return months[(unsigned)ret->tm_mon % 12];
+}
+
+void log_line_syslog_time(usec_t wall, struct text *out) {
+        struct tm tm;
+        const char *month = line_local(wall, &tm);
+
+        text_printf(out, "%s %2d %02d:%02d:%02d ", month, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
+void log_line_time(usec_t wall, bool usec, struct text *out) {
+        struct tm tm;
+        const char *month = line_local(wall, &tm);
+
+        text_printf(out, "[%02d-%s-%04d %02d:%02d:%02d", tm.tm_mday, month, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+                    tm.tm_sec);
         if (usec)
                 text_printf(out, ".%06u", (unsigned)(wall % USEC_PER_SEC));
         text_append(out, "] ");

@@ -26,8 +26,14 @@ void log_line_format(const struct log_line *line, struct text *out);
 /* Appends "[21-Nov-2026 20:46:42] ", local time; usec: with microseconds. */
 void log_line_time(usec_t wall, bool usec, struct text *out);
 
+/* Appends "Nov 21 20:46:42 ", local time, as syslog has it. */
+void log_line_syslog_time(usec_t wall, struct text *out);
+
 /* Appends s as base/printable.h has it for logs; newlines that end it are left out. */
 void log_line_escape(const char *s, struct text *out);
+
+/* "NOTICE" and so on. Static. */
+const char *log_line_label(enum log_level level);
 
 /* The priority of syslog(3), 0..7, as the journal and sd-daemon(3) want it. */
 int log_line_priority(enum log_level level);

@@ -29,6 +29,7 @@
 #include "log/journal.h"
 #include "log/line.h"
 #include "log/out.h"
+#include "log/syslog.h"
 
 #define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -64,6 +65,7 @@ void log_init(const struct log_setup *setup) {
         if (!setup->identity.ident)
                 log_state.setup.identity = (struct log_identity){ .ident = program_name(), .facility = LOG_DAEMON };
         log_out_change(&log_state.journal, setup->journal_fd);
+        log_state.journal.syslog = log_syslog_is(setup->journal_fd);
         log_out_change(&log_state.file, setup->file_fd);
         log_out_change(&log_state.err, !setup->to_stderr || (journal && setup->journal_fd >= 0) ? -1 : STDERR_FILENO);
         log_state.priorities = journal;
@@ -121,6 +123,16 @@ static int log_write_journal(const struct log_entry *entry, const char *pool) {
         return log_give(&log_state.journal, entry, &t);
 }
 
+/* What is for the journal alone is not for syslog. */
+static int log_write_syslog(const struct log_entry *entry, const struct log_line *line) {
+        _cleanup_text_ struct text t = {};
+
+        if (entry->journal_only)
+                return 0;
+        log_syslog_format(log_identity(), line->pool, line->wall, entry, &t);
+        return log_give(&log_state.journal, entry, &t);
+}
+
 /* 0 or -EAGAIN. */
 static int log_write_line(struct log_out *out, bool priority, const struct log_line *line) {
         _cleanup_text_ struct text t = {};
@@ -146,7 +158,8 @@ static int log_write_all(const char *function, unsigned code_line, const struct 
         bool dropped = false;
 
         if (log_state.setup.journal_fd >= 0)
-                dropped |= log_write_journal(entry, pool) < 0;
+                dropped |= (log_state.journal.syslog ? log_write_syslog(entry, &line)
+                                                     : log_write_journal(entry, pool)) < 0;
         if (entry->journal_only)
                 return dropped ? -EAGAIN : 0;
         if (log_state.file.fd >= 0)
@@ -235,6 +248,12 @@ bool log_stderr_is_journal(void) {
 
 int log_open_journal(void) {
         return log_journal_connect(LOG_JOURNAL_SOCKET);
+}
+
+int log_open_syslog(void) {
+        int fd = log_open_journal();
+
+        return fd >= 0 ? fd : log_syslog_connect();
 }
 
 void log_settle(void) {

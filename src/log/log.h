@@ -84,6 +84,9 @@ bool log_stderr_is_journal(void);
 /* A socket connected to journald's native socket, close-on-exec; it survives a chroot. The descriptor or -errno. */
 int log_open_journal(void);
 
+/* The same for error_log = syslog: syslog's own socket where there is no journal (log/syslog.h). */
+int log_open_syslog(void);
+
 /* For a process that ends soon after its first entries: see log_journal_settle(). */
 void log_settle(void);
 

@@ -28,6 +28,7 @@
 #include "base/fd.h"
 #include "log/journal.h"
 #include "log/line.h"
+#include "log/syslog.h"
 
 /* The longest sleep while waiting: a wake-up may go to another writer. */
 #define OUT_SLICE (50 * USEC_PER_MSEC)
@@ -113,6 +114,8 @@ static ssize_t out_try(struct log_out *o, const char *data, size_t n) {
 
         if (o->journal) {
                 r = log_journal_send(o->fd, data, n);
+                if (o->syslog && (r == -ECONNREFUSED || r == -ENOTCONN) && log_syslog_connect_again(o->fd) == 0)
+                        r = log_journal_send(o->fd, data, n);
                 return r < 0 ? r : (ssize_t)n;
         }
         k = log_line_write_some(o->fd, data, n);

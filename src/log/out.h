@@ -43,6 +43,7 @@ struct log_out {
         enum log_kind kind;
         _Atomic uint64_t *lost; /* counts its losses; NULL: the counter of log_out_init() does */
         bool journal;           /* entries are datagrams */
+        bool syslog;            /* of syslog's own protocol */
         bool cut;               /* its last line lacks its end: the next one begins with a newline */
         bool stuck;             /* it has been waited for in vain, and has taken nothing since */
         int unread;             /* bytes that were there for its reader then; -1: nobody has looked */

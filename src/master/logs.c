@@ -33,8 +33,8 @@
 
 static _Atomic uint64_t logs_lost[_LOG_KIND_MAX];
 
-/* error_log = syslog: on a machine with systemd that is the journal. In the background there is no stderr to fall back
- * to. */
+/* error_log = syslog: on a machine with systemd that is the journal, else syslog's own socket. In the background there
+ * is no stderr to fall back to. */
 static bool logs_to_syslog(const struct master *m, const struct conf *conf) {
         return text_equal(conf->global.error_log, "syslog") || (m->daemonized && !conf->global.error_log);
 }
@@ -67,7 +67,7 @@ void logs_apply(struct master *m, const struct conf *conf) {
         int file = prefer_stderr ? -1 : m->logs.file_fd;
 
         if (journal && m->env.journal_fd < 0)
-                m->env.journal_fd = log_open_journal();
+                m->env.journal_fd = log_stderr_is_journal() ? log_open_journal() : log_open_syslog();
         if (m->logs.stderr_fd < 0 && (!m->daemonized || m->daemon_fd >= 0))
                 m->logs.stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         m->env.log_level = conf->global.log_level;

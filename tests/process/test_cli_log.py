@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The log of fpmd under php-fpm's name: the same lines in the same order as php-fpm's, at notice and above, whatever happens."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -463,6 +465,49 @@ def test_a_start_that_fails_by_what_php_prints_tells_it(caught):
         s.cleanup()
     assert status and "PHP Fatal error:  Failed opening required '/nowhere.php'" in said and "<b>" not in said
     assert "logger" not in said  # which ends when it has written all
+
+
+# A /dev of its own, in which the twin's folder has the socket.
+OTHER_DEV = """mount -t tmpfs -o mode=755 none /dev && for f in "null 1 3" "zero 1 5" "urandom 1 9"; do
+set -- $f "$@"; mknod -m 666 /dev/$1 c $2 $3; shift 3; done; ln -s "$1" /dev/log; shift; exec "$@\""""
+
+
+def heard(daemon, pattern, n=1):
+    """What has come to the socket, once there are n like the pattern."""
+    said = []
+
+    def enough():
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said.append(daemon.recv(65536).decode())
+        return sum(bool(re.search(pattern, s)) for s in said) >= n
+    procs.until(pattern, enough)
+    return said
+
+
+@pytest.mark.skipif(not programs.ROOT or os.path.exists("/run/systemd/journal/socket"), reason="needs a machine without journal, and root for a /dev")
+def test_syslog_where_there_is_no_journal(twins):
+    """A syslog daemon that starts anew has another socket."""
+    logs = []
+    for twin in twins:
+        path, command = os.path.join(twin.folder, "dev-log"), twin.command
+        twin.command = lambda args, path=path, command=command: ["unshare", "--mount", "sh", "-c", OTHER_DEV, "sh", path,
+                                                                 *(a for a in command(args) if a != "-O")]
+        logs.append([])
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as first:
+            first.setblocking(False)
+            first.bind(path)
+            twin.start(settings={"error_log": "syslog", "syslog.ident": "site", "syslog.facility": "local5"})
+            logs[-1] += heard(first, "systemd monitor")
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as second:
+            second.setblocking(False)
+            second.bind(path)
+            assert twin.end() == 0
+            logs[-1] += heard(second, "bye-bye")
+    plain = [[re.sub(r"pid \d+", "pid N", re.sub(r"^(<\d+>)\w{3} [ \d]\d \d\d:\d\d:\d\d (\w+)\[\d+\]", r"\1 \2", s)) for s in log] for log in logs]
+    assert plain[0] == plain[1]
+    assert plain[1][0] == "<173> site: [NOTICE] fpm is running, pid N"
 
 
 def test_with_O_error_log_stays_empty(twins):
