@@ -57,5 +57,5 @@ BY_NAME = {row.name: row for row in ROWS}
 
 SECTION = Section("Applications that boot once", "Debian's Symfony and Laravel, and a hello, under php-fpm, in classic mode, in worker mode (worker.script), and with a fork of the"
                   " booted process for each request (worker.requests = 1). CPU is that of all processes of a server, those that have ended included, counted by a cgroup. The server has one CPU, the"
-                  " client another, but both the same for a hello, of which ten times as many requests are measured. Ratios, those of bars too, are to classic mode of the same"
-                  " round.", ROWS)
+                  " client another, but both the same for a hello, of which ten times as many requests are measured. An application's own cache is filled before it boots."
+                  " Ratios, those of bars too, are to classic mode of the same round.", ROWS)
