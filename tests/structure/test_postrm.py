@@ -9,12 +9,12 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "packaging/debian/fpmd.postrm"
 
-# $1: unit files, $2: the script. What is left of them.
+# In the folder of unit files, with the script as input: both may lie below what is mounted over. What is left of the files.
 PURGE = """set -e
 for folder in /etc /var /run; do mount -t tmpfs none $folder; done
 mkdir /etc/systemd
-cp -r "$1" /etc/systemd/system
-sh "$2" purge
+cp -r . /etc/systemd/system
+sh -s purge
 cd /etc/systemd/system
 find . -type f -printf '%P\\n' -o -type d -empty ! -name . -printf '%P\\n'
 """
@@ -30,7 +30,8 @@ def purge(folder, files):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
     mine = [] if os.geteuid() == 0 else ["--map-root-user"]
-    done = subprocess.run(["unshare", "--mount", "--propagation=private", *mine, "sh", "-c", PURGE, "sh", folder, SCRIPT], capture_output=True, text=True)
+    with open(SCRIPT) as script:
+        done = subprocess.run(["unshare", "--mount", "--propagation=private", *mine, "sh", "-c", PURGE], cwd=folder, stdin=script, capture_output=True, text=True)
     assert done.returncode == 0, done
     return set(done.stdout.splitlines())
 
