@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ipc/signals.h"
 #include "log/log.h"
 #include "master/logs.h"
 #include "master/master.h"
@@ -77,6 +78,9 @@ int signal_attach(struct master *m) {
         sigemptyset(&set);
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 sigaddset(&set, rows[i].sig);
+        /* What it sends to helpers itself. They begin with this mask: what comes before they take signals waits. */
+        sigaddset(&set, PARK_SIGNAL_RETIRE);
+        sigaddset(&set, LOGGER_SIGNAL_FINISH);
         if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
                 return -errno;
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

@@ -62,13 +62,8 @@ void spawn_helper(const struct pool *p, const struct identity *who, const struct
                                     (char *)program->argument, NULL };
         char **envp = spawn_environment();
         int program_fd = program->fd, r;
-        sigset_t set;
 
         log_out_forked();
-        sigemptyset(&set); /* these the program takes from a descriptor; one that comes before waits there */
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGUSR1);
-        sigprocmask(SIG_SETMASK, &set, NULL);
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
         r = envp ? identity_become(who) : -ENOMEM;
         if (r == 0)

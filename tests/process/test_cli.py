@@ -379,7 +379,7 @@ def test_a_signal_to_all_of_that_name_is_the_masters(twins, sig):
             twin.wait_said("systemd monitor", 2)
         if sig.startswith("SIGUSR"):
             twin.wait_worker()
-            assert twin.request(twin.script("x.php", "<?php echo 'here';")).text == "here"
+            assert not twin.ours or twin.request(twin.script("x.php", "<?php echo 'here';")).text == "here"  # php-fpm's may be the one that dies
             twin.send(signal.SIGTERM)
         assert twin.process.wait(programs.STOP_LIMIT) == 0
         logs.append([line for line in twin.lines() if "child N " not in line])
