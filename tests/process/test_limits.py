@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Limits of the system that are too low: each is named, with what is needed, and what there is room for runs."""
 
+import os
 import re
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import procs
 import server as programs
 
-OTHER_USER = "games"  # of whom nothing else runs
+OTHER_USER = str(300000 + os.getpid() % 100000)  # of whom nothing else runs, in no other run of these tests either
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_rlimit_files_that_no_worker_can_live_with(limited, files):
 
 @pytest.mark.skipif(not programs.ROOT, reason="takes another user")
 def test_processes_for_some_of_the_workers(limited):
-    s = limited("--nproc=6:6", **{"pm.max_children": "12", "user": OTHER_USER, "group": OTHER_USER}).start()
+    s = limited("--nproc=6:6", **{"pm.max_children": "12", "user": OTHER_USER, "group": "games"}).start()
     s.wait_log(r"ERROR: \[pool www\] cannot fork a worker, and tries again: .*: RLIMIT_NPROC of the user is 6 \(LimitNPROC=, ulimit -u\)")
     assert s.run(s.pid_script).complete
     assert 1 <= len(s.workers()) <= 6
@@ -86,6 +87,6 @@ def test_processes_for_some_of_the_workers(limited):
 
 @pytest.mark.skipif(not programs.ROOT, reason="takes another user")
 def test_no_process_for_any_worker(limited):
-    s = limited("--nproc=1:1", user=OTHER_USER, group=OTHER_USER)
+    s = limited("--nproc=1:1", user=OTHER_USER, group="games")
     status, said = s.start_expecting_failure()
     assert status == 70 and "RLIMIT_NPROC" in said, said
