@@ -60,7 +60,7 @@ struct wishes wishes_take(struct master *m) {
         return w;
 }
 
-/* A line for each of its names that no pool has. */
+/* A line for each of its names that no pool has, as of an empty one, which text_word() would leave out. */
 static int wishes_find_unknown(const struct wish *wish, const struct conf *conf, struct text *ret) {
         for (const char *p = wish->names; *p;) {
                 size_t n = strcspn(p, "\n");

@@ -63,7 +63,7 @@ void spawn_helper(const struct pool *p, const struct identity *who, const struct
         char **envp = spawn_environment();
         int program_fd = program->fd, r;
 
-        log_out_forked();
+        log_out_forked(); /* with the master's signal mask: see signal_attach() */
         snprintf(level, sizeof(level), "%d", (int)p->env->log_level);
         r = envp ? identity_become(who) : -ENOMEM;
         if (r == 0)

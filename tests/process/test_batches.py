@@ -225,6 +225,19 @@ def test_a_zygote_that_is_killed_as_it_renews_its_pool(many):
     assert s.ctl("reload", limit=LONG).stdout == f"reload done, {N} pools renewed\n"
 
 
+def fail_in_its_turn(s):
+    """The renewal of p5 fails behind its trial, when all others have been renewed. Its gate, which the next try has reached."""
+    gate = middle(s)
+    with reloading(s) as r:
+        gate.wait_reached(2, LONG)
+        new = next(g for g in s.generations("p5") if g["state"] == "starting")["zygote pid"]
+        wait_others(s)
+        os.kill(new, signal.SIGKILL)
+        r.communicate(timeout=LONG)
+    gate.wait_reached(3, LONG)
+    return gate
+
+
 def fail_after_its_trial(s, name="p5"):
     """A reload that is done, and has not renewed that pool: a file that its PHP needs has gone since its trial. The file."""
     set_precision(s, 5)
@@ -353,14 +366,7 @@ def test_a_zygote_that_dies_in_the_next_trial_is_replaced_with_what_was_to_hold(
 
 def test_a_reload_does_not_wait_for_a_try_that_hangs(many):
     s = many()
-    gate = middle(s)
-    with reloading(s) as r:
-        gate.wait_reached(2, LONG)
-        new = next(g for g in s.generations("p5") if g["state"] == "starting")["zygote pid"]
-        wait_others(s)
-        os.kill(new, signal.SIGKILL)
-        r.communicate(timeout=LONG)
-    gate.wait_reached(3, LONG)
+    gate = fail_in_its_turn(s)
     del s.pools["p5"]["php_admin_value[opcache.preload]"]
     set_precision(s, 6)
     since = len(s.log())
@@ -371,14 +377,7 @@ def test_a_reload_does_not_wait_for_a_try_that_hangs(many):
 
 def test_what_is_not_renewed_yet_gets_the_settings_of_the_next_reload(many):
     s = many()
-    gate = middle(s)
-    with reloading(s) as r:
-        gate.wait_reached(2, LONG)
-        new = next(g for g in s.generations("p5") if g["state"] == "starting")["zygote pid"]
-        wait_others(s)
-        os.kill(new, signal.SIGKILL)
-        r.communicate(timeout=LONG)
-    gate.wait_reached(3, LONG)
+    gate = fail_in_its_turn(s)
     set_precision(s, 6)
     with reloading(s) as r:
         gate.open()
